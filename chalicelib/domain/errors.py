@@ -1,0 +1,60 @@
+"""What can go wrong with a movement, grouped by what the caller does about it.
+
+    CreditsError
+    ├── Rejected    never going to work as it stands: 4xx for a caller, dead letter for an event
+    └── RetryLater  the same movement may work later: leave it in the queue, answer 503
+
+A batch hands them back as values beside the outcomes of its neighbours; a single call raises them.
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why a movement was not posted; the `code` of problem bodies and dead letters."""
+
+    # The form of an event or request is wrong, whoever reads it.
+    NOT_JSON = "not_json"
+    TOO_LARGE = "too_large"
+    DUPLICATE_FIELD = "duplicate_field"
+    FIELD_MISSING = "field_missing"
+    FIELD_INVALID = "field_invalid"
+    ENVELOPE_AMBIGUOUS = "envelope_ambiguous"
+    UNKNOWN_EVENT_TYPE = "unknown_event_type"
+    CREDITS_INVALID = "credits_invalid"
+    PERIOD_MISSING = "period_missing"
+    ORDER_AMBIGUOUS = "order_ambiguous"
+    REFUND_AMBIGUOUS = "refund_ambiguous"
+    TOTAL_MISSING = "total_missing"
+    # The form is right, the ledger says no.
+    KEY_REUSED = "key_reused"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    # It may work later.
+    ACCOUNT_MISSING = "account_missing"
+    ORDER_MISSING = "order_missing"
+    CONTENDED = "contended"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class CreditsError(Exception):
+    """A movement was not posted. `code` says why, `field` names the first field at fault, if one is."""
+
+    def __init__(self, code: Code, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+
+
+class Rejected(CreditsError):  # noqa: N818 - named by what happened to the movement
+    """The movement can never be posted as it stands; nothing of it was."""
+
+
+class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
+    """The movement was not posted yet, and may be when it is tried again."""
+
+    @property
+    def ground_missing(self) -> bool:
+        """Whether what the movement builds on is not there yet (spec, section 2, rule 5)."""
+        return self.code in (Code.ACCOUNT_MISSING, Code.ORDER_MISSING)

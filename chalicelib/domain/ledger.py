@@ -1,0 +1,272 @@
+"""Accounts and transactions, the one way credits move (`apply`), and the chain that seals the records.
+
+Pure: time comes in as an argument, nothing is read or written. Amounts are whole credits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from json import JSONEncoder
+
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.movements import Instant, Kind, MerchantId, Movement, TransactionId
+from chalicelib.domain.orders import Direction, Tally
+from chalicelib.domain.thresholds import Crossing, crossings
+
+SCHEMA_VERSION = 1
+"""The version of the canonical form below; recorded with each transaction."""
+GENESIS_HASH = "0" * 64
+"""The `previous_hash` of a merchant's first transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """How many transactions of a kind there were, and how many credits they moved, unsigned."""
+
+    count: int = 0
+    credits: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A merchant's credits. `sequence` counts the transactions posted so far, `version` the writes.
+
+    `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
+    override of the default. `hash` is the newest link of the chain.
+    """
+
+    merchant_id: MerchantId
+    balance: int
+    sequence: int
+    version: int
+    totals: Mapping[Kind, Total]
+    total_shortfall: int
+    hash: str
+    last_transaction_id: TransactionId | None
+    last_transaction_at: Instant | None
+    threshold: int
+    low_balance_threshold: int | None
+    status_changed_at: Instant
+    status_transaction_id: TransactionId | None
+    created_at: Instant
+    updated_at: Instant
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the shop's plugin is on."""
+        return self.balance > 0
+
+    @property
+    def low(self) -> bool:
+        """Whether the balance is above zero and at or below the threshold."""
+        return 0 < self.balance <= self.threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    """A movement as recorded. `amount` is what was moved, signed; `requested` what was asked for, unsigned.
+
+    Never changed once written, but for `tally`, which stands on orders that were refunded.
+    """
+
+    transaction_id: TransactionId
+    merchant_id: MerchantId
+    sequence: int
+    kind: Kind
+    amount: int
+    requested: int
+    shortfall: int
+    threshold: int
+    balance_before: int
+    balance_after: int
+    idempotency_key: str
+    reference_id: str
+    metadata: Mapping[str, str | int]
+    correlation_id: str | None
+    occurred_at: Instant | None
+    created_at: Instant
+    previous_hash: str
+    hash: str
+    schema_version: int = SCHEMA_VERSION
+    tally: Tally | None = None
+    refunded_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossingRecord:
+    """A threshold passed by a movement (or, without a transaction, by a changed threshold), to be published."""
+
+    type: Crossing
+    transaction_id: TransactionId | None
+    sequence: int
+    balance: int
+    threshold: int
+    time: Instant
+    correlation_id: str | None
+
+
+def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Account:
+    """Return the account as it is before its first transaction: nothing in it, and never written like that."""
+    return Account(
+        merchant_id=merchant_id,
+        balance=0,
+        sequence=0,
+        version=0,
+        totals={},
+        total_shortfall=0,
+        hash=GENESIS_HASH,
+        last_transaction_id=None,
+        last_transaction_at=None,
+        threshold=threshold,
+        low_balance_threshold=None,
+        status_changed_at=now,
+        status_transaction_id=None,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def apply(
+    account: Account,
+    movement: Movement,
+    *,
+    kind: Kind,
+    requested: int,
+    metadata: Mapping[str, str | int],
+    default_threshold: int,
+    now: Instant,
+) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
+    """Return the account after `movement`, its record and the thresholds it crossed.
+
+    An order (or the refund of one that earned) takes what is left and records the rest as shortfall.
+    `version` stays: it counts writes, and one write may hold many movements.
+
+    Raises:
+        Rejected: `insufficient_credits` where an admin's decrease would go below 0.
+    """
+    amount = requested if kind.direction is Direction.INCREASE else -min(requested, account.balance)
+    shortfall = requested - abs(amount)
+    if shortfall and kind is Kind.MANUAL_REMOVED:
+        raise Rejected(
+            Code.INSUFFICIENT_CREDITS,
+            f"the balance is {account.balance}, {requested} credits cannot be taken from it",
+            field="credits",
+        )
+    # A clock behind the last writer's must not make time run backwards within an account.
+    created_at = max(now, account.last_transaction_at or now)
+    override = account.low_balance_threshold
+    threshold = default_threshold if override is None else override
+    transaction = _sealed(
+        Transaction(
+            transaction_id=movement.transaction_id,
+            merchant_id=account.merchant_id,
+            sequence=account.sequence + 1,
+            kind=kind,
+            amount=amount,
+            requested=requested,
+            shortfall=shortfall,
+            threshold=threshold,
+            balance_before=account.balance,
+            balance_after=account.balance + amount,
+            idempotency_key=movement.key,
+            reference_id=movement.reference_id,
+            metadata=metadata,
+            correlation_id=movement.correlation_id,
+            occurred_at=movement.occurred_at,
+            created_at=created_at,
+            previous_hash=account.hash,
+            hash="",
+        )
+    )
+    return _after(account, transaction), transaction, _crossed(account, transaction)
+
+
+def _sealed(transaction: Transaction) -> Transaction:
+    return replace(transaction, hash=record_hash(transaction))
+
+
+def _after(account: Account, transaction: Transaction) -> Account:
+    kind = transaction.kind
+    total = account.totals.get(kind, Total())
+    # The opening decides the status too: the trial's record answers "since when".
+    status_changed = transaction.sequence == 1 or account.enabled != (transaction.balance_after > 0)
+    return Account(
+        merchant_id=account.merchant_id,
+        balance=transaction.balance_after,
+        sequence=transaction.sequence,
+        version=account.version,
+        totals={
+            **account.totals,
+            kind: Total(count=total.count + 1, credits=total.credits + abs(transaction.amount)),
+        },
+        total_shortfall=account.total_shortfall + transaction.shortfall,
+        hash=transaction.hash,
+        last_transaction_id=transaction.transaction_id,
+        last_transaction_at=transaction.created_at,
+        threshold=transaction.threshold,
+        low_balance_threshold=account.low_balance_threshold,
+        status_changed_at=transaction.created_at if status_changed else account.status_changed_at,
+        status_transaction_id=transaction.transaction_id if status_changed else account.status_transaction_id,
+        created_at=account.created_at,
+        updated_at=transaction.created_at,
+    )
+
+
+def _crossed(account: Account, transaction: Transaction) -> tuple[CrossingRecord, ...]:
+    if transaction.sequence == 1:
+        return ()  # Opening an account crosses nothing (spec, section 5).
+    return tuple(
+        CrossingRecord(
+            type=crossing,
+            transaction_id=transaction.transaction_id,
+            sequence=transaction.sequence,
+            balance=transaction.balance_after,
+            threshold=transaction.threshold,
+            time=transaction.created_at,
+            correlation_id=transaction.correlation_id,
+        )
+        for crossing in crossings(
+            transaction.balance_before,
+            transaction.balance_after,
+            low_before=account.threshold,
+            low_after=transaction.threshold,
+        )
+    )
+
+
+_canonical_json = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def canonical(transaction: Transaction) -> str:
+    """Return the record's canonical form, version 1: what never changes, as sorted compact JSON without nulls.
+
+    Published in the README, so that anybody can check a ledger from the API's answers alone.
+    """
+    form: dict[str, object] = {
+        "schema_version": transaction.schema_version,
+        "transaction_id": transaction.transaction_id,
+        "merchant_id": transaction.merchant_id,
+        "sequence": transaction.sequence,
+        "operation_type": transaction.kind.direction,
+        "transaction_type": transaction.kind.transaction_type,
+        "amount": transaction.amount,
+        "requested": transaction.requested,
+        "shortfall": transaction.shortfall,
+        "threshold": transaction.threshold,
+        "balance_before": transaction.balance_before,
+        "balance_after": transaction.balance_after,
+        "idempotency_key": transaction.idempotency_key,
+        "reference_id": transaction.reference_id,
+        "extra_metadata": transaction.metadata,
+        "created_at": transaction.created_at,
+    }
+    if transaction.correlation_id is not None:
+        form["correlation_id"] = transaction.correlation_id
+    if transaction.occurred_at is not None:
+        form["occurred_at"] = transaction.occurred_at
+    return _canonical_json(form)
+
+
+def record_hash(transaction: Transaction) -> str:
+    """Return the link that seals the record to its predecessor: SHA-256 in hex (hard-cases.md, "Hash")."""
+    return sha256(f"{transaction.previous_hash}\n{canonical(transaction)}".encode()).hexdigest()
