@@ -1,0 +1,63 @@
+"""The event bus on EventBridge: publishes in batches, and tells which events it did not take."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.contracts.published import PublishedEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+SOURCE = "credits"
+ENTRIES_MAX = 10
+"""Entries that one PutEvents takes."""
+ATTEMPTS_MAX = 4
+PAUSE_SECONDS = 0.1
+
+
+class EventBridgeBus:
+    """Puts events on the bus, source `credits`, at least once each."""
+
+    def __init__(self, client: "EventBridgeClient", *, bus: str, sleep: Callable[[float], None]) -> None:
+        self._client = client
+        self._bus = bus
+        self._sleep = sleep
+
+    def publish(self, events: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+        """Publish `events`, ten in a request, and return those that the bus did not take after a few attempts.
+
+        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id tells a repeat.
+        """
+        pending = list(events)
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt:
+                self._sleep(PAUSE_SECONDS * 2**attempt)
+            pending = [
+                event
+                for start in range(0, len(pending), ENTRIES_MAX)
+                for event in self._put(pending[start : start + ENTRIES_MAX])
+            ]
+            if not pending:
+                break
+        return pending
+
+    def _put(self, events: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+        try:
+            answer = self._client.put_events(
+                Entries=[
+                    {
+                        "Source": SOURCE,
+                        "DetailType": event.event_type,
+                        "Detail": event.detail(),
+                        "EventBusName": self._bus,
+                        "Time": datetime.fromisoformat(event.timestamp),
+                    }
+                    for event in events
+                ]
+            )
+        except (ClientError, BotoCoreError):
+            return list(events)
+        return [event for event, entry in zip(events, answer["Entries"], strict=True) if entry.get("ErrorCode")]

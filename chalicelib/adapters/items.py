@@ -1,0 +1,233 @@
+"""How accounts and transactions stand in DynamoDB: plain readers and writers of the low-level item.
+
+Attribute names are the API's. What is zero, absent or derivable is left out, so that an account and an
+order's record stay under 1 KB, one write unit each (architecture.md, decision 2). The models of the tables
+(models.py) describe the same items for reading; a contract test holds the two together.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+from zlib import crc32
+
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
+from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.orders import Direction, Tally
+from chalicelib.domain.thresholds import Crossing
+
+Item = dict[str, Any]
+"""A low-level item: attribute name -> `{"S": …}`, `{"N": …}`, `{"M": …}` or `{"BOOL": …}`."""
+
+LEVEL_SHARDS = 8
+"""How many partitions each level of the sparse index is spread over."""
+
+_KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
+_MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
+
+
+def level(account: Account) -> str | None:
+    """Return the partition of the sparse index that lists this account (`zero#n`, `low#n`), None if none does."""
+    if account.enabled and not account.low:
+        return None
+    return f"{'low' if account.low else 'zero'}#{crc32(account.merchant_id.encode()) % LEVEL_SHARDS}"
+
+
+def account_item(account: Account) -> Item:
+    """Return the account as an item, without the crossings of the write that it belongs to."""
+    item: Item = {
+        "merchant_id": {"S": account.merchant_id},
+        "balance": {"N": str(account.balance)},
+        "sequence": {"N": str(account.sequence)},
+        "version": {"N": str(account.version)},
+        "totals": {"M": _totals(account.totals)},
+        "hash": {"S": account.hash},
+        "threshold": {"N": str(account.threshold)},
+        "status_changed_at": {"S": account.status_changed_at},
+        "created_at": {"S": account.created_at},
+        "updated_at": {"S": account.updated_at},
+    }
+    if account.total_shortfall:
+        item["total_shortfall"] = {"N": str(account.total_shortfall)}
+    if account.low_balance_threshold is not None:
+        item["low_balance_threshold"] = {"N": str(account.low_balance_threshold)}
+    for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id"):
+        if (value := getattr(account, name)) is not None:
+            item[name] = {"S": value}
+    if (partition := level(account)) is not None:
+        item["level"] = {"S": partition}
+    return item
+
+
+def account_from(item: Mapping[str, Any]) -> Account:
+    """Return the account that `account_item` wrote."""
+    last_id, last_at, status_id = (
+        _text(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
+    )
+    return Account(
+        merchant_id=MerchantId(item["merchant_id"]["S"]),
+        balance=int(item["balance"]["N"]),
+        sequence=int(item["sequence"]["N"]),
+        version=int(item["version"]["N"]),
+        totals=_totals_from(item["totals"]["M"]),
+        total_shortfall=_whole(item, "total_shortfall") or 0,
+        hash=item["hash"]["S"],
+        last_transaction_id=TransactionId(last_id) if last_id else None,
+        last_transaction_at=Instant(last_at) if last_at else None,
+        threshold=int(item["threshold"]["N"]),
+        low_balance_threshold=_whole(item, "low_balance_threshold"),
+        status_changed_at=Instant(item["status_changed_at"]["S"]),
+        status_transaction_id=TransactionId(status_id) if status_id else None,
+        created_at=Instant(item["created_at"]["S"]),
+        updated_at=Instant(item["updated_at"]["S"]),
+    )
+
+
+def transaction_item(transaction: Transaction) -> Item:
+    """Return the record as an item, with its refund tally where it has one."""
+    item: Item = {
+        "transaction_id": {"S": transaction.transaction_id},
+        "merchant_id": {"S": transaction.merchant_id},
+        "sequence": {"N": str(transaction.sequence)},
+        "operation_type": {"S": transaction.kind.direction},
+        "transaction_type": {"S": transaction.kind.transaction_type},
+        "amount": {"N": str(transaction.amount)},
+        "requested": {"N": str(transaction.requested)},
+        "threshold": {"N": str(transaction.threshold)},
+        "balance_before": {"N": str(transaction.balance_before)},
+        "balance_after": {"N": str(transaction.balance_after)},
+        "idempotency_key": {"S": transaction.idempotency_key},
+        "reference_id": {"S": transaction.reference_id},
+        "extra_metadata": {"M": {name: _scalar(value) for name, value in transaction.metadata.items()}},
+        "created_at": {"S": transaction.created_at},
+        "schema_version": {"N": str(transaction.schema_version)},
+        "previous_hash": {"S": transaction.previous_hash},
+        "hash": {"S": transaction.hash},
+    }
+    if transaction.shortfall:
+        item["shortfall"] = {"N": str(transaction.shortfall)}
+    if transaction.correlation_id is not None:
+        item["correlation_id"] = {"S": transaction.correlation_id}
+    if transaction.occurred_at is not None:
+        item["occurred_at"] = {"S": transaction.occurred_at}
+    if transaction.tally is not None and transaction.refunded_at is not None:
+        item |= tally_attributes(transaction.tally, transaction.refunded_at)
+    return item
+
+
+def transaction_from(item: Mapping[str, Any]) -> Transaction:
+    """Return the record that `transaction_item` wrote."""
+    occurred_at, refunded_at = _text(item, "occurred_at"), _text(item, "refunded_at")
+    return Transaction(
+        transaction_id=TransactionId(item["transaction_id"]["S"]),
+        merchant_id=MerchantId(item["merchant_id"]["S"]),
+        sequence=int(item["sequence"]["N"]),
+        kind=_KINDS[item["transaction_type"]["S"], item["operation_type"]["S"]],
+        amount=int(item["amount"]["N"]),
+        requested=int(item["requested"]["N"]),
+        shortfall=_whole(item, "shortfall") or 0,
+        threshold=int(item["threshold"]["N"]),
+        balance_before=int(item["balance_before"]["N"]),
+        balance_after=int(item["balance_after"]["N"]),
+        idempotency_key=item["idempotency_key"]["S"],
+        reference_id=item["reference_id"]["S"],
+        metadata={name: _scalar_from(value) for name, value in item["extra_metadata"]["M"].items()},
+        correlation_id=_text(item, "correlation_id"),
+        occurred_at=Instant(occurred_at) if occurred_at else None,
+        created_at=Instant(item["created_at"]["S"]),
+        previous_hash=item["previous_hash"]["S"],
+        hash=item["hash"]["S"],
+        schema_version=int(item["schema_version"]["N"]),
+        tally=_tally_from(item),
+        refunded_at=Instant(refunded_at) if refunded_at else None,
+    )
+
+
+def tally_attributes(tally: Tally, time: Instant) -> Item:
+    """Return the attributes of an order's record that its refunds change, the last of them at `time`."""
+    attributes: Item = {
+        "refunded_count": {"N": str(tally.count)},
+        "refunded_credits": {"N": str(tally.credits)},
+        "refunded_money": {"S": f"{tally.money:f}"},
+        "refunded_full": {"BOOL": tally.full},
+        "refunded_at": {"S": time},
+    }
+    if tally.total is not None:
+        attributes["refunded_total"] = {"S": f"{tally.total:f}"}
+    return attributes
+
+
+def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
+    """Return the crossings as one JSON text: a stream's filter can ask for a text, not for a list (traps.md)."""
+    records = [
+        {
+            "type": crossing.type,
+            "transaction_id": crossing.transaction_id,
+            "sequence": crossing.sequence,
+            "balance": crossing.balance,
+            "threshold": crossing.threshold,
+            "time": crossing.time,
+            "correlation_id": crossing.correlation_id,
+        }
+        for crossing in crossings
+    ]
+    return {"S": json.dumps(records, separators=(",", ":"))}
+
+
+def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
+    """Return the crossings of the write that left this account item, in the order of the movements."""
+    return tuple(
+        CrossingRecord(**{**record, "type": Crossing(record["type"])})
+        for record in json.loads(_text(item, "crossings") or "[]")
+    )
+
+
+def _totals(totals: Mapping[Kind, Total]) -> Item:
+    by_type: dict[str, Item] = {}
+    for kind, total in totals.items():
+        counted, moved = _MEMBERS[kind.direction]
+        members = by_type.setdefault(kind.transaction_type, {})
+        members |= {counted: {"N": str(total.count)}, moved: {"N": str(total.credits)}}
+    return {name: {"M": members} for name, members in by_type.items()}
+
+
+def _totals_from(by_type: Mapping[str, Any]) -> dict[Kind, Total]:
+    totals = {}
+    for kind in Kind:
+        counted, moved = _MEMBERS[kind.direction]
+        members = by_type.get(kind.transaction_type, {"M": {}})["M"]
+        if counted in members:
+            totals[kind] = Total(count=int(members[counted]["N"]), credits=int(members[moved]["N"]))
+    return totals
+
+
+def _tally_from(item: Mapping[str, Any]) -> Tally | None:
+    count = _whole(item, "refunded_count")
+    if count is None:
+        return None
+    total = _text(item, "refunded_total")
+    return Tally(
+        count=count,
+        credits=int(item["refunded_credits"]["N"]),
+        money=Decimal(item["refunded_money"]["S"]),
+        total=Decimal(total) if total is not None else None,
+        full=bool(item["refunded_full"]["BOOL"]),
+    )
+
+
+def _scalar(value: str | int) -> Item:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
+
+
+def _scalar_from(value: Mapping[str, str]) -> str | int:
+    return value["S"] if "S" in value else int(value["N"])
+
+
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    attribute = item.get(name)
+    return attribute["S"] if attribute else None
+
+
+def _whole(item: Mapping[str, Any], name: str) -> int | None:
+    attribute = item.get(name)
+    return int(attribute["N"]) if attribute else None

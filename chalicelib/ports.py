@@ -1,0 +1,53 @@
+"""What posting and the handlers need from outside, said by those who need it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from chalicelib.domain.fold import Commit
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import MerchantId, TransactionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a read found: accounts and records that are not there are left out."""
+
+    accounts: Mapping[MerchantId, Account]
+    transactions: Mapping[TransactionId, Transaction]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The write took effect, now or in an earlier attempt whose answer was lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The write did not take effect, because what it rested on has changed.
+
+    `account` is the account as it stands: `commit.before` where that still held or the store could not tell,
+    None where there is no account. `transactions` are the records that
+    stand where the write wanted its own or another tally. `contended` tells that another write was under way.
+    """
+
+    account: Account | None
+    transactions: tuple[Transaction, ...] = ()
+    contended: bool = False
+
+
+class LedgerStore(Protocol):
+    """The ledger's two tables. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
+
+    def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
+        """Return the accounts and records, as they stand, in as few requests as can be."""
+        ...
+
+    def commit(self, commit: Commit) -> Committed | Refused:
+        """Write all of `commit` or nothing of it.
+
+        The account must still have the version of `commit.before` (or not exist), no record may exist yet,
+        and the orders' tallies must be the ones known. After `RetryLater` the write may have taken effect all
+        the same: the same commit again is answered by `Refused` with those very records.
+        """
+        ...

@@ -1,0 +1,305 @@
+"""The one use case: read, decide, commit, once; many movements of one merchant in one atomic write.
+
+Merchants are written side by side, the movements of one merchant one write after another. A lost race is
+decided again on what stands now, which the refusal itself brings, so it costs no second read.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from operator import eq
+
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted, defect, fold
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
+from chalicelib.domain.orders import charge
+from chalicelib.ports import Committed, Known, LedgerStore, Refused
+
+Request = Sequence[Movement]
+"""The movements of one message or call: all of one merchant, and none is applied if one of them has a defect."""
+
+ATTEMPTS_MAX = 20
+"""Writes tried for one fold before its movements go back to the queue."""
+PAUSE_BASE_SECONDS = 0.005
+PAUSE_MAX_SECONDS = 0.5
+# Measured on a merchant with sixteen writers: a longer cap wins nothing, a shorter one burns writes.
+MERCHANTS_AT_ONCE = 16
+"""Merchants of one batch that are written side by side; the client's connection pool has as many places."""
+MARGIN_SECONDS = 1.0
+"""What is left of a call's time for answering: no write is started inside it."""
+KNOWN_ACCOUNTS_MAX = 4096
+"""Accounts remembered from the last writes of this container, about 1 KB each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """Time as posting needs it: what stands on records, what is left of this call, and how to wait (seconds)."""
+
+    now: Callable[[], Instant]
+    remaining_seconds: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class Posting:
+    """Posts movements to the ledger. One per container: it remembers the accounts it wrote last.
+
+    A remembered account saves the read: the write's condition confirms it, or the refusal brings the current one.
+    """
+
+    def __init__(self, store: LedgerStore, *, default_threshold: int) -> None:
+        self._store = store
+        self._default_threshold = default_threshold
+        self._remembered: dict[MerchantId, Account] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    def post(self, requests: Sequence[Request], *, time: Time) -> list[list[Outcome]]:
+        """Post every movement of every request once, and return an outcome for each, in their order.
+
+        A movement that was recorded before is a `Duplicate`; what can never be posted is `Rejected`, what
+        may work later `RetryLater`: both are returned, not raised, so that neighbours go on.
+        """
+        places: dict[MerchantId, list[int]] = {}
+        for place, request in enumerate(requests):
+            places.setdefault(request[0].merchant_id, []).append(place)
+        try:
+            known = self._read(places, requests)
+        except RetryLater as error:
+            return [[error] * len(request) for request in requests]
+        works = [
+            _Work(
+                merchant_id,
+                [requests[place] for place in places[merchant_id]],
+                account=known.accounts.get(merchant_id) or self._remembered.get(merchant_id),
+                fresh=merchant_id not in self._remembered,
+                stored=known.transactions,
+            )
+            for merchant_id in places
+        ]
+        self._side_by_side(works, time)
+        outcomes: list[list[Outcome]] = [[] for _ in requests]
+        for work in works:
+            self._remember(work.merchant_id, work.account)
+            for place, answer in zip(places[work.merchant_id], work.answers(), strict=True):
+                outcomes[place] = answer
+        return outcomes
+
+    def post_one(self, movement: Movement, *, time: Time) -> Posted | Duplicate:
+        """Post one movement, and return its outcome.
+
+        Raises:
+            Rejected: it can never be posted as it stands.
+            RetryLater: it was not posted yet.
+        """
+        [[outcome]] = self.post([[movement]], time=time)
+        if isinstance(outcome, Rejected | RetryLater):
+            raise outcome
+        return outcome
+
+    def _read(self, merchants: Iterable[MerchantId], requests: Sequence[Request]) -> Known:
+        unknown = [merchant_id for merchant_id in merchants if merchant_id not in self._remembered]
+        grounds = [ground for request in requests for movement in request if (ground := _ground(movement))]
+        if not unknown and not grounds:
+            return Known(accounts={}, transactions={})
+        return self._store.read(unknown, grounds)
+
+    def _side_by_side(self, works: Sequence["_Work"], time: Time) -> None:
+        if len(works) == 1:
+            self._post_merchant(works[0], time)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(MERCHANTS_AT_ONCE, thread_name_prefix="posting")
+        for done in [self._pool.submit(self._post_merchant, work, time) for work in works]:
+            done.result()
+
+    def _post_merchant(self, work: "_Work", time: Time) -> None:
+        try:
+            work.reject_defects()
+            self._write_all(work, time)
+        except RetryLater as error:
+            work.give_back(error)
+        except Exception as error:  # noqa: BLE001 - one merchant's bug must not fail its neighbours
+            # The account is forgotten, and the cause travels with the outcome to whoever reports it.
+            work.account = None
+            internal = RetryLater(Code.INTERNAL, f"posting failed: {type(error).__name__}")
+            internal.__cause__ = error
+            work.give_back(internal)
+
+    def _write_all(self, work: "_Work", time: Time) -> None:
+        """Write fold after fold until every movement has an outcome.
+
+        Raises:
+            RetryLater: the attempts or the time of this call are used up.
+        """
+        attempt = 0
+        while work.undecided:
+            decided = fold(
+                work.merchant_id,
+                work.account,
+                [work.movements[index] for index in work.undecided],
+                stored=work.stored,
+                default_threshold=self._default_threshold,
+                now=time.now(),
+            )
+            if self._look_again(work, decided.outcomes):
+                continue
+            if decided.commit is None:
+                work.settle(decided.outcomes)
+                continue
+            answer = self._commit(decided.commit, time)
+            if isinstance(answer, Committed):
+                work.committed(decided.commit)
+                work.settle(decided.outcomes)
+                attempt = 0
+                continue
+            lost_race = answer.contended or answer.account != work.account
+            learnt = work.refused(answer)
+            if lost_race or not learnt:
+                _pause(attempt, time, Code.CONTENDED, "too many writers on one account")
+                attempt += 1
+
+    def _look_again(self, work: "_Work", outcomes: Sequence[Outcome | None]) -> bool:
+        """Before a decrease is declined, make sure of it; return whether something was learnt.
+
+        The balance must be the current one, and the adjustment may have been posted before, which a read of the
+        record after that of the account tells. (What the write finds by itself needs no such look.)
+        """
+        declined = [
+            work.movements[index].transaction_id
+            for index, outcome in zip(work.undecided, outcomes, strict=True)
+            if isinstance(outcome, Rejected) and outcome.code is Code.INSUFFICIENT_CREDITS
+        ]
+        if not declined:
+            return False
+        if not work.fresh:
+            work.account = self._store.read([work.merchant_id], []).accounts.get(work.merchant_id)
+            work.fresh = True
+            return True
+        unproven = [record for record in declined if record not in work.absent]
+        if unproven:
+            work.stored.update(self._store.read([], unproven).transactions)
+            work.absent.update(unproven)
+        return bool(unproven)
+
+    def _commit(self, commit: Commit, time: Time) -> Committed | Refused:
+        """Commit until the store answers: a lost answer is asked for again with the very same write."""
+        for attempt in range(ATTEMPTS_MAX):
+            try:
+                answer = self._store.commit(commit)
+            except RetryLater as error:
+                _pause(attempt, time, error.code, error.message)
+                continue
+            if isinstance(answer, Refused) and _stands(commit, answer):
+                # Our own records stand there, hash for hash: the write had taken effect before.
+                return Committed()
+            return answer
+        raise RetryLater(Code.UNAVAILABLE, "the ledger does not answer")
+
+    def _remember(self, merchant_id: MerchantId, account: Account | None) -> None:
+        self._remembered.pop(merchant_id, None)
+        if account is not None:
+            self._remembered[merchant_id] = account
+            if len(self._remembered) > KNOWN_ACCOUNTS_MAX:
+                del self._remembered[next(iter(self._remembered))]
+
+
+class _Work:
+    """One merchant's part of a batch: its movements, what is known of its ledger, and the outcomes so far."""
+
+    def __init__(
+        self,
+        merchant_id: MerchantId,
+        requests: Sequence[Request],
+        *,
+        account: Account | None,
+        fresh: bool,
+        stored: Mapping[TransactionId, Transaction],
+    ) -> None:
+        self.merchant_id = merchant_id
+        self.account = account
+        self.fresh = fresh
+        self.stored = dict(stored)
+        self.absent: set[TransactionId] = set()
+        self.movements = [movement for request in requests for movement in request]
+        self._requests = requests
+        self._outcomes: list[Outcome | None] = [None] * len(self.movements)
+        self.undecided = list(range(len(self.movements)))
+
+    def reject_defects(self) -> None:
+        """Reject every request that holds an impossible movement, whole."""
+        start = 0
+        for request in self._requests:
+            error = defect(request, beside=self.movements, stored=self.stored)
+            if error is not None:
+                self._outcomes[start : start + len(request)] = [error] * len(request)
+            start += len(request)
+        self._count_undecided()
+
+    def settle(self, outcomes: Sequence[Outcome | None]) -> None:
+        """Take over the outcomes of a fold, which are final."""
+        for index, outcome in zip(self.undecided, outcomes, strict=True):
+            self._outcomes[index] = outcome
+        self._count_undecided()
+
+    def give_back(self, error: RetryLater) -> None:
+        """Leave what is undecided for a later delivery."""
+        self.settle([error] * len(self.undecided))
+
+    def committed(self, commit: Commit) -> None:
+        """Know what was written. It is not `fresh`: if the store answered late, others may have written since."""
+        self.account = commit.after
+        self.fresh = False
+        self.absent.clear()
+        self.stored.update({record.transaction_id: record for record in commit.transactions})
+        for change in commit.tallies:
+            self.stored[change.order] = replace(self.stored[change.order], tally=change.after, refunded_at=change.time)
+
+    def refused(self, refused: Refused) -> bool:
+        """Know what stands where the write wanted to go, and return whether any of it is a record."""
+        if refused.account != self.account:
+            self.account = refused.account
+            self.fresh = True
+        self.absent.clear()
+        self.stored.update({record.transaction_id: record for record in refused.transactions})
+        return bool(refused.transactions)
+
+    def answers(self) -> list[list[Outcome]]:
+        """Return the outcomes, request by request."""
+        outcomes = iter(self._outcomes)
+        answers = [[outcome for _ in request if (outcome := next(outcomes)) is not None] for request in self._requests]
+        assert all(map(eq, map(len, answers), map(len, self._requests))), "a movement was left without an outcome"
+        return answers
+
+    def _count_undecided(self) -> None:
+        self.undecided = [index for index, outcome in enumerate(self._outcomes) if outcome is None]
+
+
+def _ground(movement: Movement) -> TransactionId | None:
+    """Return the record that must be known before the movement can be decided, if there is one."""
+    if isinstance(movement, RefundMovement):
+        return movement.order_transaction_id
+    if isinstance(movement, OrderMovement):
+        try:
+            charge(movement.policy, lines=movement.lines, total=movement.total)
+        except Rejected:
+            # It has no charge under today's policy, but may have been charged under an older one.
+            return movement.transaction_id
+    return None
+
+
+def _stands(commit: Commit, refused: Refused) -> bool:
+    standing = {record.transaction_id: record.hash for record in refused.transactions}
+    return all(standing.get(record.transaction_id) == record.hash for record in commit.transactions)
+
+
+def _pause(attempt: int, time: Time, code: Code, message: str) -> None:
+    """Wait with full jitter before another attempt.
+
+    Raises:
+        RetryLater: there is no attempt or no time left in this call.
+    """
+    seconds = random.uniform(0, min(PAUSE_MAX_SECONDS, PAUSE_BASE_SECONDS * 2**attempt))  # noqa: S311 - jitter
+    if attempt + 1 >= ATTEMPTS_MAX or seconds + MARGIN_SECONDS > time.remaining_seconds():
+        raise RetryLater(code, message)
+    time.sleep(seconds)

@@ -1,0 +1,150 @@
+"""The settings, read from the environment on first use (spec, section 10).
+
+A missing or bad one fails with a sentence that names it, never at import and never silently.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import cache
+from typing import Self, TypeVar
+
+from chalicelib.domain.orders import CREDITS_MAX, Basis, Direction, Policy
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_DAY_SECONDS = 86_400
+
+
+class SettingError(Exception):
+    """A setting is missing or bad; the message names it and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of a container. Times in seconds, credits whole; empty texts mean not set."""
+
+    trial_credits: int
+    default_threshold: int
+    policy: Policy
+    ground_retry_seconds_min: int
+    ground_retry_seconds_max: int
+    ground_retry_seconds_total: int
+    plugin_status_cache_ttl: int
+    plugin_status_stale_seconds: int
+    credits_table: str
+    transactions_table: str
+    event_bus: str
+    inbox_queue_url: str
+    dead_letter_queue_url: str
+    stream_dead_letter_queue_url: str
+    jwt_algorithm: str
+    jwt_issuer: str
+    jwt_audience: str
+    jwt_jwks_url: str
+    jwt_key_parameter: str
+    cursor_key_parameter: str
+    cors_origins: tuple[str, ...]
+    stage: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Return the settings that `environment` holds.
+
+        Raises:
+            SettingError: a setting is not what it should be.
+        """
+        read = _Reader(environment)
+        trial_credits = read.whole("TRIAL_CREDITS", 100)
+        low_percent = read.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=100)
+        return cls(
+            trial_credits=trial_credits,
+            default_threshold=trial_credits * low_percent // 100,
+            policy=Policy(
+                direction=read.choice("ORDER_CREDIT_DIRECTION", Direction.DECREASE),
+                basis=read.choice("ORDER_CREDIT_BASIS", Basis.ORDER),
+                fixed_amount=read.whole("ORDER_CREDIT_FIXED_AMOUNT", 1),
+                percentage=read.percent("ORDER_CREDIT_PERCENTAGE"),
+                minimum=read.whole("ORDER_CREDIT_MINIMUM", 0),
+            ),
+            ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
+            # SQS hides a message for twelve hours at the most.
+            ground_retry_seconds_max=read.whole("GROUND_RETRY_SECONDS_MAX", 900, most=_DAY_SECONDS // 2),
+            ground_retry_seconds_total=read.whole("GROUND_RETRY_SECONDS_TOTAL", 3600),
+            plugin_status_cache_ttl=read.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=_DAY_SECONDS),
+            plugin_status_stale_seconds=read.whole("PLUGIN_STATUS_STALE_SECONDS", 300, most=_DAY_SECONDS),
+            credits_table=read.text("CREDITS_TABLE"),
+            transactions_table=read.text("TRANSACTIONS_TABLE"),
+            event_bus=read.text("EVENT_BUS"),
+            inbox_queue_url=read.text("INBOX_QUEUE_URL"),
+            dead_letter_queue_url=read.text("DEAD_LETTER_QUEUE_URL"),
+            stream_dead_letter_queue_url=read.text("STREAM_DEAD_LETTER_QUEUE_URL"),
+            jwt_algorithm=read.text("JWT_ALGORITHM"),
+            jwt_issuer=read.text("JWT_ISSUER"),
+            jwt_audience=read.text("JWT_AUDIENCE"),
+            jwt_jwks_url=read.text("JWT_JWKS_URL"),
+            jwt_key_parameter=read.text("JWT_KEY_PARAMETER"),
+            cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
+            cors_origins=tuple(origin.strip() for origin in read.text("CORS_ORIGINS").split(",") if origin.strip()),
+            stage=read.text("STAGE") or "dev",
+        )
+
+    def required(self, name: str) -> str:
+        """Return the text setting with this environment name, which the calling function cannot do without.
+
+        Raises:
+            SettingError: it is not set.
+        """
+        value = getattr(self, name.lower())
+        if not value:
+            raise SettingError(f"{name} is not set: this function cannot work without it")
+        return str(value)
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this container, read once.
+
+    Raises:
+        SettingError: a setting is not what it should be.
+    """
+    return Settings.read(os.environ)
+
+
+class _Reader:
+    """Reads one environment, and says by name what is wrong with it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str) -> str:
+        return self._environment.get(name, "").strip()
+
+    def whole(self, name: str, default: int, *, most: int = CREDITS_MAX) -> int:
+        text = self.text(name)
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit()) or int(text) > most:
+            raise SettingError(f"{name} is {text!r}: it takes a whole number from 0 to {most}")
+        return int(text)
+
+    def percent(self, name: str) -> Decimal:
+        text = self.text(name) or "0"
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            value = Decimal("NaN")
+        if not value.is_finite() or not 0 <= value <= 100:  # noqa: PLR2004 - percent
+            raise SettingError(f"{name} is {text!r}: it takes a percentage from 0 to 100")
+        return value
+
+    def choice(self, name: str, default: Choice) -> Choice:
+        text = self.text(name)
+        if not text:
+            return default
+        try:
+            return type(default)(text)
+        except ValueError:
+            raise SettingError(f"{name} is {text!r}: it takes {' or '.join(type(default))}") from None

@@ -1,0 +1,83 @@
+"""Builds the adapters from the settings, once a container and on first use."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.domain.movements import Instant
+from chalicelib.posting import MERCHANTS_AT_ONCE, Posting, Time
+from chalicelib.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.adapters.eventbridge import EventBridgeBus
+    from chalicelib.adapters.queues import Queues
+
+_CLIENT = Config(
+    # botocore's own retries send the same client token again, so they cannot write twice.
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=2,
+    read_timeout=4,
+    max_pool_connections=MERCHANTS_AT_ONCE,
+    # What is sent is built by this package and covered by its tests; checking it again costs 100 µs a write.
+    parameter_validation=False,
+    tcp_keepalive=True,
+)
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """Return this container's one DynamoDB client."""
+    return boto3.client("dynamodb", config=_CLIENT)
+
+
+@cache
+def ledger() -> DynamoDBLedger:
+    """Return the store of the ledger."""
+    return DynamoDBLedger(
+        dynamodb(),
+        credits_table=settings().required("CREDITS_TABLE"),
+        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+    )
+
+
+@cache
+def posting() -> Posting:
+    """Return the posting of this container, which remembers the accounts it wrote last."""
+    return Posting(ledger(), default_threshold=settings().default_threshold)
+
+
+@cache
+def bus() -> "EventBridgeBus":
+    """Return the event bus."""
+    from chalicelib.adapters.eventbridge import EventBridgeBus
+
+    return EventBridgeBus(
+        boto3.client("events", config=_CLIENT), bus=settings().required("EVENT_BUS"), sleep=time.sleep
+    )
+
+
+@cache
+def queues() -> "Queues":
+    """Return the queues."""
+    from chalicelib.adapters.queues import Queues
+
+    return Queues(boto3.client("sqs", config=_CLIENT))
+
+
+def now() -> Instant:
+    """Return the time as records hold it: UTC with milliseconds."""
+    return Instant(datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def call_time(context: Any) -> Time:
+    """Return time as posting needs it, bounded by what is left of the call that `context` belongs to."""
+    remaining: Callable[[], int] = context.get_remaining_time_in_millis
+    return Time(now=now, remaining_seconds=lambda: remaining() / 1000, sleep=time.sleep)
