@@ -1,0 +1,114 @@
+"""The envelope around an event in, as the queue brings it (spec, section 4; hard-cases.md, "Envelope").
+
+A body is an EventBridge envelope, whose `detail` is the platform's envelope or the bare payload, or the
+platform's envelope itself.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from chalicelib.contracts.values import Id, Key, Time
+from chalicelib.domain.errors import Code, Rejected
+
+_OWN_CODES = frozenset(Code)
+
+
+class Envelope(BaseModel):
+    """The platform's envelope, as far as it matters: the rest of it is dropped unread."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_id: Id | None = None
+    event_type: str = Field(max_length=255)
+    correlation_id: Id | None = None
+    idempotency_key: Key | None = None
+    occurred_at: Time | None = Field(default=None, validation_alias=AliasChoices("timestamp", "occurred_at"))
+    payload: dict[str, Any]
+
+
+def read_envelope(body: str) -> Envelope:
+    """Return the envelope of a message body.
+
+    Raises:
+        Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, or lacks
+            what an envelope needs; `field` names the first field at fault.
+    """
+    fields = _object(body)
+    if "detail" in fields or "detail-type" in fields:
+        return _from_event_bridge(fields)
+    return _from_platform(fields, prefix="")
+
+
+def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
+    """Return the first fault that a model found as the reason to reject, without the value at fault."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = prefix + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return Rejected(Code.FIELD_MISSING, f"{field} is missing", field=field)
+    code = Code(first["type"]) if first["type"] in _OWN_CODES else Code.FIELD_INVALID
+    return Rejected(code, f"{field}: {first['msg']}", field=field)
+
+
+def _object(body: str) -> dict[str, Any]:
+    try:
+        # Money keeps its digits: a float would lose some before anybody could check it.
+        fields = json.loads(body, object_pairs_hook=_distinct, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError, ArithmeticError):
+        raise Rejected(Code.NOT_JSON, "the body is not JSON") from None
+    if not isinstance(fields, dict):
+        raise Rejected(Code.NOT_JSON, "the body is not a JSON object")
+    return fields
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)[:64]
+        raise Rejected(Code.DUPLICATE_FIELD, "a field stands twice in one object", field=twice)
+    return fields
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _from_event_bridge(fields: Mapping[str, Any]) -> Envelope:
+    if "payload" in fields or "data" in fields:
+        raise Rejected(
+            Code.ENVELOPE_AMBIGUOUS, "the body has a detail and a payload: two envelopes at once", field="detail"
+        )
+    event_type, detail = fields.get("detail-type"), fields.get("detail")
+    if not isinstance(event_type, str):
+        raise Rejected(Code.FIELD_MISSING, "detail-type is missing", field="detail-type")
+    if not isinstance(detail, dict):
+        raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
+    if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
+        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
+    if detail.keys() & {"payload", "data", "event_type"}:
+        inner = {"event_type": event_type, **detail}
+        if not inner.keys() & {"timestamp", "occurred_at"}:
+            inner["timestamp"] = fields.get("time")
+        return _from_platform(inner, prefix="detail.")
+    return _validated({"event_type": event_type, "timestamp": fields.get("time"), "payload": detail}, prefix="")
+
+
+def _from_platform(fields: Mapping[str, Any], *, prefix: str) -> Envelope:
+    if "payload" in fields and "data" in fields:
+        raise Rejected(
+            Code.ENVELOPE_AMBIGUOUS, "payload and data are two names of the same: both are there", field=f"{prefix}data"
+        )
+    if "data" in fields:
+        fields = {**fields, "payload": fields["data"]}
+    return _validated(fields, prefix=prefix)
+
+
+def _validated(fields: Mapping[str, Any], *, prefix: str) -> Envelope:
+    try:
+        return Envelope.model_validate(fields)
+    except ValidationError as error:
+        raise rejected(error, prefix=prefix) from None

@@ -1,0 +1,75 @@
+"""Events in: what each type asks for (spec, sections 3 and 4).
+
+`read_event` either returns every movement of a message or rejects the whole of it: nothing of a poison
+message is applied, also when only one of its five orders is bad.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from chalicelib.contracts.envelopes import read_envelope, rejected
+from chalicelib.contracts.orders import OrderPaid, OrderRefunded, OrderUpdated
+from chalicelib.contracts.payloads import (
+    AccountCreated,
+    ManualAdjustment,
+    MerchantCreated,
+    PaymentSucceeded,
+    SubscriptionRenewed,
+    Terms,
+)
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.movements import ORDER_UPDATED, Movement
+
+AskingPayload = (
+    type[MerchantCreated]
+    | type[AccountCreated]
+    | type[OrderPaid]
+    | type[OrderRefunded]
+    | type[PaymentSucceeded]
+    | type[SubscriptionRenewed]
+    | type[ManualAdjustment]
+)
+
+INBOUND: Mapping[str, AskingPayload] = {
+    "evt.merchant.created": MerchantCreated,
+    "evt.account.created": AccountCreated,
+    "evt.shopify.webhook.order_paid": OrderPaid,
+    ORDER_UPDATED: OrderUpdated,
+    "evt.shopify.webhook.order_refunded": OrderRefunded,
+    "evt.billing.payment_succeeded": PaymentSucceeded,
+    "evt.subscription.renewed": SubscriptionRenewed,
+    "evt.credits.manual_adjustment": ManualAdjustment,
+}
+"""The event types that move credits, and their payloads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An event in: the movements it asks for, at least one, all of one merchant."""
+
+    event_type: str
+    correlation_id: str | None
+    movements: tuple[Movement, ...]
+
+
+def read_event(body: str, terms: Terms) -> Event:
+    """Return the event of a message body.
+
+    Raises:
+        Rejected: the message is poison; `code`, the sentence and `field` say why, and hold none of its values.
+    """
+    envelope = read_envelope(body)
+    model = INBOUND.get(envelope.event_type)
+    if model is None:
+        raise Rejected(Code.UNKNOWN_EVENT_TYPE, "the event type is none that moves credits", field="event_type")
+    try:
+        payload = model.model_validate(envelope.payload)
+    except ValidationError as error:
+        raise rejected(error, prefix="payload.") from None
+    return Event(
+        event_type=envelope.event_type,
+        correlation_id=envelope.correlation_id,
+        movements=tuple(payload.movements(envelope, terms)),
+    )

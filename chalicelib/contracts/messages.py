@@ -1,0 +1,52 @@
+"""A message of the inbox, as the queue hands it to the function."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from chalicelib.domain.movements import Instant
+
+ORIGIN_BUS = "bus"
+ORIGIN_QUEUE = "queue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    origin: str
+    deliveries: int
+    first_seen: datetime
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Return the message of an SQS record.
+
+        A message that was put back after a fix is seen for the first time again; its `origin` stays.
+        """
+        attributes = record.get("attributes", {})
+        origin = record.get("messageAttributes", {}).get("origin", {}).get("stringValue")
+        milliseconds = attributes.get("ApproximateFirstReceiveTimestamp") or attributes.get("SentTimestamp")
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record.get("receiptHandle", ""),
+            body=record["body"],
+            origin=origin or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
+            deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
+            first_seen=datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else datetime.now(UTC),
+        )
+
+    def parked(self, *, code: str, reason: str, field: str | None) -> dict[str, str | None]:
+        """Return the attributes under which the message is parked, its body unchanged (hard-cases.md)."""
+        first_seen = self.first_seen.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {
+            "code": code,
+            "reason": reason,
+            "field": field,
+            "origin": self.origin,
+            "first_seen": Instant(first_seen),
+        }

@@ -1,0 +1,117 @@
+"""The values that events and requests are made of, checked as the contract says (spec, sections 3 and 4).
+
+Strict: a text is never taken for a number, nor a fraction for whole credits. What is refused is named by the
+field and the rule, never by the value, which may be personal.
+"""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from chalicelib.domain.errors import Code
+from chalicelib.domain.movements import Instant, MerchantId, merchant_id
+from chalicelib.domain.orders import CREDITS_MAX
+
+ID_LENGTH_MAX = 64
+KEY_LENGTH_MAX = 255
+REASON_LENGTH_MAX = 500
+MONEY_DIGITS_MAX = 16
+"""Digits of money before and behind the point, each."""
+
+_PRINTABLE = re.compile(r"[\x20-\x7e]+")
+_DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]{{1,{MONEY_DIGITS_MAX}}})?")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+
+
+def _id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or len(text) > longest or _PRINTABLE.fullmatch(text) is None:
+        raise PydanticCustomError(
+            Code.FIELD_INVALID,
+            "an id is a text of 1 to {longest} printable ASCII characters, or an integer",
+            {"longest": longest},
+        )
+    return text
+
+
+def _key(value: Any) -> str:
+    return _id(value, longest=KEY_LENGTH_MAX)
+
+
+def _merchant(value: Any) -> MerchantId:
+    try:
+        return merchant_id(value if isinstance(value, str) else "")
+    except ValueError:
+        raise PydanticCustomError(Code.FIELD_INVALID, "a merchant id is a UUID") from None
+
+
+def _credits(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= CREDITS_MAX:
+        raise PydanticCustomError(
+            Code.CREDITS_INVALID, "credits are a whole number from 1 to {most}", {"most": CREDITS_MAX}
+        )
+    return value
+
+
+def _money(value: Any) -> Decimal:
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= MONEY_DIGITS_MAX:
+        value = f"{value:f}"
+    elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**MONEY_DIGITS_MAX:
+        value = str(value)
+    if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
+        raise PydanticCustomError(
+            Code.FIELD_INVALID,
+            "money is a decimal number of at least 0, with up to {digits} digits before and behind the point",
+            {"digits": MONEY_DIGITS_MAX},
+        )
+    return Decimal(value)
+
+
+def _instant(value: Any) -> Instant:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise PydanticCustomError(Code.FIELD_INVALID, "a time is a text in ISO 8601") from None
+    return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _currency(value: Any) -> str:
+    if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
+        raise PydanticCustomError(Code.FIELD_INVALID, "a currency is a code of three letters")
+    return value.upper()
+
+
+def _reason(value: Any) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not 1 <= len(text) <= REASON_LENGTH_MAX or not text.isprintable():
+        raise PydanticCustomError(
+            Code.FIELD_INVALID,
+            "a reason is a printable text of 1 to {longest} characters",
+            {"longest": REASON_LENGTH_MAX},
+        )
+    return text
+
+
+def instant(moment: datetime) -> Instant:
+    """Return a time as it is kept and said: UTC, ISO 8601 with milliseconds and `Z`."""
+    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def money_text(amount: Decimal) -> str:
+    """Return money as it is recorded: plain digits without idle zeros, so that equal amounts are equal texts."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+Id = Annotated[str, BeforeValidator(_id)]
+Key = Annotated[str, BeforeValidator(_key)]
+Merchant = Annotated[MerchantId, BeforeValidator(_merchant)]
+Credits = Annotated[int, BeforeValidator(_credits)]
+Money = Annotated[Decimal, BeforeValidator(_money)]
+Time = Annotated[Instant, BeforeValidator(_instant)]
+Currency = Annotated[str, BeforeValidator(_currency)]
+Reason = Annotated[str, BeforeValidator(_reason)]
