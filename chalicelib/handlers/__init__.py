@@ -1,0 +1,1 @@
+"""Entry points, one module a deployable function: translate, call, answer."""

@@ -1,0 +1,141 @@
+"""A batch of messages on its way to their ends: applied, parked with a reason, or back to the queue.
+
+(spec, section 4; hard-cases.md, "Retry and dead letter")
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import wiring
+from chalicelib.contracts.events import read_event
+from chalicelib.contracts.messages import Message
+from chalicelib.contracts.payloads import Terms
+from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
+from chalicelib.domain.fold import Duplicate, Outcome, Posted
+from chalicelib.domain.movements import Movement
+from chalicelib.settings import Settings
+from chalicelib.telemetry import count, logger
+
+OUTAGE_DELAY_SECONDS_MAX = 900
+"""The longest a message waits before another try when the ledger could not answer."""
+GROWTH_MAX = 20
+"""Doublings of a delay that are counted; more would only overflow."""
+
+
+class Batch:
+    """The messages of one call. Its methods are called once each, in the order they stand in."""
+
+    def __init__(self, messages: Sequence[Message], configured: Settings) -> None:
+        self.coming_back: list[str] = []
+        self._messages = messages
+        self._settings = configured
+        self._terms = Terms(trial_credits=configured.trial_credits, policy=configured.policy)
+        self._requests: list[tuple[Message, Sequence[Movement]]] = []
+        self._rejected: list[tuple[Message, CreditsError]] = []
+        self._delayed: list[tuple[Message, int]] = []
+        self._posted: Counter[tuple[str, str]] = Counter()
+        self._duplicates = 0
+        self._shortfall = 0
+
+    def read(self) -> None:
+        """Read every body; what cannot be read is poison."""
+        for message in self._messages:
+            try:
+                self._requests.append((message, read_event(message.body, self._terms).movements))
+            except Rejected as error:
+                self._rejected.append((message, error))
+
+    def post(self, context: Any) -> None:
+        """Post all movements, and decide by their outcomes how each message ends."""
+        if not self._requests:
+            return
+        requests = [movements for _, movements in self._requests]
+        outcomes = wiring.posting().post(requests, time=wiring.call_time(context))
+        for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
+            for movement, outcome in zip(movements, of_message, strict=True):
+                self._count(movement, outcome)
+            self._end(message, of_message)
+
+    def park(self) -> None:
+        """Park what was rejected; what the dead-letter queue does not confirm comes back."""
+        for message, error in self._rejected:
+            attributes = message.parked(code=error.code, reason=error.message, field=error.field)
+            try:
+                wiring.queues().park(self._settings.required("DEAD_LETTER_QUEUE_URL"), message.body, attributes)
+            except (ClientError, BotoCoreError):
+                logger.exception("dead-letter queue did not confirm", message_id=message.message_id)
+                self.coming_back.append(message.message_id)
+                continue
+            logger.warning(
+                "parked", code=error.code, reason=error.message, field=error.field, message_id=message.message_id
+            )
+            count("credits_messages_parked_total", 1, {"code": error.code})
+
+    def put_off(self) -> None:
+        """Let each message that waits come back after its own delay."""
+        if not self._delayed:
+            return
+        self.coming_back += [message.message_id for message, _ in self._delayed]
+        delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
+        try:
+            wiring.queues().put_off(self._settings.required("INBOX_QUEUE_URL"), delays)
+        except (ClientError, BotoCoreError):
+            # They come back all the same, after the queue's own visibility timeout.
+            logger.exception("the inbox did not take the delays", messages=len(delays))
+
+    def report(self) -> None:
+        """Write the one line of this call, and its counters."""
+        logger.info(
+            "ingested",
+            messages=len(self._messages),
+            posted=self._posted.total(),
+            duplicates=self._duplicates,
+            parked=len(self._rejected),
+            coming_back=len(self.coming_back),
+        )
+        for (operation_type, transaction_type), posted in self._posted.items():
+            labels = {"type": operation_type, "reference_type": transaction_type}
+            count("credits_transactions_total", posted, labels)
+        count("credits_duplicates_total", self._duplicates)
+        count("credits_shortfall_total", self._shortfall)
+
+    def _count(self, movement: Movement, outcome: Outcome) -> None:
+        if isinstance(outcome, Posted):
+            kind = outcome.transaction.kind
+            self._posted[kind.direction, kind.transaction_type] += 1
+            self._shortfall += outcome.transaction.shortfall
+        elif isinstance(outcome, Duplicate):
+            self._duplicates += 1
+            if outcome.order_changed:
+                logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
+
+    def _end(self, message: Message, outcomes: Sequence[Outcome]) -> None:
+        later = next((outcome for outcome in outcomes if isinstance(outcome, RetryLater)), None)
+        rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
+        if later is not None:
+            # What was rejected beside it is found again, and parked, once the rest has gone through.
+            self._wait(message, later)
+        elif rejected is not None:
+            self._rejected.append((message, rejected))
+
+    def _wait(self, message: Message, error: RetryLater) -> None:
+        waited = (datetime.now(UTC) - message.first_seen).total_seconds()
+        if error.ground_missing and waited >= self._settings.ground_retry_seconds_total:
+            reason = f"{error.message}, and did not come within {self._settings.ground_retry_seconds_total} seconds"
+            self._rejected.append((message, Rejected(error.code, reason, field=error.field)))
+            return
+        if error.code is Code.INTERNAL:
+            logger.error("posting failed", message_id=message.message_id, exc_info=error.__cause__)
+        growth = 2 ** min(message.deliveries - 1, GROWTH_MAX)
+        if error.ground_missing:
+            delay = min(self._settings.ground_retry_seconds_min * growth, self._settings.ground_retry_seconds_max)
+        else:
+            delay = min(growth, OUTAGE_DELAY_SECONDS_MAX)
+        logger.info(
+            "waits", code=error.code, message_id=message.message_id, deliveries=message.deliveries, seconds=delay
+        )
+        self._delayed.append((message, delay))

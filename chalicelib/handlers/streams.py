@@ -1,0 +1,94 @@
+"""Events out, from the tables' streams: what the ledger committed is published, with no logic of its own.
+
+At least once, under ids that tell repeats. What the bus does not take comes back with the stream's batch; a
+record that cannot be read is parked with its reason, so that it blocks nobody behind it.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import Blueprint, DynamoDBEvent
+
+from chalicelib import wiring
+from chalicelib.adapters.items import account_from, crossings_from, transaction_from
+from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.settings import settings
+from chalicelib.telemetry import count, logger
+
+blueprint = Blueprint(__name__)
+
+Failures = dict[str, list[dict[str, str]]]
+
+
+@blueprint.on_dynamodb_record(
+    # The real stream and its options are merged in by infra/template.yaml.
+    stream_arn="arn:aws:dynamodb:::set-by-infra-template",
+    name="publish_threshold_events",
+)
+def publish_threshold_events(event: DynamoDBEvent) -> Failures:
+    """Publish the crossings that writes to the credits table carry, and return the records to be tried again."""
+    return _publish(event.to_dict()["Records"], _crossing_events)
+
+
+@blueprint.on_dynamodb_record(
+    stream_arn="arn:aws:dynamodb:::set-by-infra-template",
+    name="publish_transaction_events",
+)
+def publish_transaction_events(event: DynamoDBEvent) -> Failures:
+    """Publish what new records say beside the balance, and return the records to be tried again."""
+    return _publish(event.to_dict()["Records"], _transaction_events)
+
+
+def _crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
+    image = record["dynamodb"].get("NewImage") or {}
+    if "crossings" not in image:
+        return []
+    account = account_from(image)
+    return [
+        crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings_from(image)
+    ]
+
+
+def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
+    if record["eventName"] != "INSERT":
+        # A refund has changed its order's tally: nothing new to say.
+        return []
+    published = transaction_event(transaction_from(record["dynamodb"]["NewImage"]))
+    return [published] if published else []
+
+
+def _publish(
+    records: Sequence[Mapping[str, Any]], events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]]
+) -> Failures:
+    by_record: list[tuple[str, list[PublishedEvent]]] = []
+    failed: set[str] = set()
+    for record in records:
+        sequence_number = record["dynamodb"]["SequenceNumber"]
+        try:
+            by_record.append((sequence_number, events_of(record)))
+        except (KeyError, ValueError, TypeError) as error:
+            if not _parked(record, error):
+                failed.add(sequence_number)
+    events = [event for _, of_record in by_record for event in of_record]
+    refused = {event.event_id for event in wiring.bus().publish(events)} if events else set()
+    failed |= {number for number, of_record in by_record if any(event.event_id in refused for event in of_record)}
+    for event_type in sorted({event.event_type for event in events}):
+        published = sum(event.event_type == event_type and event.event_id not in refused for event in events)
+        count("credits_events_published_total", published, {"event_type": event_type})
+    logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(failed, key=int)]}
+
+
+def _parked(record: Mapping[str, Any], error: Exception) -> bool:
+    """Park a record that cannot be read, and return whether the queue confirmed it."""
+    reason = f"the stream's record cannot be read: {type(error).__name__}"
+    attributes = {"code": "record_unreadable", "reason": reason, "origin": record.get("eventSourceARN")}
+    try:
+        wiring.queues().park(settings().required("STREAM_DEAD_LETTER_QUEUE_URL"), json.dumps(record), attributes)
+    except (ClientError, BotoCoreError):
+        logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
+        return False
+    logger.error("parked", reason=reason, event_id=record.get("eventID"), exc_info=error)
+    return True
