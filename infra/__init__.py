@@ -1,0 +1,1 @@
+"""Everything around the functions: the template, the build, the bridge, the local stack and the command line."""

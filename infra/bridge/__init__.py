@@ -1,0 +1,14 @@
+"""The bridge between NATS JetStream and the queues of the credit service, one process each way at once.
+
+Inbound, a message that an upstream service published on NATS goes into the inbox queue and is
+acknowledged to JetStream only when the queue has confirmed that very message. Outbound, an event
+that the rule on the bus left in the outbox queue is published to NATS and deleted from the queue
+only when JetStream has confirmed it. Both ways deliver at least once: a repeat is dropped by the
+ledger (inbound) or by JetStream's duplicate window and the consumers (outbound).
+
+Modules, in the order in which they import each other: `subjects`, `delays` and `settings` know
+nobody; `telemetry` counts and `reports` words what became of a batch; `queues` speaks SQS; `streams`
+sets up JetStream and `connection` keeps it; `screening` and `envelopes` judge single messages;
+`parking`, `inbound` and `outbound` move batches; `lanes` repeats that; `health` answers HTTP;
+`__main__` starts and drains the process.
+"""

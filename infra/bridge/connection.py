@@ -1,0 +1,155 @@
+"""The connection to NATS: kept for ever, and known to be good only while the streams were seen to be there."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from infra.bridge.settings import Settings
+from infra.bridge.streams import StreamsError, set_up
+from infra.bridge.telemetry import Part, Telemetry
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS: Final = 3
+RECONNECT_SECONDS: Final = 1
+PING_SECONDS: Final = 10
+"""After two of these without an answer the client gives a silent server up and connects again."""
+PUBLISH_SECONDS: Final = 5.0
+CHECK_SECONDS: Final = 30.0
+"""How often the streams and consumers are looked at without a reason."""
+RECHECK_SECONDS: Final = 1.0
+"""The pause after a look that failed."""
+
+
+class Link:
+    """One NATS client. `ready` is set while it is connected and everything in JetStream was seen to be in place."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+        """Know nothing of NATS yet; `connect` comes next."""
+        self._settings = settings
+        self._telemetry = telemetry
+        self._client = Client()
+        self._doubt = asyncio.Event()
+        self._said: str | None = None
+        self._closing = False
+        self.ready = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.streams: tuple[str, ...] = ()
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """JetStream over this client."""
+        return self._client.jetstream(timeout=PUBLISH_SECONDS)
+
+    @property
+    def largest_payload(self) -> int:
+        """The bytes that the server takes in one message, headers included."""
+        return self._client.max_payload
+
+    async def connect(self) -> None:
+        """Return once connected, however long NATS is away; afterwards the client reconnects for ever by itself."""
+        await self._client.connect(
+            servers=list(self._settings.nats_urls),
+            name="credit-service bridge",
+            connect_timeout=CONNECT_SECONDS,
+            reconnect_time_wait=RECONNECT_SECONDS,
+            max_reconnect_attempts=-1,
+            ping_interval=PING_SECONDS,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_reconnected,
+            closed_cb=self._on_closed,
+        )
+        self._on_connected("connected")
+
+    async def close(self) -> None:
+        """Send what is still to be sent, acknowledgements above all, and close; an absent server is no obstacle."""
+        self._closing = True
+        with suppress(nats.errors.Error, TimeoutError, OSError):
+            if self._client.is_connected:
+                await self._client.flush(timeout=CONNECT_SECONDS)
+            await self._client.close()
+
+    def doubt(self) -> None:
+        """Stop taking up work until the streams and consumers have been looked at again."""
+        self.ready.clear()
+        self._doubt.set()
+
+    async def keep(self) -> None:
+        """Set up what JetStream must have, now, after every doubt and every now and then, until cancelled."""
+        while True:
+            self._doubt.clear()
+            pause = CHECK_SECONDS
+            try:
+                self.streams = await set_up(self._request, self._settings)
+            except (StreamsError, nats.errors.Error, TimeoutError) as error:
+                self.ready.clear()
+                pause = RECHECK_SECONDS
+                reason = str(error) or type(error).__name__
+                if reason != self._telemetry.parts[Part.STREAMS].detail:
+                    log.warning("streams: not in place: %s", reason)
+                self._telemetry.report(Part.STREAMS, ok=False, detail=reason)
+            else:
+                if self._telemetry.report(Part.STREAMS, ok=True, detail=f"consuming {', '.join(self.streams)}"):
+                    log.info("streams: in place; consuming %s", ", ".join(self.streams))
+                if not self._doubt.is_set() and self._client.is_connected:
+                    self.ready.set()
+            await self._wait_for_doubt(pause)
+
+    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> bool:
+        """Return whether JetStream had the message already, once a stream has confirmed that it is stored."""
+        answer = await self.jetstream.publish(subject, payload, timeout=PUBLISH_SECONDS, headers=dict(headers))
+        return bool(answer.duplicate)
+
+    async def _wait_for_doubt(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            if seconds == RECHECK_SECONDS:
+                await asyncio.sleep(seconds)
+            else:
+                await asyncio.wait_for(self._doubt.wait(), seconds)
+
+    async def _request(self, subject: str, payload: bytes, seconds: float, /) -> bytes:
+        answer = await self._client.request(subject, payload, timeout=seconds)
+        return bytes(answer.data)
+
+    def _on_connected(self, how: str) -> None:
+        # Only host and port: the address may hold a password.
+        url = self._client.connected_url
+        where = f"{url.hostname}:{url.port}" if url else "an unknown address"
+        self._said = None
+        self._telemetry.report(Part.NATS, ok=True, detail=f"{how} to {where}")
+        log.info("nats: %s to %s", how, where)
+
+    async def _on_reconnected(self) -> None:
+        self._telemetry.reconnected()
+        self._on_connected("reconnected")
+        self.doubt()
+
+    async def _on_disconnected(self) -> None:
+        self.ready.clear()
+        self._telemetry.report(Part.NATS, ok=False, detail="disconnected")
+        if not self._closing:
+            log.warning("nats: disconnected; what is under way comes again")
+
+    async def _on_closed(self) -> None:
+        self.ready.clear()
+        self._telemetry.report(Part.NATS, ok=False, detail="closed")
+        self.closed.set()
+
+    async def _on_error(self, error: Exception) -> None:
+        # The client reports every failed attempt; only the first of a kind is news.
+        reason = str(error).removeprefix("nats: ") or type(error).__name__
+        if reason != self._said:
+            self._said = reason
+            hosts = ", ".join(urlsplit(url).hostname or "?" for url in self._settings.nats_urls)
+            log.warning("nats: %s (%s)", reason, hosts)
+            if not self._client.is_connected:
+                self._telemetry.report(Part.NATS, ok=False, detail=reason)

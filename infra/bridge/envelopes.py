@@ -1,0 +1,92 @@
+"""An outbox message as a NATS message: the subject, the headers and the body of the event in it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from infra.bridge.subjects import is_outbound
+
+SOURCE: Final = "credits"
+"""How the service names itself on the bus and in `ce-source`: what bears it is ours and is never brought back."""
+
+SOURCE_HEADER: Final = "ce-source"
+
+_SPECIFICATION_VERSION = "1.0"
+_HEADER_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """An event as it goes onto NATS."""
+
+    subject: str
+    payload: bytes
+    headers: Mapping[str, str]
+
+
+class UnpublishableError(ValueError):
+    """An outbox message can never be published; its text is the reason, without anything from the payload."""
+
+
+def publication(body: str) -> Publication:
+    """Return the NATS message for an EventBridge envelope that the rule on the bus put into the outbox.
+
+    The subject is the event's type and the payload the platform envelope in `detail`; the headers
+    are those of CloudEvents and `Nats-Msg-Id`, by which JetStream drops repeats (spec, section 4).
+    Raises `UnpublishableError` where that cannot be had.
+    """
+    envelope = _envelope(body)
+    if envelope.get("source") != SOURCE:
+        message = f"its source is not {SOURCE!r}, and what others said is not ours to publish"
+        raise UnpublishableError(message)
+    subject = envelope.get("detail-type")
+    if not isinstance(subject, str) or not is_outbound(subject):
+        message = "its detail-type is no event that this service publishes"
+        raise UnpublishableError(message)
+    detail = envelope.get("detail")
+    if not isinstance(detail, dict):
+        message = "it has no detail"
+        raise UnpublishableError(message)
+    if detail.get("event_type", subject) != subject:
+        message = "its detail-type and its event_type differ"
+        raise UnpublishableError(message)
+    return Publication(
+        subject=subject,
+        payload=json.dumps(detail, separators=(",", ":")).encode(),
+        headers=_headers(subject, detail),
+    )
+
+
+def _envelope(body: str) -> dict[str, object]:
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        message = "its body is not JSON"
+        raise UnpublishableError(message) from None
+    if not isinstance(envelope, dict):
+        message = "its body is not an EventBridge envelope"
+        raise UnpublishableError(message)
+    return envelope
+
+
+def _headers(subject: str, detail: Mapping[str, object]) -> dict[str, str]:
+    event_id = detail.get("event_id")
+    if not isinstance(event_id, str) or not _is_header(event_id):
+        message = "its detail has no event_id that fits into a header"
+        raise UnpublishableError(message)
+    payload = detail.get("payload")
+    merchant = payload.get("merchant_id") if isinstance(payload, dict) else None
+    optional = {"ce-time": detail.get("timestamp"), "ce-subject": merchant}
+    return {
+        "Nats-Msg-Id": event_id,
+        "ce-specversion": _SPECIFICATION_VERSION,
+        "ce-id": event_id,
+        "ce-type": subject,
+        SOURCE_HEADER: SOURCE,
+        **{name: value for name, value in optional.items() if isinstance(value, str) and _is_header(value)},
+    }
+
+
+def _is_header(value: str) -> bool:
+    return 0 < len(value) <= _HEADER_LENGTH and value.isascii() and value.isprintable() and value == value.strip()

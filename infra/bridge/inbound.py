@@ -1,0 +1,189 @@
+"""NATS to queue: one batch of JetStream messages, each settled by what the queue said of that very message."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import nats.errors
+from nats.aio.msg import Msg
+
+from infra.bridge.delays import growing_delay
+from infra.bridge.envelopes import SOURCE, SOURCE_HEADER
+from infra.bridge.parking import Parked, Publish, park
+from infra.bridge.queues import Entry, Queue, QueueRefusedError, QueueUnavailableError, Refusal, SendAnswer
+from infra.bridge.reports import BatchReport
+from infra.bridge.screening import Unsendable, merchant_group, screen, size_in_queue
+from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
+from infra.bridge.telemetry import Outcome
+
+
+class Delivery(Protocol):
+    """A JetStream message as handed out once (nats-py's `Msg`)."""
+
+    @property
+    def subject(self) -> str:
+        """The subject it was published on."""
+
+    @property
+    def data(self) -> bytes:
+        """Its body."""
+
+    @property
+    def headers(self) -> dict[str, str] | None:
+        """Its headers, if it has any."""
+
+    @property
+    def metadata(self) -> Msg.Metadata:
+        """Its stream, its sequence there and how often it was delivered."""
+
+    async def ack(self) -> None:
+        """Say that it is done with."""
+
+    async def nak(self, delay: float | None = None) -> None:
+        """Ask for it again after `delay` seconds."""
+
+    async def term(self) -> None:
+        """Say that it must never be delivered again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    delivery: Delivery
+    entry: Entry
+    size: int
+
+
+class Forwarder:
+    """Puts JetStream messages into the inbox queue."""
+
+    def __init__(self, queue: Queue, publish: Publish, settings: Settings, *, largest_payload: int) -> None:
+        """Send into `queue`; park with `publish` what cannot be sent, in NATS messages of `largest_payload` bytes."""
+        self._queue = queue
+        self._publish = publish
+        self._settings = settings
+        self._largest_payload = largest_payload
+
+    async def forward(self, deliveries: Sequence[Delivery]) -> BatchReport:
+        """Settle every one of `deliveries` and return what became of them.
+
+        A message is acknowledged when the queue confirmed its entry, terminated when the parking
+        stream confirmed it, and asked for again, later each time, in every other case.
+        """
+        report = BatchReport()
+        ready: list[_Ready] = []
+        for number, delivery in enumerate(deliveries):
+            if _is_own(delivery):
+                await delivery.ack()
+                report.count(Outcome.OWN)
+                continue
+            attributes = _attributes(delivery)
+            text = screen(delivery.data, attributes, limit=self._settings.message_bytes)
+            if isinstance(text, Unsendable):
+                await self._park(delivery, text, report)
+                continue
+            entry = Entry(identity=str(number), body=text, group=merchant_group(text), attributes=attributes)
+            ready.append(_Ready(delivery=delivery, entry=entry, size=size_in_queue(text, attributes)))
+        for request in _requests(ready, limit=self._settings.request_bytes):
+            await self._send(request, report)
+        return report
+
+    async def _send(self, request: Sequence[_Ready], report: BatchReport) -> None:
+        # Once the queue could not be asked, the rest of the batch waits too: each further try would
+        # cost a timeout, and the messages are safe where they are.
+        if report.unavailable is not None:
+            await self._retry_all(request, report.unavailable, report)
+            return
+        try:
+            answer = await self._queue.send([item.entry for item in request])
+        except QueueRefusedError as error:
+            await self._send_alone(request, error, report)
+        except QueueUnavailableError as error:
+            report.unavailable = str(error)
+            await self._retry_all(request, str(error), report)
+        else:
+            for item in request:
+                await self._settle(item, answer, report)
+
+    async def _send_alone(self, request: Sequence[_Ready], error: QueueRefusedError, report: BatchReport) -> None:
+        """Send each message by itself after all were refused together, so that one cannot hold up its neighbours."""
+        if len(request) > 1:
+            for item in request:
+                await self._send([item], report)
+            return
+        refusal = Refusal(code=error.code, reason=str(error))
+        answer = SendAnswer(confirmed=frozenset(), refused={request[0].entry.identity: refusal})
+        await self._settle(request[0], answer, report)
+
+    async def _settle(self, item: _Ready, answer: SendAnswer, report: BatchReport) -> None:
+        if item.entry.identity in answer.confirmed:
+            await item.delivery.ack()
+            report.count(Outcome.FORWARDED)
+            return
+        unanswered = Refusal(code="Unanswered", reason="the queue said nothing about this entry")
+        refusal = answer.refused.get(item.entry.identity, unanswered)
+        if refusal.for_ever:
+            why = Unsendable(code="refused_by_queue", reason=f"{refusal.code}: {refusal.reason}")
+            await self._park(item.delivery, why, report)
+        else:
+            await self._retry(item.delivery, refusal.code, report)
+
+    async def _park(self, delivery: Delivery, why: Unsendable, report: BatchReport) -> None:
+        metadata = delivery.metadata
+        message = Parked(
+            subject=delivery.subject,
+            stream=metadata.stream,
+            sequence=metadata.sequence.stream,
+            body=delivery.data,
+            why=why,
+        )
+        try:
+            await park(message, self._publish, largest_payload=self._largest_payload)
+        except (nats.errors.Error, TimeoutError) as error:
+            await self._retry(delivery, f"parking failed: {str(error) or type(error).__name__}", report)
+            return
+        await delivery.term()
+        report.count(Outcome.PARKED, why.code)
+
+    async def _retry_all(self, request: Sequence[_Ready], reason: str, report: BatchReport) -> None:
+        for item in request:
+            await self._retry(item.delivery, reason, report)
+
+    async def _retry(self, delivery: Delivery, reason: str, report: BatchReport) -> None:
+        delay = growing_delay(
+            delivery.metadata.num_delivered,
+            lowest=self._settings.retry_seconds_min,
+            highest=self._settings.retry_seconds_max,
+        )
+        await delivery.nak(delay=delay)
+        report.count(Outcome.RETRIED, reason)
+
+
+def _is_own(delivery: Delivery) -> bool:
+    """Return whether the bridge itself published this message: it never forwards what it brought."""
+    headers = delivery.headers or {}
+    return any(name.lower() == SOURCE_HEADER and value == SOURCE for name, value in headers.items())
+
+
+def _attributes(delivery: Delivery) -> Mapping[str, str]:
+    """Return where a message came from, as the attributes of its queue message."""
+    metadata = delivery.metadata
+    return {
+        "origin": "nats",
+        "subject": delivery.subject,
+        "stream": metadata.stream,
+        "stream_sequence": str(metadata.sequence.stream),
+    }
+
+
+def _requests(ready: Sequence[_Ready], *, limit: int) -> Iterator[list[_Ready]]:
+    """Yield `ready` in order, in groups that one request of `limit` bytes and ten entries can hold."""
+    group: list[_Ready] = []
+    size = 0
+    for item in ready:
+        if group and (len(group) == SQS_BATCH_ENTRIES or size + item.size > limit):
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += item.size
+    if group:
+        yield group

@@ -1,0 +1,213 @@
+"""Lanes: each repeats take, move, settle with one batch at a time, so their number bounds what is under way."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from infra.bridge.connection import Link
+from infra.bridge.delays import growing_delay
+from infra.bridge.inbound import Forwarder
+from infra.bridge.outbound import Publisher
+from infra.bridge.queues import Queue, QueueError, Received
+from infra.bridge.reports import BatchReport
+from infra.bridge.settings import Settings
+from infra.bridge.streams import CONSUMER
+from infra.bridge.telemetry import Direction, Part, Telemetry
+
+log = logging.getLogger(__name__)
+
+FETCH_SECONDS: Final = 1.0
+"""How long a lane waits for a first message; also how long an idle lane needs to notice the end."""
+
+EMPTY_SECONDS: Final = 0.1
+"""The pause after a fetch that was answered with nothing, which JetStream does when a request lapses early."""
+
+PAUSE_SECONDS_MAX: Final = 10
+"""The longest pause of a lane, so that one notices soon when the other side is back."""
+
+WORKED: Final = "worked when last used"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every lane shares; `over` is set when no new work may be taken up."""
+
+    link: Link
+    settings: Settings
+    telemetry: Telemetry
+    over: asyncio.Event
+
+    async def may_work(self) -> bool:
+        """Wait until NATS is ready and return True, or False when it is all over."""
+        if not (self.link.ready.is_set() or self.over.is_set()):
+            await first_of(self.link.ready, self.over)
+        return not self.over.is_set()
+
+    async def pause(self, failures: int) -> None:
+        """Wait longer with each failure in a row, or until it is all over."""
+        seconds = growing_delay(
+            failures,
+            lowest=self.settings.retry_seconds_min,
+            highest=min(self.settings.retry_seconds_max, PAUSE_SECONDS_MAX),
+        )
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), seconds)
+
+    async def measured(self, direction: Direction, messages: int, work: Awaitable[BatchReport]) -> BatchReport:
+        """Do `work` on so many messages, counted as under way meanwhile, and return its report."""
+        started = time.perf_counter()
+        report = BatchReport()
+        self.telemetry.took_up(direction, messages)
+        try:
+            report = await work
+        finally:
+            seconds = time.perf_counter() - started
+            self.telemetry.settled(direction, messages, report.outcomes, seconds=seconds)
+        return report
+
+
+async def first_of(*events: asyncio.Event) -> None:
+    """Return when one of `events` is set."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def repeat(around: Surroundings, step: Callable[[], Awaitable[bool]], wanted: Callable[[], bool]) -> None:
+    """Do `step` until it is all over or no longer `wanted`, pausing while it says that it did not go well.
+
+    A step that fails in a way nobody foresaw is reported and not repeated at once; its messages were
+    not settled, so they come again, and a message that meets a bug does not take the bridge down.
+    """
+    failures = 0
+    while await around.may_work() and wanted():
+        try:
+            went_well = await step()
+        except Exception:
+            log.exception("bridge: a batch failed unexpectedly; it comes again")
+            went_well = False
+        failures = 0 if went_well else failures + 1
+        if failures:
+            await around.pause(failures)
+
+
+class InboundLane:
+    """Carries messages of one stream into the inbox."""
+
+    def __init__(self, around: Surroundings, stream: str, forwarder: Forwarder) -> None:
+        """Take from `stream` through its durable consumer and hand to `forwarder`."""
+        self._around = around
+        self._stream = stream
+        self._forwarder = forwarder
+        self._subscription: JetStreamContext.PullSubscription | None = None
+
+    async def run(self) -> None:
+        """Work until it is all over or the stream is not ours any more; then nothing taken up is unsettled."""
+        await repeat(self._around, self._step, lambda: self._stream in self._around.link.streams)
+        await self._give_back()
+
+    async def _step(self) -> bool:
+        """Fetch and forward one batch; return whether NATS and the queue could both be reached."""
+        link = self._around.link
+        try:
+            if self._subscription is None:
+                self._subscription = await link.jetstream.pull_subscribe_bind(CONSUMER, self._stream)
+            deliveries = await self._subscription.fetch(self._around.settings.batch, timeout=FETCH_SECONDS)
+        except TimeoutError:
+            return True
+        except nats.errors.Error as error:
+            log.warning("%s → inbox: cannot fetch: %s", self._stream, error)
+            link.doubt()
+            return False
+        if not deliveries:
+            await asyncio.sleep(EMPTY_SECONDS)
+            return True
+        return await self._forward(deliveries)
+
+    async def _forward(self, deliveries: list[Msg]) -> bool:
+        work = self._forwarder.forward(deliveries)
+        try:
+            report = await self._around.measured(Direction.INBOUND, len(deliveries), work)
+        except nats.errors.Error as error:
+            # Acknowledgements could not even be put aside: JetStream hands the batch out again.
+            log.warning("%s → inbox: %d unsettled, they come again: %s", self._stream, len(deliveries), error)
+            self._around.link.doubt()
+            return False
+        log.log(report.level, "%s → inbox: %s", self._stream, report)
+        ok = report.unavailable is None
+        self._around.telemetry.report(Part.INBOX, ok=ok, detail=report.unavailable or WORKED)
+        return ok
+
+    async def _give_back(self) -> None:
+        """Ask JetStream to hand out again what reached this process and was not looked at any more."""
+        if self._subscription is None:
+            return
+        with suppress(nats.errors.Error, TimeoutError):
+            waiting = self._subscription.pending_msgs
+            if waiting:
+                for delivery in await self._subscription.fetch(waiting, timeout=EMPTY_SECONDS):
+                    await delivery.nak()
+            await self._subscription.unsubscribe()
+
+
+class OutboundLane:
+    """Carries events of the outbox onto NATS.
+
+    Nothing is received while NATS is away: each receive would count towards the dead-letter queue.
+    """
+
+    def __init__(self, around: Surroundings, queue: Queue, publisher: Publisher) -> None:
+        """Take from `queue` and hand to `publisher`."""
+        self._around = around
+        self._queue = queue
+        self._publisher = publisher
+
+    async def run(self) -> None:
+        """Work until it is all over; then nothing taken up is unsettled."""
+        await repeat(self._around, self._step, lambda: True)
+
+    async def _step(self) -> bool:
+        """Receive and publish one batch; return whether the queue and NATS could both be reached."""
+        telemetry = self._around.telemetry
+        try:
+            messages = await self._queue.receive()
+            reached = await self._publish(messages) if messages else True
+        except QueueError as error:
+            if telemetry.report(Part.OUTBOX, ok=False, detail=str(error)):
+                log.warning("outbox → nats: the queue is away: %s", error)
+            return False
+        if telemetry.report(Part.OUTBOX, ok=True, detail=WORKED):
+            log.info("outbox → nats: the queue is back")
+        if not reached:
+            self._around.link.doubt()
+        return reached
+
+    async def _publish(self, messages: tuple[Received, ...]) -> bool:
+        work = self._publisher.publish(messages)
+        report = await self._around.measured(Direction.OUTBOUND, len(messages), work)
+        log.log(report.level, "outbox → nats: %s", report)
+        return report.unavailable is None
+
+
+async def lanes_for_streams(around: Surroundings, tasks: asyncio.TaskGroup, forwarder: Callable[[], Forwarder]) -> None:
+    """Start the inbound lanes of every stream that turns up, until it is all over; those of a lost stream end."""
+    served: frozenset[str] = frozenset()
+    while await around.may_work():
+        present = frozenset(around.link.streams)
+        for stream in present - served:
+            for _ in range(around.settings.lanes):
+                tasks.create_task(InboundLane(around, stream, forwarder()).run())
+        served = present
+        with suppress(TimeoutError):
+            await asyncio.wait_for(around.over.wait(), FETCH_SECONDS)

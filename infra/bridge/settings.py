@@ -1,0 +1,153 @@
+"""The bridge's settings: environment in, one frozen value out, or a sentence that names what is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+SQS_BATCH_ENTRIES: Final = 10
+"""Entries that one SQS request holds at most."""
+
+SQS_MESSAGE_BYTES: Final = 1024 * 1024
+"""What SQS takes in one message and in one request today."""
+
+CAREFUL_MESSAGE_BYTES: Final = 256 * 1024
+"""The default limit: what every region, emulator and event source took before SQS raised its own."""
+
+SQS_POLL_SECONDS: Final = 20
+"""The longest wait that SQS offers to a receiver."""
+
+_NATS_SCHEMES = ("nats", "tls")
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LARGEST_PORT = 65_535
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; its text is a sentence that names the setting. The process cannot start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the bridge is told from outside; every length of time is in seconds, every size in bytes."""
+
+    nats_urls: tuple[str, ...]
+    inbox_queue_url: str
+    outbox_queue_url: str
+    lanes: int
+    outbox_lanes: int
+    batch: int
+    in_flight: int
+    message_bytes: int
+    request_bytes: int
+    ack_wait_seconds: int
+    retry_seconds_min: int
+    retry_seconds_max: int
+    poll_seconds: int
+    drain_seconds: int
+    health_port: int
+    log_level: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Return the settings in `environment`.
+
+        Raises `SettingsError` for the first name that is missing, malformed, out of range or at odds
+        with another one.
+        """
+        read = _Reader(environment)
+        settings = cls(
+            nats_urls=read.nats_urls("NATS_URL"),
+            inbox_queue_url=read.queue_url("INBOX_QUEUE_URL"),
+            outbox_queue_url=read.queue_url("OUTBOX_QUEUE_URL"),
+            lanes=read.number("BRIDGE_LANES", default=8, lowest=1, highest=64),
+            outbox_lanes=read.number("BRIDGE_OUTBOX_LANES", default=2, lowest=1, highest=64),
+            batch=read.number("BRIDGE_BATCH", default=SQS_BATCH_ENTRIES, lowest=1, highest=SQS_BATCH_ENTRIES),
+            in_flight=read.number("BRIDGE_IN_FLIGHT", default=1000, lowest=1, highest=100_000),
+            message_bytes=read.number(
+                "BRIDGE_MESSAGE_BYTES", default=CAREFUL_MESSAGE_BYTES, lowest=1024, highest=SQS_MESSAGE_BYTES
+            ),
+            request_bytes=read.number(
+                "BRIDGE_REQUEST_BYTES", default=CAREFUL_MESSAGE_BYTES, lowest=1024, highest=SQS_MESSAGE_BYTES
+            ),
+            ack_wait_seconds=read.number("BRIDGE_ACK_WAIT_SECONDS", default=60, lowest=1, highest=3600),
+            retry_seconds_min=read.number("BRIDGE_RETRY_SECONDS_MIN", default=1, lowest=1, highest=3600),
+            retry_seconds_max=read.number("BRIDGE_RETRY_SECONDS_MAX", default=60, lowest=1, highest=3600),
+            poll_seconds=read.number("BRIDGE_POLL_SECONDS", default=5, lowest=1, highest=SQS_POLL_SECONDS),
+            drain_seconds=read.number("BRIDGE_DRAIN_SECONDS", default=20, lowest=1, highest=600),
+            health_port=read.number("BRIDGE_HEALTH_PORT", default=8016, lowest=1, highest=_LARGEST_PORT),
+            log_level=read.log_level("LOG_LEVEL"),
+        )
+        _check_together(settings)
+        return settings
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.in_flight < settings.lanes * settings.batch:
+        message = (
+            f"BRIDGE_IN_FLIGHT is {settings.in_flight}, but BRIDGE_LANES * BRIDGE_BATCH are "
+            f"{settings.lanes * settings.batch} messages that may be under way at once; it must be at least that."
+        )
+        raise SettingsError(message)
+    if settings.message_bytes > settings.request_bytes:
+        message = (
+            f"BRIDGE_MESSAGE_BYTES is {settings.message_bytes} and BRIDGE_REQUEST_BYTES {settings.request_bytes}: "
+            "a message would not fit into a request."
+        )
+        raise SettingsError(message)
+    if settings.retry_seconds_min > settings.retry_seconds_max:
+        message = (
+            f"BRIDGE_RETRY_SECONDS_MIN is {settings.retry_seconds_min}, which is above "
+            f"BRIDGE_RETRY_SECONDS_MAX, {settings.retry_seconds_max}."
+        )
+        raise SettingsError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    environment: Mapping[str, str]
+
+    def required(self, name: str, meaning: str) -> str:
+        value = self.environment.get(name, "").strip()
+        if not value:
+            message = f"{name} is not set: the bridge needs {meaning}."
+            raise SettingsError(message)
+        return value
+
+    def nats_urls(self, name: str) -> tuple[str, ...]:
+        value = self.required(name, "the address of NATS, such as nats://127.0.0.1:4222")
+        urls = tuple(part.strip() for part in value.split(",") if part.strip())
+        for number, url in enumerate(urls, start=1):
+            # The address may hold a password, so the sentence says which one is wrong and not what it is.
+            if not _is_address(url, _NATS_SCHEMES):
+                message = f"{name}: address {number} of {len(urls)} is not of the form nats://host:port."
+                raise SettingsError(message)
+        return urls
+
+    def queue_url(self, name: str) -> str:
+        value = self.required(name, "the address of an SQS queue")
+        if not _is_address(value, ("http", "https")):
+            message = f"{name} is {value!r}, which is not the address of a queue (https://…)."
+            raise SettingsError(message)
+        return value
+
+    def number(self, name: str, *, default: int, lowest: int, highest: int) -> int:
+        value = self.environment.get(name, "").strip() or str(default)
+        if not (value.isascii() and value.isdigit() and lowest <= int(value) <= highest):
+            message = f"{name} is {value!r}; it must be a whole number from {lowest} to {highest}."
+            raise SettingsError(message)
+        return int(value)
+
+    def log_level(self, name: str) -> str:
+        value = self.environment.get(name, "").strip().upper() or "INFO"
+        if value not in _LOG_LEVELS:
+            message = f"{name} is {value!r}; it must be one of {', '.join(_LOG_LEVELS)}."
+            raise SettingsError(message)
+        return value
+
+
+def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

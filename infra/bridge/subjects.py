@@ -1,0 +1,79 @@
+"""Event types of the contract as NATS subjects, and how subjects with wildcards relate to each other."""
+
+from collections.abc import Iterable
+
+INBOUND_TYPES = (
+    "evt.merchant.created",
+    "evt.account.created",
+    "evt.shopify.webhook.order_paid",
+    "evt.order.updated",
+    "evt.shopify.webhook.order_refunded",
+    "evt.billing.payment_succeeded",
+    "evt.subscription.renewed",
+    "evt.credits.manual_adjustment",
+)
+"""What asks for a movement (spec, section 3): the only subjects that the bridge consumes."""
+
+OUTBOUND_TYPES = (
+    "evt.credits.account.created",
+    "evt.credits.recharged",
+    "evt.credits.refunded",
+    "evt.credits.adjusted",
+    "evt.credits.low_balance_reached",
+    "evt.credits.balance_restored",
+    "evt.credits.balance_exhausted",
+    "evt.credits.plugin_status_changed",
+    "evt.credits.drift_detected",
+)
+"""What the service says (spec, sections 5 and 7); bound one by one where `OUTBOUND_SUBJECTS` cannot be."""
+
+OUTBOUND_SUBJECTS = "evt.credits.>"
+"""What the stream `CREDIT` binds when nothing else has a part of it (hard cases, JetStream)."""
+
+PARKING_SUBJECT = "parked.credit-service"
+"""Where an inbound message goes that the queue can never take."""
+
+_OUTBOUND_PREFIX = "evt.credits."
+_SUBJECT_LENGTH = 255
+
+
+def is_outbound(event_type: str) -> bool:
+    """Return whether the bridge may publish `event_type`: a literal `evt.credits.` subject nobody sends to us."""
+    tokens = event_type.split(".")
+    literal = all(token and token.isascii() and token.isprintable() for token in tokens)
+    return (
+        event_type.startswith(_OUTBOUND_PREFIX)
+        and event_type not in INBOUND_TYPES
+        and literal
+        and len(event_type) <= _SUBJECT_LENGTH
+        and not any(character in event_type for character in " *>")
+    )
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Return whether every subject that `narrow` matches is matched by `wide` too."""
+    wide_tokens, narrow_tokens = wide.split("."), narrow.split(".")
+    for position, wanted in enumerate(wide_tokens):
+        if wanted == ">":
+            return len(narrow_tokens) > position
+        if position >= len(narrow_tokens) or narrow_tokens[position] == ">":
+            return False
+        if wanted not in ("*", narrow_tokens[position]):
+            return False
+    return len(wide_tokens) == len(narrow_tokens)
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Return whether some subject is matched by both; JetStream refuses two streams that overlap."""
+    one_tokens, other_tokens = one.split("."), other.split(".")
+    for mine, yours in zip(one_tokens, other_tokens, strict=False):
+        if ">" in (mine, yours):
+            return True
+        if mine != yours and "*" not in (mine, yours):
+            return False
+    return len(one_tokens) == len(other_tokens)
+
+
+def bound(subject: str, patterns: Iterable[str]) -> bool:
+    """Return whether one of `patterns` already takes every message on `subject`."""
+    return any(covers(pattern, subject) for pattern in patterns)

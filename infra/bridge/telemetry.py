@@ -1,0 +1,142 @@
+"""What the bridge counts, and what it believes about the four things it depends on."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+
+class Direction(StrEnum):
+    """Which way a message goes, seen from the credit service."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Outcome(StrEnum):
+    """What became of one message that was taken up once; a message tried again is counted again."""
+
+    FORWARDED = "forwarded"
+    OWN = "own"
+    PARKED = "parked"
+    PUBLISHED = "published"
+    REPEATED = "repeated"
+    RETRIED = "retried"
+    UNPUBLISHABLE = "unpublishable"
+
+
+class Part(StrEnum):
+    """What the bridge depends on."""
+
+    NATS = "nats"
+    STREAMS = "streams"
+    INBOX = "inbox"
+    OUTBOX = "outbox"
+
+
+_INBOUND_OUTCOMES = (Outcome.FORWARDED, Outcome.RETRIED, Outcome.PARKED, Outcome.OWN)
+_OUTBOUND_OUTCOMES = (Outcome.PUBLISHED, Outcome.REPEATED, Outcome.RETRIED, Outcome.UNPUBLISHABLE)
+OUTCOMES: Mapping[Direction, tuple[Outcome, ...]] = {
+    Direction.INBOUND: _INBOUND_OUTCOMES,
+    Direction.OUTBOUND: _OUTBOUND_OUTCOMES,
+}
+"""The outcomes that each direction can have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartState:
+    """Whether a part worked when it was last used, why not, and since when (seconds of the monotonic clock)."""
+
+    ok: bool
+    detail: str
+    since: float
+
+
+class Telemetry:
+    """The counters of one bridge, in a registry of its own, and the states of its parts."""
+
+    def __init__(self) -> None:
+        """Start with every counter at zero, NATS unknown and therefore down, and the queues taken to work."""
+        self.registry = CollectorRegistry()
+        self._messages = Counter(
+            "credits_bridge_messages",
+            "Messages taken up, by what became of them.",
+            ("direction", "outcome"),
+            registry=self.registry,
+        )
+        self._batch_seconds = Histogram(
+            "credits_bridge_batch_seconds",
+            "Time from taking up a batch to its last acknowledgement.",
+            ("direction",),
+            registry=self.registry,
+        )
+        self._in_flight = Gauge(
+            "credits_bridge_in_flight_messages",
+            "Messages taken up and not yet settled.",
+            ("direction",),
+            registry=self.registry,
+        )
+        self._up = Gauge(
+            "credits_bridge_up",
+            "1 when the part worked when it was last used, else 0.",
+            ("part",),
+            registry=self.registry,
+        )
+        self._reconnects = Counter(
+            "credits_bridge_nats_reconnects",
+            "Times the connection to NATS came back.",
+            registry=self.registry,
+        )
+        for direction, outcomes in OUTCOMES.items():
+            self._in_flight.labels(direction)
+            self._batch_seconds.labels(direction)
+            for outcome in outcomes:
+                self._messages.labels(direction, outcome)
+        self.parts: dict[Part, PartState] = {}
+        for part in Part:
+            self.report(part, ok=part in {Part.INBOX, Part.OUTBOX}, detail="not used yet")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every part worked when it was last used."""
+        return all(state.ok for state in self.parts.values())
+
+    def report(self, part: Part, *, ok: bool, detail: str) -> bool:
+        """Take down how `part` is doing and return whether that is news."""
+        known = self.parts.get(part)
+        changed = known is None or known.ok != ok
+        since = time.monotonic() if known is None or changed else known.since
+        self.parts[part] = PartState(ok=ok, detail=detail, since=since)
+        self._up.labels(part).set(int(ok))
+        return changed
+
+    def took_up(self, direction: Direction, messages: int) -> None:
+        """Count `messages` as under way."""
+        self._in_flight.labels(direction).inc(messages)
+
+    def settled(self, direction: Direction, messages: int, outcomes: Mapping[Outcome, int], *, seconds: float) -> None:
+        """Count `messages` as no longer under way, and what became of them."""
+        self._in_flight.labels(direction).dec(messages)
+        self._batch_seconds.labels(direction).observe(seconds)
+        for outcome, times in outcomes.items():
+            self._messages.labels(direction, outcome).inc(times)
+
+    def reconnected(self) -> None:
+        """Count one more return of the connection to NATS."""
+        self._reconnects.inc()
+
+    def counted(self, direction: Direction, outcome: Outcome) -> int:
+        """Return how often `outcome` has happened since the process began."""
+        labels = {"direction": direction.value, "outcome": outcome.value}
+        return int(self.registry.get_sample_value("credits_bridge_messages_total", labels) or 0)
+
+    def in_flight(self, direction: Direction) -> int:
+        """Return how many messages are under way."""
+        labels = {"direction": direction.value}
+        return int(self.registry.get_sample_value("credits_bridge_in_flight_messages", labels) or 0)
+
+    def exposition(self) -> bytes:
+        """Return all metrics as Prometheus text."""
+        return generate_latest(self.registry)
