@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-NAMESPACE = "Credits"
+NAMESPACE = "credits"
 
 logger = Logger(service=os.environ.get("SERVICE_NAME") or "credit-service", level=os.environ.get("LOG_LEVEL") or "INFO")
 

@@ -1,0 +1,34 @@
+"""One build for all tests of the package; the other workers of a run wait for it and find it done."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.build import package
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Path:
+    return package("dev")
+
+
+@pytest.fixture(scope="session")
+def template(packaged: Path) -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml_parse((packaged / "sam.yaml").read_text())
+    return parsed
+
+
+@pytest.fixture(scope="session")
+def resources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = template["Resources"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def code(packaged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("code")
+    shutil.unpack_archive(packaged / "deployment.zip", folder)
+    return folder

@@ -1,0 +1,95 @@
+"""The package in the emulator: it comes up, changes with its parameters, and says why when it does not."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.deployment import REGION, DeploymentFailedError, api_address, deploy
+from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("deployment")]
+
+STACK = "credits-test"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ministack(tmp_path_factory.mktemp("emulator")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def outputs(endpoint: str, packaged: Path) -> dict[str, str]:
+    return deploy(endpoint, "dev", STACK, {}, package=packaged)
+
+
+def client(endpoint: str, service: Any) -> Any:
+    session = boto3.Session(
+        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    return session.client(service, endpoint_url=endpoint)
+
+
+def variables(endpoint: str, function: str) -> dict[str, str]:
+    configuration = client(endpoint, "lambda").get_function_configuration(FunctionName=function)
+    found: dict[str, str] = configuration["Environment"]["Variables"]
+    return found
+
+
+def test_every_resource_of_the_stack_comes_up(endpoint: str, outputs: dict[str, str]) -> None:
+    summaries = client(endpoint, "cloudformation").list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+
+    assert {one["ResourceStatus"] for one in summaries} == {"CREATE_COMPLETE"}
+
+
+def test_a_function_gets_the_names_of_the_resources_that_came_up(endpoint: str, outputs: dict[str, str]) -> None:
+    found = variables(endpoint, outputs["IngestEventsName"])
+
+    assert found["CREDITS_TABLE"] == outputs["CreditsTableName"]
+    assert found["DEAD_LETTER_QUEUE_URL"] == outputs["DeadLetterQueueUrl"]
+
+
+def test_a_route_that_does_not_exist_is_a_problem_not_an_accusation(endpoint: str, outputs: dict[str, str]) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{api_address(endpoint, 'dev', outputs)}/api/v1/nowhere")  # noqa: S310 - a loopback address
+
+    problem = json.loads(refused.value.read())
+    assert refused.value.headers["Content-Type"] == "application/problem+json"
+    assert (refused.value.code, problem["status"], problem["error"]["code"]) == (404, 404, "NOT_FOUND")
+
+
+def test_a_deployment_with_nothing_changed_leaves_the_stack_as_it_is(
+    endpoint: str, packaged: Path, outputs: dict[str, str]
+) -> None:
+    assert deploy(endpoint, "dev", STACK, {}, package=packaged) == outputs
+
+
+def test_a_changed_parameter_reaches_the_functions_and_moves_no_table(
+    endpoint: str, packaged: Path, outputs: dict[str, str]
+) -> None:
+    updated = deploy(endpoint, "dev", STACK, {"TrialCredits": "7"}, package=packaged)
+
+    assert updated == outputs
+    assert variables(endpoint, outputs["IngestEventsName"])["TRIAL_CREDITS"] == "7"
+
+
+def test_a_parameter_that_the_template_refuses_is_said(endpoint: str, packaged: Path) -> None:
+    with pytest.raises(DeploymentFailedError, match="OrderCreditBasis"):
+        deploy(endpoint, "dev", "credits-refused", {"OrderCreditBasis": "moon"}, package=packaged)
+
+
+def test_a_resource_that_does_not_come_up_is_named(endpoint: str, packaged: Path, tmp_path: Path) -> None:
+    template = (packaged / "sam.yaml").read_text()
+    (tmp_path / "sam.yaml").write_text(template.replace("VisibilityTimeout: 190", "VisibilityTimeout: 999999"))
+    (tmp_path / "deployment.zip").symlink_to(packaged / "deployment.zip")
+
+    with pytest.raises(DeploymentFailedError, match=r"InboxQueue: .*VisibilityTimeout"):
+        deploy(endpoint, "dev", "credits-broken", {}, package=tmp_path)

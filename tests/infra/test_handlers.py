@@ -1,0 +1,59 @@
+"""Each function's code, from the unzipped package alone: no virtual environment, no working folder, no environment."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STARTED_WITH_APP = "app.app"
+IMPORTING = """
+import importlib, json, sys
+sys.path.insert(0, sys.argv[1])
+module, function = sys.argv[2].rsplit(".", 1)
+handler = getattr(importlib.import_module(module), function)
+print(json.dumps({"callable": callable(handler), "modules": sorted(sys.modules), "path": sys.path}))
+"""
+FUNCTIONS = [
+    "app.app",
+    "chalicelib.handlers.admin.adjust_credits",
+    "chalicelib.handlers.authorizer.authorize",
+    "chalicelib.handlers.inbound.ingest_events",
+    "chalicelib.handlers.streams.publish_threshold_events",
+    "chalicelib.handlers.streams.publish_transaction_events",
+]
+
+
+def imported(code: Path, handler: str) -> dict[str, Any]:
+    """Return what a fresh Python says that knows its standard library and the folder `code`, nothing else."""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", IMPORTING, str(code), handler],
+        env={},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    said: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return said
+
+
+def test_the_handlers_here_are_those_of_the_template(template: dict[str, Any]) -> None:
+    functions = [one for one in template["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+
+    assert sorted(one["Properties"]["Handler"] for one in functions) == FUNCTIONS
+
+
+@pytest.mark.parametrize("handler", FUNCTIONS)
+def test_a_handler_can_be_imported_from_the_zip_alone(code: Path, handler: str) -> None:
+    said = imported(code, handler)
+
+    assert said["callable"]
+    assert not [folder for folder in said["path"] if "site-packages" in folder]
+
+
+@pytest.mark.parametrize("handler", [one for one in FUNCTIONS if one != STARTED_WITH_APP])
+def test_an_event_handler_starts_without_the_application(code: Path, handler: str) -> None:
+    assert "app" not in imported(code, handler)["modules"]

@@ -1,0 +1,378 @@
+"""What AWS is told to set up: every override on Chalice's output, and every table, queue and rule."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.lint import findings
+
+Resources = dict[str, dict[str, Any]]
+
+FOURTEEN_DAYS = 1209600
+QUEUES = ("InboxQueue", "DeadLetterQueue", "OutboxQueue", "OutboxDeadLetterQueue", "StreamDeadLetterQueue")
+TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
+FUNCTIONS = {
+    "APIHandler": "app.app",
+    "AdjustCredits": "chalicelib.handlers.admin.adjust_credits",
+    "Authorize": "chalicelib.handlers.authorizer.authorize",
+    "IngestEvents": "chalicelib.handlers.inbound.ingest_events",
+    "PublishThresholdEvents": "chalicelib.handlers.streams.publish_threshold_events",
+    "PublishTransactionEvents": "chalicelib.handlers.streams.publish_transaction_events",
+}
+INBOUND_TYPES = {
+    "evt.merchant.created",
+    "evt.account.created",
+    "evt.shopify.webhook.order_paid",
+    "evt.order.updated",
+    "evt.shopify.webhook.order_refunded",
+    "evt.billing.payment_succeeded",
+    "evt.subscription.renewed",
+    "evt.credits.manual_adjustment",
+}
+DEFAULT_SETTINGS = {
+    "TRIAL_CREDITS": 100,
+    "LOW_BALANCE_THRESHOLD_PERCENT": 20,
+    "ORDER_CREDIT_DIRECTION": "DECREASE",
+    "ORDER_CREDIT_BASIS": "order",
+    "ORDER_CREDIT_FIXED_AMOUNT": 1,
+    "ORDER_CREDIT_PERCENTAGE": 0,
+    "ORDER_CREDIT_MINIMUM": 0,
+    "PLUGIN_STATUS_CACHE_TTL": 15,
+    "PLUGIN_STATUS_STALE_SECONDS": 300,
+    "GROUND_RETRY_SECONDS_MIN": 1,
+    "GROUND_RETRY_SECONDS_MAX": 900,
+    "GROUND_RETRY_SECONDS_TOTAL": 3600,
+    "REDIS_URL": "",
+    "JWT_ALGORITHM": "",
+    "JWT_ISSUER": "",
+    "JWT_AUDIENCE": "",
+    "JWT_JWKS_URL": "",
+    "JWT_KEY_PARAMETER": "",
+    "CURSOR_KEY_PARAMETER": "",
+    "CORS_ORIGINS": "",
+    "LOG_LEVEL": "INFO",
+    "SERVICE_NAME": "credit-service",
+    "METRICS_PER_MERCHANT": "off",
+}
+NAMES_OF_RESOURCES = {
+    "CREDITS_TABLE": "CreditsTable",
+    "TRANSACTIONS_TABLE": "TransactionsTable",
+    "FIGURES_TABLE": "FiguresTable",
+    "EVENT_BUS": "CreditsBus",
+    "INBOX_QUEUE_URL": "InboxQueue",
+    "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
+    "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
+}
+ORDERS_THAT_EARN = {"transaction_type": {"S": ["ORDER_PAID"]}, "operation_type": {"S": ["INCREASE"]}}
+ALL_BUT_ORDERS = {"transaction_type": {"S": [{"anything-but": ["ORDER_PAID"]}]}}
+
+
+def arn(resource: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [resource, "Arn"]}
+
+
+def properties(resources: Resources, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = resources[name]["Properties"]
+    return found
+
+
+def source(resources: Resources, function: str) -> dict[str, Any]:
+    (event,) = properties(resources, function)["Events"].values()
+    found: dict[str, Any] = event["Properties"]
+    return found
+
+
+def patterns(event_source: dict[str, Any]) -> list[dict[str, Any]]:
+    return [json.loads(one["Pattern"]) for one in event_source["FilterCriteria"]["Filters"]]
+
+
+def test_the_template_has_no_finding_as_sam_nor_as_cloudformation(packaged: Path) -> None:
+    assert findings(packaged / "sam.yaml") == []
+
+
+def test_the_linter_would_see_a_property_that_does_not_exist(packaged: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "sam.yaml"
+    text = (packaged / "sam.yaml").read_text()
+    broken.write_text(text.replace("DeletionProtectionEnabled", "DeletionProtectionEnbled"))
+
+    assert any("DeletionProtectionEnbled" in one for one in findings(broken))
+
+
+def test_the_template_has_no_yaml_alias_which_cloudformation_refuses(packaged: Path) -> None:
+    lines = (packaged / "sam.yaml").read_text().splitlines()
+
+    assert [line for line in lines if line.split(": ")[-1].startswith(("&", "*"))] == []
+
+
+def test_every_function_runs_the_zip_beside_the_template(resources: Resources) -> None:
+    functions = {name: one for name, one in resources.items() if one["Type"] == "AWS::Serverless::Function"}
+
+    assert {name: one["Properties"]["Handler"] for name, one in functions.items()} == FUNCTIONS
+    assert {one["Properties"]["CodeUri"] for one in functions.values()} == {"./deployment.zip"}
+    assert {one["Properties"]["Runtime"] for one in functions.values()} == {"python3.11"}
+
+
+def test_ingest_events_reads_the_inbox_in_batches_and_answers_for_each_message(resources: Resources) -> None:
+    assert source(resources, "IngestEvents") == {
+        "Queue": arn("InboxQueue"),
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 1,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("function", "table"),
+    [("PublishThresholdEvents", "CreditsTable"), ("PublishTransactionEvents", "TransactionsTable")],
+)
+def test_a_publisher_reads_its_stream_from_the_start_with_bounded_retries(
+    resources: Resources, function: str, table: str
+) -> None:
+    event_source = dict(source(resources, function))
+    event_source.pop("FilterCriteria")
+
+    assert event_source == {
+        "Stream": {"Fn::GetAtt": [table, "StreamArn"]},
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 0,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "BisectBatchOnFunctionError": True,
+        "MaximumRetryAttempts": 1000,
+        "MaximumRecordAgeInSeconds": 43200,
+        "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": arn("StreamDeadLetterQueue")}},
+    }
+
+
+def test_only_a_write_that_crossed_a_threshold_wakes_the_threshold_publisher(resources: Resources) -> None:
+    assert patterns(source(resources, "PublishThresholdEvents")) == [
+        {"dynamodb": {"NewImage": {"crossings": {"S": [{"exists": True}]}}}}
+    ]
+
+
+def test_only_a_new_transaction_that_publishes_wakes_the_transaction_publisher(resources: Resources) -> None:
+    assert patterns(source(resources, "PublishTransactionEvents")) == [
+        {"eventName": ["INSERT"], "dynamodb": {"NewImage": ALL_BUT_ORDERS}},
+        {"eventName": ["INSERT"], "dynamodb": {"NewImage": ORDERS_THAT_EARN}},
+    ]
+
+
+def test_the_inbound_rule_admits_the_inbound_types_from_anybody_but_ourselves(resources: Resources) -> None:
+    pattern = properties(resources, "InboundRule")["EventPattern"]
+
+    assert set(pattern["detail-type"]) == INBOUND_TYPES
+    assert pattern["source"] == [{"anything-but": ["credits"]}]
+
+
+def test_the_outbound_rule_admits_what_we_publish(resources: Resources) -> None:
+    assert properties(resources, "OutboundRule")["EventPattern"] == {"source": ["credits"]}
+
+
+@pytest.mark.parametrize(
+    ("rule", "queue", "dead_letters"),
+    [
+        ("InboundRule", "InboxQueue", "DeadLetterQueue"),
+        ("OutboundRule", "OutboxQueue", "OutboxDeadLetterQueue"),
+    ],
+)
+def test_a_rule_delivers_to_its_queue_and_loses_nothing(
+    resources: Resources, rule: str, queue: str, dead_letters: str
+) -> None:
+    (target,) = properties(resources, rule)["Targets"]
+
+    assert properties(resources, rule)["EventBusName"] == {"Ref": "CreditsBus"}
+    assert target["Arn"] == arn(queue)
+    assert target["DeadLetterConfig"] == {"Arn": arn(dead_letters)}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_queue_is_encrypted_and_keeps_messages_for_fourteen_days(resources: Resources, queue: str) -> None:
+    assert properties(resources, queue)["SqsManagedSseEnabled"] is True
+    assert properties(resources, queue)["MessageRetentionPeriod"] == FOURTEEN_DAYS
+
+
+@pytest.mark.parametrize(
+    ("queue", "dead_letters"), [("InboxQueue", "DeadLetterQueue"), ("OutboxQueue", "OutboxDeadLetterQueue")]
+)
+def test_a_queue_gives_up_on_a_message_only_after_a_thousand_receives(
+    resources: Resources, queue: str, dead_letters: str
+) -> None:
+    assert properties(resources, queue)["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn(dead_letters),
+        "maxReceiveCount": 1000,
+    }
+
+
+def test_a_message_stays_hidden_for_six_timeouts_of_its_function_and_the_batching_window(
+    resources: Resources,
+) -> None:
+    timeout = properties(resources, "IngestEvents")["Timeout"]
+    window = source(resources, "IngestEvents")["MaximumBatchingWindowInSeconds"]
+
+    assert properties(resources, "InboxQueue")["VisibilityTimeout"] >= 6 * timeout + window
+
+
+def test_every_queue_is_open_over_tls_only_and_to_its_own_rule_only(resources: Resources) -> None:
+    senders: dict[str, set[str]] = {}
+    guarded: set[str] = set()
+    for policy in (one["Properties"] for one in resources.values() if one["Type"] == "AWS::SQS::QueuePolicy"):
+        queues = {one["Ref"] for one in policy["Queues"]}
+        for statement in policy["PolicyDocument"]["Statement"]:
+            listed = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+            assert {one["Fn::GetAtt"][0] for one in listed} == queues
+            if statement["Effect"] == "Deny":
+                assert statement["Principal"] == "*"
+                assert statement["Action"] == "sqs:*"
+                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+                guarded |= queues
+            else:
+                assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+                assert statement["Action"] == "sqs:SendMessage"
+                rule = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0]
+                senders[rule] = queues
+
+    assert guarded == set(QUEUES)
+    assert senders == {
+        "InboundRule": {"InboxQueue", "DeadLetterQueue"},
+        "OutboundRule": {"OutboxQueue", "OutboxDeadLetterQueue"},
+    }
+
+
+def keys(schema: list[dict[str, str]]) -> list[str]:
+    return [one["AttributeName"] for one in sorted(schema, key=lambda one: one["KeyType"])]
+
+
+def test_the_credits_table_has_the_contracts_key_index_and_stream(resources: Resources) -> None:
+    table = properties(resources, "CreditsTable")
+    (index,) = table["GlobalSecondaryIndexes"]
+
+    assert keys(table["KeySchema"]) == ["merchant_id"]
+    assert (index["IndexName"], keys(index["KeySchema"])) == ("by_level", ["level", "merchant_id"])
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_the_transactions_table_has_the_contracts_key_index_and_stream(resources: Resources) -> None:
+    table = properties(resources, "TransactionsTable")
+    (index,) = table["GlobalSecondaryIndexes"]
+
+    assert keys(table["KeySchema"]) == ["transaction_id"]
+    assert (index["IndexName"], keys(index["KeySchema"])) == ("by_merchant", ["merchant_id", "sequence"])
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert {"AttributeName": "sequence", "AttributeType": "N"} in table["AttributeDefinitions"]
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_the_figures_table_has_a_key_and_no_stream(resources: Resources) -> None:
+    table = properties(resources, "FiguresTable")
+
+    assert keys(table["KeySchema"]) == ["id"]
+    assert "StreamSpecification" not in table
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_encrypted_protected_and_survives_its_stack(resources: Resources, table: str) -> None:
+    assert resources[table]["DeletionPolicy"] == "Retain"
+    assert resources[table]["UpdateReplacePolicy"] == "Retain"
+    assert properties(resources, table)["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert properties(resources, table)["SSESpecification"] == {"SSEEnabled": True}
+    assert properties(resources, table)["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable"])
+def test_the_ledger_can_be_restored_to_any_second(resources: Resources, table: str) -> None:
+    assert properties(resources, table)["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_deletion_protection_is_on_unless_a_stage_turns_it_off(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+@pytest.mark.parametrize(("setting", "default"), DEFAULT_SETTINGS.items())
+def test_a_setting_is_a_parameter_with_its_default(template: dict[str, Any], setting: str, default: object) -> None:
+    parameter = "".join(word.capitalize() for word in setting.split("_"))
+
+    assert template["Globals"]["Function"]["Environment"]["Variables"][setting] == {"Ref": parameter}
+    assert template["Parameters"][parameter]["Default"] == default
+
+
+@pytest.mark.parametrize(("variable", "resource"), NAMES_OF_RESOURCES.items())
+def test_the_functions_learn_the_names_of_their_resources(
+    template: dict[str, Any], variable: str, resource: str
+) -> None:
+    assert template["Globals"]["Function"]["Environment"]["Variables"][variable] == {"Ref": resource}
+
+
+def test_every_function_knows_its_stage(resources: Resources) -> None:
+    stages = {properties(resources, name)["Environment"]["Variables"]["STAGE"] for name in FUNCTIONS}
+
+    assert stages == {"dev"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_functions_log_is_kept_as_long_as_the_stage_says(resources: Resources, function: str) -> None:
+    group = f"{function}LogGroup"
+
+    assert properties(resources, function)["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+    assert properties(resources, group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+GATEWAY_STATUSES = {
+    "BAD_REQUEST_BODY": 400,
+    "BAD_REQUEST_PARAMETERS": 400,
+    "UNAUTHORIZED": 401,
+    "ACCESS_DENIED": 403,
+    "WAF_FILTERED": 403,
+    "MISSING_AUTHENTICATION_TOKEN": 404,
+    "RESOURCE_NOT_FOUND": 404,
+    "DEFAULT_4XX": 404,
+    "REQUEST_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "THROTTLED": 429,
+    "QUOTA_EXCEEDED": 429,
+    "AUTHORIZER_FAILURE": 500,
+    "AUTHORIZER_CONFIGURATION_ERROR": 500,
+    "API_CONFIGURATION_ERROR": 500,
+    "DEFAULT_5XX": 500,
+    "INTEGRATION_FAILURE": 503,
+    "INTEGRATION_TIMEOUT": 503,
+}
+
+
+@pytest.mark.parametrize(("response_type", "status"), GATEWAY_STATUSES.items())
+def test_the_gateway_refuses_with_a_problem_that_any_page_may_read(
+    resources: Resources, response_type: str, status: int
+) -> None:
+    response = properties(resources, "RestAPI")["DefinitionBody"]["x-amazon-apigateway-gateway-responses"][
+        response_type
+    ]
+    headers = response["responseParameters"]
+    problem = json.loads(response["responseTemplates"]["application/json"])
+
+    assert response["statusCode"] == str(status)
+    assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+    assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
+    assert problem["status"] == status
+    assert problem["detail"] == problem["error"]["message"]
+    assert {"type", "title", "instance", "meta"} < set(problem)
+
+
+def test_the_api_is_regional_and_throttled(resources: Resources) -> None:
+    api = properties(resources, "RestAPI")
+    (settings,) = api["MethodSettings"]
+
+    assert api["EndpointConfiguration"] == {"Type": "REGIONAL"}
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "ApiRateLimit"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
+
+
+def test_the_outputs_name_everything_an_operator_needs(template: dict[str, Any]) -> None:
+    names = {f"{table}Name" for table in TABLES} | {f"{function}Name" for function in FUNCTIONS}
+    addresses = {f"{queue}Url" for queue in QUEUES}
+
+    assert names | addresses | {"ApiUrl", "RestAPIId", "EventBusName"} <= set(template["Outputs"])
