@@ -24,12 +24,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from infra.archive import RUNTIME, compile_folder, write_archive
+from infra.region import REGION
 from infra.slim import ships
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PROGRAMS = Path(sys.executable).parent
-REGION = "eu-west-1"
 PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
 

@@ -9,12 +9,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
+
+from infra.region import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parent.parent
-REGION: Final = "eu-west-1"
 MADE_UP = "test"
 BUCKET = "credits-artifacts"
 CODE_PLACEHOLDER = "./deployment.zip"
@@ -103,7 +104,7 @@ def _upload(s3: "S3Client", folder: Path) -> str:
 
 def _ensure_bucket(s3: "S3Client") -> None:
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.create_bucket(Bucket=BUCKET)
 
 
 def _stack(cloudformation: "CloudFormationClient", stack_name: str) -> "StackTypeDef | None":

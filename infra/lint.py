@@ -10,7 +10,7 @@ from cfnlint.config import ManualArgs
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-REGION = "eu-west-1"
+from infra.region import REGION
 
 
 class _NoManagedPolicies:

@@ -1,0 +1,251 @@
+"""Programs that the stack and its tests start: a NATS server and the AWS emulator, each on a loopback port.
+
+Every program is its own process group in its own session, so that Ctrl-C in a terminal reaches the
+one who started it and nobody else. It is ended by its process id.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.region import REGION
+
+LOOPBACK = "127.0.0.1"
+PROGRAMS = Path(sys.executable).parent
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.05
+PROBE_SECONDS = 1.0
+LOG_BYTES = 8192
+LOG_LINES = 10
+LEASH = ("setpriv", "--pdeathsig", "TERM")
+
+FAKE_AWS_ENVIRONMENT: Mapping[str, str] = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What an AWS client needs to talk to the emulator, and nothing that could reach a real account."""
+
+
+class EngineDidNotStartError(RuntimeError):
+    """Raised when a program ended or stayed silent instead of becoming ready; carries the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A running program. `name` is what a person calls it; `ready()` says whether it serves.
+
+    One that `finishes` does a piece of work and is ready when it has ended well; any other one that
+    ends has died.
+    """
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    ready: Callable[[], bool]
+    finishes: bool = False
+
+    def has_died(self) -> bool:
+        """Return whether the program ended although nobody asked it to."""
+        status = self.process.poll()
+        return status is not None and not (self.finishes and status == 0)
+
+    def last_words(self) -> str:
+        """Return the last lines of what the program has said so far."""
+        said = self.log.read_bytes()[-LOG_BYTES:].decode(errors="replace").splitlines()
+        return "\n".join(said[-LOG_LINES:]).strip()
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return a minimal environment plus `extra`: no setting, profile or key of the caller leaks in."""
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL", "JAVA_HOME") if name in os.environ}
+    path = f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def launch(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    directory: Path | None = None,
+    passed: Sequence[int] = (),
+    on_screen: bool = False,
+    leashed: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own and return at once; what it says is added to the file `log`.
+
+    `passed` are file descriptors that the program inherits under the same numbers. The standard
+    output of a program `on_screen` is the caller's; only its errors go into the file. One that is
+    `leashed` gets SIGTERM when the thread that started it is gone, also by SIGKILL (on Linux).
+    """
+    leash = LEASH if leashed and shutil.which(LEASH[0]) else ()
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*leash, *command],
+            env=dict(environment),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=None if on_screen else output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=tuple(passed),
+        )
+
+
+def launch_nats(directory: Path, port: int, *, leashed: bool = False) -> Engine:
+    """Start a NATS server with JetStream that keeps its state below `directory`."""
+    state = directory / "nats"
+    state.mkdir(parents=True, exist_ok=True)
+    command = [str(PROGRAMS / "nats-server"), "-a", LOOPBACK, "-p", str(port), "-js", "-sd", str(state)]
+    log = directory / "nats.log"
+    process = launch(command, log=log, environment=clean_environment({}), leashed=leashed)
+    return Engine(name="NATS", process=process, log=log, ready=lambda: _greets(port))
+
+
+def launch_ministack(directory: Path, port: int, *, leashed: bool = False) -> Engine:
+    """Start an AWS emulator that is empty at first; all its files stay below `directory`."""
+    scratch = directory / "ministack"
+    for folder in (scratch / "tmp", scratch / "state"):
+        folder.mkdir(parents=True, exist_ok=True)
+    environment = clean_environment(
+        {
+            **FAKE_AWS_ENVIRONMENT,
+            "BIND_HOST": LOOPBACK,
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_HOST": LOOPBACK,
+            "MINISTACK_REGION": REGION,
+            "IOT_MTLS_ENABLED": "0",
+            "TMPDIR": str(scratch / "tmp"),
+            "STATE_DIR": str(scratch / "state"),
+        }
+    )
+    log = directory / "ministack.log"
+    process = launch([str(PROGRAMS / "ministack")], log=log, environment=environment, leashed=leashed)
+    address = f"http://{LOOPBACK}:{port}/_ministack/health"
+    return Engine(name="the AWS emulator", process=process, log=log, ready=lambda: answers(address))
+
+
+@contextmanager
+def running(engine: Engine) -> Iterator[Engine]:
+    """Run `engine` until the context is left; it is entered once the program serves."""
+    try:
+        _wait_until_ready(engine)
+        yield engine
+    finally:
+        stop(engine.process)
+
+
+@contextmanager
+def engine(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    ready: Callable[[], bool],
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `command` until the context is left; it is entered once `ready()` is true."""
+    process = launch(command, log=log, environment=environment)
+    with running(Engine(name=command[0], process=process, log=log, ready=ready)):
+        yield process
+
+
+@contextmanager
+def nats_server(directory: Path, port: int | None = None) -> Iterator[str]:
+    """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
+
+    Entered again with the same folder and port it is the same server, restarted.
+    """
+    chosen = port or free_port()
+    with running(launch_nats(directory, chosen)):
+        yield f"nats://{LOOPBACK}:{chosen}"
+
+
+@contextmanager
+def ministack(directory: Path, port: int | None = None) -> Iterator[str]:
+    """Yield the endpoint of an AWS emulator that starts empty; all its files stay below `directory`."""
+    chosen = port or free_port()
+    with running(launch_ministack(directory, chosen)):
+        yield f"http://{LOOPBACK}:{chosen}"
+
+
+def stop(*processes: subprocess.Popen[bytes]) -> None:
+    """End `processes` and all that they started, side by side; afterwards their ports and files are free.
+
+    Each gets SIGTERM, and SIGKILL when it ignores that for `STOP_SECONDS`; one that is gone already
+    is no error.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes:
+            _signal_group(process, number)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in processes:
+            _wait(process, deadline)
+    # What a program leaves behind in its group is ended with it, also when the program itself went first.
+    for process in processes:
+        _signal_group(process, signal.SIGKILL)
+
+
+def answers(url: str) -> bool:
+    """Return whether an HTTP server answers 200 at `url`, an address on the loopback interface."""
+    try:
+        with _DIRECT.open(url, timeout=PROBE_SECONDS) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - the status that means yes
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _wait_until_ready(engine: Engine) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not engine.ready():
+        if engine.process.poll() is not None or time.monotonic() > deadline:
+            message = f"{engine.name} did not become ready; its log ends with:\n{engine.last_words()}"
+            raise EngineDidNotStartError(message)
+        time.sleep(POLL_SECONDS)
+
+
+def _greets(port: int) -> bool:
+    """Return whether a NATS server says INFO on `port`."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as connection:
+            return connection.recv(4) == b"INFO"
+    except OSError:
+        return False

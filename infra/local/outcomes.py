@@ -1,0 +1,218 @@
+"""What was recorded, as lines that a person enjoys reading: records of the ledger, events told, messages parked.
+
+Every line stands for a fact that was read back: from the stream of the ledger's table, from NATS or
+from the dead-letter queue; none for a mere intention.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rich.text import Text
+
+from infra.local.shops import SHOPS
+
+MINUS = "\N{MINUS SIGN}"
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+AMOUNT_WIDTH = 5
+NAME_WIDTH = 20
+FACT_WIDTH = 26
+SHORT_ID = 8
+REASON_SHOWN = 80
+LONGEST_WAIT = timedelta(seconds=3)
+OUTBOUND_PREFIX = "evt.credits."
+
+_NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in SHOPS}
+_WORDS: Mapping[str, str] = {
+    "TRIAL": "opens with a trial",
+    "ORDER_PAID": "order",
+    "REFUND": "refund",
+    "PAYMENT": "payment",
+    "SUBSCRIPTION": "renewal",
+    "MANUAL": "adjustment",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A transaction as the ledger's stream shows it; `amount` is signed, all credits are whole numbers."""
+
+    merchant_id: str
+    sequence: int
+    transaction_type: str
+    reference_id: str
+    amount: int
+    balance_before: int
+    balance_after: int
+    threshold: int
+    shortfall: int
+    created_at: datetime
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Mapping[str, str]]) -> "Record":
+        """Return the record in a low-level item of the transactions table."""
+        numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
+        return cls(
+            merchant_id=item["merchant_id"]["S"],
+            transaction_type=item["transaction_type"]["S"],
+            reference_id=item["reference_id"]["S"],
+            created_at=datetime.fromisoformat(item["created_at"]["S"]),
+            **{"shortfall": 0, **numbers},
+        )
+
+
+_NUMBERS = ("sequence", "amount", "balance_before", "balance_after", "threshold", "shortfall")
+
+
+def shop_name(merchant_id: str) -> str:
+    """Return the name of a sample shop, or the beginning of the id of any other merchant."""
+    return _NAMES.get(merchant_id, f"merchant {merchant_id[:SHORT_ID]}")
+
+
+def record_line(record: Record) -> Text:
+    """Return the line of one transaction: who, what, how many credits, what is left, and what that crossed."""
+    word = _WORDS.get(record.transaction_type, record.transaction_type.lower())
+    fact = word if record.transaction_type == "TRIAL" else f"{word} {record.reference_id}"
+    sign = PLUS_MINUS if record.amount == 0 else MINUS if record.amount < 0 else "+"
+    line = _beginning(record.created_at, shop_name(record.merchant_id), fact)
+    line.append(f"{sign}{abs(record.amount)}".rjust(AMOUNT_WIDTH), style="red" if record.amount < 0 else "green")
+    line.append(f" → {record.balance_after:>3} left")
+    for words, style in _marks(record):
+        line.append("   ")
+        line.append(words, style=style)
+    return line
+
+
+def events_line(time: datetime, merchant_id: str, types: Iterable[str]) -> Text:
+    """Return the line of the events that the service told the world on NATS about one transaction."""
+    line = _beginning(time, shop_name(merchant_id), "")
+    line.append(f"↳ told on NATS: {', '.join(name.removeprefix(OUTBOUND_PREFIX) for name in types)}")
+    line.stylize("dim")
+    return line
+
+
+def again_line(time: datetime, record: Record, times_recorded: int) -> Text:
+    """Return the line of an order that was delivered once more: how often the ledger has it."""
+    line = _beginning(time, shop_name(record.merchant_id), f"order {record.reference_id} again")
+    if times_recorded == 1:
+        line.append(
+            f"{PLUS_MINUS}0".rjust(AMOUNT_WIDTH) + f"   delivered twice, recorded once (#{record.sequence})",
+            style="cyan",
+        )
+    else:
+        line.append(f"   recorded {times_recorded} times", style="bold red")
+    return line
+
+
+def parked_line(time: datetime, message: Mapping[str, object]) -> Text:
+    """Return the line of a message in the dead-letter queue: whose it was and why it could not be applied."""
+    attributes = message.get("MessageAttributes")
+    code, reason = _attribute(attributes, "code"), _attribute(attributes, "reason")
+    line = _beginning(time, _owner(str(message.get("Body", ""))), "message parked")
+    line.append(f"  {code or 'no code'}: {(reason or 'no reason given')[:REASON_SHOWN]}", style="magenta")
+    return line
+
+
+class Ledger:
+    """What has been read of the ledger so far: how often each order stands in it, and how far each merchant is."""
+
+    def __init__(self) -> None:
+        self._times: Counter[tuple[str, str]] = Counter()
+        self._orders: dict[tuple[str, str], Record] = {}
+        self._newest: dict[str, int] = {}
+
+    def note(self, records: Iterable[Record]) -> None:
+        """Remember `records`."""
+        for record in records:
+            self._newest[record.merchant_id] = max(record.sequence, self._newest.get(record.merchant_id, 0))
+            if record.transaction_type == "ORDER_PAID":
+                key = (record.merchant_id, record.reference_id)
+                self._times[key] += 1
+                self._orders.setdefault(key, record)
+
+    def has(self, merchant_id: str, sequence: int) -> bool:
+        """Return whether a merchant's transaction of this number has been read."""
+        return sequence <= self._newest.get(merchant_id, 0)
+
+    def order(self, merchant_id: str, order_id: str) -> tuple[Record, int] | None:
+        """Return an order's record and how often it was recorded, or None when it was not."""
+        key = (merchant_id, order_id)
+        return (self._orders[key], self._times[key]) if key in self._orders else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event that was heard on NATS; `sequence` is that of the transaction that it is about."""
+
+    time: datetime
+    event_type: str
+    merchant_id: str
+    sequence: int
+
+
+class Announcements:
+    """Events that wait for their transaction's own line, so that a person reads cause before effect."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Told] = []
+
+    def add(self, told: Told) -> None:
+        """Keep an event until `due` gives it out."""
+        self._waiting.append(told)
+
+    def due(self, ledger: Ledger, now: datetime) -> list[Text]:
+        """Return a line for each transaction that `ledger` has by now, or whose events have waited long enough."""
+        ready = [
+            told
+            for told in self._waiting
+            if ledger.has(told.merchant_id, told.sequence) or now - told.time > LONGEST_WAIT
+        ]
+        self._waiting = [told for told in self._waiting if told not in ready]
+        groups: dict[tuple[str, int], list[Told]] = {}
+        for told in ready:
+            groups.setdefault((told.merchant_id, told.sequence), []).append(told)
+        return [
+            events_line(group[0].time, merchant_id, [told.event_type for told in group])
+            for (merchant_id, _), group in groups.items()
+        ]
+
+
+def _beginning(time: datetime, name: str, fact: str) -> Text:
+    line = Text()
+    line.append(f"{time.astimezone():%H:%M:%S}  ", style="dim")
+    line.append(f"{name:<{NAME_WIDTH}} ", style="bold")
+    line.append(f"{fact:<{FACT_WIDTH}} ")
+    return line
+
+
+def _marks(record: Record) -> Iterable[tuple[str, str]]:
+    """Yield what a transaction crossed, as the service decides it (spec, section 5), and what it fell short of."""
+    before, after, low = record.balance_before, record.balance_after, record.threshold
+    opening = record.sequence == 1
+    if after == 0 and before > 0:
+        yield "RAN OUT, plugin off", "bold red"
+    elif before > low >= after:
+        yield "LOW BALANCE", "bold yellow"
+    elif before == 0 and after > 0 and not opening:
+        yield "PLUGIN ON AGAIN", "bold green"
+    elif before <= low < after and not opening:
+        yield "recovered", "green"
+    if record.shortfall:
+        yield f"{record.shortfall} short", "red"
+
+
+def _owner(body: str) -> str:
+    try:
+        message = json.loads(body)
+        payload = message.get("payload") or message.get("data") or message.get("detail") or {}
+        return shop_name(str((payload.get("payload") or payload)["merchant_id"]))
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return "somebody"
+
+
+def _attribute(attributes: object, name: str) -> str:
+    if not isinstance(attributes, Mapping):
+        return ""
+    return str((attributes.get(name) or {}).get("StringValue", ""))

@@ -1,0 +1,62 @@
+"""Settings of the caller's environment become parameters of the stack (spec, section 10).
+
+CloudFormation's parameter names hold letters and digits only, so a setting and a parameter are the
+same when they are spelled the same without underscores and capitals: `TRIAL_CREDITS` is `TrialCredits`.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+from samtranslator.yaml_helper import yaml_parse
+
+SETTINGS = (
+    "TRIAL_CREDITS",
+    "LOW_BALANCE_THRESHOLD_PERCENT",
+    "ORDER_CREDIT_DIRECTION",
+    "ORDER_CREDIT_BASIS",
+    "ORDER_CREDIT_FIXED_AMOUNT",
+    "ORDER_CREDIT_PERCENTAGE",
+    "ORDER_CREDIT_MINIMUM",
+    "PLUGIN_STATUS_CACHE_TTL",
+    "PLUGIN_STATUS_STALE_SECONDS",
+    "GROUND_RETRY_SECONDS_MIN",
+    "GROUND_RETRY_SECONDS_MAX",
+    "GROUND_RETRY_SECONDS_TOTAL",
+    "REDIS_URL",
+    "CORS_ORIGINS",
+    "LOG_LEVEL",
+    "SERVICE_NAME",
+    "METRICS_PER_MERCHANT",
+)
+"""What a caller may set for a local stack; tables, queues, keys and ports are the stack's own business."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The parameters to deploy with, by name, and the settings for which the template has no parameter."""
+
+    parameters: Mapping[str, str]
+    unknown: tuple[str, ...]
+
+
+def declared_parameters(template: Path) -> AbstractSet[str]:
+    """Return the names of the parameters that the template declares."""
+    return set(yaml_parse(template.read_text()).get("Parameters") or {})
+
+
+def choose_parameters(declared: AbstractSet[str], caller: Mapping[str, str], own: Mapping[str, str]) -> Choice:
+    """Return what to deploy with: the caller's settings of spec section 10, and `own` ones, which win.
+
+    An empty setting counts as not set.
+    """
+    asked = {name: caller[name] for name in SETTINGS if caller.get(name)} | dict(own)
+    by_spelling = {_spelling(name): name for name in declared}
+    known = {by_spelling[_spelling(name)]: value for name, value in asked.items() if _spelling(name) in by_spelling}
+    unknown = tuple(name for name in asked if _spelling(name) not in by_spelling)
+    return Choice(parameters=known, unknown=unknown)
+
+
+def _spelling(name: str) -> str:
+    return name.replace("_", "").casefold()

@@ -1,0 +1,94 @@
+"""Which ports this stack gets: the ones asked for, or the next that nobody uses."""
+
+import fcntl
+import os
+import socket
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from infra.local.engines import LOOPBACK
+
+ATTEMPTS = 200
+LARGEST_PORT = 65_535
+DEFAULT_PORTS: Mapping[str, int] = {
+    "API_PORT": 8015,
+    "AWS_PORT": 4566,
+    "NATS_PORT": 4222,
+    "BRIDGE_HEALTH_PORT": 8016,
+}
+
+
+class PortError(ValueError):
+    """A port setting is not a port, or nothing near it is free; the text names the setting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A port that was chosen. `asked` differs from `number` when somebody else had it."""
+
+    setting: str
+    asked: int
+    number: int
+
+
+def choose_ports(environment: Mapping[str, str], held: ExitStack) -> dict[str, Port]:
+    """Return a free port for each setting of `DEFAULT_PORTS`, by the setting's name.
+
+    No other stack of this user is given the same ports until `held` is closed, also when two stacks
+    choose at the same moment, long before either of them listens.
+
+    Raises:
+        PortError: A setting is not a number from 1 to 65535, or 200 ports from there are all taken.
+    """
+    asked = {setting: _asked(environment, setting, default) for setting, default in DEFAULT_PORTS.items()}
+    return {setting: _choose(setting, number, held) for setting, number in asked.items()}
+
+
+def _asked(environment: Mapping[str, str], setting: str, default: int) -> int:
+    text = environment.get(setting, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST_PORT):
+        raise PortError(f"{setting} is {text!r}; it must be a whole number from 1 to {LARGEST_PORT}.")
+    return int(text)
+
+
+def _choose(setting: str, asked: int, held: ExitStack) -> Port:
+    for number in _candidates(asked):
+        claim = _claim(number)
+        if claim is None:
+            continue
+        if _is_free(number):
+            held.callback(claim.close)
+            return Port(setting=setting, asked=asked, number=number)
+        claim.close()
+    raise PortError(f"{setting}: {asked} and the {ATTEMPTS} ports above it are all taken.")
+
+
+def _candidates(asked: int) -> Iterable[int]:
+    return range(asked, min(asked + ATTEMPTS, LARGEST_PORT + 1))
+
+
+def _claim(number: int) -> TextIO | None:
+    """Return a lock on `number` among this user's stacks, or None when another stack has it."""
+    path = Path(tempfile.gettempdir()) / f"credits-{os.getuid()}-port-{number}.lock"
+    lock = path.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _is_free(number: int) -> bool:
+    """Return whether nobody listens on `number`, on any interface that would answer on loopback."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, number))
+        except OSError:
+            return False
+        return True

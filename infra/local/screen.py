@@ -1,0 +1,75 @@
+"""What a person reads while the stack comes up and once it serves."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.table import Table
+
+from infra.local.ports import Port
+
+WIDTH_WITHOUT_TERMINAL = 110
+
+
+class Screen:
+    """Writes to standard output; in a terminal with colours and a spinner, elsewhere as plain lines."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or _console()
+        self._started = time.monotonic()
+
+    def title(self, text: str) -> None:
+        """Say what begins."""
+        self._console.print(f"[bold]{text}[/bold]")
+
+    @contextmanager
+    def step(self, doing: str) -> Iterator[None]:
+        """Show `doing` while the context is open, then a line with the time since the beginning."""
+        with self._console.status(doing):
+            yield
+        elapsed = time.monotonic() - self._started
+        self._console.print(f"  [green]✓[/green] {doing} [dim]{elapsed:.1f} s[/dim]", highlight=False)
+
+    def note(self, text: str) -> None:
+        """Say something that a person should know but need not act upon."""
+        self._console.print(f"  [yellow]•[/yellow] {text}", highlight=False)
+
+    def moved_ports(self, ports: Mapping[str, Port]) -> None:
+        """Say which ports were taken and which ones are used instead."""
+        for port in ports.values():
+            if port.number != port.asked:
+                self.note(f"Port {port.asked} is taken; {port.setting} is {port.number} instead.")
+
+    def failure(self, text: str) -> None:
+        """Say why the stack ends."""
+        self._console.print("[bold red]✗[/bold red] ", end="")
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def places(self, places: Mapping[str, str]) -> None:
+        """Show what runs where."""
+        table = Table(box=None, show_header=False, padding=(0, 2))
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for name, where in places.items():
+            table.add_row(name, where)
+        self._console.print()
+        self._console.print(table)
+
+    def lines_to_try(self, lines: Mapping[str, str]) -> None:
+        """Show commands, each with a word on what it does, unbroken so that they can be copied."""
+        self._console.print()
+        for purpose, line in lines.items():
+            self._console.print(f"  # {purpose}", style="dim", markup=False, highlight=False)
+            self._console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print()
+
+    def plain(self, text: str) -> None:
+        """Print `text` as it is, at the beginning of a line and at once."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.file.flush()
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)

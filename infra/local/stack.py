@@ -1,0 +1,249 @@
+"""Brings the parts of the stack up, side by side where they do not need each other."""
+
+import json
+import secrets
+import socket
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from infra.deployment import ROOT, api_address, deploy, package_directory
+from infra.local.description import FILE_NAME, Addresses, function_names
+from infra.local.engines import (
+    FAKE_AWS_ENVIRONMENT,
+    LOOPBACK,
+    Engine,
+    answers,
+    clean_environment,
+    launch,
+    launch_ministack,
+    launch_nats,
+)
+from infra.local.parameters import choose_parameters, declared_parameters
+from infra.local.ports import Port
+from infra.local.screen import Screen
+from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
+from infra.local.watch import StackFailedError, Watch, in_background
+from infra.region import REGION
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+ENGINES, SERVICES, VISITORS = 0, 1, 2
+"""Layers of the watch: what is used, what uses it, and what only sends and looks."""
+
+STACK_NAME = "credits-local"
+BACKLOG = 1024
+WARM_SECONDS = 60
+WARM_STATUSES = (200, 404)
+BRIDGE_PATIENCE: Mapping[str, str] = {"BRIDGE_POLL_SECONDS": "1", "BRIDGE_DRAIN_SECONDS": "5"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What one stack stands on: its folder, stage, ports, keys and the settings of whoever started it."""
+
+    directory: Path
+    stage: str
+    ports: Mapping[str, Port]
+    signer: Signer
+    environment: Mapping[str, str]
+
+    @property
+    def addresses(self) -> Addresses:
+        """Return where the parts listen."""
+        number = {setting: port.number for setting, port in self.ports.items()}
+        return Addresses(
+            api_url=f"http://{LOOPBACK}:{number['API_PORT']}",
+            aws_endpoint=f"http://{LOOPBACK}:{number['AWS_PORT']}",
+            nats_url=f"nats://{LOOPBACK}:{number['NATS_PORT']}",
+            bridge_health_url=f"http://{LOOPBACK}:{number['BRIDGE_HEALTH_PORT']}/health",
+        )
+
+
+def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
+    """Start, package, deploy and warm everything, and return the outputs of the deployed stack.
+
+    When it returns the API answers, the bridge is connected and each function has run once.
+
+    Raises:
+        StackFailedError, AskedToEndError: As the watch says.
+        DeploymentFailedError: The emulator refused the stack.
+    """
+    nats = watch.add(launch_nats(site.directory, site.ports["NATS_PORT"].number, leashed=True), layer=ENGINES)
+    emulator = watch.add(launch_ministack(site.directory, site.ports["AWS_PORT"].number, leashed=True), layer=ENGINES)
+    _package(site, watch, screen)
+    with screen.step("NATS with JetStream and the AWS emulator"):
+        watch.wait(nats.ready, "NATS")
+        watch.wait(emulator.ready, "the AWS emulator")
+    outputs = _deploy(site, watch, screen)
+    bridge = watch.add(_launch_bridge(site, outputs), layer=SERVICES)
+    proxy = watch.add(_launch_proxy(site, outputs), layer=SERVICES)
+    with screen.step("The bridge, the API and a first call of each function"):
+        watch.wait(proxy.ready, "the API")
+        _warm(site, outputs, watch)
+        watch.wait(bridge.ready, "the bridge")
+    return outputs
+
+
+def launch_traffic(site: Site, watch: Watch) -> Engine:
+    """Start the sample traffic; it begins once stack.json is there, and its lines go to the screen."""
+    environment = clean_environment({**FAKE_AWS_ENVIRONMENT, "LOCAL_DIR": str(site.directory)})
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TRAFFIC_SEED"):
+        if name in site.environment:
+            environment[name] = site.environment[name]
+    log = site.directory / "traffic.log"
+    process = launch(
+        [sys.executable, "-m", "infra.local.traffic"],
+        log=log,
+        environment=environment,
+        directory=ROOT,
+        on_screen=True,
+        leashed=True,
+    )
+    engine = Engine(name="the sample traffic", process=process, log=log, ready=(site.directory / FILE_NAME).exists)
+    return watch.add(engine, layer=VISITORS)
+
+
+def _package(site: Site, watch: Watch, screen: Screen) -> None:
+    """Package what has changed since the last time.
+
+    The build gets the caller's whole environment: where it downloads from is the caller's choice.
+    """
+    log = site.directory / "packaging.log"
+    with screen.step("Packaging the application, as for AWS"):
+        command = [sys.executable, "-m", "infra.build", site.stage]
+        process = launch(command, log=log, environment=site.environment, directory=ROOT, leashed=True)
+        build = Engine(name="packaging", process=process, log=log, ready=lambda: process.poll() == 0, finishes=True)
+        watch.add(build, layer=SERVICES)
+        watch.wait(build.ready, "the package")
+
+
+def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
+    declared = declared_parameters(package_directory(site.stage) / "sam.yaml")
+    cursor_key = f"/credits/{site.stage}/cursor-key"
+    own = {
+        "JWT_ALGORITHM": ALGORITHM,
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWT_JWKS_URL": f"{site.addresses.api_url}/.well-known/jwks.json",
+        "CURSOR_KEY_PARAMETER": cursor_key,
+    }
+    choice = choose_parameters(declared, site.environment, own)
+    for name in choice.unknown:
+        screen.note(f"{name} has no parameter in the template and is not passed on.")
+    endpoint = site.addresses.aws_endpoint
+
+    def work() -> dict[str, str]:
+        ssm: SSMClient = _client(endpoint, "ssm")
+        ssm.put_parameter(Name=cursor_key, Value=secrets.token_urlsafe(32), Type="SecureString", Overwrite=True)
+        return deploy(endpoint, site.stage, STACK_NAME, choice.parameters)
+
+    with screen.step("Deploying the package into the emulator"):
+        return watch.wait_for(in_background(work), "the deployment")
+
+
+def _launch_bridge(site: Site, outputs: Mapping[str, str]) -> Engine:
+    addresses = site.addresses
+    chosen = {name: value for name, value in site.environment.items() if name.startswith("BRIDGE_") and value}
+    environment = clean_environment(
+        {
+            **FAKE_AWS_ENVIRONMENT,
+            **BRIDGE_PATIENCE,
+            **chosen,
+            "AWS_ENDPOINT_URL": addresses.aws_endpoint,
+            "NATS_URL": addresses.nats_url,
+            "INBOX_QUEUE_URL": outputs["InboxQueueUrl"],
+            "OUTBOX_QUEUE_URL": outputs["OutboxQueueUrl"],
+            "FIGURES_TABLE": outputs["FiguresTableName"],
+            "BRIDGE_HEALTH_PORT": str(site.ports["BRIDGE_HEALTH_PORT"].number),
+        }
+    )
+    log = site.directory / "bridge.log"
+    process = launch(
+        [sys.executable, "-m", "infra.bridge"], log=log, environment=environment, directory=ROOT, leashed=True
+    )
+    return Engine(name="the bridge", process=process, log=log, ready=lambda: answers(addresses.bridge_health_url))
+
+
+def _launch_proxy(site: Site, outputs: Mapping[str, str]) -> Engine:
+    keys = site.directory / "jwks.json"
+    keys.write_text(json.dumps(site.signer.public_keys))
+    upstream = api_address(site.addresses.aws_endpoint, site.stage, outputs)
+    log = site.directory / "api.log"
+    with socket.create_server((LOOPBACK, site.ports["API_PORT"].number), backlog=BACKLOG) as listening:
+        number = listening.fileno()
+        command = [sys.executable, "-m", "infra.local.proxy", "--socket", str(number)]
+        process = launch(
+            [*command, "--upstream", upstream, "--keys", str(keys)],
+            log=log,
+            environment=clean_environment({}),
+            directory=ROOT,
+            passed=[number],
+            leashed=True,
+        )
+    address = f"{site.addresses.api_url}/.well-known/jwks.json"
+    return Engine(name="API", process=process, log=log, ready=lambda: answers(address))
+
+
+def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
+    """Call every function once, side by side: the first call of each costs a second or two."""
+    names = function_names(outputs)
+    lambdas = _client(site.addresses.aws_endpoint, "lambda")
+
+    def invoke(name: str) -> None:
+        lambdas.invoke(FunctionName=names[name], Payload=b'{"Records": []}')
+
+    dry = [name for name in names if name.startswith(("ingest", "publish", "adjust"))]
+    work = [in_background(lambda name=name: invoke(name)) for name in dry]  # type: ignore[misc]
+    work.append(in_background(lambda: _call_api(site)))
+    for call in work:
+        watch.wait_for(call, "the first call of each function")
+
+
+def _call_api(site: Site) -> None:
+    """Ask for health and, with a token, for an account that nobody has, so that the authorizer runs too.
+
+    Raises:
+        StackFailedError: An answer has another status than it should.
+    """
+    token = site.signer.token(subject="local-warm-up", scope="credits:admin credits:read")
+    api = f"{site.addresses.api_url}/api/v1"
+    asked = [f"{api}/health", f"{api}/credits/accounts/{uuid.uuid4()}"]
+    for url, status, expected in zip(asked, _statuses(asked, token), WARM_STATUSES, strict=True):
+        if status != expected:
+            raise StackFailedError(
+                f"{url} answered {status} instead of {expected}; see {site.directory}/ministack.log."
+            )
+
+
+def _statuses(urls: Iterable[str], token: str) -> Iterable[int]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AnyStatus())
+    for url in urls:
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - loopback
+        with opener.open(request, timeout=WARM_SECONDS) as answer:
+            yield int(answer.status)
+
+
+class _AnyStatus(urllib.request.HTTPErrorProcessor):
+    """Hands out answers of every status instead of raising for some."""
+
+    def http_response(self, request: urllib.request.Request, response: Any) -> Any:  # noqa: ARG002
+        return response
+
+
+def _client(endpoint: str, service: str) -> Any:
+    session = boto3.Session(
+        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+    config = Config(read_timeout=WARM_SECONDS, retries={"total_max_attempts": 1}, proxies={})
+    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]

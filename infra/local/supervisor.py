@@ -1,0 +1,117 @@
+"""From the first line on the screen to the last process ended: what `make run` does.
+
+Exit status: 0 when it was asked to end, 1 when it could not come up or a part of it died, 2 for a
+setting that is wrong.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from infra.deployment import ROOT, DeploymentFailedError
+from infra.local import examples
+from infra.local.description import FILE_NAME, Description, describe, local_directory, write
+from infra.local.ports import PortError, choose_ports
+from infra.local.screen import Screen
+from infra.local.stack import Site, bring_up, launch_traffic
+from infra.local.tokens import Signer, new_signer
+from infra.local.watch import AskedToEndError, StackFailedError, Watch
+
+ASKED_TO_END = 0
+FAILED = 1
+BAD_SETTING = 2
+DIES_WITH_IT = ("nats", "ministack", "jwks.json", "jwt-private-key.pem", FILE_NAME)
+"""What is of no use without the processes; the logs stay until the next start."""
+
+
+class AlreadyRunningError(Exception):
+    """Another stack runs in the same folder; the text is for a person."""
+
+
+def run(environment: Mapping[str, str], screen: Screen) -> int:
+    """Run a whole stack until it is asked to end or fails; return the exit status.
+
+    When it returns, nothing that it started is left and stack.json is gone.
+    """
+    watch = Watch()
+    watch.listen_for_signals()
+    with ExitStack() as held:
+        try:
+            _serve(environment, watch, screen, held)
+        except AskedToEndError:
+            screen.plain("\nEnding everything that was started.")
+            return ASKED_TO_END
+        except (StackFailedError, DeploymentFailedError, AlreadyRunningError) as error:
+            screen.failure(str(error))
+            return FAILED
+        except PortError as error:
+            screen.failure(str(error))
+            return BAD_SETTING
+    raise AssertionError("a stack that serves ends by one of the errors above")
+
+
+def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: ExitStack) -> None:
+    """Bring the stack up and keep watch; `held` ends it."""
+    screen.title("Merchant credit service, all of it on 127.0.0.1")
+    directory = local_directory(environment)
+    held.enter_context(_alone_in(directory))
+    held.callback(_clear, directory, DIES_WITH_IT)
+    ports = choose_ports(environment, held)
+    screen.moved_ports(ports)
+    signer = new_signer(directory)
+    stage = environment.get("STAGE") or "dev"
+    site = Site(directory=directory, stage=stage, ports=ports, signer=signer, environment=environment)
+    held.callback(watch.stop_all)
+    outputs = bring_up(site, watch, screen)
+    with_traffic = environment.get("TRAFFIC", "").lower() != "off"
+    if with_traffic:
+        launch_traffic(site, watch)
+    pids = {"supervisor": os.getpid(), **watch.pids()}
+    description = describe(site.addresses, stage, outputs, signer, pids)
+    held.callback((directory / FILE_NAME).unlink, missing_ok=True)
+    _show(description, directory, signer, screen)
+    path = write(description, directory)
+    screen.plain(f"READY {description.api_url} (everything else: {_short(path)}; Ctrl-C ends it)")
+    watch.keep_watch()
+
+
+def _show(description: Description, directory: Path, signer: Signer, screen: Screen) -> None:
+    screen.places(examples.places(description, _short(directory)))
+    screen.lines_to_try(examples.lines(description, signer))
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Hold the folder for one stack while the context is open, cleared of what an earlier one left.
+
+    Raises:
+        AlreadyRunningError: Another stack holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(
+                f"A stack runs in {directory} already. End it, or give this one a folder with LOCAL_DIR=…"
+            ) from error
+        _clear(directory, (*DIES_WITH_IT, "*.log"))
+        yield
+
+
+def _clear(directory: Path, patterns: tuple[str, ...]) -> None:
+    """Remove what a stack made below `directory`, and nothing else that may be there."""
+    for pattern in patterns:
+        for path in directory.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _short(path: Path) -> str:
+    """Return `path` as seen from the repository, where it lies in there."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,71 @@
+"""A key pair made at each start, and the tokens signed with it: what an identity provider does elsewhere."""
+
+import base64
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+ALGORITHM = "ES256"
+AUDIENCE = "credit-service"
+ISSUER = "https://local.credits.invalid"
+VALID_SECONDS = 7 * 24 * 3600
+ADMIN_SCOPE = "credits:admin credits:read"
+OPS_SCOPE = "credits:ops"
+OWNER_SCOPE = "credits:read"
+PRIVATE_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """A private key on disk and what verifiers must know about it. `public_keys` is a JSON Web Key Set."""
+
+    private_key_path: Path
+    key_id: str
+    public_keys: Mapping[str, list[Mapping[str, str]]]
+
+    def token(self, *, subject: str, scope: str, merchant_id: str | None = None) -> str:
+        """Return a bearer token, valid for a week, that says who asks (`subject`) and what for (`scope`)."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": subject,
+            "scope": scope,
+            "iat": now,
+            "exp": now + VALID_SECONDS,
+        }
+        if merchant_id is not None:
+            claims["merchant_id"] = merchant_id
+        key = self.private_key_path.read_bytes()
+        return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": self.key_id})
+
+
+def new_signer(directory: Path) -> Signer:
+    """Make a key pair; the private key is in `directory`, readable by its owner only, the old one gone."""
+    private_key = ec.generate_private_key(ec.SECP256R1())
+    path = directory / "jwt-private-key.pem"
+    path.unlink(missing_ok=True)
+    pem = private_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "wb") as file:
+        file.write(pem)
+    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(private_key.public_key()))
+    key_id = _thumbprint(public)
+    key = {**public, "kid": key_id, "alg": ALGORITHM, "use": "sig"}
+    return Signer(private_key_path=path, key_id=key_id, public_keys={"keys": [key]})
+
+
+def _thumbprint(public: Mapping[str, str]) -> str:
+    """Return the key's name as RFC 7638 makes it: from the key itself."""
+    canonical = json.dumps({name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
+    digest = hashlib.sha256(canonical.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

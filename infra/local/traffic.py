@@ -1,0 +1,234 @@
+"""Sends the sample traffic at a human pace and prints what came of it.
+
+    python -m infra.local.traffic            into the stack of .local (or LOCAL_DIR), until Ctrl-C
+    python -m infra.local.traffic --watch    send nothing, only print
+
+The seed is `TRAFFIC_SEED`, 1 by default: the same seed sends the same events.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import nats
+from botocore.config import Config
+from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
+from rich.console import Console
+
+from infra.local.description import FILE_NAME, Description, local_directory, read
+from infra.local.engines import FAKE_AWS_ENVIRONMENT
+from infra.local.outcomes import Announcements, Ledger, Record, Told, again_line, parked_line, record_line
+from infra.local.shops import Channel, Emission, Happening, emissions
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+
+LEDGER_SECONDS = 0.3
+PARKED_SECONDS = 2.0
+STACK_SECONDS = 60.0
+SETTLED_SECONDS = 4.0
+"""How long after a repeat the ledger is asked: by then the inbox has been read."""
+
+RECORDS_READ = 1000
+
+
+class LedgerStream:
+    """Reads the stream of the transactions table, from now on."""
+
+    def __init__(self, description: Description) -> None:
+        dynamodb: DynamoDBClient = _client(description, "dynamodb")
+        table = dynamodb.describe_table(TableName=description.transactions_table)["Table"]
+        self._arn = table["LatestStreamArn"]
+        self._streams = _client(description, "dynamodbstreams")
+        self._iterators: dict[str, str | None] = {}
+        self._follow_shards("LATEST")
+
+    def read(self) -> list[Record]:
+        """Return what was recorded since the last call, oldest first within a merchant."""
+        self._follow_shards("TRIM_HORIZON")
+        records: list[Record] = []
+        for shard, iterator in self._iterators.items():
+            if iterator is None:
+                continue
+            answer = self._streams.get_records(ShardIterator=iterator, Limit=RECORDS_READ)
+            self._iterators[shard] = answer.get("NextShardIterator")
+            images = (entry["dynamodb"]["NewImage"] for entry in answer["Records"] if entry["eventName"] == "INSERT")
+            records.extend(Record.from_item(image) for image in images)
+        return records
+
+    def _follow_shards(self, position: str) -> None:
+        shards = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
+        for shard in shards:
+            name = shard["ShardId"]
+            if name not in self._iterators:
+                answer = self._streams.get_shard_iterator(StreamArn=self._arn, ShardId=name, ShardIteratorType=position)
+                self._iterators[name] = answer["ShardIterator"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Observer:
+    """Prints each fact once."""
+
+    description: Description
+    console: Console
+    ledger: Ledger = field(default_factory=Ledger)
+    announcements: Announcements = field(default_factory=Announcements)
+    parked: set[str] = field(default_factory=set)
+
+    async def told(self, message: Msg) -> None:
+        """Take note of an event that was heard on NATS; it is printed after the transaction it is about."""
+        payload = json.loads(message.data).get("payload") or {}
+        self.announcements.add(
+            Told(
+                time=_now(),
+                event_type=message.subject,
+                merchant_id=str(payload.get("merchant_id")),
+                sequence=int(payload.get("sequence") or 0),
+            )
+        )
+
+    async def follow_ledger(self) -> None:
+        """Print every transaction from now on, and what the world was told about it; never returns."""
+        stream = await asyncio.to_thread(LedgerStream, self.description)
+        while True:
+            records = await asyncio.to_thread(stream.read)
+            self.ledger.note(records)
+            for line in (*map(record_line, records), *self.announcements.due(self.ledger, _now())):
+                self.console.print(line)
+            await asyncio.sleep(LEDGER_SECONDS)
+
+    async def follow_parked(self) -> None:
+        """Print every message that is parked from now on; never returns."""
+        self.parked.update(str(message["MessageId"]) for message in await asyncio.to_thread(self._peek))
+        while True:
+            for message in await asyncio.to_thread(self._peek):
+                if message["MessageId"] not in self.parked:
+                    self.parked.add(str(message["MessageId"]))
+                    self.console.print(parked_line(_now(), message))
+            await asyncio.sleep(PARKED_SECONDS)
+
+    async def say_what_became_of(self, repeat: Emission) -> None:
+        """Print how often an order that was sent again stands in the ledger, once that has settled."""
+        await asyncio.sleep(SETTLED_SECONDS)
+        order_id = str(json.loads(repeat.body)["payload"]["order_id"])
+        found = self.ledger.order(repeat.shop.merchant_id, order_id)
+        if found is not None:
+            record, times = found
+            self.console.print(again_line(_now(), record, times))
+
+    def _peek(self) -> list[Mapping[str, Any]]:
+        """Return the parked messages without receiving them, which only the emulator offers."""
+        queue = urllib.parse.quote(self.description.dead_letter_queue_url, safe="")
+        url = f"{self.description.aws_endpoint}/_ministack/sqs/messages?QueueUrl={queue}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url) as answer:
+            accounts = json.load(answer)["messages"]
+        return [
+            message
+            for regions in accounts.values()
+            for queues in regions.values()
+            for messages in queues.values()
+            for message in messages
+        ]
+
+
+class Sender:
+    """Sends emissions over NATS and over the bus."""
+
+    def __init__(self, description: Description, connection: NatsClient) -> None:
+        self._bus = description.event_bus
+        self._events: EventBridgeClient = _client(description, "events")
+        self._jetstream = connection.jetstream()
+
+    async def send(self, emission: Emission) -> None:
+        """Send one event, stamped with the present; returns when the channel has confirmed it."""
+        envelope = {**json.loads(emission.body), "timestamp": _now().isoformat(timespec="milliseconds")}
+        body = json.dumps(envelope)
+        if emission.channel is Channel.NATS:
+            await self._jetstream.publish(emission.event_type, body.encode())
+        else:
+            await asyncio.to_thread(self._put, emission.event_type, body)
+
+    def _put(self, event_type: str, body: str) -> None:
+        entry = {"Source": "sample-shops", "DetailType": event_type, "Detail": body, "EventBusName": self._bus}
+        self._events.put_events(Entries=[entry])  # type: ignore[list-item]
+
+
+async def run(description: Description, console: Console, *, sending: bool, seed: int) -> None:
+    """Send (unless not `sending`) and print until the task is cancelled."""
+    observer = Observer(description=description, console=console)
+    connection = await nats.connect(description.nats_url, allow_reconnect=True)
+    await connection.subscribe("evt.credits.>", cb=observer.told)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(observer.follow_ledger())
+        tasks.create_task(observer.follow_parked())
+        if sending:
+            sender = Sender(description, connection)
+            for emission in emissions(seed):
+                await asyncio.sleep(emission.pause_seconds)
+                await sender.send(emission)
+                if emission.happening is Happening.AGAIN:
+                    tasks.create_task(observer.say_what_became_of(emission))
+
+
+async def run_until_signalled(description: Description, console: Console, *, sending: bool, seed: int) -> None:
+    """Do what `run` does until SIGTERM or SIGINT."""
+    work = asyncio.create_task(run(description, console, sending=sending, seed=seed))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        return
+
+
+def main() -> None:
+    """Find the stack and run as the command line says."""
+    parser = argparse.ArgumentParser(description="Sample traffic for the local stack.")
+    parser.add_argument("--watch", action="store_true", help="send nothing, only print what happens")
+    arguments = parser.parse_args()
+    description = _stack()
+    seed = int(os.environ.get("TRAFFIC_SEED") or 1)
+    console = Console(soft_wrap=True, highlight=False)
+    asyncio.run(run_until_signalled(description, console, sending=not arguments.watch, seed=seed))
+
+
+def _stack() -> Description:
+    """Return the stack of this folder, which may still be about to be ready."""
+    directory = local_directory(os.environ)
+    deadline = time.monotonic() + STACK_SECONDS
+    while not (directory / FILE_NAME).exists():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"No stack runs in {directory}: start one with `make run`.")
+        time.sleep(LEDGER_SECONDS)
+    return read(directory)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _client(description: Description, service: str) -> Any:
+    session = boto3.Session(
+        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+        region_name=description.aws_region,
+    )
+    config = Config(proxies={})
+    return session.client(service, endpoint_url=description.aws_endpoint, config=config)  # type: ignore[call-overload]
+
+
+if __name__ == "__main__":
+    main()
