@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from operator import eq
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted, defect, fold
+from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted, defects, fold
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
 from chalicelib.domain.orders import charge
@@ -229,8 +229,7 @@ class _Work:
     def reject_defects(self) -> None:
         """Reject every request that holds an impossible movement, whole."""
         start = 0
-        for request in self._requests:
-            error = defect(request, beside=self.movements, stored=self.stored)
+        for request, error in zip(self._requests, defects(self._requests, stored=self.stored), strict=True):
             if error is not None:
                 self._outcomes[start : start + len(request)] = [error] * len(request)
             start += len(request)

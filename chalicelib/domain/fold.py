@@ -4,7 +4,7 @@
 Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -94,24 +94,37 @@ def fold(
     """
     write = _Write(merchant_id, account, stored=stored, default_threshold=default_threshold, now=now)
     outcomes: list[Outcome | None] = [None] * len(movements)
-    for index in _arranged(movements):
+    for index in _arranged(movements, stored=stored):
         if write.full_for(movements[index]):
             break
         outcomes[index] = write.decide(movements[index])
     return Fold(commit=write.commit(), outcomes=tuple(outcomes))
 
 
-def defect(
-    request: Iterable[Movement], *, beside: Iterable[Movement], stored: Mapping[TransactionId, Transaction]
-) -> Rejected | None:
-    """Return what makes one movement of a message impossible, so that none of them is applied.
+def defects(
+    requests: Sequence[Sequence[Movement]], *, stored: Mapping[TransactionId, Transaction]
+) -> list[Rejected | None]:
+    """Return for each message what makes one of its movements impossible, so that none of them is applied.
 
     The form of a message was checked when it was read; this finds the two defects that only show beside
     the ledger: an order without the total that its charge needs, and a refund of an amount of an order
-    whose total nobody named, neither the ledger nor what is delivered `beside` it (the message included).
+    whose total nobody named, neither the ledger nor what is delivered with it, all messages of one merchant.
     What is recorded already has no defect: it is a duplicate or a conflict.
     """
-    totals = _totals_named(beside)
+    found: list[Rejected | None] = [None] * len(requests)
+    while True:
+        standing = [place for place, error in enumerate(found) if error is None]
+        # What a rejected message names is not delivered, so its neighbours are looked at again without it.
+        untotalled = _untotalled([movement for place in standing for movement in requests[place]], stored=stored)
+        for place in standing:
+            found[place] = _first_defect(requests[place], stored=stored, untotalled=untotalled)
+        if all(found[place] is None for place in standing):
+            return found
+
+
+def _first_defect(
+    request: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction], untotalled: Collection[TransactionId]
+) -> Rejected | None:
     for movement in request:
         if movement.transaction_id in stored:
             continue
@@ -120,26 +133,34 @@ def defect(
                 charge(movement.policy, lines=movement.lines, total=movement.total)
             except Rejected as error:
                 return error
-        elif isinstance(movement, RefundMovement) and movement.amount is not None:
-            order = stored.get(movement.order_transaction_id)
-            named = totals.get(movement.order_transaction_id)
-            on_record = (
-                order is not None and (_money(order, "total") or (order.tally and order.tally.total)) is not None
-            )
-            if not on_record and not named and (order is not None or named is not None):
-                return total_missing()
+        elif movement.transaction_id in untotalled:
+            return total_missing()
     return None
 
 
-def _totals_named(movements: Iterable[Movement]) -> dict[TransactionId, bool]:
-    """Return, for every order that is delivered or refunded with its total, whether anybody names that total."""
-    named: dict[TransactionId, bool] = {}
-    for movement in movements:
+def _untotalled(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> set[TransactionId]:
+    """Return the refunds of an amount whose order is there, but no total of it when their turn comes."""
+    found: set[TransactionId] = set()
+    if not any(isinstance(movement, RefundMovement) and movement.amount is not None for movement in movements):
+        return found
+    totals: dict[TransactionId, Decimal | None] = {}
+    for index in _arranged(movements, stored=stored):
+        movement = movements[index]
+        if movement.transaction_id in stored:
+            continue
         if isinstance(movement, OrderMovement):
-            named[movement.transaction_id] = named.get(movement.transaction_id, False) or movement.total is not None
-        elif isinstance(movement, RefundMovement) and movement.order_total is not None:
-            named[movement.order_transaction_id] = True
-    return named
+            totals.setdefault(movement.transaction_id, movement.total)
+        elif isinstance(movement, RefundMovement):
+            order_id = movement.order_transaction_id
+            if order_id not in totals and order_id in stored:
+                order = stored[order_id]
+                counted = order.tally.total if order.tally else None
+                totals[order_id] = counted if counted is not None else _money(order, "total")
+            if order_id in totals and totals[order_id] is None:
+                totals[order_id] = movement.order_total
+                if movement.amount is not None and movement.order_total is None:
+                    found.add(movement.transaction_id)
+    return found
 
 
 def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
@@ -183,11 +204,12 @@ def _money(record: Transaction, name: str) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _arranged(movements: Sequence[Movement]) -> list[int]:
+def _arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
     """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
     first_order: dict[TransactionId, int] = {}
     for index, movement in enumerate(movements):
-        if isinstance(movement, OrderMovement):
+        # An order that is stored is ground enough: its repeat holds nobody up.
+        if isinstance(movement, OrderMovement) and movement.transaction_id not in stored:
             first_order.setdefault(movement.transaction_id, index)
 
     def place(index: int) -> tuple[int, int, int]:

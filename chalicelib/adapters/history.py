@@ -1,0 +1,233 @@
+"""Accounts and their records, read through PynamoDB.
+
+Sequences have no gaps, so a page is a range of them and costs one query of exactly its rows, wherever it
+lies (architecture.md, decision 7). `created_at` follows the sequence, so dates are found by bisecting it.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from pynamodb.attributes import MapAttribute
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.adapters.models import AccountRow, TransactionRow
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ledger import Account, Total, Transaction
+from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.orders import Direction, Tally
+
+WINDOW_MIN = 50
+WINDOW_MAX = 1000
+"""Records that one query of a filtered list looks at; it doubles from the least to the most."""
+EXAMINED_MAX = 20_000
+"""Records that one request for a filtered list looks at, matching or not."""
+
+Value = TypeVar("Value")
+
+_KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
+_MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Records of certain kinds, newest first. `below` is where to look on, 0 when everything was looked at."""
+
+    transactions: tuple[Transaction, ...]
+    below: int
+
+
+class History:
+    """Reads the two tables. Every method may raise `RetryLater` (`unavailable`) when they cannot answer."""
+
+    def __init__(self, *, credits_table: str, transactions_table: str) -> None:
+        AccountRow.Meta.table_name = credits_table
+        TransactionRow.Meta.table_name = transactions_table
+
+    def account(self, merchant_id: MerchantId) -> Account | None:
+        """Return the merchant's account as it stands now, None if there is none."""
+        with _translated():
+            try:
+                return _account(AccountRow.get(merchant_id, consistent_read=True))
+            except DoesNotExist:
+                return None
+
+    def transaction(self, transaction_id: TransactionId) -> Transaction | None:
+        """Return one record, None if there is none."""
+        with _translated():
+            try:
+                return _transaction(TransactionRow.get(transaction_id))
+            except DoesNotExist:
+                return None
+
+    def records(self, merchant_id: MerchantId, lowest: int, highest: int) -> tuple[Transaction, ...]:
+        """Return the merchant's records of these sequences, both included, newest first: one query of its rows."""
+        if highest < lowest:
+            return ()
+        with _translated():
+            return tuple(self._query(merchant_id, lowest, highest))
+
+    def matching(
+        self, merchant_id: MerchantId, lowest: int, highest: int, *, kinds: Sequence[Kind], wanted: int
+    ) -> Found:
+        """Return up to `wanted` records of these kinds and sequences, newest first.
+
+        What does not match is read too, and paid for; after `EXAMINED_MAX` records the search stops, and
+        `below` tells where it would go on.
+        """
+        found: list[Transaction] = []
+        floor = max(lowest, highest - EXAMINED_MAX + 1)
+        window = max(WINDOW_MIN, wanted)
+        condition = _of_kinds(kinds)
+        with _translated():
+            while highest >= floor and len(found) < wanted:
+                bottom = max(floor, highest - window + 1)
+                found += self._query(merchant_id, bottom, highest, condition)
+                highest, window = bottom - 1, min(2 * window, WINDOW_MAX)
+        below = found[wanted - 1].sequence - 1 if len(found) >= wanted else highest
+        return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
+
+    def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
+        """Return the lowest and highest sequence of the records from `start` to `end`, both included.
+
+        Bisected: two queries of one row for each doubling of the ledger's length, and none where the
+        account itself tells. Nothing in between makes the lowest higher than the highest.
+        """
+        lowest, highest = 1, account.sequence
+        newest = account.last_transaction_at or account.created_at
+        with _translated():
+            if start is not None and start > account.created_at:
+                lowest = self._first_at(account, start) if start <= newest else highest + 1
+            if end is not None and end < newest:
+                highest = self._first_at(account, _just_after(end)) - 1 if end >= account.created_at else 0
+        return lowest, highest
+
+    def _first_at(self, account: Account, time: str) -> int:
+        """Return the lowest sequence whose record was created at `time` or later."""
+
+        def created_at(sequence: int) -> str:
+            row = next(self._rows(account.merchant_id, sequence, sequence), None)
+            # A record that the index does not show yet is among the newest.
+            return row.created_at if row is not None else _just_after(account.last_transaction_at or account.created_at)
+
+        return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
+
+    def _query(
+        self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
+    ) -> Iterator[Transaction]:
+        return (_transaction(row) for row in self._rows(merchant_id, lowest, highest, condition))
+
+    def _rows(
+        self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
+    ) -> Iterator[TransactionRow]:
+        return TransactionRow.by_sequence.query(
+            merchant_id,
+            TransactionRow.sequence.between(lowest, highest),
+            filter_condition=condition,
+            scan_index_forward=False,
+        )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except PynamoDBException as error:
+        raise RetryLater(Code.UNAVAILABLE, f"the history did not answer: {error.cause_response_code}") from error
+
+
+def _of_kinds(kinds: Sequence[Kind]) -> Condition:
+    types = sorted({kind.transaction_type for kind in kinds})
+    directions = sorted({str(kind.direction) for kind in kinds})
+    condition: Condition = TransactionRow.transaction_type.is_in(*types)
+    condition &= TransactionRow.operation_type.is_in(*directions)
+    return condition
+
+
+def _just_after(time: str) -> str:
+    # Times are texts of one length, so a text that goes on comes right after, and before the next millisecond.
+    return f"{time}~"
+
+
+def _account(row: AccountRow) -> Account:
+    return Account(
+        merchant_id=MerchantId(row.merchant_id),
+        balance=int(row.balance),
+        sequence=int(row.sequence),
+        version=int(row.version),
+        totals=_totals(row),
+        total_shortfall=int(row.total_shortfall or 0),
+        hash=row.hash,
+        last_transaction_id=TransactionId(row.last_transaction_id) if row.last_transaction_id else None,
+        last_transaction_at=Instant(row.last_transaction_at) if row.last_transaction_at else None,
+        threshold=int(row.threshold),
+        low_balance_threshold=_whole(row.low_balance_threshold),
+        status_changed_at=Instant(row.status_changed_at),
+        status_transaction_id=TransactionId(row.status_transaction_id) if row.status_transaction_id else None,
+        created_at=Instant(row.created_at),
+        updated_at=Instant(row.updated_at),
+    )
+
+
+def _totals(row: AccountRow) -> dict[Kind, Total]:
+    by_type = _plain(row.totals)
+    totals = {}
+    for kind in Kind:
+        counted, moved = _MEMBERS[kind.direction]
+        members = by_type.get(kind.transaction_type, {})
+        if counted in members:
+            totals[kind] = Total(count=int(members[counted]), credits=int(members[moved]))
+    return totals
+
+
+def _transaction(row: TransactionRow) -> Transaction:
+    return Transaction(
+        transaction_id=TransactionId(row.transaction_id),
+        merchant_id=MerchantId(row.merchant_id),
+        sequence=int(row.sequence),
+        kind=_KINDS[row.transaction_type, row.operation_type],
+        amount=int(row.amount),
+        requested=int(row.requested),
+        shortfall=int(row.shortfall or 0),
+        threshold=int(row.threshold),
+        balance_before=int(row.balance_before),
+        balance_after=int(row.balance_after),
+        idempotency_key=row.idempotency_key,
+        reference_id=row.reference_id,
+        metadata=_plain(row.extra_metadata),
+        correlation_id=row.correlation_id,
+        occurred_at=Instant(row.occurred_at) if row.occurred_at else None,
+        created_at=Instant(row.created_at),
+        previous_hash=row.previous_hash,
+        hash=row.hash,
+        schema_version=int(row.schema_version),
+        tally=_tally(row),
+        refunded_at=Instant(row.refunded_at) if row.refunded_at else None,
+    )
+
+
+def _tally(row: TransactionRow) -> Tally | None:
+    count = _whole(row.refunded_count)
+    if count is None:
+        return None
+    return Tally(
+        count=count,
+        credits=int(row.refunded_credits),
+        money=Decimal(row.refunded_money),
+        total=Decimal(row.refunded_total) if row.refunded_total else None,
+        full=row.refunded_full,
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    # PynamoDB's types do not know which attributes an item may lack.
+    return None if value is None else int(value)
+
+
+def _plain(value: MapAttribute[str, Value]) -> dict[str, Value]:
+    plain: dict[str, Value] = value.as_dict()  # type: ignore[no-untyped-call]
+    return plain

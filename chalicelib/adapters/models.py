@@ -1,0 +1,98 @@
+"""The two tables as PynamoDB models: what an item holds, for reading.
+
+Writing goes through `items` and the boto3 client (architecture.md, decision 8); a contract test holds that
+both speak of the same items. Table names are bound by `history.History`, once a container.
+"""
+
+from pynamodb.attributes import BooleanAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.models import Model
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 2.0
+RETRIES_MAX = 2
+"""A reader is waiting: three tries of two seconds stay inside the function's ten."""
+
+
+class AccountRow(Model):
+    """An account's item in the credits table."""
+
+    class Meta:
+        """How the table is reached."""
+
+        table_name = ""
+        connect_timeout_seconds = CONNECT_SECONDS
+        read_timeout_seconds = READ_SECONDS
+        max_retry_attempts = RETRIES_MAX
+
+    merchant_id = UnicodeAttribute(hash_key=True)
+    balance = NumberAttribute()
+    sequence = NumberAttribute()
+    version = NumberAttribute()
+    totals: MapAttribute[str, dict[str, int]] = MapAttribute()  # type: ignore[no-untyped-call]
+    total_shortfall = NumberAttribute(null=True)
+    hash = UnicodeAttribute()
+    last_transaction_id = UnicodeAttribute(null=True)
+    last_transaction_at = UnicodeAttribute(null=True)
+    threshold = NumberAttribute()
+    low_balance_threshold = NumberAttribute(null=True)
+    status_changed_at = UnicodeAttribute()
+    status_transaction_id = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute()
+    updated_at = UnicodeAttribute()
+    level = UnicodeAttribute(null=True)
+    crossings = UnicodeAttribute(null=True)
+
+
+class BySequence(GlobalSecondaryIndex["TransactionRow"]):  # type: ignore[no-untyped-call]
+    """A merchant's records in the order of their commits."""
+
+    class Meta:
+        """The index as the template declares it."""
+
+        index_name = "by_merchant"
+        projection = AllProjection()
+
+    merchant_id = UnicodeAttribute(hash_key=True)
+    sequence = NumberAttribute(range_key=True)
+
+
+class TransactionRow(Model):
+    """A record's item in the transactions table."""
+
+    class Meta:
+        """How the table is reached."""
+
+        table_name = ""
+        connect_timeout_seconds = CONNECT_SECONDS
+        read_timeout_seconds = READ_SECONDS
+        max_retry_attempts = RETRIES_MAX
+
+    by_sequence = BySequence()
+
+    transaction_id = UnicodeAttribute(hash_key=True)
+    merchant_id = UnicodeAttribute()
+    sequence = NumberAttribute()
+    operation_type = UnicodeAttribute()
+    transaction_type = UnicodeAttribute()
+    amount = NumberAttribute()
+    requested = NumberAttribute()
+    shortfall = NumberAttribute(null=True)
+    threshold = NumberAttribute()
+    balance_before = NumberAttribute()
+    balance_after = NumberAttribute()
+    idempotency_key = UnicodeAttribute()
+    reference_id = UnicodeAttribute()
+    extra_metadata: MapAttribute[str, str | int] = MapAttribute()  # type: ignore[no-untyped-call]
+    correlation_id = UnicodeAttribute(null=True)
+    occurred_at = UnicodeAttribute(null=True)
+    created_at = UnicodeAttribute()
+    schema_version = NumberAttribute()
+    previous_hash = UnicodeAttribute()
+    hash = UnicodeAttribute()
+    refunded_count = NumberAttribute(null=True)
+    refunded_credits = NumberAttribute(null=True)
+    refunded_money = UnicodeAttribute(null=True)
+    refunded_total = UnicodeAttribute(null=True)
+    refunded_full = BooleanAttribute(null=True)
+    refunded_at = UnicodeAttribute(null=True)

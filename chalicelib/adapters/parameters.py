@@ -1,0 +1,65 @@
+"""Secrets by name: an SSM parameter or, where there is none of that name, a secret.
+
+Kept for a while, and longer when the stores cannot be reached: a key that was right goes on being right.
+"""
+
+import time
+from dataclasses import dataclass
+
+from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
+
+KEEP_SECONDS = 300
+"""How long a value is used before it is asked for again: what a changed key takes to arrive."""
+RETRY_SECONDS = 30
+"""How long the last known value goes on unasked after it could not be asked for."""
+
+
+class ParameterError(Exception):
+    """A named parameter cannot be read, and never was by this container."""
+
+
+@dataclass(slots=True)
+class Parameter:
+    """The text of one named parameter or secret; read on first use."""
+
+    name: str
+    _value: str | None = None
+    _ask_at: float = 0.0
+
+    def text(self) -> str:
+        """Return the text, at most `KEEP_SECONDS` old unless its store cannot be reached.
+
+        Raises:
+            ParameterError: it could not be read even once.
+        """
+        if self._value is not None and time.monotonic() < self._ask_at:
+            return self._value
+        try:
+            self._value, keep_seconds = _read(self.name), KEEP_SECONDS
+        except GetParameterError as error:
+            if self._value is None:
+                raise ParameterError(f"the parameter {self.name} cannot be read") from error
+            keep_seconds = RETRY_SECONDS
+        self._ask_at = time.monotonic() + keep_seconds
+        return self._value
+
+
+def _read(name: str) -> str:
+    try:
+        return str(get_parameter(name, decrypt=True, force_fetch=True))
+    except GetParameterError as error:
+        if not _absent(error):
+            raise
+    return str(get_secret(name, force_fetch=True))
+
+
+def _absent(error: GetParameterError) -> bool:
+    # Powertools wraps any error in words; what it was is the context.
+    cause = error.__context__
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in {
+        "ParameterNotFound",
+        # The function may be allowed to read the secret alone.
+        "AccessDeniedException",
+    }

@@ -1,0 +1,150 @@
+"""Bearer tokens: who asks and what for, once signature, issuer, audience and times are right.
+
+The algorithm comes from the settings and never from the token. Keys come from the identity provider's key
+set, or from one parameter: a PEM public key for RS256 and ES256, a secret for HS256. A key set that was
+read goes on being right for a day while the provider cannot be reached.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jwt
+from jwt.exceptions import PyJWKClientConnectionError
+
+from chalicelib.domain.movements import MerchantId, merchant_id
+
+ALGORITHMS = ("RS256", "ES256", "HS256")
+TOKEN_LENGTH_MAX = 8192
+LEEWAY_SECONDS = 10
+"""How far two clocks may be apart."""
+SECRET_LENGTH_MIN = 32
+"""Bytes of an HS256 secret (RFC 7518, section 3.2)."""
+FETCH_SECONDS = 3.0
+KEYS_KEEP_SECONDS = 300.0
+KEYS_STALE_SECONDS = 86_400.0
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII | re.IGNORECASE)
+
+
+class TokenRefusedError(Exception):
+    """The token is none, or not valid; the message says why and holds nothing of the token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """Who asks: a merchant's own token names it, others leave `merchant_id` None.
+
+    `expires_at` is in Unix seconds, the leeway included.
+    """
+
+    subject: str
+    merchant_id: MerchantId | None
+    scope: str
+    expires_at: int
+
+
+class Keys(Protocol):
+    """Where the key that verifies a token comes from."""
+
+    def key(self, token: str) -> Any:
+        """Return the key for `token`, as PyJWT takes it; raises `PyJWTError` where there is none."""
+        ...
+
+
+class Text(Protocol):
+    """A secret text, such as `parameters.Parameter`."""
+
+    def text(self) -> str:
+        """Return it as it stands now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SingleKey:
+    """The one key of a parameter."""
+
+    parameter: Text
+
+    def key(self, token: str) -> str:  # noqa: ARG002 - a key set needs the token
+        """Return the PEM public key, or the secret."""
+        return self.parameter.text()
+
+
+class KeySet(jwt.PyJWKClient):
+    """The identity provider's key set, read again every five minutes, and for an unknown key twice a minute at most."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, lifespan=KEYS_KEEP_SECONDS, timeout=FETCH_SECONDS)
+        self._last: Any = None
+        self._read_at = 0.0
+
+    def fetch_data(self) -> Any:
+        """Return the key set, or the last one that was read while the provider cannot be reached, for a day."""
+        try:
+            self._last = super().fetch_data()
+            self._read_at = time.monotonic()
+        except PyJWKClientConnectionError:
+            if self._last is None or time.monotonic() - self._read_at > KEYS_STALE_SECONDS:
+                raise
+        return self._last
+
+    def key(self, token: str) -> jwt.PyJWK:
+        """Return the key that the token's header names."""
+        return self.get_signing_key_from_jwt(token)
+
+
+class TokenVerifier:
+    """Verifies tokens of one issuer for one audience, signed with one algorithm."""
+
+    def __init__(self, keys: Keys, *, algorithm: str, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._algorithm = algorithm
+        self._issuer = issuer
+        self._audience = audience
+        self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
+
+    def bearer(self, authorization: str) -> Bearer:
+        """Return who asks, by the `Authorization` header.
+
+        Raises:
+            TokenRefusedError: there is no token in it, or it is not valid.
+            PyJWKClientConnectionError, ParameterError: no key could be had to tell.
+        """
+        match = _BEARER.fullmatch(authorization.strip())
+        if match is None or len(authorization) > TOKEN_LENGTH_MAX:
+            raise TokenRefusedError("no bearer token of three parts")
+        try:
+            return _bearer(self._claims(match[1]))
+        except PyJWKClientConnectionError:
+            raise
+        # What is not signed yet may hold anything: numbers out of range, JSON of any depth.
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise TokenRefusedError(type(error).__name__) from error
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        if jwt.get_unverified_header(token).get("alg") != self._algorithm:
+            # Before the key set is asked: an unknown key of another algorithm need not read it again.
+            raise jwt.InvalidAlgorithmError(self._algorithm)
+        return self._jwt.decode(
+            token,
+            self._keys.key(token),
+            algorithms=[self._algorithm],
+            issuer=self._issuer,
+            audience=self._audience,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud"]},
+        )
+
+
+def _bearer(claims: dict[str, Any]) -> Bearer:
+    scope, merchant = claims.get("scope", ""), claims.get("merchant_id")
+    if not isinstance(scope, str) or not isinstance(merchant, str | None):
+        raise TypeError("scope and merchant_id are texts")
+    return Bearer(
+        subject=claims.get("sub") or "",
+        merchant_id=None if merchant is None else merchant_id(merchant),
+        scope=scope,
+        expires_at=int(claims["exp"]) + LEEWAY_SECONDS,
+    )

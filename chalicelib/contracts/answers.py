@@ -1,0 +1,242 @@
+"""HTTP answers as pydantic models: what the routes say, and what the API's document is made from.
+
+The hot status route and the problems are plain dicts of the same shape (`plugin_status`, `problems`);
+tests hold both to the models here.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Generic, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.contracts.plugin_status import Reason
+from chalicelib.domain import ledger
+from chalicelib.domain.movements import Kind, credit_id
+from chalicelib.domain.orders import Direction
+
+Data = TypeVar("Data")
+Row = TypeVar("Row")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Meta(_Model):
+    """Which request this answers: `correlation_id` is the caller's own where there was one."""
+
+    request_id: str
+    correlation_id: str
+    timestamp: str
+
+
+class Answer(_Model, Generic[Data]):
+    """An answer about one thing."""
+
+    data: Data
+    meta: Meta
+
+
+class Pagination(_Model):
+    """Where a page stands; `total` and `pages` are null where counting would mean reading the list."""
+
+    page: int | None
+    limit: int
+    total: int | None
+    pages: int | None
+    has_next: bool
+    has_previous: bool
+    next_cursor: str | None
+
+
+class Links(_Model):
+    """The same list elsewhere, as paths with their parameters."""
+
+    self: str
+    next: str | None
+    previous: str | None
+    first: str | None
+    last: str | None
+
+
+class Listing(_Model, Generic[Row]):
+    """An answer with one page of a list."""
+
+    data: list[Row]
+    meta: Meta
+    pagination: Pagination
+    links: Links
+
+
+class PluginStatus(_Model):
+    """Whether a shop's plugin is on (spec, section 6); the balance is never in it."""
+
+    status: str
+    reason: Reason
+    as_of: str
+    stale: bool
+
+
+class AccountStatus(_Model):
+    """Whether the plugin is on, since when, and which transaction decided it."""
+
+    status: str
+    reason: Reason
+    since: str
+    transaction_id: str | None
+
+
+class Total(_Model):
+    """Transactions of one type: how many each way, and the credits they moved, unsigned."""
+
+    increases: int = 0
+    decreases: int = 0
+    credits_in: int = 0
+    credits_out: int = 0
+
+
+class Account(_Model):
+    """A merchant's credits."""
+
+    id: str
+    merchant_id: str
+    balance: int
+    plugin_status: AccountStatus
+    low_balance_threshold: int | None
+    threshold: int
+    last_transaction_id: str | None
+    totals: dict[str, Total]
+    total_shortfall: int
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def of(cls, account: ledger.Account) -> Self:
+        """Return what is said of `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
+        return cls(
+            id=credit_id(account.merchant_id),
+            merchant_id=account.merchant_id,
+            balance=account.balance,
+            plugin_status=AccountStatus(
+                status="enabled" if account.enabled else "disabled",
+                reason=Reason.SUFFICIENT_CREDITS if account.enabled else Reason.INSUFFICIENT_CREDITS,
+                since=account.status_changed_at,
+                transaction_id=account.status_transaction_id,
+            ),
+            low_balance_threshold=account.low_balance_threshold,
+            threshold=account.threshold,
+            last_transaction_id=account.last_transaction_id,
+            totals=_totals(account.totals),
+            total_shortfall=account.total_shortfall,
+            created_at=account.created_at,
+            updated_at=account.updated_at,
+        )
+
+
+class Balance(_Model):
+    """The credits left, as read at `as_of`."""
+
+    merchant_id: str
+    balance: int
+    as_of: str
+
+
+class Transaction(_Model):
+    """A movement as recorded: `credits_used` is what was moved, unsigned; `amount` the same, signed."""
+
+    id: str
+    merchant_id: str
+    credit_id: str
+    operation_type: str
+    transaction_type: str
+    credits_used: int
+    amount: int
+    requested: int
+    shortfall: int
+    threshold: int
+    balance_before: int
+    balance_after: int
+    sequence: int
+    idempotency_key: str
+    reference_id: str
+    extra_metadata: dict[str, str | int]
+    correlation_id: str | None
+    schema_version: int
+    hash: str
+    previous_hash: str
+    occurred_at: str | None
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def of(cls, transaction: ledger.Transaction) -> Self:
+        """Return what is said of `transaction`: every field of its hash among it."""
+        return cls(
+            id=transaction.transaction_id,
+            merchant_id=transaction.merchant_id,
+            credit_id=credit_id(transaction.merchant_id),
+            operation_type=transaction.kind.direction,
+            transaction_type=transaction.kind.transaction_type,
+            credits_used=abs(transaction.amount),
+            amount=transaction.amount,
+            requested=transaction.requested,
+            shortfall=transaction.shortfall,
+            threshold=transaction.threshold,
+            balance_before=transaction.balance_before,
+            balance_after=transaction.balance_after,
+            sequence=transaction.sequence,
+            idempotency_key=transaction.idempotency_key,
+            reference_id=transaction.reference_id,
+            extra_metadata=dict(transaction.metadata),
+            correlation_id=transaction.correlation_id,
+            schema_version=transaction.schema_version,
+            hash=transaction.hash,
+            previous_hash=transaction.previous_hash,
+            occurred_at=transaction.occurred_at,
+            created_at=transaction.created_at,
+            # Only a refund touches a record after it was written.
+            updated_at=transaction.refunded_at or transaction.created_at,
+        )
+
+
+class Health(_Model):
+    """The API's process answers."""
+
+    status: str
+    service: str
+    stage: str
+
+
+class ErrorMember(_Model):
+    """The platform's member of a problem."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class Problem(_Model):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error: ErrorMember
+    meta: Meta
+
+
+def answer_text(data: BaseModel, meta: Mapping[str, str]) -> str:
+    """Return the JSON text of an answer about one thing, which is one of the models above."""
+    return Answer[Any](data=data, meta=Meta.model_validate(meta)).model_dump_json()
+
+
+def _totals(totals: Mapping[Kind, ledger.Total]) -> dict[str, Total]:
+    members: dict[str, dict[str, int]] = {}
+    for kind, total in totals.items():
+        counted, moved = (
+            ("increases", "credits_in") if kind.direction is Direction.INCREASE else ("decreases", "credits_out")
+        )
+        members.setdefault(kind.transaction_type, {}).update({counted: total.count, moved: total.credits})
+    return {name: Total(**of_type) for name, of_type in members.items()}

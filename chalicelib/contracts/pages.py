@@ -1,0 +1,92 @@
+"""Pages of a list: where one begins and ends, what comes before and after, and the links between them.
+
+Standard library only, so that every list can use it whatever it is made of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+LIMIT_MAX = 100
+LIMIT_DEFAULT = 20
+PAGE_MAX = 1_000_000_000
+
+Parameters = Mapping[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a caller asked for: up to `limit` rows of a `page` counted from 1, or those behind a `cursor`."""
+
+    limit: int = LIMIT_DEFAULT
+    page: int = 1
+    cursor: str | None = None
+
+    @property
+    def skipped(self) -> int:
+        """Rows that stand before the page."""
+        return (self.page - 1) * self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a page stands in its list. `total` is None where counting would mean reading the list.
+
+    `next_cursor` is None on the last page, and where cursors have no key (spec, section 10).
+    """
+
+    asked: Asked
+    total: int | None
+    has_next: bool
+    has_previous: bool
+    next_cursor: str | None
+
+    @property
+    def pages(self) -> int | None:
+        """How many pages of this limit there are: 0 for an empty list."""
+        return None if self.total is None else -(-self.total // self.asked.limit)
+
+    def pagination(self) -> dict[str, int | bool | str | None]:
+        """Return the answer's `pagination`; a page reached by cursor has no number."""
+        return {
+            "page": self.asked.page if self.asked.cursor is None else None,
+            "limit": self.asked.limit,
+            "total": self.total,
+            "pages": self.pages,
+            "has_next": self.has_next,
+            "has_previous": self.has_previous,
+            "next_cursor": self.next_cursor,
+        }
+
+    def links(self, path: str, parameters: Parameters) -> dict[str, str | None]:
+        """Return the answer's `links` for the list at `path`; `parameters` are those besides page and cursor."""
+        asked = self.asked
+
+        def link(**place: str | int) -> str:
+            given = {name: value for name, value in parameters.items() if value is not None}
+            return f"{path}?{urlencode({**given, 'limit': asked.limit, **place})}"
+
+        if asked.cursor is not None:
+            following = link(cursor=self.next_cursor) if self.next_cursor else None
+            return {
+                "self": link(cursor=asked.cursor),
+                "next": following,
+                "previous": None,
+                "first": link(page=1),
+                "last": link(page=max(1, self.pages)) if self.pages is not None else None,
+            }
+        # From a page behind the end, the way back leads to the last one there is.
+        previous = asked.page - 1 if self.pages is None else min(asked.page - 1, self.pages)
+        return {
+            "self": link(page=asked.page),
+            "next": link(page=asked.page + 1) if self.has_next else None,
+            "previous": link(page=previous) if self.has_previous else None,
+            "first": link(page=1),
+            "last": link(page=max(1, self.pages)) if self.pages is not None else None,
+        }
+
+
+def link_header(links: Mapping[str, str | None]) -> str:
+    """Return the links as a `Link` header (RFC 8288)."""
+    relations = {"self": "self", "next": "next", "previous": "prev", "first": "first", "last": "last"}
+    return ", ".join(f'<{url}>; rel="{relations[name]}"' for name, url in links.items() if url is not None)

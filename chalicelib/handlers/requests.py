@@ -1,0 +1,183 @@
+"""What a request asks for and who asks, read from the API Gateway event and checked before anything is done."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from urllib.parse import unquote
+from uuid import uuid4
+
+from chalicelib.contracts.problems import bad_request, forbidden, not_found, unauthorized
+from chalicelib.domain.movements import Instant, MerchantId, TransactionId, merchant_id
+
+READ_SCOPE = "credits:read"
+ADMIN_SCOPE = "credits:admin"
+PARAMETER_LENGTH_MAX = 512
+
+_CORRELATION_ID = re.compile(r"[ -~]{1,64}")
+_WHOLE_DIGITS_MAX = 10
+_MILLISECOND = timedelta(milliseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who asks, by the token that the authorizer accepted."""
+
+    subject: str
+    merchant_id: str | None
+    scopes: frozenset[str]
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any] | None, *, now: datetime) -> Self:
+        """Return who asks.
+
+        Raises:
+            Problem: `UNAUTHORIZED`, when no authorizer let the request in or the token has run out since: the
+                gateway keeps the authorizer's answer for a while.
+        """
+        if context is None:
+            raise unauthorized("A valid bearer token is required.")
+        if int(context.get("expires_at") or now.timestamp() + 1) <= now.timestamp():
+            raise unauthorized("The token has expired.")
+        return cls(
+            subject=context.get("subject") or "",
+            merchant_id=context.get("merchant_id"),
+            scopes=frozenset((context.get("scope") or "").split(" ")),
+        )
+
+    @property
+    def admin(self) -> bool:
+        """Whether every merchant may be read."""
+        return ADMIN_SCOPE in self.scopes
+
+    def require_reading(self) -> None:
+        """Raise `FORBIDDEN` unless the token may read at all."""
+        if not self.admin and READ_SCOPE not in self.scopes:
+            raise forbidden(READ_SCOPE)
+
+    def may_read(self, merchant: str) -> bool:
+        """Return whether this merchant's data is there for the token (hard-cases.md, "Who may read")."""
+        return self.admin or (READ_SCOPE in self.scopes and self.merchant_id == merchant)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request. `path` is as the client sees it, without parameters; `route` names it in the log."""
+
+    route: str
+    path: str
+    request_id: str
+    correlation_id: str
+    now: datetime
+    headers: Mapping[str, str]
+    parameters: Mapping[str, Sequence[str]]
+    authorizer: Mapping[str, Any] | None
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
+        """Return the request of an API Gateway proxy event."""
+        context = event["requestContext"]
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        request_id = context.get("requestId") or str(uuid4())
+        correlation_id = headers.get("x-correlation-id", "").strip()
+        return cls(
+            route=context["resourcePath"],
+            path=_public_path(event),
+            request_id=request_id,
+            correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else request_id,
+            now=now,
+            headers=headers,
+            parameters=event.get("multiValueQueryStringParameters") or {},
+            authorizer=context.get("authorizer"),
+        )
+
+    def meta(self) -> dict[str, str]:
+        """Return the answer's `meta`."""
+        timestamp = instant(self.now)
+        return {"request_id": self.request_id, "correlation_id": self.correlation_id, "timestamp": timestamp}
+
+    def reader(self) -> Reader:
+        """Return who asks; raises `Problem` where the token cannot read anything (401, 403)."""
+        reader = Reader.from_context(self.authorizer, now=self.now)
+        reader.require_reading()
+        return reader
+
+    def text(self, name: str) -> str | None:
+        """Return a parameter's text, None where it is not given or empty; given twice is a bad request."""
+        values = self.parameters.get(name) or [""]
+        if len(values) > 1:
+            raise bad_request(name, f"The parameter {name} is given more than once.")
+        if len(values[0]) > PARAMETER_LENGTH_MAX:
+            raise bad_request(name, f"The parameter {name} is longer than {PARAMETER_LENGTH_MAX} characters.")
+        return values[0] or None
+
+    def whole(self, name: str, *, default: int, most: int) -> int:
+        """Return a parameter that is a whole number from 1 to `most`."""
+        text = self.text(name)
+        if text is None:
+            return default
+        digits = text if text.isascii() and text.isdigit() and len(text) <= _WHOLE_DIGITS_MAX else "0"
+        if not 1 <= int(digits) <= most:
+            raise bad_request(name, f"The parameter {name} is a whole number from 1 to {most}.")
+        return int(digits)
+
+    def choice(self, name: str, allowed: Sequence[str]) -> str | None:
+        """Return a parameter that is one of a few words, in any case."""
+        text = self.text(name)
+        if text is not None and text.upper() not in allowed:
+            raise bad_request(name, f"The parameter {name} is one of {', '.join(allowed)}.")
+        return text and text.upper()
+
+    def moment(self, name: str, *, last: bool) -> Instant | None:
+        """Return a parameter that is a day or a time in ISO 8601, UTC where it names no zone.
+
+        A day means its first millisecond, or its `last`; so does a time that is finer than milliseconds.
+        """
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            if len(text) <= len("2026-01-31") and last:
+                moment += timedelta(days=1) - _MILLISECOND
+            return instant(moment if last else moment + _MILLISECOND - _MICROSECOND)
+        except (ValueError, OverflowError):
+            raise bad_request(name, f"The parameter {name} is a day or a time in ISO 8601.") from None
+
+
+def merchant_of(text: str) -> MerchantId:
+    """Return the merchant id that a path or parameter holds, as it is kept; raises `BAD_REQUEST`."""
+    try:
+        return merchant_id(unquote(text))
+    except ValueError:
+        raise bad_request("merchant_id", "A merchant id is a UUID.") from None
+
+
+def transaction_of(text: str) -> TransactionId:
+    """Return the transaction id that a path holds, as it is kept; raises `BAD_REQUEST`."""
+    try:
+        return TransactionId(merchant_id(unquote(text)))
+    except ValueError:
+        raise bad_request("transaction_id", "A transaction id is a UUID.") from None
+
+
+def readable(reader: Reader, merchant: MerchantId, what: str) -> None:
+    """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this reader."""
+    if not reader.may_read(merchant):
+        raise not_found(what)
+
+
+def instant(moment: datetime) -> Instant:
+    """Return a time as it is said: UTC, ISO 8601 with milliseconds and `Z`."""
+    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def _public_path(event: Mapping[str, Any]) -> str:
+    # At an address of AWS the stage or base path belongs to the path that clients use; a proxy in front of
+    # the emulator has taken it away, and the emulator names no domain.
+    context = event["requestContext"]
+    path = context.get("path") if context.get("domainName") else event.get("path")
+    return str(path or context["resourcePath"])

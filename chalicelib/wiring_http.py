@@ -1,0 +1,105 @@
+"""Builds what the API and its authorizer read with, once a container and on first use.
+
+Apart from `wiring`, because the authorizer needs neither boto3 nor the ledger, and the status route neither
+pydantic nor PynamoDB: each function imports what it builds (architecture.md, decision 9).
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalicelib.contracts.cursors import KEY_LENGTH_MIN
+from chalicelib.settings import SettingError, settings
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.history import History
+    from chalicelib.adapters.parameters import Parameter
+    from chalicelib.adapters.plugin_status import PluginStatuses
+    from chalicelib.adapters.tokens import TokenVerifier
+
+STATUS_CONNECT_SECONDS = 1.0
+STATUS_READ_SECONDS = 1.0
+STATUS_TRIES = 2
+"""The plugin waits for its status: after some four seconds the last known one has to do."""
+
+
+@cache
+def plugin_statuses() -> "PluginStatuses":
+    """Return the plugin statuses that this container knows and reads."""
+    import boto3
+    from botocore.config import Config
+
+    from chalicelib.adapters.plugin_status import PluginStatuses
+
+    config = Config(
+        connect_timeout=STATUS_CONNECT_SECONDS,
+        read_timeout=STATUS_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": STATUS_TRIES},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+    return PluginStatuses(
+        boto3.client("dynamodb", config=config),
+        table=settings().required("CREDITS_TABLE"),
+        cache_seconds=settings().plugin_status_cache_ttl,
+        stale_seconds=settings().plugin_status_stale_seconds,
+    )
+
+
+@cache
+def history() -> "History":
+    """Return the reader of accounts and records."""
+    from chalicelib.adapters.history import History
+
+    return History(
+        credits_table=settings().required("CREDITS_TABLE"),
+        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+    )
+
+
+def cursor_key() -> str | None:
+    """Return the key that signs cursors, None where none is set: there are no cursors then.
+
+    Raises:
+        SettingError: the key is too short to be one.
+    """
+    name = settings().cursor_key_parameter
+    if not name:
+        return None
+    key = _parameter(name).text()
+    if len(key) < KEY_LENGTH_MIN:
+        raise SettingError(f"CURSOR_KEY_PARAMETER names a key of {len(key)} characters: it takes {KEY_LENGTH_MIN}")
+    return key
+
+
+@cache
+def token_verifier() -> "TokenVerifier | None":
+    """Return the verifier of bearer tokens, None where nothing of it is set: every token is refused then.
+
+    Raises:
+        SettingError: only a part of the JWT settings is set, or they contradict each other.
+    """
+    chosen = settings()
+    if not (chosen.jwt_algorithm or chosen.jwt_issuer or chosen.jwt_audience):
+        return None
+    from chalicelib.adapters.tokens import ALGORITHMS, KeySet, SingleKey, TokenVerifier
+
+    algorithm = chosen.required("JWT_ALGORITHM")
+    if algorithm not in ALGORITHMS:
+        raise SettingError(f"JWT_ALGORITHM is {algorithm!r}: it takes {', '.join(ALGORITHMS)}")
+    if bool(chosen.jwt_jwks_url) == bool(chosen.jwt_key_parameter):
+        raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
+    if chosen.jwt_jwks_url and algorithm == "HS256":
+        raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
+    return TokenVerifier(
+        KeySet(chosen.jwt_jwks_url) if chosen.jwt_jwks_url else SingleKey(_parameter(chosen.jwt_key_parameter)),
+        algorithm=algorithm,
+        issuer=chosen.required("JWT_ISSUER"),
+        audience=chosen.required("JWT_AUDIENCE"),
+    )
+
+
+@cache
+def _parameter(name: str) -> "Parameter":
+    from chalicelib.adapters.parameters import Parameter
+
+    return Parameter(name)

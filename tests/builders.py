@@ -1,0 +1,155 @@
+"""Short builders of what tests speak about: merchants, movements, accounts and records.
+
+Every movement belongs to `SHOP` unless said otherwise, and carries the metadata that the contracts record.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import NAMESPACE_DNS, uuid5
+
+from chalicelib.domain.ledger import Account, Transaction, open_account
+from chalicelib.domain.movements import (
+    FixedMovement,
+    Instant,
+    Kind,
+    MerchantId,
+    OrderMovement,
+    RefundMovement,
+    TransactionId,
+    order_key,
+)
+from chalicelib.domain.orders import Basis, Direction, Policy
+
+NOON = Instant("2025-06-01T12:00:00.000Z")
+LATER = Instant("2025-06-01T12:00:00.250Z")
+
+ONE_PER_ORDER = Policy()
+TEN_PER_ITEM = Policy(basis=Basis.ITEM, fixed_amount=10)
+TENTH_OF_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
+TEN_EARNED = Policy(direction=Direction.INCREASE, fixed_amount=10)
+
+
+def merchant(name: str) -> MerchantId:
+    """Return the merchant id that belongs to a name: the same for the same name, always."""
+    return MerchantId(str(uuid5(NAMESPACE_DNS, name)))
+
+
+SHOP = merchant("shop")
+
+
+def trial(credits_given: int = 100, *, of: MerchantId = SHOP) -> FixedMovement:
+    """Return the movement that opens an account."""
+    return FixedMovement(merchant_id=of, key="TRIAL_MERCHANT", reference_id=of, kind=Kind.TRIAL, credits=credits_given)
+
+
+def payment(payment_id: str = "p1", credits_paid: int = 50, *, of: MerchantId = SHOP) -> FixedMovement:
+    """Return a payment for credits."""
+    return FixedMovement(
+        merchant_id=of,
+        key=f"BILLING_PAYMENT_{payment_id}",
+        reference_id=payment_id,
+        kind=Kind.PAYMENT,
+        credits=credits_paid,
+    )
+
+
+def renewal(period: str = "2025-06", credits_renewed: int = 30, *, of: MerchantId = SHOP) -> FixedMovement:
+    """Return the renewal of subscription `s1` for a period."""
+    return FixedMovement(
+        merchant_id=of,
+        key=f"SUBSCRIPTION_RENEWAL_s1_{period}",
+        reference_id="s1",
+        kind=Kind.SUBSCRIPTION,
+        credits=credits_renewed,
+    )
+
+
+def adjustment(adjustment_id: str = "a1", change: int = 5, *, of: MerchantId = SHOP) -> FixedMovement:
+    """Return an admin's adjustment by `change` credits, signed."""
+    return FixedMovement(
+        merchant_id=of,
+        key=f"MANUAL_ADJUSTMENT_{adjustment_id}",
+        reference_id=adjustment_id,
+        kind=Kind.MANUAL_ADDED if change > 0 else Kind.MANUAL_REMOVED,
+        credits=abs(change),
+        metadata={"reason": "goodwill", "admin_id": "admin-7"},
+    )
+
+
+def order(
+    order_id: str = "1",
+    *,
+    policy: Policy = ONE_PER_ORDER,
+    lines: int = 1,
+    total: str | None = None,
+    updated: bool = False,
+    of: MerchantId = SHOP,
+) -> OrderMovement:
+    """Return a paid order, or with `updated` the word of a change to one."""
+    metadata: dict[str, str | int] = {"lines": lines}
+    if total is not None:
+        metadata["total"] = total
+    if updated:
+        metadata["source"] = "evt.order.updated"
+    return OrderMovement(
+        merchant_id=of,
+        key=order_key(order_id),
+        reference_id=order_id,
+        policy=policy,
+        lines=lines,
+        total=None if total is None else Decimal(total),
+        updated=updated,
+        metadata=metadata,
+    )
+
+
+def refund_of(
+    order_id: str = "1",
+    refund_id: str | None = None,
+    *,
+    amount: str | None = None,
+    order_total: str | None = None,
+    of: MerchantId = SHOP,
+) -> RefundMovement:
+    """Return a refund of an order: of `amount` money, or full without one."""
+    metadata: dict[str, str | int] = {"order_id": order_id}
+    if amount is not None:
+        metadata["refund_amount"] = amount
+    if order_total is not None:
+        metadata["order_total"] = order_total
+    return RefundMovement(
+        merchant_id=of,
+        key=f"SHOPIFY_REFUND_ORDER_{order_id}" if refund_id is None else f"SHOPIFY_REFUND_{refund_id}",
+        reference_id=refund_id or order_id,
+        order_id=order_id,
+        amount=None if amount is None else Decimal(amount),
+        order_total=None if order_total is None else Decimal(order_total),
+        metadata=metadata,
+    )
+
+
+def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> Account:
+    """Return an account as it stands before its first transaction, but for a balance it came to somehow."""
+    opened = open_account(of, threshold=threshold, now=NOON)
+    return Account(
+        merchant_id=of,
+        balance=balance,
+        sequence=7,
+        version=5,
+        totals=opened.totals,
+        total_shortfall=0,
+        hash="7" * 64,
+        last_transaction_id=TransactionId(str(uuid5(NAMESPACE_DNS, "seventh"))),
+        last_transaction_at=NOON,
+        threshold=threshold,
+        low_balance_threshold=None,
+        status_changed_at=NOON,
+        status_transaction_id=None,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+
+
+def by_id(records: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
+    """Return the records under their ids, as a store's reader would hand them to `fold`."""
+    return {record.transaction_id: record for record in records}

@@ -1,0 +1,173 @@
+"""Fakes of what the service rests on: in memory, with the conditions of the real thing, and faults on demand."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, Outcome, fold
+from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.movements import Instant, MerchantId, Movement, RefundMovement, TransactionId
+from chalicelib.ports import Committed, Known, LedgerStore, Refused
+
+Fault = Exception | Callable[[Commit], Committed | Refused | None]
+"""What goes wrong at one commit: an error to raise, or a deed, whose answer (if it has one) is the store's."""
+
+READS_MAX = 1_000
+"""Reads and writes after which `settle` gives up on a fold that never ends."""
+
+
+@dataclass
+class FakeLedger:
+    """The `LedgerStore` in memory: one lock makes a write atomic, as DynamoDB's transaction is.
+
+    Each commit takes the next of `before_effect` (a fault before anything is written: what it answers is
+    answered instead) and, if it took effect, the next of `after_effect` (a lost answer). None lets one pass.
+    `commits` are the writes that took effect, `tried` counts all, `reads` holds the keys of each read.
+    """
+
+    accounts: dict[MerchantId, Account] = field(default_factory=dict)
+    transactions: dict[TransactionId, Transaction] = field(default_factory=dict)
+    before_effect: deque[Fault | None] = field(default_factory=deque)
+    after_effect: deque[Fault | None] = field(default_factory=deque)
+    read_faults: deque[Exception | None] = field(default_factory=deque)
+    commits: list[Commit] = field(default_factory=list)
+    reads: list[tuple[tuple[MerchantId, ...], tuple[TransactionId, ...]]] = field(default_factory=list)
+    tried: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
+        """Return the accounts and records as they stand, all of one moment."""
+        merchants, transactions = tuple(dict.fromkeys(merchants)), tuple(dict.fromkeys(transactions))
+        with self._lock:
+            self.reads.append((merchants, transactions))
+            if self.read_faults and (fault := self.read_faults.popleft()):
+                raise fault
+            return Known(
+                accounts={key: self.accounts[key] for key in merchants if key in self.accounts},
+                transactions={key: self.transactions[key] for key in transactions if key in self.transactions},
+            )
+
+    def commit(self, commit: Commit) -> Committed | Refused:
+        """Write all of `commit` or nothing of it."""
+        _check_form(commit)
+        with self._lock:
+            self.tried += 1
+            before = self.before_effect.popleft() if self.before_effect else None
+        # A deed may write to this ledger itself, to win the race that the commit loses: so not under the lock.
+        if (answer := _answer(before, commit)) is not None:
+            return answer
+        with self._lock:
+            if (refused := self._refusal(commit)) is not None:
+                return refused
+            self._write(commit)
+            after = self.after_effect.popleft() if self.after_effect else None
+        return _answer(after, commit) or Committed()
+
+    def history(self, merchant_id: MerchantId) -> list[Transaction]:
+        """Return the merchant's records, oldest first."""
+        records = (record for record in self.transactions.values() if record.merchant_id == merchant_id)
+        return sorted(records, key=lambda record: record.sequence)
+
+    def crossings(self, merchant_id: MerchantId) -> list[CrossingRecord]:
+        """Return the crossings that the merchant's writes carried, in the order of the writes."""
+        return [
+            crossing for commit in self.commits if commit.merchant_id == merchant_id for crossing in commit.crossings
+        ]
+
+    def _refusal(self, commit: Commit) -> Refused | None:
+        account = self.accounts.get(commit.merchant_id)
+        known = commit.before.version if commit.before else None
+        held = known == (account.version if account else None)
+        standing = [
+            self.transactions[record.transaction_id]
+            for record in commit.transactions
+            if record.transaction_id in self.transactions
+        ]
+        moved = [change for change in commit.tallies if self._tally_moved(change.order, change.before)]
+        if held and not standing and not moved:
+            return None
+        # An order that is not there fails its condition too, and leaves nothing to bring back.
+        standing += [self.transactions[change.order] for change in moved if change.order in self.transactions]
+        return Refused(account=commit.before if held else account, transactions=tuple(standing))
+
+    def _tally_moved(self, order: TransactionId, before: object) -> bool:
+        stored = self.transactions.get(order)
+        return stored is None or stored.tally != before
+
+    def _write(self, commit: Commit) -> None:
+        self.accounts[commit.merchant_id] = commit.after
+        self.transactions |= {record.transaction_id: record for record in commit.transactions}
+        for change in commit.tallies:
+            order = self.transactions[change.order]
+            self.transactions[change.order] = replace(order, tally=change.after, refunded_at=change.time)
+        self.commits.append(commit)
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands until it is moved."""
+
+    moment: datetime = datetime(2025, 6, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> Instant:
+        """Return the time as records carry it."""
+        return Instant(self.moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.moment.microsecond // 1000:03}Z")
+
+    def advance(self, *, milliseconds: int) -> None:
+        """Move the clock, backwards too."""
+        self.moment += timedelta(milliseconds=milliseconds)
+
+
+def settle(
+    store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20
+) -> list[Outcome]:
+    """Post one merchant's movements with full knowledge, in as few writes as `fold` needs, and return the outcomes.
+
+    The plainest caller of `fold`: it reads all there is before every write and has nobody to race with.
+    """
+    outcomes: dict[int, Outcome] = {}
+    for _ in range(READS_MAX):
+        waiting = [index for index in range(len(movements)) if index not in outcomes]
+        if not waiting:
+            return [outcomes[index] for index in range(len(movements))]
+        decided = decide(store, [movements[index] for index in waiting], now=now, default_threshold=default_threshold)
+        if decided.commit is not None:
+            answer = store.commit(decided.commit)
+            assert answer == Committed(), answer
+        outcomes |= {
+            index: outcome for index, outcome in zip(waiting, decided.outcomes, strict=True) if outcome is not None
+        }
+    raise AssertionError("the fold never ends")
+
+
+def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20) -> Fold:
+    """Return the fold of one merchant's movements on what the store holds, without writing it."""
+    merchant_id = movements[0].merchant_id
+    records = [movement.transaction_id for movement in movements]
+    records += [movement.order_transaction_id for movement in movements if isinstance(movement, RefundMovement)]
+    known = store.read([merchant_id], records)
+    return fold(
+        merchant_id,
+        known.accounts.get(merchant_id),
+        movements,
+        stored=known.transactions,
+        default_threshold=default_threshold,
+        now=now,
+    )
+
+
+def _check_form(commit: Commit) -> None:
+    """Refuse what DynamoDB refuses whatever the tables hold: too many items, or one of them twice."""
+    items = [*(record.transaction_id for record in commit.transactions), *(change.order for change in commit.tallies)]
+    if 1 + len(items) > ITEMS_MAX:
+        raise ValueError(f"a write holds {ITEMS_MAX} items, this one {1 + len(items)}")
+    if len(set(items)) != len(items):
+        raise ValueError("an item may stand once in a write")
+
+
+def _answer(fault: Fault | None, commit: Commit) -> Committed | Refused | None:
+    if isinstance(fault, Exception):
+        raise fault
+    return fault(commit) if fault is not None else None

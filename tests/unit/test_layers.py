@@ -1,0 +1,52 @@
+"""Imports go one way, and the domain rests on nothing but the standard library."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "chalicelib"
+PURE = [*sorted((PACKAGE / "domain").glob("*.py")), PACKAGE / "ports.py", PACKAGE / "posting.py"]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full name of every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module or ""
+
+
+def libraries(path: Path) -> set[str]:
+    """Return the libraries beside the standard one and ourselves that a file imports."""
+    return {name.partition(".")[0] for name in imported(path)} - sys.stdlib_module_names - {"chalicelib"}
+
+
+def test_every_import_rule_of_the_project_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    broken = lint_imports(config_filename="pyproject.toml", no_cache=True, no_logo=True)
+    assert not broken, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda path: path.name)
+def test_what_decides_imports_only_the_standard_library(path: Path) -> None:
+    assert not libraries(path)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("domain/*.py")), ids=lambda path: path.name)
+def test_the_domain_imports_only_itself(path: Path) -> None:
+    own = {name for name in imported(path) if name.startswith("chalicelib")}
+    assert all(name.startswith("chalicelib.domain.") for name in own)
+
+
+def test_a_library_would_be_seen() -> None:
+    assert "botocore" in libraries(PACKAGE / "adapters" / "dynamodb.py")
