@@ -23,7 +23,7 @@ run: $(READY) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, API
 	@exec $(BIN)/python -m infra.local
 
 test: $(READY) ## Run the tests: the unit part first, for a quick answer, then all but the slow ones.
-	@$(PYTEST) tests/unit
+	@$(PYTEST) -m "not slow" tests/unit
 	@$(PYTEST) $(PARALLEL) -m "not slow"
 
 test-all: $(READY) ## Run all tests, the slow ones too.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
+from botocore.exceptions import ClientError
 from pynamodb.attributes import MapAttribute
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
@@ -137,7 +138,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PynamoDBException as error:
-        raise RetryLater(Code.UNAVAILABLE, f"the history did not answer: {error.cause_response_code}") from error
+        # Not `cause_response_code`: of a timeout it raises AttributeError
+        cause = error.cause
+        why = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+        raise RetryLater(Code.UNAVAILABLE, f"the history did not answer: {why}") from error
 
 
 def _of_kinds(kinds: Sequence[Kind]) -> Condition:

@@ -2,7 +2,7 @@
 
 A cursor is 8 bytes of position and 16 bytes of HMAC-SHA-256 as 32 URL-safe characters, one spelling for
 each. The signature covers the merchant and the filters too, which the cursor does not hold: used with others
-it is refused as a forged one is (issue 3).
+it is refused as a forged one is.
 """
 
 import hmac

@@ -58,13 +58,18 @@ def merchant_id(text: str) -> MerchantId:
     lower = text.lower()
     if _MERCHANT_ID.fullmatch(lower) is None:
         raise ValueError("a merchant id is a UUID")
-    return MerchantId(str(UUID(lower)))
+    return MerchantId(lower if "-" in lower else str(UUID(lower)))
 
 
 @lru_cache(maxsize=4096)
 def transaction_id(merchant: MerchantId, key: str) -> TransactionId:
     """Return the id under which the movement with this idempotency key is recorded: UUIDv5 of both."""
-    return TransactionId(str(uuid5(UUID(merchant), key)))
+    return TransactionId(str(uuid5(_namespace(merchant), key)))
+
+
+@lru_cache(maxsize=1024)
+def _namespace(merchant: MerchantId) -> UUID:
+    return UUID(merchant)
 
 
 def credit_id(merchant: MerchantId) -> str:

@@ -250,7 +250,7 @@ def test_a_total_named_too_late_is_none() -> None:
 
 def test_a_total_that_only_a_rejected_message_names_counts_for_nobody() -> None:
     bare = recorded(order("bare", policy=ONE_PER_ORDER))
-    priced = order("priced", policy=BY_TOTAL)
+    priced = order("priced", policy=TENTH_OF_TOTAL)
     rejected = [refund_of("bare", "r1", amount="5", order_total="10"), priced]
     neighbour = [refund_of("bare", "r2", amount="5")]
     found = defects([rejected, neighbour], stored=by_id([bare]))

@@ -1,0 +1,189 @@
+"""The API as the gateway calls it: raw proxy events in, answers out, on tables that moto keeps in memory."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+import boto3
+from botocore.exceptions import ClientError
+from chalice.app import Chalice
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.items import account_item, transaction_item
+from chalicelib.domain.movements import Movement
+from chalicelib.handlers.requests import instant
+from tests.builders import SHOP, merchant
+from tests.fakes import FakeLedger, settle
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.literals import ScalarAttributeTypeType
+    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+
+CREDITS_TABLE = "credits-test"
+TRANSACTIONS_TABLE = "transactions-test"
+REGION = "eu-west-1"
+
+OTHER = merchant("other shop")
+NOBODY = merchant("nobody")
+OWNER = {"merchant_id": SHOP, "scope": "credits:read", "subject": "shop"}
+ADMIN = {"scope": "credits:admin", "subject": "admin-7"}
+OPS = {"scope": "credits:ops", "subject": "ops"}
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+
+
+def create_tables() -> "DynamoDBClient":
+    """Create both tables as the template declares them, and return a client for them."""
+    client = _client()
+    _create(client, CREDITS_TABLE, {"merchant_id": "S"}, index=None)
+    _create(client, TRANSACTIONS_TABLE, {"transaction_id": "S"}, index={"merchant_id": "S", "sequence": "N"})
+    return client
+
+
+@cache
+def _client() -> "DynamoDBClient":
+    return boto3.client("dynamodb", region_name=REGION)
+
+
+def _create(
+    client: "DynamoDBClient",
+    name: str,
+    key: "Mapping[str, ScalarAttributeTypeType]",
+    *,
+    index: "Mapping[str, ScalarAttributeTypeType] | None",
+) -> None:
+    attributes = {**key, **(index or {})}
+    by_merchant = {
+        "IndexName": "by_merchant",
+        "KeySchema": _schema(index or {}),
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": kind} for each, kind in attributes.items()],
+        KeySchema=_schema(key),
+        **({"GlobalSecondaryIndexes": [by_merchant]} if index else {}),  # type: ignore[arg-type]
+    )
+
+
+def _schema(key: "Mapping[str, ScalarAttributeTypeType]") -> "list[KeySchemaElementTypeDef]":
+    return [{"AttributeName": name, "KeyType": "HASH" if place == 0 else "RANGE"} for place, name in enumerate(key)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer as the gateway gets it. `body` is the JSON, None without one."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Self:
+        """Return the parts of a proxy answer."""
+        body = json.loads(answer["body"]) if answer["body"] else None
+        return cls(status=answer["statusCode"], headers=answer["headers"], body=body)
+
+
+@dataclass(slots=True)
+class Api:
+    """Calls the application with the event of a request, as API Gateway writes it."""
+
+    app: Chalice
+    calls: int = 0
+
+    def get(
+        self,
+        path: str,
+        *,
+        route: str | None = None,
+        token: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str | list[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+    ) -> Answered:
+        """Answer a request for `path` below /api/v1; `route` is its template where the path holds an id.
+
+        `token` is the context that the authorizer left, None where none was asked.
+        """
+        route = f"/api/v1{route or path}"
+        path = f"/api/v1{path}"
+        multi = {name: value if isinstance(value, list) else [value] for name, value in (parameters or {}).items()}
+        event = {
+            "resource": route,
+            "path": path,
+            "httpMethod": method,
+            "headers": dict(headers or {}),
+            "multiValueHeaders": {name: [value] for name, value in (headers or {}).items()},
+            "queryStringParameters": {name: values[-1] for name, values in multi.items()} or None,
+            "multiValueQueryStringParameters": multi or None,
+            "pathParameters": _identifiers(route, path) or None,
+            "stageVariables": None,
+            "requestContext": {
+                "requestId": str(uuid4()),
+                "resourcePath": route,
+                "httpMethod": method,
+                "path": f"/test{path}",
+                "stage": "test",
+                **({"authorizer": dict(token)} if token is not None else {}),
+            },
+            "body": None,
+            "isBase64Encoded": False,
+        }
+        self.calls += 1
+        return Answered.of(self.app(event, None))
+
+
+def _identifiers(route: str, path: str) -> dict[str, str]:
+    pairs = zip(route.split("/"), path.split("/"), strict=True)
+    return {name.strip("{}"): value for name, value in pairs if name.startswith("{")}
+
+
+@dataclass(slots=True)
+class Aws:
+    """What was asked of AWS, and what it answers instead when `fault` is set."""
+
+    calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def operations(self) -> list[str]:
+        return [operation for operation, _ in self.calls]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Posts movements as the functions do."""
+
+    client: "DynamoDBClient"
+
+    @property
+    def store(self) -> DynamoDBLedger:
+        return DynamoDBLedger(self.client, credits_table=CREDITS_TABLE, transactions_table=TRANSACTIONS_TABLE)
+
+    def post(self, *movements: Movement, at: datetime = NOON) -> None:
+        settle(self.store, movements, now=instant(at))
+
+    def copy(self, written: FakeLedger) -> None:
+        """Put the items of another ledger, many at once: moto takes its time for each write of the real one."""
+        items = [(CREDITS_TABLE, account_item(account)) for account in written.accounts.values()]
+        items += [(TRANSACTIONS_TABLE, transaction_item(record)) for record in written.transactions.values()]
+        for chunk in batched(items, 25):
+            requests: dict[str, list[Any]] = {}
+            for table, item in chunk:
+                requests.setdefault(table, []).append({"PutRequest": {"Item": item}})
+            self.client.batch_write_item(RequestItems=requests)
+
+
+def batched(items: Sequence[tuple[str, Any]], size: int) -> Iterator[Sequence[tuple[str, Any]]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def throttled() -> ClientError:
+    return ClientError(
+        {"Error": {"Code": "ThrottlingException", "Message": "arn:aws:dynamodb:::table/secret"}}, "GetItem"
+    )

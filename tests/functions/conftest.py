@@ -1,0 +1,67 @@
+"""A fresh container on empty tables for each test of the API."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
+
+from app import app
+from chalicelib import wiring_http
+from chalicelib.settings import settings
+from tests.functions.api import (
+    CREDITS_TABLE,
+    REGION,
+    TRANSACTIONS_TABLE,
+    Api,
+    Aws,
+    Ledger,
+    create_tables,
+)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    environment = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "CREDITS_TABLE": CREDITS_TABLE,
+        "TRANSACTIONS_TABLE": TRANSACTIONS_TABLE,
+        "CURSOR_KEY_PARAMETER": "/credits/cursor-key",
+        "CORS_ORIGINS": "https://admin.example, https://shop.example",
+        "POWERTOOLS_METRICS_NAMESPACE": "credits",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    seen = Aws()
+    real_call: Callable[..., Any] = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def watched(client: BaseClient, operation: str, request: Mapping[str, Any]) -> Any:
+        seen.calls.append((operation, request))
+        if seen.fault is not None:
+            raise seen.fault
+        return real_call(client, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", watched)
+    with mock_aws():
+        forget_the_container()
+        yield seen
+    forget_the_container()
+
+
+def forget_the_container() -> None:
+    for built_once in (settings, wiring_http.plugin_statuses, wiring_http.history, wiring_http._parameter):
+        built_once.cache_clear()
+
+
+@pytest.fixture
+def ledger(aws: Aws) -> Ledger:
+    return Ledger(create_tables())
+
+
+@pytest.fixture
+def api(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Api:
+    monkeypatch.setattr(wiring_http, "cursor_key", lambda: "k" * 32)
+    return Api(app)

@@ -1,0 +1,140 @@
+"""The plugin-status route: what it says, how long it is kept, and what it says when the table cannot be read."""
+
+import json
+from typing import Any
+
+import pytest
+import time_machine
+from botocore.exceptions import ConnectTimeoutError
+
+from chalicelib import wiring_http
+from tests.builders import SHOP, order, trial
+from tests.functions.api import (
+    NOON,
+    OTHER,
+    Answered,
+    Api,
+    Aws,
+    Ledger,
+    throttled,
+)
+
+
+def status_of(api: Api, merchant_id: str, **more: Any) -> Answered:
+    return api.get(f"/credits/plugin-status/{merchant_id}", route="/credits/plugin-status/{merchant_id}", **more)
+
+
+def test_a_shop_with_credits_is_enabled_and_one_without_is_not(api: Api, ledger: Ledger) -> None:
+    ledger.post(trial(1))
+    ledger.post(trial(1, of=OTHER), order("1", of=OTHER))
+
+    on, off = status_of(api, SHOP), status_of(api, OTHER)
+
+    assert (on.status, on.body["data"]["status"], on.body["data"]["reason"]) == (200, "enabled", "sufficient_credits")
+    assert (off.status, off.body["data"]["status"], off.body["data"]["reason"]) == (
+        200,
+        "disabled",
+        "insufficient_credits",
+    )
+    assert "balance" not in json.dumps(on.body)
+    assert on.headers["Cache-Control"] == "public, max-age=15, stale-while-revalidate=15, stale-if-error=300"
+
+
+def test_both_names_of_the_status_route_answer_alike(api: Api, ledger: Ledger) -> None:
+    ledger.post(trial())
+
+    alias = api.get(f"/plugin-status/{SHOP}", route="/plugin-status/{merchant_id}")
+
+    assert alias.body["data"] == status_of(api, SHOP).body["data"]
+
+
+@pytest.mark.parametrize("form", [SHOP.upper(), SHOP.replace("-", ""), SHOP.replace("-", "%2D")])
+def test_an_id_is_brought_to_its_form_first(api: Api, ledger: Ledger, form: str) -> None:
+    ledger.post(trial())
+
+    assert status_of(api, form).body["data"]["status"] == "enabled"
+
+
+@pytest.mark.parametrize("bent", ["1", "not-a-uuid", f"{SHOP}0", "%00", "a%0d%0ab", "{" + SHOP + "}", "x" * 5000])
+def test_an_id_of_no_form_is_a_bad_request_before_any_read(api: Api, aws: Aws, bent: str) -> None:
+    aws.calls.clear()
+
+    answered = status_of(api, bent)
+
+    assert (answered.status, answered.body["error"]["details"]) == (400, {"field": "merchant_id"})
+    assert aws.calls == []
+
+
+def test_an_unknown_merchant_is_disabled_and_asked_for_again_each_time(api: Api, ledger: Ledger) -> None:
+    unknown = status_of(api, SHOP)
+    ledger.post(trial())
+
+    assert (unknown.status, unknown.body["data"]["reason"]) == (200, "account_not_found")
+    assert unknown.headers["Cache-Control"] == "public, max-age=1"
+    assert status_of(api, SHOP).body["data"]["status"] == "enabled"
+
+
+def test_a_status_is_one_eventually_consistent_read_of_one_attribute_then_kept(
+    api: Api, ledger: Ledger, aws: Aws
+) -> None:
+    ledger.post(trial())
+    aws.calls.clear()
+    with time_machine.travel(NOON, tick=False) as clock:
+        first = status_of(api, SHOP)
+        clock.shift(9.5)
+        second = status_of(api, SHOP)
+        clock.shift(5.6)
+        third = status_of(api, SHOP)
+
+    assert aws.operations() == ["GetItem", "GetItem"]
+    assert aws.calls[0][1]["ProjectionExpression"] == "balance"
+    assert not aws.calls[0][1].get("ConsistentRead")
+    assert first.body["data"]["as_of"] == second.body["data"]["as_of"] < third.body["data"]["as_of"]
+    assert second.headers["Cache-Control"].startswith("public, max-age=5,")
+
+
+def test_who_holds_the_answer_already_gets_304_until_it_changes(api: Api, ledger: Ledger) -> None:
+    ledger.post(trial(1))
+    tag = status_of(api, SHOP).headers["ETag"]
+
+    known = status_of(api, SHOP, headers={"If-None-Match": tag})
+    ledger.post(order("1"))
+    wiring_http.plugin_statuses.cache_clear()
+    changed = status_of(api, SHOP, headers={"If-None-Match": tag})
+
+    assert (known.status, known.body, known.headers["ETag"]) == (304, None, tag)
+    assert (changed.status, changed.body["data"]["status"]) == (200, "disabled")
+
+
+def test_an_unreadable_table_leaves_the_last_known_status_for_a_while(api: Api, ledger: Ledger, aws: Aws) -> None:
+    ledger.post(trial())
+    with time_machine.travel(NOON, tick=False) as clock:
+        status_of(api, SHOP)
+        aws.fault = ConnectTimeoutError(endpoint_url="https://dynamodb")
+        clock.shift(299)
+        stale = status_of(api, SHOP)
+        clock.shift(2)
+        gone = status_of(api, SHOP)
+
+    assert stale.body["data"] == {
+        "status": "enabled",
+        "reason": "sufficient_credits",
+        "as_of": "2025-06-01T12:00:00.000Z",
+        "stale": True,
+    }
+    assert stale.headers["Cache-Control"] == "public, max-age=1"
+    assert (gone.body["data"]["status"], gone.body["data"]["reason"]) == ("disabled", "unavailable")
+
+
+def test_an_unreadable_table_never_enables_what_was_never_seen_and_is_counted(
+    api: Api, aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.fault = throttled()
+
+    answered = status_of(api, SHOP)
+
+    assert answered.status == 200
+    assert (answered.body["data"]["status"], answered.body["data"]["reason"]) == ("disabled", "unavailable")
+    assert answered.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in answered.headers
+    assert "credits_plugin_status_unavailable_total" in capsys.readouterr().out

@@ -1,0 +1,309 @@
+"""Bearer tokens: what is let in, and every kind of forgery that is not."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.exceptions import PyJWKClientConnectionError
+
+from chalicelib.adapters.tokens import LEEWAY_SECONDS, Keys, KeySet, SingleKey, TokenRefusedError, TokenVerifier
+from tests.builders import SHOP
+
+ISSUER = "https://identity.example"
+AUDIENCE = "credit-service"
+SECRET = "s" * 32
+PEM = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A secret text that is at hand."""
+
+    said: str
+
+    def text(self) -> str:
+        return self.said
+
+
+@cache
+def ec_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@cache
+def other_ec_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def public_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(*PEM).decode()
+
+
+def claims(**other: Any) -> dict[str, Any]:
+    now = int(time.time())
+    usual = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "shop",
+        "iat": now,
+        "exp": now + 60,
+        "merchant_id": SHOP,
+        "scope": "credits:read",
+    }
+    return {name: value for name, value in {**usual, **other}.items() if value is not None}
+
+
+def signed(key: Any = None, algorithm: str = "ES256", headers: Mapping[str, Any] | None = None, **other: Any) -> str:
+    return jwt.encode(claims(**other), key or ec_key(), algorithm=algorithm, headers=dict(headers or {}))
+
+
+def verifier(keys: Keys | None = None, algorithm: str = "ES256") -> TokenVerifier:
+    keys = keys or SingleKey(Known(public_pem(ec_key())))
+    return TokenVerifier(keys, algorithm=algorithm, issuer=ISSUER, audience=AUDIENCE)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "private", "public"),
+    [
+        ("ES256", ec_key, lambda: public_pem(ec_key())),
+        ("RS256", rsa_key, lambda: public_pem(rsa_key())),
+        ("HS256", lambda: SECRET, lambda: SECRET),
+    ],
+)
+def test_a_token_of_each_algorithm_says_who_asks(algorithm: str, private: Any, public: Any) -> None:
+    token = signed(private(), algorithm, merchant_id=SHOP.upper(), scope="credits:read credits:admin")
+
+    bearer = verifier(SingleKey(Known(public())), algorithm).bearer(f"Bearer {token}")
+
+    assert (bearer.subject, bearer.merchant_id, bearer.scope) == ("shop", SHOP, "credits:read credits:admin")
+    assert time.time() + 50 < bearer.expires_at <= time.time() + 60 + LEEWAY_SECONDS
+
+
+def test_a_token_needs_neither_merchant_nor_scope_nor_subject() -> None:
+    bearer = verifier().bearer(f"bearer {signed(merchant_id=None, scope=None, sub=None)}")
+
+    assert (bearer.subject, bearer.merchant_id, bearer.scope) == ("", None, "")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"exp": None},
+        {"exp": int(time.time()) - LEEWAY_SECONDS - 5},
+        {"exp": "soon"},
+        {"exp": float("inf")},
+        {"nbf": int(time.time()) + 3600},
+        {"iat": int(time.time()) + 3600},
+        {"iss": None},
+        {"iss": "https://identity.example.evil"},
+        {"iss": [ISSUER]},
+        {"aud": None},
+        {"aud": "another-service"},
+        {"sub": 17},
+        {"merchant_id": "shop"},
+        {"merchant_id": 17},
+        {"merchant_id": [SHOP]},
+        {"scope": ["credits:admin"]},
+        {"scope": 1},
+    ],
+    ids=str,
+)
+def test_a_signed_token_with_a_wrong_claim_is_refused(other: dict[str, Any]) -> None:
+    if other == {"exp": float("inf")}:
+        # PyJWT would not write it, but an issuer's library may.
+        token = jwt.api_jws.encode(json.dumps(claims(**other)).encode(), ec_key(), algorithm="ES256")
+    elif {"iss", "sub"} & set(other):
+        token = jwt.api_jws.encode(json.dumps(claims(**other)).encode(), ec_key(), algorithm="ES256")
+    else:
+        token = signed(**other)
+
+    with pytest.raises(TokenRefusedError):
+        verifier().bearer(f"Bearer {token}")
+
+
+def part(value: Any) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def bent(*, head: Any = None, body: Any = None, signature: str | None = None) -> str:
+    """Return a good token with some of its parts exchanged."""
+    parts = signed().split(".")
+    return ".".join(
+        [
+            parts[0] if head is None else part(head),
+            parts[1] if body is None else part(body),
+            parts[2] if signature is None else signature,
+        ]
+    )
+
+
+def own_jwk() -> str:
+    return str(jwt.algorithms.ECAlgorithm.to_jwk(other_ec_key().public_key()))
+
+
+def forged_with_public_key() -> str:
+    head, body = part({"alg": "HS256"}), part(claims())
+    digest = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    signature = digest.sign(f"{head}.{body}".encode(), public_pem(ec_key()).encode())
+    return f"{head}.{body}.{part(signature)}"
+
+
+FORGERIES: dict[str, Callable[[], str]] = {
+    "of another key": lambda: signed(other_ec_key()),
+    "of another algorithm": lambda: signed(rsa_key(), "RS256"),
+    "of the public key as a secret": forged_with_public_key,
+    "unsigned": lambda: bent(head={"alg": "none"}, signature=""),
+    "unsigned, in odd capitals": lambda: bent(head={"alg": "nOnE"}),
+    "without algorithm": lambda: bent(head={"typ": "JWT"}),
+    "with a changed body": lambda: bent(body=claims(scope="credits:admin")),
+    "with a cut signature": lambda: signed()[:-4],
+    "with a key of its own": lambda: signed(other_ec_key(), headers={"jwk": json.loads(own_jwk())}),
+    "with an address of keys": lambda: signed(other_ec_key(), headers={"jku": "http://127.0.0.1:1/keys"}),
+    "with a critical header": lambda: bent(head={"alg": "ES256", "crit": ["x"], "x": 1}),
+    "with a header of depth 1,500": lambda: bent(head=b"[" * 1500),
+    "with a header that is a list": lambda: bent(head=["ES256"]),
+    "with a header that is no text": lambda: bent(head=bytes(range(128, 200))),
+    "with a number of 5,000 digits": lambda: bent(head=b'{"alg":' + b"9" * 5000 + b"}"),
+    "too long": lambda: bent(body=b"A" * 9000),
+    "of two parts": lambda: signed().rpartition(".")[0],
+    "of four parts": lambda: f"{signed()}.AAAA",
+    "of nothing": lambda: "..",
+    "empty": str,
+}
+
+
+@pytest.mark.parametrize("kind", FORGERIES)
+def test_a_forged_token_is_refused(kind: str) -> None:
+    with pytest.raises(TokenRefusedError):
+        verifier().bearer(f"Bearer {FORGERIES[kind]()}")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic {token}", "{token}", "Bearer {token} x", "Bearer\t{token}"])
+def test_a_header_without_a_bearer_token_is_refused(header: str) -> None:
+    with pytest.raises(TokenRefusedError):
+        verifier().bearer(header.format(token=signed()))
+
+
+def test_a_secret_that_can_be_guessed_verifies_nothing() -> None:
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        token = signed("short", "HS256")
+
+    with pytest.raises(TokenRefusedError):
+        verifier(SingleKey(Known("short")), "HS256").bearer(f"Bearer {token}")
+
+
+def test_a_refusal_holds_nothing_of_the_token() -> None:
+    token = signed(other_ec_key())
+
+    with pytest.raises(TokenRefusedError) as refused:
+        verifier().bearer(f"Bearer {token}")
+
+    assert str(refused.value) == "InvalidSignatureError"
+
+
+class Provider(HTTPServer):
+    """An identity provider's key set, on loopback; `broken` answers 500. `asked` counts the requests."""
+
+    keys: list[Mapping[str, str]]
+    broken = False
+    asked = 0
+
+
+class KeysPage(BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        self.send_response(500 if self.server.broken else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"keys": self.server.keys}).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Keep the test's output clean."""
+
+
+@contextmanager
+def provider(**keys: ec.EllipticCurvePrivateKey) -> Iterator[Provider]:
+    with Provider(("127.0.0.1", 0), KeysPage) as server:
+        server.keys = [jwk(name, key) for name, key in keys.items()]
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def jwk(name: str, key: ec.EllipticCurvePrivateKey) -> Mapping[str, str]:
+    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key()))
+    return {**public, "kid": name, "use": "sig", "alg": "ES256"}
+
+
+def url(server: Provider) -> str:
+    return f"http://127.0.0.1:{server.server_port}/keys"
+
+
+def test_keys_are_read_once_for_many_tokens() -> None:
+    with provider(first=ec_key(), second=other_ec_key()) as server:
+        verify = verifier(KeySet(url(server)))
+        for key, name in ((ec_key(), "first"), (other_ec_key(), "second")) * 3:
+            assert verify.bearer(f"Bearer {signed(key, headers={'kid': name})}").merchant_id == SHOP
+
+        assert server.asked == 1
+
+
+def test_unknown_keys_do_not_make_us_ask_again_and_again() -> None:
+    with provider(first=ec_key()) as server:
+        verify = verifier(KeySet(url(server)))
+        for number in range(20):
+            with pytest.raises(TokenRefusedError):
+                verify.bearer(f"Bearer {signed(headers={'kid': f'made up {number}'})}")
+
+        assert server.asked == 1
+
+
+def test_a_token_of_another_algorithm_is_refused_without_asking_for_keys() -> None:
+    with provider(first=ec_key()) as server:
+        with pytest.raises(TokenRefusedError):
+            verifier(KeySet(url(server))).bearer(f"Bearer {signed(rsa_key(), 'RS256', headers={'kid': 'first'})}")
+
+        assert server.asked == 0
+
+
+def test_known_keys_go_on_while_the_provider_cannot_be_reached() -> None:
+    with provider(first=ec_key()) as server:
+        keys = KeySet(url(server))
+        token = f"Bearer {signed(headers={'kid': 'first'})}"
+        verifier(keys).bearer(token)
+        assert keys.jwk_set_cache is not None
+        keys.jwk_set_cache.lifespan = 0
+        server.broken = True
+
+        assert verifier(keys).bearer(token).merchant_id == SHOP
+        assert server.asked == 2
+
+
+def test_without_any_key_nobody_is_let_in_and_nobody_is_called_a_forger() -> None:
+    with provider(first=ec_key()) as server:
+        server.broken = True
+
+        with pytest.raises(PyJWKClientConnectionError):
+            verifier(KeySet(url(server))).bearer(f"Bearer {signed(headers={'kid': 'first'})}")
