@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
-from chalicelib.domain.movements import Instant
+from chalicelib.domain.movements import Instant, instant
 from chalicelib.posting import MERCHANTS_AT_ONCE, Posting, Time
 from chalicelib.settings import settings
 
@@ -74,7 +74,7 @@ def queues() -> "Queues":
 
 def now() -> Instant:
     """Return the time as records hold it: UTC with milliseconds."""
-    return Instant(datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+    return instant(datetime.now(UTC))
 
 
 def call_time(context: Any) -> Time:

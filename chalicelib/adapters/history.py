@@ -8,30 +8,22 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TypeVar
 
 from botocore.exceptions import ClientError
-from pynamodb.attributes import MapAttribute
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
+from chalicelib.adapters.items import account_from, transaction_from
 from chalicelib.adapters.models import AccountRow, TransactionRow
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.ledger import Account, Total, Transaction
+from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
-from chalicelib.domain.orders import Direction, Tally
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
 """Records that one query of a filtered list looks at; it doubles from the least to the most."""
 EXAMINED_MAX = 20_000
 """Records that one request for a filtered list looks at, matching or not."""
-
-Value = TypeVar("Value")
-
-_KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
-_MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +45,7 @@ class History:
         """Return the merchant's account as it stands now, None if there is none."""
         with _translated():
             try:
-                return _account(AccountRow.get(merchant_id, consistent_read=True))
+                return account_from(AccountRow.get(merchant_id, consistent_read=True).to_dynamodb_dict())
             except DoesNotExist:
                 return None
 
@@ -61,7 +53,7 @@ class History:
         """Return one record, None if there is none."""
         with _translated():
             try:
-                return _transaction(TransactionRow.get(transaction_id))
+                return transaction_from(TransactionRow.get(transaction_id).to_dynamodb_dict())
             except DoesNotExist:
                 return None
 
@@ -120,7 +112,7 @@ class History:
     def _query(
         self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
     ) -> Iterator[Transaction]:
-        return (_transaction(row) for row in self._rows(merchant_id, lowest, highest, condition))
+        return (transaction_from(row.to_dynamodb_dict()) for row in self._rows(merchant_id, lowest, highest, condition))
 
     def _rows(
         self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
@@ -155,83 +147,3 @@ def _of_kinds(kinds: Sequence[Kind]) -> Condition:
 def _just_after(time: str) -> str:
     # Times are texts of one length, so a text that goes on comes right after, and before the next millisecond.
     return f"{time}~"
-
-
-def _account(row: AccountRow) -> Account:
-    return Account(
-        merchant_id=MerchantId(row.merchant_id),
-        balance=int(row.balance),
-        sequence=int(row.sequence),
-        version=int(row.version),
-        totals=_totals(row),
-        total_shortfall=int(row.total_shortfall or 0),
-        hash=row.hash,
-        last_transaction_id=TransactionId(row.last_transaction_id) if row.last_transaction_id else None,
-        last_transaction_at=Instant(row.last_transaction_at) if row.last_transaction_at else None,
-        threshold=int(row.threshold),
-        low_balance_threshold=_whole(row.low_balance_threshold),
-        status_changed_at=Instant(row.status_changed_at),
-        status_transaction_id=TransactionId(row.status_transaction_id) if row.status_transaction_id else None,
-        created_at=Instant(row.created_at),
-        updated_at=Instant(row.updated_at),
-    )
-
-
-def _totals(row: AccountRow) -> dict[Kind, Total]:
-    by_type = _plain(row.totals)
-    totals = {}
-    for kind in Kind:
-        counted, moved = _MEMBERS[kind.direction]
-        members = by_type.get(kind.transaction_type, {})
-        if counted in members:
-            totals[kind] = Total(count=int(members[counted]), credits=int(members[moved]))
-    return totals
-
-
-def _transaction(row: TransactionRow) -> Transaction:
-    return Transaction(
-        transaction_id=TransactionId(row.transaction_id),
-        merchant_id=MerchantId(row.merchant_id),
-        sequence=int(row.sequence),
-        kind=_KINDS[row.transaction_type, row.operation_type],
-        amount=int(row.amount),
-        requested=int(row.requested),
-        shortfall=int(row.shortfall or 0),
-        threshold=int(row.threshold),
-        balance_before=int(row.balance_before),
-        balance_after=int(row.balance_after),
-        idempotency_key=row.idempotency_key,
-        reference_id=row.reference_id,
-        metadata=_plain(row.extra_metadata),
-        correlation_id=row.correlation_id,
-        occurred_at=Instant(row.occurred_at) if row.occurred_at else None,
-        created_at=Instant(row.created_at),
-        previous_hash=row.previous_hash,
-        hash=row.hash,
-        schema_version=int(row.schema_version),
-        tally=_tally(row),
-        refunded_at=Instant(row.refunded_at) if row.refunded_at else None,
-    )
-
-
-def _tally(row: TransactionRow) -> Tally | None:
-    count = _whole(row.refunded_count)
-    if count is None:
-        return None
-    return Tally(
-        count=count,
-        credits=int(row.refunded_credits),
-        money=Decimal(row.refunded_money),
-        total=Decimal(row.refunded_total) if row.refunded_total else None,
-        full=row.refunded_full,
-    )
-
-
-def _whole(value: float | None) -> int | None:
-    # PynamoDB's types do not know which attributes an item may lack.
-    return None if value is None else int(value)
-
-
-def _plain(value: MapAttribute[str, Value]) -> dict[str, Value]:
-    plain: dict[str, Value] = value.as_dict()  # type: ignore[no-untyped-call]
-    return plain

@@ -5,13 +5,13 @@ last known, or else disabled, never enabled out of nothing.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.contracts.plugin_status import UNKNOWN_MERCHANT_SECONDS, PluginStatus, Reason
-from chalicelib.domain.movements import Instant, MerchantId
+from chalicelib.domain.movements import MerchantId, instant
 from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class PluginStatuses:
         if enabled is None:
             self._seen.pop(merchant_id, None)
             return PluginStatus(
-                reason=Reason.ACCOUNT_NOT_FOUND, as_of=_instant(now), fresh_seconds=UNKNOWN_MERCHANT_SECONDS
+                reason=Reason.ACCOUNT_NOT_FOUND, as_of=instant(now), fresh_seconds=UNKNOWN_MERCHANT_SECONDS
             )
         seen = _Seen(Reason.SUFFICIENT_CREDITS if enabled else Reason.INSUFFICIENT_CREDITS, now)
         self._remember(merchant_id, seen)
@@ -68,13 +68,13 @@ class PluginStatuses:
 
     def _fresh(self, seen: _Seen, now: datetime) -> PluginStatus:
         left = max(0, int(self._cache_seconds - _age(seen, now)))
-        return PluginStatus(reason=seen.reason, as_of=_instant(seen.at), fresh_seconds=left)
+        return PluginStatus(reason=seen.reason, as_of=instant(seen.at), fresh_seconds=left)
 
     def _without_the_table(self, seen: _Seen | None, now: datetime) -> PluginStatus:
         if seen is not None and _age(seen, now) < self._stale_seconds:
             # A second at most, so that the truth is asked for again as soon as it can be had.
-            return PluginStatus(reason=seen.reason, as_of=_instant(seen.at), fresh_seconds=1, stale=True)
-        return PluginStatus(reason=Reason.UNAVAILABLE, as_of=_instant(now), fresh_seconds=0)
+            return PluginStatus(reason=seen.reason, as_of=instant(seen.at), fresh_seconds=1, stale=True)
+        return PluginStatus(reason=Reason.UNAVAILABLE, as_of=instant(now), fresh_seconds=0)
 
     def _remember(self, merchant_id: MerchantId, seen: _Seen) -> None:
         self._seen.pop(merchant_id, None)
@@ -89,7 +89,3 @@ def _reason(error: ClientError | BotoCoreError) -> str:
 
 def _age(seen: _Seen, now: datetime) -> float:
     return (now - seen.at).total_seconds()
-
-
-def _instant(moment: datetime) -> Instant:
-    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib.domain.movements import Instant
+from chalicelib.domain.movements import instant
 
 ORIGIN_BUS = "bus"
 ORIGIN_QUEUE = "queue"
@@ -42,11 +42,10 @@ class Message:
 
     def parked(self, *, code: str, reason: str, field: str | None) -> dict[str, str | None]:
         """Return the attributes under which the message is parked, its body unchanged (hard-cases.md)."""
-        first_seen = self.first_seen.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {
             "code": code,
             "reason": reason,
             "field": field,
             "origin": self.origin,
-            "first_seen": Instant(first_seen),
+            "first_seen": instant(self.first_seen),
         }

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.movements import Instant, MerchantId, merchant_id
+from chalicelib.domain.movements import Instant, MerchantId, instant, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
 
 ID_LENGTH_MAX = 64
@@ -94,11 +94,6 @@ def _reason(value: Any) -> str:
             {"longest": REASON_LENGTH_MAX},
         )
     return text
-
-
-def instant(moment: datetime) -> Instant:
-    """Return a time as it is kept and said: UTC, ISO 8601 with milliseconds and `Z`."""
-    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 def money_text(amount: Decimal) -> str:

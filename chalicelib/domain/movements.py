@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -15,6 +16,12 @@ MerchantId = NewType("MerchantId", str)
 TransactionId = NewType("TransactionId", str)
 Instant = NewType("Instant", str)
 """A time as text: UTC, ISO 8601 with milliseconds and `Z`, so that it sorts and compares as time does."""
+
+
+def instant(moment: datetime) -> Instant:
+    """Return a time as it is kept and said; finer than milliseconds is cut off."""
+    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
 
 TRIAL_KEY = "TRIAL_MERCHANT"
 """The one idempotency key that opens an account (spec, section 3)."""

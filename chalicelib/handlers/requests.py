@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from chalicelib.contracts.problems import bad_request, forbidden, not_found, unauthorized
-from chalicelib.domain.movements import Instant, MerchantId, TransactionId, merchant_id
+from chalicelib.domain.movements import Instant, MerchantId, TransactionId, instant, merchant_id
 
 READ_SCOPE = "credits:read"
 ADMIN_SCOPE = "credits:admin"
@@ -168,11 +168,6 @@ def readable(reader: Reader, merchant: MerchantId, what: str) -> None:
     """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this reader."""
     if not reader.may_read(merchant):
         raise not_found(what)
-
-
-def instant(moment: datetime) -> Instant:
-    """Return a time as it is said: UTC, ISO 8601 with milliseconds and `Z`."""
-    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 def _public_path(event: Mapping[str, Any]) -> str:
