@@ -28,12 +28,14 @@ class Refused:
 
     `account` is the account as it stands: `commit.before` where that still held or the store could not tell,
     None where there is no account. `transactions` are the records that
-    stand where the write wanted its own or another tally. `contended` tells that another write was under way.
+    stand where the write wanted its own or another tally. `contended` tells that another write was under way,
+    `repeated` that the store was asked more than once, so that the write may have taken effect before.
     """
 
     account: Account | None
     transactions: tuple[Transaction, ...] = ()
     contended: bool = False
+    repeated: bool = False
 
 
 class LedgerStore(Protocol):
@@ -48,6 +50,6 @@ class LedgerStore(Protocol):
 
         The account must still have the version of `commit.before` (or not exist), no record may exist yet,
         and the orders' tallies must be the ones known. After `RetryLater` the write may have taken effect all
-        the same: the same commit again is answered by `Refused` with those very records.
+        the same: the next commit of the merchant is answered by `Refused` with what stands.
         """
         ...

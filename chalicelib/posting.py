@@ -5,7 +5,7 @@ decided again on what stands now, which the refusal itself brings, so it costs n
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import eq
@@ -63,20 +63,13 @@ class Posting:
         places: dict[MerchantId, list[int]] = {}
         for place, request in enumerate(requests):
             places.setdefault(request[0].merchant_id, []).append(place)
+        works = [_Work(merchant_id, [requests[place] for place in places[merchant_id]]) for merchant_id in places]
         try:
-            known = self._read(places, requests)
+            self._read(works)
         except RetryLater as error:
             return [[error] * len(request) for request in requests]
-        works = [
-            _Work(
-                merchant_id,
-                [requests[place] for place in places[merchant_id]],
-                account=known.accounts.get(merchant_id) or self._remembered.get(merchant_id),
-                fresh=merchant_id not in self._remembered,
-                stored=known.transactions,
-            )
-            for merchant_id in places
-        ]
+        except Exception:  # noqa: BLE001, S110 - the item that cannot be read is one merchant's: each reads alone, and reports
+            pass
         self._side_by_side(works, time)
         outcomes: list[list[Outcome]] = [[] for _ in requests]
         for work in works:
@@ -97,12 +90,14 @@ class Posting:
             raise outcome
         return outcome
 
-    def _read(self, merchants: Iterable[MerchantId], requests: Sequence[Request]) -> Known:
-        unknown = [merchant_id for merchant_id in merchants if merchant_id not in self._remembered]
-        grounds = [ground for request in requests for movement in request if (ground := _ground(movement))]
-        if not unknown and not grounds:
-            return Known(accounts={}, transactions={})
-        return self._store.read(unknown, grounds)
+    def _read(self, works: Sequence["_Work"]) -> None:
+        unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
+        grounds = [ground for work in works for movement in work.movements if (ground := _ground(movement))]
+        known = Known(accounts={}, transactions={})
+        if unknown or grounds:
+            known = self._store.read(unknown, grounds)
+        for work in works:
+            work.know(known, self._remembered.get(work.merchant_id))
 
     def _side_by_side(self, works: Sequence["_Work"], time: Time) -> None:
         if len(works) == 1:
@@ -115,6 +110,8 @@ class Posting:
 
     def _post_merchant(self, work: "_Work", time: Time) -> None:
         try:
+            if not work.known:
+                self._read([work])
             work.reject_defects()
             self._write_all(work, time)
         except RetryLater as error:
@@ -147,17 +144,25 @@ class Posting:
             if decided.commit is None:
                 work.settle(decided.outcomes)
                 continue
-            answer = self._commit(decided.commit, time)
+            _require_time(time, MARGIN_SECONDS)
+            try:
+                answer = self._store.commit(decided.commit)
+            except RetryLater as error:
+                # The write may have taken effect. The next one finds out: its conditions bring what stands.
+                work.lost_answer(decided.commit)
+                attempt = _pause(attempt, time, error)
+                continue
             if isinstance(answer, Committed):
                 work.committed(decided.commit)
                 work.settle(decided.outcomes)
                 attempt = 0
                 continue
+            if answer.repeated:
+                work.lost_answer(decided.commit)
             lost_race = answer.contended or answer.account != work.account
             learnt = work.refused(answer)
             if lost_race or not learnt:
-                _pause(attempt, time, Code.CONTENDED, "too many writers on one account")
-                attempt += 1
+                attempt = _pause(attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
 
     def _look_again(self, work: "_Work", outcomes: Sequence[Outcome | None]) -> bool:
         """Before a decrease is declined, make sure of it; return whether something was learnt.
@@ -182,20 +187,6 @@ class Posting:
             work.absent.update(unproven)
         return bool(unproven)
 
-    def _commit(self, commit: Commit, time: Time) -> Committed | Refused:
-        """Commit until the store answers: a lost answer is asked for again with the very same write."""
-        for attempt in range(ATTEMPTS_MAX):
-            try:
-                answer = self._store.commit(commit)
-            except RetryLater as error:
-                _pause(attempt, time, error.code, error.message)
-                continue
-            if isinstance(answer, Refused) and _stands(commit, answer):
-                # Our own records stand there, hash for hash: the write had taken effect before.
-                return Committed()
-            return answer
-        raise RetryLater(Code.UNAVAILABLE, "the ledger does not answer")
-
     def _remember(self, merchant_id: MerchantId, account: Account | None) -> None:
         self._remembered.pop(merchant_id, None)
         if account is not None:
@@ -207,24 +198,25 @@ class Posting:
 class _Work:
     """One merchant's part of a batch: its movements, what is known of its ledger, and the outcomes so far."""
 
-    def __init__(
-        self,
-        merchant_id: MerchantId,
-        requests: Sequence[Request],
-        *,
-        account: Account | None,
-        fresh: bool,
-        stored: Mapping[TransactionId, Transaction],
-    ) -> None:
+    def __init__(self, merchant_id: MerchantId, requests: Sequence[Request]) -> None:
         self.merchant_id = merchant_id
-        self.account = account
-        self.fresh = fresh
-        self.stored = dict(stored)
-        self.absent: set[TransactionId] = set()
         self.movements = [movement for request in requests for movement in request]
+        self.undecided = list(range(len(self.movements)))
+        self.known = False
+        self.account: Account | None = None
+        self.fresh = False
+        self.stored: dict[TransactionId, Transaction] = {}
+        self.absent: set[TransactionId] = set()
         self._requests = requests
         self._outcomes: list[Outcome | None] = [None] * len(self.movements)
-        self.undecided = list(range(len(self.movements)))
+        self._unconfirmed: set[str] = set()
+
+    def know(self, known: Known, remembered: Account | None) -> None:
+        """Know what was read, and the account that was not read because it is remembered."""
+        self.known = True
+        self.account = remembered or known.accounts.get(self.merchant_id)
+        self.fresh = remembered is None
+        self.stored = dict(known.transactions)
 
     def reject_defects(self) -> None:
         """Reject every request that holds an impossible movement, whole."""
@@ -236,14 +228,29 @@ class _Work:
         self._count_undecided()
 
     def settle(self, outcomes: Sequence[Outcome | None]) -> None:
-        """Take over the outcomes of a fold, which are final."""
+        """Take over the outcomes of a fold, which are final.
+
+        A record that stands and is, hash for hash, the one of a write whose answer was lost was posted by that
+        write: it is no duplicate.
+        """
+        for outcome in outcomes:
+            if isinstance(outcome, Posted):
+                self._unconfirmed.discard(outcome.transaction.hash)
         for index, outcome in zip(self.undecided, outcomes, strict=True):
-            self._outcomes[index] = outcome
+            if isinstance(outcome, Duplicate) and outcome.transaction and outcome.transaction.hash in self._unconfirmed:
+                self._unconfirmed.discard(outcome.transaction.hash)
+                self._outcomes[index] = Posted(outcome.transaction)
+            else:
+                self._outcomes[index] = outcome
         self._count_undecided()
 
     def give_back(self, error: RetryLater) -> None:
         """Leave what is undecided for a later delivery."""
         self.settle([error] * len(self.undecided))
+
+    def lost_answer(self, commit: Commit) -> None:
+        """Know what was to be written and may stand, although nobody said so."""
+        self._unconfirmed.update(record.hash for record in commit.transactions)
 
     def committed(self, commit: Commit) -> None:
         """Know what was written. It is not `fresh`: if the store answered late, others may have written since."""
@@ -287,18 +294,19 @@ def _ground(movement: Movement) -> TransactionId | None:
     return None
 
 
-def _stands(commit: Commit, refused: Refused) -> bool:
-    standing = {record.transaction_id: record.hash for record in refused.transactions}
-    return all(standing.get(record.transaction_id) == record.hash for record in commit.transactions)
-
-
-def _pause(attempt: int, time: Time, code: Code, message: str) -> None:
-    """Wait with full jitter before another attempt.
+def _pause(attempt: int, time: Time, error: RetryLater) -> int:
+    """Wait with full jitter before another attempt, and return its number.
 
     Raises:
-        RetryLater: there is no attempt or no time left in this call.
+        RetryLater: `error`, where no attempt or no time is left in this call.
     """
     seconds = random.uniform(0, min(PAUSE_MAX_SECONDS, PAUSE_BASE_SECONDS * 2**attempt))  # noqa: S311 - jitter
     if attempt + 1 >= ATTEMPTS_MAX or seconds + MARGIN_SECONDS > time.remaining_seconds():
-        raise RetryLater(code, message)
+        raise error
     time.sleep(seconds)
+    return attempt + 1
+
+
+def _require_time(time: Time, seconds: float) -> None:
+    if time.remaining_seconds() < seconds:
+        raise RetryLater(Code.UNAVAILABLE, "no time is left in this call")

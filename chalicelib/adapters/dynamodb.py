@@ -4,11 +4,14 @@ The write goes through the boto3 client and not through PynamoDB, which exposes 
 conditions nor the order of its requests, and is fifteen times slower at writing an item (traps.md).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from chalicelib.adapters.items import (
     Item,
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 KEYS_MAX = 100
 """Keys that one BatchGetItem takes."""
 READ_ROUNDS_MAX = 8
-"""How often the keys that a batch read left unprocessed are asked for again."""
+READ_PAUSE_SECONDS = 0.01
+"""How often the keys that a batch read left unprocessed are asked for again, and after what growing pause."""
 
 _OPTIONAL_ATTRIBUTES = ("total_shortfall", "low_balance_threshold", "level", "crossings")
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
@@ -58,8 +62,16 @@ _SERVER_ERROR = 500
 class DynamoDBLedger:
     """The `LedgerStore` on the two tables."""
 
-    def __init__(self, client: "DynamoDBClient", *, credits_table: str, transactions_table: str) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        credits_table: str,
+        transactions_table: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
+        self._sleep = sleep
         self._credits_table = credits_table
         self._transactions_table = transactions_table
 
@@ -90,13 +102,16 @@ class DynamoDBLedger:
         try:
             self._client.transact_write_items(TransactItems=cast("Any", actions))
         except self._client.exceptions.TransactionCanceledException as error:
-            return _refusal(commit, cast("Sequence[Mapping[str, Any]]", error.response["CancellationReasons"]))
+            refused = _refusal(commit, cast("Sequence[Mapping[str, Any]]", error.response["CancellationReasons"]))
+            return replace(refused, repeated=_repeated(error))
         except ClientError as error:
             if error.response["Error"]["Code"] in _BUSY:
-                return Refused(account=commit.before, contended=True)
-            raise _translated(error) from error
+                return Refused(account=commit.before, contended=True, repeated=_repeated(error))
+            _raise_if_transient(error)
+            raise
         except BotoCoreError as error:
-            raise _translated(error) from error
+            _raise_if_transient(error)
+            raise
         return Committed()
 
     def _read_items(self, keys: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, Item]]:
@@ -104,11 +119,14 @@ class DynamoDBLedger:
         for table, name, key in keys:
             request = wanted.setdefault(table, {"Keys": [], "ConsistentRead": True})
             request["Keys"].append({name: {"S": key}})
-        for _ in range(READ_ROUNDS_MAX):
+        for attempt in range(READ_ROUNDS_MAX):
+            if attempt:
+                self._sleep(READ_PAUSE_SECONDS * 2**attempt)
             try:
                 answer = self._client.batch_get_item(RequestItems=wanted)
             except (ClientError, BotoCoreError) as error:
-                raise _translated(error) from error
+                _raise_if_transient(error)
+                raise
             for table, items in answer["Responses"].items():
                 yield from ((table, cast("Item", item)) for item in items)
             wanted = cast("dict[str, Any]", answer["UnprocessedKeys"])
@@ -205,13 +223,17 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     )
 
 
-def _translated(error: ClientError | BotoCoreError) -> Exception:
-    """Return `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is."""
-    if not isinstance(error, ClientError):
-        # Connections and time limits. The write may have taken effect: `commit` again tells.
-        return RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {type(error).__name__}")
-    code = error.response["Error"]["Code"]
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _TRANSIENT or status >= _SERVER_ERROR:
-        return RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {code}")
-    return error
+def _raise_if_transient(error: ClientError | BotoCoreError) -> None:
+    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is."""
+    if isinstance(error, HTTPClientError | NoConnectionError):
+        # Connections and time limits. A write may have taken effect: the next one tells.
+        raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {type(error).__name__}") from error
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _TRANSIENT or status >= _SERVER_ERROR:
+            raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {code}") from error
+
+
+def _repeated(error: ClientError) -> bool:
+    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))

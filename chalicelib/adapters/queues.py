@@ -15,7 +15,7 @@ ATTRIBUTE_LENGTH_MAX = 1000
 class Queues:
     """Sends to the dead-letter queues and changes when a message comes back.
 
-    Both raise botocore's `ClientError` or `BotoCoreError` when the queue does not confirm.
+    Both raise botocore's `ClientError` or `BotoCoreError` when the queue does not answer.
     """
 
     def __init__(self, client: "SQSClient") -> None:
@@ -34,7 +34,10 @@ class Queues:
         )
 
     def put_off(self, queue_url: str, delays_seconds: Sequence[tuple[str, int]]) -> None:
-        """Let each message (its receipt handle) come back after its delay in seconds, 0 to 43,200."""
+        """Let each message (its receipt handle) come back after its delay in seconds, 0 to 43,200.
+
+        One whose delay the queue does not take comes back after the queue's own visibility timeout.
+        """
         for start in range(0, len(delays_seconds), ENTRIES_MAX):
             self._client.change_message_visibility_batch(
                 QueueUrl=queue_url,

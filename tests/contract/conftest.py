@@ -1,0 +1,50 @@
+"""Every implementation of the store, one after another."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib.ports import LedgerStore
+from tests.engines import ministack
+from tests.fakes import FakeLedger
+from tests.stores import DYNAMODB_LOCAL_URL, NO_SECOND_OPINION, Tables, tables_at, tables_in_process
+
+FAKE, MOTO, MINISTACK, DYNAMODB_LOCAL = "fake", "moto", "ministack", "DynamoDB Local"
+ENGINES = [
+    pytest.param(MOTO),
+    pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("store on ministack")]),
+    pytest.param(DYNAMODB_LOCAL, marks=pytest.mark.skipif(DYNAMODB_LOCAL_URL is None, reason=NO_SECOND_OPINION)),
+]
+
+
+@pytest.fixture(scope="session")
+def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with ministack(tmp_path_factory.mktemp("ministack")) as url:
+        yield url
+
+
+def _tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
+    if request.param == MOTO:
+        with tables_in_process() as tables:
+            yield tables
+        return
+    url = DYNAMODB_LOCAL_URL if request.param == DYNAMODB_LOCAL else request.getfixturevalue("ministack_url")
+    assert url is not None
+    with tables_at(url) as tables:
+        yield tables
+
+
+@pytest.fixture(params=ENGINES)
+def tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
+    """New tables, on every engine of DynamoDB."""
+    yield from _tables(request)
+
+
+@pytest.fixture(params=[pytest.param(FAKE), *ENGINES])
+def store(request: pytest.FixtureRequest) -> Iterator[LedgerStore]:
+    """An empty store, of every implementation of the port."""
+    if request.param == FAKE:
+        yield FakeLedger()
+        return
+    for tables in _tables(request):
+        yield tables.ledger()

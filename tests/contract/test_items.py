@@ -1,0 +1,281 @@
+"""Accounts and records as items: nothing is lost, the models read the same, and each stays one write unit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.adapters.items import (
+    Item,
+    account_from,
+    account_item,
+    crossings_attribute,
+    crossings_from,
+    level,
+    transaction_from,
+    transaction_item,
+)
+from chalicelib.adapters.models import AccountRow, TransactionRow
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
+from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.orders import CREDITS_MAX, Tally
+from chalicelib.domain.thresholds import Crossing
+from tests.builders import NOON, SHOP, account_of, merchant
+
+WRITE_UNIT_BYTES = 1024
+ORDERS_MAX = 99_999_999
+"""More orders than a shop will ever have."""
+CREDITS_LARGE = CREDITS_MAX - 1
+"""As many digits as credits can have, none of them a zero, which DynamoDB would not store."""
+
+ids = st.uuids().map(lambda uuid: TransactionId(str(uuid)))
+merchants = st.uuids().map(lambda uuid: MerchantId(str(uuid)))
+hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
+instants = st.datetimes().map(lambda moment: Instant(f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"))
+credit_sums = st.integers(0, 10**15)
+money = st.decimals(0, 10**15, places=2) | st.sampled_from([Decimal("1E+3"), Decimal("0.000"), Decimal(7)])
+# DynamoDB's texts are UTF-8, which has no lone surrogates.
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
+
+totals = st.dictionaries(st.sampled_from(Kind), st.builds(Total, count=st.integers(1, ORDERS_MAX), credits=credit_sums))
+accounts = st.builds(
+    Account,
+    merchant_id=merchants,
+    balance=credit_sums,
+    sequence=st.integers(0, 10**12),
+    version=st.integers(0, 10**12),
+    totals=totals,
+    total_shortfall=credit_sums,
+    hash=hashes,
+    last_transaction_id=st.none() | ids,
+    last_transaction_at=st.none() | instants,
+    threshold=credit_sums,
+    low_balance_threshold=st.none() | credit_sums,
+    status_changed_at=instants,
+    status_transaction_id=st.none() | ids,
+    created_at=instants,
+    updated_at=instants,
+)
+tallies = st.builds(
+    Tally,
+    count=st.integers(1, 1000),
+    credits=credit_sums,
+    money=money,
+    total=st.none() | money,
+    full=st.booleans(),
+)
+
+
+@st.composite
+def transactions(draw: st.DrawFn) -> Transaction:
+    tally = draw(st.none() | tallies)
+    record = draw(
+        st.builds(
+            Transaction,
+            transaction_id=ids,
+            merchant_id=merchants,
+            sequence=st.integers(1, 10**12),
+            kind=st.sampled_from(Kind),
+            amount=st.integers(-CREDITS_MAX, CREDITS_MAX),
+            requested=credit_sums,
+            shortfall=credit_sums,
+            threshold=credit_sums,
+            balance_before=credit_sums,
+            balance_after=credit_sums,
+            idempotency_key=texts,
+            reference_id=texts,
+            metadata=st.dictionaries(texts, texts | st.integers(-(10**18), 10**18), max_size=8),
+            correlation_id=st.none() | texts,
+            occurred_at=st.none() | instants,
+            created_at=instants,
+            previous_hash=hashes,
+            hash=hashes,
+            schema_version=st.integers(1, 9),
+        )
+    )
+    return record if tally is None else replace(record, tally=tally, refunded_at=draw(instants))
+
+
+crossings = st.builds(
+    CrossingRecord,
+    type=st.sampled_from(Crossing),
+    transaction_id=st.none() | ids,
+    sequence=st.integers(0, 10**12),
+    balance=credit_sums,
+    threshold=credit_sums,
+    time=instants,
+    correlation_id=st.none() | texts,
+)
+
+
+@given(accounts)
+def test_an_account_comes_back_from_its_item_as_it_was(account: Account) -> None:
+    assert account_from(account_item(account)) == account
+
+
+@given(transactions())
+def test_a_record_comes_back_from_its_item_as_it_was(transaction: Transaction) -> None:
+    assert transaction_from(transaction_item(transaction)) == transaction
+
+
+@given(st.lists(crossings, max_size=4))
+def test_crossings_come_back_from_their_attribute_as_they_were(written: list[CrossingRecord]) -> None:
+    assert crossings_from({"crossings": crossings_attribute(written)}) == tuple(written)
+
+
+def test_an_item_without_crossings_has_none() -> None:
+    assert crossings_from(account_item(account_of(5))) == ()
+
+
+@pytest.mark.parametrize(
+    ("balance", "beginning"), [(0, "zero#"), (1, "low#"), (20, "low#"), (21, None)], ids=["zero", "one", "T", "above"]
+)
+def test_the_level_says_where_the_sparse_index_lists_an_account(balance: int, beginning: str | None) -> None:
+    partition = level(account_of(balance))
+
+    assert (partition is None) if beginning is None else str(partition).startswith(beginning)
+
+
+def test_levels_are_spread_over_their_shards() -> None:
+    partitions = {level(account_of(0, of=merchant(f"shop {number}"))) for number in range(200)}
+
+    assert partitions == {f"zero#{shard}" for shard in range(8)}
+
+
+@given(accounts)
+def test_the_model_of_an_account_reads_and_writes_the_same_item(account: Account) -> None:
+    item = account_item(account)
+
+    row = AccountRow.from_raw_data(item)
+
+    assert row.serialize() == item
+    read = {name: row.attribute_values.get(name) for name in AccountRow.get_attributes() if name != "totals"}
+    assert {name: value for name, value in read.items() if value is not None} == {
+        name: plain(value) for name, value in item.items() if name != "totals"
+    }
+
+
+@given(transactions())
+def test_the_model_of_a_record_reads_and_writes_the_same_item(transaction: Transaction) -> None:
+    item = transaction_item(transaction)
+
+    row = TransactionRow.from_raw_data(item)
+
+    assert row.serialize() == item
+    read = {name: row.attribute_values.get(name) for name in TransactionRow.get_attributes()}
+    del read["extra_metadata"]
+    assert {name: value for name, value in read.items() if value is not None} == {
+        name: plain(value) for name, value in item.items() if name != "extra_metadata"
+    }
+
+
+def test_the_largest_account_is_one_write_unit() -> None:
+    busy = replace(
+        account_of(0),
+        balance=CREDITS_LARGE,
+        sequence=ORDERS_MAX,
+        version=ORDERS_MAX,
+        totals={kind: Total(count=ORDERS_MAX, credits=CREDITS_LARGE) for kind in Kind},
+        total_shortfall=CREDITS_LARGE,
+        threshold=CREDITS_LARGE,
+        low_balance_threshold=CREDITS_LARGE,
+        status_transaction_id=TransactionId(SHOP),
+    )
+
+    item = account_item(busy)
+
+    assert item["level"]
+    assert item_bytes(item) <= WRITE_UNIT_BYTES
+
+
+def order_of(order_id: str, *, correlation_id: str, metadata_bytes: int) -> Transaction:
+    return Transaction(
+        transaction_id=TransactionId(SHOP),
+        merchant_id=SHOP,
+        sequence=ORDERS_MAX,
+        kind=Kind.ORDER_USED,
+        amount=-CREDITS_LARGE,
+        requested=CREDITS_LARGE,
+        shortfall=CREDITS_LARGE,
+        threshold=CREDITS_LARGE,
+        balance_before=CREDITS_LARGE,
+        balance_after=CREDITS_LARGE,
+        idempotency_key=f"SHOPIFY_ORDER_{order_id}",
+        reference_id=order_id,
+        # A map counts 3 bytes, each member 1, and the name one letter.
+        metadata={"m": "m" * (metadata_bytes - 5)},
+        correlation_id=correlation_id,
+        occurred_at=NOON,
+        created_at=NOON,
+        previous_hash="f" * 64,
+        hash="f" * 64,
+    )
+
+
+def test_the_largest_order_is_one_write_unit() -> None:
+    largest = order_of("9" * 64, correlation_id="c" * 64, metadata_bytes=200)
+
+    assert item_bytes(transaction_item(largest)) <= WRITE_UNIT_BYTES
+
+
+def test_a_shops_order_stays_one_write_unit_when_it_is_refunded() -> None:
+    order = order_of("5678901234567", correlation_id=SHOP, metadata_bytes=200)
+    tally = Tally(
+        count=99, credits=CREDITS_LARGE, money=Decimal("99999999.99"), total=Decimal("99999999.99"), full=True
+    )
+
+    assert item_bytes(transaction_item(replace(order, tally=tally, refunded_at=NOON))) <= WRITE_UNIT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("attribute", "expected"),
+    [
+        ({"S": "é"}, 2),
+        ({"N": "0"}, 2),
+        ({"N": "7"}, 2),
+        ({"N": "27"}, 2),
+        ({"N": "461"}, 3),
+        ({"N": "-461"}, 4),
+        ({"N": "1000"}, 2),
+        ({"BOOL": True}, 1),
+        ({"M": {}}, 3),
+        ({"M": {"a": {"S": "b"}}}, 6),
+    ],
+)
+def test_bytes_are_counted_as_dynamodb_says(attribute: Mapping[str, Any], expected: int) -> None:
+    assert attribute_bytes(attribute) == expected
+
+
+def item_bytes(item: Item) -> int:
+    """Return the size of an item by DynamoDB's published rules ("DynamoDB item sizes and formats")."""
+    return sum(len(name.encode()) + attribute_bytes(value) for name, value in item.items())
+
+
+def attribute_bytes(attribute: Mapping[str, Any]) -> int:
+    kind, value = only(attribute)
+    if kind == "S":
+        return len(value.encode())
+    if kind == "N":
+        # One byte for two significant digits and one more, and one for a sign.
+        digits = value.lstrip("-").strip("0") or "0"
+        return (len(digits) + 1) // 2 + 1 + len(value) - len(value.lstrip("-"))
+    if kind == "BOOL":
+        return 1
+    assert kind == "M", kind
+    return 3 + sum(1 + len(name.encode()) + attribute_bytes(member) for name, member in value.items())
+
+
+def plain(attribute: Mapping[str, Any]) -> Any:
+    """Return what an attribute that is no map holds, as Python's own value."""
+    kind, value = only(attribute)
+    return int(value) if kind == "N" else value
+
+
+def only(attribute: Mapping[str, Any]) -> tuple[str, Any]:
+    """Return the one type and value of an attribute."""
+    [member] = attribute.items()
+    return member

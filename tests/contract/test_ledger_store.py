@@ -1,0 +1,257 @@
+"""What every `LedgerStore` does: the fake that unit tests rest on, and DynamoDB on each engine."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.domain.fold import ITEMS_MAX, Commit, fold
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import Movement, TransactionId
+from chalicelib.ports import Committed, LedgerStore, Refused
+from tests.builders import (
+    LATER,
+    NOON,
+    SHOP,
+    TEN_EARNED,
+    adjustment,
+    merchant,
+    order,
+    payment,
+    refund_of,
+    trial,
+)
+from tests.fakes import decide, settle
+
+ABSENT = TransactionId("00000000-0000-5000-8000-000000000000")
+
+
+def write(store: LedgerStore, *movements: Movement) -> Commit:
+    """Return one committed write of the movements, on all that is stored."""
+    commit = prepared(store, *movements)
+    assert store.commit(commit) == Committed()
+    return commit
+
+
+def prepared(store: LedgerStore, *movements: Movement) -> Commit:
+    """Return the write of the movements on what is stored now, without writing it."""
+    commit = decide(store, movements, now=NOON).commit
+    assert commit is not None
+    return commit
+
+
+def blind(store: LedgerStore, *movements: Movement) -> Commit:
+    """Return the write of one who knows the account as it stands, but none of the records."""
+    known = store.read([SHOP], [])
+    commit = fold(SHOP, known.accounts.get(SHOP), movements, stored={}, default_threshold=20, now=LATER).commit
+    assert commit is not None
+    return commit
+
+
+def account_in(store: LedgerStore) -> Account | None:
+    return store.read([SHOP], []).accounts.get(SHOP)
+
+
+def record_in(store: LedgerStore, movement: Movement) -> Transaction | None:
+    return store.read([], [movement.transaction_id]).transactions.get(movement.transaction_id)
+
+
+def stored_by(commit: Commit) -> dict[TransactionId, Transaction]:
+    return {record.transaction_id: record for record in commit.transactions}
+
+
+def test_an_opening_writes_the_account_and_its_first_records(store: LedgerStore) -> None:
+    commit = write(store, trial(3), order("1"), refund_of("1"), payment(), adjustment(change=-2))
+
+    known = store.read([SHOP], [record.transaction_id for record in commit.transactions])
+    assert known.accounts == {SHOP: commit.after}
+    assert known.transactions == stored_by(commit)
+
+
+def test_a_later_write_goes_on_from_the_account(store: LedgerStore) -> None:
+    opening = write(store, trial(3))
+
+    later = write(store, order("1", policy=TEN_EARNED), order("2"))
+
+    assert later.before == opening.after
+    assert account_in(store) == later.after
+
+
+def test_a_read_leaves_out_what_is_not_there(store: LedgerStore) -> None:
+    [record] = write(store, trial()).transactions
+
+    known = store.read([merchant("nobody"), SHOP], [ABSENT, record.transaction_id])
+
+    assert set(known.accounts) == {SHOP}
+    assert known.transactions == {record.transaction_id: record}
+
+
+def test_a_read_of_nothing_finds_nothing(store: LedgerStore) -> None:
+    known = store.read([], [])
+
+    assert not known.accounts
+    assert not known.transactions
+
+
+def test_a_read_takes_repeated_keys(store: LedgerStore) -> None:
+    [record] = write(store, trial()).transactions
+
+    known = store.read([SHOP] * 3, [record.transaction_id, ABSENT] * 60)
+
+    assert set(known.accounts) == {SHOP}
+    assert set(known.transactions) == {record.transaction_id}
+
+
+def test_a_read_takes_any_number_of_keys_of_both_tables(store: LedgerStore) -> None:
+    shops = [merchant(f"shop {number}") for number in range(70)]
+    openings = {shop: settle(store, [trial(of=shop)], now=NOON) for shop in shops[:60]}
+    records = [trial(of=shop).transaction_id for shop in shops]
+
+    known = store.read(shops, records)
+
+    assert set(known.accounts) == set(openings)
+    assert set(known.transactions) == set(records[:60])
+
+
+def test_a_lost_race_brings_the_account_as_it_stands(store: LedgerStore) -> None:
+    write(store, trial())
+    late = prepared(store, payment("late"))
+    winner = write(store, payment("first"))
+
+    answer = store.commit(late)
+
+    assert answer == Refused(account=winner.after)
+    assert account_in(store) == winner.after
+    assert record_in(store, payment("late")) is None
+
+
+def test_a_record_that_stands_refuses_its_neighbours_too_and_comes_back(store: LedgerStore) -> None:
+    opening = write(store, trial(), order("1"))
+    commit = blind(store, payment(), order("1"), order("2"))
+
+    answer = store.commit(commit)
+
+    assert answer == Refused(account=opening.after, transactions=opening.transactions[1:])
+    assert account_in(store) == opening.after
+    assert record_in(store, payment()) is record_in(store, order("2")) is None
+
+
+def test_a_duplicate_that_also_lost_the_race_brings_both(store: LedgerStore) -> None:
+    write(store, trial())
+    late = prepared(store, payment("new"), order("1"), order("2"))
+    winner = write(store, order("2"), order("1"))
+
+    answer = store.commit(late)
+
+    assert isinstance(answer, Refused)
+    assert answer.account == winner.after
+    assert {record.transaction_id: record for record in answer.transactions} == stored_by(winner)
+    assert not answer.contended
+
+
+def test_the_loser_of_an_opening_learns_the_account_and_its_trial(store: LedgerStore) -> None:
+    late = prepared(store, trial(50), order("1"))
+    winner = write(store, trial(100))
+
+    assert store.commit(late) == Refused(account=winner.after, transactions=winner.transactions)
+    assert account_in(store) == winner.after
+    assert record_in(store, order("1")) is None
+
+
+def test_the_same_write_again_is_refused_with_its_own_records(store: LedgerStore) -> None:
+    write(store, trial())
+    commit = write(store, order("1"), payment())
+
+    answer = store.commit(commit)
+
+    assert answer == Refused(account=commit.after, transactions=commit.transactions)
+    assert account_in(store) == commit.after
+
+
+def test_an_account_that_is_not_there_refuses_a_later_write(store: LedgerStore) -> None:
+    opening = prepared(store, trial())
+    later = replace(opening, before=opening.after)
+
+    assert store.commit(later) == Refused(account=None)
+    assert record_in(store, trial()) is None
+
+
+@pytest.mark.parametrize("total", [None, "10", "10.00", "0"])
+def test_the_first_refund_leaves_a_tally_on_its_order(store: LedgerStore, total: str | None) -> None:
+    charged = write(store, trial(), order("1", total=total))
+    refund = refund_of("1", "r1") if total is None else refund_of("1", "r1", amount="2.50")
+
+    commit = write(store, refund)
+
+    [change] = commit.tallies
+    before = stored_by(charged)[change.order]
+    assert record_in(store, order("1")) == replace(before, tally=change.after, refunded_at=change.time)
+
+
+def test_two_refunds_of_a_stored_order_are_one_change_of_it(store: LedgerStore) -> None:
+    write(store, trial(), order("1", total="10"))
+    write(store, refund_of("1", "r1", amount="1"))
+
+    commit = write(store, refund_of("1", "r2", amount="2"), refund_of("1", "r3", amount="3"))
+
+    assert len(commit.tallies) == 1
+    stored = record_in(store, order("1"))
+    assert stored is not None
+    assert stored.tally == commit.tallies[0].after
+    assert stored.tally is not None
+    assert stored.tally.count == 3
+
+
+def test_an_order_refunded_in_its_own_write_stands_with_its_tally(store: LedgerStore) -> None:
+    commit = write(store, trial(), order("1", total="10"), refund_of("1", amount="5", order_total="10.0"))
+
+    assert record_in(store, order("1")) == stored_by(commit)[order("1").transaction_id]
+
+
+@pytest.mark.parametrize("earlier", [[], [refund_of("1", "r0", amount="1")]], ids=["first refund", "later refund"])
+def test_a_lost_race_for_a_tally_brings_the_order_as_it_stands(store: LedgerStore, earlier: list[Movement]) -> None:
+    write(store, trial(), order("1", total="10"))
+    for movement in earlier:
+        write(store, movement)
+    late = prepared(store, refund_of("1", "late", amount="2"))
+    winner = write(store, refund_of("1", "first", amount="3"))
+
+    # The account is the one that stands, so that only the tally can refuse.
+    answer = store.commit(replace(late, before=winner.after))
+
+    order_as_it_stands = record_in(store, order("1"))
+    assert order_as_it_stands is not None
+    assert answer == Refused(account=winner.after, transactions=(order_as_it_stands,))
+    assert order_as_it_stands.tally == winner.tallies[0].after
+    assert record_in(store, refund_of("1", "late")) is None
+
+
+def test_the_tally_of_an_order_that_is_not_there_refuses_the_write(store: LedgerStore) -> None:
+    write(store, trial(), order("1"))
+    late = prepared(store, refund_of("1"))
+    [change] = late.tallies
+
+    answer = store.commit(replace(late, tallies=(replace(change, order=ABSENT),)))
+
+    assert answer == Refused(account=late.before)
+    assert record_in(store, refund_of("1")) is None
+    assert store.read([], [ABSENT]).transactions == {}
+
+
+def test_a_write_holds_the_account_and_ninety_nine_records(store: LedgerStore) -> None:
+    commit = write(store, trial(), *(order(str(number)) for number in range(ITEMS_MAX - 2)))
+
+    assert len(commit.transactions) == ITEMS_MAX - 1
+    known = store.read([SHOP], [record.transaction_id for record in commit.transactions])
+    assert known.accounts == {SHOP: commit.after}
+    assert known.transactions == stored_by(commit)
+
+
+def test_one_record_that_stands_refuses_ninety_eight_others(store: LedgerStore) -> None:
+    opening = write(store, trial(), order("50"))
+
+    answer = store.commit(blind(store, *(order(str(number)) for number in range(ITEMS_MAX - 1))))
+
+    assert answer == Refused(account=opening.after, transactions=(opening.transactions[1],))
+    records = [order(str(number)).transaction_id for number in range(ITEMS_MAX - 1)]
+    assert set(store.read([], records).transactions) == {order("50").transaction_id}
+    assert account_in(store) == opening.after
