@@ -4,9 +4,10 @@ A missing or bad one fails with a sentence that names it, never at import and ne
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import Self, TypeVar
@@ -15,7 +16,11 @@ from chalicelib.domain.orders import CREDITS_MAX, Basis, Direction, Policy
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 _DAY_SECONDS = 86_400
+_DIGITS_MAX = 20
+_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
 class SettingError(Exception):
@@ -57,6 +62,7 @@ class Settings:
             SettingError: a setting is not what it should be.
         """
         read = _Reader(environment)
+        read.log_level()
         trial_credits = read.whole("TRIAL_CREDITS", 100)
         low_percent = read.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=100)
         return cls(
@@ -126,19 +132,20 @@ class _Reader:
         text = self.text(name)
         if not text:
             return default
-        if not (text.isascii() and text.isdigit()) or int(text) > most:
+        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX) or int(text) > most:
             raise SettingError(f"{name} is {text!r}: it takes a whole number from 0 to {most}")
         return int(text)
 
     def percent(self, name: str) -> Decimal:
         text = self.text(name) or "0"
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            value = Decimal("NaN")
-        if not value.is_finite() or not 0 <= value <= 100:  # noqa: PLR2004 - percent
+        if _PERCENT.fullmatch(text) is None or Decimal(text) > 100:  # noqa: PLR2004 - percent
             raise SettingError(f"{name} is {text!r}: it takes a percentage from 0 to 100")
-        return value
+        return Decimal(text)
+
+    def log_level(self) -> None:
+        text = self.text("LOG_LEVEL")
+        if text and text.upper() not in LOG_LEVELS:
+            raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LOG_LEVELS)}")
 
     def choice(self, name: str, default: Choice) -> Choice:
         text = self.text(name)

@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from chalicelib.settings import LOG_LEVELS
+
 NAMESPACE = "credits"
 
-logger = Logger(service=os.environ.get("SERVICE_NAME") or "credit-service", level=os.environ.get("LOG_LEVEL") or "INFO")
+_LEVEL = os.environ.get("LOG_LEVEL", "").upper()
+
+# A bad level is `settings`' to name, at the first call: here it would fail the import without saying why.
+logger = Logger(
+    service=os.environ.get("SERVICE_NAME") or "credit-service", level=_LEVEL if _LEVEL in LOG_LEVELS else "INFO"
+)
 
 
 def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) -> None:

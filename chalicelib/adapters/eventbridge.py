@@ -1,7 +1,6 @@
 """The event bus on EventBridge: publishes in batches, and tells which events it did not take."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -53,7 +52,7 @@ class EventBridgeBus:
                         "DetailType": event.event_type,
                         "Detail": event.detail(),
                         "EventBusName": self._bus,
-                        "Time": datetime.fromisoformat(event.timestamp),
+                        "Time": event.time,
                     }
                     for event in events
                 ]

@@ -11,6 +11,7 @@ from chalicelib.domain.movements import Movement
 
 EVENT_TYPE = "evt.credits.manual_adjustment"
 """What a direct request is recorded and published as having been asked by (hard-cases.md, "Labels")."""
+PAYLOAD = "payload."
 
 
 def adjustment(request: Any) -> Movement:
@@ -28,7 +29,12 @@ def adjustment(request: Any) -> Movement:
         )
     except ValidationError as error:
         raise rejected(error) from None
-    return asked.movement(envelope)
+    try:
+        return asked.movement(envelope)
+    except Rejected as error:
+        # An event would name the payload; this request has none.
+        field = error.field and error.field.removeprefix(PAYLOAD)
+        raise Rejected(error.code, error.message.replace(PAYLOAD, ""), field=field) from None
 
 
 def refusal(error: CreditsError) -> dict[str, Any]:

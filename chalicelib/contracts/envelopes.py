@@ -14,6 +14,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from chalicelib.contracts.values import Id, Key, Time
 from chalicelib.domain.errors import Code, Rejected
 
+FIELD_LENGTH_MAX = 64
+"""Characters of a sender's field name that a reason repeats."""
+
 _OWN_CODES = frozenset(Code)
 
 
@@ -65,11 +68,14 @@ def _object(body: str) -> dict[str, Any]:
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)[:64]
-        raise Rejected(Code.DUPLICATE_FIELD, "a field stands twice in one object", field=twice)
-    return fields
+    if len(fields) == len(pairs):
+        return fields
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise Rejected(Code.DUPLICATE_FIELD, "a field stands twice in one object", field=name[:FIELD_LENGTH_MAX])
+        seen.add(name)
+    raise AssertionError("fewer names than pairs, and none of them twice")
 
 
 def _refuse(constant: str) -> None:
@@ -93,7 +99,10 @@ def _from_event_bridge(fields: Mapping[str, Any]) -> Envelope:
         raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
     if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
-    if detail.keys() & {"payload", "data", "event_type"}:
+    bodies = detail.keys() & {"payload", "data"}
+    if bodies and "event_type" not in detail and detail.keys() & {"merchant_id", "identifiers"}:
+        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail is a payload and holds another", field=f"detail.{min(bodies)}")
+    if bodies or "event_type" in detail:
         inner = {"event_type": event_type, **detail}
         if not inner.keys() & {"timestamp", "occurred_at"}:
             inner["timestamp"] = fields.get("time")
@@ -113,6 +122,9 @@ def _from_platform(fields: Mapping[str, Any], *, prefix: str) -> Envelope:
 
 def _validated(fields: Mapping[str, Any], *, prefix: str) -> Envelope:
     try:
+        if fields.get("timestamp", "") is None:
+            # It says as little as an absent one, and must not hide the field's other name.
+            fields = {**fields, "timestamp": fields.get("occurred_at")}
         return Envelope.model_validate(fields)
     except ValidationError as error:
         raise rejected(error, prefix=prefix) from None

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.contracts.envelopes import Envelope
-from chalicelib.contracts.payloads import Payload, Terms
+from chalicelib.contracts.payloads import Payload, Terms, escaped
 from chalicelib.contracts.values import Currency, Id, Money, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import ORDER_UPDATED, Movement, OrderMovement, RefundMovement, order_key
@@ -44,8 +44,8 @@ class OrderPaid(Payload):
         entries = self.order_items or [OrderEntry()]
         lines: dict[str, list[OrderEntry]] = {}
         for place, entry in enumerate(entries):
-            lines.setdefault(_order_of(entry.order_id, self.order_id, place), []).append(entry)
-        _check_count(lines)
+            lines.setdefault(_order_of(entry.order_id, self.order_id, f"order_items.{place}"), []).append(entry)
+        _check_count(lines, "order_items")
         merchant = self.merchant()
         return [
             OrderMovement(
@@ -114,13 +114,20 @@ class OrderRefunded(RefundEntry, Payload):
         """
         if self.order_items is not None and self.refunds is not None:
             raise Rejected(Code.REFUND_AMBIGUOUS, "order_items and refunds are both there", field="payload.refunds")
+        name = "order_items" if self.refunds is None else "refunds"
         entries = self.order_items or self.refunds or [RefundEntry()]
         refunds: dict[str, dict[str, list[RefundEntry]]] = {}
         for place, entry in enumerate(entries):
-            order_id = _order_of(entry.order_id, self.order_id, place)
+            order_id = _order_of(entry.order_id, self.order_id, f"{name}.{place}")
+            if None not in (entry.refund_id, self.refund_id) and entry.refund_id != self.refund_id:
+                raise Rejected(
+                    Code.REFUND_AMBIGUOUS,
+                    "an entry's refund_id differs from the payload's",
+                    field=f"payload.{name}.{place}.refund_id",
+                )
             refund_key = _refund_key(entry.refund_id or self.refund_id, order_id)
             refunds.setdefault(refund_key, {}).setdefault(order_id, []).append(entry)
-        _check_count(refunds)
+        _check_count(refunds, name)
         orders = {order_id for by_order in refunds.values() for order_id in by_order}
         merchant = self.merchant()
         movements: list[Movement] = []
@@ -170,12 +177,12 @@ class OrderRefunded(RefundEntry, Payload):
         return metadata
 
 
-def _order_of(own: str | None, inherited: str | None, place: int) -> str:
+def _order_of(own: str | None, inherited: str | None, entry: str) -> str:
     if own is not None and inherited is not None and own != inherited:
         raise Rejected(
             Code.ORDER_AMBIGUOUS,
             "an entry's order_id differs from the payload's",
-            field=f"payload.order_items.{place}.order_id",
+            field=f"payload.{entry}.order_id",
         )
     order_id = own if own is not None else inherited
     if order_id is None:
@@ -187,7 +194,8 @@ def _refund_key(refund_id: str | None, order_id: str) -> str:
     if refund_id is None:
         return f"SHOPIFY_REFUND_ORDER_{order_id}"
     # A refund that calls itself ORDER_… must not take the key of that order's refund without an id.
-    return f"SHOPIFY_REFUND_{refund_id.replace('_', '%5F', 1) if refund_id.startswith('ORDER_') else refund_id}"
+    taken = refund_id.startswith(("ORDER_", "ORDER%"))
+    return f"SHOPIFY_REFUND_{escaped(refund_id) if taken else refund_id}"
 
 
 def _agreed(values: Iterable[Decimal | None], code: Code, name: str) -> Decimal | None:
@@ -198,12 +206,10 @@ def _agreed(values: Iterable[Decimal | None], code: Code, name: str) -> Decimal 
     return named.pop() if named else None
 
 
-def _check_count(
-    movements: Sized,
-) -> None:
+def _check_count(movements: Sized, name: str) -> None:
     if len(movements) > ORDERS_MAX:
         raise Rejected(
             Code.TOO_LARGE,
             f"a message holds up to {ORDERS_MAX} orders, this one {len(movements)}",
-            field="payload.order_items",
+            field=f"payload.{name}",
         )

@@ -94,7 +94,6 @@ class _CreditsByManyNames(Payload):
 
     credits: Credits | None = None
     credits_used: Credits | None = None
-    credits_to_use: Credits | None = None
 
     def amount(self, *names: str) -> int:
         """Return the credits that stand under `names`.
@@ -130,7 +129,7 @@ class SubscriptionRenewed(_CreditsByManyNames):
                 "a renewal needs a renewal_id, a period_start or the envelope's idempotency_key",
                 field="payload.renewal_id",
             )
-        key = f"SUBSCRIPTION_RENEWAL_{_escaped(self.subscription_id)}_{_escaped(period)}"
+        key = f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(period)}"
         amount = self.amount("credits_used", "credits")
         metadata: dict[str, str | int] = {"renewal_id": period}
         return [
@@ -151,6 +150,7 @@ class ManualAdjustment(_CreditsByManyNames):
 
     adjustment_id: Id
     operation_type: Direction
+    credits_to_use: Credits | None = None
     reason: Reason | None = None
     admin_id: Id | None = None
 
@@ -208,6 +208,6 @@ def fixed_movement(
     )
 
 
-def _escaped(part: str) -> str:
+def escaped(part: str) -> str:
     """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
     return quote(part, safe="").replace("_", "%5F")

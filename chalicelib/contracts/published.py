@@ -7,11 +7,12 @@ fact has the same id on every retry.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from chalicelib.domain.ledger import CrossingRecord, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, credit_id
+from chalicelib.domain.movements import Kind, MerchantId, credit_id, instant
 from chalicelib.domain.thresholds import Crossing
 
 SCHEMA_VERSION = 1
@@ -37,7 +38,7 @@ class PublishedEvent:
     event_type: str
     merchant_id: MerchantId
     correlation_id: str | None
-    timestamp: Instant
+    time: datetime
     payload: Mapping[str, Any] = field(default_factory=dict)
 
     def detail(self) -> str:
@@ -48,7 +49,7 @@ class PublishedEvent:
                 "event_type": self.event_type,
                 "correlation_id": self.correlation_id,
                 "idempotency_key": self.event_id,
-                "timestamp": self.timestamp,
+                "timestamp": instant(self.time),
                 "metadata": {"schema_version": SCHEMA_VERSION},
                 "payload": dict(self.payload),
             },
@@ -85,7 +86,7 @@ def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version
         event_type=event_type,
         merchant_id=merchant_id,
         correlation_id=crossing.correlation_id,
-        timestamp=crossing.time,
+        time=datetime.fromisoformat(crossing.time),
         payload={
             "merchant_id": merchant_id,
             "transaction_id": crossing.transaction_id,
@@ -103,7 +104,7 @@ def _of_transaction(transaction: Transaction, name: str, members: Mapping[str, A
         event_type=event_type,
         merchant_id=transaction.merchant_id,
         correlation_id=transaction.correlation_id,
-        timestamp=transaction.created_at,
+        time=datetime.fromisoformat(transaction.created_at),
         payload={
             "merchant_id": transaction.merchant_id,
             "transaction_id": transaction.transaction_id,

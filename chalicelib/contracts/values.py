@@ -74,9 +74,9 @@ def _money(value: Any) -> Decimal:
 def _instant(value: Any) -> Instant:
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (TypeError, ValueError, OverflowError):
         raise PydanticCustomError(Code.FIELD_INVALID, "a time is a text in ISO 8601") from None
-    return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _currency(value: Any) -> str:

@@ -33,12 +33,16 @@ class Batch:
         self.coming_back: list[str] = []
         self._messages = messages
         self._settings = configured
+        # Asked for first, so that a missing setting fails the first call and not the first poison message.
+        self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
+        self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
         self._terms = Terms(trial_credits=configured.trial_credits, policy=configured.policy)
         self._requests: list[tuple[Message, Sequence[Movement]]] = []
         self._rejected: list[tuple[Message, CreditsError]] = []
         self._delayed: list[tuple[Message, int]] = []
         self._posted: Counter[tuple[str, str]] = Counter()
         self._duplicates = 0
+        self._orders_changed = 0
         self._shortfall = 0
 
     def read(self) -> None:
@@ -48,6 +52,10 @@ class Batch:
                 self._requests.append((message, read_event(message.body, self._terms).movements))
             except Rejected as error:
                 self._rejected.append((message, error))
+            except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
+                internal = RetryLater(Code.INTERNAL, "the message could not be read")
+                internal.__cause__ = error
+                self._wait(message, internal)
 
     def post(self, context: Any) -> None:
         """Post all movements, and decide by their outcomes how each message ends."""
@@ -65,7 +73,7 @@ class Batch:
         for message, error in self._rejected:
             attributes = message.parked(code=error.code, reason=error.message, field=error.field)
             try:
-                wiring.queues().park(self._settings.required("DEAD_LETTER_QUEUE_URL"), message.body, attributes)
+                wiring.queues().park(self._dead_letter_queue_url, message.body, attributes)
             except (ClientError, BotoCoreError):
                 logger.exception("dead-letter queue did not confirm", message_id=message.message_id)
                 self.coming_back.append(message.message_id)
@@ -82,7 +90,7 @@ class Batch:
         self.coming_back += [message.message_id for message, _ in self._delayed]
         delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
         try:
-            wiring.queues().put_off(self._settings.required("INBOX_QUEUE_URL"), delays)
+            wiring.queues().put_off(self._inbox_queue_url, delays)
         except (ClientError, BotoCoreError):
             # They come back all the same, after the queue's own visibility timeout.
             logger.exception("the inbox did not take the delays", messages=len(delays))
@@ -101,6 +109,8 @@ class Batch:
             labels = {"type": operation_type, "reference_type": transaction_type}
             count("credits_transactions_total", posted, labels)
         count("credits_duplicates_total", self._duplicates)
+        count("credits_orders_changed_total", self._orders_changed)
+        count("credits_conflicts_total", wiring.posting().take_conflicts())
         count("credits_shortfall_total", self._shortfall)
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
@@ -111,6 +121,7 @@ class Batch:
         elif isinstance(outcome, Duplicate):
             self._duplicates += 1
             if outcome.order_changed:
+                self._orders_changed += 1
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
     def _end(self, message: Message, outcomes: Sequence[Outcome]) -> None:

@@ -62,14 +62,15 @@ def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
 def _publish(
     records: Sequence[Mapping[str, Any]], events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]]
 ) -> Failures:
+    dead_letter_queue_url = settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
     by_record: list[tuple[str, list[PublishedEvent]]] = []
     failed: set[str] = set()
     for record in records:
         sequence_number = record["dynamodb"]["SequenceNumber"]
         try:
             by_record.append((sequence_number, events_of(record)))
-        except (KeyError, ValueError, TypeError) as error:
-            if not _parked(record, error):
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
+            if not _parked(record, error, dead_letter_queue_url):
                 failed.add(sequence_number)
     events = [event for _, of_record in by_record for event in of_record]
     refused = {event.event_id for event in wiring.bus().publish(events)} if events else set()
@@ -81,12 +82,12 @@ def _publish(
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(failed, key=int)]}
 
 
-def _parked(record: Mapping[str, Any], error: Exception) -> bool:
+def _parked(record: Mapping[str, Any], error: Exception, dead_letter_queue_url: str) -> bool:
     """Park a record that cannot be read, and return whether the queue confirmed it."""
     reason = f"the stream's record cannot be read: {type(error).__name__}"
     attributes = {"code": "record_unreadable", "reason": reason, "origin": record.get("eventSourceARN")}
     try:
-        wiring.queues().park(settings().required("STREAM_DEAD_LETTER_QUEUE_URL"), json.dumps(record), attributes)
+        wiring.queues().park(dead_letter_queue_url, json.dumps(record), attributes)
     except (ClientError, BotoCoreError):
         logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
         return False
