@@ -13,7 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.local.engines import LOOPBACK, Engine, EngineDidNotStartError, clean_environment, free_port, launch, running
+from infra.local.engines import (
+    LOOPBACK,
+    PROGRAMS,
+    Engine,
+    EngineDidNotStartError,
+    clean_environment,
+    free_port,
+    launch,
+    running,
+)
 
 VERSION = "3.1.0"
 URL_VARIABLE = "DYNAMODB_LOCAL_URL"
@@ -108,7 +117,9 @@ def main(command: list[str]) -> int:
     try:
         with dynamodb_local() as url:
             print(f"DynamoDB Local {VERSION} listens at {url}", flush=True)
-            return subprocess.run(command, env={**os.environ, URL_VARIABLE: url}, check=False).returncode
+            path = f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+            environment = {**os.environ, "PATH": path, URL_VARIABLE: url}
+            return subprocess.run(command, env=environment, check=False).returncode
     except (EngineDidNotStartError, subprocess.TimeoutExpired) as error:
         print(f"There was no second opinion: {error}", file=sys.stderr)
         return UNAVAILABLE

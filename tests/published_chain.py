@@ -5,49 +5,75 @@ It shares no line with the code that seals the records, so that the two can only
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from chalicelib.domain.ledger import Transaction
+
+FIELDS = (
+    "schema_version",
+    "transaction_id",
+    "merchant_id",
+    "sequence",
+    "operation_type",
+    "transaction_type",
+    "amount",
+    "requested",
+    "shortfall",
+    "threshold",
+    "balance_before",
+    "balance_after",
+    "idempotency_key",
+    "reference_id",
+    "extra_metadata",
+    "correlation_id",
+    "occurred_at",
+    "created_at",
+)
+"""What is sealed of a record; what is null is left out."""
 
 
 def published_form(record: Transaction) -> str:
     """Return the record as UTF-8 JSON: keys sorted, compact, no nulls, whole numbers."""
-    fields: dict[str, object] = {
-        "schema_version": record.schema_version,
-        "transaction_id": record.transaction_id,
-        "merchant_id": record.merchant_id,
-        "sequence": record.sequence,
-        "operation_type": record.kind.value[1].value,
-        "transaction_type": record.kind.value[0],
-        "amount": record.amount,
-        "requested": record.requested,
-        "shortfall": record.shortfall,
-        "threshold": record.threshold,
-        "balance_before": record.balance_before,
-        "balance_after": record.balance_after,
-        "idempotency_key": record.idempotency_key,
-        "reference_id": record.reference_id,
-        "extra_metadata": dict(record.metadata),
-        "correlation_id": record.correlation_id,
-        "occurred_at": record.occurred_at,
-        "created_at": record.created_at,
-    }
-    present = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _form(_said(record))
 
 
 def broken_links(records: Iterable[Transaction]) -> list[int]:
     """Return the sequences at which the chain of one merchant's records, oldest first, does not hold."""
+    return broken_links_in_answers(_said(record) for record in records)
+
+
+def broken_links_in_answers(rows: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Return the same of a merchant's transactions as the API answers them, oldest first."""
     previous, expected, balance, broken = "0" * 64, 1, 0, []
-    for record in records:
-        link = hashlib.sha256((previous + "\n" + published_form(record)).encode("utf-8")).hexdigest()
+    for row in rows:
+        link = hashlib.sha256((previous + "\n" + _form(row)).encode("utf-8")).hexdigest()
         holds = (
-            record.previous_hash == previous
-            and record.hash == link
-            and record.sequence == expected
-            and record.balance_before == balance
+            row["previous_hash"] == previous
+            and row["hash"] == link
+            and row["sequence"] == expected
+            and row["balance_before"] == balance
         )
         if not holds:
-            broken.append(record.sequence)
-        previous, expected, balance = record.hash, record.sequence + 1, record.balance_after
+            broken.append(row["sequence"])
+        previous, expected, balance = row["hash"], row["sequence"] + 1, row["balance_after"]
     return broken
+
+
+def _said(record: Transaction) -> dict[str, Any]:
+    """Return the record under the names of the API's answers."""
+    said = {name: getattr(record, name) for name in (*FIELDS, "previous_hash", "hash") if hasattr(record, name)}
+    return {
+        **said,
+        "id": record.transaction_id,
+        "operation_type": record.kind.value[1].value,
+        "transaction_type": record.kind.value[0],
+        "extra_metadata": dict(record.metadata),
+    }
+
+
+def _form(row: Mapping[str, Any]) -> str:
+    # In an answer the transaction's id is its `id`.
+    sealed = {**row, "transaction_id": row["id"]}
+    present = {name: sealed[name] for name in FIELDS if sealed[name] is not None}
+    return json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -4,7 +4,8 @@ Each `Tables` is a pair of tables of its own, so tests share an engine and nothi
 """
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -43,9 +44,13 @@ class Tables:
     transactions: str
     url: str | None = None
 
-    def ledger(self, client: "DynamoDBClient | None" = None) -> DynamoDBLedger:
+    def ledger(
+        self, client: "DynamoDBClient | None" = None, *, sleep: Callable[[float], None] = time.sleep
+    ) -> DynamoDBLedger:
         """Return a store on the tables."""
-        return DynamoDBLedger(client or self.client, credits_table=self.credits, transactions_table=self.transactions)
+        return DynamoDBLedger(
+            client or self.client, credits_table=self.credits, transactions_table=self.transactions, sleep=sleep
+        )
 
     def account_item(self, merchant_id: MerchantId) -> dict[str, Any]:
         """Return the account's item as it stands, empty where there is none."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from chalicelib.adapters.items import LEVEL_SHARDS, crossings_from
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.movements import MerchantId, Movement
@@ -9,7 +11,7 @@ from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Committed
 from tests.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial
 from tests.fakes import decide
-from tests.stores import Tables
+from tests.stores import DYNAMODB_LOCAL_URL, NO_SECOND_OPINION, Tables
 
 THRESHOLD = 20
 
@@ -48,6 +50,12 @@ def history(tables: Tables, merchant_id: MerchantId) -> list[tuple[int, str]]:
         ExpressionAttributeValues={":merchant": {"S": merchant_id}},
     )
     return [(int(item["sequence"]["N"]), item["transaction_id"]["S"]) for item in answer["Items"]]
+
+
+@pytest.mark.skipif(DYNAMODB_LOCAL_URL is None, reason=NO_SECOND_OPINION)
+def test_awss_own_engine_is_among_those_asked(request: pytest.FixtureRequest) -> None:
+    # Where it is not asked, this one test says so for all of them.
+    assert any("DynamoDB Local" in item.nodeid for item in request.session.items)
 
 
 def test_the_sparse_index_lists_the_accounts_that_are_low_or_at_zero_and_no_other(tables: Tables) -> None:

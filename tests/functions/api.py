@@ -14,8 +14,7 @@ from chalice.app import Chalice
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.items import account_item, transaction_item
-from chalicelib.domain.movements import Movement
-from chalicelib.handlers.requests import instant
+from chalicelib.domain.movements import Movement, instant
 from tests.builders import SHOP, merchant
 from tests.fakes import FakeLedger, settle
 

@@ -1,4 +1,4 @@
-"""A fresh container on empty tables for each test of the API."""
+"""A fresh container on empty tables for each test of the API or of a function."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -19,6 +19,7 @@ from tests.functions.api import (
     Ledger,
     create_tables,
 )
+from tests.functions.system import System, system_on
 
 
 @pytest.fixture
@@ -65,3 +66,9 @@ def ledger(aws: Aws) -> Ledger:
 def api(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setattr(wiring_http, "cursor_key", lambda: "k" * 32)
     return Api(app)
+
+
+@pytest.fixture
+def system(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    with system_on(monkeypatch) as built:
+        yield built

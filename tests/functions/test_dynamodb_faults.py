@@ -6,7 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 
 from chalicelib.adapters.dynamodb import READ_ROUNDS_MAX
 from chalicelib.adapters.items import transaction_item
@@ -14,6 +20,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, TransactionId
+from chalicelib.ports import Refused
 from chalicelib.posting import ATTEMPTS_MAX, Posting
 from tests.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.calls import FakeCall
@@ -54,7 +61,7 @@ def wire(tables: Tables) -> Wire:
 
 def post(tables: Tables, *movements: Movement, seconds: float = 600) -> list[Outcome]:
     """Return the outcomes of one message in a new container."""
-    posting = Posting(tables.ledger(), default_threshold=20)
+    posting = Posting(tables.ledger(sleep=lambda _seconds: None), default_threshold=20)
     return posting.post([movements], time=FakeCall(seconds=seconds).time)[0]
 
 
@@ -228,10 +235,13 @@ def test_keys_left_unprocessed_are_asked_for_again_and_only_they(tables: Tables,
 
     wire.faults.extend([answered(nothing), answered(nothing), answered(the_account), answered(nothing)])
 
-    known = tables.ledger().read([SHOP], [order("old").transaction_id])
+    waits: list[float] = []
+    known = tables.ledger(sleep=waits.append).read([SHOP], [order("old").transaction_id])
 
     assert set(known.accounts) == {SHOP}
     assert [transaction_item(record) for record in known.transactions.values()] == [old]
+    assert waits == sorted(set(waits))
+    assert len(waits) == 4
     asked = [set(body["RequestItems"]) for body in wire.bodies(READ)]
     assert asked == [{tables.credits, tables.transactions}] * 3 + [{tables.transactions}] * 2
     assert all(keys["ConsistentRead"] for body in wire.bodies(READ) for keys in body["RequestItems"].values())
@@ -267,6 +277,15 @@ def test_a_read_that_fails_for_good_gives_the_movement_back(tables: Tables, wire
     assert [name for name, _ in wire.sent] == [READ] * TRIES
 
 
+@pytest.mark.parametrize("repeats", [0, 1, 2])
+def test_a_refusal_tells_whether_the_write_was_sent_more_than_once(tables: Tables, wire: Wire, repeats: int) -> None:
+    commit = decide(tables.ledger(), [payment()], now=NOON).commit
+    assert commit is not None
+    wire.faults.extend([lost(TIMEOUT, took_effect=False)] * repeats + [CONFLICT])
+
+    assert tables.ledger().commit(commit) == Refused(account=commit.before, contended=True, repeated=repeats > 0)
+
+
 @pytest.mark.parametrize("reason", ["ValidationError", "ItemCollectionSizeLimitExceeded", "AccessDenied"])
 def test_a_write_that_is_itself_at_fault_is_an_error_and_no_lost_race(tables: Tables, wire: Wire, reason: str) -> None:
     commit = decide(tables.ledger(), [payment()], now=NOON).commit
@@ -296,10 +315,18 @@ def test_a_bug_in_the_write_is_reported_with_its_cause_and_never_swallowed(
     assert references(tables) == []
 
 
-def test_a_missing_right_is_an_error_as_it_is(tables: Tables, wire: Wire) -> None:
-    wire.faults.append(refused(BAD_REQUEST, "AccessDeniedException"))
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (refused(BAD_REQUEST, "AccessDeniedException"), ClientError),
+        (lost(NoCredentialsError(), took_effect=False), NoCredentialsError),
+    ],
+    ids=["no right", "no keys"],
+)
+def test_a_missing_right_is_an_error_as_it_is(tables: Tables, wire: Wire, fault: Fault, error: type[Exception]) -> None:
+    wire.faults.append(fault)
 
-    with pytest.raises(ClientError, match="AccessDeniedException"):
+    with pytest.raises(error):
         tables.ledger().read([SHOP], [])
     assert len(wire.sent) == 1
 

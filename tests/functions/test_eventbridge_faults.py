@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
@@ -54,7 +55,7 @@ def event(number: int) -> PublishedEvent:
         event_type="evt.credits.recharged",
         merchant_id=SHOP,
         correlation_id=None,
-        timestamp=NOON,
+        time=datetime.fromisoformat(NOON),
         payload={"sequence": number},
     )
 

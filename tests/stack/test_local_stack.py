@@ -1,87 +1,21 @@
 """`make run` as a whole: it comes up, says so, answers, and leaves nothing behind when it ends."""
 
 import http.client
-import json
 import os
 import signal
-import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
-from infra.local.ports import DEFAULT_PORTS
-from tests.engines import FAKE_AWS_ENVIRONMENT, LOOPBACK, answers, free_port, stop
+from tests.engines import LOOPBACK, answers, free_port
+from tests.running_stack import END_SECONDS, READY_SECONDS, Run, client, started, wait
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("local stack")]
-
-ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 120.0
-END_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A started `python -m infra.local`: its process, its folder and where its output goes."""
-
-    process: subprocess.Popen[bytes]
-    directory: Path
-    output: Path
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def description(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.directory / "stack.json").read_text())
-        return content
-
-    def wait_for_line(self, beginning: str) -> None:
-        wait(lambda: f"\n{beginning}" in self.said() or self.process.poll() is not None, READY_SECONDS)
-        assert f"\n{beginning}" in self.said(), self.said()
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(END_SECONDS)
-
-
-@contextmanager
-def started(directory: Path, settings: Mapping[str, str]) -> Iterator[Run]:
-    directory.mkdir(parents=True, exist_ok=True)
-    ports = {setting: str(free_port()) for setting in DEFAULT_PORTS}
-    environment = {**os.environ, "TRAFFIC": "off", **ports, "LOCAL_DIR": str(directory / "local"), **settings}
-    output = directory / "output.txt"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield Run(process=process, directory=directory / "local", output=output)
-    finally:
-        # The supervisor ends what it started; its own group holds nothing else.
-        if process.poll() is None:
-            process.terminate()
-            process.wait(END_SECONDS)
-        stop(process)
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def alive(pid: int) -> bool:
@@ -98,15 +32,6 @@ def status(url: str, token: str | None = None) -> int:
     with closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
         connection.request("GET", parts.path, headers={"Authorization": f"Bearer {token}"} if token else {})
         return connection.getresponse().status
-
-
-def client(description: Mapping[str, Any], service: str) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=description["aws_region"],
-    )
-    return session.client(service, endpoint_url=description["aws_endpoint"])  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from chalicelib.posting import Posting, Time
 from tests.builders import SHOP, adjustment, order, payment, refund_of, trial
 from tests.engines import ministack
 from tests.published_chain import broken_links
-from tests.stores import DYNAMODB_LOCAL_URL, NO_SECOND_OPINION, Tables, client_at, tables_at
+from tests.stores import DYNAMODB_LOCAL_URL, Tables, client_at, tables_at
 
 WRITERS = 8
 MESSAGES_AT_ONCE = 6
@@ -36,15 +36,15 @@ POT = 40
 Message = Sequence[Movement]
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("ministack", marks=[pytest.mark.stack, pytest.mark.xdist_group("races on ministack")]),
-        pytest.param("DynamoDB Local", marks=pytest.mark.skipif(DYNAMODB_LOCAL_URL is None, reason=NO_SECOND_OPINION)),
-    ],
-)
+DYNAMODB_LOCAL = "DynamoDB Local"
+ENGINES = [pytest.param("ministack", marks=[pytest.mark.stack, pytest.mark.xdist_group("races on ministack")])]
+if DYNAMODB_LOCAL_URL is not None:
+    ENGINES.append(pytest.param(DYNAMODB_LOCAL))
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def engine_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if request.param == "DynamoDB Local":
+    if request.param == DYNAMODB_LOCAL:
         assert DYNAMODB_LOCAL_URL is not None
         yield DYNAMODB_LOCAL_URL
         return

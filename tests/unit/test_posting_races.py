@@ -104,6 +104,22 @@ def test_a_lost_race_for_the_same_order_is_a_duplicate() -> None:
     assert recount(ledger) == 98
 
 
+def test_of_two_writers_of_one_fact_in_one_millisecond_only_one_says_posted() -> None:
+    # Their records are equal to the last bit, hash and all, and only one of them was written.
+    ledger = ledger_with(trial())
+    first: list[Outcome] = []
+
+    def win(_commit: Commit) -> None:
+        first.extend(post(ledger, order("1")))
+
+    ledger.before_effect.append(win)
+
+    second = post(ledger, order("1"))
+
+    assert codes([*first, *second]) == ["posted", "duplicate"]
+    assert recount(ledger) == 99
+
+
 def test_the_loser_of_an_opening_goes_on_with_the_rest() -> None:
     ledger = FakeLedger()
     ledger.before_effect.append(another_writes(ledger, trial(30)))

@@ -1,0 +1,449 @@
+"""Poison: what is refused whole, under which code and field, and without repeating what it held."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.events import read_event
+from chalicelib.contracts.payloads import Terms
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.orders import Policy
+
+SHOP = "0f8fad5b-d9cb-469f-a165-70867728950e"
+OTHER = "1f8fad5b-d9cb-469f-a165-70867728950e"
+CANARY = "canary@example.org"
+TERMS = Terms(trial_credits=100, policy=Policy())
+
+PAYMENT = "evt.billing.payment_succeeded"
+RENEWED = "evt.subscription.renewed"
+PAID = "evt.shopify.webhook.order_paid"
+REFUNDED = "evt.shopify.webhook.order_refunded"
+ADJUSTED = "evt.credits.manual_adjustment"
+PAID_50 = {"merchant_id": SHOP, "payment_id": "p1", "credits": 50}
+
+
+def rejected(body: str) -> Rejected:
+    with pytest.raises(Rejected) as raised:
+        read_event(body, TERMS)
+    return raised.value
+
+
+def verdict(body: str) -> tuple[str, str | None]:
+    error = rejected(body)
+    return str(error.code), error.field
+
+
+def payload_verdict(event_type: str, payload: dict[str, Any], **envelope: Any) -> tuple[str, str | None]:
+    body = {"event_type": event_type, "payload": {"merchant_id": SHOP, **payload}, **envelope}
+    error = rejected(json.dumps(body))
+    assert CANARY not in error.message
+    return str(error.code), error.field
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "canary@example.org",
+        "{",
+        '{"event_type": "canary@example.org',
+        "[]",
+        "null",
+        '"canary@example.org"',
+        "5",
+        '{"credits": NaN}',
+        '{"credits": Infinity}',
+        '{"credits": -Infinity}',
+        '{"credits": 1E999999999999999999999}',
+        '{"credits": ' + "9" * 5000 + "}",
+        '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"a": ' + '{"a": ' * 100_000 + "1" + "}" * 100_001,
+        '{"a": "a\x00b"}',
+        '{"a": 01}',
+        "\ufeff{}",
+        "{} {}",
+        "{'a': 1}",
+    ],
+)
+def test_what_is_no_json_object_is_poison(body: str) -> None:
+    error = rejected(body)
+
+    assert (error.code, error.field) == ("not_json", None)
+    assert CANARY not in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"event_type": "a", "event_type": "a"}', "event_type"),
+        ('{"payload": {"credits": 5, "x": 1, "credits": 50}}', "credits"),
+        ('{"payload": {"unknown": [{"deep": 1, "deep": 1}]}}', "deep"),
+        ('{"detail": {"a": 1, "\\u0061": 2}}', "a"),
+        ('{"' + "n" * 100 + '": 1, "' + "n" * 100 + '": 2}', "n" * 64),
+    ],
+)
+def test_a_field_that_stands_twice_is_poison_wherever_it_stands(body: str, field: str) -> None:
+    assert verdict(body) == ("duplicate_field", field)
+
+
+def test_a_large_message_with_a_field_twice_is_refused_at_once() -> None:
+    body = "{" + ",".join(f'"{place:07}":1' for place in range(8_000)) + ',"twice":1,"twice":1}'
+    start = time.process_time()
+
+    assert verdict(body) == ("duplicate_field", "twice")
+    assert time.process_time() - start < 0.2
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({}, "field_missing", "event_type"),
+        ({"event_type": PAYMENT}, "field_missing", "payload"),
+        ({"payload": PAID_50}, "field_missing", "event_type"),
+        ({"event_type": 5, "payload": PAID_50}, "field_invalid", "event_type"),
+        ({"event_type": None, "payload": PAID_50}, "field_invalid", "event_type"),
+        ({"event_type": "\ud800", "payload": PAID_50}, "field_invalid", "event_type"),
+        ({"event_type": CANARY * 20, "payload": PAID_50}, "field_invalid", "event_type"),
+        ({"event_type": CANARY, "payload": PAID_50}, "unknown_event_type", "event_type"),
+        ({"event_type": PAYMENT + " ", "payload": PAID_50}, "unknown_event_type", "event_type"),
+        ({"event_type": "evt.credits.recharged", "payload": PAID_50}, "unknown_event_type", "event_type"),
+        ({"detail-type": CANARY, "detail": PAID_50}, "unknown_event_type", "event_type"),
+        ({"event_type": PAYMENT, "payload": [PAID_50]}, "field_invalid", "payload"),
+        ({"event_type": PAYMENT, "payload": CANARY}, "field_invalid", "payload"),
+        ({"event_type": PAYMENT, "payload": None}, "field_invalid", "payload"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "data": PAID_50}, "envelope_ambiguous", "data"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "data": None}, "envelope_ambiguous", "data"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "event_id": "e" * 65}, "field_invalid", "event_id"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "event_id": True}, "field_invalid", "event_id"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "correlation_id": "ß"}, "field_invalid", "correlation_id"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "correlation_id": ""}, "field_invalid", "correlation_id"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "idempotency_key": "k" * 256}, "field_invalid", "idempotency_key"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "timestamp": CANARY}, "field_invalid", "timestamp"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "timestamp": 1748779200}, "field_invalid", "timestamp"),
+        ({"event_type": PAYMENT, "payload": PAID_50, "timestamp": "2025-13-01"}, "field_invalid", "timestamp"),
+        (
+            {"event_type": PAYMENT, "payload": PAID_50, "timestamp": "0001-01-01T00:00:00+14:00"},
+            "field_invalid",
+            "timestamp",
+        ),
+        (
+            {"event_type": PAYMENT, "payload": PAID_50, "timestamp": "9999-12-31T23:59:59-14:00"},
+            "field_invalid",
+            "timestamp",
+        ),
+    ],
+)
+def test_a_bad_envelope_is_poison(body: dict[str, Any], code: str, field: str) -> None:
+    error = rejected(json.dumps(body))
+
+    assert (error.code, error.field) == (code, field)
+    assert CANARY not in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"detail-type": PAYMENT}, "field_missing", "detail"),
+        ({"detail": PAID_50}, "field_missing", "detail-type"),
+        ({"detail-type": PAYMENT, "detail": CANARY}, "field_missing", "detail"),
+        ({"detail-type": [PAYMENT], "detail": PAID_50}, "field_missing", "detail-type"),
+        ({"detail-type": PAYMENT, "detail": PAID_50, "payload": PAID_50}, "envelope_ambiguous", "detail"),
+        ({"detail-type": PAYMENT, "detail": PAID_50, "data": PAID_50}, "envelope_ambiguous", "detail"),
+        ({"detail-type": PAYMENT, "event_type": RENEWED, "detail": PAID_50}, "envelope_ambiguous", "detail-type"),
+        (
+            {"detail-type": PAYMENT, "detail": {"event_type": RENEWED, "payload": PAID_50}},
+            "envelope_ambiguous",
+            "detail-type",
+        ),
+        (
+            {"detail-type": PAYMENT, "detail": {"payload": PAID_50, "data": PAID_50}},
+            "envelope_ambiguous",
+            "detail.data",
+        ),
+        ({"detail-type": PAYMENT, "detail": {"event_type": PAYMENT}}, "field_missing", "detail.payload"),
+        (
+            {"detail-type": PAYMENT, "detail": {"event_id": "", "payload": PAID_50}},
+            "field_invalid",
+            "detail.event_id",
+        ),
+    ],
+)
+def test_a_bad_event_bridge_envelope_is_poison(body: dict[str, Any], code: str, field: str) -> None:
+    error = rejected(json.dumps(body))
+
+    assert (error.code, error.field) == (code, field)
+    assert CANARY not in error.message
+
+
+@pytest.mark.parametrize("body", ["data", "payload"])
+def test_a_bare_payload_beside_another_one_is_two_bodies_at_once(body: str) -> None:
+    other = {"merchant_id": SHOP, "payment_id": "p2", "credits": 7}
+
+    assert verdict(json.dumps({"detail-type": PAYMENT, "detail": {**PAID_50, body: other}}))[0] == "envelope_ambiguous"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "0",
+        "-1",
+        "-0",
+        "1.5",
+        "5.0",
+        "5e0",
+        "true",
+        "false",
+        '"5"',
+        '"٥"',
+        '"canary@example.org"',
+        '""',
+        "1000000001",
+        "9" * 40,
+        "[5]",
+        '{"amount": 5}',
+        "null",
+    ],
+)
+def test_credits_that_are_no_whole_number_from_one_to_a_thousand_millions_are_poison(asked: str) -> None:
+    for event_type, name in ((PAYMENT, "credits"), ("evt.account.created", "credits_to_use")):
+        payload = f'{{"merchant_id": "{SHOP}", "payment_id": 1, "{name}": {asked}}}'
+        error = rejected(f'{{"event_type": "{event_type}", "payload": {payload}}}')
+
+        assert (error.code, error.field) == ("credits_invalid", f"payload.{name}")
+        assert CANARY not in error.message
+
+
+@pytest.mark.parametrize("name", ["credits", "credits_used", "credits_to_use"])
+def test_credits_are_checked_under_each_of_their_names(name: str) -> None:
+    for asked in (0, -1, 1.5, True, "5", 1_000_000_001, [5]):
+        payload = {"adjustment_id": 1, "operation_type": "INCREASE", name: asked}
+
+        assert payload_verdict(ADJUSTED, payload) == ("credits_invalid", f"payload.{name}")
+
+
+@pytest.mark.parametrize(
+    ("event_type", "payload", "code", "field"),
+    [
+        ("evt.merchant.created", {"merchant_id": None}, "field_missing", "merchant_id"),
+        ("evt.merchant.created", {"merchant_id": CANARY}, "field_invalid", "merchant_id"),
+        ("evt.merchant.created", {"merchant_id": 5}, "field_invalid", "merchant_id"),
+        ("evt.merchant.created", {"merchant_id": f"{{{SHOP}}}"}, "field_invalid", "merchant_id"),
+        ("evt.merchant.created", {"merchant_id": SHOP + "\n"}, "field_invalid", "merchant_id"),
+        ("evt.merchant.created", {"merchant_id": SHOP.replace("-", "", 1)}, "field_invalid", "merchant_id"),
+        ("evt.merchant.created", {"identifiers": CANARY}, "field_invalid", "identifiers"),
+        (
+            "evt.merchant.created",
+            {"identifiers": {"merchant_id": CANARY}},
+            "field_invalid",
+            "identifiers.merchant_id",
+        ),
+        (
+            "evt.merchant.created",
+            {"identifiers": {"merchant_id": OTHER}},
+            "envelope_ambiguous",
+            "identifiers.merchant_id",
+        ),
+        ("evt.account.created", {}, "field_missing", "credits_to_use"),
+        ("evt.account.created", {"credits_to_use": 5, "trial_id": "t" * 65}, "field_invalid", "trial_id"),
+        (PAYMENT, {"credits": 5}, "field_missing", "payment_id"),
+        (PAYMENT, {"payment_id": "p1"}, "field_missing", "credits"),
+        (PAYMENT, {"payment_id": "", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": None, "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": True, "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": 5.0, "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": ["p1"], "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "p" * 65, "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": 10**64, "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "p\n1", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "p1\n", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "p\x001", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "p\x7f", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "zahlung-ä", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "٥", "credits": 5}, "field_invalid", "payment_id"),
+        (PAYMENT, {"payment_id": "p\ud800", "credits": 5}, "field_invalid", "payment_id"),
+        (RENEWED, {"renewal_id": "r1", "credits_used": 5}, "field_missing", "subscription_id"),
+        (RENEWED, {"subscription_id": "s1", "renewal_id": "r1"}, "field_missing", "credits_used"),
+        (
+            RENEWED,
+            {"subscription_id": "s1", "renewal_id": "r1", "credits_to_use": 5},
+            "field_missing",
+            "credits_used",
+        ),
+        (RENEWED, {"subscription_id": "s1", "credits_used": 5}, "period_missing", "renewal_id"),
+        (
+            RENEWED,
+            {"subscription_id": "s1", "renewal_id": "r1", "credits_used": 5, "credits": 6},
+            "credits_invalid",
+            "credits_used",
+        ),
+        (RENEWED, {"subscription_id": "s1", "renewal_id": "", "credits_used": 5}, "field_invalid", "renewal_id"),
+        (ADJUSTED, {"operation_type": "INCREASE", "credits": 5}, "field_missing", "adjustment_id"),
+        (ADJUSTED, {"adjustment_id": "a1", "credits": 5}, "field_missing", "operation_type"),
+        (ADJUSTED, {"adjustment_id": "a1", "operation_type": "INCREASE"}, "field_missing", "credits"),
+        (
+            ADJUSTED,
+            {"adjustment_id": "a1", "operation_type": "increase", "credits": 5},
+            "field_invalid",
+            "operation_type",
+        ),
+        (ADJUSTED, {"adjustment_id": "a1", "operation_type": CANARY, "credits": 5}, "field_invalid", "operation_type"),
+        (
+            ADJUSTED,
+            {"adjustment_id": "a1", "operation_type": "INCREASE", "credits": 5, "credits_to_use": 6},
+            "credits_invalid",
+            "credits",
+        ),
+        *[
+            (
+                ADJUSTED,
+                {"adjustment_id": "a1", "operation_type": "INCREASE", "credits": 5, "reason": reason},
+                "field_invalid",
+                "reason",
+            )
+            for reason in ["", "  ", "r" * 501, CANARY + "\x00", CANARY + "\ud800", CANARY + "\nx", 5]
+        ],
+    ],
+)
+def test_a_bad_payload_is_poison_and_the_first_field_at_fault_is_named(
+    event_type: str, payload: dict[str, Any], code: str, field: str
+) -> None:
+    assert payload_verdict(event_type, payload) == (code, f"payload.{field}")
+
+
+def test_a_renewal_is_never_told_apart_by_its_delivery() -> None:
+    payload = {"subscription_id": "s1", "credits_used": 5}
+
+    assert payload_verdict(RENEWED, payload, event_id="e1", correlation_id="c1", timestamp="2025-06-01T12:00:00Z") == (
+        "period_missing",
+        "payload.renewal_id",
+    )
+
+
+def test_a_payload_without_any_merchant_is_poison() -> None:
+    body = {"event_type": PAYMENT, "payload": {"payment_id": "p1", "credits": 5, "identifiers": {}}}
+
+    assert verdict(json.dumps(body)) == ("field_missing", "payload.merchant_id")
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "field"),
+    [
+        ({}, "field_missing", "order_id"),
+        ({"order_id": None}, "field_missing", "order_id"),
+        ({"order_id": "o" * 65}, "field_invalid", "order_id"),
+        ({"order_id": 1.0}, "field_invalid", "order_id"),
+        ({"order_id": 1, "order_items": []}, "field_invalid", "order_items"),
+        ({"order_id": 1, "order_items": {"order_id": 1}}, "field_invalid", "order_items"),
+        ({"order_id": 1, "order_items": [CANARY]}, "field_invalid", "order_items.0"),
+        ({"order_items": [{"order_id": 1}, {}]}, "field_missing", "order_id"),
+        ({"order_items": [{"order_id": 1}, {"order_id": ""}]}, "field_invalid", "order_items.1.order_id"),
+        (
+            {"order_items": [*({"order_id": n} for n in range(4)), {"order_id": 4, "total": CANARY}]},
+            "field_invalid",
+            "order_items.4.total",
+        ),
+        ({"order_id": 1, "order_items": [{}, {"order_id": 2}]}, "order_ambiguous", "order_items.1.order_id"),
+        ({"order_items": [{"order_id": n} for n in range(101)]}, "too_large", "order_items"),
+        (
+            {"order_items": [{"order_id": 1, "total": 4}, {"order_id": 1, "total": 5}]},
+            "order_ambiguous",
+            "total",
+        ),
+        ({"order_id": 1, "order_items": [{"total": 4}, {"total": "4.01"}]}, "order_ambiguous", "total"),
+        ({"order_id": 1, "total": "-1"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": -1}, "field_invalid", "total"),
+        ({"order_id": 1, "total": -0.01}, "field_invalid", "total"),
+        ({"order_id": 1, "total": True}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "1e3"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "1,5"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": " 1"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "1."}, "field_invalid", "total"),
+        ({"order_id": 1, "total": ".5"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": ""}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "NaN"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "Infinity"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "٥"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "5\n"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "1_000"}, "field_invalid", "total"),
+        ({"order_id": 1, "total": 10**16}, "field_invalid", "total"),
+        ({"order_id": 1, "total": 1e300}, "field_invalid", "total"),
+        ({"order_id": 1, "total": 1e-300}, "field_invalid", "total"),
+        ({"order_id": 1, "total": "0." + "1" * 17}, "field_invalid", "total"),
+        ({"order_id": 1, "total": [1]}, "field_invalid", "total"),
+        ({"order_id": 1, "currency": "EURO"}, "field_invalid", "currency"),
+        ({"order_id": 1, "currency": 978}, "field_invalid", "currency"),
+        ({"order_id": 1, "currency": "€€€"}, "field_invalid", "currency"),
+    ],
+)
+def test_a_bad_order_is_poison_with_all_that_stands_beside_it(payload: dict[str, Any], code: str, field: str) -> None:
+    for event_type in (PAID, "evt.order.updated"):
+        assert payload_verdict(event_type, payload) == (code, f"payload.{field}")
+
+
+@pytest.mark.parametrize(
+    ("payload", "code", "field"),
+    [
+        ({}, "field_missing", "order_id"),
+        ({"refund_id": "r1"}, "field_missing", "order_id"),
+        ({"order_id": 1, "refund_id": ""}, "field_invalid", "refund_id"),
+        ({"order_id": 1, "refund_amount": "-1", "order_total": "5"}, "field_invalid", "refund_amount"),
+        ({"order_id": 1, "refund_amount": "1", "order_total": "5e2"}, "field_invalid", "order_total"),
+        ({"order_id": 1, "order_items": []}, "field_invalid", "order_items"),
+        ({"order_id": 1, "refunds": []}, "field_invalid", "refunds"),
+        ({"order_id": 1, "refunds": {"refund_id": "r1"}}, "field_invalid", "refunds"),
+        ({"order_id": 1, "refunds": [{}], "order_items": [{}]}, "refund_ambiguous", "refunds"),
+        # One refund is one order's, however the message says otherwise.
+        ({"refund_id": "r1", "refunds": [{"order_id": 1}, {"order_id": 2}]}, "refund_ambiguous", "refund_id"),
+        ({"refund_id": "r1", "order_items": [{"order_id": 1}, {"order_id": 2}]}, "refund_ambiguous", "refund_id"),
+        (
+            {"refunds": [{"order_id": 1, "refund_id": 7}, {"order_id": 2, "refund_id": "7"}]},
+            "refund_ambiguous",
+            "refund_id",
+        ),
+        # Lines of one order agree, or nobody knows which of them counts; they are never summed.
+        (
+            {"order_id": 1, "refunds": [{"refund_amount": 4}, {"refund_amount": 5}]},
+            "refund_ambiguous",
+            "refund_amount",
+        ),
+        (
+            {"order_id": 1, "refund_amount": 4, "refunds": [{"refund_amount": 5}]},
+            "refund_ambiguous",
+            "refund_amount",
+        ),
+        ({"order_id": 1, "refunds": [{"order_total": 4}, {"order_total": 5}]}, "refund_ambiguous", "order_total"),
+        (
+            {"refund_amount": 4, "order_total": 9, "refunds": [{"order_id": 1}, {"order_id": 2}]},
+            "refund_ambiguous",
+            "refund_amount",
+        ),
+        (
+            {"order_id": 1, "refund_amount": 4, "refunds": [{"refund_id": "a"}, {"refund_id": "b"}]},
+            "refund_ambiguous",
+            "refund_amount",
+        ),
+        ({"order_total": 9, "refunds": [{"order_id": 1}, {"order_id": 2}]}, "refund_ambiguous", "order_total"),
+        (
+            {"order_id": 1, "refund_id": "r", "refunds": [{"refund_id": "r"}, {"refund_id": "s"}]},
+            "refund_ambiguous",
+            "refunds.1.refund_id",
+        ),
+    ],
+)
+def test_a_bad_refund_is_poison(payload: dict[str, Any], code: str, field: str) -> None:
+    assert payload_verdict(REFUNDED, payload) == (code, f"payload.{field}")
+
+
+def test_a_fault_in_a_list_of_refunds_is_named_where_it_stands() -> None:
+    assert payload_verdict(REFUNDED, {"order_id": 1, "refunds": [{}, {"order_id": 2}]}) == (
+        "order_ambiguous",
+        "payload.refunds.1.order_id",
+    )
+
+
+def test_more_than_a_hundred_refunds_are_poison() -> None:
+    code, _ = payload_verdict(REFUNDED, {"order_id": 1, "refunds": [{"refund_id": n} for n in range(101)]})
+
+    assert code == "too_large"

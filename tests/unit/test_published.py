@@ -1,0 +1,269 @@
+"""Events out: every payload literally as in spec section 5, under an id that follows from its fact alone."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+
+from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.domain.ledger import CrossingRecord, Transaction
+from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.thresholds import Crossing
+
+SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
+RECORD = TransactionId("370d3448-5285-55f1-bdc1-bac2cc743c68")
+NOON = Instant("2025-06-01T12:00:00.000Z")
+
+
+def record(kind: Kind, *, amount: int, after: int, reference_id: str, **metadata: str | int) -> Transaction:
+    return Transaction(
+        transaction_id=RECORD,
+        merchant_id=SHOP,
+        sequence=7,
+        kind=kind,
+        amount=amount,
+        requested=abs(amount),
+        shortfall=0,
+        threshold=20,
+        balance_before=after - amount,
+        balance_after=after,
+        idempotency_key="a key",
+        reference_id=reference_id,
+        metadata=metadata,
+        correlation_id="c1",
+        occurred_at=Instant("2025-05-31T12:00:00.000Z"),
+        created_at=NOON,
+        previous_hash="0" * 64,
+        hash="1" * 64,
+    )
+
+
+def published(transaction: Transaction) -> PublishedEvent:
+    event = transaction_event(transaction)
+    assert event is not None
+    return event
+
+
+@pytest.mark.parametrize(
+    ("transaction", "event_type", "members"),
+    [
+        (
+            record(Kind.TRIAL, amount=100, after=100, reference_id=SHOP),
+            "evt.credits.account.created",
+            {"initial_balance": 100},
+        ),
+        (
+            record(Kind.PAYMENT, amount=50, after=150, reference_id="p1"),
+            "evt.credits.recharged",
+            {
+                "amount": 50,
+                "new_balance": 150,
+                "source": "evt.billing.payment_succeeded",
+                "reference_type": "PAYMENT",
+                "reference_id": "p1",
+            },
+        ),
+        (
+            record(Kind.SUBSCRIPTION, amount=30, after=130, reference_id="s1", renewal_id="r1"),
+            "evt.credits.recharged",
+            {
+                "amount": 30,
+                "new_balance": 130,
+                "source": "evt.subscription.renewed",
+                "reference_type": "SUBSCRIPTION",
+                "reference_id": "s1",
+            },
+        ),
+        (
+            record(Kind.ORDER_EARNED, amount=0, after=5, reference_id="5"),
+            "evt.credits.recharged",
+            {
+                "amount": 0,
+                "new_balance": 5,
+                "source": "evt.shopify.webhook.order_paid",
+                "reference_type": "ORDER_PAID",
+                "reference_id": "5",
+            },
+        ),
+        (
+            record(Kind.ORDER_EARNED, amount=10, after=15, reference_id="5", source="evt.order.updated"),
+            "evt.credits.recharged",
+            {
+                "amount": 10,
+                "new_balance": 15,
+                "source": "evt.order.updated",
+                "reference_type": "ORDER_PAID",
+                "reference_id": "5",
+            },
+        ),
+        (
+            record(Kind.REFUND_RETURNED, amount=1, after=8, reference_id="r1", order_id="5"),
+            "evt.credits.refunded",
+            {
+                "amount": 1,
+                "new_balance": 8,
+                "source": "evt.shopify.webhook.order_refunded",
+                "reference_type": "REFUND",
+                "reference_id": "r1",
+            },
+        ),
+        (
+            record(Kind.REFUND_TAKEN, amount=-4, after=0, reference_id="r1", order_id="5"),
+            "evt.credits.refunded",
+            {
+                "amount": -4,
+                "new_balance": 0,
+                "source": "evt.shopify.webhook.order_refunded",
+                "reference_type": "REFUND",
+                "reference_id": "r1",
+            },
+        ),
+        (
+            record(Kind.MANUAL_ADDED, amount=5, after=8, reference_id="a1", reason="goodwill", admin_id="x"),
+            "evt.credits.adjusted",
+            {
+                "amount": 5,
+                "new_balance": 8,
+                "source": "evt.credits.manual_adjustment",
+                "reference_type": "MANUAL",
+                "reference_id": "a1",
+            },
+        ),
+        (
+            record(Kind.MANUAL_REMOVED, amount=-5, after=3, reference_id="a1"),
+            "evt.credits.adjusted",
+            {
+                "amount": -5,
+                "new_balance": 3,
+                "source": "evt.credits.manual_adjustment",
+                "reference_type": "MANUAL",
+                "reference_id": "a1",
+            },
+        ),
+    ],
+)
+def test_a_record_says_itself_with_its_balance(
+    transaction: Transaction, event_type: str, members: dict[str, Any]
+) -> None:
+    event_id = str(uuid5(UUID(RECORD), event_type))
+    event = published(transaction)
+
+    assert (event.event_id, event.event_type, event.merchant_id) == (event_id, event_type, SHOP)
+    assert json.loads(event.detail()) == {
+        "event_id": event_id,
+        "event_type": event_type,
+        "correlation_id": "c1",
+        "idempotency_key": event_id,
+        "timestamp": NOON,
+        "metadata": {"schema_version": 1},
+        "payload": {
+            "merchant_id": SHOP,
+            "transaction_id": RECORD,
+            "sequence": 7,
+            "balance": transaction.balance_after,
+            **members,
+        },
+    }
+
+
+def test_an_order_that_uses_credits_publishes_nothing() -> None:
+    assert transaction_event(record(Kind.ORDER_USED, amount=-1, after=5, reference_id="5")) is None
+
+
+def test_a_refund_of_its_order_does_not_change_what_a_record_says() -> None:
+    earned = record(Kind.ORDER_EARNED, amount=10, after=15, reference_id="5")
+
+    assert published(replace(earned, refunded_at=Instant("2025-07-01T12:00:00.000Z"))) == published(earned)
+
+
+def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = RECORD) -> CrossingRecord:
+    return CrossingRecord(
+        type=kind, transaction_id=of, sequence=7, balance=balance, threshold=20, time=NOON, correlation_id="c1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("crossed", "event_type", "members"),
+    [
+        (
+            crossing(Crossing.LOW_BALANCE_REACHED, balance=20),
+            "evt.credits.low_balance_reached",
+            {"balance": 20, "threshold": 20},
+        ),
+        (
+            crossing(Crossing.BALANCE_RESTORED, balance=21),
+            "evt.credits.balance_restored",
+            {"balance": 21, "threshold": 20},
+        ),
+        (crossing(Crossing.BALANCE_EXHAUSTED, balance=0), "evt.credits.balance_exhausted", {"balance": 0}),
+        (
+            crossing(Crossing.PLUGIN_STATUS_CHANGED, balance=0),
+            "evt.credits.plugin_status_changed",
+            {
+                "balance": 0,
+                "previous_status": "enabled",
+                "current_status": "disabled",
+                "reason": "Insufficient credits",
+                "timestamp": NOON,
+            },
+        ),
+        (
+            crossing(Crossing.PLUGIN_STATUS_CHANGED, balance=1),
+            "evt.credits.plugin_status_changed",
+            {
+                "balance": 1,
+                "previous_status": "disabled",
+                "current_status": "enabled",
+                "reason": "Sufficient credits",
+                "timestamp": NOON,
+            },
+        ),
+    ],
+)
+def test_a_crossing_says_the_movement_that_crossed(
+    crossed: CrossingRecord, event_type: str, members: dict[str, Any]
+) -> None:
+    event_id = str(uuid5(UUID(RECORD), event_type))
+
+    assert json.loads(crossing_event(SHOP, crossed, version=3).detail()) == {
+        "event_id": event_id,
+        "event_type": event_type,
+        "correlation_id": "c1",
+        "idempotency_key": event_id,
+        "timestamp": NOON,
+        "metadata": {"schema_version": 1},
+        "payload": {"merchant_id": SHOP, "transaction_id": RECORD, "sequence": 7, **members},
+    }
+
+
+def test_the_id_of_a_crossing_rests_on_movement_and_type_and_not_on_the_write() -> None:
+    crossed = crossing(Crossing.LOW_BALANCE_REACHED, balance=20)
+
+    assert crossing_event(SHOP, crossed, version=3) == crossing_event(SHOP, crossed, version=4)
+    types = [Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED]
+    assert len({crossing_event(SHOP, crossing(kind, balance=0), version=3).event_id for kind in types}) == 3
+
+
+def test_a_changed_threshold_crosses_without_a_transaction_and_is_told_apart_by_the_accounts_version() -> None:
+    crossed = crossing(Crossing.LOW_BALANCE_REACHED, balance=15, of=None)
+    event = crossing_event(SHOP, crossed, version=9)
+
+    assert event.payload == {
+        "merchant_id": SHOP,
+        "transaction_id": None,
+        "sequence": 7,
+        "balance": 15,
+        "threshold": 20,
+    }
+    # UUIDv5 of the credit id c71acf36-3032-5f3c-9ca2-0e2c79a0373e, type and version.
+    expected = uuid5(UUID("c71acf36-3032-5f3c-9ca2-0e2c79a0373e"), "evt.credits.low_balance_reached:9")
+    assert event.event_id == str(expected)
+    assert crossing_event(SHOP, crossed, version=10).event_id != event.event_id
+
+
+def test_a_record_without_a_correlation_id_publishes_none() -> None:
+    event = published(replace(record(Kind.PAYMENT, amount=1, after=1, reference_id="p1"), correlation_id=None))
+
+    assert json.loads(event.detail())["correlation_id"] is None
