@@ -37,7 +37,9 @@ merchants = st.uuids().map(lambda uuid: MerchantId(str(uuid)))
 hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
 instants = st.datetimes().map(lambda moment: Instant(f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"))
 credit_sums = st.integers(0, 10**15)
-money = st.decimals(0, 10**15, places=2) | st.sampled_from([Decimal("1E+3"), Decimal("0.000"), Decimal(7)])
+EXACT = Decimal("1234567890123456.1234567890123456")
+"""The longest money there may be, which no float can hold."""
+money = st.decimals(0, 10**15, places=2) | st.sampled_from([Decimal("1E+3"), Decimal("0.000"), EXACT])
 # DynamoDB's texts are UTF-8, which has no lone surrogates.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 

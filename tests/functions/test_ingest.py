@@ -360,6 +360,18 @@ def test_refunds_whose_grounds_are_partly_there_are_applied_as_far_as_they_can_b
     assert len(system.history()) == 5
 
 
+def test_a_conflict_beside_a_missing_ground_is_parked_when_all_else_has_gone_through(system: System) -> None:
+    system.ingest(opened(), paid(1), refunded(1, refund_id="r1"))
+    part = {"order_id": 1, "refund_id": "r1", "refund_amount": "1", "order_total": "2"}
+    both = asking("evt.shopify.webhook.order_refunded", {"refunds": [part, {"order_id": 2}]})
+
+    assert system.ingest(both) == [message_id_of(both)]
+    assert system.parked() == []
+    assert system.ingest(paid(2), seen(both, deliveries=2)) == []
+    assert system.recorded()[-2:] == ["SHOPIFY_ORDER_2", "SHOPIFY_REFUND_ORDER_2"]
+    assert codes(system.parked()) == ["key_reused"]
+
+
 def test_a_message_is_hidden_in_the_inbox_for_as_long_as_it_waits(system: System) -> None:
     for order in range(12):
         system.sqs.send_message(QueueUrl=system.urls["INBOX_QUEUE_URL"], MessageBody=paid(order))
@@ -462,6 +474,15 @@ def test_a_missing_setting_is_said_at_the_first_call_before_anything_is_applied(
     with pytest.raises(SettingError, match=f"^{name} is not set"):
         system.ingest(opened())
     assert system.everything() == [[], []]
+
+
+@pytest.mark.parametrize("name", ["CREDITS_TABLE", "TRANSACTIONS_TABLE"])
+def test_a_missing_setting_is_said_before_poison_is_parked_again_and_again(system: System, name: str) -> None:
+    system.unset(name)
+
+    with pytest.raises(SettingError, match=f"^{name} is not set"):
+        system.ingest(POISON)
+    assert system.parked() == []
 
 
 def test_a_bad_setting_is_said_at_the_first_call(system: System) -> None:
