@@ -13,7 +13,7 @@ from chalicelib.settings import LOG_LEVELS
 
 NAMESPACE = "credits"
 
-_LEVEL = os.environ.get("LOG_LEVEL", "").upper()
+_LEVEL = os.environ.get("LOG_LEVEL", "").strip().upper()
 
 # A bad level is `settings`' to name, at the first call: here it would fail the import without saying why.
 logger = Logger(

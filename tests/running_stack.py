@@ -28,6 +28,7 @@ from infra.local.ports import DEFAULT_PORTS
 from infra.local.tokens import OWNER_SCOPE, Signer
 from tests.engines import FAKE_AWS_ENVIRONMENT, free_port, stop
 from tests.jetstream import Heard, JetStream, jetstream
+from tests.marketplace import happened
 from tests.recount import Event, facts
 
 if TYPE_CHECKING:
@@ -108,11 +109,12 @@ def wait(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.05)
 
 
-def until(what: str, look: Callable[[], Found], seconds: float = EFFECT_SECONDS) -> Found:
+def until(what: str | Callable[[], str], look: Callable[[], Found], seconds: float = EFFECT_SECONDS) -> Found:
     """Return what `look` finds as soon as that is anything; `what` says in words what was waited for."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}, in vain"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:.0f} s for {what if isinstance(what, str) else what()}, in vain")
         time.sleep(POLL_SECONDS)
     return found
 
@@ -158,8 +160,9 @@ class Waiting(NamedTuple):
 
 @dataclass(kw_only=True)
 class Stack:
-    """A running stack, for a test to speak to."""
+    """A running stack, for a test to speak to; its files are in `directory`."""
 
+    directory: Path
     description: Description
     nats: JetStream
     _letters: list[Letter] = field(default_factory=list)
@@ -298,19 +301,22 @@ class Stack:
     def settle(self) -> None:
         """Return once everything that was sent has had all its effects, those on NATS too.
 
-        The streams are read in order. So a new shop, which opens with one credit and uses it, is the last
+        The streams are read in order. So a new shop, which opens with one credit and loses it, is the last
         to be told about: when that has been heard and the outbox is empty, nothing else is under way.
         """
-        until("the bridge and the inbox to be empty", self._taken_in, SETTLED_SECONDS)
-        marker = str(uuid4())
-        trial = {"merchant_id": marker, "credits_to_use": 1}
-        self.publish({"event_type": "evt.account.created", "payload": trial})
-        self.publish({"event_type": "evt.order.updated", "payload": {"merchant_id": marker, "order_id": 1}})
-        last = {"evt.credits.account.created", "evt.credits.plugin_status_changed"}
+        until(self._on_its_way_in, self._taken_in, SETTLED_SECONDS)
+        shop = str(uuid4())
+        taken = {"adjustment_id": "last", "operation_type": "DECREASE", "credits": 1}
+        self.tell(happened("evt.account.created", shop, credits_to_use=1))
+        self.tell(happened("evt.credits.manual_adjustment", shop, **taken))
+        last = {"evt.credits.adjusted", "evt.credits.plugin_status_changed"}
         until(
-            "the last events out", lambda: last <= {heard.subject for heard in self.told_about(marker)}, SETTLED_SECONDS
+            "the last events out", lambda: last <= {heard.subject for heard in self.told_about(shop)}, SETTLED_SECONDS
         )
         until("the outbox to be empty", self._told_out, SETTLED_SECONDS)
+
+    def _on_its_way_in(self) -> str:
+        return f"{self.nats.waiting()} messages on NATS and {self.inbox()} in the inbox to be taken in"
 
     def _taken_in(self) -> bool:
         # In the direction of flow: the bridge acknowledges what the inbox has confirmed.
@@ -337,7 +343,7 @@ def connected(directory: Path) -> Iterator[Stack]:
     """Yield the ready stack whose files are in `directory`."""
     description = read(directory)
     with jetstream(description.nats_url) as nats:
-        yield Stack(description=description, nats=nats)
+        yield Stack(directory=directory, description=description, nats=nats)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Batch:
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
         self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
         self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
+        self._posting = wiring.posting()
         self._terms = Terms(trial_credits=configured.trial_credits, policy=configured.policy)
         self._requests: list[tuple[Message, Sequence[Movement]]] = []
         self._rejected: list[tuple[Message, CreditsError]] = []
@@ -62,7 +63,7 @@ class Batch:
         if not self._requests:
             return
         requests = [movements for _, movements in self._requests]
-        outcomes = wiring.posting().post(requests, time=wiring.call_time(context))
+        outcomes = self._posting.post(requests, time=wiring.call_time(context))
         for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
             for movement, outcome in zip(movements, of_message, strict=True):
                 self._count(movement, outcome)
@@ -110,7 +111,7 @@ class Batch:
             count("credits_transactions_total", posted, labels)
         count("credits_duplicates_total", self._duplicates)
         count("credits_orders_changed_total", self._orders_changed)
-        count("credits_conflicts_total", wiring.posting().take_conflicts())
+        count("credits_conflicts_total", self._posting.take_conflicts())
         count("credits_shortfall_total", self._shortfall)
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
@@ -140,7 +141,7 @@ class Batch:
             self._rejected.append((message, Rejected(error.code, reason, field=error.field)))
             return
         if error.code is Code.INTERNAL:
-            logger.error("posting failed", message_id=message.message_id, exc_info=error.__cause__)
+            logger.error(error.message, message_id=message.message_id, exc_info=error.__cause__)
         growth = 2 ** min(message.deliveries - 1, GROWTH_MAX)
         if error.ground_missing:
             delay = min(self._settings.ground_retry_seconds_min * growth, self._settings.ground_retry_seconds_max)
