@@ -1,15 +1,11 @@
 """The whole system, started as `make run` starts it, and what a test says to it and reads from it.
 
-`started` is a process of `python -m infra.local`; `connected` speaks to one that is ready, through its
-public sides: NATS, the bus, the HTTP API, the function for admins and the dead-letter queue.
+It is spoken to through its public sides: NATS, the bus, the HTTP API, the function for admins and the
+dead-letter queue.
 """
 
 import http.client
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +20,12 @@ from uuid import uuid4
 import boto3
 
 from infra.local.description import Description, read
-from infra.local.ports import DEFAULT_PORTS
 from infra.local.tokens import OWNER_SCOPE, Signer
-from tests.engines import FAKE_AWS_ENVIRONMENT, free_port, stop
+from tests.engines import FAKE_AWS_ENVIRONMENT
 from tests.jetstream import Heard, JetStream, jetstream
 from tests.marketplace import happened
 from tests.recount import Event, facts
+from tests.stack_process import started
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,10 +33,6 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-ROOT = Path(__file__).resolve().parents[1]
-READY_SECONDS = 120.0
-END_SECONDS = 90.0
-"""How long the end may take: on a busy machine most of it goes into removing the functions' unzipped packages."""
 SETTLED_SECONDS = 120.0
 """How long the longest backlog of a test may take."""
 EFFECT_SECONDS = 30.0
@@ -50,63 +42,6 @@ KEYS_IN_A_READ = 100
 PAGE = 100
 
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A started `python -m infra.local`: its process, its folder and where its output goes."""
-
-    process: subprocess.Popen[bytes]
-    directory: Path
-    output: Path
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def description(self) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.directory / "stack.json").read_text())
-        return content
-
-    def wait_for_line(self, beginning: str) -> None:
-        wait(lambda: f"\n{beginning}" in self.said() or self.process.poll() is not None, READY_SECONDS)
-        assert f"\n{beginning}" in self.said(), self.said()
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(END_SECONDS)
-
-
-@contextmanager
-def started(directory: Path, settings: Mapping[str, str]) -> Iterator[Run]:
-    directory.mkdir(parents=True, exist_ok=True)
-    ports = {setting: str(free_port()) for setting in DEFAULT_PORTS}
-    environment = {**os.environ, "TRAFFIC": "off", **ports, "LOCAL_DIR": str(directory / "local"), **settings}
-    output = directory / "output.txt"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        yield Run(process=process, directory=directory / "local", output=output)
-    finally:
-        # The supervisor ends what it started; its own group holds nothing else.
-        try:
-            process.terminate()
-            process.wait(END_SECONDS)
-        finally:
-            stop(process)
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def until(what: str | Callable[[], str], look: Callable[[], Found], seconds: float = EFFECT_SECONDS) -> Found:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.running_stack import ROOT, Stack
+from tests.running_stack import Stack
+from tests.stack_process import ROOT
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 

@@ -1,6 +1,7 @@
 """Imports go one way, and the domain rests on nothing but the standard library."""
 
 import ast
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,10 @@ def test_every_import_rule_of_the_project_holds(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # Its logging configuration turns off every logger that there was, also for the tests that come later.
+    loggers = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    for logger in loggers:
+        monkeypatch.setattr(logger, "disabled", logger.disabled)
     broken = lint_imports(config_filename="pyproject.toml", no_cache=True, no_logo=True)
     assert not broken, capsys.readouterr().out
 
