@@ -132,6 +132,8 @@ def bridge(tmp_path: Path, nats_url: str, queues: Queues, *, healthy: bool = Tru
             "BRIDGE_HEALTH_PORT": str(port),
             "BRIDGE_POLL_SECONDS": "1",
             "BRIDGE_RETRY_SECONDS_MAX": "1",
+            # An acknowledgement that dies with NATS is made good after this time, well inside WAIT_SECONDS.
+            "BRIDGE_ACK_WAIT_SECONDS": "10",
             **changes,
         }
     )

@@ -105,6 +105,9 @@ def test_heard_one_after_another_the_events_give_the_balances_of_an_independent_
     shortfalls = {merchant: account["total_shortfall"] for merchant, account in came_of_it.accounts.items()}
     assert shortfalls == {merchant: books.shortfall for merchant, books in expected.items()}
     assert_sound(came_of_it)
+    assert_told(came_of_it)
+    # What happens in a file is the file's business; the story passes every threshold.
+    assert source == FILE or {heard.subject for heard in came_of_it.told} >= THRESHOLD_EVENTS
 
 
 @pytest.fixture(scope="module", params=[GENERATED, *([FILE] if FILE in os.environ else [])])
@@ -127,21 +130,15 @@ def test_every_fact_is_recorded_once_without_gaps_in_a_chain_that_holds(shuffled
 
 def test_an_order_falls_short_of_exactly_what_the_account_did_not_have(shuffled: Outcome) -> None:
     orders = [row for rows in shuffled.ledgers.values() for row in rows if row["transaction_type"] == "ORDER_PAID"]
+    # The file's shops never run out in their own order; in another they may, or not.
+    assert shuffled.source == FILE or any(row["shortfall"] for row in orders)
     assert [row["shortfall"] for row in orders] == [max(0, CREDITS_PER_ORDER - row["balance_before"]) for row in orders]
     for merchant, account in shuffled.accounts.items():
         assert account["total_shortfall"] == sum(row["shortfall"] for row in shuffled.ledgers[merchant])
 
 
 def test_nats_carries_every_event_that_the_ledger_implies_each_once_and_no_other(shuffled: Outcome) -> None:
-    expected = sum((implied(ledger) for ledger in shuffled.ledgers.values()), Counter[Announcement]())
-    assert Counter(Announcement.heard(heard.event) for heard in shuffled.told) == expected
-
-
-def test_the_story_passes_every_threshold_both_ways(shuffled: Outcome) -> None:
-    if shuffled.source == FILE:
-        pytest.skip("what happens in a file is the file's business")
-    assert {heard.subject for heard in shuffled.told} >= THRESHOLD_EVENTS
-    assert any(shuffled.shortfalls().values())
+    assert_told(shuffled)
 
 
 def test_everything_on_nats_has_the_id_of_its_event_and_the_headers_of_cloudevents(shuffled: Outcome) -> None:
@@ -179,3 +176,9 @@ def assert_sound(came_of_it: Outcome) -> None:
         assert all(row["balance_after"] == row["balance_before"] + row["amount"] >= 0 for row in ledger)
         newest = ledger[-1]
         assert (account["balance"], account["last_transaction_id"]) == (newest["balance_after"], newest["id"])
+
+
+def assert_told(came_of_it: Outcome) -> None:
+    """NATS carries each event that the ledgers imply, once, and nothing else."""
+    expected = sum((implied(ledger) for ledger in came_of_it.ledgers.values()), Counter[Announcement]())
+    assert Counter(Announcement.heard(heard.event) for heard in came_of_it.told) == expected
