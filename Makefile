@@ -9,6 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 REQUIREMENTS := $(shell cat requirements.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
 READY := .venv/installed-$(REQUIREMENTS)
+COMMAND := $(BIN)/credits
 # A recent pip, and no compiling ahead, take a third of the time that Python 3.11's own pip takes.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 SOURCES := app.py chalicelib infra tests
@@ -19,21 +20,22 @@ PARALLEL := -n 2 --dist loadgroup
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(READY) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, API_PORT, AWS_PORT, NATS_PORT).
+run: $(COMMAND) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
 
-test: $(READY) ## Run the tests: the unit part first, for a quick answer, then all but the slow ones.
+test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all but the slow ones.
 	@$(PYTEST) -m "not slow" tests/unit
 	@$(PYTEST) $(PARALLEL) -m "not slow"
 
-test-all: $(READY) ## Run all tests, the slow ones too.
+test-all: $(COMMAND) ## Run all tests, the slow ones too.
 	@$(PYTEST) $(PARALLEL)
 
-check: $(READY) ## Do what CI does: format, lint, types, architecture, template, tests.
+check: $(COMMAND) ## Do what CI does: format, lint, types, architecture, documents, template, tests.
 	@echo "Format" && $(BIN)/ruff format --check --quiet $(SOURCES)
 	@echo "Lint" && $(BIN)/ruff check --quiet $(SOURCES)
 	@echo "Types" && $(BIN)/mypy --no-error-summary
 	@echo "Architecture" && $(BIN)/lint-imports --no-logo
+	@echo "Documents" && $(BIN)/python -m infra.documents --check
 	@echo "Package and template" && $(BIN)/python -m infra.build dev && $(BIN)/python -m infra.build prod
 	@echo "Tests" && $(MAKE) --no-print-directory test
 
@@ -48,6 +50,9 @@ clean: ## Remove everything that was made, but .venv.
 	@rm -rf build .local .chalice/deployments .coverage* .pytest_cache .mypy_cache .ruff_cache
 	@rm -rf .hypothesis .import_linter_cache
 	@find . -path ./.venv -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(COMMAND): $(READY) infra/console.py
+	@$(BIN)/python -m infra.console
 
 $(READY):
 	@echo "Setting up .venv for these requirements (about half a minute)"
