@@ -1,9 +1,10 @@
 """What posting and the handlers need from outside, said by those who need it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chalicelib.domain.figures import Change, Counted, Figures
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import MerchantId, TransactionId
@@ -52,4 +53,24 @@ class LedgerStore(Protocol):
         and the orders' tallies must be the ones known. After `RetryLater` the write may have taken effect all
         the same: the next commit of the merchant is answered by `Refused` with what stands.
         """
+        ...
+
+
+class FiguresStore(Protocol):
+    """The fleet's figures. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
+
+    def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
+        """Return what was counted of each merchant, those never counted left out, in as few requests as can be."""
+        ...
+
+    def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+        """Write all changes and add their differences to the bucket's sums, or do nothing of it.
+
+        Returns whether it took effect: it does only where every merchant still stands at `before`. After
+        `RetryLater` it may have taken effect all the same: `counted` tells.
+        """
+        ...
+
+    def fleet(self) -> Figures:
+        """Return the sum of all buckets."""
         ...

@@ -12,7 +12,7 @@ from operator import eq
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted, defects, fold
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, Transaction, change_threshold
 from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
 from chalicelib.domain.orders import charge
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
@@ -96,6 +96,46 @@ class Posting:
         """Return how many races this container has lost since it was asked last."""
         conflicts, self._conflicts = self._conflicts, 0
         return conflicts
+
+    def set_threshold(
+        self, merchant_id: MerchantId, low_balance_threshold: int | None, *, correlation_id: str | None, time: Time
+    ) -> Account:
+        """Give the account a low-balance threshold of its own, or the default again with None, and return it.
+
+        Nothing is written where it stands already: so a write whose answer was lost is not made twice.
+
+        Raises:
+            RetryLater: there is no such account, or the threshold was not set yet.
+        """
+        account, attempt = self._current(merchant_id), 0
+        while True:
+            changed, crossed = change_threshold(
+                account,
+                low_balance_threshold,
+                default_threshold=self._default_threshold,
+                correlation_id=correlation_id,
+                now=time.now(),
+            )
+            if changed is account:
+                return account
+            after = replace(changed, version=account.version + 1)
+            try:
+                answer = self._store.commit(
+                    Commit(merchant_id=merchant_id, before=account, after=after, crossings=crossed)
+                )
+            except RetryLater as error:
+                _pause(attempt, time, error)
+            else:
+                if isinstance(answer, Committed):
+                    return after
+                _pause(attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
+            account, attempt = self._current(merchant_id), attempt + 1
+
+    def _current(self, merchant_id: MerchantId) -> Account:
+        account = self._store.read([merchant_id], []).accounts.get(merchant_id)
+        if account is None:
+            raise RetryLater(Code.ACCOUNT_MISSING, f"merchant {merchant_id} has no account yet", field="merchant_id")
+        return account
 
     def _read(self, works: Sequence["_Work"]) -> None:
         unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]

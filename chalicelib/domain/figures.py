@@ -1,0 +1,143 @@
+"""The fleet's figures, and what each account adds to them (spec, section 7).
+
+An account's item says all that it adds: its counters are its own sums. So the newest image of an account
+replaces what was counted of it before, and neither repeats, gaps nor the order of images can show in the sums.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from zlib import crc32
+
+from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.movements import Kind, MerchantId
+
+BUCKETS = 8
+"""Sums that are kept apart, so that writers seldom meet. Fewer later would leave sums behind: recount then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Sums over accounts, or the difference of two such sums.
+
+    `zero` and `low` count accounts without credits, and those above zero at or below their threshold.
+    """
+
+    merchants: int = 0
+    zero: int = 0
+    low: int = 0
+    balance: int = 0
+    shortfall: int = 0
+    totals: Mapping[Kind, Total] = field(default_factory=dict)
+
+    @property
+    def enabled(self) -> int:
+        """Merchants whose plugin is on."""
+        return self.merchants - self.zero
+
+    @property
+    def disabled(self) -> int:
+        """Merchants whose plugin is off: those at zero, since a balance is never below."""
+        return self.zero
+
+    @property
+    def transactions(self) -> int:
+        """Transactions of all kinds."""
+        return sum(of_kind.count for of_kind in self.totals.values())
+
+    def __add__(self, other: "Figures") -> "Figures":
+        return self._with(other, 1)
+
+    def __sub__(self, other: "Figures") -> "Figures":
+        return self._with(other, -1)
+
+    def _with(self, other: "Figures", sign: int) -> "Figures":
+        totals = {
+            kind: total
+            for kind in Kind
+            if (total := _total(self.totals.get(kind, _NOTHING), other.totals.get(kind, _NOTHING), sign)) != _NOTHING
+        }
+        return Figures(
+            merchants=self.merchants + sign * other.merchants,
+            zero=self.zero + sign * other.zero,
+            low=self.low + sign * other.low,
+            balance=self.balance + sign * other.balance,
+            shortfall=self.shortfall + sign * other.shortfall,
+            totals=totals,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What has been counted of an account, and the account's version that said so."""
+
+    version: int
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What has been counted of an account (None: nothing yet), and what is to stand instead."""
+
+    merchant_id: MerchantId
+    before: Counted | None
+    after: Counted
+
+    @property
+    def difference(self) -> Figures:
+        """What the sums gain by it."""
+        return self.after.figures - (self.before.figures if self.before else Figures())
+
+
+def contribution(account: Account) -> Counted:
+    """Return what an account adds to the fleet's figures as it stands."""
+    return Counted(
+        version=account.version,
+        figures=Figures(
+            merchants=1,
+            zero=int(not account.enabled),
+            low=int(account.low),
+            balance=account.balance,
+            shortfall=account.total_shortfall,
+            totals=dict(account.totals),
+        ),
+    )
+
+
+def change(account: Account, counted: Counted | None) -> Change | None:
+    """Return what an image of an account changes, None where as new a one has been counted already."""
+    if counted is not None and counted.version >= account.version:
+        return None
+    return Change(merchant_id=account.merchant_id, before=counted, after=contribution(account))
+
+
+def newest(accounts: Iterable[Account]) -> dict[MerchantId, Account]:
+    """Return of each account the image with the highest version, whatever their order."""
+    found: dict[MerchantId, Account] = {}
+    for account in accounts:
+        known = found.get(account.merchant_id)
+        if known is None or known.version < account.version:
+            found[account.merchant_id] = account
+    return found
+
+
+def total(parts: Iterable[Figures]) -> Figures:
+    """Return the sum of all parts."""
+    return reduce(Figures.__add__, parts, Figures())
+
+
+def recount(accounts: Iterable[Account]) -> Figures:
+    """Return the figures counted anew from the accounts themselves."""
+    return total(contribution(account).figures for account in accounts)
+
+
+def bucket(merchant_id: MerchantId) -> int:
+    """Return which of the `BUCKETS` sums a merchant is in."""
+    return crc32(merchant_id.encode()) % BUCKETS
+
+
+_NOTHING = Total()
+
+
+def _total(one: Total, other: Total, sign: int) -> Total:
+    return Total(count=one.count + sign * other.count, credits=one.credits + sign * other.credits)
