@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
 from chalicelib.adapters.items import (
     Item,
     account_from,
@@ -39,24 +39,6 @@ READ_PAUSE_SECONDS = 0.01
 
 _OPTIONAL_ATTRIBUTES = ("total_shortfall", "low_balance_threshold", "level", "crossings")
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
-_FAILED_CONDITION = "ConditionalCheckFailed"
-_BUSY = frozenset({"TransactionConflict", "TransactionInProgressException", "TransactionConflictException"})
-_TRANSIENT = frozenset(
-    {
-        "InternalServerError",
-        "InternalFailure",
-        "LimitExceededException",
-        "ProvisionedThroughputExceeded",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestTimeout",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
-        "ThrottlingError",
-        "ThrottlingException",
-    }
-)
-_SERVER_ERROR = 500
 
 
 class DynamoDBLedger:
@@ -105,12 +87,12 @@ class DynamoDBLedger:
             refused = _refusal(commit, cast("Sequence[Mapping[str, Any]]", error.response["CancellationReasons"]))
             return replace(refused, repeated=_repeated(error))
         except ClientError as error:
-            if error.response["Error"]["Code"] in _BUSY:
+            if error.response["Error"]["Code"] in BUSY:
                 return Refused(account=commit.before, contended=True, repeated=_repeated(error))
-            _raise_if_transient(error)
+            raise_if_transient(error)
             raise
         except BotoCoreError as error:
-            _raise_if_transient(error)
+            raise_if_transient(error)
             raise
         return Committed()
 
@@ -125,7 +107,7 @@ class DynamoDBLedger:
             try:
                 answer = self._client.batch_get_item(RequestItems=wanted)
             except (ClientError, BotoCoreError) as error:
-                _raise_if_transient(error)
+                raise_if_transient(error)
                 raise
             for table, items in answer["Responses"].items():
                 yield from ((table, cast("Item", item)) for item in items)
@@ -201,38 +183,26 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     that stands there, and only that proves a lost race or a duplicate; a conflict proves nothing (traps.md).
     """
     codes = {reason.get("Code") for reason in reasons}
-    transient = codes & _TRANSIENT
-    unknown = codes - _TRANSIENT - _BUSY - {_FAILED_CONDITION, "None", None}
+    transient = codes & TRANSIENT
+    unknown = codes - TRANSIENT - BUSY - {FAILED_CONDITION, "None", None}
     if unknown:
         # The write itself is at fault (ValidationError, ItemCollectionSizeLimitExceeded): a bug, never a lost race.
         raise RuntimeError(f"DynamoDB refused a write of {len(reasons)} items: {sorted(map(str, unknown))}")
-    evidence = [reason.get("Item") for reason in reasons if reason.get("Code") == _FAILED_CONDITION]
+    evidence = [reason.get("Item") for reason in reasons if reason.get("Code") == FAILED_CONDITION]
     if transient and not evidence:
         raise RetryLater(Code.UNAVAILABLE, f"the ledger is throttled: {', '.join(sorted(map(str, transient)))}")
     account = commit.before
-    if reasons[0].get("Code") == _FAILED_CONDITION:
+    if reasons[0].get("Code") == FAILED_CONDITION:
         account = account_from(reasons[0]["Item"]) if reasons[0].get("Item") else None
     return Refused(
         account=account,
         transactions=tuple(
             transaction_from(reason["Item"])
             for reason in reasons[1:]
-            if reason.get("Code") == _FAILED_CONDITION and reason.get("Item")
+            if reason.get("Code") == FAILED_CONDITION and reason.get("Item")
         ),
-        contended=bool(codes & _BUSY or transient),
+        contended=bool(codes & BUSY or transient),
     )
-
-
-def _raise_if_transient(error: ClientError | BotoCoreError) -> None:
-    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is."""
-    if isinstance(error, HTTPClientError | NoConnectionError):
-        # Connections and time limits. A write may have taken effect: the next one tells.
-        raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {type(error).__name__}") from error
-    if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _TRANSIENT or status >= _SERVER_ERROR:
-            raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {code}") from error
 
 
 def _repeated(error: ClientError) -> bool:

@@ -5,7 +5,7 @@ lies (architecture.md, decision 7). `created_at` follows the sequence, so dates 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,17 +13,19 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.adapters.items import account_from, transaction_from
+from chalicelib.adapters.items import account_from, kind_of, transaction_from
 from chalicelib.adapters.models import AccountRow, TransactionRow
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, Total, Transaction
 from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
 """Records that one query of a filtered list looks at; it doubles from the least to the most."""
 EXAMINED_MAX = 20_000
-"""Records that one request for a filtered list looks at, matching or not."""
+"""Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
+
+_SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,15 @@ class Found:
 
     transactions: tuple[Transaction, ...]
     below: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What records of one merchant add up to; `last_transaction_at` is the newest one's time, None without any."""
+
+    totals: Mapping[Kind, Total]
+    total_shortfall: int
+    last_transaction_at: Instant | None
 
 
 class History:
@@ -43,7 +54,7 @@ class History:
 
     def account(self, merchant_id: MerchantId) -> Account | None:
         """Return the merchant's account as it stands now, None if there is none."""
-        with _translated():
+        with translated():
             try:
                 return account_from(AccountRow.get(merchant_id, consistent_read=True).to_dynamodb_dict())
             except DoesNotExist:
@@ -51,7 +62,7 @@ class History:
 
     def transaction(self, transaction_id: TransactionId) -> Transaction | None:
         """Return one record, None if there is none."""
-        with _translated():
+        with translated():
             try:
                 return transaction_from(TransactionRow.get(transaction_id).to_dynamodb_dict())
             except DoesNotExist:
@@ -61,7 +72,7 @@ class History:
         """Return the merchant's records of these sequences, both included, newest first: one query of its rows."""
         if highest < lowest:
             return ()
-        with _translated():
+        with translated():
             return tuple(self._query(merchant_id, lowest, highest))
 
     def matching(
@@ -72,17 +83,35 @@ class History:
         What does not match is read too, and paid for; after `EXAMINED_MAX` records the search stops, and
         `below` tells where it would go on.
         """
+        if not kinds:
+            # DynamoDB takes no empty list of choices.
+            return Found(transactions=(), below=0)
         found: list[Transaction] = []
         floor = max(lowest, highest - EXAMINED_MAX + 1)
         window = max(WINDOW_MIN, wanted)
         condition = _of_kinds(kinds)
-        with _translated():
+        with translated():
             while highest >= floor and len(found) < wanted:
                 bottom = max(floor, highest - window + 1)
                 found += self._query(merchant_id, bottom, highest, condition)
                 highest, window = bottom - 1, min(2 * window, WINDOW_MAX)
         below = found[wanted - 1].sequence - 1 if len(found) >= wanted else highest
         return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
+
+    def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
+        """Return what the merchant's records of these sequences, both included, add up to; reads every one of them."""
+        counts: dict[Kind, list[int]] = {}
+        shortfall, newest = 0, None
+        rows = self._rows(merchant_id, lowest, highest, attributes=_SUMMED) if lowest <= highest else iter(())
+        with translated():
+            for row in rows:
+                of_kind = counts.setdefault(kind_of(row.transaction_type, row.operation_type), [0, 0])
+                of_kind[0] += 1
+                of_kind[1] += abs(int(row.amount))
+                shortfall += int(row.shortfall or 0)
+                newest = newest or Instant(row.created_at)
+        totals = {kind: Total(count=count, credits=moved) for kind, (count, moved) in counts.items()}
+        return Sums(totals=totals, total_shortfall=shortfall, last_transaction_at=newest)
 
     def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
         """Return the lowest and highest sequence of the records from `start` to `end`, both included.
@@ -92,7 +121,7 @@ class History:
         """
         lowest, highest = 1, account.sequence
         newest = account.last_transaction_at or account.created_at
-        with _translated():
+        with translated():
             if start is not None and start > account.created_at:
                 lowest = self._first_at(account, start) if start <= newest else highest + 1
             if end is not None and end < newest:
@@ -115,18 +144,25 @@ class History:
         return (transaction_from(row.to_dynamodb_dict()) for row in self._rows(merchant_id, lowest, highest, condition))
 
     def _rows(
-        self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
+        self,
+        merchant_id: MerchantId,
+        lowest: int,
+        highest: int,
+        condition: Condition | None = None,
+        attributes: Sequence[str] | None = None,
     ) -> Iterator[TransactionRow]:
         return TransactionRow.by_sequence.query(
             merchant_id,
             TransactionRow.sequence.between(lowest, highest),
             filter_condition=condition,
             scan_index_forward=False,
+            attributes_to_get=list(attributes) if attributes else None,
         )
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raise `RetryLater` (`unavailable`) where PynamoDB says that a table did not answer."""
     try:
         yield
     except PynamoDBException as error:

@@ -30,7 +30,12 @@ def level(account: Account) -> str | None:
     """Return the partition of the sparse index that lists this account (`zero#n`, `low#n`), None if none does."""
     if account.enabled and not account.low:
         return None
-    return f"{'low' if account.low else 'zero'}#{crc32(account.merchant_id.encode()) % LEVEL_SHARDS}"
+    return f"{'low' if account.low else 'zero'}#{level_shard(account.merchant_id)}"
+
+
+def level_shard(merchant_id: MerchantId) -> int:
+    """Return which partition of its level lists the merchant."""
+    return crc32(merchant_id.encode()) % LEVEL_SHARDS
 
 
 def account_item(account: Account) -> Item:
@@ -122,7 +127,7 @@ def transaction_from(item: Mapping[str, Any]) -> Transaction:
         transaction_id=TransactionId(item["transaction_id"]["S"]),
         merchant_id=MerchantId(item["merchant_id"]["S"]),
         sequence=int(item["sequence"]["N"]),
-        kind=_KINDS[item["transaction_type"]["S"], item["operation_type"]["S"]],
+        kind=kind_of(item["transaction_type"]["S"], item["operation_type"]["S"]),
         amount=int(item["amount"]["N"]),
         requested=int(item["requested"]["N"]),
         shortfall=_whole(item, "shortfall") or 0,
@@ -141,6 +146,11 @@ def transaction_from(item: Mapping[str, Any]) -> Transaction:
         tally=_tally_from(item),
         refunded_at=Instant(refunded_at) if refunded_at else None,
     )
+
+
+def kind_of(transaction_type: str, operation_type: str) -> Kind:
+    """Return the kind of a record that holds these two."""
+    return _KINDS[transaction_type, operation_type]
 
 
 def tally_attributes(tally: Tally, time: Instant) -> Item:

@@ -1,0 +1,37 @@
+"""What DynamoDB answers when it does not do what it was asked: which of it may go away by itself."""
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
+
+from chalicelib.domain.errors import Code, RetryLater
+
+FAILED_CONDITION = "ConditionalCheckFailed"
+BUSY = frozenset({"TransactionConflict", "TransactionInProgressException", "TransactionConflictException"})
+TRANSIENT = frozenset(
+    {
+        "InternalServerError",
+        "InternalFailure",
+        "LimitExceededException",
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "ThrottlingError",
+        "ThrottlingException",
+    }
+)
+_SERVER_ERROR = 500
+
+
+def raise_if_transient(error: ClientError | BotoCoreError) -> None:
+    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is."""
+    if isinstance(error, HTTPClientError | NoConnectionError):
+        # Connections and time limits. A write may have taken effect: the next one tells.
+        raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {type(error).__name__}") from error
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in TRANSIENT or status >= _SERVER_ERROR:
+            raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {code}") from error

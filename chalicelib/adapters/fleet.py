@@ -1,0 +1,79 @@
+"""Everything that /metrics says, read in one go: the fleet's figures, all containers' counters, marks of others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.container_counters import ContainerCounters
+from chalicelib.adapters.faults import raise_if_transient
+from chalicelib.adapters.figures import DynamoDBFigures
+from chalicelib.domain.figures import Figures
+from chalicelib.domain.movements import MerchantId
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+HEARTBEAT = "heartbeat#bridge"
+"""Where the bridge says that it lives: its attribute `at` is a time."""
+RECONCILED = "reconcile"
+"""Where the daily comparison leaves its last finding: its attribute `drift` counts what did not agree."""
+MERCHANTS_MAX = 1000
+"""Merchants up to which a metric of each one's own is served (spec, section 7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What is known of the fleet. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
+
+    figures: Figures
+    counters: Mapping[str, float]
+    heartbeat: datetime | None
+    drift: int | None
+
+
+class FleetReader:
+    """Reads the figures table, and for a metric of each merchant's own the credits table."""
+
+    def __init__(self, client: "DynamoDBClient", *, figures_table: str, credits_table: str) -> None:
+        self._client = client
+        self._credits_table = credits_table
+        self._figures = DynamoDBFigures(client, table=figures_table)
+        self._counters = ContainerCounters(client, table=figures_table)
+
+    def figures(self) -> Figures:
+        """Return the fleet's figures; raises `RetryLater` when they cannot be read."""
+        return self._figures.fleet()
+
+    def read(self) -> Fleet:
+        """Return all that is known of the fleet; raises `RetryLater` when it cannot be read."""
+        marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED])}
+        heartbeat = marks.get(HEARTBEAT)
+        reconciled = marks.get(RECONCILED)
+        return Fleet(
+            figures=self._figures.fleet(),
+            counters=self._counters.sums(),
+            heartbeat=datetime.fromisoformat(heartbeat["at"]["S"]) if heartbeat else None,
+            drift=int(reconciled["drift"]["N"]) if reconciled and "drift" in reconciled else None,
+        )
+
+    def balances(self) -> dict[MerchantId, int] | None:
+        """Return the balance of every merchant, None where there are too many to be served one by one."""
+        found: dict[MerchantId, int] = {}
+        more: dict[str, Any] = {}
+        while True:
+            try:
+                page = self._client.scan(
+                    TableName=self._credits_table, ProjectionExpression="merchant_id, balance", **more
+                )
+            except (ClientError, BotoCoreError) as error:
+                raise_if_transient(error)
+                raise
+            found |= {MerchantId(item["merchant_id"]["S"]): int(item["balance"]["N"]) for item in page["Items"]}
+            if len(found) >= MERCHANTS_MAX:
+                return None
+            if "LastEvaluatedKey" not in page:
+                return found
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

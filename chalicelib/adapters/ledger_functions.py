@@ -1,0 +1,63 @@
+"""The functions that write to the ledger, invoked on behalf of an admin who asks over HTTP.
+
+The API has no right to write: what it may do is call these two, which hold the rights and decide.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.errors import Code, CreditsError, RetryLater
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+_BUSY = 429
+_SERVER_ERROR = 500
+
+
+class LedgerFunctions:
+    """Invokes `adjust_credits` and `set_threshold`, and waits for their answers.
+
+    Every method raises `CreditsError` with the code and words of a function that refused, and `RetryLater`
+    where none answered: then the change may have been made all the same, and asking again is safe.
+    """
+
+    def __init__(self, client: "LambdaClient", *, adjust: str, set_threshold: str) -> None:
+        self._client = client
+        self._adjust = adjust
+        self._set_threshold = set_threshold
+
+    def adjust(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the `outcome` of an adjustment and its `transaction`."""
+        return self._invoke(self._adjust, {**request, "with_outcome": True})
+
+    def set_threshold(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the account with the threshold asked for."""
+        return self._invoke(self._set_threshold, request)
+
+    def _invoke(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answered = self._client.invoke(FunctionName=function, Payload=json.dumps(request).encode())
+            payload = answered["Payload"].read()
+        except (ClientError, BotoCoreError) as error:
+            _raise_translated(error)
+        if answered.get("FunctionError"):
+            # The function has logged it; it ran out of time or could not start.
+            raise RetryLater(Code.INTERNAL, f"the function failed: {answered['FunctionError']}")
+        answer: dict[str, Any] = json.loads(payload)
+        if "error" in answer:
+            refused = answer["error"]
+            raise CreditsError(Code(refused["code"]), refused["message"], field=refused["details"].get("field"))
+        return answer
+
+
+def _raise_translated(error: ClientError | BotoCoreError) -> NoReturn:
+    """Raise `RetryLater` for what may go away by itself; a missing function or right is a bug, as it is."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status != _BUSY and status < _SERVER_ERROR:
+            raise error
+    raise RetryLater(Code.UNAVAILABLE, f"the function did not answer: {type(error).__name__}") from error

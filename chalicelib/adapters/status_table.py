@@ -1,0 +1,91 @@
+"""What the credits table says of plugins: eventually consistent reads of two attributes.
+
+An account that cannot be read is left out of the answer, one that does not exist is None in it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.domain.movements import MerchantId
+from chalicelib.telemetry import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS_MAX = 100
+"""Keys that DynamoDB takes in one BatchGetItem."""
+BATCH_TRIES = 3
+"""How often keys are asked for that DynamoDB leaves unanswered in a batch."""
+
+_ATTRIBUTES = "balance,version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownStatus:
+    """What the account's `version` says of the plugin, last known to be so at `as_of`."""
+
+    version: int
+    enabled: bool
+    as_of: datetime
+
+
+Readings = dict[MerchantId, KnownStatus | None]
+
+
+class StatusTable:
+    """Reads the statuses of one merchant or of many; `now` is the time that the answers are known to be of."""
+
+    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read_one(self, merchant: MerchantId, now: datetime) -> Readings:
+        """Return what one GetItem gives."""
+        try:
+            answer = self._client.get_item(
+                TableName=self._table, Key={"merchant_id": {"S": merchant}}, ProjectionExpression=_ATTRIBUTES
+            )
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("plugin status unreadable", merchant_id=merchant, reason=_reason(error))
+            return {}
+        item = answer.get("Item")
+        return {merchant: _known(item, now) if item else None}
+
+    def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> Readings:
+        """Return what one BatchGetItem for each hundred of the merchants gives; they must be distinct."""
+        readings: Readings = {}
+        for start in range(0, len(merchants), KEYS_MAX):
+            keys = [{"merchant_id": {"S": merchant}} for merchant in merchants[start : start + KEYS_MAX]]
+            try:
+                self._read_batch(keys, readings, now)
+            except (ClientError, BotoCoreError) as error:
+                logger.warning("plugin statuses unreadable", merchants=len(keys), reason=_reason(error))
+        return readings
+
+    def _read_batch(self, keys: Any, readings: Readings, now: datetime) -> None:
+        for _ in range(BATCH_TRIES):
+            wanted: Any = {self._table: {"Keys": keys, "ProjectionExpression": f"merchant_id,{_ATTRIBUTES}"}}
+            answer = self._client.batch_get_item(RequestItems=wanted)
+            unprocessed: Any = answer.get("UnprocessedKeys", {})
+            left = unprocessed.get(self._table, {}).get("Keys", [])
+            readings |= dict.fromkeys(_merchants(keys) - _merchants(left))
+            for item in answer["Responses"].get(self._table, []):
+                readings[MerchantId(item["merchant_id"]["S"])] = _known(item, now)
+            if not left:
+                return
+            keys = left
+
+
+def _merchants(keys: Any) -> set[MerchantId]:
+    return {MerchantId(key["merchant_id"]["S"]) for key in keys}
+
+
+def _known(item: Any, now: datetime) -> KnownStatus:
+    return KnownStatus(version=int(item["version"]["N"]), enabled=int(item["balance"]["N"]) > 0, as_of=now)
+
+
+def _reason(error: ClientError | BotoCoreError) -> str:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
