@@ -23,6 +23,13 @@ _DIGITS_MAX = 20
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
+class Switch(StrEnum):
+    """What turns something on or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class SettingError(Exception):
     """A setting is missing or bad; the message names it and says what it takes."""
 
@@ -39,12 +46,16 @@ class Settings:
     ground_retry_seconds_total: int
     plugin_status_cache_ttl: int
     plugin_status_stale_seconds: int
+    redis_url: str
     credits_table: str
     transactions_table: str
+    figures_table: str
     event_bus: str
     inbox_queue_url: str
     dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
+    adjust_function: str
+    threshold_function: str
     jwt_algorithm: str
     jwt_issuer: str
     jwt_audience: str
@@ -52,6 +63,7 @@ class Settings:
     jwt_key_parameter: str
     cursor_key_parameter: str
     cors_origins: tuple[str, ...]
+    metrics_per_merchant: bool
     stage: str
 
     @classmethod
@@ -81,12 +93,16 @@ class Settings:
             ground_retry_seconds_total=read.whole("GROUND_RETRY_SECONDS_TOTAL", 3600),
             plugin_status_cache_ttl=read.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=_DAY_SECONDS),
             plugin_status_stale_seconds=read.whole("PLUGIN_STATUS_STALE_SECONDS", 300, most=_DAY_SECONDS),
+            redis_url=read.text("REDIS_URL"),
             credits_table=read.text("CREDITS_TABLE"),
             transactions_table=read.text("TRANSACTIONS_TABLE"),
+            figures_table=read.text("FIGURES_TABLE"),
             event_bus=read.text("EVENT_BUS"),
             inbox_queue_url=read.text("INBOX_QUEUE_URL"),
             dead_letter_queue_url=read.text("DEAD_LETTER_QUEUE_URL"),
             stream_dead_letter_queue_url=read.text("STREAM_DEAD_LETTER_QUEUE_URL"),
+            adjust_function=read.text("ADJUST_FUNCTION"),
+            threshold_function=read.text("THRESHOLD_FUNCTION"),
             jwt_algorithm=read.text("JWT_ALGORITHM"),
             jwt_issuer=read.text("JWT_ISSUER"),
             jwt_audience=read.text("JWT_AUDIENCE"),
@@ -94,6 +110,7 @@ class Settings:
             jwt_key_parameter=read.text("JWT_KEY_PARAMETER"),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=tuple(origin.strip() for origin in read.text("CORS_ORIGINS").split(",") if origin.strip()),
+            metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", Switch.OFF) is Switch.ON,
             stage=read.text("STAGE") or "dev",
         )
 

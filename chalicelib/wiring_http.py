@@ -12,8 +12,11 @@ from chalicelib.settings import SettingError, settings
 
 if TYPE_CHECKING:
     from chalicelib.adapters.history import History
+    from chalicelib.adapters.ledger_functions import LedgerFunctions
+    from chalicelib.adapters.levels import Levels
     from chalicelib.adapters.parameters import Parameter
     from chalicelib.adapters.plugin_status import PluginStatuses
+    from chalicelib.adapters.shared_status import SharedStatuses
     from chalicelib.adapters.tokens import TokenVerifier
 
 STATUS_CONNECT_SECONDS = 1.0
@@ -21,14 +24,25 @@ STATUS_READ_SECONDS = 1.0
 STATUS_TRIES = 2
 """The plugin waits for its status: after some four seconds the last known one has to do."""
 
+INVOKE_CONNECT_SECONDS = 1.0
+INVOKE_READ_SECONDS = 8.0
+"""An admin waits for a function, its cold start too, inside the ten seconds of the API's own."""
+
 
 @cache
 def plugin_statuses() -> "PluginStatuses":
-    """Return the plugin statuses that this container knows and reads."""
+    """Return the plugin statuses that this container knows and reads.
+
+    Raises:
+        SettingError: CREDITS_TABLE is missing, or REDIS_URL is no address.
+    """
+    # It connects beside what follows.
+    shared = shared_statuses()
     import boto3
     from botocore.config import Config
 
     from chalicelib.adapters.plugin_status import PluginStatuses
+    from chalicelib.adapters.status_table import StatusTable
 
     config = Config(
         connect_timeout=STATUS_CONNECT_SECONDS,
@@ -38,11 +52,33 @@ def plugin_statuses() -> "PluginStatuses":
         tcp_keepalive=True,
     )
     return PluginStatuses(
-        boto3.client("dynamodb", config=config),
-        table=settings().required("CREDITS_TABLE"),
+        StatusTable(boto3.client("dynamodb", config=config), table=settings().required("CREDITS_TABLE")),
         cache_seconds=settings().plugin_status_cache_ttl,
         stale_seconds=settings().plugin_status_stale_seconds,
+        shared=shared,
     )
+
+
+@cache
+def shared_statuses() -> "SharedStatuses | None":
+    """Return the statuses that containers share, None where REDIS_URL is not set: nothing of Redis is imported then.
+
+    Raises:
+        SettingError: CREDITS_TABLE is missing, or REDIS_URL is no address.
+    """
+    url = settings().redis_url
+    if not url:
+        return None
+    from chalicelib.adapters.redis_line import RedisLine
+    from chalicelib.adapters.shared_status import SharedStatuses
+
+    table = settings().required("CREDITS_TABLE")
+    try:
+        line = RedisLine(url)
+    except ValueError:
+        # Not what it is: it may hold a password.
+        raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
+    return SharedStatuses(line, prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
 
 
 @cache
@@ -53,6 +89,32 @@ def history() -> "History":
     return History(
         credits_table=settings().required("CREDITS_TABLE"),
         transactions_table=settings().required("TRANSACTIONS_TABLE"),
+    )
+
+
+@cache
+def levels() -> "Levels":
+    """Return the lists of accounts at zero and of low ones."""
+    from chalicelib.adapters.levels import Levels
+
+    return Levels(credits_table=settings().required("CREDITS_TABLE"))
+
+
+@cache
+def ledger_functions() -> "LedgerFunctions":
+    """Return the functions that write to the ledger for the API."""
+    import boto3
+    from botocore.config import Config
+
+    from chalicelib.adapters.ledger_functions import LedgerFunctions
+
+    config = Config(
+        connect_timeout=INVOKE_CONNECT_SECONDS, read_timeout=INVOKE_READ_SECONDS, retries={"total_max_attempts": 1}
+    )
+    return LedgerFunctions(
+        boto3.client("lambda", config=config),
+        adjust=settings().required("ADJUST_FUNCTION"),
+        set_threshold=settings().required("THRESHOLD_FUNCTION"),
     )
 
 

@@ -77,6 +77,12 @@ class PluginStatus(_Model):
     stale: bool
 
 
+class StatusBatch(_Model):
+    """The plugin statuses of many shops, by merchant id in lower case with hyphens."""
+
+    statuses: dict[str, PluginStatus]
+
+
 class AccountStatus(_Model):
     """Whether the plugin is on, since when, and which transaction decided it."""
 
@@ -139,6 +145,50 @@ class Balance(_Model):
     merchant_id: str
     balance: int
     as_of: str
+
+
+class Stats(_Model):
+    """What a merchant's transactions add up to, all of them or those of a range of dates.
+
+    `total_increases` and `total_decreases` count transactions, one that moved nothing by its direction;
+    `credits_in` and `credits_out` are the credits that they moved, unsigned.
+    """
+
+    merchant_id: str
+    total_increases: int
+    total_decreases: int
+    transaction_count: int
+    last_transaction_at: str | None
+    credits_in: int
+    credits_out: int
+    total_shortfall: int
+    by_type: dict[str, Total]
+
+    @classmethod
+    def of(
+        cls,
+        merchant_id: str,
+        *,
+        totals: Mapping[Kind, ledger.Total],
+        total_shortfall: int,
+        last_transaction_at: str | None,
+    ) -> Self:
+        """Return what is said of these sums."""
+        by_type = _totals(totals)
+        increases, decreases = (
+            sum(getattr(of_type, name) for of_type in by_type.values()) for name in ("increases", "decreases")
+        )
+        return cls(
+            merchant_id=merchant_id,
+            total_increases=increases,
+            total_decreases=decreases,
+            transaction_count=increases + decreases,
+            last_transaction_at=last_transaction_at,
+            credits_in=sum(of_type.credits_in for of_type in by_type.values()),
+            credits_out=sum(of_type.credits_out for of_type in by_type.values()),
+            total_shortfall=total_shortfall,
+            by_type=by_type,
+        )
 
 
 class Transaction(_Model):
@@ -215,6 +265,14 @@ class ErrorMember(_Model):
     details: dict[str, Any]
 
 
+class ProblemMeta(_Model):
+    """Which request is refused; what the gateway refuses by itself names no time."""
+
+    request_id: str
+    correlation_id: str
+    timestamp: str | None = None
+
+
 class Problem(_Model):
     """A refusal (RFC 9457)."""
 
@@ -224,7 +282,7 @@ class Problem(_Model):
     detail: str
     instance: str
     error: ErrorMember
-    meta: Meta
+    meta: ProblemMeta
 
 
 def answer_text(data: BaseModel, meta: Mapping[str, str]) -> str:

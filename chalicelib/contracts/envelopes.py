@@ -4,18 +4,14 @@ A body is an EventBridge envelope, whose `detail` is the platform's envelope or 
 platform's envelope itself.
 """
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
+from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.values import Id, Key, Time
 from chalicelib.domain.errors import Code, Rejected
-
-FIELD_LENGTH_MAX = 64
-"""Characters of a sender's field name that a reason repeats."""
 
 _OWN_CODES = frozenset(Code)
 
@@ -40,7 +36,7 @@ def read_envelope(body: str) -> Envelope:
         Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, or lacks
             what an envelope needs; `field` names the first field at fault.
     """
-    fields = _object(body)
+    fields = read_object(body)
     if "detail" in fields or "detail-type" in fields:
         return _from_event_bridge(fields)
     return _from_platform(fields, prefix="")
@@ -54,37 +50,6 @@ def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
         return Rejected(Code.FIELD_MISSING, f"{field} is missing", field=field)
     code = Code(first["type"]) if first["type"] in _OWN_CODES else Code.FIELD_INVALID
     return Rejected(code, f"{field}: {first['msg']}", field=field)
-
-
-def _object(body: str) -> dict[str, Any]:
-    try:
-        fields = _DECODER.decode(body)
-    except (ValueError, RecursionError, ArithmeticError):
-        raise Rejected(Code.NOT_JSON, "the body is not JSON") from None
-    if not isinstance(fields, dict):
-        raise Rejected(Code.NOT_JSON, "the body is not a JSON object")
-    return fields
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) == len(pairs):
-        return fields
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise Rejected(Code.DUPLICATE_FIELD, "a field stands twice in one object", field=name[:FIELD_LENGTH_MAX])
-        seen.add(name)
-    raise AssertionError("fewer names than pairs, and none of them twice")
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
-
-
-# Money keeps its digits: a float would lose some before anybody could check it. One decoder serves all
-# messages, since building one costs as much as reading a small body.
-_DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=Decimal, parse_constant=_refuse)
 
 
 def _from_event_bridge(fields: Mapping[str, Any]) -> Envelope:

@@ -32,7 +32,8 @@ class Asked:
 class Place:
     """Where a page stands in its list. `total` is None where counting would mean reading the list.
 
-    `next_cursor` is None on the last page, and where cursors have no key (spec, section 10).
+    `next_cursor` is None on the last page, and where cursors have no key (spec, section 10). A list that is
+    not `numbered` goes by cursor only.
     """
 
     asked: Asked
@@ -40,6 +41,7 @@ class Place:
     has_next: bool
     has_previous: bool
     next_cursor: str | None
+    numbered: bool = True
 
     @property
     def pages(self) -> int | None:
@@ -49,7 +51,7 @@ class Place:
     def pagination(self) -> dict[str, int | bool | str | None]:
         """Return the answer's `pagination`; a page reached by cursor has no number."""
         return {
-            "page": self.asked.page if self.asked.cursor is None else None,
+            "page": self.asked.page if self.numbered and self.asked.cursor is None else None,
             "limit": self.asked.limit,
             "total": self.total,
             "pages": self.pages,
@@ -66,13 +68,13 @@ class Place:
             given = {name: value for name, value in parameters.items() if value is not None}
             return f"{path}?{urlencode({**given, 'limit': asked.limit, **place})}"
 
-        if asked.cursor is not None:
-            following = link(cursor=self.next_cursor) if self.next_cursor else None
+        if asked.cursor is not None or not self.numbered:
+            first = link(page=1) if self.numbered else link()
             return {
-                "self": link(cursor=asked.cursor),
-                "next": following,
+                "self": link(cursor=asked.cursor) if asked.cursor is not None else first,
+                "next": link(cursor=self.next_cursor) if self.next_cursor else None,
                 "previous": None,
-                "first": link(page=1),
+                "first": first,
                 "last": link(page=max(1, self.pages)) if self.pages is not None else None,
             }
         # From a page behind the end, the way back leads to the last one there is.

@@ -30,7 +30,11 @@ class Identifiers(BaseModel):
 class Payload(BaseModel):
     """What every payload holds. Unknown fields are dropped unread."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        json_schema_extra={"anyOf": [{"required": ["merchant_id"]}, {"required": ["identifiers"]}]},
+    )
 
     merchant_id: Merchant | None = None
     identifiers: Identifiers | None = None
@@ -154,7 +158,7 @@ class ManualAdjustment(_CreditsByManyNames):
     reason: Reason | None = None
     admin_id: Id | None = None
 
-    def movement(self, envelope: Envelope) -> Movement:
+    def movement(self, envelope: Envelope) -> FixedMovement:
         """Return the adjustment, with its reason and admin, which are kept but are not content.
 
         Raises:

@@ -4,11 +4,13 @@ Standard library only: this is the hot route, and pydantic would triple its cold
 describes the same answer for the API's document, and a test holds the two together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chalicelib.domain.movements import Instant
+from chalicelib.contracts.problems import bad_request
+from chalicelib.domain.movements import Instant, MerchantId, merchant_id
 
 REVALIDATE_SECONDS = 15
 """How long a cache may go on with an answer that has run out while it asks for a new one."""
@@ -16,6 +18,10 @@ IF_ERROR_SECONDS = 300
 """How long a cache may go on with it while we cannot answer."""
 UNKNOWN_MERCHANT_SECONDS = 1
 """How long a cache may keep `account_not_found`: an account may open at any moment."""
+
+
+BATCH_MAX = 100
+"""Merchants that one batch asks for."""
 
 
 class Reason(StrEnum):
@@ -73,3 +79,21 @@ class PluginStatus:
             return False
         tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
         return "*" in tags or self.entity_tag.removeprefix("W/") in tags
+
+
+def merchants_asked(fields: Mapping[str, Any]) -> list[MerchantId]:
+    """Return the merchants of a batch request, each once, in the order in which they are named first.
+
+    Raises:
+        Problem: `merchant_ids` is no list of 1 to 100 merchant ids; the field names the first that is none.
+    """
+    asked = fields.get("merchant_ids")
+    if not isinstance(asked, list) or not 1 <= len(asked) <= BATCH_MAX:
+        raise bad_request("merchant_ids", f"merchant_ids is a list of 1 to {BATCH_MAX} merchant ids.")
+    merchants: dict[MerchantId, None] = {}
+    for place, text in enumerate(asked):
+        try:
+            merchants[merchant_id(text if isinstance(text, str) else "")] = None
+        except ValueError:
+            raise bad_request(f"merchant_ids.{place}", "A merchant id is a UUID.") from None
+    return list(merchants)

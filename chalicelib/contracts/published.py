@@ -6,13 +6,13 @@ fact has the same id on every retry.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Literal
 from uuid import UUID, uuid5
 
 from chalicelib.domain.ledger import CrossingRecord, Transaction
-from chalicelib.domain.movements import Kind, MerchantId, credit_id, instant
+from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId, credit_id, instant
 from chalicelib.domain.thresholds import Crossing
 
 SCHEMA_VERSION = 1
@@ -30,100 +30,206 @@ _BY_KIND: Mapping[Kind, tuple[str, str]] = {
 """The event that a recorded movement publishes, and the event type that asked for it."""
 
 
+Status = Literal["enabled", "disabled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What every event out says: whose account, which of its records is the fact, and the balance after it."""
+
+    merchant_id: MerchantId
+    transaction_id: TransactionId | None
+    sequence: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOpened(Payload):
+    """An account was opened with its trial."""
+
+    transaction_id: TransactionId
+    initial_balance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditsMoved(Payload):
+    """Credits were moved by `amount`, signed, for the business fact that `reference_type` and `reference_id` name."""
+
+    transaction_id: TransactionId
+    amount: int
+    new_balance: int
+    source: str
+    reference_type: str
+    reference_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdPassed(Payload):
+    """The balance has passed the low-balance threshold; without a transaction, the threshold has passed it."""
+
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceExhausted(Payload):
+    """The last credit is used."""
+
+    transaction_id: TransactionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged(Payload):
+    """The shop's plugin was switched on or off."""
+
+    transaction_id: TransactionId
+    previous_status: Status
+    current_status: Status
+    reason: str
+    timestamp: Instant
+
+
+PUBLISHED: Mapping[str, type[Payload]] = {
+    "evt.credits.account.created": AccountOpened,
+    "evt.credits.recharged": CreditsMoved,
+    "evt.credits.refunded": CreditsMoved,
+    "evt.credits.adjusted": CreditsMoved,
+    "evt.credits.low_balance_reached": ThresholdPassed,
+    "evt.credits.balance_restored": ThresholdPassed,
+    "evt.credits.balance_exhausted": BalanceExhausted,
+    "evt.credits.plugin_status_changed": StatusChanged,
+}
+"""The types of events out, and their payloads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedEnvelope:
+    """The platform's envelope around an event out."""
+
+    event_id: str
+    event_type: str
+    correlation_id: str | None
+    idempotency_key: str
+    timestamp: Instant
+    metadata: Mapping[str, int]
+    payload: Payload
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedEvent:
     """An event out. Delivered at least once: consumers drop repeats by `event_id`."""
 
     event_id: str
     event_type: str
-    merchant_id: MerchantId
     correlation_id: str | None
     time: datetime
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Payload
+
+    @property
+    def merchant_id(self) -> MerchantId:
+        """Whose account the event is about."""
+        return self.payload.merchant_id
+
+    def envelope(self) -> PublishedEnvelope:
+        """Return the platform's envelope; the fact's id is its idempotency key too."""
+        return PublishedEnvelope(
+            event_id=self.event_id,
+            event_type=self.event_type,
+            correlation_id=self.correlation_id,
+            idempotency_key=self.event_id,
+            timestamp=instant(self.time),
+            metadata={"schema_version": SCHEMA_VERSION},
+            payload=self.payload,
+        )
 
     def detail(self) -> str:
-        """Return the platform's envelope as JSON text."""
-        return json.dumps(
-            {
-                "event_id": self.event_id,
-                "event_type": self.event_type,
-                "correlation_id": self.correlation_id,
-                "idempotency_key": self.event_id,
-                "timestamp": instant(self.time),
-                "metadata": {"schema_version": SCHEMA_VERSION},
-                "payload": dict(self.payload),
-            },
-            separators=(",", ":"),
-        )
+        """Return the envelope as JSON text."""
+        return json.dumps(asdict(self.envelope()), separators=(",", ":"))
 
 
 def transaction_event(transaction: Transaction) -> PublishedEvent | None:
     """Return what a new record publishes; None for an order that uses credits, which publishes nothing."""
     if transaction.kind is Kind.TRIAL:
-        return _of_transaction(transaction, "account.created", {"initial_balance": transaction.balance_after})
+        opened = AccountOpened(
+            merchant_id=transaction.merchant_id,
+            transaction_id=transaction.transaction_id,
+            sequence=transaction.sequence,
+            balance=transaction.balance_after,
+            initial_balance=transaction.balance_after,
+        )
+        return _of_transaction(transaction, "account.created", opened)
     if transaction.kind not in _BY_KIND:
         return None
     name, asked_by = _BY_KIND[transaction.kind]
-    members = {
-        "amount": transaction.amount,
-        "new_balance": transaction.balance_after,
-        "source": transaction.metadata.get("source", asked_by),
-        "reference_type": transaction.kind.transaction_type,
-        "reference_id": transaction.reference_id,
-    }
-    return _of_transaction(transaction, name, members)
+    moved = CreditsMoved(
+        merchant_id=transaction.merchant_id,
+        transaction_id=transaction.transaction_id,
+        sequence=transaction.sequence,
+        balance=transaction.balance_after,
+        amount=transaction.amount,
+        new_balance=transaction.balance_after,
+        source=str(transaction.metadata.get("source", asked_by)),
+        reference_type=transaction.kind.transaction_type,
+        reference_id=transaction.reference_id,
+    )
+    return _of_transaction(transaction, name, moved)
 
 
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:
     """Return what a crossing publishes; `version` is that of the account as the crossing's write left it.
 
     A crossing without a transaction comes from a changed threshold, whose fact is the account's version.
+
+    Raises:
+        ValueError: a crossing that only a movement can cause names none.
     """
     event_type = _TYPE_PREFIX + crossing.type
     fact = uuid5(UUID(crossing.transaction_id), event_type) if crossing.transaction_id else None
     return PublishedEvent(
         event_id=str(fact or uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{version}")),
         event_type=event_type,
-        merchant_id=merchant_id,
         correlation_id=crossing.correlation_id,
         time=datetime.fromisoformat(crossing.time),
-        payload={
-            "merchant_id": merchant_id,
-            "transaction_id": crossing.transaction_id,
-            "sequence": crossing.sequence,
-            "balance": crossing.balance,
-            **_crossing_members(crossing),
-        },
+        payload=_crossing_payload(merchant_id, crossing),
     )
 
 
-def _of_transaction(transaction: Transaction, name: str, members: Mapping[str, Any]) -> PublishedEvent:
+def _of_transaction(transaction: Transaction, name: str, payload: Payload) -> PublishedEvent:
     event_type = _TYPE_PREFIX + name
     return PublishedEvent(
         event_id=str(uuid5(UUID(transaction.transaction_id), event_type)),
         event_type=event_type,
-        merchant_id=transaction.merchant_id,
         correlation_id=transaction.correlation_id,
         time=datetime.fromisoformat(transaction.created_at),
-        payload={
-            "merchant_id": transaction.merchant_id,
-            "transaction_id": transaction.transaction_id,
-            "sequence": transaction.sequence,
-            "balance": transaction.balance_after,
-            **members,
-        },
+        payload=payload,
     )
 
 
-def _crossing_members(crossing: CrossingRecord) -> dict[str, Any]:
-    if crossing.type is Crossing.PLUGIN_STATUS_CHANGED:
-        enabled = crossing.balance > 0
-        return {
-            "previous_status": "disabled" if enabled else "enabled",
-            "current_status": "enabled" if enabled else "disabled",
-            "reason": "Sufficient credits" if enabled else "Insufficient credits",
-            "timestamp": crossing.time,
-        }
+def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payload:
+    if crossing.type in (Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED):
+        return ThresholdPassed(
+            merchant_id=merchant_id,
+            transaction_id=crossing.transaction_id,
+            sequence=crossing.sequence,
+            balance=crossing.balance,
+            threshold=crossing.threshold,
+        )
+    if crossing.transaction_id is None:
+        raise ValueError(f"a crossing of type {crossing.type} without its transaction")
     if crossing.type is Crossing.BALANCE_EXHAUSTED:
-        return {}
-    return {"threshold": crossing.threshold}
+        return BalanceExhausted(
+            merchant_id=merchant_id,
+            transaction_id=crossing.transaction_id,
+            sequence=crossing.sequence,
+            balance=crossing.balance,
+        )
+    enabled = crossing.balance > 0
+    return StatusChanged(
+        merchant_id=merchant_id,
+        transaction_id=crossing.transaction_id,
+        sequence=crossing.sequence,
+        balance=crossing.balance,
+        previous_status="disabled" if enabled else "enabled",
+        current_status="enabled" if enabled else "disabled",
+        reason="Sufficient credits" if enabled else "Insufficient credits",
+        timestamp=crossing.time,
+    )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
@@ -102,11 +102,32 @@ def money_text(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-Id = Annotated[str, BeforeValidator(_id)]
-Key = Annotated[str, BeforeValidator(_key)]
-Merchant = Annotated[MerchantId, BeforeValidator(_merchant)]
-Credits = Annotated[int, BeforeValidator(_credits)]
-Money = Annotated[Decimal, BeforeValidator(_money)]
-Time = Annotated[Instant, BeforeValidator(_instant)]
-Currency = Annotated[str, BeforeValidator(_currency)]
-Reason = Annotated[str, BeforeValidator(_reason)]
+def _id_form(longest: int) -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": "^[ -~]+$"}
+    return {"anyOf": [text, {"type": "integer"}]}
+
+
+# Each form says to readers of the documents what its validator takes; a test holds the two together.
+_MERCHANT_FORM = {
+    "type": "string",
+    "pattern": "^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})$",
+}
+_CREDITS_FORM = {"type": "integer", "minimum": 1, "maximum": CREDITS_MAX}
+_MONEY_FORM = {
+    "anyOf": [
+        {"type": "string", "pattern": f"^{_DECIMAL.pattern}$"},
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 10**MONEY_DIGITS_MAX},
+    ]
+}
+_REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
+
+Id = Annotated[str, BeforeValidator(_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
+Key = Annotated[str, BeforeValidator(_key), WithJsonSchema(_id_form(KEY_LENGTH_MAX))]
+Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
+Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
+Money = Annotated[Decimal, BeforeValidator(_money), WithJsonSchema(_MONEY_FORM)]
+Time = Annotated[Instant, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Currency = Annotated[
+    str, BeforeValidator(_currency), WithJsonSchema({"type": "string", "pattern": f"^{_CURRENCY.pattern}$"})
+]
+Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema(_REASON_FORM)]

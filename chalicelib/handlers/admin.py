@@ -1,8 +1,18 @@
-"""Adjustments by admins, invoked as a function (spec, section 7)."""
+"""What admins change, invoked as functions: adjustments (spec, section 7) and low-balance thresholds.
 
-from typing import Any
+The API's routes for both end here too: the API itself has no right to write to the ledger.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint
+
+from chalicelib import wiring_figures
+
+if TYPE_CHECKING:
+    from chalicelib.domain.errors import CreditsError
+    from chalicelib.domain.fold import Duplicate, Posted
 
 blueprint = Blueprint(__name__)
 
@@ -12,22 +22,27 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     """Return the transaction of an adjustment, or `{"error": {"code", "message", "details"}}`.
 
     The same adjustment again returns the same transaction; under the same id with other content `key_reused`.
+    Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead.
     """
     from chalicelib import wiring
-    from chalicelib.contracts.adjustments import adjustment, refusal
+    from chalicelib.contracts.adjustments import DUPLICATE, POSTED, adjustment, refusal
     from chalicelib.contracts.answers import Transaction
     from chalicelib.domain.errors import CreditsError
+    from chalicelib.domain.fold import Posted
     from chalicelib.telemetry import logger
 
+    started = time.perf_counter()
     try:
         movement = adjustment(event)
         outcome = wiring.posting().post_one(movement, time=wiring.call_time(context))
     except CreditsError as error:
+        _count(error, time.perf_counter() - started)
         logger.warning("adjustment refused", code=error.code, field=error.field)
         return refusal(error)
     transaction = outcome.transaction
     if transaction is None:
         raise AssertionError("only a trial is a duplicate without its record")
+    _count(outcome, time.perf_counter() - started)
     logger.info(
         "adjusted",
         outcome=type(outcome).__name__,
@@ -35,4 +50,56 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
         key=transaction.idempotency_key,
         sequence=transaction.sequence,
     )
-    return Transaction.of(transaction).model_dump(mode="json")
+    answer = Transaction.of(transaction).model_dump(mode="json")
+    if event.get("with_outcome") is True:
+        return {"outcome": POSTED if isinstance(outcome, Posted) else DUPLICATE, "transaction": answer}
+    return answer
+
+
+@blueprint.lambda_function(name="set_threshold")
+def set_threshold(event: Any, context: Any) -> dict[str, Any]:
+    """Return the account with the low-balance threshold asked for, or `{"error": {"code", "message", "details"}}`.
+
+    Takes `{merchant_id, low_balance_threshold, admin_id, correlation_id}`; a threshold of null is the default.
+    A function of its own, because it needs no right to the transactions.
+    """
+    from chalicelib import wiring
+    from chalicelib.contracts.adjustments import refusal, threshold
+    from chalicelib.contracts.answers import Account
+    from chalicelib.domain.errors import CreditsError
+    from chalicelib.telemetry import logger
+
+    try:
+        asked = threshold(event)
+        account = wiring.posting().set_threshold(
+            asked.merchant_id,
+            asked.low_balance_threshold,
+            correlation_id=asked.correlation_id,
+            time=wiring.call_time(context),
+        )
+    except CreditsError as error:
+        logger.warning("threshold refused", code=error.code, field=error.field)
+        return refusal(error)
+    logger.info(
+        "threshold set",
+        merchant_id=account.merchant_id,
+        low_balance_threshold=account.low_balance_threshold,
+        admin_id=asked.admin_id,
+        version=account.version,
+    )
+    return Account.of(account).model_dump(mode="json")
+
+
+def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:
+    from chalicelib.domain.errors import Code, CreditsError
+    from chalicelib.domain.fold import Duplicate, Posted
+    from chalicelib.telemetry import count, processed
+
+    if isinstance(outcome, Posted):
+        kind = outcome.transaction.kind
+        count("credits_transactions_total", 1, {"type": kind.direction, "reference_type": kind.transaction_type})
+        count("credits_balance_updated_total", 1)
+        processed(seconds, 1)
+    count("credits_duplicates_total", int(isinstance(outcome, Duplicate)))
+    count("credits_conflicts_total", int(isinstance(outcome, CreditsError) and outcome.code is Code.KEY_REUSED))
+    wiring_figures.lay_counters_down()

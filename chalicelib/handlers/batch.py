@@ -3,6 +3,7 @@
 (spec, section 4; hard-cases.md, "Retry and dead letter")
 """
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
 from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.movements import Movement
 from chalicelib.settings import Settings
-from chalicelib.telemetry import count, logger
+from chalicelib.telemetry import count, logger, processed
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
@@ -45,6 +46,7 @@ class Batch:
         self._duplicates = 0
         self._orders_changed = 0
         self._shortfall = 0
+        self._seconds = 0.0
 
     def read(self) -> None:
         """Read every body; what cannot be read is poison."""
@@ -63,7 +65,9 @@ class Batch:
         if not self._requests:
             return
         requests = [movements for _, movements in self._requests]
+        started = time.perf_counter()
         outcomes = self._posting.post(requests, time=wiring.call_time(context))
+        self._seconds = time.perf_counter() - started
         for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
             for movement, outcome in zip(movements, of_message, strict=True):
                 self._count(movement, outcome)
@@ -83,6 +87,7 @@ class Batch:
                 "parked", code=error.code, reason=error.message, field=error.field, message_id=message.message_id
             )
             count("credits_messages_parked_total", 1, {"code": error.code})
+            count("credits_conflicts_total", int(error.code is Code.KEY_REUSED))
 
     def put_off(self) -> None:
         """Let each message that waits come back after its own delay."""
@@ -109,10 +114,12 @@ class Batch:
         for (operation_type, transaction_type), posted in self._posted.items():
             labels = {"type": operation_type, "reference_type": transaction_type}
             count("credits_transactions_total", posted, labels)
+        count("credits_balance_updated_total", self._posted.total())
         count("credits_duplicates_total", self._duplicates)
         count("credits_orders_changed_total", self._orders_changed)
         count("credits_conflicts_total", self._posting.take_conflicts())
         count("credits_shortfall_total", self._shortfall)
+        processed(self._seconds, self._posted.total())
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
         if isinstance(outcome, Posted):

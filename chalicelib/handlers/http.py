@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING
 from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib import wiring_http
-from chalicelib.contracts.plugin_status import Reason
+from chalicelib.contracts.plugin_status import Reason, merchants_asked
 from chalicelib.contracts.problems import bad_request, not_found
+from chalicelib.counters import sample
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import MerchantId, instant
 from chalicelib.handlers.requests import Call, merchant_of, readable, transaction_of
 from chalicelib.handlers.routing import Reply, Routes, json_text, refusal_of_the_framework
 from chalicelib.settings import settings
-from chalicelib.telemetry import count, logger
+from chalicelib.telemetry import count, count_one, logger
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+CHECKS = {
+    status: sample("credits_plugin_status_checks_total", {"status": status}) for status in ("enabled", "disabled")
+}
+"""The counter of the answers with each status; its key is made once, not for each answer."""
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -52,6 +58,7 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     """Answer whether the shop's plugin is on: 200 for every well-formed id, or 304 to a caller who knows."""
     merchant = merchant_of(merchant_id)
     status = wiring_http.plugin_statuses().of(merchant, now=call.now)
+    count_one(CHECKS[status.status])
     if status.stale or status.reason is Reason.UNAVAILABLE:
         count("credits_plugin_status_unavailable_total", 1)
     headers = {"Cache-Control": status.cache_control}
@@ -60,6 +67,20 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     if status.matches(call.headers.get("if-none-match")):
         return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers, merchant_id=merchant)
     return Reply(body=json_text(status.data(), call.meta()), headers=headers, merchant_id=merchant)
+
+
+@routes.post("/api/v1/credits/plugin-status/batch")
+def plugin_statuses(call: Call) -> Reply:
+    """Answer the plugin statuses of up to 100 shops, with one read for all that are not known already."""
+    call.caller()
+    merchants = merchants_asked(call.json_object())
+    statuses = wiring_http.plugin_statuses().of_many(merchants, now=call.now)
+    for status in statuses.values():
+        count_one(CHECKS[status.status])
+    unreadable = sum(status.stale or status.reason is Reason.UNAVAILABLE for status in statuses.values())
+    count("credits_plugin_status_unavailable_total", unreadable)
+    data = {"statuses": {merchant: status.data() for merchant, status in statuses.items()}}
+    return Reply(body=json_text(data, call.meta()))
 
 
 @routes.get("/api/v1/credits/accounts/{merchant_id}", "/api/v1/credits/{merchant_id}")
@@ -99,6 +120,16 @@ def merchant_transactions(call: Call, merchant_id: str) -> Reply:
     reader, merchant = call.reader(), merchant_of(merchant_id)
     readable(reader, merchant, "merchant")
     return history_page(call, merchant, history=wiring_http.history(), key=wiring_http.cursor_key())
+
+
+@routes.get("/api/v1/credits/transactions/merchant/{merchant_id}/stats")
+def stats(call: Call, merchant_id: str) -> Reply:
+    """Answer what the merchant's transactions add up to, all or those of a range of dates."""
+    from chalicelib.handlers.statistics import stats_of
+
+    reader, merchant = call.reader(), merchant_of(merchant_id)
+    readable(reader, merchant, "merchant")
+    return _about(call, stats_of(call, merchant, history=wiring_http.history()), merchant)
 
 
 @routes.get("/api/v1/credits/transactions/{transaction_id}")

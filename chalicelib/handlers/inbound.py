@@ -2,6 +2,8 @@
 
 from chalice.app import Blueprint, SQSEvent
 
+from chalicelib import wiring_figures
+
 blueprint = Blueprint(__name__)
 
 
@@ -26,4 +28,5 @@ def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     batch.park()
     batch.put_off()
     batch.report()
+    wiring_figures.lay_counters_down()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.coming_back]}

@@ -155,15 +155,13 @@ def _asked(call: Call) -> Asked:
 
 
 def _filters(call: Call) -> Filters:
-    filters = Filters(
+    start, end = call.dates()
+    return Filters(
         operation_type=call.choice("operation_type", _DIRECTIONS),
         transaction_type=call.choice("transaction_type", _TYPES),
-        start=call.moment("start_date", last=False),
-        end=call.moment("end_date", last=True),
+        start=start,
+        end=end,
     )
-    if filters.start is not None and filters.end is not None and filters.start > filters.end:
-        raise bad_request("start_date", "start_date lies behind end_date.")
-    return filters
 
 
 def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int | None:

@@ -1,6 +1,7 @@
 """What a request asks for and who asks, read from the API Gateway event and checked before anything is done."""
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,14 +9,23 @@ from typing import Any, Self
 from urllib.parse import unquote
 from uuid import uuid4
 
-from chalicelib.contracts.problems import bad_request, forbidden, not_found, unauthorized
+from chalicelib.contracts.decoding import read_object
+from chalicelib.contracts.problems import Problem, Refusal, bad_request, forbidden, not_found, unauthorized
+from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Instant, MerchantId, TransactionId, instant, merchant_id
 
 READ_SCOPE = "credits:read"
 ADMIN_SCOPE = "credits:admin"
+OPS_SCOPE = "credits:ops"
 PARAMETER_LENGTH_MAX = 512
+BODY_BYTES_MAX = 64 * 1024
+KEY_LENGTH_MAX = 64
+"""Characters of an `Idempotency-Key`: it becomes the adjustment's id (spec, section 3)."""
 
 _CORRELATION_ID = re.compile(r"[ -~]{1,64}")
+_PRINTABLE = re.compile(rf"[ -~]{{1,{KEY_LENGTH_MAX}}}")
+# What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -53,9 +63,29 @@ class Reader:
         return ADMIN_SCOPE in self.scopes
 
     def require_reading(self) -> None:
-        """Raise `FORBIDDEN` unless the token may read at all."""
+        """Raise `FORBIDDEN` where the token can read no merchant at all."""
         if not self.admin and READ_SCOPE not in self.scopes:
             raise forbidden(READ_SCOPE)
+
+    def require_admin(self) -> None:
+        """Raise `FORBIDDEN` where the token is not an admin's."""
+        if not self.admin:
+            raise forbidden(ADMIN_SCOPE)
+
+    def require_ops(self) -> None:
+        """Raise `FORBIDDEN` where the token is not for operating the service; an admin's alone is not."""
+        if OPS_SCOPE not in self.scopes:
+            raise forbidden(OPS_SCOPE)
+
+    def name(self) -> str:
+        """Return the token's subject as it is recorded; raises `FORBIDDEN` where it cannot be."""
+        if _PRINTABLE.fullmatch(self.subject) is None:
+            raise Problem(
+                Refusal.FORBIDDEN,
+                f"The token's subject must name who asks, in 1 to {KEY_LENGTH_MAX} printable ASCII characters.",
+                details={"claim": "sub"},
+            )
+        return self.subject
 
     def may_read(self, merchant: str) -> bool:
         """Return whether this merchant's data is there for the token (hard-cases.md, "Who may read")."""
@@ -72,8 +102,11 @@ class Call:
     correlation_id: str
     now: datetime
     headers: Mapping[str, str]
+    repeated_headers: frozenset[str]
     parameters: Mapping[str, Sequence[str]]
     authorizer: Mapping[str, Any] | None
+    body: str
+    body_in_base64: bool
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
@@ -89,8 +122,13 @@ class Call:
             correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else request_id,
             now=now,
             headers=headers,
+            repeated_headers=frozenset(
+                name.lower() for name, values in (event.get("multiValueHeaders") or {}).items() if len(values) > 1
+            ),
             parameters=event.get("multiValueQueryStringParameters") or {},
             authorizer=context.get("authorizer"),
+            body=event.get("body") or "",
+            body_in_base64=bool(event.get("isBase64Encoded")),
         )
 
     def meta(self) -> dict[str, str]:
@@ -98,11 +136,68 @@ class Call:
         timestamp = instant(self.now)
         return {"request_id": self.request_id, "correlation_id": self.correlation_id, "timestamp": timestamp}
 
+    def caller(self) -> Reader:
+        """Return who asks, with whatever valid token; raises `Problem` (401) without one."""
+        return Reader.from_context(self.authorizer, now=self.now)
+
     def reader(self) -> Reader:
         """Return who asks; raises `Problem` where the token cannot read anything (401, 403)."""
-        reader = Reader.from_context(self.authorizer, now=self.now)
+        reader = self.caller()
         reader.require_reading()
         return reader
+
+    def admin(self) -> Reader:
+        """Return the admin who asks; raises `Problem` for anybody else (401, 403)."""
+        reader = self.caller()
+        reader.require_admin()
+        return reader
+
+    def ops(self) -> Reader:
+        """Return who operates the service; raises `Problem` for anybody else (401, 403)."""
+        reader = self.caller()
+        reader.require_ops()
+        return reader
+
+    def require_small_body(self) -> None:
+        """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (spec, section 6)."""
+        # A text has at least as many bytes as characters, so most of what is too large need not be encoded.
+        if len(self.body) > 2 * BODY_BYTES_MAX or len(self._body_bytes()) > BODY_BYTES_MAX:
+            raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {BODY_BYTES_MAX} bytes at the most.")
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the body's JSON object; raises `Problem` (415, 400) for any other body.
+
+        A body whose type is not said is taken for JSON, as the gateway does.
+        """
+        media_type, _, parameter = self.headers.get("content-type", "application/json").partition(";")
+        charset = parameter.strip().lower().removeprefix("charset=").strip('"')
+        if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+            raise Problem(Refusal.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, as application/json.")
+        try:
+            return read_object(self._body_text())
+        except Rejected as error:
+            raise Problem(error.code, error.message, details={"field": error.field or "body"}) from None
+
+    def idempotency_key(self) -> str:
+        """Return the header `Idempotency-Key`; raises `BAD_REQUEST` where it is missing or none."""
+        key = self.headers.get("idempotency-key", "").strip()
+        if not key or "idempotency-key" in self.repeated_headers:
+            raise bad_request("Idempotency-Key", "The header Idempotency-Key is required, once.")
+        if _PRINTABLE.fullmatch(key) is None:
+            raise bad_request(
+                "Idempotency-Key", f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} printable ASCII characters."
+            )
+        return key
+
+    def _body_text(self) -> str:
+        text = self._body_bytes().decode(errors="replace")
+        if _REPLACED in text:
+            raise Problem(Code.NOT_JSON, "the body is not UTF-8", details={"field": "body"})
+        return text
+
+    def _body_bytes(self) -> bytes:
+        # A lone surrogate cannot come from the wire; should the gateway make one, decoding refuses it.
+        return b64decode(self.body) if self.body_in_base64 else self.body.encode(errors="surrogatepass")
 
     def text(self, name: str) -> str | None:
         """Return a parameter's text, None where it is not given or empty; given twice is a bad request."""
@@ -113,15 +208,15 @@ class Call:
             raise bad_request(name, f"The parameter {name} is longer than {PARAMETER_LENGTH_MAX} characters.")
         return values[0] or None
 
-    def whole(self, name: str, *, default: int, most: int) -> int:
-        """Return a parameter that is a whole number from 1 to `most`."""
+    def whole(self, name: str, *, default: int, most: int, least: int = 1) -> int:
+        """Return a parameter that is a whole number from `least` to `most`."""
         text = self.text(name)
         if text is None:
             return default
-        digits = text if text.isascii() and text.isdigit() and len(text) <= _WHOLE_DIGITS_MAX else "0"
-        if not 1 <= int(digits) <= most:
-            raise bad_request(name, f"The parameter {name} is a whole number from 1 to {most}.")
-        return int(digits)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= _WHOLE_DIGITS_MAX else -1
+        if not least <= number <= most:
+            raise bad_request(name, f"The parameter {name} is a whole number from {least} to {most}.")
+        return number
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """Return a parameter that is one of a few words, in any case."""
@@ -146,6 +241,13 @@ class Call:
             return instant(moment if last else moment + _MILLISECOND - _MICROSECOND)
         except (ValueError, OverflowError):
             raise bad_request(name, f"The parameter {name} is a day or a time in ISO 8601.") from None
+
+    def dates(self) -> tuple[Instant | None, Instant | None]:
+        """Return the parameters `start_date` and `end_date`, both included."""
+        start, end = self.moment("start_date", last=False), self.moment("end_date", last=True)
+        if start is not None and end is not None and start > end:
+            raise bad_request("start_date", "start_date lies behind end_date.")
+        return start, end
 
 
 def merchant_of(text: str) -> MerchantId:

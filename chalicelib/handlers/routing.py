@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from chalice.app import Blueprint, Request, Response
 
+from chalicelib import wiring_figures
 from chalicelib.contracts.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
 from chalicelib.domain.errors import CreditsError
 from chalicelib.handlers.authorizer import authorize
@@ -63,6 +64,14 @@ class Routes:
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
         """Answer GET at each of the paths with the view; without `token` for anyone."""
         return self._route("GET", paths, token=token, open_to_all_origins=open_to_all_origins)
+
+    def post(self, *paths: str) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer POST at each of the paths with the view, for callers with a token."""
+        return self._route("POST", paths, token=True, open_to_all_origins=False)
+
+    def put(self, *paths: str) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer PUT at each of the paths with the view, for callers with a token."""
+        return self._route("PUT", paths, token=True, open_to_all_origins=False)
 
     def _route(
         self, method: str, paths: Sequence[str], *, token: bool, open_to_all_origins: bool
@@ -127,6 +136,7 @@ class Routes:
             request_id=call.request_id,
             correlation_id=call.correlation_id,
         )
+        wiring_figures.lay_counters_down()
         return Response(body=reply.body, status_code=reply.status.value, headers=headers)
 
 
@@ -146,6 +156,7 @@ def refusal_of_the_framework(request: Request, response: Response) -> Response:
 
 def _reply(view: Callable[[Call], Reply], call: Call) -> Reply:
     try:
+        call.require_small_body()
         return view(call)
     except Problem as problem:
         return _refused(problem, call)

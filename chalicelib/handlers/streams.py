@@ -4,22 +4,18 @@ At least once, under ids that tell repeats. What the bus does not take comes bac
 record that cannot be read is parked with its reason, so that it blocks nobody behind it.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib import wiring
+from chalicelib import wiring, wiring_figures
 from chalicelib.adapters.items import account_from, crossings_from, transaction_from
 from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.settings import settings
+from chalicelib.handlers.stream_records import Failures, coming_back, dead_letter_queue_url, parked
 from chalicelib.telemetry import count, logger
 
 blueprint = Blueprint(__name__)
-
-Failures = dict[str, list[dict[str, str]]]
 
 
 @blueprint.on_dynamodb_record(
@@ -62,7 +58,7 @@ def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
 def _publish(
     records: Sequence[Mapping[str, Any]], events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]]
 ) -> Failures:
-    dead_letter_queue_url = settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
+    queue_url = dead_letter_queue_url()
     by_record: list[tuple[str, list[PublishedEvent]]] = []
     failed: set[str] = set()
     for record in records:
@@ -70,7 +66,7 @@ def _publish(
         try:
             by_record.append((sequence_number, events_of(record)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
-            if not _parked(record, error, dead_letter_queue_url):
+            if not parked(record, error, queue_url):
                 failed.add(sequence_number)
     events = [event for _, of_record in by_record for event in of_record]
     refused = {event.event_id for event in wiring.bus().publish(events)} if events else set()
@@ -79,17 +75,5 @@ def _publish(
         published = sum(event.event_type == event_type and event.event_id not in refused for event in events)
         count("credits_events_published_total", published, {"event_type": event_type})
     logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(failed, key=int)]}
-
-
-def _parked(record: Mapping[str, Any], error: Exception, dead_letter_queue_url: str) -> bool:
-    """Park a record that cannot be read, and return whether the queue confirmed it."""
-    reason = f"the stream's record cannot be read: {type(error).__name__}"
-    attributes = {"code": "record_unreadable", "reason": reason, "origin": record.get("eventSourceARN")}
-    try:
-        wiring.queues().park(dead_letter_queue_url, json.dumps(record), attributes)
-    except (ClientError, BotoCoreError):
-        logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
-        return False
-    logger.error("parked", reason=reason, event_id=record.get("eventID"), exc_info=error)
-    return True
+    wiring_figures.lay_counters_down()
+    return coming_back(failed)

@@ -1,0 +1,51 @@
+"""The routes for operating the service: the fleet in figures, and the metrics for Prometheus (spec, sections 6, 7)."""
+
+from typing import TYPE_CHECKING
+
+from chalice.app import Blueprint
+
+from chalicelib import wiring_figures
+from chalicelib.handlers.requests import Call
+from chalicelib.handlers.routing import Reply, Routes
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.fleet import FleetReader
+    from chalicelib.domain.movements import MerchantId
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+
+@routes.get("/api/v1/credits/plugin-status/metrics")
+def plugin_status_metrics(call: Call) -> Reply:
+    """Answer how many plugins are on, how many off, and how the balances stand."""
+    call.ops()
+    from chalicelib.contracts import answers
+    from chalicelib.contracts.fleet import FleetStatus
+
+    data = FleetStatus.of(wiring_figures.fleet().figures())
+    return Reply(body=answers.answer_text(data, call.meta()))
+
+
+@routes.get("/metrics", "/api/v1/metrics")
+def metrics(call: Call) -> Reply:
+    """Answer the metrics of the fleet and of all containers as Prometheus text."""
+    call.ops()
+    from chalicelib.handlers.exposition import CONTENT_TYPE, prometheus_text
+
+    # What this container has counted belongs to the sum too, as far as it may write it down by now.
+    wiring_figures.lay_counters_down()
+    fleet = wiring_figures.fleet()
+    text = prometheus_text(fleet.read(), balances=_balances(fleet), now=call.now)
+    return Reply(body=text, headers={"Content-Type": CONTENT_TYPE})
+
+
+def _balances(fleet: "FleetReader") -> "dict[MerchantId, int] | None":
+    if not settings().metrics_per_merchant:
+        return None
+    balances = fleet.balances()
+    if balances is None:
+        logger.warning("METRICS_PER_MERCHANT is on, but there are too many merchants: theirs are left out")
+    return balances

@@ -1,0 +1,92 @@
+"""Builds what keeps and reads the figures, once a container and on first use; and lays the counters down.
+
+Apart from `wiring` and `wiring_http`, because every function has counters and few have figures.
+"""
+
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalicelib import telemetry
+from chalicelib.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.adapters.container_counters import ContainerCounters
+    from chalicelib.adapters.figures import DynamoDBFigures
+    from chalicelib.adapters.fleet import FleetReader
+
+LAY_DOWN_SECONDS = 10.0
+"""How often a container overwrites its counters at the most."""
+COUNTERS_SECONDS = 0.25
+"""How long that may take: a call waits for it, and the next one makes good for what did not work."""
+
+
+@cache
+def figures() -> "DynamoDBFigures":
+    """Return the fleet's figures, for the function that counts."""
+    from chalicelib.adapters.figures import DynamoDBFigures
+    from chalicelib.wiring import dynamodb
+
+    return DynamoDBFigures(dynamodb(), table=settings().required("FIGURES_TABLE"))
+
+
+@cache
+def fleet() -> "FleetReader":
+    """Return the reader of everything that /metrics says."""
+    from chalicelib.adapters.fleet import FleetReader
+
+    return FleetReader(
+        _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
+        figures_table=settings().required("FIGURES_TABLE"),
+        credits_table=settings().required("CREDITS_TABLE"),
+    )
+
+
+@cache
+def container_counters() -> "ContainerCounters":
+    """Return where this container lays its counters down."""
+    from chalicelib.adapters.container_counters import ContainerCounters
+
+    client = _client(connect_seconds=COUNTERS_SECONDS, read_seconds=COUNTERS_SECONDS, tries=1)
+    return ContainerCounters(client, table=settings().required("FIGURES_TABLE"))
+
+
+class _LaidDown:
+    """When this container's counters were laid down last, in seconds of the monotonic clock."""
+
+    at = float("-inf")
+
+
+def lay_counters_down(*, now: float | None = None) -> None:
+    """Let the figures table have this container's counters, unless it had them less than ten seconds ago.
+
+    Called at the end of every call. Nothing that goes wrong here fails the call: it is logged, and made good for.
+    """
+    moment = time.monotonic() if now is None else now
+    if moment - _LaidDown.at < LAY_DOWN_SECONDS:
+        return
+    _LaidDown.at = moment
+    try:
+        if not settings().figures_table:
+            return
+        telemetry.say_counted()
+        if values := telemetry.counters.values():
+            container_counters().lay_down(values)
+    except Exception:  # noqa: BLE001 - a counter must never cost an answer; it is reported
+        telemetry.logger.warning("counters not laid down", exc_info=True)
+
+
+def _client(*, connect_seconds: float, read_seconds: float, tries: int) -> "DynamoDBClient":
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+    return boto3.client("dynamodb", config=config)
