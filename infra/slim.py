@@ -42,6 +42,9 @@ UNUSED_FOLDERS = (
     PurePosixPath("aws_lambda_powertools/event_handler/openapi/swagger_ui"),
     PurePosixPath("boto3/data"),
     PurePosixPath("boto3/examples"),
+    # Databases on top of Redis, and clients that choose among servers: nothing imports them unasked.
+    *(PurePosixPath("redis/commands") / name for name in ("bf", "json", "search", "timeseries", "vectorset")),
+    *(PurePosixPath("redis") / name for name in ("asyncio/http", "asyncio/multidb", "http", "multidb")),
 )
 UNUSED_FOLDER_NAMES = frozenset({"__pycache__", "tests"})
 UNUSED_SUFFIXES = frozenset({".dist-info", ".pth", ".pyc", ".pyi"})

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from infra.bridge.connection import Link
 from infra.bridge.health import serve_health
+from infra.bridge.heartbeat import Heart, keep_beating
 from infra.bridge.inbound import Forwarder
 from infra.bridge.lanes import OutboundLane, Surroundings, first_of, lanes_for_streams
 from infra.bridge.outbound import Publisher
@@ -26,6 +27,8 @@ DRAINED = 0
 UNFINISHED = 1
 BAD_SETTINGS = 2
 
+HEARTBEATS = 1
+"""The thread that the heartbeat has to itself."""
 STREAMS_SERVED = 4
 """Streams whose lanes have a thread each; two are usual, and lanes of further ones wait for a thread."""
 
@@ -67,7 +70,7 @@ async def _work(settings: Settings, telemetry: Telemetry, stopping: asyncio.Even
     """Serve one connection to NATS after the other: the client gives one up for good when the server tells it to."""
     # Every lane has at most one request to SQS under way, so none waits for a thread.
     threads = settings.lanes * STREAMS_SERVED + settings.outbox_lanes
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="sqs")
+    executor = ThreadPoolExecutor(threads + HEARTBEATS, thread_name_prefix="sqs")
     inbox, outbox = (
         SqsQueue(url, executor=executor, connections=connections, poll_seconds=poll_seconds)
         for url, connections, poll_seconds in (
@@ -75,10 +78,15 @@ async def _work(settings: Settings, telemetry: Telemetry, stopping: asyncio.Even
             (settings.outbox_queue_url, settings.outbox_lanes, settings.poll_seconds),
         )
     )
+    beating: asyncio.Task[None] | None = None
+    if settings.figures_table is not None:
+        beating = asyncio.create_task(keep_beating(Heart(settings.figures_table, telemetry), executor, stopping))
     try:
         while not stopping.is_set():
             await _serve(settings, telemetry, stopping, inbox, outbox)
     finally:
+        if beating is not None:
+            beating.cancel()
         executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -33,6 +33,7 @@ class Settings:
     nats_urls: tuple[str, ...]
     inbox_queue_url: str
     outbox_queue_url: str
+    figures_table: str | None
     lanes: int
     outbox_lanes: int
     batch: int
@@ -59,6 +60,7 @@ class Settings:
             nats_urls=read.nats_urls("NATS_URL"),
             inbox_queue_url=read.queue_url("INBOX_QUEUE_URL"),
             outbox_queue_url=read.queue_url("OUTBOX_QUEUE_URL"),
+            figures_table=environment.get("FIGURES_TABLE", "").strip() or None,
             lanes=read.number("BRIDGE_LANES", default=8, lowest=1, highest=64),
             outbox_lanes=read.number("BRIDGE_OUTBOX_LANES", default=2, lowest=1, highest=64),
             batch=read.number("BRIDGE_BATCH", default=SQS_BATCH_ENTRIES, lowest=1, highest=SQS_BATCH_ENTRIES),

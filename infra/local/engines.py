@@ -1,4 +1,4 @@
-"""Programs that the stack and its tests start: a NATS server and the AWS emulator, each on a loopback port.
+"""Programs that the stack and its tests start: NATS, Redis and the AWS emulator, each on a loopback port.
 
 Every program is its own process group in its own session, so that Ctrl-C in a terminal reaches the
 one who started it and nobody else. It is ended by its process id.
@@ -124,6 +124,17 @@ def launch_nats(directory: Path, port: int, *, leashed: bool = False) -> Engine:
     return Engine(name="NATS", process=process, log=log, ready=lambda: _greets(port))
 
 
+def launch_redis(directory: Path, port: int, *, password: str = "", leashed: bool = False) -> Engine:
+    """Start a Redis server that is empty at first and keeps nothing on disk; with a `password` it wants that."""
+    command = [str(PROGRAMS / "redis-server"), "--bind", LOOPBACK, "--port", str(port)]
+    command += ["--save", "", "--appendonly", "no"]
+    if password:
+        command += ["--requirepass", password]
+    log = directory / "redis.log"
+    process = launch(command, log=log, environment=clean_environment({}), directory=directory, leashed=leashed)
+    return Engine(name="Redis", process=process, log=log, ready=lambda: _pongs(port))
+
+
 def launch_ministack(directory: Path, port: int, *, leashed: bool = False) -> Engine:
     """Start an AWS emulator that is empty at first; all its files stay below `directory`."""
     scratch = directory / "ministack"
@@ -180,6 +191,17 @@ def nats_server(directory: Path, port: int | None = None) -> Iterator[str]:
     chosen = port or free_port()
     with running(launch_nats(directory, chosen)):
         yield f"nats://{LOOPBACK}:{chosen}"
+
+
+@contextmanager
+def redis_server(directory: Path, port: int | None = None, *, password: str = "") -> Iterator[str]:
+    """Yield the address of an empty Redis server, without the password that it may want.
+
+    Entered again with the same port it is another server in the same place.
+    """
+    chosen = port or free_port()
+    with running(launch_redis(directory, chosen, password=password)):
+        yield f"redis://{LOOPBACK}:{chosen}"
 
 
 @contextmanager
@@ -240,6 +262,16 @@ def _wait_until_ready(engine: Engine) -> None:
             message = f"{engine.name} did not become ready; its log ends with:\n{engine.last_words()}"
             raise EngineDidNotStartError(message)
         time.sleep(POLL_SECONDS)
+
+
+def _pongs(port: int) -> bool:
+    """Return whether a Redis server answers on `port`, be it that it wants a password."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(5) in {b"+PONG", b"-NOAU"}
+    except OSError:
+        return False
 
 
 def _greets(port: int) -> bool:

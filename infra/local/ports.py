@@ -20,6 +20,9 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "NATS_PORT": 4222,
     "BRIDGE_HEALTH_PORT": 8016,
 }
+REDIS_PORT = "REDIS_PORT"
+DEFAULT_REDIS_PORT = 6379
+"""Where Redis listens in a stack that was asked for one with REDIS=on."""
 
 
 class PortError(ValueError):
@@ -36,7 +39,7 @@ class Port:
 
 
 def choose_ports(environment: Mapping[str, str], held: ExitStack) -> dict[str, Port]:
-    """Return a free port for each setting of `DEFAULT_PORTS`, by the setting's name.
+    """Return a free port for each setting of `DEFAULT_PORTS`, and for Redis where REDIS=on, by the setting's name.
 
     No other stack of this user is given the same ports until `held` is closed, also when two stacks
     choose at the same moment, long before either of them listens.
@@ -44,7 +47,10 @@ def choose_ports(environment: Mapping[str, str], held: ExitStack) -> dict[str, P
     Raises:
         PortError: A setting is not a number from 1 to 65535, or 200 ports from there are all taken.
     """
-    asked = {setting: _asked(environment, setting, default) for setting, default in DEFAULT_PORTS.items()}
+    wanted = dict(DEFAULT_PORTS)
+    if environment.get("REDIS", "").lower() == "on":
+        wanted[REDIS_PORT] = DEFAULT_REDIS_PORT
+    asked = {setting: _asked(environment, setting, default) for setting, default in wanted.items()}
     return {setting: _choose(setting, number, held) for setting, number in asked.items()}
 
 

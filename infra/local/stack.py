@@ -25,9 +25,10 @@ from infra.local.engines import (
     launch,
     launch_ministack,
     launch_nats,
+    launch_redis,
 )
 from infra.local.parameters import choose_parameters, declared_parameters
-from infra.local.ports import Port
+from infra.local.ports import REDIS_PORT, Port
 from infra.local.screen import Screen
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
 from infra.local.watch import StackFailedError, Watch, in_background
@@ -79,6 +80,9 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     """
     nats = watch.add(launch_nats(site.directory, site.ports["NATS_PORT"].number, leashed=True), layer=ENGINES)
     emulator = watch.add(launch_ministack(site.directory, site.ports["AWS_PORT"].number, leashed=True), layer=ENGINES)
+    if REDIS_PORT in site.ports:
+        watch.add(launch_redis(site.directory, site.ports[REDIS_PORT].number, leashed=True), layer=ENGINES)
+        screen.note(f"Redis with the shared plugin statuses: {_redis_url(site)}")
     _package(site, watch, screen)
     with screen.step("NATS with JetStream and the AWS emulator"):
         watch.wait(nats.ready, "NATS")
@@ -136,6 +140,8 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
         "JWT_JWKS_URL": f"{site.addresses.api_url}/.well-known/jwks.json",
         "CURSOR_KEY_PARAMETER": cursor_key,
     }
+    if REDIS_PORT in site.ports:
+        own["REDIS_URL"] = _redis_url(site)
     choice = choose_parameters(declared, site.environment, own)
     for name in choice.unknown:
         screen.note(f"{name} has no parameter in the template and is not passed on.")
@@ -148,6 +154,10 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
 
     with screen.step("Deploying the package into the emulator"):
         return watch.wait_for(in_background(work), "the deployment")
+
+
+def _redis_url(site: Site) -> str:
+    return f"redis://{LOOPBACK}:{site.ports[REDIS_PORT].number}"
 
 
 def _launch_bridge(site: Site, outputs: Mapping[str, str]) -> Engine:
@@ -201,7 +211,7 @@ def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
     def invoke(name: str) -> None:
         lambdas.invoke(FunctionName=names[name], Payload=b'{"Records": []}')
 
-    dry = [name for name in names if name.startswith(("ingest", "publish", "adjust"))]
+    dry = [name for name in names if name.startswith(("ingest", "publish", "adjust", "set", "roll"))]
     work = [in_background(lambda name=name: invoke(name)) for name in dry]  # type: ignore[misc]
     work.append(in_background(lambda: _call_api(site)))
     for call in work:

@@ -1,0 +1,78 @@
+"""The bridge's heartbeat: an item of the figures table that says when the bridge last lived, and how well.
+
+`/metrics` answers its age (`credits_bridge_heartbeat_age_seconds`). Several bridges share it: the last one counts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.bridge.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger("infra.bridge")
+
+BEAT_SECONDS: Final = 10
+REQUEST_SECONDS: Final = 3
+KEY: Final = "heartbeat#bridge"
+"""The item's key, as `chalicelib.adapters.fleet` reads it."""
+
+
+class Heart:
+    """Writes the heartbeat. One that cannot be written stops nothing: its growing age is what tells."""
+
+    def __init__(self, table: str, telemetry: Telemetry, *, client: "DynamoDBClient | None" = None) -> None:
+        """Beat into `table`, with the environment's credentials unless there is a `client`."""
+        self._table = table
+        self._telemetry = telemetry
+        self._client = client or boto3.client(
+            "dynamodb",
+            config=Config(
+                connect_timeout=REQUEST_SECONDS, read_timeout=REQUEST_SECONDS, retries={"total_max_attempts": 1}
+            ),
+        )
+        self._failing = False
+
+    def beat(self, now: datetime) -> bool:
+        """Write that the bridge lives, and whether all its parts do; return whether the table took it."""
+        status = "ok" if self._telemetry.healthy else "degraded"
+        at = now.isoformat(timespec="milliseconds")
+        try:
+            self._client.put_item(
+                TableName=self._table, Item={"id": {"S": KEY}, "at": {"S": at}, "status": {"S": status}}
+            )
+        except (ClientError, BotoCoreError) as error:
+            if not self._failing:
+                log.warning("bridge: the heartbeat is not written: %s", error)
+            self._failing = True
+            return False
+        if self._failing:
+            log.info("bridge: the heartbeat is written again")
+        self._failing = False
+        return True
+
+
+async def keep_beating(
+    heart: Heart,
+    executor: Executor,
+    stopping: asyncio.Event,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    pause_seconds: float = BEAT_SECONDS,
+) -> None:
+    """Beat at once and every `pause_seconds` until `stopping` is set."""
+    while not stopping.is_set():
+        await asyncio.get_running_loop().run_in_executor(executor, heart.beat, clock())
+        try:
+            await asyncio.wait_for(stopping.wait(), pause_seconds)
+        except TimeoutError:
+            continue

@@ -1,0 +1,98 @@
+"""The routes about the service itself: health, figures, and this document."""
+
+from chalicelib.contracts import answers
+from chalicelib.contracts.fleet import FleetStatus
+from infra.documents import samples
+from infra.documents.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who
+
+_HEALTH = Route(
+    view="health",
+    paths=(f"{API}/health", f"{API}/credits/health"),
+    tag=Tag.OPERATIONS,
+    who=Who.ANYONE,
+    summary="Is the API alive?",
+    description="Nothing is read for it.",
+    answers={
+        200: Success(
+            description="It is.",
+            model=answers.Answer[answers.Health],
+            examples={"alive": samples.answer(answers.Health(status="ok", service="credit-service", stage="prod"))},
+        )
+    },
+    errors=(500,),
+)
+
+_OPENAPI = Route(
+    view="openapi",
+    paths=("/openapi.json", f"{API}/openapi.json"),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="This document",
+    description="OpenAPI 3.1, generated from the models that validate and answer. Any origin may read it.",
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Success(
+            description="The document.",
+            schema={"type": "object", "required": ["openapi", "info", "paths"]},
+            headers=("ETag", "Cache-Control"),
+        ),
+        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+    },
+    errors=(500,),
+)
+
+_DOCS = Route(
+    view="docs",
+    paths=("/docs", f"{API}/docs"),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="This document, to browse and try",
+    description="One page that loads nothing from any other host.",
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Success(
+            description="The page.",
+            media_type="text/html",
+            schema={"type": "string"},
+            headers=("ETag", "Cache-Control", "Content-Security-Policy"),
+        ),
+        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+    },
+    errors=(500,),
+)
+
+_FLEET = Route(
+    view="plugin_status_metrics",
+    paths=(f"{API}/credits/plugin-status/metrics",),
+    tag=Tag.OPERATIONS,
+    who=Who.OPS,
+    summary="The fleet in figures",
+    description="Exact: counted from every change of every account, and right when changes are delivered twice.",
+    answers={
+        200: Success(
+            description="The figures.",
+            model=answers.Answer[FleetStatus],
+            examples={"a small fleet": samples.answer(samples.fleet())},
+        )
+    },
+    errors=(401, 403, *STORE_ERRORS),
+)
+
+_METRICS = Route(
+    view="metrics",
+    paths=("/metrics", f"{API}/metrics"),
+    tag=Tag.OPERATIONS,
+    who=Who.OPS,
+    summary="Metrics for Prometheus",
+    description="The fleet's figures and the counters of all containers, summed up.",
+    answers={
+        200: Success(
+            description="Prometheus text, version 0.0.4.",
+            media_type="text/plain",
+            schema={"type": "string"},
+        )
+    },
+    errors=(401, 403, *STORE_ERRORS),
+)
+
+SERVICE = (_HEALTH, _FLEET, _METRICS, _OPENAPI, _DOCS)

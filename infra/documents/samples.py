@@ -1,0 +1,169 @@
+"""Examples of requests and answers, made from the story by the code that makes the real ones."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+
+from chalicelib.contracts import answers
+from chalicelib.contracts.fleet import FleetStatus
+from chalicelib.contracts.pages import Asked, Place
+from chalicelib.contracts.plugin_status import PluginStatus, Reason
+from chalicelib.contracts.problems import (
+    STATUS,
+    Problem,
+    Refusal,
+    bad_request,
+    forbidden,
+    from_error,
+    internal_error,
+    not_found,
+    unauthorized,
+)
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.figures import recount
+from chalicelib.domain.movements import MerchantId
+from infra.documents.story import MERCHANT, story
+
+META = {
+    "request_id": "f1b7a2de-6c0e-4c7e-9b43-0a5f7c1e2d34",
+    "correlation_id": "req-7042",
+    "timestamp": "2026-11-21T10:30:00.000Z",
+}
+ORDER, LOW, ADDED, EMPTIED = story()[2], story()[6], story()[7], story()[8]
+CURSOR = "AAAAAAAAAAcy8mB0bqXK1vXjGk3mZ1pT"
+
+
+def answer(data: BaseModel) -> Any:
+    """Return an answer about one thing."""
+    return json.loads(answers.answer_text(data, META))
+
+
+def listing(rows: list[answers.Transaction], path: str, *, total: int) -> Any:
+    """Return the first page of a list, as long as its rows."""
+    place = Place(
+        asked=Asked(limit=len(rows)), total=total, has_next=len(rows) < total, has_previous=False, next_cursor=CURSOR
+    )
+    made = answers.Listing[answers.Transaction](
+        data=rows,
+        meta=answers.Meta.model_validate(META),
+        pagination=answers.Pagination.model_validate(place.pagination()),
+        links=answers.Links.model_validate(place.links(path, {"merchant_id": MERCHANT})),
+    )
+    return json.loads(made.model_dump_json())
+
+
+def status(reason: Reason, *, stale: bool = False) -> Any:
+    """Return a plugin-status answer."""
+    said = PluginStatus(reason=reason, as_of=ORDER.account.updated_at, fresh_seconds=15, stale=stale)
+    return {"data": json.loads(json.dumps(said.data())), "meta": META}
+
+
+def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
+    """Return the answer about many shops."""
+    return {
+        "data": {"statuses": {merchant: status(reason)["data"] for merchant, reason in reasons.items()}},
+        "meta": META,
+    }
+
+
+def level_listing(rows: list[answers.Account], name: str) -> Any:
+    """Return the only page of a list of accounts, which has no numbers."""
+    place = Place(asked=Asked(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    made = answers.Listing[answers.Account](
+        data=rows,
+        meta=answers.Meta.model_validate(META),
+        pagination=answers.Pagination.model_validate(place.pagination()),
+        links=answers.Links.model_validate(place.links(f"/api/v1/credits/admin/{name}", {})),
+    )
+    return json.loads(made.model_dump_json())
+
+
+def stats() -> answers.Stats:
+    """Return what the whole story adds up to."""
+    account = EMPTIED.account
+    return answers.Stats.of(
+        account.merchant_id,
+        totals=account.totals,
+        total_shortfall=account.total_shortfall,
+        last_transaction_at=account.last_transaction_at,
+    )
+
+
+def with_threshold(threshold: int) -> answers.Account:
+    """Return an account with a threshold of its own."""
+    return answers.Account.of(replace(ORDER.account, low_balance_threshold=threshold, threshold=threshold))
+
+
+def fleet() -> FleetStatus:
+    """Return the figures of the story's shop at three of its times, as if they were three shops."""
+    return FleetStatus.of(recount([ORDER.account, LOW.account, EMPTIED.account]))
+
+
+def transactions() -> list[answers.Transaction]:
+    """Return the two newest records before the account was emptied, newest first."""
+    return [answers.Transaction.of(one.transaction) for one in story()[7:5:-1]]
+
+
+_OF_EVENTS = {
+    Code.INTERNAL,
+    Code.UNKNOWN_EVENT_TYPE,
+    Code.PERIOD_MISSING,
+    Code.ORDER_AMBIGUOUS,
+    Code.ORDER_MISSING,
+    Code.REFUND_AMBIGUOUS,
+    Code.TOTAL_MISSING,
+}
+"""Codes that no request can cause, or that are answered as another one."""
+_REFUSALS: dict[int, Problem] = {
+    400: bad_request("limit", "The parameter limit is a whole number from 1 to 100."),
+    401: unauthorized("A valid bearer token is required."),
+    403: forbidden("credits:admin"),
+    404: not_found("account"),
+    409: from_error(
+        Rejected(Code.KEY_REUSED, "MANUAL_ADJUSTMENT_adj-42 was recorded before with another content", field="credits")
+    ),
+    413: Problem(Refusal.PAYLOAD_TOO_LARGE, "A body has 65536 bytes at the most."),
+    415: Problem(Refusal.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, as application/json."),
+    422: from_error(
+        Rejected(Code.INSUFFICIENT_CREDITS, "the balance is 15, 20 credits cannot be taken from it", field="credits")
+    ),
+    500: internal_error(),
+    503: from_error(RetryLater(Code.UNAVAILABLE, "")),
+}
+
+
+def problem(status_code: int, path: str) -> Any:
+    """Return the body of a refusal with this status; 429 is the gateway's own, which names no time."""
+    if status_code == 429:  # noqa: PLR2004 - Too Many Requests
+        return _throttled()
+    return _REFUSALS[status_code].body(instance=path, meta=META)
+
+
+def _throttled() -> Any:
+    request_id = META["request_id"]
+    said = "Try again in a second."
+    return {
+        "type": "about:blank",
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": said,
+        "instance": f"urn:uuid:{request_id}",
+        "error": {"code": "TOO_MANY_REQUESTS", "message": said, "details": {}},
+        "meta": {"request_id": request_id, "correlation_id": request_id},
+    }
+
+
+def title(status_code: int) -> str:
+    """Return the status in words, as problems say it."""
+    said: str = problem(status_code, "/")["title"]
+    return said
+
+
+def codes(status_code: int) -> list[str]:
+    """Return what `error.code` may say over HTTP beside this status."""
+    if status_code == 429:  # noqa: PLR2004 - Too Many Requests
+        return ["TOO_MANY_REQUESTS"]
+    return sorted({code.upper() for code, status in STATUS.items() if status == status_code and code not in _OF_EVENTS})

@@ -1,0 +1,234 @@
+"""What each member of a request, an answer or an event means: one word, one meaning, in both documents.
+
+The models say which members there are and of what type; a word adds the sentence and, where a model says
+only "text" or "whole number", the form it always has. `Model.member` stands before `member`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import CREDITS_MAX, Direction
+
+UUID_FORM = {"format": "uuid"}
+TIME_FORM = {"format": "date-time"}
+COUNT_FORM = {"minimum": 0}
+HASH_FORM = {"pattern": "^[0-9a-f]{64}$"}
+STATUS_FORM = {"enum": ["enabled", "disabled"]}
+_SOURCES = re.compile(r" \((spec|hard-cases|architecture)[^)]*\)")
+"""Where a docstring names the source of a rule, which readers of the documents do not have."""
+TYPES = sorted({kind.transaction_type for kind in Kind})
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A sentence about a member, and what its schema says besides its type."""
+
+    meaning: str
+    form: Mapping[str, Any] = field(default_factory=dict)
+
+
+WORDS: Mapping[str, Word] = {
+    # Around every answer
+    "data": Word("What was asked for."),
+    "meta": Word("Which request this answers."),
+    "request_id": Word("The request's own id; it finds the request in the logs."),
+    "correlation_id": Word("The caller's `X-Correlation-ID`, by which one business step is followed through services."),
+    "Meta.correlation_id": Word("The caller's `X-Correlation-ID`, or the request's own id where there was none."),
+    "Meta.timestamp": Word("When it was answered.", TIME_FORM),
+    "pagination": Word("Where the page stands."),
+    "links": Word("The same list elsewhere; the header `Link` says the same."),
+    "page": Word("The page's number, from 1; null where it was reached by a cursor.", {"minimum": 1}),
+    "limit": Word("The most rows that the page may hold.", {"minimum": 1, "maximum": 100}),
+    "total": Word("How many rows there are on all pages; null where counting would mean reading them.", COUNT_FORM),
+    "pages": Word("How many pages there are; null where `total` is.", COUNT_FORM),
+    "has_next": Word("Whether another page follows."),
+    "has_previous": Word("Whether a page stands before this one."),
+    "next_cursor": Word("Give it as `cursor`, with the same filters, for the next page; null on the last one."),
+    "self": Word("This page."),
+    "next": Word("The next page."),
+    "previous": Word("The previous page; null where a cursor led here."),
+    "first": Word("The first page."),
+    "last": Word("The last page; null where `total` is."),
+    # Problems
+    "type": Word("`about:blank`: the status says what kind of problem it is."),
+    "title": Word("The status in words."),
+    "detail": Word("What is wrong, in a sentence."),
+    "instance": Word("The path of the request, or the request's id where the gateway refused it."),
+    "error": Word("The platform's form of the same."),
+    "code": Word("What is wrong, for programs."),
+    "message": Word("The same as `detail`."),
+    "details": Word("The field, value or scope at fault, where there is one."),
+    "Problem.status": Word("The HTTP status.", {"minimum": 400, "maximum": 599}),
+    "ProblemMeta.timestamp": Word(
+        "When it was answered; missing where the gateway refused the request by itself.", TIME_FORM
+    ),
+    "ProblemMeta.correlation_id": Word("The caller's `X-Correlation-ID`, or the request's own id."),
+    # Accounts
+    "id": Word("The id, derived and never changing.", UUID_FORM),
+    "merchant_id": Word("The merchant: a UUID.", UUID_FORM),
+    "credit_id": Word("The account's id, derived from the merchant's.", UUID_FORM),
+    "balance": Word("The credits left; never below 0.", COUNT_FORM),
+    "plugin_status": Word("Whether the shop's plugin is on, and since when."),
+    "status": Word("`enabled` while the balance is above zero.", STATUS_FORM),
+    "Health.status": Word("`ok`: the process answers.", {"const": "ok"}),
+    "reason": Word("Why."),
+    "since": Word("When the status last changed.", TIME_FORM),
+    "low_balance_threshold": Word(
+        "The merchant's own low-balance threshold, set by an admin; null: the default applies.",
+        {"minimum": 0, "maximum": CREDITS_MAX},
+    ),
+    "threshold": Word("The low-balance threshold in force, in credits.", COUNT_FORM),
+    "last_transaction_id": Word("The newest transaction.", UUID_FORM),
+    "last_transaction_at": Word("When the newest transaction was recorded.", TIME_FORM),
+    "totals": Word("By transaction type: how many each way, and the credits they moved."),
+    "increases": Word("Transactions that added credits.", COUNT_FORM),
+    "decreases": Word("Transactions that removed credits.", COUNT_FORM),
+    "credits_in": Word("Credits added.", COUNT_FORM),
+    "credits_out": Word("Credits removed, unsigned.", COUNT_FORM),
+    "total_shortfall": Word("Credits that orders asked for and the account did not have.", COUNT_FORM),
+    "created_at": Word("When it was recorded; it never runs backwards within an account.", TIME_FORM),
+    "updated_at": Word("When it last changed.", TIME_FORM),
+    "as_of": Word("When this was read.", TIME_FORM),
+    "stale": Word("Whether the table could not be read since `as_of`."),
+    # Transactions
+    "operation_type": Word("Which way credits moved.", {"enum": list(Direction)}),
+    "transaction_type": Word("What moved them.", {"enum": TYPES}),
+    "credits_used": Word("What was really moved, unsigned.", COUNT_FORM),
+    "amount": Word("What was really moved, signed."),
+    "requested": Word("What was asked for, unsigned, before the balance limits it.", COUNT_FORM),
+    "shortfall": Word("What was asked for and not there.", COUNT_FORM),
+    "balance_before": Word("The balance before; the previous record's `balance_after`.", COUNT_FORM),
+    "balance_after": Word("The balance after: `balance_before` + `amount`.", COUNT_FORM),
+    "sequence": Word("1, 2, 3 … without gaps within an account, in the order of recording.", {"minimum": 1}),
+    "idempotency_key": Word("Derived from the business fact; a fact moves credits once."),
+    "reference_id": Word("The business id: of the order, refund, payment, subscription or adjustment."),
+    "extra_metadata": Word("What else is kept: policy, total, currency, reason, admin, and the like."),
+    "schema_version": Word("The version of the hash's canonical form.", {"minimum": 1}),
+    "hash": Word("SHA-256 over the previous hash and this record: a change anywhere in the chain shows.", HASH_FORM),
+    "previous_hash": Word("The previous record's hash; 64 zeros for the first.", HASH_FORM),
+    "occurred_at": Word("When the business fact happened, as its event said.", TIME_FORM),
+    # Many merchants
+    "statuses": Word("The plugin statuses, by merchant id."),
+    "merchant_ids": Word("Merchant ids: UUIDs."),
+    "total_increases": Word(
+        "How many transactions added credits; one that moved 0 counts by its direction.", COUNT_FORM
+    ),
+    "total_decreases": Word("How many transactions removed credits, in the same way.", COUNT_FORM),
+    "transaction_count": Word("How many transactions there are.", COUNT_FORM),
+    "by_type": Word("The same by transaction type."),
+    "total_merchants": Word("Merchants with an account.", COUNT_FORM),
+    "enabled_count": Word("Merchants whose plugin is on.", COUNT_FORM),
+    "disabled_count": Word("Merchants whose plugin is off.", COUNT_FORM),
+    "enabled_percentage": Word("Share of those whose plugin is on, in percent.", {"minimum": 0, "maximum": 100}),
+    "average_balance": Word("Credits a merchant, on average.", COUNT_FORM),
+    "zero_balance_count": Word("Merchants without credits.", COUNT_FORM),
+    "low_balance_count": Word("Merchants above zero and at or below their threshold.", COUNT_FORM),
+    "Threshold.low_balance_threshold": Word("Credits; null: the default.", {"minimum": 0, "maximum": CREDITS_MAX}),
+    "Adjustment.operation_type": Word("Which way."),
+    "Adjustment.reason": Word("Why; kept with the record."),
+    # Health
+    "service": Word("The service's name."),
+    "stage": Word("The stage it runs in."),
+    # Events in and out
+    "event_id": Word("The delivery's id; it is no key."),
+    "PublishedEnvelope.event_id": Word(
+        "Derived from the fact: the same on every repeat. Drop repeats by it.", UUID_FORM
+    ),
+    "PublishedEnvelope.idempotency_key": Word("The same as `event_id`.", UUID_FORM),
+    "PublishedEnvelope.timestamp": Word("When the fact was recorded.", TIME_FORM),
+    "StatusChanged.timestamp": Word("When the status changed.", TIME_FORM),
+    "StatusChanged.reason": Word("Why.", {"enum": ["Sufficient credits", "Insufficient credits"]}),
+    "event_type": Word("The event's type, which is also its subject on NATS and its `detail-type` on the bus."),
+    "Envelope.idempotency_key": Word("Names the period of a renewal that names none itself; otherwise unused."),
+    "timestamp": Word("When the fact happened; `occurred_at` is another name for it."),
+    "metadata": Word("`schema_version` of the payload."),
+    "payload": Word("The fact; `data` is another name for it in events in."),
+    "transaction_id": Word("The record of the fact.", UUID_FORM),
+    "ThresholdPassed.transaction_id": Word(
+        "The movement that crossed; null where an admin moved the threshold.", UUID_FORM
+    ),
+    "AccountStatus.transaction_id": Word("The transaction that decided it.", UUID_FORM),
+    "initial_balance": Word("The trial.", COUNT_FORM),
+    "new_balance": Word("The balance after the movement; the same as `balance`.", COUNT_FORM),
+    "source": Word("The type of the event that asked for it."),
+    "reference_type": Word("The transaction type.", {"enum": TYPES}),
+    "previous_status": Word("The status until now.", STATUS_FORM),
+    "current_status": Word("The status from now on.", STATUS_FORM),
+    "identifiers": Word("Where some services put the merchant's id."),
+    "trial_id": Word("The trial's id, kept for reference."),
+    "credits_to_use": Word("The trial's credits; for an adjustment another name for `credits`."),
+    "credits": Word("Whole credits, from 1."),
+    "SubscriptionRenewed.credits_used": Word("The renewal's credits; `credits` is another name for it."),
+    "ManualAdjustment.credits_used": Word("Another name for `credits`."),
+    "payment_id": Word("The payment's id: one payment counts once."),
+    "order_id": Word("The order's id: one order counts once."),
+    "OrderPaid.total": Word("The order's money; needed where the policy charges by it."),
+    "OrderUpdated.total": Word("The order's money; needed where the policy charges by it."),
+    "OrderEntry.total": Word("The order's money, where the entry is an order of its own."),
+    "currency": Word("Three letters, kept for reference."),
+    "OrderPaid.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
+    "OrderUpdated.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
+    "OrderRefunded.order_items": Word("Several refunds, or several lines of one; `refunds` is another name for it."),
+    "refunds": Word("Several refunds, or several lines of one."),
+    "refund_id": Word("The refund's id; without one, an order is refunded once."),
+    "refund_amount": Word("Refunded money; without it the refund is full."),
+    "order_total": Word("The order's money, the denominator of the refunded share."),
+    "subscription_id": Word("The subscription's id."),
+    "renewal_id": Word("The renewal's id: one renewal counts once."),
+    "period_start": Word("Names the period where there is no `renewal_id`."),
+    "adjustment_id": Word("The adjustment's id: one adjustment counts once."),
+    "admin_id": Word("Who adjusts; kept with the record."),
+    "ManualAdjustment.operation_type": Word("Which way.", {"enum": list(Direction)}),
+    "ManualAdjustment.reason": Word("Why; kept with the record."),
+}
+"""Every member of every schema. A test holds it complete, and free of what no schema has."""
+
+
+def explained(schemas: Mapping[str, Any], used: set[str] | None = None) -> dict[str, Any]:
+    """Return the schemas with each member's meaning and form; `used` gathers the words that were needed.
+
+    Raises:
+        KeyError: a member has no word.
+    """
+    return {
+        name: _explained(name, schema, used if used is not None else set()) for name, schema in sorted(schemas.items())
+    }
+
+
+def _explained(model: str, schema: Mapping[str, Any], used: set[str]) -> dict[str, Any]:
+    said = {name: value for name, value in schema.items() if name != "title"}
+    if "description" in said:
+        said["description"] = _SOURCES.sub("", said["description"])
+    if "properties" in said:
+        said["properties"] = {
+            member: _member(form, _word(model, member, used)) for member, form in said["properties"].items()
+        }
+    return said
+
+
+def _word(model: str, member: str, used: set[str]) -> Word:
+    name = next((name for name in (f"{model}.{member}", member) if name in WORDS), None)
+    if name is None:
+        raise KeyError(f"{model}.{member} has no word in the glossary")
+    used.add(name)
+    return WORDS[name]
+
+
+def _member(schema: Mapping[str, Any], word: Word) -> dict[str, Any]:
+    said = {name: value for name, value in schema.items() if name not in ("title", "default")}
+    for branch in _bare(said):
+        branch.update(word.form)
+    return {"description": word.meaning, **said}
+
+
+def _bare(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the parts of a member's schema that say no more than text or number."""
+    if "anyOf" in schema:
+        schema["anyOf"] = [dict(branch) for branch in schema["anyOf"]]
+        for branch in schema["anyOf"]:
+            yield from _bare(branch)
+    elif schema in ({"type": "string"}, {"type": "integer"}, {"type": "number"}):
+        yield schema
