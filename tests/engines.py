@@ -1,4 +1,4 @@
-"""Real engines for the tests of the stack: a NATS server and the AWS emulator, each on a free loopback port.
+"""Real engines for the tests of the stack: NATS, Redis and the AWS emulator, each on a free loopback port.
 
 They are the very ones that `make run` starts. Every engine is its own process in its own folder, is
 ready when its context is entered, and is ended by its process id when the context is left. Nothing
@@ -16,6 +16,7 @@ from infra.local.engines import (
     free_port,
     ministack,
     nats_server,
+    redis_server,
     stop,
 )
 from infra.region import REGION
@@ -32,5 +33,6 @@ __all__ = [
     "free_port",
     "ministack",
     "nats_server",
+    "redis_server",
     "stop",
 ]

@@ -1,10 +1,12 @@
 """The API as the gateway calls it: raw proxy events in, answers out, on tables that moto keeps in memory."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -15,6 +17,7 @@ from chalice.app import Chalice
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.items import account_item, transaction_item
 from chalicelib.domain.movements import Movement, instant
+from chalicelib.handlers.admin import adjust_credits, set_threshold
 from tests.builders import SHOP, merchant
 from tests.fakes import FakeLedger, settle
 
@@ -38,8 +41,10 @@ NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 def create_tables() -> "DynamoDBClient":
     """Create both tables as the template declares them, and return a client for them."""
     client = _client()
-    _create(client, CREDITS_TABLE, {"merchant_id": "S"}, index=None)
-    _create(client, TRANSACTIONS_TABLE, {"transaction_id": "S"}, index={"merchant_id": "S", "sequence": "N"})
+    _create(client, CREDITS_TABLE, "merchant_id", index="by_level", keys={"level": "S", "merchant_id": "S"})
+    _create(
+        client, TRANSACTIONS_TABLE, "transaction_id", index="by_merchant", keys={"merchant_id": "S", "sequence": "N"}
+    )
     return client
 
 
@@ -49,28 +54,25 @@ def _client() -> "DynamoDBClient":
 
 
 def _create(
-    client: "DynamoDBClient",
-    name: str,
-    key: "Mapping[str, ScalarAttributeTypeType]",
-    *,
-    index: "Mapping[str, ScalarAttributeTypeType] | None",
+    client: "DynamoDBClient", name: str, key: str, *, index: str, keys: "Mapping[str, ScalarAttributeTypeType]"
 ) -> None:
-    attributes = {**key, **(index or {})}
-    by_merchant = {
-        "IndexName": "by_merchant",
-        "KeySchema": _schema(index or {}),
-        "Projection": {"ProjectionType": "ALL"},
-    }
+    attributes: Mapping[str, ScalarAttributeTypeType] = {key: "S", **keys}
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": each, "AttributeType": kind} for each, kind in attributes.items()],
-        KeySchema=_schema(key),
-        **({"GlobalSecondaryIndexes": [by_merchant]} if index else {}),  # type: ignore[arg-type]
+        KeySchema=_schema([key]),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": _schema(list(keys)),
+                "Projection": {"ProjectionType": "KEYS_ONLY" if index == "by_level" else "ALL"},
+            }
+        ],
     )
 
 
-def _schema(key: "Mapping[str, ScalarAttributeTypeType]") -> "list[KeySchemaElementTypeDef]":
+def _schema(key: Sequence[str]) -> "list[KeySchemaElementTypeDef]":
     return [{"AttributeName": name, "KeyType": "HASH" if place == 0 else "RANGE"} for place, name in enumerate(key)]
 
 
@@ -105,10 +107,12 @@ class Api:
         parameters: Mapping[str, str | list[str]] | None = None,
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
+        body: Any = None,
     ) -> Answered:
         """Answer a request for `path` below /api/v1; `route` is its template where the path holds an id.
 
-        `token` is the context that the authorizer left, None where none was asked.
+        `token` is the context that the authorizer left, None where none was asked. A `body` of
+        bytes is handed on in base64, one that is no text as JSON.
         """
         route = f"/api/v1{route or path}"
         path = f"/api/v1{path}"
@@ -131,11 +135,24 @@ class Api:
                 "stage": "test",
                 **({"authorizer": dict(token)} if token is not None else {}),
             },
-            "body": None,
-            "isBase64Encoded": False,
+            **_body(body),
         }
         self.calls += 1
         return Answered.of(self.app(event, None))
+
+    def post(self, path: str, body: Any, **more: Any) -> Answered:
+        """Answer a POST as `get` does a GET."""
+        return self.get(path, method="POST", body=body, **more)
+
+    def put(self, path: str, body: Any, **more: Any) -> Answered:
+        """Answer a PUT as `get` does a GET."""
+        return self.get(path, method="PUT", body=body, **more)
+
+
+def _body(body: Any) -> dict[str, Any]:
+    if isinstance(body, bytes):
+        return {"body": b64encode(body).decode(), "isBase64Encoded": True}
+    return {"body": body if isinstance(body, str | None) else json.dumps(body), "isBase64Encoded": False}
 
 
 def _identifiers(route: str, path: str) -> dict[str, str]:
@@ -152,6 +169,33 @@ class Aws:
 
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.calls]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a function is told of its call."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 10_000
+
+
+@dataclass(slots=True)
+class Functions:
+    """Stands in for the Lambda API: an invoked function runs here and now, or does what `fault` says."""
+
+    invoked: list[tuple[str, Any]] = field(default_factory=list)
+    fault: Exception | Mapping[str, Any] | None = None
+
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803 - boto3's names
+        self.invoked.append((FunctionName, json.loads(Payload)))
+        if isinstance(self.fault, Exception):
+            raise self.fault
+        if self.fault is not None:
+            return self.fault
+        function = {"adjust-test": adjust_credits, "threshold-test": set_threshold}[FunctionName]
+        answer = json.dumps(function(json.loads(Payload), Context()))
+        return {"StatusCode": 200, "Payload": BytesIO(answer.encode())}
 
 
 @dataclass(frozen=True, slots=True)

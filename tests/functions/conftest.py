@@ -8,7 +8,8 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from app import app
-from chalicelib import wiring_http
+from chalicelib import wiring, wiring_http
+from chalicelib.adapters.ledger_functions import LedgerFunctions
 from chalicelib.settings import settings
 from tests.functions.api import (
     CREDITS_TABLE,
@@ -16,6 +17,7 @@ from tests.functions.api import (
     TRANSACTIONS_TABLE,
     Api,
     Aws,
+    Functions,
     Ledger,
     create_tables,
 )
@@ -53,8 +55,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def forget_the_container() -> None:
-    for built_once in (settings, wiring_http.plugin_statuses, wiring_http.history, wiring_http._parameter):
-        built_once.cache_clear()
+    for module in (wiring, wiring_http):
+        for built_once in vars(module).values():
+            if hasattr(built_once, "cache_clear"):
+                built_once.cache_clear()
+    settings.cache_clear()
 
 
 @pytest.fixture
@@ -66,6 +71,14 @@ def ledger(aws: Aws) -> Ledger:
 def api(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setattr(wiring_http, "cursor_key", lambda: "k" * 32)
     return Api(app)
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
+    stand_in = Functions()
+    invoking = LedgerFunctions(stand_in, adjust="adjust-test", set_threshold="threshold-test")  # type: ignore[arg-type]
+    monkeypatch.setattr(wiring_http, "ledger_functions", lambda: invoking)
+    return stand_in
 
 
 @pytest.fixture

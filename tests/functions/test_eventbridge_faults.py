@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.adapters.eventbridge import ATTEMPTS_MAX, ENTRIES_MAX, EventBridgeBus
 from chalicelib.adapters.queues import ATTRIBUTE_LENGTH_MAX, Queues
-from chalicelib.contracts.published import PublishedEvent
+from chalicelib.contracts.published import AccountOpened, PublishedEvent
+from chalicelib.domain.movements import TransactionId
 from chalicelib.wiring import _CLIENT
 from tests.builders import NOON, SHOP
 from tests.engines import REGION
@@ -53,10 +54,11 @@ def event(number: int) -> PublishedEvent:
     return PublishedEvent(
         event_id=str(number),
         event_type="evt.credits.recharged",
-        merchant_id=SHOP,
         correlation_id=None,
         time=datetime.fromisoformat(NOON),
-        payload={"sequence": number},
+        payload=AccountOpened(
+            merchant_id=SHOP, transaction_id=TransactionId(str(number)), sequence=number, balance=0, initial_balance=0
+        ),
     )
 
 

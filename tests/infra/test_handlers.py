@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.engines import redis_server
+
 STARTED_WITH_APP = "app.app"
 IMPORTING = """
 import importlib, json, sys
@@ -16,10 +18,24 @@ module, function = sys.argv[2].rsplit(".", 1)
 handler = getattr(importlib.import_module(module), function)
 print(json.dumps({"callable": callable(handler), "modules": sorted(sys.modules), "path": sys.path}))
 """
+SHARING = """
+import sys
+from datetime import UTC, datetime
+sys.path.insert(0, sys.argv[1])
+from chalicelib.adapters import redis_line, shared_status, status_table
+shared_status.READ_SECONDS = shared_status.WRITE_SECONDS = 5
+line, now = redis_line.RedisLine(sys.argv[2]), datetime.now(UTC)
+statuses = shared_status.SharedStatuses(line, prefix="credits", stale_seconds=300)
+statuses.write({"shop": status_table.KnownStatus(version=7, enabled=True, as_of=now)}, now=now)
+print(statuses.read(["shop"])["shop"].version)
+line.close()
+"""
 FUNCTIONS = [
     "app.app",
     "chalicelib.handlers.admin.adjust_credits",
+    "chalicelib.handlers.admin.set_threshold",
     "chalicelib.handlers.authorizer.authorize",
+    "chalicelib.handlers.figures.roll_up",
     "chalicelib.handlers.inbound.ingest_events",
     "chalicelib.handlers.streams.publish_threshold_events",
     "chalicelib.handlers.streams.publish_transaction_events",
@@ -57,3 +73,16 @@ def test_a_handler_can_be_imported_from_the_zip_alone(code: Path, handler: str) 
 @pytest.mark.parametrize("handler", [one for one in FUNCTIONS if one != STARTED_WITH_APP])
 def test_an_event_handler_starts_without_the_application(code: Path, handler: str) -> None:
     assert "app" not in imported(code, handler)["modules"]
+
+
+def test_the_shared_statuses_work_from_the_zip_alone(code: Path, tmp_path: Path) -> None:
+    with redis_server(tmp_path) as url:
+        ran = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", SHARING, str(code), url],
+            env={},
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+
+    assert ran.stdout.strip() == "7", ran.stderr

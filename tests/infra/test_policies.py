@@ -12,6 +12,7 @@ Grants = dict[str, set[str]]
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 LEDGER_WRITE = {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 LEDGER_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+LAY_COUNTERS_DOWN = {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
 STREAM_READ = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 
 GRANTED: dict[str, Grants] = {
@@ -25,11 +26,13 @@ GRANTED: dict[str, Grants] = {
             "sqs:ReceiveMessage",
         },
         "DeadLetterQueue.Arn": {"sqs:SendMessage"},
+        "FiguresTable.Arn": LAY_COUNTERS_DOWN,
         "IngestEventsLogGroup.Arn": LOG,
     },
     "AdjustCreditsRole": {
         "CreditsTable.Arn": LEDGER_WRITE,
         "TransactionsTable.Arn": LEDGER_WRITE,
+        "FiguresTable.Arn": LAY_COUNTERS_DOWN,
         "AdjustCreditsLogGroup.Arn": LOG,
     },
     "PublishThresholdEventsRole": {
@@ -37,13 +40,22 @@ GRANTED: dict[str, Grants] = {
         "${CreditsTable.Arn}/stream/*": {"dynamodb:ListStreams"},
         "CreditsBus.Arn": {"events:PutEvents"},
         "StreamDeadLetterQueue.Arn": {"sqs:SendMessage"},
+        "FiguresTable.Arn": LAY_COUNTERS_DOWN,
         "PublishThresholdEventsLogGroup.Arn": LOG,
+    },
+    "RollUpRole": {
+        "CreditsTable.StreamArn": STREAM_READ,
+        "${CreditsTable.Arn}/stream/*": {"dynamodb:ListStreams"},
+        "FiguresTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
+        "StreamDeadLetterQueue.Arn": {"sqs:SendMessage"},
+        "RollUpLogGroup.Arn": LOG,
     },
     "PublishTransactionEventsRole": {
         "TransactionsTable.StreamArn": STREAM_READ,
         "${TransactionsTable.Arn}/stream/*": {"dynamodb:ListStreams"},
         "CreditsBus.Arn": {"events:PutEvents"},
         "StreamDeadLetterQueue.Arn": {"sqs:SendMessage"},
+        "FiguresTable.Arn": LAY_COUNTERS_DOWN,
         "PublishTransactionEventsLogGroup.Arn": LOG,
     },
     "ApiHandlerRole": {
@@ -51,8 +63,14 @@ GRANTED: dict[str, Grants] = {
         "${CreditsTable.Arn}/index/by_level": LEDGER_READ,
         "TransactionsTable.Arn": LEDGER_READ,
         "${TransactionsTable.Arn}/index/by_merchant": LEDGER_READ,
-        "FiguresTable.Arn": LEDGER_READ,
+        "FiguresTable.Arn": LEDGER_READ | {"dynamodb:PutItem"},
+        "AdjustCredits.Arn": {"lambda:InvokeFunction"},
+        "SetThreshold.Arn": {"lambda:InvokeFunction"},
         "APIHandlerLogGroup.Arn": LOG,
+    },
+    "SetThresholdRole": {
+        "CreditsTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+        "SetThresholdLogGroup.Arn": LOG,
     },
     "AuthorizeRole": {"AuthorizeLogGroup.Arn": LOG},
 }
@@ -129,7 +147,18 @@ def test_nobody_may_delete_from_the_ledger(resources: Resources, role: str) -> N
     assert not {action for action in granted if action.startswith("dynamodb:") and "Delete" in action}
 
 
-def test_the_api_can_only_read(resources: Resources) -> None:
-    granted = set().union(*grants(resources, "ApiHandlerRole", keys_are_set=True).values())
+@pytest.mark.parametrize("role", [role for role in GRANTED if role != "RollUpRole"])
+def test_only_the_items_of_containers_may_be_written_beside_the_one_who_counts(resources: Resources, role: str) -> None:
+    for statement in statements(resources, role, keys_are_set=True):
+        if "dynamodb:PutItem" in listed(statement["Action"]) and statement["Resource"] == {
+            "Fn::GetAtt": ["FiguresTable", "Arn"]
+        }:
+            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["container#*"]}}
 
-    assert {action for action in granted if action.startswith("dynamodb:")} == LEDGER_READ
+
+def test_the_api_can_only_read_the_ledger(resources: Resources) -> None:
+    everywhere = grants(resources, "ApiHandlerRole", keys_are_set=True)
+    granted = set().union(*(actions for one, actions in everywhere.items() if one != "FiguresTable.Arn"))
+
+    # The scan is there only where METRICS_PER_MERCHANT is on.
+    assert {action for action in granted if action.startswith("dynamodb:")} == LEDGER_READ | {"dynamodb:Scan"}

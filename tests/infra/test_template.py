@@ -20,6 +20,8 @@ FUNCTIONS = {
     "IngestEvents": "chalicelib.handlers.inbound.ingest_events",
     "PublishThresholdEvents": "chalicelib.handlers.streams.publish_threshold_events",
     "PublishTransactionEvents": "chalicelib.handlers.streams.publish_transaction_events",
+    "RollUp": "chalicelib.handlers.figures.roll_up",
+    "SetThreshold": "chalicelib.handlers.admin.set_threshold",
 }
 INBOUND_TYPES = {
     "evt.merchant.created",
@@ -126,13 +128,17 @@ def test_ingest_events_reads_the_inbox_in_batches_and_answers_for_each_message(r
 
 @pytest.mark.parametrize(
     ("function", "table"),
-    [("PublishThresholdEvents", "CreditsTable"), ("PublishTransactionEvents", "TransactionsTable")],
+    [
+        ("RollUp", "CreditsTable"),
+        ("PublishThresholdEvents", "CreditsTable"),
+        ("PublishTransactionEvents", "TransactionsTable"),
+    ],
 )
-def test_a_publisher_reads_its_stream_from_the_start_with_bounded_retries(
+def test_a_function_reads_its_stream_from_the_start_with_bounded_retries(
     resources: Resources, function: str, table: str
 ) -> None:
     event_source = dict(source(resources, function))
-    event_source.pop("FilterCriteria")
+    event_source.pop("FilterCriteria", None)
 
     assert event_source == {
         "Stream": {"Fn::GetAtt": [table, "StreamArn"]},
@@ -145,6 +151,10 @@ def test_a_publisher_reads_its_stream_from_the_start_with_bounded_retries(
         "MaximumRecordAgeInSeconds": 43200,
         "DestinationConfig": {"OnFailure": {"Type": "SQS", "Destination": arn("StreamDeadLetterQueue")}},
     }
+
+
+def test_every_write_to_an_account_wakes_the_one_who_counts(resources: Resources) -> None:
+    assert "FilterCriteria" not in source(resources, "RollUp")
 
 
 def test_only_a_write_that_crossed_a_threshold_wakes_the_threshold_publisher(resources: Resources) -> None:
@@ -305,6 +315,13 @@ def test_the_functions_learn_the_names_of_their_resources(
     template: dict[str, Any], variable: str, resource: str
 ) -> None:
     assert template["Globals"]["Function"]["Environment"]["Variables"][variable] == {"Ref": resource}
+
+
+def test_the_api_alone_knows_the_functions_that_write_for_it(resources: Resources, template: dict[str, Any]) -> None:
+    named = {"ADJUST_FUNCTION": {"Ref": "AdjustCredits"}, "THRESHOLD_FUNCTION": {"Ref": "SetThreshold"}}
+
+    assert named.items() <= properties(resources, "APIHandler")["Environment"]["Variables"].items()
+    assert not named.keys() & template["Globals"]["Function"]["Environment"]["Variables"].keys()
 
 
 def test_every_function_knows_its_stage(resources: Resources) -> None:

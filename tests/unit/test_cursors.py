@@ -1,11 +1,14 @@
 """Cursors: only what was signed, for the list that it was signed for."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts import cursors
 from chalicelib.contracts.problems import Problem, Refusal
+from chalicelib.domain.movements import MerchantId
 
 KEY = "k" * 32
 SCOPE = ("merchant-a", "INCREASE", "", "")
@@ -58,3 +61,29 @@ def test_a_cursor_of_another_merchant_or_filter_is_refused(other: tuple[str, ...
 def test_a_cursor_of_another_key_is_refused() -> None:
     with pytest.raises(Problem):
         cursors.position(cursors.sign(7, scope=SCOPE, key="o" * 32), scope=SCOPE, key=KEY)
+
+
+@given(st.uuids())
+def test_a_cursor_of_merchants_leads_back_behind_its_merchant(merchant: UUID) -> None:
+    cursor = cursors.sign_merchant(MerchantId(str(merchant)), scope=SCOPE, key=KEY)
+
+    assert cursors.merchant(cursor, scope=SCOPE, key=KEY) == str(merchant)
+
+
+@pytest.mark.parametrize("place", range(43))
+def test_a_cursor_of_merchants_with_any_character_changed_is_refused(place: int) -> None:
+    cursor = cursors.sign_merchant(MerchantId(str(UUID(int=4711))), scope=SCOPE, key=KEY)
+
+    assert len(cursor) == 43
+    for character in ALPHABET.replace(cursor[place], ""):
+        with pytest.raises(Problem):
+            cursors.merchant(cursor[:place] + character + cursor[place + 1 :], scope=SCOPE, key=KEY)
+
+
+def test_a_cursor_of_one_kind_of_list_is_none_of_another() -> None:
+    merchants = cursors.sign_merchant(MerchantId(str(UUID(int=7))), scope=SCOPE, key=KEY)
+
+    with pytest.raises(Problem):
+        cursors.position(merchants, scope=SCOPE, key=KEY)
+    with pytest.raises(Problem):
+        cursors.merchant(cursors.sign(7, scope=SCOPE, key=KEY), scope=SCOPE, key=KEY)

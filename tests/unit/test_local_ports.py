@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from infra.local.ports import DEFAULT_PORTS, PortError, choose_ports
+from infra.local.ports import DEFAULT_PORTS, REDIS_PORT, PortError, choose_ports
 from tests.engines import LOOPBACK, free_port
 
 
@@ -55,6 +55,13 @@ def test_two_settings_that_ask_for_the_same_port_get_two() -> None:
     with ExitStack() as held:
         ports = choose_ports(dict.fromkeys(DEFAULT_PORTS, str(same)), held)
     assert len({port.number for port in ports.values()}) == len(DEFAULT_PORTS)
+
+
+def test_only_a_stack_that_is_asked_for_redis_has_a_port_for_it() -> None:
+    port = free_port()
+    with ExitStack() as without, ExitStack() as with_redis:
+        assert REDIS_PORT not in choose_ports({"REDIS_PORT": str(port)}, without)
+        assert choose_ports({"REDIS_PORT": str(port), "REDIS": "on"}, with_redis)[REDIS_PORT].number == port
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "http", "-1", "80.5"])

@@ -39,6 +39,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         cursor_key_parameter="",
         cors_origins=(),
         stage="dev",
+        redis_url="",
+        figures_table="",
+        adjust_function="",
+        threshold_function="",
+        metrics_per_merchant=False,
     )
 
 

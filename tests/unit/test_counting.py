@@ -1,0 +1,154 @@
+"""Counting against a store that loses races, loses answers and is busy: what counts, counts once."""
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from random import Random
+
+from chalicelib.counting import ATTEMPTS_MAX, MARGIN_SECONDS, MERCHANTS_PER_WRITE, count
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.figures import BUCKETS, Change, Figures, bucket, recount
+from chalicelib.domain.ledger import Account
+from tests.builders import account_of, merchant
+from tests.fake_figures import FakeFigures
+from tests.figure_calls import Waits, call
+from tests.histories import images
+
+BUSY = RetryLater(Code.UNAVAILABLE, "throttled")
+
+
+def some(number: int, *, balance: int = 7, version: int = 1) -> Account:
+    return replace(account_of(balance, of=merchant(f"shop {number}")), version=version)
+
+
+def fleet_of(accounts: list[Account]) -> Figures:
+    return recount(accounts)
+
+
+def test_a_batch_is_read_at_once_and_written_a_bucket_at_a_time() -> None:
+    store, accounts = FakeFigures(), [some(number) for number in range(100)]
+
+    count(store, accounts, time=call())
+
+    assert store.reads == [100]
+    assert len(store.writes) == BUCKETS
+    assert sum(store.writes) == 100 + BUCKETS
+    assert set(store.buckets) == {bucket(account.merchant_id) for account in accounts}
+
+
+def test_more_merchants_of_a_bucket_than_a_write_holds_are_written_in_several() -> None:
+    store = FakeFigures()
+    same = [account for number in range(1700) if bucket((account := some(number)).merchant_id) == 0][:150]
+
+    assert count(store, same, time=call()) == set()
+
+    assert store.writes == [MERCHANTS_PER_WRITE + 1, 150 - MERCHANTS_PER_WRITE + 1]
+    assert store.fleet() == fleet_of(same)
+
+
+def test_what_was_counted_already_costs_a_read_and_no_write() -> None:
+    store, accounts = FakeFigures(), [some(1), some(2)]
+    count(store, accounts, time=call())
+    store.writes.clear()
+
+    assert count(store, accounts, time=call()) == set()
+
+    assert store.writes == []
+
+
+def test_many_images_of_one_merchant_are_one_item_of_one_write() -> None:
+    store = FakeFigures()
+
+    count(store, [some(1, balance=balance, version=balance + 1) for balance in range(50)], time=call())
+
+    assert (store.reads, store.writes) == ([1], [2])
+    assert store.fleet() == Figures(merchants=1, balance=49)
+
+
+def test_a_lost_race_is_decided_again_on_what_stands_then() -> None:
+    store, waits = FakeFigures(), Waits()
+    newer = some(1, balance=3, version=9)
+    store.before_effect = deque([lambda: count_alone(store, newer)])
+
+    assert count(store, [some(1, balance=8, version=8)], time=waits.time) == set()
+
+    assert store.fleet() == fleet_of([newer])
+    assert len(waits.waited) == 1
+
+
+def count_alone(store: FakeFigures, account: Account) -> None:
+    assert count(store, [account], time=call()) == set()
+
+
+def test_a_write_whose_answer_was_lost_counts_once() -> None:
+    store = FakeFigures(after_effect=deque([BUSY]))
+
+    assert count(store, [some(1)], time=call()) == set()
+
+    assert store.fleet() == fleet_of([some(1)])
+    assert len(store.writes) == 1
+
+
+def test_a_throttled_read_or_write_is_tried_again_after_a_pause() -> None:
+    store, waits = FakeFigures(reads_fail=deque([BUSY]), before_effect=deque([BUSY])), Waits()
+
+    assert count(store, [some(1)], time=waits.time) == set()
+
+    assert store.fleet() == fleet_of([some(1)])
+    assert len(waits.waited) == 2
+
+
+def test_a_bucket_that_stays_busy_hands_its_merchants_back_and_no_others() -> None:
+    accounts = [some(number) for number in range(30)]
+    busy = bucket(accounts[0].merchant_id)
+
+    class OneBucketBusy(FakeFigures):
+        def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+            if bucket == busy:
+                raise BUSY
+            return super().count(bucket, changes)
+
+    store = OneBucketBusy()
+
+    left = count(store, accounts, time=call())
+
+    assert left == {account.merchant_id for account in accounts if bucket(account.merchant_id) == busy}
+    assert store.fleet() == fleet_of([account for account in accounts if account.merchant_id not in left])
+    assert len(store.reads) == ATTEMPTS_MAX
+
+
+def test_without_time_left_nothing_is_begun_and_everything_handed_back() -> None:
+    store = FakeFigures()
+
+    assert count(store, [some(1)], time=call(MARGIN_SECONDS / 2)) == {some(1).merchant_id}
+
+    assert (store.reads, store.writes) == ([], [])
+
+
+def test_an_empty_batch_asks_for_nothing() -> None:
+    store = FakeFigures()
+
+    assert count(store, [], time=call()) == set()
+
+    assert store.reads == []
+
+
+def test_two_shards_at_once_count_every_merchant_once() -> None:
+    store, waits = FakeFigures(), Waits(seconds=1e9)
+    written, ledger = images(600, 20, seed=11)
+    # Records of the same merchants on both sides, as after a shard was split and its batches came again.
+    shards = [written, list(written)]
+    Random(4).shuffle(shards[1])  # noqa: S311 - the same every time
+
+    def walk(records: list[Account]) -> None:
+        for start in range(0, len(records), 10):
+            left = records[start : start + 10]
+            while count(store, left, time=waits.time):
+                pass
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(walk, shard) for shard in shards]:
+            done.result()
+
+    assert store.fleet() == recount(ledger.accounts.values())

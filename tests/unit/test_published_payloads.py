@@ -1,0 +1,67 @@
+"""Payloads of events out: plain dataclasses, whose types hold what the contract says of them."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.contracts.published import PUBLISHED, crossing_event, transaction_event
+from chalicelib.domain.ledger import CrossingRecord
+from chalicelib.domain.movements import TransactionId
+from chalicelib.domain.thresholds import Crossing
+from infra.documents.story import story
+from tests.builders import NOON, SHOP
+
+CROSSED = CrossingRecord(
+    type=Crossing.LOW_BALANCE_REACHED,
+    transaction_id=TransactionId("37618a8d-cd27-5f3c-9f0b-164a3855832e"),
+    sequence=7,
+    balance=15,
+    threshold=20,
+    time=NOON,
+    correlation_id=None,
+)
+
+
+@pytest.mark.parametrize("crossing", [Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED])
+def test_a_changed_threshold_is_published_without_a_transaction(crossing: Crossing) -> None:
+    event = crossing_event(SHOP, replace(CROSSED, type=crossing, transaction_id=None), version=8)
+
+    assert json.loads(event.detail())["payload"]["transaction_id"] is None
+
+
+@pytest.mark.parametrize("crossing", [Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED])
+def test_a_changed_threshold_can_neither_use_a_credit_nor_switch_a_plugin(crossing: Crossing) -> None:
+    with pytest.raises(ValueError, match="without its transaction"):
+        crossing_event(SHOP, replace(CROSSED, type=crossing, transaction_id=None), version=8)
+
+
+@pytest.mark.parametrize("crossing", Crossing)
+def test_each_crossing_publishes_the_payload_of_its_type(crossing: Crossing) -> None:
+    event = crossing_event(SHOP, replace(CROSSED, type=crossing), version=8)
+
+    assert type(event.payload) is PUBLISHED[event.event_type]
+    assert event.merchant_id == SHOP
+
+
+def test_each_record_publishes_the_payload_of_its_type() -> None:
+    events = [event for chapter in story() if (event := transaction_event(chapter.transaction)) is not None]
+
+    assert [type(event.payload) for event in events] == [PUBLISHED[event.event_type] for event in events]
+    assert {event.event_type.removeprefix("evt.credits.") for event in events} == {
+        "account.created",
+        "recharged",
+        "refunded",
+        "adjusted",
+    }
+
+
+@pytest.mark.parametrize("module", ["chalicelib.contracts.published", "chalicelib.handlers.http_docs"])
+def test_neither_publishers_nor_documents_wait_for_pydantic(module: str) -> None:
+    code = f"import {module}, sys; print([name for name in ('pydantic', 'openapi_pydantic') if name in sys.modules])"
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+
+    assert ran.stdout.strip() == "[]"
