@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 from chalicelib.adapters.items import account_item
 from chalicelib.counting import count
 from infra import cli, console
+from infra.commands.target import Target
 from infra.local.description import FILE_NAME, Description, Jwt
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
 from tests.builders import SHOP, account_of, merchant
@@ -64,7 +65,7 @@ def table(local: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FiguresTable
             BillingMode="PAY_PER_REQUEST",
         )
         describe(local, figures_table=found.name)
-        monkeypatch.setattr(cli, "_client", lambda _stack: found.client)
+        monkeypatch.setattr(Target, "client", lambda _target, _service: found.client)
         yield found
 
 
@@ -100,7 +101,7 @@ def test_a_recount_waits_for_figures_that_are_still_coming(
     table: FiguresTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = write(table, 7, name="shop")
-    monkeypatch.setattr("infra.cli.time.sleep", lambda _: count(table.store, [account], time=call()))
+    monkeypatch.setattr("infra.commands.figures.time.sleep", lambda _: count(table.store, [account], time=call()))
 
     assert run("recount").exit_code == 0
 

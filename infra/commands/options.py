@@ -1,0 +1,27 @@
+"""Options and arguments that many commands take, and what they must look like."""
+
+from typing import Annotated
+
+import typer
+
+from chalicelib.domain.movements import MerchantId, merchant_id
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Stage = Annotated[
+    str | None,
+    typer.Option(envvar="CREDITS_STAGE", help="A deployed stage, such as prod; without one, the local stack."),
+]
+Profile = Annotated[str | None, typer.Option(help="The AWS profile for the stage; AWS_PROFILE does the same.")]
+
+
+def _merchant(text: str) -> MerchantId:
+    try:
+        return merchant_id(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}, such as 0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d.") from None
+
+
+Merchant = Annotated[
+    str, typer.Argument(metavar="MERCHANT", help="The merchant's id, a UUID.", parser=_merchant, show_default=False)
+]
+MerchantOption = Annotated[str | None, typer.Option(parser=_merchant, metavar="MERCHANT", help="A merchant's id.")]
