@@ -27,7 +27,8 @@ application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
 def credits_command() -> None:
     """Ask and steer the merchant credit service: the local stack of `make run`, or a deployed stage (--stage prod).
 
-    Exit status: 0 when all is well, 1 when something was found or refused, 2 when it could not work. `credits COMMAND --help` tells more.
+    Exit status: 0 when all is well, 1 when something was found or refused, 2 when it could not work.
+    `credits COMMAND --help` tells more.
     """
 
 
