@@ -54,8 +54,13 @@ class Settings:
     inbox_queue_url: str
     dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
+    outbox_queue_url: str
+    outbox_dead_letter_queue_url: str
     adjust_function: str
     threshold_function: str
+    threshold_events_function: str
+    transaction_events_function: str
+    roll_up_function: str
     jwt_algorithm: str
     jwt_issuer: str
     jwt_audience: str
@@ -101,8 +106,13 @@ class Settings:
             inbox_queue_url=read.text("INBOX_QUEUE_URL"),
             dead_letter_queue_url=read.text("DEAD_LETTER_QUEUE_URL"),
             stream_dead_letter_queue_url=read.text("STREAM_DEAD_LETTER_QUEUE_URL"),
+            outbox_queue_url=read.text("OUTBOX_QUEUE_URL"),
+            outbox_dead_letter_queue_url=read.text("OUTBOX_DEAD_LETTER_QUEUE_URL"),
             adjust_function=read.text("ADJUST_FUNCTION"),
             threshold_function=read.text("THRESHOLD_FUNCTION"),
+            threshold_events_function=read.text("THRESHOLD_EVENTS_FUNCTION"),
+            transaction_events_function=read.text("TRANSACTION_EVENTS_FUNCTION"),
+            roll_up_function=read.text("ROLL_UP_FUNCTION"),
             jwt_algorithm=read.text("JWT_ALGORITHM"),
             jwt_issuer=read.text("JWT_ISSUER"),
             jwt_audience=read.text("JWT_AUDIENCE"),

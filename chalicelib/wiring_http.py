@@ -11,6 +11,7 @@ from chalicelib.contracts.cursors import KEY_LENGTH_MIN
 from chalicelib.settings import SettingError, settings
 
 if TYPE_CHECKING:
+    from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.history import History
     from chalicelib.adapters.ledger_functions import LedgerFunctions
     from chalicelib.adapters.levels import Levels
@@ -115,6 +116,43 @@ def ledger_functions() -> "LedgerFunctions":
         boto3.client("lambda", config=config),
         adjust=settings().required("ADJUST_FUNCTION"),
         set_threshold=settings().required("THRESHOLD_FUNCTION"),
+    )
+
+
+@cache
+def dead_letters() -> "DeadLetters":
+    """Return what is parked, of all three dead-letter queues."""
+    import boto3
+    from botocore.config import Config
+
+    from chalicelib.adapters.dead_letters import DeadLetters, Place
+    from chalicelib.contracts.letters import Parking
+
+    chosen = settings()
+    config = Config(
+        connect_timeout=INVOKE_CONNECT_SECONDS, read_timeout=INVOKE_READ_SECONDS, retries={"total_max_attempts": 1}
+    )
+    places = (
+        (Parking.INBOX, "DEAD_LETTER_QUEUE_URL", "INBOX_QUEUE_URL"),
+        (Parking.OUTBOX, "OUTBOX_DEAD_LETTER_QUEUE_URL", "OUTBOX_QUEUE_URL"),
+        (Parking.STREAM, "STREAM_DEAD_LETTER_QUEUE_URL", None),
+    )
+    return DeadLetters(
+        boto3.client("sqs", config=config),
+        boto3.client("lambda", config=config),
+        places=tuple(
+            Place(
+                parking=parking,
+                queue_url=chosen.required(parked),
+                back_to_url=chosen.required(back_to) if back_to else None,
+            )
+            for parking, parked, back_to in places
+        ),
+        functions={
+            "publish_threshold_events": chosen.required("THRESHOLD_EVENTS_FUNCTION"),
+            "publish_transaction_events": chosen.required("TRANSACTION_EVENTS_FUNCTION"),
+            "roll_up": chosen.required("ROLL_UP_FUNCTION"),
+        },
     )
 
 

@@ -11,27 +11,33 @@ TRANSIENT = frozenset(
     {
         "InternalServerError",
         "InternalFailure",
+        "OverLimit",
         "LimitExceededException",
         "ProvisionedThroughputExceeded",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
         "RequestTimeout",
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "ThrottlingError",
         "ThrottlingException",
+        "TooManyRequestsException",
     }
 )
 _SERVER_ERROR = 500
 
 
-def raise_if_transient(error: ClientError | BotoCoreError) -> None:
-    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is."""
+def raise_if_transient(error: ClientError | BotoCoreError, who: str = "the ledger") -> None:
+    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is.
+
+    `who` was asked, for the sentence.
+    """
     if isinstance(error, HTTPClientError | NoConnectionError):
         # Connections and time limits. A write may have taken effect: the next one tells.
-        raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {type(error).__name__}") from error
+        raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {type(error).__name__}") from error
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in TRANSIENT or status >= _SERVER_ERROR:
-            raise RetryLater(Code.UNAVAILABLE, f"the ledger did not answer: {code}") from error
+            raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {code}") from error

@@ -13,7 +13,10 @@ ORIGIN_QUEUE = "queue"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`."""
+    """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`.
+
+    `redriven` is how often the message was parked and put back before (None: never), as its sender says.
+    """
 
     message_id: str
     receipt_handle: str
@@ -21,6 +24,7 @@ class Message:
     origin: str
     deliveries: int
     first_seen: datetime
+    redriven: str | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -29,7 +33,8 @@ class Message:
         A message that was put back after a fix is seen for the first time again; its `origin` stays.
         """
         attributes = record.get("attributes", {})
-        origin = record.get("messageAttributes", {}).get("origin", {}).get("stringValue")
+        named = record.get("messageAttributes", {})
+        origin = named.get("origin", {}).get("stringValue")
         milliseconds = attributes.get("ApproximateFirstReceiveTimestamp") or attributes.get("SentTimestamp")
         return cls(
             message_id=record["messageId"],
@@ -38,6 +43,7 @@ class Message:
             origin=origin or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
             deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
             first_seen=datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else datetime.now(UTC),
+            redriven=named.get("redriven", {}).get("stringValue"),
         )
 
     def parked(self, *, code: str, reason: str, field: str | None) -> dict[str, str | None]:
@@ -48,4 +54,5 @@ class Message:
             "field": field,
             "origin": self.origin,
             "first_seen": instant(self.first_seen),
+            "redriven": self.redriven,
         }

@@ -56,7 +56,7 @@ def _read(records: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[str, Account
         try:
             accounts.append((number, account_from(record["dynamodb"]["NewImage"])))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
-            if not parked(record, error, queue_url):
+            if not parked(record, error, queue_url, function="roll_up"):
                 failed.append(number)
     return accounts, failed
 

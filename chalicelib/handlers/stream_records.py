@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import wiring
+from chalicelib.domain.movements import instant
 from chalicelib.settings import settings
-from chalicelib.telemetry import logger
+from chalicelib.telemetry import count, logger
 
+CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
 """What Lambda takes for an answer in part: the stream goes on from the first record named."""
 
@@ -24,14 +27,26 @@ def dead_letter_queue_url() -> str:
     return settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
 
 
-def parked(record: Mapping[str, Any], error: Exception, queue_url: str) -> bool:
-    """Park a record that cannot be read, so that it blocks nobody, and return whether the queue confirmed it."""
+def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str) -> bool:
+    """Park a record that cannot be read, so that it blocks nobody, and return whether the queue confirmed it.
+
+    `function` is who could not read it, by its name in app.py: the record goes back there.
+    """
     reason = f"the stream's record cannot be read: {type(error).__name__}"
-    attributes = {"code": "record_unreadable", "reason": reason, "origin": record.get("eventSourceARN")}
+    missing = error.args[0] if isinstance(error, KeyError) and error.args else None
+    attributes = {
+        "code": CODE_UNREADABLE,
+        "reason": reason,
+        "field": missing if isinstance(missing, str) else None,
+        "origin": record.get("eventSourceARN"),
+        "function": function,
+        "first_seen": instant(datetime.now(UTC)),
+    }
     try:
         wiring.queues().park(queue_url, json.dumps(record), attributes)
     except (ClientError, BotoCoreError):
         logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
         return False
     logger.error("parked", reason=reason, event_id=record.get("eventID"), exc_info=error)
+    count("credits_messages_parked_total", 1, {"code": CODE_UNREADABLE})
     return True

@@ -25,7 +25,7 @@ blueprint = Blueprint(__name__)
 )
 def publish_threshold_events(event: DynamoDBEvent) -> Failures:
     """Publish the crossings that writes to the credits table carry, and return the records to be tried again."""
-    return _publish(event.to_dict()["Records"], _crossing_events)
+    return _publish(event.to_dict()["Records"], _crossing_events, function="publish_threshold_events")
 
 
 @blueprint.on_dynamodb_record(
@@ -34,7 +34,7 @@ def publish_threshold_events(event: DynamoDBEvent) -> Failures:
 )
 def publish_transaction_events(event: DynamoDBEvent) -> Failures:
     """Publish what new records say beside the balance, and return the records to be tried again."""
-    return _publish(event.to_dict()["Records"], _transaction_events)
+    return _publish(event.to_dict()["Records"], _transaction_events, function="publish_transaction_events")
 
 
 def _crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
@@ -56,7 +56,10 @@ def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
 
 
 def _publish(
-    records: Sequence[Mapping[str, Any]], events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]]
+    records: Sequence[Mapping[str, Any]],
+    events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]],
+    *,
+    function: str,
 ) -> Failures:
     queue_url = dead_letter_queue_url()
     by_record: list[tuple[str, list[PublishedEvent]]] = []
@@ -66,7 +69,7 @@ def _publish(
         try:
             by_record.append((sequence_number, events_of(record)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
-            if not parked(record, error, queue_url):
+            if not parked(record, error, queue_url, function=function):
                 failed.add(sequence_number)
     events = [event for _, of_record in by_record for event in of_record]
     refused = {event.event_id for event in wiring.bus().publish(events)} if events else set()

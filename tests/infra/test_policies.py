@@ -13,6 +13,7 @@ LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 LEDGER_WRITE = {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
 LEDGER_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 LAY_COUNTERS_DOWN = {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
+PARKED = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 STREAM_READ = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 
 GRANTED: dict[str, Grants] = {
@@ -66,6 +67,14 @@ GRANTED: dict[str, Grants] = {
         "FiguresTable.Arn": LEDGER_READ | {"dynamodb:PutItem"},
         "AdjustCredits.Arn": {"lambda:InvokeFunction"},
         "SetThreshold.Arn": {"lambda:InvokeFunction"},
+        "DeadLetterQueue.Arn": PARKED,
+        "OutboxDeadLetterQueue.Arn": PARKED,
+        "StreamDeadLetterQueue.Arn": PARKED,
+        "InboxQueue.Arn": {"sqs:SendMessage"},
+        "OutboxQueue.Arn": {"sqs:SendMessage"},
+        "PublishThresholdEvents.Arn": {"lambda:InvokeFunction"},
+        "PublishTransactionEvents.Arn": {"lambda:InvokeFunction"},
+        "RollUp.Arn": {"lambda:InvokeFunction"},
         "APIHandlerLogGroup.Arn": LOG,
     },
     "SetThresholdRole": {

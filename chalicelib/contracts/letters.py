@@ -1,0 +1,193 @@
+"""A parked message, as its dead-letter queue hands it out: why it is there, and what it says.
+
+A letter has its reason from whoever parked it (hard-cases.md, "Retry and dead letter"): the functions write
+attributes of their own, EventBridge its error, Lambda a body that points to records of a stream, and a queue that
+gave up after too many receives nothing at all. Standard library only: the command line and the API both read it.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from chalicelib.domain.movements import Instant, MerchantId, instant, merchant_id
+
+CODE_UNDELIVERED = "undelivered"
+"""The bus could not hand the event to its queue."""
+CODE_RECORDS_UNPROCESSED = "records_unprocessed"
+"""A function failed on records of a stream until they were given up: the letter points to them, and holds none."""
+CODE_RECEIVES_EXHAUSTED = "receives_exhausted"
+"""The queue moved the message itself, after very many deliveries without an end."""
+
+_PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "function", "redriven"})
+_OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
+_TEXT_LENGTH_MAX = 200
+
+
+class Parking(StrEnum):
+    """Which dead-letter queue a letter is in: for events in, for events on their way out, for records of a stream."""
+
+    INBOX = "inbox"
+    OUTBOX = "outbox"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """Records of a stream that a function gave up on: of which table, and of the writes of which times."""
+
+    stream_arn: str
+    earliest: Instant
+    latest: Instant
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A parked message. `code`, `reason` and the first `field` at fault say why; `body` is what came, unchanged.
+
+    `letter_id` names it for as long as it is parked. `origin` is where it came from (`nats`, `bus`, `queue`, or a
+    stream's ARN), `function` who parked a stream's record, `redriven` how often it was put back before.
+    `event_type` and `merchant_id` are what the body says of itself, None where it does not say so readably.
+    """
+
+    letter_id: str
+    parking: Parking
+    code: str
+    reason: str
+    field: str | None
+    origin: str | None
+    function: str | None
+    redriven: int
+    first_seen: Instant | None
+    parked_at: Instant
+    event_type: str | None
+    merchant_id: MerchantId | None
+    pointer: Pointer | None
+    body: str
+    receipt_handle: str = dataclasses.field(repr=False)
+    put_back_with: Mapping[str, str] = dataclasses.field(repr=False)
+    """Attributes that go back with the message: who sent it may have set some."""
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any], parking: Parking) -> Self:
+        """Return the letter of a message as SQS hands it out with all attributes."""
+        attributes = {
+            name: attribute["StringValue"]
+            for name, attribute in message.get("MessageAttributes", {}).items()
+            if "StringValue" in attribute
+        }
+        content = _content(message["Body"])
+        pointer = _pointer(content)
+        code, reason = _why(attributes, content, pointer)
+        redriven = _digits(attributes.get("redriven"))
+        origin = attributes.get("origin") or ("bus" if "RULE_ARN" in attributes else None)
+        kept = {name: text for name, text in attributes.items() if name not in _PARKED_AS | _OF_THE_BUS}
+        return cls(
+            letter_id=message["MessageId"],
+            parking=parking,
+            code=code,
+            reason=reason,
+            field=attributes.get("field"),
+            origin=origin or (pointer.stream_arn if pointer else None),
+            function=attributes.get("function") or (_function(content) if pointer else None),
+            redriven=redriven,
+            first_seen=Instant(attributes["first_seen"]) if "first_seen" in attributes else None,
+            parked_at=instant(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
+            event_type=_event_type(content),
+            merchant_id=_merchant(content),
+            pointer=pointer,
+            body=message["Body"],
+            receipt_handle=message["ReceiptHandle"],
+            put_back_with={**kept, "redriven": str(redriven + 1)},
+        )
+
+
+def _content(body: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _why(attributes: Mapping[str, str], content: Mapping[str, Any], pointer: Pointer | None) -> tuple[str, str]:
+    if "code" in attributes:
+        return attributes["code"], attributes.get("reason", "")
+    if "ERROR_CODE" in attributes or "RULE_ARN" in attributes:
+        said = " ".join(filter(None, (attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE"))))
+        return CODE_UNDELIVERED, f"the bus could not deliver it: {said or 'no reason given'}"
+    if pointer is not None:
+        condition = _text(_object(content, "requestContext").get("condition")) or "no reason given"
+        return CODE_RECORDS_UNPROCESSED, f"{pointer.records} records of the stream were given up: {condition}"
+    return CODE_RECEIVES_EXHAUSTED, "the queue gave up on it after very many deliveries without an end"
+
+
+def _pointer(content: Mapping[str, Any]) -> Pointer | None:
+    """Return what Lambda's failure destination points to (AWS: "Capture discarded batches")."""
+    said = content.get("DDBStreamBatchInfo")
+    if not isinstance(said, dict):
+        return None
+    try:
+        return Pointer(
+            stream_arn=str(said["streamArn"]),
+            earliest=_time(said["approximateArrivalOfFirstRecord"]),
+            latest=_time(said["approximateArrivalOfLastRecord"]),
+            records=int(said["batchSize"]),
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _time(text: str) -> Instant:
+    return instant(datetime.fromisoformat(text))
+
+
+def _function(content: Mapping[str, Any]) -> str | None:
+    """Return the deployed name in `arn:…:function:NAME:$LATEST`."""
+    arn = _object(content, "requestContext").get("functionArn")
+    _, found, name = str(arn).partition(":function:")
+    return name.split(":")[0] if found else None
+
+
+def _event_type(content: Mapping[str, Any]) -> str | None:
+    return _text(content.get("detail-type")) or _text(content.get("event_type")) or _text(content.get("eventName"))
+
+
+def _merchant(content: Mapping[str, Any]) -> MerchantId | None:
+    """Return the merchant that the body names, wherever one may stand in an event or in a stream's record."""
+    detail = _object(content, "detail")
+    changed = _object(content, "dynamodb")
+    for place in (content, detail):
+        for payload in (_object(place, "payload"), _object(place, "data"), place):
+            for named in (payload.get("merchant_id"), _object(payload, "identifiers").get("merchant_id")):
+                if (found := _merchant_id(named)) is not None:
+                    return found
+    for image in (_object(changed, "Keys"), _object(changed, "NewImage")):
+        if (found := _merchant_id(_object(image, "merchant_id").get("S"))) is not None:
+            return found
+    return None
+
+
+def _merchant_id(value: object) -> MerchantId | None:
+    try:
+        return merchant_id(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    """Return a text that may stand in a line, None for anything else."""
+    return value if isinstance(value, str) and 0 < len(value) <= _TEXT_LENGTH_MAX and value.isprintable() else None
+
+
+def _digits(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < _TEXT_LENGTH_MAX else 0
