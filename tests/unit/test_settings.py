@@ -43,6 +43,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         figures_table="",
         adjust_function="",
         threshold_function="",
+        outbox_queue_url="",
+        outbox_dead_letter_queue_url="",
+        threshold_events_function="",
+        transaction_events_function="",
+        roll_up_function="",
         metrics_per_merchant=False,
     )
 
