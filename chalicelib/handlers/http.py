@@ -102,6 +102,17 @@ def balance(call: Call, merchant_id: str) -> Reply:
     return _about(call, data, found.merchant_id)
 
 
+@routes.get("/api/v1/credits/accounts/{merchant_id}/story")
+def story(call: Call, merchant_id: str) -> Reply:
+    """Answer why the merchant's plugin is off or on, in order, and what was published."""
+    from chalicelib.contracts.story import gathered, tell
+
+    found, history = _account(call, merchant_id), wiring_http.history()
+    deciding = found.status_transaction_id
+    told = gathered(found, history.transaction(deciding) if deciding else None, history.records)
+    return _about(call, tell(found, told), found.merchant_id)
+
+
 @routes.get("/api/v1/credits/transactions")
 def transactions(call: Call) -> Reply:
     """Answer a page of the history of the merchant that the parameter `merchant_id` names, newest first."""

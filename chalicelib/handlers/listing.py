@@ -10,8 +10,9 @@ from chalicelib.adapters.history import History
 from chalicelib.contracts import answers, cursors
 from chalicelib.contracts.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
 from chalicelib.contracts.problems import Problem, Refusal, bad_request
+from chalicelib.contracts.values import ID_LENGTH_MAX
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId
+from chalicelib.domain.movements import Instant, Kind, MerchantId, order_key, transaction_id
 from chalicelib.domain.orders import Direction
 from chalicelib.handlers.requests import Call
 from chalicelib.handlers.routing import Reply
@@ -28,6 +29,7 @@ class Filters:
     transaction_type: str | None
     start: Instant | None
     end: Instant | None
+    order_id: str | None
 
     @property
     def by_type(self) -> bool:
@@ -55,7 +57,13 @@ class Filters:
             "transaction_type": self.transaction_type,
             "start_date": self.start,
             "end_date": self.end,
+            "order_id": self.order_id,
         }
+
+    def match(self, record: Transaction) -> bool:
+        """Return whether the record is of the types and dates that are asked for."""
+        in_time = (self.start or record.created_at) <= record.created_at <= (self.end or record.created_at)
+        return in_time and record.kind in self.kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +86,12 @@ def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: 
         if key is None:
             raise Problem(Refusal.CURSOR_INVALID, "There are no cursors here: use page.", details={"field": "cursor"})
         top = cursors.position(asked.cursor, scope=scope, key=key)
-    account = history.account(merchant_id)
     page, has_previous = _Page((), None), False
     total: int | None = 0
-    if account is not None:
+    if filters.order_id is not None:
+        found = _of_order(merchant_id, filters.order_id, history, filters)
+        page, total, has_previous = _Page(found[asked.skipped :], None), len(found), asked.page > 1 and bool(found)
+    elif (account := history.account(merchant_id)) is not None:
         lowest, highest = history.span(account, filters.start, filters.end)
         total = _total(account, filters, lowest, highest)
         has_previous = (asked.page > 1 and total != 0) if top is None else top < highest
@@ -161,7 +171,21 @@ def _filters(call: Call) -> Filters:
         transaction_type=call.choice("transaction_type", _TYPES),
         start=start,
         end=end,
+        order_id=_order_id(call),
     )
+
+
+def _order_id(call: Call) -> str | None:
+    text = call.text("order_id")
+    if text is not None and (len(text) > ID_LENGTH_MAX or not text.isascii() or not text.isprintable()):
+        raise bad_request("order_id", f"An order_id has 1 to {ID_LENGTH_MAX} printable ASCII characters.")
+    return text
+
+
+def _of_order(merchant_id: MerchantId, order_id: str, history: History, filters: Filters) -> tuple[Transaction, ...]:
+    """Return the order's record, if there is one and it matches: merchant and order give its id."""
+    record = history.transaction(transaction_id(merchant_id, order_key(order_id)))
+    return (record,) if record is not None and filters.match(record) else ()
 
 
 def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from chalicelib.contracts.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
-from chalicelib.contracts.values import Merchant
+from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
 from chalicelib.domain.orders import Direction
 from chalicelib.handlers.requests import ADMIN_SCOPE, KEY_LENGTH_MAX, OPS_SCOPE, READ_SCOPE
 from infra.documents.story import MERCHANT
@@ -142,6 +142,12 @@ START_DATE = parameter(
 END_DATE = parameter(
     "end_date", "query", _MOMENT, "Recorded at or before this time; a day means its last millisecond (UTC)."
 )
+ORDER_ID = parameter(
+    "order_id",
+    "query",
+    {"type": "string", "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
+    "Only the record of this order: found by its key, so at the price of one read.",
+)
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "header",
@@ -163,7 +169,7 @@ CORRELATION_ID = parameter(
     "Taken over into the answer and the logs, if it is 1 to 64 printable ASCII characters; else a new one is made.",
 )
 DATES = (START_DATE, END_DATE)
-FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES)
+FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)
 PAGES = (PAGE, LIMIT, CURSOR)
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {

@@ -2,6 +2,7 @@
 
 from chalicelib.contracts import answers
 from chalicelib.contracts.plugin_status import Reason
+from chalicelib.contracts.story import Story
 from infra.documents import samples
 from infra.documents.bodies import StatusBatchRequest
 from infra.documents.operations import (
@@ -90,6 +91,27 @@ _BALANCE = Route(
                     answers.Balance(merchant_id=MERCHANT, balance=149, as_of=samples.META["timestamp"])
                 )
             },
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_STORY = Route(
+    view="story",
+    paths=(f"{API}/credits/accounts/{{merchant_id}}/story",),
+    tag=Tag.ACCOUNTS,
+    who=Who.OWNER,
+    summary="Why is this plugin off, or on?",
+    description=(
+        "In order: what passed a threshold, when, by which transaction, in a sentence, and which events it published. "
+        "Told from the ledger; what was published is derived from its crossings, deliveries are not logged."
+    ),
+    parameters=(MERCHANT_IN_PATH,),
+    answers={
+        200: Success(
+            description="The story.",
+            model=answers.Answer[Story],
+            examples={"a plugin that is off": samples.answer(samples.why_off())},
         )
     },
     errors=READ_ERRORS,
@@ -213,6 +235,7 @@ READING = (
     _STATUS_BATCH,
     _ACCOUNT,
     _BALANCE,
+    _STORY,
     _TRANSACTIONS,
     _MERCHANT_TRANSACTIONS,
     _STATS,

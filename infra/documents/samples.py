@@ -22,6 +22,7 @@ from chalicelib.contracts.problems import (
     not_found,
     unauthorized,
 )
+from chalicelib.contracts.story import Story, Told, tell
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.movements import MerchantId
@@ -100,6 +101,11 @@ def with_threshold(threshold: int) -> answers.Account:
 def fleet() -> FleetStatus:
     """Return the figures of the story's shop at three of its times, as if they were three shops."""
     return FleetStatus.of(recount([ORDER.account, LOW.account, EMPTIED.account]))
+
+
+def why_off() -> Story:
+    """Return why the plugin is off at the story's end."""
+    return tell(EMPTIED.account, Told([one.transaction for one in story()], complete=True))
 
 
 def transactions() -> list[answers.Transaction]:

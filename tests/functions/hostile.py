@@ -171,6 +171,7 @@ def _whose() -> Iterator[Row]:
         "account": foreign,
         "account by its alias": "/api/v1/credits/<other>",
         "balance": f"{foreign}/balance",
+        "story": f"{foreign}/story",
         "history": f"{HISTORY}?merchant_id=<other>",
         "history by its alias": f"{HISTORY}/merchant/<other>",
         "stats": f"{HISTORY}/merchant/<other>/stats",
@@ -253,6 +254,11 @@ def _parameters() -> Iterator[Row]:
         "cursor=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "cursor=..%2F..%2Fetc%2Fpasswd",
         f"cursor={'A' * 5000}",
+        "order_id=1&order_id=2",
+        "order_id=%00",
+        "order_id=%D9%A1",
+        f"order_id={'1' * 65}",
+        "order_id=1&cursor=<cursor>",
     ):
         yield Row(name=f"history with {query[:50]}", path=f"{shop}limit=1&{query}", statuses=(400,))
     yield Row(name="history with another merchant's cursor", path=_other_shop("<cursor>"), statuses=(400,))

@@ -321,3 +321,37 @@ def test_at_an_address_of_aws_links_keep_the_stage(api: Api, shop: MerchantId) -
     answered = Answered.of(app({**event, "headers": {}}, None))
 
     assert answered.body["links"]["self"].startswith("/prod/api/v1/credits/transactions?")
+
+
+def test_an_order_is_found_by_its_id_with_one_read(api: Api, aws: Aws, shop: MerchantId) -> None:
+    aws.calls.clear()
+
+    answered = list_of(api, shop, order_id="7")
+
+    assert [(row["reference_id"], row["transaction_type"]) for row in answered.body["data"]] == [("7", "ORDER_PAID")]
+    assert (answered.body["pagination"]["total"], answered.body["pagination"]["has_next"]) == (1, False)
+    assert answered.body["links"]["self"].endswith("&order_id=7&limit=20&page=1")
+    assert aws.operations() == ["GetItem"]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"order_id": "404"},
+        {"order_id": "7", "page": "2"},
+        {"order_id": "7", "transaction_type": "REFUND"},
+        {"order_id": "7", "end_date": "2020-01-01"},
+        {"order_id": "TRIAL_MERCHANT"},
+    ],
+)
+def test_an_order_that_is_not_there_or_does_not_match_is_an_empty_list(
+    api: Api, shop: MerchantId, parameters: dict[str, str]
+) -> None:
+    answered = list_of(api, shop, **parameters)
+
+    assert (answered.status, answered.body["data"]) == (200, [])
+
+
+def test_an_order_s_owner_finds_it_and_nobody_else_s(api: Api, shop: MerchantId) -> None:
+    assert len(list_of(api, shop, OWNER, order_id="7").body["data"]) == 1
+    assert list_of(api, OTHER, OWNER, order_id="7").status == 404

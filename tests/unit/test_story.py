@@ -1,0 +1,181 @@
+"""The story of a plugin's status: in order, from the ledger alone, and it publishes what the publishers publish."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.contracts import story
+from chalicelib.contracts.published import crossing_event
+from chalicelib.contracts.story import Chapter, Story, gathered, tell
+from chalicelib.domain.ledger import Transaction, change_threshold
+from chalicelib.domain.movements import MerchantId, Movement
+from tests.builders import LATER, SHOP, adjustment, order, payment, refund_of, renewal, trial
+from tests.fakes import FakeClock, FakeLedger, settle
+from tests.histories import images
+
+LOW = "evt.credits.low_balance_reached"
+RESTORED = "evt.credits.balance_restored"
+EXHAUSTED = "evt.credits.balance_exhausted"
+CHANGED = "evt.credits.plugin_status_changed"
+
+
+def ledger_of(*movements: Movement) -> FakeLedger:
+    """Return the ledger after these movements, one write each."""
+    ledger, clock = FakeLedger(), FakeClock()
+    for movement in movements:
+        settle(ledger, [movement], now=clock())
+        clock.advance(milliseconds=250)
+    return ledger
+
+
+def story_of(ledger: FakeLedger, shop: MerchantId = SHOP) -> Story:
+    account = ledger.accounts[shop]
+    records = ledger.history(shop)
+
+    def read(_: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
+        return records[lowest - 1 : highest][::-1]
+
+    decided = next(one for one in records if one.transaction_id == account.status_transaction_id)
+    return tell(account, gathered(account, decided, read))
+
+
+def events(chapter: Chapter) -> list[str]:
+    return [said.event_type for said in chapter.events]
+
+
+def test_the_story_of_a_plugin_that_is_off_names_the_last_order_and_what_was_missed_since() -> None:
+    told = story_of(ledger_of(trial(22), order("1"), order("2"), adjustment("a", -19), *map(order, "345")))
+
+    assert (told.status, told.balance, told.because) == ("disabled", 0, "Order 3 used 1 credit.")
+    assert told.since_then == "Since then 2 orders found too few credits; 2 credits short for them."
+    assert told.remedy is not None
+    assert [(one.sequence, one.sentence, events(one)) for one in told.chapters] == [
+        (1, "The account was opened with 22 credits.", ["evt.credits.account.created"]),
+        (
+            3,
+            "Order 2 used 1 credit. The balance, 20, is at or below the threshold of 20 now.",
+            [LOW],
+        ),
+        (5, "Order 3 used 1 credit. No credit is left. The plugin went off.", [EXHAUSTED, CHANGED]),
+    ]
+    assert told.chapters[-1].time == told.since
+    assert told.chapters[-1].transaction_id == told.transaction_id
+    assert told.complete
+
+
+def test_the_story_of_a_plugin_that_is_on_again_names_what_switched_it_on() -> None:
+    told = story_of(ledger_of(trial(1), order("1"), payment("p", 30)))
+
+    assert (told.status, told.because, told.remedy, told.since_then) == (
+        "enabled",
+        "Payment p added 30 credits.",
+        None,
+        None,
+    )
+    assert events(told.chapters[-1]) == ["evt.credits.recharged", RESTORED, CHANGED]
+
+
+def test_a_plugin_that_was_never_on_is_off_from_the_start() -> None:
+    told = story_of(ledger_of(trial(0), order("1")))
+
+    assert told.chapters[0].sentence == "The account was opened with 0 credits. The plugin is off from the start."
+    assert told.since_then == "Since then 1 order found too few credits; 1 credit short for it."
+
+
+def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -> None:
+    ledger = ledger_of(trial(30))
+    account, crossed = change_threshold(ledger.accounts[SHOP], 50, default_threshold=20, correlation_id=None, now=LATER)
+    ledger.accounts[SHOP] = replace(account, version=2)
+
+    [_, last] = story_of(ledger).chapters
+
+    assert (last.sequence, last.transaction_id, last.time) == (None, None, account.updated_at)
+    assert last.sentence == (
+        "The low-balance threshold went from 20 to 50. The balance, 30, is at or below the threshold of 50 now."
+    )
+    assert [(said.event_type, said.event_id) for said in last.events] == [(LOW, None)]
+    assert [one.type for one in crossed] == ["low_balance_reached"]
+
+
+@pytest.mark.parametrize(
+    ("movements", "sentence"),
+    [
+        ((trial(2), order("7"), refund_of("7", "r1")), "The refund r1 of order 7 gave back 1 credit."),
+        ((trial(2), order("7"), refund_of("7")), "The refund of order 7 gave back 1 credit."),
+        ((trial(0), renewal()), "The renewal of subscription s1 added 30 credits."),
+        ((trial(0), adjustment("a1", 5)), "Adjustment a1 by admin-7 added 5 credits: goodwill."),
+        ((trial(5), adjustment("a1", -5)), "Adjustment a1 by admin-7 removed 5 credits: goodwill."),
+    ],
+)
+def test_every_movement_has_its_sentence(movements: Sequence[Movement], sentence: str) -> None:
+    ledger = ledger_of(*movements)
+    newest = ledger.history(SHOP)[-1]
+
+    assert story._movement(newest) == sentence
+
+
+def test_a_long_story_reads_a_bounded_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(story, "BEFORE_MAX", 4)
+    monkeypatch.setattr(story, "AFTER_MAX", 3)
+    ledger = ledger_of(trial(10), *(order(str(number)) for number in range(25)))
+    reads: list[tuple[int, int]] = []
+    account, records = ledger.accounts[SHOP], ledger.history(SHOP)
+
+    def read(_: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
+        reads.append((lowest, highest))
+        return records[lowest - 1 : highest][::-1]
+
+    told = tell(account, gathered(account, records[10], read))
+
+    assert reads == [(1, 1), (8, 14), (24, 26)]
+    assert [one.sequence for one in told.chapters] == [1, 11]
+    assert told.since_then == "Since then at least 6 orders found too few credits; 6 credits short for them."
+    assert not told.complete
+
+
+def test_a_record_that_the_index_does_not_show_yet_is_told_all_the_same() -> None:
+    ledger = ledger_of(trial(1), order("1"))
+    account, [first, second] = ledger.accounts[SHOP], ledger.history(SHOP)
+
+    told = tell(account, gathered(account, second, lambda *_: [first]))
+
+    assert told.because == "Order 1 used 1 credit."
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_story_publishes_what_the_publishers_publish(seed: int) -> None:
+    _, ledger = images(150, 2, seed=seed)
+    published = {
+        crossing_event(commit.after.merchant_id, crossing, version=commit.after.version).event_id
+        for commit in ledger.commits
+        for crossing in commit.crossings
+    }
+
+    told = {
+        said.event_id
+        for shop in ledger.accounts
+        for chapter in story_of(ledger, shop).chapters
+        for said in chapter.events
+        if said.event_type in {LOW, RESTORED, EXHAUSTED, CHANGED}
+    }
+
+    assert published
+    assert told == published
+
+
+def test_times_stand_in_order() -> None:
+    told = story_of(ledger_of(trial(3), *map(order, "123"), payment(), *map(order, "45")))
+
+    times = [chapter.time for chapter in told.chapters]
+    assert times == sorted(times)
+    assert len(times) == len(set(times)) == 3
+
+
+def test_an_account_reads_as_it_stands() -> None:
+    ledger = ledger_of(trial(3))
+    account = ledger.accounts[SHOP]
+
+    told = story_of(ledger)
+
+    assert (told.merchant_id, told.threshold, told.since) == (SHOP, account.threshold, account.status_changed_at)
