@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from chalicelib.counters import Counters, Sample, name_and_labels, sample
 from chalicelib.settings import LOG_LEVELS
@@ -26,6 +26,9 @@ counters = Counters()
 """What this container has counted since it started."""
 
 _unsaid: dict[Sample, int] = {}
+_unsaid_seconds: list[float] = []
+SECONDS_MAX = 100
+"""Values that CloudWatch takes of one metric at once."""
 
 
 def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) -> None:
@@ -36,26 +39,36 @@ def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) ->
     _say(name, value, MetricUnit.Count, dimensions or {})
 
 
-def count_one(key: Sample) -> None:
-    """Add 1 to a counter where a log line would cost more than the call: CloudWatch hears of it in sums."""
-    counters.add(key)
-    _unsaid[key] = _unsaid.get(key, 0) + 1
+def add_up(key: Sample, value: int = 1) -> None:
+    """Add `value` to a counter where saying so would cost more than the call: CloudWatch hears of it in sums."""
+    if not value:
+        return
+    counters.add(key, value)
+    _unsaid[key] = _unsaid.get(key, 0) + value
+
+
+def processed(seconds: float, transactions: int) -> None:
+    """Take down how long a call took to post its transactions, once for each of them; CloudWatch hears of it later."""
+    if not transactions:
+        return
+    counters.observe(PROCESSING_SECONDS, seconds, transactions)
+    _unsaid_seconds.append(seconds)
+    if len(_unsaid_seconds) >= SECONDS_MAX:
+        say_counted()
 
 
 def say_counted() -> None:
-    """Tell CloudWatch what `count_one` has counted since it was told last."""
+    """Tell CloudWatch what was counted since it was told last, but for what `count` has said already."""
     for key, value in _unsaid.items():
         name, labels = name_and_labels(key)
         _say(name, value, MetricUnit.Count, labels)
     _unsaid.clear()
-
-
-def processed(seconds: float, transactions: int) -> None:
-    """Take down how long a call took to post its transactions, once for each of them."""
-    if not transactions:
-        return
-    counters.observe(PROCESSING_SECONDS, seconds, transactions)
-    _say(PROCESSING_SECONDS, seconds, MetricUnit.Seconds, {})
+    if _unsaid_seconds:
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
+        for seconds in _unsaid_seconds:
+            metrics.add_metric(PROCESSING_SECONDS, MetricUnit.Seconds, seconds)
+        metrics.flush_metrics()
+        _unsaid_seconds.clear()
 
 
 def gauge(name: str, value: float, dimensions: Mapping[str, str] | None = None) -> None:

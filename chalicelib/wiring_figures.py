@@ -69,9 +69,9 @@ def lay_counters_down(*, now: float | None = None) -> None:
         return
     _LaidDown.at = moment
     try:
+        telemetry.say_counted()
         if not settings().figures_table:
             return
-        telemetry.say_counted()
         if values := telemetry.counters.values():
             container_counters().lay_down(values)
     except Exception:  # noqa: BLE001 - a counter must never cost an answer; it is reported

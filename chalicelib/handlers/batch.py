@@ -15,16 +15,22 @@ from chalicelib import wiring
 from chalicelib.contracts.events import read_event
 from chalicelib.contracts.messages import Message
 from chalicelib.contracts.payloads import Terms
+from chalicelib.counters import sample
 from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
 from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.movements import Movement
 from chalicelib.settings import Settings
-from chalicelib.telemetry import count, logger, processed
+from chalicelib.telemetry import add_up, count, logger, processed
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
 GROWTH_MAX = 20
 """Doublings of a delay that are counted; more would only overflow."""
+
+_BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _CONFLICTS, _SHORTFALL = (
+    sample(f"credits_{name}_total")
+    for name in ("balance_updated", "duplicates", "orders_changed", "conflicts", "shortfall")
+)
 
 
 class Batch:
@@ -113,12 +119,12 @@ class Batch:
         )
         for (operation_type, transaction_type), posted in self._posted.items():
             labels = {"type": operation_type, "reference_type": transaction_type}
-            count("credits_transactions_total", posted, labels)
-        count("credits_balance_updated_total", self._posted.total())
-        count("credits_duplicates_total", self._duplicates)
-        count("credits_orders_changed_total", self._orders_changed)
-        count("credits_conflicts_total", self._posting.take_conflicts())
-        count("credits_shortfall_total", self._shortfall)
+            add_up(sample("credits_transactions_total", labels), posted)
+        add_up(_BALANCE_UPDATED, self._posted.total())
+        add_up(_DUPLICATES, self._duplicates)
+        add_up(_ORDERS_CHANGED, self._orders_changed)
+        add_up(_CONFLICTS, self._posting.take_conflicts())
+        add_up(_SHORTFALL, self._shortfall)
         processed(self._seconds, self._posted.total())
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:

@@ -18,7 +18,7 @@ from chalicelib.domain.movements import MerchantId, instant
 from chalicelib.handlers.requests import Call, merchant_of, readable, transaction_of
 from chalicelib.handlers.routing import Reply, Routes, json_text, refusal_of_the_framework
 from chalicelib.settings import settings
-from chalicelib.telemetry import count, count_one, logger
+from chalicelib.telemetry import add_up, count, logger
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -58,7 +58,7 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     """Answer whether the shop's plugin is on: 200 for every well-formed id, or 304 to a caller who knows."""
     merchant = merchant_of(merchant_id)
     status = wiring_http.plugin_statuses().of(merchant, now=call.now)
-    count_one(CHECKS[status.status])
+    add_up(CHECKS[status.status])
     if status.stale or status.reason is Reason.UNAVAILABLE:
         count("credits_plugin_status_unavailable_total", 1)
     headers = {"Cache-Control": status.cache_control}
@@ -76,7 +76,7 @@ def plugin_statuses(call: Call) -> Reply:
     merchants = merchants_asked(call.json_object())
     statuses = wiring_http.plugin_statuses().of_many(merchants, now=call.now)
     for status in statuses.values():
-        count_one(CHECKS[status.status])
+        add_up(CHECKS[status.status])
     unreadable = sum(status.stale or status.reason is Reason.UNAVAILABLE for status in statuses.values())
     count("credits_plugin_status_unavailable_total", unreadable)
     data = {"statuses": {merchant: status.data() for merchant, status in statuses.items()}}

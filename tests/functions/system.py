@@ -21,7 +21,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 import app
-from chalicelib import posting, wiring
+from chalicelib import posting, telemetry, wiring
 from chalicelib.adapters.items import account_from, transaction_from
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import MerchantId
@@ -218,6 +218,8 @@ def forget_the_container() -> None:
     """Clear what a container builds once."""
     for built_once in (settings, wiring.dynamodb, wiring.ledger, wiring.posting, wiring.bus, wiring.queues):
         built_once.cache_clear()
+    telemetry._unsaid.clear()
+    telemetry._unsaid_seconds.clear()
 
 
 @contextmanager

@@ -87,6 +87,7 @@ def forget_the_container() -> None:
     wiring_figures.container_counters.cache_clear()
     telemetry.counters._values.clear()
     telemetry._unsaid.clear()
+    telemetry._unsaid_seconds.clear()
     wiring_figures._LaidDown.at = float("-inf")
 
 
@@ -291,7 +292,7 @@ def test_promtool_finds_nothing_to_say(per_merchant: FiguresTable, ledger: Ledge
     per_merchant.put(HEARTBEAT, at="2025-06-01T11:59:18.500+00:00")
     telemetry.count("credits_events_published_total", 3, {"event_type": "evt.credits.adjusted"})
     telemetry.processed(0.02, 3)
-    telemetry.count_one(sample("credits_plugin_status_checks_total", {"status": "enabled"}))
+    telemetry.add_up(sample("credits_plugin_status_checks_total", {"status": "enabled"}))
     text = asked("/metrics", OPS).text
 
     checked = subprocess.run(

@@ -9,6 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.contracts import payloads
 from chalicelib.settings import SettingError
+from chalicelib.telemetry import say_counted
 from tests.builders import NOON, SHOP, merchant, trial
 from tests.fakes import FakeLedger, settle
 from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
@@ -618,6 +619,7 @@ def test_a_call_is_one_line_with_what_became_of_its_messages_and_counters(
         "parked": 1,
         "coming_back": 1,
     }
+    say_counted()
     counted = counters(capsys.readouterr().out)
     assert 0 < counted.pop(("credits_transaction_processing_seconds",)) < 10
     assert counted == {

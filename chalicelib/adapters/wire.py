@@ -1,0 +1,38 @@
+"""Atomic writes as they go over the wire, past botocore's serializer.
+
+What a write holds is built here in DynamoDB's own form, which is the form on the wire. botocore would walk it
+again shape by shape, and once more to look for table names: as much work as all that an order needs besides.
+Signing, endpoints, tokens, retries and errors stay botocore's.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_OPERATION = "dynamodb.TransactWriteItems"
+_ACTIONS = "TransactItems"
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def send_as_built(client: "DynamoDBClient") -> None:
+    """Let the client's TransactWriteItems send the actions as they are given; no harm in doing so twice.
+
+    A client that checks parameters goes on checking, and serializes as ever.
+    """
+    if client.meta.config.parameter_validation:  # type: ignore[attr-defined]
+        return
+    client.meta.events.register(f"provide-client-params.{_OPERATION}", _set_aside, unique_id="set-aside")  # type: ignore[arg-type]
+    client.meta.events.register(f"before-call.{_OPERATION}", _put_back, unique_id="put-back")
+
+
+def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
+    context[_ACTIONS] = params[_ACTIONS]
+    return {**params, _ACTIONS: []}
+
+
+def _put_back(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    body = json.loads(params["body"])
+    params["body"] = _encode({**body, _ACTIONS: context[_ACTIONS]}).encode()
