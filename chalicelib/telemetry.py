@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from chalicelib.counters import Counters, Sample, name_and_labels, sample
 from chalicelib.settings import LOG_LEVELS
@@ -64,10 +64,8 @@ def say_counted() -> None:
         _say(name, value, MetricUnit.Count, labels)
     _unsaid.clear()
     if _unsaid_seconds:
-        metrics = EphemeralMetrics(namespace=NAMESPACE)
-        for seconds in _unsaid_seconds:
-            metrics.add_metric(PROCESSING_SECONDS, MetricUnit.Seconds, seconds)
-        metrics.flush_metrics()
+        with single_metric(PROCESSING_SECONDS, MetricUnit.Seconds, _unsaid_seconds[0], namespace=NAMESPACE) as metric:
+            metric.metric_set[PROCESSING_SECONDS]["Value"] += _unsaid_seconds[1:]
         _unsaid_seconds.clear()
 
 

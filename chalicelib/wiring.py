@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.wire import send_as_built
 from chalicelib.domain.movements import Instant, instant
 from chalicelib.posting import MERCHANTS_AT_ONCE, Posting, Time
 from chalicelib.settings import settings
@@ -37,7 +38,9 @@ _CLIENT = Config(
 @cache
 def dynamodb() -> "DynamoDBClient":
     """Return this container's one DynamoDB client."""
-    return boto3.client("dynamodb", config=_CLIENT)
+    client = boto3.client("dynamodb", config=_CLIENT)
+    send_as_built(client)
+    return client
 
 
 @cache

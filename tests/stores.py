@@ -18,6 +18,7 @@ from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.wire import send_as_built
 from chalicelib.domain.movements import MerchantId, TransactionId
 from chalicelib.wiring import _CLIENT
 from infra.dynamodb_local import URL_VARIABLE
@@ -79,7 +80,9 @@ def tables_in_process() -> Iterator[Tables]:
 
 def client_at(url: str | None) -> "DynamoDBClient":
     """Return a client as the functions have it, but with made-up keys."""
-    return _SESSION.client("dynamodb", endpoint_url=url, config=_CLIENT)
+    client = _SESSION.client("dynamodb", endpoint_url=url, config=_CLIENT)
+    send_as_built(client)
+    return client
 
 
 @cache

@@ -22,7 +22,6 @@ from chalicelib.adapters.items import (
     transaction_from,
     transaction_item,
 )
-from chalicelib.adapters.wire import send_as_built
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit, TallyChange
 from chalicelib.domain.ledger import Account, Transaction
@@ -53,7 +52,6 @@ class DynamoDBLedger:
         transactions_table: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        send_as_built(client)
         self._client = client
         self._sleep = sleep
         self._credits_table = credits_table

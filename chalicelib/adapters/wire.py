@@ -20,10 +20,8 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def send_as_built(client: "DynamoDBClient") -> None:
     """Let the client's TransactWriteItems send the actions as they are given; no harm in doing so twice.
 
-    A client that checks parameters goes on checking, and serializes as ever.
+    The client must not check parameters (`parameter_validation=False`): it would find no action at all.
     """
-    if client.meta.config.parameter_validation:  # type: ignore[attr-defined]
-        return
     client.meta.events.register(f"provide-client-params.{_OPERATION}", _set_aside, unique_id="set-aside")  # type: ignore[arg-type]
     client.meta.events.register(f"before-call.{_OPERATION}", _put_back, unique_id="put-back")
 

@@ -25,6 +25,9 @@ class OrderEntry(BaseModel):
     total: Money | None = None
 
 
+_ONE_ORDER = (OrderEntry(),)
+
+
 class OrderPaid(Payload):
     """One order was paid, or each of `order_items`' was."""
 
@@ -41,7 +44,7 @@ class OrderPaid(Payload):
         Raises:
             Rejected: an entry belongs to no order or to two, or the entries of an order do not agree.
         """
-        entries = self.order_items or [OrderEntry()]
+        entries = self.order_items or _ONE_ORDER
         lines: dict[str, list[OrderEntry]] = {}
         for place, entry in enumerate(entries):
             lines.setdefault(_order_of(entry.order_id, self.order_id, f"order_items.{place}"), []).append(entry)

@@ -45,17 +45,17 @@ class Payload(BaseModel):
         Raises:
             Rejected: it stands nowhere, or in both places with different ids.
         """
-        named = {self.merchant_id, self.identifiers.merchant_id if self.identifiers else None} - {None}
-        if len(named) > 1:
+        named = self.identifiers.merchant_id if self.identifiers else None
+        merchant = self.merchant_id or named
+        if merchant is None:
+            raise Rejected(Code.FIELD_MISSING, "payload.merchant_id is missing", field="payload.merchant_id")
+        if named is not None and named != merchant:
             raise Rejected(
                 Code.ENVELOPE_AMBIGUOUS,
                 "payload.merchant_id and payload.identifiers.merchant_id contradict each other",
                 field="payload.identifiers.merchant_id",
             )
-        for merchant in named:
-            if merchant is not None:
-                return merchant
-        raise Rejected(Code.FIELD_MISSING, "payload.merchant_id is missing", field="payload.merchant_id")
+        return merchant
 
 
 class MerchantCreated(Payload):

@@ -206,6 +206,8 @@ def _money(record: Transaction, name: str) -> Decimal | None:
 
 def _arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
     """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
+    if all(isinstance(movement, OrderMovement) for movement in movements):
+        return list(range(len(movements)))
     first_order: dict[TransactionId, int] = {}
     for index, movement in enumerate(movements):
         # An order that is stored is ground enough: its repeat holds nobody up.

@@ -1,8 +1,10 @@
 """Ids: the same fact has the same id everywhere and for ever, so they are held against literals."""
 
+from uuid import NAMESPACE_DNS, uuid5
+
 import pytest
 
-from chalicelib.domain.movements import Kind, MerchantId, credit_id, merchant_id, order_key, transaction_id
+from chalicelib.domain.movements import Kind, MerchantId, credit_id, merchant_id, order_key, transaction_id, uuid_v5
 from chalicelib.domain.orders import Direction
 from tests.builders import merchant, order, refund_of
 
@@ -24,6 +26,12 @@ MERCHANT = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
 )
 def test_a_transaction_id_is_the_uuid_v5_of_merchant_and_key(key: str, expected: str) -> None:
     assert transaction_id(MERCHANT, key) == expected
+
+
+def test_a_uuid_v5_is_that_of_the_standard_library() -> None:
+    for number in range(500):
+        namespace, name = uuid5(NAMESPACE_DNS, f"é{number}"), f"SHOPIFY_ORDER_{number}"
+        assert uuid_v5(str(namespace), name) == str(uuid5(namespace, name))
 
 
 def test_the_same_key_of_two_merchants_gives_two_ids() -> None:
