@@ -13,6 +13,7 @@ from chalicelib.settings import settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.adapters.components import Components
     from chalicelib.adapters.container_counters import ContainerCounters
     from chalicelib.adapters.figures import DynamoDBFigures
     from chalicelib.adapters.fleet import FleetReader
@@ -41,6 +42,21 @@ def fleet() -> "FleetReader":
         _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
         figures_table=settings().required("FIGURES_TABLE"),
         credits_table=settings().required("CREDITS_TABLE"),
+    )
+
+
+@cache
+def components() -> "Components":
+    """Return the components that the service rests on, to be asked how they do."""
+    from chalicelib.adapters.components import Components
+    from chalicelib.wiring_http import shared_statuses
+
+    return Components(
+        _client(connect_seconds=1.0, read_seconds=2.0, tries=1),
+        credits_table=settings().required("CREDITS_TABLE"),
+        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+        figures_table=settings().required("FIGURES_TABLE"),
+        shared=shared_statuses(),
     )
 
 

@@ -98,6 +98,10 @@ class SharedStatuses:
         }
         self._write(statuses, now, LEARN_SECONDS)
 
+    def alive(self) -> bool:
+        """Return whether Redis answers as soon as a request can wait for it."""
+        return bool(self._line.ask(lambda client: client.ping(), within_seconds=READ_SECONDS))
+
     def _write(
         self, statuses: Mapping[MerchantId, KnownStatus], now: datetime, within_seconds: float
     ) -> dict[MerchantId, KnownStatus] | None:

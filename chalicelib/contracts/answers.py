@@ -249,14 +249,6 @@ class Transaction(_Model):
         )
 
 
-class Health(_Model):
-    """The API's process answers."""
-
-    status: str
-    service: str
-    stage: str
-
-
 class ErrorMember(_Model):
     """The platform's member of a problem."""
 

@@ -1,4 +1,4 @@
-"""The routes for operating the service: the fleet in figures, and the metrics for Prometheus (spec, sections 6, 7)."""
+"""The routes for operating the service: its health, the fleet in figures, metrics for Prometheus (spec, 6, 7)."""
 
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,27 @@ def plugin_status_metrics(call: Call) -> Reply:
     from chalicelib.contracts.fleet import FleetStatus
 
     data = FleetStatus.of(wiring_figures.fleet().figures())
+    return Reply(body=answers.answer_text(data, call.meta()))
+
+
+@routes.get("/api/v1/health/detailed")
+def health_detailed(call: Call) -> Reply:
+    """Answer how each component does, and how long it took to say so; 200 also where one of them fails."""
+    call.ops()
+    from chalicelib.contracts import answers
+    from chalicelib.contracts.health import Component, DetailedHealth, Overall, State
+
+    states = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
+    findings = wiring_figures.components().findings()
+    data = DetailedHealth(
+        status=Overall.DEGRADED if any(found.well is False for found in findings.values()) else Overall.OK,
+        service=logger.service,
+        stage=settings().stage,
+        components={
+            name: Component(status=states[found.well], latency_ms=round(found.seconds * 1000, 1), detail=found.detail)
+            for name, found in findings.items()
+        },
+    )
     return Reply(body=answers.answer_text(data, call.meta()))
 
 

@@ -2,6 +2,7 @@
 
 from chalicelib.contracts import answers
 from chalicelib.contracts.fleet import FleetStatus
+from chalicelib.contracts.health import DetailedHealth, Health
 from infra.documents import samples
 from infra.documents.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who
 
@@ -15,11 +16,28 @@ _HEALTH = Route(
     answers={
         200: Success(
             description="It is.",
-            model=answers.Answer[answers.Health],
-            examples={"alive": samples.answer(answers.Health(status="ok", service="credit-service", stage="prod"))},
+            model=answers.Answer[Health],
+            examples={"alive": samples.answer(Health(status="ok", service="credit-service", stage="prod"))},
         )
     },
     errors=(500,),
+)
+
+_DETAILED = Route(
+    view="health_detailed",
+    paths=(f"{API}/health/detailed",),
+    tag=Tag.OPERATIONS,
+    who=Who.OPS,
+    summary="How does each component do?",
+    description="Each table, the bridge by its heartbeat, and the shared cache where there is one, asked just now.",
+    answers={
+        200: Success(
+            description="How they do; `degraded` where one of them fails.",
+            model=answers.Answer[DetailedHealth],
+            examples={"the bridge is down": samples.answer(samples.health())},
+        )
+    },
+    errors=(401, 403, 500),
 )
 
 _OPENAPI = Route(
@@ -95,4 +113,4 @@ _METRICS = Route(
     errors=(401, 403, *STORE_ERRORS),
 )
 
-SERVICE = (_HEALTH, _FLEET, _METRICS, _OPENAPI, _DOCS)
+SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS)

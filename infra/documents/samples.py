@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from chalicelib.contracts import answers
 from chalicelib.contracts.fleet import FleetStatus
+from chalicelib.contracts.health import Component, DetailedHealth, Overall, State
 from chalicelib.contracts.pages import Asked, Place
 from chalicelib.contracts.plugin_status import PluginStatus, Reason
 from chalicelib.contracts.problems import (
@@ -106,6 +107,17 @@ def fleet() -> FleetStatus:
 def why_off() -> Story:
     """Return why the plugin is off at the story's end."""
     return tell(EMPTIED.account, Told([one.transaction for one in story()], complete=True))
+
+
+def health() -> DetailedHealth:
+    """Return the health of a service whose bridge has stopped."""
+    well = {
+        name: Component(status=State.OK, latency_ms=3.2, detail=None) for name in ("credits", "transactions", "figures")
+    }
+    bridge = Component(status=State.FAILING, latency_ms=2.9, detail="The last heartbeat is 412 s old.")
+    return DetailedHealth(
+        status=Overall.DEGRADED, service="credit-service", stage="prod", components={**well, "bridge": bridge}
+    )
 
 
 def transactions() -> list[answers.Transaction]:

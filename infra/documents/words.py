@@ -143,6 +143,11 @@ WORDS: Mapping[str, Word] = {
     "Story.transaction_id": Word("The transaction that decided the status.", UUID_FORM),
     "Chapter.transaction_id": Word("The movement; null where an admin moved the threshold.", UUID_FORM),
     # Health
+    "DetailedHealth.status": Word("`degraded` where a component fails."),
+    "Component.status": Word("`unknown` where nothing was ever heard of it."),
+    "Component.detail": Word("What is wrong, or why nothing is known; null where all is well."),
+    "components": Word("Each component by its name."),
+    "latency_ms": Word("What asking it took, in milliseconds.", COUNT_FORM),
     "service": Word("The service's name."),
     "stage": Word("The stage it runs in."),
     # Events in and out

@@ -1,0 +1,102 @@
+"""The components that the service rests on, each asked once, side by side, within a few seconds.
+
+What is asked needs no right that the API does not have anyway: a key that no table holds, a ping, the heartbeat.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.fleet import HEARTBEAT
+from chalicelib.telemetry import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.adapters.shared_status import SharedStatuses
+
+HEARTBEAT_SECONDS_MAX = 60
+"""How old the bridge's last heartbeat may be; it beats every ten seconds."""
+ABSENT = "health"
+"""A key that no table holds: neither a merchant's nor a transaction's id looks like it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """How a component did: `well` is None where nothing is known of it. `seconds` is what asking it took."""
+
+    well: bool | None
+    seconds: float
+    detail: str | None = None
+
+
+Question = Callable[[], tuple[bool | None, str | None]]
+"""Asks one component, and returns whether it does well and what there is to say."""
+
+
+class Components:
+    """Asks the tables, the bridge's heartbeat, and the shared cache where there is one."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        credits_table: str,
+        transactions_table: str,
+        figures_table: str,
+        shared: "SharedStatuses | None" = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._client = client
+        self._figures_table = figures_table
+        self._shared = shared
+        self._clock = clock
+        self._questions: dict[str, Question] = {
+            "credits": lambda: self._table(credits_table, "merchant_id"),
+            "transactions": lambda: self._table(transactions_table, "transaction_id"),
+            "figures": lambda: self._table(figures_table, "id"),
+            "bridge": self._bridge,
+        }
+        if shared is not None:
+            self._questions["shared_cache"] = self._cache
+
+    def findings(self) -> Mapping[str, Finding]:
+        """Return how each component did when it was asked just now."""
+        with ThreadPoolExecutor(len(self._questions)) as pool:
+            asked = {name: pool.submit(_asked, name, question) for name, question in self._questions.items()}
+            return {name: work.result() for name, work in asked.items()}
+
+    def _table(self, table: str, key: str) -> tuple[bool, None]:
+        self._client.get_item(TableName=table, Key={key: {"S": ABSENT}})
+        return True, None
+
+    def _bridge(self) -> tuple[bool | None, str | None]:
+        item = self._client.get_item(TableName=self._figures_table, Key={"id": {"S": HEARTBEAT}}).get("Item")
+        if item is None:
+            return None, "No heartbeat was ever seen."
+        seconds = round((self._clock() - datetime.fromisoformat(item["at"]["S"])).total_seconds())
+        if seconds > HEARTBEAT_SECONDS_MAX:
+            return False, f"The last heartbeat is {seconds} s old."
+        if item["status"]["S"] != "ok":
+            return False, "The bridge says that a part of it does not work."
+        return True, None
+
+    def _cache(self) -> tuple[bool, str | None]:
+        well = self._shared is not None and self._shared.alive()
+        return well, None if well else "It does not answer in time; statuses come from memory and the table."
+
+
+def _asked(name: str, question: Question) -> Finding:
+    started = time.perf_counter()
+    try:
+        well, detail = question()
+    except (ClientError, BotoCoreError) as error:
+        # What it was exactly may name a table or an address: that is for the log.
+        logger.warning("a component fails", component=name, exc_info=error)
+        well, detail = False, "It does not answer."
+    return Finding(well=well, seconds=time.perf_counter() - started, detail=detail)
