@@ -26,6 +26,11 @@ def findings(sam: Path) -> list[str]:
     return [*_findings("SAM", template), *_findings("CloudFormation", translated(template))]
 
 
+def findings_of_cloudformation(template: Path) -> list[str]:
+    """Return what cfn-lint has to say of a template that is CloudFormation as it stands; nothing when it is clean."""
+    return _findings("CloudFormation", template.read_text())
+
+
 def translated(sam: str) -> str:
     """Return the CloudFormation template, as JSON, that AWS makes of a SAM template given as YAML."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)

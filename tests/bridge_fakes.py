@@ -64,6 +64,10 @@ class FakeDelivery:
         """Remember it."""
         self.settled.append("term")
 
+    async def in_progress(self) -> None:
+        """Remember it."""
+        self.settled.append("wait")
+
 
 @dataclass(kw_only=True)
 class FakeQueue:

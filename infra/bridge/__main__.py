@@ -49,8 +49,8 @@ async def run(settings: Settings, telemetry: Telemetry) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    server = await serve_health(telemetry, settings.health_port)
-    log.info("bridge: started; health at http://127.0.0.1:%d/health", settings.health_port)
+    server = await serve_health(telemetry, settings.health_host, settings.health_port)
+    log.info("bridge: started; health at http://%s:%d/health", settings.health_host, settings.health_port)
     work = asyncio.create_task(_work(settings, telemetry, stopping))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)

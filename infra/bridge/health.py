@@ -1,4 +1,4 @@
-"""`GET /health` and `GET /metrics` on loopback, answered by the bridge's own event loop.
+"""`GET /health` and `GET /metrics`, on loopback unless told otherwise, answered by the bridge's own event loop.
 
 An answer therefore also says that the loop is alive.
 """
@@ -13,7 +13,6 @@ from typing import Final
 from infra.bridge.settings import SettingsError
 from infra.bridge.telemetry import OUTCOMES, Direction, Telemetry
 
-LOOPBACK: Final = "127.0.0.1"
 REQUEST_SECONDS: Final = 5.0
 REQUEST_BYTES: Final = 8 * 1024
 
@@ -21,8 +20,8 @@ _JSON: Final = "application/json"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def serve_health(telemetry: Telemetry, port: int) -> asyncio.Server:
-    """Return a server that answers on `port`; a port that is taken raises `SettingsError`."""
+async def serve_health(telemetry: Telemetry, host: str, port: int) -> asyncio.Server:
+    """Return a server that answers on `port` of `host`; a port that is taken raises `SettingsError`."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -32,7 +31,7 @@ async def serve_health(telemetry: Telemetry, port: int) -> asyncio.Server:
         writer.close()
 
     try:
-        return await asyncio.start_server(answer, LOOPBACK, port, limit=REQUEST_BYTES)
+        return await asyncio.start_server(answer, host, port, limit=REQUEST_BYTES)
     except OSError as error:
         message = f"BRIDGE_HEALTH_PORT is {port}, which cannot be listened on: {error.strerror or error}."
         raise SettingsError(message) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import nats.errors
@@ -45,6 +46,9 @@ class Delivery(Protocol):
     async def term(self) -> None:
         """Say that it must never be delivered again."""
 
+    async def in_progress(self) -> None:
+        """Say that it is being worked on: its acknowledgement time starts anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
@@ -83,8 +87,13 @@ class Forwarder:
                 continue
             entry = Entry(identity=str(number), body=text, group=merchant_group(text), attributes=attributes)
             ready.append(_Ready(delivery=delivery, entry=entry, size=size_in_queue(text, attributes)))
-        for request in _requests(ready, limit=self._settings.request_bytes):
+        requests = list(_requests(ready, limit=self._settings.request_bytes))
+        for number, request in enumerate(requests):
             await self._send(request, report)
+            if report.unavailable is None:
+                # Large messages go one by one to a queue that may be slow; those behind must not come again meanwhile.
+                for item in chain.from_iterable(requests[number + 1 :]):
+                    await item.delivery.in_progress()
         return report
 
     async def _send(self, request: Sequence[_Ready], report: BatchReport) -> None:

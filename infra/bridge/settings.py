@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ CAREFUL_MESSAGE_BYTES: Final = 256 * 1024
 
 SQS_POLL_SECONDS: Final = 20
 """The longest wait that SQS offers to a receiver."""
+
+DEFAULT_HEALTH_PORT: Final = 8016
+LOOPBACK: Final = "127.0.0.1"
 
 _NATS_SCHEMES = ("nats", "tls")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -45,6 +49,8 @@ class Settings:
     retry_seconds_max: int
     poll_seconds: int
     drain_seconds: int
+    stream_replicas: int
+    health_host: str
     health_port: int
     log_level: str
 
@@ -76,7 +82,9 @@ class Settings:
             retry_seconds_max=read.number("BRIDGE_RETRY_SECONDS_MAX", default=60, lowest=1, highest=3600),
             poll_seconds=read.number("BRIDGE_POLL_SECONDS", default=5, lowest=1, highest=SQS_POLL_SECONDS),
             drain_seconds=read.number("BRIDGE_DRAIN_SECONDS", default=20, lowest=1, highest=600),
-            health_port=read.number("BRIDGE_HEALTH_PORT", default=8016, lowest=1, highest=_LARGEST_PORT),
+            stream_replicas=read.number("BRIDGE_STREAM_REPLICAS", default=1, lowest=1, highest=5),
+            health_host=read.address("BRIDGE_HEALTH_HOST", default=LOOPBACK),
+            health_port=read.number("BRIDGE_HEALTH_PORT", default=DEFAULT_HEALTH_PORT, lowest=1, highest=_LARGEST_PORT),
             log_level=read.log_level("LOG_LEVEL"),
         )
         _check_together(settings)
@@ -138,6 +146,14 @@ class _Reader:
             message = f"{name} is {value!r}; it must be a whole number from {lowest} to {highest}."
             raise SettingsError(message)
         return int(value)
+
+    def address(self, name: str, *, default: str) -> str:
+        value = self.environment.get(name, "").strip() or default
+        try:
+            return str(ip_address(value))
+        except ValueError:
+            message = f"{name} is {value!r}; it must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0."
+            raise SettingsError(message) from None
 
     def log_level(self, name: str) -> str:
         value = self.environment.get(name, "").strip().upper() or "INFO"

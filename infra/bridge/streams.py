@@ -108,7 +108,8 @@ async def set_up(request: Requests, settings: Settings) -> tuple[str, ...]:
     for name, subjects in wanted.subjects.items():
         known = configurations.get(name)
         verb = "CREATE" if known is None else "UPDATE"
-        configuration = {**(NEW_STREAMS[name] if known is None else known), "name": name, "subjects": list(subjects)}
+        new = {**NEW_STREAMS[name], "num_replicas": settings.stream_replicas}
+        configuration = {**(new if known is None else known), "name": name, "subjects": list(subjects)}
         await _ask(request, f"STREAM.{verb}.{name}", configuration)
         log.info("stream %s %s: %s", name, "made" if known is None else "changed", ", ".join(subjects))
     for name, subjects in wanted.consumed.items():

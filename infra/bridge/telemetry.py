@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 
 class Direction(StrEnum):
@@ -60,6 +60,8 @@ class Telemetry:
     def __init__(self) -> None:
         """Start with every counter at zero, NATS unknown and therefore down, and the queues taken to work."""
         self.registry = CollectorRegistry()
+        # Memory and file handles: what would grow if something piled up in the bridge.
+        ProcessCollector(registry=self.registry)
         self._messages = Counter(
             "credits_bridge_messages",
             "Messages taken up, by what became of them.",

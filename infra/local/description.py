@@ -12,6 +12,7 @@ from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, OPS_SCO
 from infra.region import REGION
 
 FILE_NAME = "stack.json"
+OPS_TOKEN_FILE = "ops-token"  # noqa: S105 - the name of a file
 PRIVATE_MODE = 0o600
 
 
@@ -119,14 +120,22 @@ def function_names(outputs: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(description: Description, directory: Path) -> Path:
-    """Write stack.json, whole or not at all, readable by its owner only since it holds tokens; return its path."""
+    """Write stack.json, whole or not at all, readable by its owner only since it holds tokens; return its path.
+
+    Beside it lies the token by which Prometheus may read the metrics, in a file of its own.
+    """
+    _write_privately(directory / OPS_TOKEN_FILE, description.ops_token)
     path = directory / FILE_NAME
+    _write_privately(path, json.dumps(asdict(description), indent=2))
+    return path
+
+
+def _write_privately(path: Path, text: str) -> None:
     unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w") as file:
-        json.dump(asdict(description), file, indent=2)
+        file.write(text)
     unfinished.replace(path)
-    return path
 
 
 def read(directory: Path) -> Description:

@@ -162,7 +162,7 @@ def launch_ministack(directory: Path, port: int, *, leashed: bool = False) -> En
 def running(engine: Engine) -> Iterator[Engine]:
     """Run `engine` until the context is left; it is entered once the program serves."""
     try:
-        _wait_until_ready(engine)
+        wait_until_ready(engine)
         yield engine
     finally:
         stop(engine.process)
@@ -255,7 +255,8 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
         return
 
 
-def _wait_until_ready(engine: Engine) -> None:
+def wait_until_ready(engine: Engine) -> None:
+    """Return when `engine` serves; raises `EngineDidNotStartError` when it ends first or is silent for too long."""
     deadline = time.monotonic() + START_SECONDS
     while not engine.ready():
         if engine.process.poll() is not None or time.monotonic() > deadline:

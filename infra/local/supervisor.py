@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from infra.deployment import ROOT, DeploymentFailedError
 from infra.local import examples
-from infra.local.description import FILE_NAME, Description, describe, local_directory, write
+from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, Description, describe, local_directory, write
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
 from infra.local.stack import Site, bring_up, launch_traffic
@@ -24,7 +24,7 @@ from infra.local.watch import AskedToEndError, StackFailedError, Watch
 ASKED_TO_END = 0
 FAILED = 1
 BAD_SETTING = 2
-DIES_WITH_IT = ("nats", "ministack", "jwks.json", "jwt-private-key.pem", FILE_NAME)
+DIES_WITH_IT = ("nats", "ministack", "jwks.json", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
 """What is of no use without the processes; the logs stay until the next start."""
 GONE = "gone-"
 """What a folder is called while it is being removed."""

@@ -8,7 +8,7 @@ import pytest
 
 from infra.bridge.health import serve_health
 from infra.bridge.reports import BatchReport
-from infra.bridge.settings import SettingsError
+from infra.bridge.settings import LOOPBACK, SettingsError
 from infra.bridge.telemetry import Direction, Outcome, Part, Telemetry
 from tests.engines import free_port
 
@@ -18,7 +18,7 @@ def ask(telemetry: Telemetry, request: bytes) -> tuple[int, bytes]:
 
     async def exchange() -> bytes:
         port = free_port()
-        async with await serve_health(telemetry, port):
+        async with await serve_health(telemetry, LOOPBACK, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(request)
             answer = await reader.read()
@@ -71,8 +71,8 @@ def test_anything_else_is_refused(request_line: bytes, status: int) -> None:
 def test_a_taken_port_is_named() -> None:
     async def twice() -> None:
         port = free_port()
-        async with await serve_health(Telemetry(), port):
-            await serve_health(Telemetry(), port)
+        async with await serve_health(Telemetry(), LOOPBACK, port):
+            await serve_health(Telemetry(), LOOPBACK, port)
 
     with pytest.raises(SettingsError, match=r"^BRIDGE_HEALTH_PORT is "):
         asyncio.run(twice())

@@ -127,6 +127,18 @@ def test_requests_hold_ten_entries_and_no_more_bytes_than_allowed() -> None:
     assert all(len({entry.identity for entry in request}) == len(request) for request in wide.requests)
 
 
+def test_messages_behind_a_slow_request_keep_their_time() -> None:
+    deliveries = [FakeDelivery(sequence=n, data=b"x" * 900) for n in range(5)]
+    forward(deliveries, FakeQueue(), BRIDGE_MESSAGE_BYTES="1024", BRIDGE_REQUEST_BYTES="2048")
+    assert [delivery.settled for delivery in deliveries] == [
+        ["ack"],
+        ["ack"],
+        ["wait", "ack"],
+        ["wait", "ack"],
+        ["wait", "wait", "ack"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

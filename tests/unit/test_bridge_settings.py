@@ -47,6 +47,8 @@ def test_a_missing_address_is_named(name: str) -> None:
         ("BRIDGE_POLL_SECONDS", "21"),
         ("BRIDGE_DRAIN_SECONDS", "0"),
         ("BRIDGE_HEALTH_PORT", "65536"),
+        ("BRIDGE_HEALTH_HOST", "localhost:80"),
+        ("BRIDGE_STREAM_REPLICAS", "6"),
         ("LOG_LEVEL", "loud"),
     ],
 )

@@ -1,0 +1,25 @@
+"""`python prune.py FOLDER`: take out of installed packages what the bridge never reads, for a smaller image.
+
+botocore describes four hundred services there, 30 MB of them; the bridge calls two, and a third for its credentials.
+Standard library only: the image is built with it.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+CALLED_SERVICES = frozenset({"dynamodb", "sqs", "sts"})
+NEVER_READ = ("bin", "boto3/examples")
+
+
+def prune(packages: Path) -> None:
+    """Leave in `packages` only what the bridge can come to read."""
+    for folder in packages.joinpath("botocore/data").iterdir():
+        if folder.is_dir() and folder.name not in CALLED_SERVICES:
+            shutil.rmtree(folder)
+    for name in NEVER_READ:
+        shutil.rmtree(packages / name, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    prune(Path(sys.argv[1]))
