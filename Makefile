@@ -5,6 +5,7 @@
 .PHONY: help run test test-all check package fmt clean
 
 STAGE ?= dev
+TESTS ?= test
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 REQUIREMENTS := $(shell cat requirements.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
@@ -23,21 +24,21 @@ help: ## List the targets.
 run: $(COMMAND) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
 
-test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all but the slow ones.
+test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
 	@$(PYTEST) -m "not slow" tests/unit
-	@$(PYTEST) $(PARALLEL) -m "not slow"
+	@$(PYTEST) $(PARALLEL) -m "not slow" --ignore=tests/unit
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
 	@$(PYTEST) $(PARALLEL)
 
-check: $(COMMAND) ## Do what CI does: format, lint, types, architecture, documents, template, tests.
+check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint, types, architecture, documents, template, tests.
 	@echo "Format" && $(BIN)/ruff format --check --quiet $(SOURCES)
 	@echo "Lint" && $(BIN)/ruff check --quiet $(SOURCES)
 	@echo "Types" && $(BIN)/mypy --no-error-summary
 	@echo "Architecture" && $(BIN)/lint-imports --no-logo
 	@echo "Documents" && $(BIN)/python -m infra.documents --check
 	@echo "Package and template" && $(BIN)/python -m infra.build dev && $(BIN)/python -m infra.build prod
-	@echo "Tests" && $(MAKE) --no-print-directory test
+	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
 
 package: $(READY) ## Leave build/<STAGE>/sam.yaml and deployment.zip (STAGE=dev).
 	@$(BIN)/python -m infra.build $(STAGE)

@@ -29,6 +29,7 @@ def application_files() -> set[str]:
     return {"app.py", *(path.relative_to(ROOT).as_posix() for path in found)}
 
 
+@pytest.mark.slow
 def test_another_stage_built_elsewhere_gives_the_same_zip(packaged: Path, tmp_path: Path) -> None:
     (tmp_path / "dependencies").symlink_to(BUILD / "dependencies")
 

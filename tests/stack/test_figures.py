@@ -23,7 +23,7 @@ from infra.local.ports import DEFAULT_PORTS
 from tests.builders import merchant
 from tests.engines import FAKE_AWS_ENVIRONMENT, free_port, stop
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("figures stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures stack")]
 
 READY_SECONDS = 120.0
 SETTLED_SECONDS = 120.0

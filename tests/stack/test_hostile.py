@@ -19,7 +19,7 @@ from tests.functions.hostile import Row, Scene, faults, forged_rows, rows
 from tests.running_stack import client
 from tests.stack_process import READY_SECONDS, started, wait
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("hostile stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("hostile stack")]
 
 SHOP, OTHER = merchant("hostile shop"), merchant("another shop")
 GOODWILL = {"merchant_id": SHOP, "operation_type": "INCREASE", "credits": 5, "reason": "goodwill"}

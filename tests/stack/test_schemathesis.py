@@ -19,7 +19,7 @@ from tests.engines import PROGRAMS, clean_environment
 from tests.running_stack import client
 from tests.stack_process import READY_SECONDS, Run, started, wait
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("schemathesis")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("schemathesis")]
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SEED = "20261121"
@@ -103,7 +103,6 @@ def test_every_answer_to_examples_and_limits_is_documented(stack: Run, tmp_path:
     assert "No issues found" in ran.stdout or "passed" in ran.stdout, ran.stdout
 
 
-@pytest.mark.slow
 def test_every_answer_to_made_up_data_and_sequences_of_calls_is_documented(stack: Run, tmp_path: Path) -> None:
     ran = checked(stack, tmp_path, ["--phases", "fuzzing,stateful", "--max-examples", "150"])
 

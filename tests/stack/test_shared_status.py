@@ -19,7 +19,7 @@ from tests.engines import LOOPBACK, free_port, redis_server
 from tests.running_stack import client
 from tests.stack_process import started
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("shared status")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("shared status")]
 
 SHARED_SECONDS = 1.0
 MEMORY_SECONDS = 15.0
