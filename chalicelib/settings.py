@@ -20,6 +20,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DAY_SECONDS = 86_400
 _DIGITS_MAX = 20
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -116,10 +117,10 @@ class Settings:
             jwt_algorithm=read.text("JWT_ALGORITHM"),
             jwt_issuer=read.text("JWT_ISSUER"),
             jwt_audience=read.text("JWT_AUDIENCE"),
-            jwt_jwks_url=read.text("JWT_JWKS_URL"),
+            jwt_jwks_url=read.web_address("JWT_JWKS_URL"),
             jwt_key_parameter=read.text("JWT_KEY_PARAMETER"),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
-            cors_origins=tuple(origin.strip() for origin in read.text("CORS_ORIGINS").split(",") if origin.strip()),
+            cors_origins=read.origins("CORS_ORIGINS"),
             metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", Switch.OFF) is Switch.ON,
             stage=read.text("STAGE") or "dev",
         )
@@ -173,6 +174,23 @@ class _Reader:
         text = self.text("LOG_LEVEL")
         if text and text.upper() not in LOG_LEVELS:
             raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LOG_LEVELS)}")
+
+    def web_address(self, name: str) -> str:
+        text = self.text(name)
+        if text and not text.startswith(("https://", "http://")):
+            raise SettingError(f"{name} is {text!r}: it takes an address that begins with https://")
+        return text
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        origins = tuple(origin.strip() for origin in self.text(name).split(",") if origin.strip())
+        for origin in origins:
+            # Compared with what browsers send, letter by letter: any other spelling would never match.
+            if _ORIGIN.fullmatch(origin) is None:
+                raise SettingError(
+                    f"{name} holds {origin!r}: it takes origins such as https://shop.example, in lower case and "
+                    "without a path, with commas between them"
+                )
+        return origins
 
     def choice(self, name: str, default: Choice) -> Choice:
         text = self.text(name)

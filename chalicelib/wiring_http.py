@@ -179,7 +179,14 @@ def token_verifier() -> "TokenVerifier | None":
         SettingError: only a part of the JWT settings is set, or they contradict each other.
     """
     chosen = settings()
-    if not (chosen.jwt_algorithm or chosen.jwt_issuer or chosen.jwt_audience):
+    given = (
+        chosen.jwt_algorithm,
+        chosen.jwt_issuer,
+        chosen.jwt_audience,
+        chosen.jwt_jwks_url,
+        chosen.jwt_key_parameter,
+    )
+    if not any(given):
         return None
     from chalicelib.adapters.tokens import ALGORITHMS, KeySet, SingleKey, TokenVerifier
 

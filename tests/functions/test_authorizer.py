@@ -110,6 +110,7 @@ def test_without_settings_every_token_is_denied() -> None:
         ({"JWT_AUDIENCE": ""}, "JWT_AUDIENCE"),
         ({"JWT_ALGORITHM": ""}, "JWT_ALGORITHM"),
         ({"JWT_ALGORITHM": "none"}, "JWT_ALGORITHM"),
+        ({"JWT_ALGORITHM": "", "JWT_ISSUER": "", "JWT_AUDIENCE": ""}, "JWT_ALGORITHM"),
         ({"JWT_KEY_PARAMETER": ""}, "JWT_KEY_PARAMETER"),
         ({"JWT_JWKS_URL": "https://identity.example/keys"}, "JWT_JWKS_URL"),
         ({"JWT_JWKS_URL": "https://identity.example/keys", "JWT_KEY_PARAMETER": ""}, "HS256"),

@@ -1,8 +1,10 @@
 """The settings of spec section 10: their defaults, and a bad or missing one is named."""
 
 import logging
+import re
 import runpy
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.domain.orders import Basis, Direction, Policy
 from chalicelib.settings import SettingError, Settings
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -77,6 +81,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("JWT_KEY_PARAMETER", "/key", "jwt_key_parameter", "/key"),
         ("CURSOR_KEY_PARAMETER", "/key", "cursor_key_parameter", "/key"),
         ("CORS_ORIGINS", "https://a, https://b,", "cors_origins", ("https://a", "https://b")),
+        ("CORS_ORIGINS", "http://127.0.0.1:3000", "cors_origins", ("http://127.0.0.1:3000",)),
         ("STAGE", "prod", "stage", "prod"),
     ],
 )
@@ -166,6 +171,52 @@ def test_a_bad_choice_is_named_with_what_it_takes(name: str, text: str, choices:
 def test_a_setting_beyond_its_range_is_named(name: str, text: str) -> None:
     with pytest.raises(SettingError, match=name):
         Settings.read({name: text})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*",
+        "null",
+        "shop.example",
+        "https://shop.example/",
+        "https://shop.example/admin",
+        "https://Shop.example",
+        "https://*.example",
+        "https://a https://b",
+        "https://a, b",
+    ],
+)
+def test_an_origin_that_no_browser_would_send_is_named(text: str) -> None:
+    with pytest.raises(SettingError, match="CORS_ORIGINS"):
+        Settings.read({"CORS_ORIGINS": text})
+
+
+@pytest.mark.parametrize("text", ["identity.example/keys", "file:///etc/passwd", "ftp://identity.example/keys"])
+def test_an_address_of_keys_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(SettingError, match="JWT_JWKS_URL"):
+        Settings.read({"JWT_JWKS_URL": text})
+
+
+class Asked(dict[str, str]):
+    """An empty environment that notes what it is asked for."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self[key] = ""
+        return default
+
+
+def test_the_readme_documents_every_setting() -> None:
+    asked = Asked()
+    Settings.read(asked)
+    table = README.read_text().partition("## Settings")[2].partition("\n## ")[0]
+    # Settings that share a beginning are written as `NAME_MIN`, `…_MAX`.
+    documented = set(re.findall(r"`([A-Z…_]+)`", table))
+
+    missing = [name for name in asked if name not in documented and f"…_{name.rpartition('_')[2]}" not in documented]
+
+    assert len(asked) > 30
+    assert not missing
 
 
 @pytest.mark.parametrize("text", ["LOUD", "1", "INFO,DEBUG"])
