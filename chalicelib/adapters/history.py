@@ -61,10 +61,10 @@ class History:
                 return None
 
     def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """Return one record, None if there is none."""
+        """Return one record as it stands now, None if there is none."""
         with translated():
             try:
-                return transaction_from(TransactionRow.get(transaction_id).to_dynamodb_dict())
+                return transaction_from(TransactionRow.get(transaction_id, consistent_read=True).to_dynamodb_dict())
             except DoesNotExist:
                 return None
 

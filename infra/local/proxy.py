@@ -14,11 +14,17 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import h11
+
+from chalicelib.contracts.problems import MEDIA_TYPE, Problem, Refusal
+from chalicelib.domain.errors import Code
+from chalicelib.domain.movements import instant
 
 KEYS_PATH = b"/.well-known/jwks.json"
 BODY_BYTES = 10 * 1024 * 1024
@@ -119,9 +125,9 @@ class Forwarder:
             body = await self._body()
             await self._answer(event, body)
         except BodyTooLargeError:
-            await self._problem(413, "The body is longer than 10 MiB.")
+            await self._refuse(Problem(Refusal.PAYLOAD_TOO_LARGE, "The body is longer than 10 MiB."))
         except BadGatewayError:
-            await self._problem(502, "The local AWS emulator did not answer.")
+            await self._refuse(Problem(Code.UNAVAILABLE, "The local AWS emulator did not answer."))
         return self._client.http.our_state is h11.DONE and self._client.http.their_state is h11.DONE
 
     async def _body(self) -> bytes:
@@ -196,11 +202,20 @@ class Forwarder:
     async def _refuse_nonsense(self) -> None:
         """Answer 400 to a client that does not speak HTTP, where an answer is still possible."""
         if self._client.http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            await self._problem(400, "This is not an HTTP request.")
+            await self._refuse(Problem(Refusal.BAD_REQUEST, "This is not an HTTP request."))
 
-    async def _problem(self, status: int, detail: str) -> None:
-        body = json.dumps({"status": status, "detail": detail}).encode()
-        await self._reply(status, [(b"content-type", b"application/problem+json")], body)
+    async def _refuse(self, problem: Problem) -> None:
+        """Answer as the gateway would, which knows neither the caller's correlation id nor the path."""
+        request_id = str(uuid4())
+        meta = {"request_id": request_id, "correlation_id": request_id, "timestamp": instant(datetime.now(UTC))}
+        headers = {
+            "content-type": MEDIA_TYPE,
+            "cache-control": "no-store",
+            "x-correlation-id": request_id,
+            "access-control-allow-origin": "*",
+        }
+        body = json.dumps(problem.body(instance=f"urn:uuid:{request_id}", meta=meta)).encode()
+        await self._reply(problem.status, [(name.encode(), value.encode()) for name, value in headers.items()], body)
 
     async def _reply(self, status: int, headers: Headers, body: bytes) -> None:
         sized = [*headers, (b"content-length", str(len(body)).encode())]

@@ -242,6 +242,14 @@ def test_one_transaction_is_told_whole(api: Api, ledger: Ledger) -> None:
     assert listed.body["data"][0] == data
 
 
+def test_a_transaction_can_be_read_as_soon_as_it_was_answered(api: Api, aws: Aws) -> None:
+    aws.calls.clear()
+
+    api.get(f"/credits/transactions/{SHOP}", route="/credits/transactions/{transaction_id}", token=OWNER)
+
+    assert [(operation, request.get("ConsistentRead")) for operation, request in aws.calls] == [("GetItem", True)]
+
+
 def test_what_pynamodb_reads_is_what_the_ledger_wrote(api: Api, ledger: Ledger) -> None:
     ledger.post(trial(2), order("1", total="12.50"), order("2"), order("3"))
     ledger.post(refund_of("1", "r1", amount="1.25", order_total="12.50"), adjustment("a", -1))

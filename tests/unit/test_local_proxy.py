@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import pytest
 
+from chalicelib.contracts import answers
 from infra.local.engines import launch
 from infra.local.proxy import BODY_BYTES
 from tests.engines import LOOPBACK, clean_environment, free_port, stop
@@ -177,11 +178,14 @@ def test_the_head_of_an_answer_passes_alone(client: http.client.HTTPConnection) 
 
 
 def test_a_connection_is_kept_on_both_sides_and_nothing_is_held_back(client: http.client.HTTPConnection) -> None:
-    started = time.monotonic()
-    used = {json.loads(ask(client, "POST", "/", b"body")[1])["connection"] for _ in range(20)}
+    used, seconds = set(), []
+    for _ in range(20):
+        started = time.monotonic()
+        used.add(json.loads(ask(client, "POST", "/", b"body")[1])["connection"])
+        seconds.append(time.monotonic() - started)
     assert len(used) == 1
-    # Nagle's algorithm and delayed acknowledgements together would cost 40 ms a request.
-    assert time.monotonic() - started < 20 * 0.04
+    # Nagle's algorithm and delayed acknowledgements together would cost every request 40 ms; a busy machine, some.
+    assert min(seconds) < 0.04
 
 
 def test_the_public_key_is_served(client: http.client.HTTPConnection) -> None:
@@ -192,7 +196,12 @@ def test_the_public_key_is_served(client: http.client.HTTPConnection) -> None:
 def test_a_body_beyond_what_the_gateway_takes_is_answered_413(client: http.client.HTTPConnection) -> None:
     client.request("POST", "/", headers={"Content-Length": str(BODY_BYTES + 1), "Expect": "100-continue"})
     client.sock.sendall(b"x" * (BODY_BYTES + 1))
-    assert client.getresponse().status == 413
+    answer = client.getresponse()
+    problem = answers.Problem.model_validate_json(answer.read())
+    assert (answer.status, problem.error.code) == (413, "PAYLOAD_TOO_LARGE")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["X-Correlation-ID"] == problem.meta.correlation_id
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_what_is_not_http_is_answered_400(proxy: int) -> None:
@@ -201,12 +210,12 @@ def test_what_is_not_http_is_answered_400(proxy: int) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
-def test_without_the_emulator_the_answer_is_502(tmp_path: Path) -> None:
+def test_without_the_emulator_the_answer_is_503_as_the_gateways_would_be(tmp_path: Path) -> None:
     port, process = start_proxy(tmp_path, free_port())
     try:
         with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
             answer, body = ask(connection, "GET", "/")
-            assert (answer.status, json.loads(body)["status"]) == (502, 502)
+            assert (answer.status, answers.Problem.model_validate_json(body).status) == (503, 503)
             assert ask(connection, "GET", "/.well-known/jwks.json")[0].status == 200
     finally:
         stop(process)
