@@ -197,8 +197,9 @@ def token_verifier() -> "TokenVerifier | None":
         raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
     if chosen.jwt_jwks_url and algorithm == "HS256":
         raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
+    parameter = chosen.jwt_key_parameter
     return TokenVerifier(
-        KeySet(chosen.jwt_jwks_url) if chosen.jwt_jwks_url else SingleKey(_parameter(chosen.jwt_key_parameter)),
+        SingleKey(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url),
         algorithm=algorithm,
         issuer=chosen.required("JWT_ISSUER"),
         audience=chosen.required("JWT_AUDIENCE"),

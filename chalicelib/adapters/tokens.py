@@ -14,13 +14,12 @@ import jwt
 from jwt.exceptions import PyJWKClientConnectionError
 
 from chalicelib.domain.movements import MerchantId, merchant_id
+from chalicelib.settings import SettingError
 
 ALGORITHMS = ("RS256", "ES256", "HS256")
 TOKEN_LENGTH_MAX = 8192
 LEEWAY_SECONDS = 10
 """How far two clocks may be apart."""
-SECRET_LENGTH_MIN = 32
-"""Bytes of an HS256 secret (RFC 7518, section 3.2)."""
 FETCH_SECONDS = 3.0
 KEYS_KEEP_SECONDS = 300.0
 KEYS_STALE_SECONDS = 86_400.0
@@ -63,13 +62,25 @@ class Text(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SingleKey:
-    """The one key of a parameter."""
+    """The one key of a parameter: a PEM public key, or for HS256 a secret of 32 bytes (RFC 7518, section 3.2)."""
 
     parameter: Text
+    algorithm: str
 
-    def key(self, token: str) -> str:  # noqa: ARG002 - a key set needs the token
-        """Return the PEM public key, or the secret."""
-        return self.parameter.text()
+    def key(self, token: str) -> Any:  # noqa: ARG002 - a key set needs the token
+        """Return the key as it stands now.
+
+        Raises:
+            SettingError: the parameter holds none that the algorithm takes. It would refuse every token silently.
+        """
+        taking = jwt.get_algorithm_by_name(self.algorithm)
+        try:
+            key = taking.prepare_key(self.parameter.text())
+        except (jwt.InvalidKeyError, ValueError, TypeError):
+            raise SettingError(f"JWT_KEY_PARAMETER names no key for {self.algorithm}") from None
+        if complaint := taking.check_key_length(key):
+            raise SettingError(f"JWT_KEY_PARAMETER names a key that {self.algorithm} does not take: {complaint}")
+        return key
 
 
 class KeySet(jwt.PyJWKClient):
@@ -110,7 +121,7 @@ class TokenVerifier:
 
         Raises:
             TokenRefusedError: there is no token in it, or it is not valid.
-            PyJWKClientConnectionError, ParameterError: no key could be had to tell.
+            PyJWKClientConnectionError, ParameterError, SettingError: no key could be had to tell.
         """
         match = _BEARER.fullmatch(authorization.strip())
         if match is None or len(authorization) > TOKEN_LENGTH_MAX:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.exceptions import PyJWKClientConnectionError
 
 from chalicelib.adapters.tokens import LEEWAY_SECONDS, Keys, KeySet, SingleKey, TokenRefusedError, TokenVerifier
+from chalicelib.settings import SettingError
 from tests.builders import SHOP
 
 ISSUER = "https://identity.example"
@@ -74,7 +75,7 @@ def signed(key: Any = None, algorithm: str = "ES256", headers: Mapping[str, Any]
 
 
 def verifier(keys: Keys | None = None, algorithm: str = "ES256") -> TokenVerifier:
-    keys = keys or SingleKey(Known(public_pem(ec_key())))
+    keys = keys or SingleKey(Known(public_pem(ec_key())), algorithm)
     return TokenVerifier(keys, algorithm=algorithm, issuer=ISSUER, audience=AUDIENCE)
 
 
@@ -89,7 +90,7 @@ def verifier(keys: Keys | None = None, algorithm: str = "ES256") -> TokenVerifie
 def test_a_token_of_each_algorithm_says_who_asks(algorithm: str, private: Any, public: Any) -> None:
     token = signed(private(), algorithm, merchant_id=SHOP.upper(), scope="credits:read credits:admin")
 
-    bearer = verifier(SingleKey(Known(public())), algorithm).bearer(f"Bearer {token}")
+    bearer = verifier(SingleKey(Known(public()), algorithm), algorithm).bearer(f"Bearer {token}")
 
     assert (bearer.subject, bearer.merchant_id, bearer.scope) == ("shop", SHOP, "credits:read credits:admin")
     assert time.time() + 50 < bearer.expires_at <= time.time() + 60 + LEEWAY_SECONDS
@@ -205,8 +206,31 @@ def test_a_secret_that_can_be_guessed_verifies_nothing() -> None:
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         token = signed("short", "HS256")
 
-    with pytest.raises(TokenRefusedError):
-        verifier(SingleKey(Known("short")), "HS256").bearer(f"Bearer {token}")
+    with pytest.raises(SettingError, match=r"JWT_KEY_PARAMETER .*HS256.*32"):
+        verifier(SingleKey(Known("short"), "HS256"), "HS256").bearer(f"Bearer {token}")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameter"),
+    [
+        ("ES256", lambda: "nonsense"),
+        ("ES256", lambda: "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"),
+        ("ES256", lambda: public_pem(rsa_key())),
+        ("RS256", lambda: public_pem(ec_key())),
+        ("RS256", lambda: SECRET),
+        ("HS256", lambda: public_pem(ec_key())),
+        ("HS256", lambda: ""),
+    ],
+)
+def test_a_parameter_that_holds_no_key_for_the_algorithm_is_named_and_not_shown(
+    algorithm: str, parameter: Callable[[], str]
+) -> None:
+    token = signed(rsa_key() if algorithm == "RS256" else SECRET if algorithm == "HS256" else ec_key(), algorithm)
+
+    with pytest.raises(SettingError, match=f"JWT_KEY_PARAMETER .*{algorithm}") as named:
+        verifier(SingleKey(Known(parameter()), algorithm), algorithm).bearer(f"Bearer {token}")
+
+    assert not parameter() or parameter() not in str(named.value)
 
 
 def test_a_refusal_holds_nothing_of_the_token() -> None:
