@@ -53,7 +53,7 @@ class Posting:
         self._default_threshold = default_threshold
         self._remembered: dict[MerchantId, Account] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._conflicts = 0
+        self._lost_races = 0
 
     def post(self, requests: Sequence[Request], *, time: Time) -> list[list[Outcome]]:
         """Post every movement of every request once, and return an outcome for each, in their order.
@@ -74,7 +74,7 @@ class Posting:
         self._side_by_side(works, time)
         outcomes: list[list[Outcome]] = [[] for _ in requests]
         for work in works:
-            self._conflicts += work.conflicts
+            self._lost_races += work.lost_races
             self._remember(work.merchant_id, work.account)
             for place, answer in zip(places[work.merchant_id], work.answers(), strict=True):
                 outcomes[place] = answer
@@ -92,10 +92,10 @@ class Posting:
             raise outcome
         return outcome
 
-    def take_conflicts(self) -> int:
-        """Return how many races this container has lost since it was asked last."""
-        conflicts, self._conflicts = self._conflicts, 0
-        return conflicts
+    def take_lost_races(self) -> int:
+        """Return how many races with other writers this container has lost since it was asked last."""
+        lost_races, self._lost_races = self._lost_races, 0
+        return lost_races
 
     def set_threshold(
         self, merchant_id: MerchantId, low_balance_threshold: int | None, *, correlation_id: str | None, time: Time
@@ -209,7 +209,7 @@ class Posting:
             lost_race = answer.contended or answer.account != work.account
             learnt = work.refused(answer)
             if lost_race or not learnt:
-                work.conflicts += 1
+                work.lost_races += 1
                 attempt = _pause(attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
 
     def _look_again(self, work: "_Work", outcomes: Sequence[Outcome | None]) -> bool:
@@ -255,7 +255,7 @@ class _Work:
         self.fresh = False
         self.stored: dict[TransactionId, Transaction] = {}
         self.absent: set[TransactionId] = set()
-        self.conflicts = 0
+        self.lost_races = 0
         self._requests = requests
         self._outcomes: list[Outcome | None] = [None] * len(self.movements)
         self._unconfirmed: set[str] = set()

@@ -27,9 +27,9 @@ OUTAGE_DELAY_SECONDS_MAX = 900
 GROWTH_MAX = 20
 """Doublings of a delay that are counted; more would only overflow."""
 
-_BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _CONFLICTS, _SHORTFALL = (
+_BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
     sample(f"credits_{name}_total")
-    for name in ("balance_updated", "duplicates", "orders_changed", "conflicts", "shortfall")
+    for name in ("balance_updated", "duplicates", "orders_changed", "lost_races", "shortfall")
 )
 
 
@@ -123,7 +123,7 @@ class Batch:
         add_up(_BALANCE_UPDATED, self._posted.total())
         add_up(_DUPLICATES, self._duplicates)
         add_up(_ORDERS_CHANGED, self._orders_changed)
-        add_up(_CONFLICTS, self._posting.take_conflicts())
+        add_up(_LOST_RACES, self._posting.take_lost_races())
         add_up(_SHORTFALL, self._shortfall)
         processed(self._seconds, self._posted.total())
 

@@ -201,6 +201,8 @@ def test_every_metric_of_the_contract_is_there(table: FiguresTable) -> None:
         "credits_messages_parked",
         "credits_conflicts",
         "credits_duplicates",
+        "credits_orders_changed",
+        "credits_lost_races",
         "credits_shortfall",
         "credits_plugin_status_unavailable",
         "credits_ledger_drift",

@@ -1,6 +1,7 @@
 """Events in, as the queue hands them over: applied once, parked with a reason, or back for another try."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -10,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib.contracts import payloads
 from chalicelib.settings import SettingError
 from chalicelib.telemetry import say_counted
-from tests.builders import NOON, SHOP, merchant, trial
+from tests.builders import NOON, SHOP, merchant, payment, trial
 from tests.fakes import FakeLedger, settle
 from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
 from tests.functions.events import (
@@ -630,6 +631,22 @@ def test_a_call_is_one_line_with_what_became_of_its_messages_and_counters(
         ("credits_shortfall_total",): 1,
         ("credits_messages_parked_total", "duplicate_field"): 1,
     }
+
+
+def test_a_lost_race_is_no_conflict_but_a_key_that_comes_with_other_content_is(
+    system: System, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system.ingest(opened(), charged("p1", 5))
+    Ledger(system.dynamodb).post(payment("p2"), at=datetime.now(UTC))
+    capsys.readouterr()
+
+    system.ingest(paid(1), charged("p1", 6))
+
+    say_counted()
+    counted = counters(capsys.readouterr().out)
+    assert counted["credits_transactions_total", "DECREASE", "ORDER_PAID"] == 1
+    assert counted["credits_lost_races_total",] == 1
+    assert counted["credits_conflicts_total",] == counted["credits_messages_parked_total", "key_reused"] == 1
 
 
 def counters(printed: str) -> dict[tuple[str, ...], float]:
