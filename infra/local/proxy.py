@@ -29,6 +29,8 @@ from chalicelib.domain.movements import instant
 KEYS_PATH = b"/.well-known/jwks.json"
 BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes in one request; a longer body is answered 413."""
+DISCARDED_BYTES = 100 * 1024 * 1024
+"""How much of a longer body is read all the same: many clients read no answer before they have sent it."""
 
 CHUNK_BYTES = 64 * 1024
 # Below the 75 seconds after which the emulator closes, so that a connection that is reused is open.
@@ -133,11 +135,13 @@ class Forwarder:
     async def _body(self) -> bytes:
         if self._client.http.they_are_waiting_for_100_continue:
             await self._client.send(h11.InformationalResponse(status_code=100, headers=[]))
-        body = bytearray()
-        while isinstance(event := await self._client.receive(IDLE_SECONDS), h11.Data):
-            body += event.data
-            if len(body) > BODY_BYTES:
-                raise BodyTooLargeError
+        body, length = bytearray(), 0
+        while isinstance(event := await self._client.receive(IDLE_SECONDS), h11.Data) and length <= DISCARDED_BYTES:
+            length += len(event.data)
+            if length <= BODY_BYTES:
+                body += event.data
+        if length > BODY_BYTES:
+            raise BodyTooLargeError
         return bytes(body)
 
     async def _answer(self, request: h11.Request, body: bytes) -> None:

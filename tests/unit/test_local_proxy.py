@@ -194,14 +194,19 @@ def test_the_public_key_is_served(client: http.client.HTTPConnection) -> None:
 
 
 def test_a_body_beyond_what_the_gateway_takes_is_answered_413(client: http.client.HTTPConnection) -> None:
-    client.request("POST", "/", headers={"Content-Length": str(BODY_BYTES + 1), "Expect": "100-continue"})
-    client.sock.sendall(b"x" * (BODY_BYTES + 1))
-    answer = client.getresponse()
-    problem = answers.Problem.model_validate_json(answer.read())
+    answer, body = ask(client, "POST", "/", b"x" * (2 * BODY_BYTES))
+    problem = answers.Problem.model_validate_json(body)
     assert (answer.status, problem.error.code) == (413, "PAYLOAD_TOO_LARGE")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["X-Correlation-ID"] == problem.meta.correlation_id
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert ask(client, "GET", "/")[0].status == 200
+
+
+def test_a_client_that_waits_before_it_sends_its_body_is_asked_for_it(client: http.client.HTTPConnection) -> None:
+    client.request("POST", "/", headers={"Content-Length": "4", "Expect": "100-continue"})
+    client.sock.sendall(b"body")
+    assert json.loads(client.getresponse().read())["body"] == "body"
 
 
 def test_what_is_not_http_is_answered_400(proxy: int) -> None:
