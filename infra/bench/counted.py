@@ -1,0 +1,165 @@
+"""What each thing costs in requests, units and items: counted, so the same on every machine.
+
+Every figure is taken from the functions themselves, called with raw events on tables in memory (`tables`).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from chalicelib.domain.movements import MerchantId, OrderMovement, order_key
+from chalicelib.domain.orders import Policy
+from infra.bench import functions
+from infra.bench.figures import Figure
+from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.tables import MeteredTables, Usage
+
+BALANCE = 900_000_000
+"""Far from every threshold: accounts outside the sparse index."""
+TEN, NINETY_NINE, HUNDRED = 10, 99, 100
+STATUS = "/api/v1/credits/plugin-status/{merchant_id}"
+HISTORY = "/api/v1/credits/transactions"
+PAGE = 20
+
+
+def all_counted() -> list[Figure]:
+    """Return all counted figures of a small ledger, in a few seconds of CPU."""
+    figures: list[Figure] = []
+    for part in (orders, duplicates, refunds, many_merchants, fleet, statuses, pages):
+        tables = MeteredTables()
+        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else ""):
+            figures += part(tables)
+    return figures
+
+
+def usage(tables: MeteredTables, call: Callable[[], object]) -> Usage:
+    """Return what a call asks of AWS."""
+    with tables.metered() as used:
+        call()
+    return used
+
+
+def opened(tables: MeteredTables, *merchants: MerchantId) -> None:
+    """Open an account with many credits for each merchant."""
+    for merchant_id in merchants:
+        opening, records = account(merchant_id, balance=BALANCE)
+        tables.load("credits", [item_of(opening)])
+        tables.load("transactions", records)
+
+
+def orders(tables: MeteredTables) -> list[Figure]:
+    """Orders of one merchant with the longest ids: alone, ten and 99 together; in a new container and in a warm one."""
+    shop, made = merchant(1), Orders(longest=True)
+    opened(tables, shop)
+    figures = []
+    goals = {1: (5.0, None, 1.0), TEN: (3.2, 0.2, 0.1), NINETY_NINE: (3 + 2 / 99, 0.03, 0.011)}
+    for together, (units, cold, warm) in goals.items():
+        functions.new_container()
+        first = usage(tables, lambda: functions.ingest(made.batch(*[shop] * together)))  # noqa: B023 - called at once
+        then = usage(tables, lambda: functions.ingest(made.batch(*[shop] * together)))  # noqa: B023 - the same
+        what = f"order, {together} together" if together > 1 else "order alone"
+        figures += [
+            Figure(f"{what}: write units", then.write_units / together, "units", units),
+            Figure(f"{what}: requests, new container", first.calls / together, "requests", cold),
+            Figure(f"{what}: requests, warm", then.calls / together, "requests", warm),
+        ]
+        sizes = then.largest
+    figures += [
+        Figure("largest account's item", sizes["credits"], "bytes", 1024),
+        Figure("largest order's item", sizes["transactions"], "bytes", 1024),
+    ]
+    return figures
+
+
+def duplicates(tables: MeteredTables) -> list[Figure]:
+    """An order that comes again to a container that knows the account."""
+    shop, made = merchant(1), Orders(longest=True)
+    opened(tables, shop)
+    once = made.batch(shop)
+    functions.ingest(once)
+    again = usage(tables, lambda: functions.ingest(once))
+    assert tables.count("transactions") == 1 + 1, "a duplicate had a second effect"
+    return [
+        Figure("duplicate of an order: write units", again.write_units, "units", 4),
+        Figure("duplicate of an order: requests", again.calls, "requests", 1),
+    ]
+
+
+def refunds(tables: MeteredTables) -> list[Figure]:
+    """A refund of a stored order, which is read first and whose tally changes, alone in its write."""
+    shop, made = merchant(1), Orders(longest=True)
+    opened(tables, shop)
+    functions.ingest(made.batch(shop))
+    used = usage(tables, lambda: functions.ingest(made.refund(shop)))
+    return [
+        Figure("refund alone: write units", used.write_units, "units", 8),
+        Figure("refund alone: requests", used.calls, "requests", 2),
+        Figure("largest refunded order's item", used.largest["transactions"], "bytes", 1024),
+    ]
+
+
+def many_merchants(tables: MeteredTables) -> list[Figure]:
+    """A batch of a hundred messages, each of another merchant."""
+    shops, made = [merchant(number) for number in range(HUNDRED)], Orders(longest=True)
+    opened(tables, *shops)
+    first = usage(tables, lambda: functions.ingest(made.batch(*shops)))
+    then = usage(tables, lambda: functions.ingest(made.batch(*shops)))
+    return [
+        Figure("order, 100 merchants in a batch: requests, new container", first.calls / HUNDRED, "requests", 1.01),
+        Figure("order, 100 merchants in a batch: requests, warm", then.calls / HUNDRED, "requests", 1.0),
+        Figure("order, 100 merchants in a batch: write units", then.write_units / HUNDRED, "units", 5.0),
+        Figure("100 accounts read: read units", first.read_units / HUNDRED, "units", 1.0),
+    ]
+
+
+def fleet(tables: MeteredTables) -> list[Figure]:
+    """`roll_up` on a batch of a hundred account writes, merchants that were counted before."""
+    accounts = [account(merchant(number), balance=BALANCE)[0] for number in range(HUNDRED)]
+    functions.roll_up([item_of(one) for one in accounts])
+    written = [
+        item_of(replace(one, version=one.version + 1, balance=one.balance - number, sequence=one.sequence + number))
+        for number, one in enumerate(accounts, 1)
+    ]
+    used = usage(tables, lambda: functions.roll_up(written))
+    alone = usage(tables, lambda: functions.roll_up([item_of(replace(accounts[0], version=9, balance=1))]))
+    return [
+        Figure("roll_up of 100 merchants: write units an account", used.write_units / HUNDRED, "units", 4.0),
+        Figure("roll_up of 100 merchants: requests an account", used.calls / HUNDRED, "requests", 0.1),
+        Figure("roll_up of one merchant: write units", alone.write_units, "units", 4.0),
+    ]
+
+
+def statuses(tables: MeteredTables) -> list[Figure]:
+    """Plugin status: from the table, from memory, and a hundred at once."""
+    shops = [merchant(number) for number in range(HUNDRED)]
+    opened(tables, *shops)
+    asked = http_event(STATUS, path={"merchant_id": shops[0]})
+    read = usage(tables, lambda: functions.get(asked))
+    cached = usage(tables, lambda: functions.get(asked))
+    return [
+        Figure("status, uncached: requests", read.calls, "requests", 1),
+        Figure("status, uncached: read units", read.read_units, "units", 0.5),
+        Figure("status, cached: requests", cached.calls, "requests", 0),
+    ]
+
+
+def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Figure]:
+    """Pages of a long history: the first, one in the middle and the last, `transactions` long."""
+    shop = merchant(1)
+    movements = [
+        OrderMovement(merchant_id=shop, key=order_key(str(n)), reference_id=str(n), policy=Policy(), lines=1)
+        for n in range(transactions - 1)
+    ]
+    owner, records = account(shop, balance=BALANCE, movements=movements)
+    tables.load("credits", [item_of(owner)])
+    tables.load("transactions", records)
+    figures = []
+    for page in (1, transactions // PAGE // 10, transactions // PAGE):
+        asked = http_event(HISTORY, merchant_id=shop, page=str(page), limit=str(PAGE))
+        used = usage(tables, lambda: functions.get(asked))  # noqa: B023 - called at once
+        name = f"page {page:,} of {transactions:,}"
+        figures += [
+            Figure(f"{name}: requests", used.calls, "requests", 2),
+            Figure(f"{name}: items read beside the account", used.items_read - 1, "items", PAGE),
+            Figure(f"{name}: read units", used.read_units, "units", 3.0),
+        ]
+    return figures

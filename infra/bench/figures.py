@@ -1,0 +1,41 @@
+"""A measured figure, and the table and the JSON in which figures are said."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with its goal: at most `goal`, where there is one."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached, or there is none."""
+        return self.goal is None or self.value <= self.goal
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as a Markdown table, goals beside them."""
+    lines = ["| figure | measured | goal |", "|---|---|---|"]
+    for figure in figures:
+        goal = "" if figure.goal is None else f"≤ {number(figure.goal)}"
+        missed = "" if figure.met else " **missed**"
+        lines.append(f"| {figure.name} | {number(figure.value)} {figure.unit}{missed} | {goal} |")
+    return "\n".join(lines)
+
+
+def document(figures: Sequence[Figure]) -> list[dict[str, object]]:
+    """Return the figures as JSON has them."""
+    return [{**asdict(figure), "met": figure.met} for figure in figures]
+
+
+def number(value: float) -> str:
+    """Return a number as a table says it: no more digits than mean something."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:.3f}".rstrip("0") if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004 - digits

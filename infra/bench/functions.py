@@ -1,0 +1,240 @@
+"""The functions as AWS calls them, in this process: raw events in, and one container that can be started anew."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from logging import StreamHandler
+from typing import Any, cast
+from uuid import NAMESPACE_DNS, uuid5
+
+import app
+from chalicelib import telemetry, wiring, wiring_figures, wiring_http
+from chalicelib.adapters.items import account_item, transaction_item
+from chalicelib.domain.fold import fold
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Instant, Kind, MerchantId, Movement
+from chalicelib.settings import settings
+from infra.bench.units import Item
+from infra.region import REGION
+
+CALL_MILLISECONDS = 30_000
+OPENED_AT = Instant("2026-01-01T00:00:00.000Z")
+THRESHOLD = 20
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "bench",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_DEFAULT_REGION": REGION,
+    "CREDITS_TABLE": "credits",
+    "TRANSACTIONS_TABLE": "transactions",
+    "FIGURES_TABLE": "",
+    "EVENT_BUS": "credits",
+    "INBOX_QUEUE_URL": "https://sqs.example/inbox",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.example/dead-letters",
+    "STREAM_DEAD_LETTER_QUEUE_URL": "https://sqs.example/stream-dead-letters",
+    "POWERTOOLS_METRICS_NAMESPACE": "credits",
+}
+
+LONGEST_ID = "9" * 56
+"""With eight digits behind it, an id as long as they come; integers are texts too."""
+LONGEST_MONEY = "9999999999999999.9999999999999999"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The context of a call."""
+
+    aws_request_id: str = "8d3bf1f6-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the call."""
+        return CALL_MILLISECONDS
+
+
+@dataclass(slots=True)
+class Orders:
+    """Makes messages that say an order was paid, each order another one; `longest` with every field at its limit."""
+
+    longest: bool = False
+    made: int = 0
+
+    def message(self, merchant_id: str) -> dict[str, Any]:
+        """Return the queue's record of the next order."""
+        self.made += 1
+        number = f"{self.made:08}"
+        order_id: str | int = LONGEST_ID + number if self.longest else 5_000_000_000 + self.made
+        event = {
+            "event_id": f"{LONGEST_ID}{number}",
+            "event_type": ORDER_UPDATED if self.longest else "evt.shopify.webhook.order_paid",
+            "correlation_id": f"{LONGEST_ID}{number}",
+            "idempotency_key": f"order-{number}",
+            "timestamp": "2026-11-25T12:00:00.123Z",
+            "metadata": {"source": "shopify"},
+            "payload": {
+                "merchant_id": merchant_id,
+                "order_id": order_id,
+                "total": LONGEST_MONEY if self.longest else "129.90",
+                "currency": "EUR",
+            },
+        }
+        return record(json.dumps(event), number)
+
+    def refund(self, merchant_id: str) -> dict[str, Any]:
+        """Return the event of a batch with a refund, in part, of the last order."""
+        number = f"{self.made:08}"
+        payload = {
+            "merchant_id": merchant_id,
+            "order_id": LONGEST_ID + number,
+            "refund_id": LONGEST_ID + number,
+            "refund_amount": "1000000000000000.0000000000000001",
+            "order_total": LONGEST_MONEY,
+        }
+        event = {
+            "event_type": "evt.shopify.webhook.order_refunded",
+            "correlation_id": f"{LONGEST_ID}{number}",
+            "timestamp": "2026-11-25T12:00:00.123Z",
+            "payload": payload,
+        }
+        return {"Records": [record(json.dumps(event), f"refund {number}")]}
+
+    def batch(self, *merchants: str) -> dict[str, Any]:
+        """Return the event of a batch with an order of each merchant named, as often as it is named."""
+        return {"Records": [self.message(merchant_id) for merchant_id in merchants]}
+
+
+def record(body: str, message_id: str) -> dict[str, Any]:
+    """Return a message of the inbox as the queue hands it over."""
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1795608000000"}
+    return {
+        "messageId": message_id,
+        "receiptHandle": message_id,
+        "body": body,
+        "attributes": {**attributes, "ApproximateFirstReceiveTimestamp": "1795608000000"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    }
+
+
+def merchant(number: int) -> MerchantId:
+    """Return the id of the merchant with a number."""
+    return MerchantId(str(uuid5(NAMESPACE_DNS, f"merchant {number}")))
+
+
+def account(merchant_id: MerchantId, *, balance: int, movements: Sequence[Movement] = ()) -> tuple[Account, list[Item]]:
+    """Return an account that was opened with a trial, after these movements, and its records' items, oldest first."""
+    opening = FixedMovement(
+        merchant_id=merchant_id, key="TRIAL_MERCHANT", reference_id=merchant_id, kind=Kind.TRIAL, credits=balance
+    )
+    account: Account | None = None
+    items: list[Item] = []
+    waiting: list[Movement] = [opening, *movements]
+    while waiting:
+        chunk, waiting = waiting[:99], waiting[99:]
+        written = fold(merchant_id, account, chunk, stored={}, default_threshold=THRESHOLD, now=OPENED_AT).commit
+        assert written is not None
+        account = written.after
+        items += [transaction_item(one) for one in written.transactions]
+    assert account is not None
+    return account, items
+
+
+def stream_event(accounts: Sequence[Item], *, crossings: bool = False) -> dict[str, Any]:
+    """Return the event of the credits table's stream after writes that left these items."""
+    records = [
+        {
+            "eventID": str(place),
+            "eventName": "MODIFY",
+            "eventSource": "aws:dynamodb",
+            "eventSourceARN": "arn:aws:dynamodb:::credits/stream",
+            "dynamodb": {"SequenceNumber": str(place), "NewImage": item},
+        }
+        for place, item in enumerate(accounts)
+        if crossings == ("crossings" in item) or not crossings
+    ]
+    return {"Records": records}
+
+
+def http_event(route: str, *, path: Mapping[str, str] | None = None, **parameters: str) -> dict[str, Any]:
+    """Return API Gateway's event of a GET by an admin who operates the service too."""
+    address = route.format(**(path or {}))
+    return {
+        "resource": route,
+        "path": address,
+        "httpMethod": "GET",
+        "headers": {"Accept": "application/json"},
+        "multiValueHeaders": {"Accept": ["application/json"]},
+        "multiValueQueryStringParameters": {name: [text] for name, text in parameters.items()} or None,
+        "queryStringParameters": parameters or None,
+        "pathParameters": dict(path or {}) or None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {
+            "requestId": "8d3bf1f6-0000-4000-8000-000000000001",
+            "resourcePath": route,
+            "httpMethod": "GET",
+            "path": f"/prod{address}",
+            "stage": "prod",
+            "authorizer": {"scope": "credits:admin credits:ops credits:read", "subject": "bench"},
+        },
+    }
+
+
+def ingest(event: Mapping[str, Any]) -> None:
+    """Let the function take a batch, all of it."""
+    answer = app.ingest_events(event, Context())
+    assert answer == {"batchItemFailures": []}, answer
+
+
+def get(event: Mapping[str, Any]) -> Any:
+    """Return the body of a route's answer, which must be 200."""
+    answer = app.app(event, Context())
+    assert answer["statusCode"] == 200, answer  # noqa: PLR2004 - HTTP
+    return json.loads(answer["body"])
+
+
+def roll_up(accounts: Sequence[Item]) -> None:
+    """Let the function count the accounts."""
+    answer = app.roll_up(stream_event(accounts), Context())
+    assert answer == {"batchItemFailures": []}, answer
+
+
+def publish_thresholds(accounts: Sequence[Item]) -> None:
+    """Let the function publish what the accounts crossed."""
+    answer = app.publish_threshold_events(stream_event(accounts), Context())
+    assert answer == {"batchItemFailures": []}, answer
+
+
+def new_container() -> None:
+    """Forget what a container builds once and knows from earlier calls."""
+    for module in (wiring, wiring_http, wiring_figures):
+        for built_once in vars(module).values():
+            if hasattr(built_once, "cache_clear"):
+                built_once.cache_clear()
+    settings.cache_clear()
+
+
+@contextmanager
+def container(**environment: str) -> Iterator[None]:
+    """Run functions in a container of their own: settings as given, log lines and metrics into nothing."""
+    before = dict(os.environ)
+    os.environ.update({**ENVIRONMENT, **environment})
+    said = cast("StreamHandler[Any]", telemetry.logger.registered_handler)
+    stream = said.setStream(StringIO())
+    new_container()
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        if stream is not None:
+            said.setStream(stream)
+        os.environ.clear()
+        os.environ.update(before)
+        new_container()
+
+
+def item_of(account: Account) -> Item:
+    """Return the account as an item."""
+    return account_item(account)

@@ -1,0 +1,113 @@
+"""What DynamoDB charges for, by its published rules, from the real sizes of the items.
+
+The rules are those of AWS's developer guide, "Capacity unit consumption" and "Item sizes and formats". The
+emulators' own figures are wrong, so nothing of theirs is used here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+Item = Mapping[str, Any]
+
+WRITE_UNIT_BYTES = 1024
+READ_UNIT_BYTES = 4096
+TRANSACTION_FACTOR = 2
+"""A transaction prepares and commits each item, and is charged for both."""
+EVENTUAL_FACTOR = 0.5
+CONTAINER_BYTES = 3
+"""What a map or list takes besides its members, each of which takes one byte more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A secondary index: its keys and, unless `whole`, nothing else that is projected but the table's key."""
+
+    keys: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """A table: its key, and its indexes by name."""
+
+    key: str
+    indexes: Mapping[str, Index]
+
+
+def item_bytes(item: Item) -> int:
+    """Return the size of an item: its attributes' names and values."""
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def write_units(before: Item | None, after: Item | None) -> int:
+    """Return what a plain write of an item costs: the larger of what stood there and what stands there."""
+    return max(_whole_units(before, WRITE_UNIT_BYTES), _whole_units(after, WRITE_UNIT_BYTES), 1)
+
+
+def index_units(schema: Schema, before: Item | None, after: Item | None) -> int:
+    """Return what a write costs in the table's indexes: an entry put, changed or removed each on its own.
+
+    An entry that moves to another key is removed and put. Where nothing projected has changed it is free.
+    """
+    units = 0
+    for index in schema.indexes.values():
+        old, new = index_entry(schema, index, before), index_entry(schema, index, after)
+        if old == new:
+            continue
+        if old is not None and new is not None and not _moved(index, old, new):
+            units += write_units(old, new)
+        else:
+            units += sum(write_units(entry, None) for entry in (old, new) if entry is not None)
+    return units
+
+
+def index_entry(schema: Schema, index: Index, item: Item | None) -> Item | None:
+    """Return the item's entry in an index, None where it has none."""
+    if item is None or any(name not in item for name in index.keys):
+        return None
+    if index.whole:
+        return item
+    return {name: item[name] for name in (*index.keys, schema.key)}
+
+
+def read_units(items: Iterable[Item | None], *, consistent: bool) -> float:
+    """Return what reading items by their keys costs, each rounded up by itself; what is not there costs too."""
+    units = sum(max(1, _whole_units(item, READ_UNIT_BYTES)) for item in items)
+    return units * (1 if consistent else EVENTUAL_FACTOR)
+
+
+def query_units(items: Iterable[Item], *, consistent: bool) -> float:
+    """Return what a query costs: all that it looked at, rounded up together."""
+    units = max(1, ceil(sum(item_bytes(item) for item in items) / READ_UNIT_BYTES))
+    return units * (1 if consistent else EVENTUAL_FACTOR)
+
+
+def _moved(index: Index, old: Item, new: Item) -> bool:
+    return any(old[name] != new[name] for name in index.keys)
+
+
+def _whole_units(item: Item | None, unit_bytes: int) -> int:
+    return 0 if item is None else ceil(item_bytes(item) / unit_bytes)
+
+
+def _value_bytes(value: Mapping[str, Any]) -> int:
+    [(kind, content)] = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return _number_bytes(content)
+    if kind == "M":
+        return CONTAINER_BYTES + sum(len(name.encode()) + _value_bytes(one) + 1 for name, one in content.items())
+    if kind == "L":
+        return CONTAINER_BYTES + sum(_value_bytes(one) + 1 for one in content)
+    if kind in {"BOOL", "NULL"}:
+        return 1
+    raise ValueError(f"no item here holds a {kind}")
+
+
+def _number_bytes(text: str) -> int:
+    """Return about how much a number takes: a byte for two significant digits, one more, and one for a sign."""
+    digits = text.lstrip("-").replace(".", "").strip("0")
+    return ceil(len(digits) / 2) + 1 + text.startswith("-")
