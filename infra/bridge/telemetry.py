@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -56,6 +57,18 @@ class PartState:
 
 class Telemetry:
     """The counters of one bridge, in a registry of its own, and the states of its parts."""
+
+    NAMES: Final = frozenset(
+        {
+            "credits_bridge_messages_total",
+            "credits_bridge_batch_seconds",
+            "credits_bridge_in_flight_messages",
+            "credits_bridge_up",
+            "credits_bridge_nats_reconnects_total",
+            "process_resident_memory_bytes",
+        }
+    )
+    """What operators look at; the process's other figures come along."""
 
     def __init__(self) -> None:
         """Start with every counter at zero, NATS unknown and therefore down, and the queues taken to work."""

@@ -114,11 +114,13 @@ def launch(
         )
 
 
-def launch_nats(directory: Path, port: int, *, leashed: bool = False) -> Engine:
-    """Start a NATS server with JetStream that keeps its state below `directory`."""
+def launch_nats(directory: Path, port: int, *, configuration: Path | None = None, leashed: bool = False) -> Engine:
+    """Start a NATS server with JetStream that keeps its state below `directory`, with a file's settings if given."""
     state = directory / "nats"
     state.mkdir(parents=True, exist_ok=True)
     command = [str(PROGRAMS / "nats-server"), "-a", LOOPBACK, "-p", str(port), "-js", "-sd", str(state)]
+    if configuration is not None:
+        command += ["-c", str(configuration)]
     log = directory / "nats.log"
     process = launch(command, log=log, environment=clean_environment({}), leashed=leashed)
     return Engine(name="NATS", process=process, log=log, ready=lambda: _greets(port))
@@ -183,13 +185,13 @@ def engine(
 
 
 @contextmanager
-def nats_server(directory: Path, port: int | None = None) -> Iterator[str]:
+def nats_server(directory: Path, port: int | None = None, *, configuration: Path | None = None) -> Iterator[str]:
     """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
 
     Entered again with the same folder and port it is the same server, restarted.
     """
     chosen = port or free_port()
-    with running(launch_nats(directory, chosen)):
+    with running(launch_nats(directory, chosen, configuration=configuration)):
         yield f"nats://{LOOPBACK}:{chosen}"
 
 

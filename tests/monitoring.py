@@ -1,0 +1,36 @@
+"""The files for Prometheus and Grafana as tests read them."""
+
+import json
+from pathlib import Path
+
+MONITORING = Path(__file__).resolve().parents[1] / "infra/monitoring"
+DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
+
+PER_MERCHANT = "credits_balance_total"
+"""Off by default, so it is not there for everybody to ask for."""
+
+METRICS = (
+    "credits_transactions_total",
+    "credits_balance_updated_total",
+    "credits_transaction_processing_seconds",
+    PER_MERCHANT,
+    "credits_merchants_zero_balance",
+    "credits_merchants_low_balance",
+    "credits_plugin_status_checks_total",
+    "credits_plugin_status",
+    "credits_events_published_total",
+    "credits_messages_parked_total",
+    "credits_conflicts_total",
+    "credits_duplicates_total",
+    "credits_shortfall_total",
+    "credits_plugin_status_unavailable_total",
+    "credits_ledger_drift",
+    "credits_bridge_heartbeat_age_seconds",
+)
+"""Every metric that spec section 7 names."""
+
+
+def expressions() -> list[str]:
+    """Return what the dashboard's panels ask Prometheus."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel.get("targets", [])]
