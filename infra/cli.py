@@ -5,7 +5,7 @@ This is its table of contents; infra/commands has a module for each group, and w
 
 import typer
 
-from infra.commands import figures, tokens
+from infra.commands import changes, doctor, emitting, figures, merchants, tokens
 from infra.commands.failures import Commands
 
 application = typer.Typer(
@@ -16,9 +16,19 @@ application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+LOOKING = "Looking at a merchant"
+CHANGING = "Changing something"
 OPERATING = "Operating it"
 LOCAL = "The local stack"
 
+application.command(name="status", rich_help_panel=LOOKING)(merchants.status)
+application.command(name="balance", rich_help_panel=LOOKING)(merchants.balance)
+application.command(name="history", rich_help_panel=LOOKING)(merchants.history)
+application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
+application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
+application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
+application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
+application.command(name="doctor", rich_help_panel=OPERATING)(doctor.doctor)
 application.command(name="recount", rich_help_panel=OPERATING)(figures.recount_command)
 application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
 

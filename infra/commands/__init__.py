@@ -1,11 +1,17 @@
 """The commands of `credits`, a module for each group; infra/cli.py puts them together (spec, section 9).
 
-target.py    the system that a command works on: the local stack or a deployed stage, and its clients
-options.py   options that many commands take
-output.py    what a person or a program reads, and the exit statuses
-failures.py  what AWS or the API refuse, said in a sentence
-figures.py   recount
-tokens.py    token
+target.py     the system that a command works on: the local stack or a deployed stage, and its clients
+options.py    options that many commands take
+output.py     what a person or a program reads, and the exit statuses
+failures.py   what AWS or the ledger refuse, said in a sentence
+api.py        the HTTP API of the target
+ledger.py     accounts and records of the target
+merchants.py  status, balance, history, why
+changes.py    adjust, threshold
+emitting.py   emit; events.py reads what is to be sent, channels.py sends it
+doctor.py     doctor; checks.py looks at the components
+figures.py    recount
+tokens.py     token
 
 A command finds its target, asks it, and says what came of it: `--json` gives the same to a program. Exit status: 0 when
 all is well, 1 when something was found or refused, 2 when it could not work.

@@ -12,12 +12,12 @@ from botocore.exceptions import (
 )
 from typer.core import TyperGroup
 
-from chalicelib.domain.errors import RetryLater
-from infra.commands.output import unable
+from chalicelib.domain.errors import CreditsError, RetryLater
+from infra.commands.output import refused, unable
 
 
 class Commands(TyperGroup):
-    """A group of commands that ends with a sentence and status 2 where AWS failed one of them."""
+    """A group of commands that ends with a sentence where AWS or the ledger failed or refused one of them."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -27,6 +27,8 @@ class Commands(TyperGroup):
             raise unable(sentence(error)) from error
         except RetryLater as error:
             raise unable(f"{error.message}. Try again; `credits doctor` looks for the cause.") from error
+        except CreditsError as error:
+            raise refused(f"Refused ({error.code}): {error.message}.") from error
 
 
 def sentence(error: ClientError | BotoCoreError) -> str:

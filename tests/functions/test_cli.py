@@ -19,11 +19,13 @@ from infra import cli, console
 from infra.commands.target import Target
 from infra.local.description import FILE_NAME, Description, Jwt
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
+from infra.region import REGION
 from tests.builders import SHOP, account_of, merchant
 from tests.figure_calls import call
 from tests.figures_tables import FiguresTable, table_in_process
 
 CREDITS_TABLE = "credits-test"
+NOBODY_LISTENS = "http://127.0.0.1:1"
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def describe(directory: Path, *, figures_table: str = "figures") -> str:
     """Leave a stack.json in the folder, and return the public key of its tokens."""
     signer = new_signer(directory)
     texts = dict.fromkeys(
-        [name for name in Description.__annotations__ if name not in ("functions", "jwt", "pids")], ""
+        [name for name in Description.__annotations__ if name not in ("functions", "jwt", "pids")], NOBODY_LISTENS
     )
     signed = Jwt(
         algorithm="ES256",
@@ -45,7 +47,7 @@ def describe(directory: Path, *, figures_table: str = "figures") -> str:
         audience=AUDIENCE,
         key_id=signer.key_id,
     )
-    names = {**texts, "credits_table": CREDITS_TABLE, "figures_table": figures_table}
+    names = {**texts, "aws_region": REGION, "credits_table": CREDITS_TABLE, "figures_table": figures_table}
     description = Description(**names, functions={}, jwt=signed, pids={})
     (directory / FILE_NAME).write_text(json.dumps(asdict(description)))
     return json.dumps(signer.public_keys["keys"][0])

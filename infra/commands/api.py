@@ -1,0 +1,64 @@
+"""A target's HTTP API, as anybody reaches it."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from infra.commands.output import unable
+from infra.commands.target import Target
+
+ANSWER_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer: its status and its JSON, None where it holds none."""
+
+    status: int
+    body: Any
+
+
+class ApiSilentError(Exception):
+    """Raised when nothing answers at the API's address; the text says where, and why."""
+
+
+def ask(target: Target, path: str, *, token: str | None = None) -> Answer:
+    """Return what the API answers to GET `path`.
+
+    Raises:
+        ApiSilentError: Nothing answered.
+    """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"{target.api_url}{path}"
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the address of the target's own API
+    # The local stack is never behind a proxy, whatever the environment says of others.
+    handlers = [urllib.request.ProxyHandler({})] if target.local else []
+    try:
+        with urllib.request.build_opener(*handlers).open(request, timeout=ANSWER_SECONDS) as answer:
+            return Answer(status=answer.status, body=_json(answer.read()))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(status=error.code, body=_json(error.read()))
+    except OSError as error:
+        raise ApiSilentError(f"{url} does not answer: {getattr(error, 'reason', error)}.") from error
+
+
+def data(target: Target, path: str) -> Any:
+    """Return the data of the API's answer to GET `path`; ends the command where it gives none."""
+    try:
+        answer = ask(target, path)
+    except ApiSilentError as error:
+        raise unable(f"{error} `credits doctor` looks for the cause.") from error
+    if answer.body is None or "data" not in answer.body:
+        said = (answer.body or {}).get("detail", "no JSON")
+        raise unable(f"{target.api_url}{path} answered {answer.status}: {said}")
+    return answer.body["data"]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

@@ -1,0 +1,154 @@
+"""`credits adjust` and `threshold`: what an admin changes, through the functions that hold the rights."""
+
+import getpass
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from chalicelib.adapters.ledger_functions import LedgerFunctions
+from chalicelib.contracts import answers
+from chalicelib.contracts.adjustments import POSTED
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.orders import CREDITS_MAX
+from infra.commands.ledger import LedgerReader
+from infra.commands.merchants import counted
+from infra.commands.options import AsJson, Merchant, Profile, Stage
+from infra.commands.output import print_json, refused, say, unable
+from infra.commands.target import Target, find
+
+DEFAULT = "default"
+
+Admin = Annotated[str | None, typer.Option(help="Who answers for it; you, where nobody is named.", show_default=False)]
+
+
+def adjust(
+    merchant: Merchant,
+    *,
+    add: Annotated[int | None, typer.Option("--add", min=1, max=CREDITS_MAX, help="Credits to add.")] = None,
+    remove: Annotated[int | None, typer.Option("--remove", min=1, max=CREDITS_MAX, help="Credits to remove.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads the ledger later.", show_default=False)],
+    adjustment_id: Annotated[
+        str | None, typer.Option("--id", help="The adjustment's own id, such as a ticket: the same id counts once.")
+    ] = None,
+    admin: Admin = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add or remove credits, with a reason; exit status 1 where the ledger refuses.
+
+    The same --id again changes nothing and answers the same: repeat a command whose answer was lost with the id that it
+    named. More credits than there are cannot be removed.
+    """
+    if (add is None) == (remove is None):
+        raise unable("Say either --add CREDITS or --remove CREDITS.")
+    target = find(stage, profile)
+    account = LedgerReader(target).account_or_refuse(MerchantId(merchant))
+    change = add if add is not None else -(remove or 0)
+    effect = _effect(account, change)
+    key = adjustment_id or f"cli-{uuid4().hex[:12]}"
+    if dry_run:
+        _preview(effect, as_json=as_json)
+        return
+    if target.local is None and not yes:
+        typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Go on?", abort=True, err=True)
+    say_first = f"Adjustment {key}: " if not as_json else ""
+    answered = _functions(target).adjust(
+        {
+            "merchant_id": merchant,
+            "operation_type": "INCREASE" if change > 0 else "DECREASE",
+            "credits": abs(change),
+            "reason": reason,
+            "admin_id": admin or getpass.getuser(),
+            "adjustment_id": key,
+        }
+    )
+    transaction = answered["transaction"]
+    if as_json:
+        print_json(answered)
+    elif answered["outcome"] == POSTED:
+        say(f"{say_first}{transaction['balance_before']} → {counted(transaction['balance_after'])}", style="green")
+        say(f"transaction {transaction['id']} (#{transaction['sequence']})")
+    else:
+        say(f"{say_first}already applied at {transaction['created_at']}; nothing was changed.", style="yellow")
+        say(f"transaction {transaction['id']} (#{transaction['sequence']})")
+
+
+def threshold(
+    merchant: Merchant,
+    value: Annotated[
+        str | None,
+        typer.Argument(help=f"Credits at or below which the balance is low, or '{DEFAULT}'.", show_default=False),
+    ] = None,
+    *,
+    admin: Admin = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a merchant's low-balance threshold, or set it; 'default' goes back to the default.
+
+    Setting it publishes low_balance_reached or balance_restored where the balance is now on its other side.
+    """
+    target = find(stage, profile)
+    account = LedgerReader(target).account_or_refuse(MerchantId(merchant))
+    shown: dict[str, Any] = answers.Account.of(account).model_dump(mode="json")
+    if value is not None:
+        asked = {
+            "merchant_id": merchant,
+            "low_balance_threshold": _threshold(value),
+            "admin_id": admin or getpass.getuser(),
+        }
+        shown = _functions(target).set_threshold(asked)
+    if as_json:
+        print_json(shown)
+        return
+    own = "the default" if shown["low_balance_threshold"] is None else "its own"
+    low = " — and low now" if 0 < shown["balance"] <= shown["threshold"] else ""
+    say(f"threshold {shown['threshold']} ({own}); the balance is {shown['balance']}{low}")
+
+
+def _threshold(value: str) -> int | None:
+    if value == DEFAULT:
+        return None
+    if not value.isascii() or not value.isdigit():
+        raise unable(f"{value!r} is no threshold: a whole number of credits, or '{DEFAULT}'.")
+    return int(value)
+
+
+def _effect(account: Account, change: int) -> dict[str, Any]:
+    after = account.balance + change
+    sentence = f"{account.balance} → {counted(max(after, 0))}"
+    if after < 0:
+        sentence = f"refused: {counted(account.balance)} left, {-change} cannot be removed"
+    elif account.enabled != (after > 0):
+        sentence += f", the plugin goes {'on' if after > 0 else 'off'}"
+    elif 0 < after <= account.threshold < account.balance:
+        sentence += f", low (threshold {account.threshold})"
+    return {
+        "merchant_id": account.merchant_id,
+        "balance_before": account.balance,
+        "balance_after": after if after >= 0 else None,
+        "refused": after < 0,
+        "sentence": sentence,
+    }
+
+
+def _preview(effect: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(effect)
+    if effect["refused"]:
+        raise refused(f"Would be {effect['sentence']}.")
+    if not as_json:
+        say(f"Would be {effect['sentence']}. Nothing was changed.")
+
+
+def _functions(target: Target) -> LedgerFunctions:
+    functions = target.functions
+    return LedgerFunctions(
+        target.client("lambda"), adjust=functions["adjust_credits"], set_threshold=functions["set_threshold"]
+    )

@@ -1,0 +1,131 @@
+"""The two ways into the service: NATS JetStream and the bus. Each says of every event whether it was taken."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+import nats.errors
+from nats.aio.client import Client
+from nats.js.errors import APIError, NoStreamResponseError
+
+from infra.commands.events import Outgoing
+from infra.commands.jetstream import connected
+from infra.commands.output import unable
+from infra.commands.target import Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+CONFIRM_SECONDS = 10.0
+IN_FLIGHT = 200
+"""Events that a channel is given at once."""
+ENTRIES_MAX = 10
+REQUEST_BYTES = 200_000
+"""What one request to the bus carries: ten entries, and 256 KB with their names."""
+SOURCE = "credits-cli"
+
+
+class Via(StrEnum):
+    """A way into the service."""
+
+    NATS = "nats"
+    BUS = "bus"
+
+
+class Channel(Protocol):
+    """A way into the service that is open."""
+
+    def send(self, events: Sequence[Outgoing]) -> list[str | None]:
+        """Send up to `IN_FLIGHT` events; return for each why it was not taken, None where it was."""
+        ...
+
+
+@contextmanager
+def opened(target: Target, via: Via, nats_url: str | None) -> Iterator[Channel]:
+    """Yield the channel; ends the command where it cannot be reached."""
+    if via is Via.BUS:
+        yield Bus(target.client("events"), target.event_bus)
+        return
+    url = nats_url or (target.local.nats_url if target.local else None)
+    if url is None:
+        raise unable(f"Where is NATS of stage {target.stage}? Name it by --nats or NATS_URL, or use --via bus.")
+    with asyncio.Runner() as runner:
+        client = runner.run(_connected(url))
+        try:
+            yield Nats(runner, client)
+        finally:
+            runner.run(client.close())
+
+
+class Bus:
+    """The bus `credits`, as upstream services on AWS use it."""
+
+    def __init__(self, client: "EventBridgeClient", bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def send(self, events: Sequence[Outgoing]) -> list[str | None]:
+        """Put the events on the bus."""
+        faults: list[str | None] = []
+        for chunk in _chunks(events):
+            entries: list[PutEventsRequestEntryTypeDef] = [
+                {"Source": SOURCE, "DetailType": one.event_type, "Detail": one.detail, "EventBusName": self._bus}
+                for one in chunk
+            ]
+            answer = self._client.put_events(Entries=entries)
+            faults += [
+                f"{entry['ErrorCode']}: {entry.get('ErrorMessage', '')}" if "ErrorCode" in entry else None
+                for entry in answer["Entries"]
+            ]
+        return faults
+
+
+class Nats:
+    """JetStream: an event is taken once a stream has confirmed it."""
+
+    def __init__(self, runner: asyncio.Runner, client: Client) -> None:
+        self._runner = runner
+        self._jetstream = client.jetstream(timeout=CONFIRM_SECONDS)
+
+    def send(self, events: Sequence[Outgoing]) -> list[str | None]:
+        """Publish the events on the subjects of their types."""
+
+        async def work() -> list[str | None]:
+            return await asyncio.gather(*(self._publish(event) for event in events))
+
+        return self._runner.run(work())
+
+    async def _publish(self, event: Outgoing) -> str | None:
+        try:
+            await self._jetstream.publish(event.event_type, event.body.encode())
+        except NoStreamResponseError:
+            return f"no stream takes {event.event_type}; the bridge makes one for every event that moves credits"
+        except (nats.errors.Error, APIError, TimeoutError) as error:
+            return f"NATS did not confirm it: {str(error) or type(error).__name__}"
+        return None
+
+
+def _chunks(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    chunk: list[Outgoing] = []
+    size = 0
+    for event in events:
+        length = len(event.detail.encode())
+        if chunk and (len(chunk) == ENTRIES_MAX or size + length > REQUEST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(event)
+        size += length
+    if chunk:
+        yield chunk
+
+
+async def _connected(url: str) -> Client:
+    try:
+        return await connected(url)
+    except (OSError, nats.errors.Error, TimeoutError) as error:
+        raise unable(
+            f"NATS at {url} does not answer ({str(error) or type(error).__name__}): `credits doctor` says more."
+        ) from None

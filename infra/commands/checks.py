@@ -1,0 +1,301 @@
+"""What `credits doctor` looks at: each check asks one component, and knows the next command where it fails."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import nats.errors
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.fleet import HEARTBEAT
+from infra.commands import api
+from infra.commands.failures import sentence
+from infra.commands.jetstream import connected
+from infra.commands.target import Target, stack_name
+
+HEARTBEAT_SECONDS = 60
+"""The bridge writes its heartbeat every ten seconds."""
+BACKLOG = 1000
+"""Messages in the inbox from which on it is a backlog worth a look."""
+FED = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up")
+"""The functions that a queue or a stream feeds."""
+CONSUMER = "credit-service"
+
+
+class State(StrEnum):
+    """How a component is."""
+
+    OK = "ok"
+    LOOK = "look"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found of a component; `next` is the command that goes on from there, None where all is well."""
+
+    component: str
+    state: State
+    said: str
+    next: str | None = None
+
+
+Check = Callable[[Target], Iterator[Finding]]
+
+
+def findings(target: Target, nats_url: str | None) -> Iterator[Finding]:
+    """Yield what is found of every component, in the order in which one rests on the other."""
+    for component, check in _checks(target, nats_url):
+        try:
+            yield from check(target)
+        except (ClientError, BotoCoreError) as error:
+            yield Finding(component=component, state=State.FAILED, said=sentence(error), next=_restart(target))
+        except (OSError, api.ApiSilentError, nats.errors.Error, TimeoutError) as error:
+            said = str(error) or type(error).__name__
+            yield Finding(component=component, state=State.FAILED, said=said, next=_restart(target))
+
+
+def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]:
+    if target.local is not None:
+        yield "processes", _processes
+    else:
+        yield "stack", _stack
+    yield "tables", _tables
+    yield "functions", _functions
+    yield "sources", _sources
+    yield "bus", _bus
+    yield "inbox", _inbox
+    yield "dead letters", _dead_letters
+    url = nats_url or (target.local.nats_url if target.local else None)
+    if url is not None:
+        yield "NATS", lambda _: _nats(url, target)
+    yield "bridge", _bridge
+    yield "API", _api
+    if target.local is None:
+        yield "alarms", _alarms
+
+
+def _ok(component: str, said: str) -> Finding:
+    return Finding(component=component, state=State.OK, said=said)
+
+
+def _restart(target: Target) -> str:
+    if target.local is not None:
+        return "make run"
+    return f"aws cloudformation describe-stack-events --stack-name {stack_name(target.stage)} --max-items 20"
+
+
+def _logs(target: Target, function: str) -> str:
+    """Return the command that shows what a function has logged."""
+    if target.local is not None:
+        return f"tail -n 50 {Path(target.local.jwt.private_key_path).parent}/ministack.log"
+    return f"aws logs tail /aws/lambda/{stack_name(target.stage)}-{function} --since 15m"
+
+
+def _processes(target: Target) -> Iterator[Finding]:
+    assert target.local is not None, "only a local stack has processes here"
+    gone = [name for name, number in target.local.pids.items() if not _lives(number)]
+    if gone:
+        said = f"{', '.join(gone)} of this stack ended"
+        yield Finding(component="processes", state=State.FAILED, said=said, next="make run")
+    else:
+        yield _ok("processes", f"all {len(target.local.pids)} live: {', '.join(target.local.pids)}")
+
+
+def _lives(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _stack(target: Target) -> Iterator[Finding]:
+    name = stack_name(target.stage)
+    stack = target.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    status = stack["StackStatus"]
+    if status.endswith("_COMPLETE") and "ROLLBACK" not in status:
+        yield _ok("stack", f"{name} is {status}")
+    else:
+        yield Finding(component="stack", state=State.FAILED, said=f"{name} is {status}", next=_restart(target))
+
+
+def _tables(target: Target) -> Iterator[Finding]:
+    client = target.client("dynamodb")
+    for table, streams in (
+        (target.credits_table, True),
+        (target.transactions_table, True),
+        (target.figures_table, False),
+    ):
+        found = client.describe_table(TableName=table)["Table"]
+        streaming = found.get("StreamSpecification", {}).get("StreamEnabled", False)
+        if found["TableStatus"] != "ACTIVE" or (streams and not streaming):
+            said = f"{table} is {found['TableStatus']}{'' if streaming or not streams else ', without its stream'}"
+            yield Finding(component="tables", state=State.FAILED, said=said, next=_restart(target))
+            return
+    yield _ok("tables", "three, active, the ledger's two with streams")
+
+
+def _functions(target: Target) -> Iterator[Finding]:
+    client = target.client("lambda")
+    names = {name: deployed for name, deployed in target.functions.items() if name == name.lower()}
+    for name, deployed in names.items():
+        found = client.get_function_configuration(FunctionName=deployed)
+        state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
+        if state not in {"Active", "Inactive"} or update == "Failed":
+            said = f"{name} is {state}, its last update {update}: {found.get('StateReason', 'no reason given')}"
+            yield Finding(component="functions", state=State.FAILED, said=said, next=_logs(target, name))
+            return
+    yield _ok("functions", f"{len(names)} ready: {', '.join(names)}")
+
+
+def _sources(target: Target) -> Iterator[Finding]:
+    client = target.client("lambda")
+    stopped = [
+        f"{name} is {source.get('State')}"
+        for name in FED
+        for source in _mappings(client, target.functions[name])
+        if source.get("State") not in {"Enabled", "Enabling", "Creating", "Updating"}
+    ]
+    if stopped:
+        next_command = "aws lambda update-event-source-mapping --enabled --uuid …"
+        yield Finding(component="sources", state=State.FAILED, said="; ".join(stopped), next=next_command)
+    else:
+        yield _ok("sources", "the queue and the streams feed their functions")
+
+
+def _mappings(client: Any, function: str) -> Sequence[Any]:
+    found: Sequence[Any] = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    return found or [{"State": "missing"}]
+
+
+def _bus(target: Target) -> Iterator[Finding]:
+    rules = target.client("events").list_rules(EventBusName=target.event_bus)["Rules"]
+    disabled = [rule["Name"] for rule in rules if rule.get("State") != "ENABLED"]
+    if disabled or not rules:
+        said = f"disabled: {', '.join(disabled)}" if disabled else f"{target.event_bus} has no rules"
+        yield Finding(component="bus", state=State.FAILED, said=said, next=_restart(target))
+    else:
+        yield _ok("bus", f"{target.event_bus}, {len(rules)} rules enabled")
+
+
+def _waiting(target: Target, url: str) -> tuple[int, int]:
+    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+    return int(found[wanted[0]]), int(found[wanted[1]])
+
+
+def _inbox(target: Target) -> Iterator[Finding]:
+    untouched, tried = _waiting(target, target.inbox_queue_url)
+    said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
+    if untouched > BACKLOG:
+        yield Finding(
+            component="inbox", state=State.LOOK, said=f"a backlog: {said}", next=_logs(target, "ingest_events")
+        )
+    else:
+        yield _ok("inbox", said)
+
+
+def _dead_letters(target: Target) -> Iterator[Finding]:
+    queues = {
+        "inbox": target.dead_letter_queue_url,
+        "outbox": target.outbox_dead_letter_queue_url,
+        "streams": target.stream_dead_letter_queue_url,
+    }
+    counts = {name: sum(_waiting(target, url)) for name, url in queues.items()}
+    parked = [f"{count:,} of the {name}" for name, count in counts.items() if count]
+    if parked:
+        option = "" if target.local else f" --stage {target.stage}"
+        said = f"parked: {', '.join(parked)}"
+        yield Finding(component="dead letters", state=State.LOOK, said=said, next=f"credits dead-letters list{option}")
+    else:
+        yield _ok("dead letters", "none")
+
+
+def _nats(url: str, target: Target) -> Iterator[Finding]:
+    streams, waiting = asyncio.run(_jetstream(url))
+    if not streams:
+        said = f"{url} has no consumer {CONSUMER}: the bridge has not set up its streams"
+        yield Finding(component="NATS", state=State.FAILED, said=said, next=_bridge_log(target))
+    else:
+        yield _ok("NATS", f"{url}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
+
+
+async def _jetstream(url: str) -> tuple[list[str], int]:
+    client = await connected(url)
+    try:
+        jetstream = client.jetstream()
+        names, waiting = [], 0
+        for stream in await jetstream.streams_info():
+            name = stream.config.name or ""
+            for consumer in await jetstream.consumers_info(name):
+                if consumer.name == CONSUMER:
+                    names.append(name)
+                    waiting += consumer.num_pending or 0
+        return names, waiting
+    finally:
+        await client.close()
+
+
+def _bridge_log(target: Target) -> str:
+    if target.local is not None:
+        return f"tail -n 50 {Path(target.local.jwt.private_key_path).parent}/bridge.log"
+    return "the log of the bridge's container; its /health names the part that fails"
+
+
+def _bridge(target: Target) -> Iterator[Finding]:
+    key = {"id": {"S": HEARTBEAT}}
+    item = target.client("dynamodb").get_item(TableName=target.figures_table, Key=key, ConsistentRead=True).get("Item")
+    if item is None:
+        said = "no heartbeat: it has not run yet, or without FIGURES_TABLE"
+        yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
+        return
+    age = (datetime.now(UTC) - datetime.fromisoformat(item["at"]["S"])).total_seconds()
+    status = item.get("status", {}).get("S", "ok")
+    if age > HEARTBEAT_SECONDS or status != "ok":
+        said = f"its last heartbeat is {age:.0f} s old and says {status}"
+        yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
+    else:
+        yield _ok("bridge", f"lived {age:.0f} s ago, {status}")
+
+
+def _api(target: Target) -> Iterator[Finding]:
+    started = time.monotonic()
+    health = api.ask(target, "/api/v1/health")
+    milliseconds = (time.monotonic() - started) * 1000
+    status = api.ask(target, f"/api/v1/credits/plugin-status/{uuid4()}")
+    if health.status != HTTPStatus.OK:
+        said = f"{target.api_url}/api/v1/health answers {health.status}"
+        yield Finding(component="API", state=State.FAILED, said=said, next=_logs(target, "api"))
+        return
+    reason = ((status.body or {}).get("data") or {}).get("reason")
+    if reason != "account_not_found":
+        said = f"the plugin status of nobody is answered {status.status} {reason or ''}: the table cannot be read"
+        yield Finding(component="API", state=State.FAILED, said=said, next=_logs(target, "api"))
+        return
+    yield _ok("API", f"{target.api_url} answers in {milliseconds:.0f} ms and reads the table")
+
+
+def _alarms(target: Target) -> Iterator[Finding]:
+    prefix = stack_name(target.stage)
+    found = target.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
+    ringing = [alarm["AlarmName"] for alarm in found.get("MetricAlarms", [])]
+    if ringing:
+        yield Finding(
+            component="alarms",
+            state=State.LOOK,
+            said=f"ringing: {', '.join(ringing)}",
+            next="infra/monitoring has the runbook of each",
+        )
+    else:
+        yield _ok("alarms", f"none of {prefix} rings")

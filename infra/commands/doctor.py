@@ -1,0 +1,56 @@
+"""`credits doctor`: every component looked at, and the next command for each that fails."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from infra.commands.checks import Finding, State, findings
+from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.output import FOUND, print_json, screen
+from infra.commands.target import find
+from infra.local.description import FILE_NAME, local_directory
+
+MARKS = {State.OK: "[green]✓[/]", State.LOOK: "[yellow]![/]", State.FAILED: "[red]✗[/]"}
+NAME_WIDTH = 13
+
+
+def doctor(
+    *,
+    nats: Annotated[str | None, typer.Option(envvar="NATS_URL", help="The address of NATS, to look at it too.")] = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at every component of the local stack, or of a deployed stage, and name the next command where one fails.
+
+    Exit status 1 where something is not as it should be. Nothing is changed.
+    """
+    directory = local_directory(os.environ)
+    if stage is None and not (directory / FILE_NAME).exists():
+        none = Finding(component="local stack", state=State.FAILED, said=f"none runs in {directory}", next="make run")
+        _report([none], as_json=as_json)
+        return
+    _report(list(findings(find(stage, profile), nats)), as_json=as_json)
+
+
+def _report(found: Sequence[Finding], *, as_json: bool) -> None:
+    wrong = [one for one in found if one.state is not State.OK]
+    if as_json:
+        print_json({"well": not wrong, "findings": [asdict(one) for one in found]})
+    else:
+        _show(found, wrong)
+    if wrong:
+        raise typer.Exit(FOUND)
+
+
+def _show(found: Sequence[Finding], wrong: Sequence[Finding]) -> None:
+    console = screen()
+    for one in found:
+        console.print(f"{MARKS[one.state]} {one.component:<{NAME_WIDTH}}{escape(one.said)}", soft_wrap=True)
+        if one.next:
+            console.print(f"{'':<{NAME_WIDTH + 2}}[bold]→ {escape(one.next)}[/]", soft_wrap=True)
+    console.print(f"{len(wrong)} of {len(found)} need a look." if wrong else "All is well.", style="dim")

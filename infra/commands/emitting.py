@@ -1,0 +1,220 @@
+"""`credits emit`: any event of the contract, or a file of them, and what came of it."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chalicelib.contracts import answers
+from chalicelib.contracts.events import INBOUND
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.fold import compare
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import Movement, TransactionId
+from infra.commands.channels import IN_FLIGHT, Channel, Via, opened
+from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
+from infra.commands.ledger import LedgerReader
+from infra.commands.merchants import counted
+from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.output import FOUND, print_json, say, unable
+from infra.commands.target import Target, find
+
+POLL_SECONDS = 0.2
+FAULTS_SHOWN = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What came of sending: faults in words, and with waiting what stands in the ledger."""
+
+    sent: int = 0
+    faults: list[str] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
+    before: dict[TransactionId, Transaction] = field(default_factory=dict)
+    recorded: dict[TransactionId, Transaction] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[TransactionId]:
+        """Return the records that have not been seen, in the order of their events."""
+        return [
+            one for one in dict.fromkeys(each.transaction_id for each in self.movements) if one not in self.recorded
+        ]
+
+    def conflicts(self) -> list[Movement]:
+        """Return what was recorded before with another content: its message is parked."""
+        return [
+            one
+            for one in self.movements
+            if one.transaction_id in self.recorded
+            and isinstance(compare(one, self.recorded[one.transaction_id]), Rejected)
+        ]
+
+
+def emit(
+    event_type: Annotated[
+        str | None, typer.Argument(help="The event type, or its end: order_paid.", show_default=False)
+    ] = None,
+    fields: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The payload's fields.", show_default=False)
+    ] = None,
+    *,
+    payload: Annotated[str | None, typer.Option(help="The payload as JSON, under the fields.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file of envelopes instead, one a line: .jsonl or .jsonl.gz.")
+    ] = None,
+    via: Annotated[
+        Via | None, typer.Option(help="Over NATS or the bus; NATS where it is known.", show_default=False)
+    ] = None,
+    nats: Annotated[str | None, typer.Option(envvar="NATS_URL", help="The address of NATS.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Until the ledger has it, and say what came of it.")] = False,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait.")] = 60.0,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Send also what the service will park.")] = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send an event that moves credits, or a file of them; exit status 1 where one was refused or had no effect.
+
+    credits emit order_paid merchant_id=0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d order_id=1001 total=24.90 --wait
+    """
+    if (event_type is None) == (file is None):
+        raise unable(f"Name an event type, or a --file of events. The types: {', '.join(INBOUND)}.")
+    target = find(stage, profile)
+    chosen = via or (Via.NATS if target.local or nats else Via.BUS)
+    result = Result()
+    if file is not None:
+        events = _good(read_file(file, checked=not unchecked), result)
+    else:
+        name = event_type or ""
+        events = iter(
+            [
+                made(
+                    name if unchecked else event_type_named(name),
+                    payload_of(fields or [], payload),
+                    checked=not unchecked,
+                )
+            ]
+        )
+    reader = LedgerReader(target) if wait else None
+    with _progress(visible=file is not None and not as_json) as progress:
+        with opened(target, chosen, nats) as channel:
+            _send(channel, events, result, reader, progress)
+        if reader is not None:
+            _await(reader, result, progress, time.monotonic() + timeout)
+    _report(result, chosen, target, one=file is None, waited=wait, as_json=as_json)
+
+
+def _good(lines: Iterable[tuple[int, Outgoing | NotAnEventError]], result: Result) -> Iterator[Outgoing]:
+    for number, event in lines:
+        if isinstance(event, NotAnEventError):
+            result.faults.append(f"line {number}: {event}")
+        else:
+            yield event
+
+
+def _send(
+    channel: Channel, events: Iterator[Outgoing], result: Result, reader: LedgerReader | None, progress: Progress
+) -> None:
+    task = progress.add_task("sent", total=None)
+    while batch := list(islice(events, IN_FLIGHT)):
+        if reader is not None:
+            movements = [movement for event in batch for movement in event.movements]
+            result.before |= reader.transactions(movement.transaction_id for movement in movements)
+            result.movements += movements
+        for event, fault in zip(batch, channel.send(batch), strict=True):
+            if fault is None:
+                result.sent += 1
+            else:
+                result.faults.append(f"{event.event_type}: {fault}")
+        progress.update(task, completed=result.sent)
+    progress.update(task, total=result.sent)
+
+
+def _await(reader: LedgerReader, result: Result, progress: Progress, deadline: float) -> None:
+    """Read the ledger until it holds every movement, or the time is over."""
+    task = progress.add_task("in the ledger", total=len(result.missing))
+    while missing := result.missing:
+        found = reader.transactions(missing)
+        result.recorded |= found
+        progress.advance(task, len(found))
+        if len(found) < len(missing):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(POLL_SECONDS)
+
+
+def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool, as_json: bool) -> None:
+    conflicts = result.conflicts()
+    if as_json:
+        print_json(_as_json(result, conflicts, one=one, waited=waited))
+    else:
+        events = "1 event" if result.sent == 1 else f"{result.sent:,} events"
+        where = "NATS" if via is Via.NATS else f"the bus {target.event_bus}"
+        say(f"{events} sent over {where}.")
+        for fault in result.faults[:FAULTS_SHOWN]:
+            say(f"not sent: {fault}", style="red")
+        if len(result.faults) > FAULTS_SHOWN:
+            say(f"… and {len(result.faults) - FAULTS_SHOWN:,} more.", style="red")
+        if waited:
+            _say_effects(result, conflicts, one=one)
+    if result.faults or result.missing * waited or conflicts:
+        raise typer.Exit(FOUND)
+
+
+def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) -> None:
+    if one:
+        for record in result.recorded.values():
+            _say_effect(result, record)
+    else:
+        new = len(result.recorded) - len(result.before)
+        say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
+    for movement in conflicts[:FAULTS_SHOWN]:
+        say(
+            f"{movement.key}: recorded before with another content, so this message is parked "
+            "(`credits dead-letters list`).",
+            style="red",
+        )
+    if result.missing:
+        say(
+            f"{len(result.missing):,} not in the ledger yet: waiting for their account or order, or parked "
+            "(`credits dead-letters list`).",
+            style="red",
+        )
+    elif one and not result.movements:
+        say("The service will park it: `credits dead-letters list`.")
+
+
+def _say_effect(result: Result, record: Transaction) -> None:
+    if record.transaction_id in result.before:
+        say(f"#{record.sequence}: recorded before, at {record.created_at}; nothing was moved.", style="yellow")
+    else:
+        say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
+        if record.shortfall:
+            say(f"{record.shortfall} short: the order asked for {record.requested}.", style="yellow")
+    say(f"transaction {record.transaction_id}")
+
+
+def _as_json(result: Result, conflicts: Sequence[Movement], *, one: bool, waited: bool) -> dict[str, Any]:
+    content: dict[str, Any] = {"sent": result.sent, "not_sent": result.faults}
+    if waited:
+        content |= {
+            "recorded": len(result.recorded) - len(result.before),
+            "recorded_before": len(result.before),
+            "conflicts": [movement.key for movement in conflicts],
+            "missing": result.missing,
+        }
+    if waited and one:
+        found = result.recorded.values()
+        content["transactions"] = [answers.Transaction.of(record).model_dump(mode="json") for record in found]
+    return content
+
+
+def _progress(*, visible: bool) -> Progress:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=not visible)

@@ -1,0 +1,159 @@
+"""Events to be sent: one from the command line or a file of them, read as the service will read them."""
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from re import fullmatch
+from typing import IO, Any
+from uuid import uuid4
+
+from chalicelib.contracts.decoding import read_object
+from chalicelib.contracts.events import INBOUND, read_event
+from chalicelib.contracts.payloads import Terms
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.movements import Movement, instant
+from chalicelib.domain.orders import Policy
+from infra.commands.output import refused, unable
+
+_TERMS = Terms(trial_credits=0, policy=Policy())
+"""What is asked for depends on the stage's settings; form and keys, which are looked at here, do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """An event ready to be sent: `body` is what goes over NATS, `detail` over the bus.
+
+    `movements` is what it asks for; one that is sent although the service cannot take it asks for nothing.
+    """
+
+    event_type: str
+    body: str
+    detail: str
+    movements: tuple[Movement, ...]
+
+
+class NotAnEventError(Exception):
+    """Raised for an event that the service would park; the text says why."""
+
+
+def event_type_named(text: str) -> str:
+    """Return the event type that `text` names, whole or by its end (`order_paid`).
+
+    Ends the command where it names none, or several.
+    """
+    if text in INBOUND:
+        return text
+    found = [name for name in INBOUND if name.endswith((f".{text}", f"_{text}"))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise unable(f"{text!r} may be {' or '.join(found)}: say more of it.")
+    short = {name.rpartition(".")[2]: name for name in INBOUND}
+    close = get_close_matches(text, [*INBOUND, *short], n=1)
+    hint = f" Did you mean {short.get(close[0], close[0])}?" if close else ""
+    raise unable(f"{text!r} is no event type that moves credits.{hint} There are: {', '.join(INBOUND)}.")
+
+
+def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
+    """Return the payload that the command line says: JSON, and `name=value` on top of it.
+
+    A value that is a whole number, true, false, null, a list or an object is taken as such, anything else as text. Ends
+    the command where a field has no name.
+    """
+    try:
+        found = read_object(payload) if payload else {}
+    except Rejected as error:
+        raise unable(f"--payload: {error.message}.") from None
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not (equals and name):
+            raise unable(f"{field!r} is no field: write name=value, such as order_id=1001.")
+        found[name] = _value(value)
+    return found
+
+
+def made(event_type: str, payload: Mapping[str, Any], *, checked: bool) -> Outgoing:
+    """Return an event of this payload in an envelope of its own; an unchecked one may be poison.
+
+    Ends the command where the service would park it.
+    """
+    envelope = {
+        "event_id": str(uuid4()),
+        "event_type": event_type,
+        "correlation_id": f"cli-{uuid4().hex[:12]}",
+        "timestamp": instant(datetime.now(UTC)),
+        "payload": payload,
+    }
+    try:
+        return _outgoing(json.dumps(envelope, default=str), checked=checked)
+    except NotAnEventError as error:
+        raise refused(f"Not sent, the service would park it: {error}. (--unchecked sends it all the same.)") from None
+
+
+def read_file(path: Path, *, checked: bool) -> Iterator[tuple[int, Outgoing | NotAnEventError]]:
+    """Yield the events of a file, one envelope a line, gzipped or not, each with its line's number.
+
+    Ends the command where the file cannot be read. Empty lines are passed over.
+    """
+    try:
+        with closing(_opened(path)) as lines:
+            for number, line in enumerate(lines, start=1):
+                if text := line.strip():
+                    try:
+                        yield number, _outgoing(text, checked=checked)
+                    except NotAnEventError as error:
+                        yield number, error
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise unable(f"{path} cannot be read: {error}.") from error
+
+
+def _opened(path: Path) -> IO[str]:
+    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+
+
+def _outgoing(body: str, *, checked: bool) -> Outgoing:
+    try:
+        event = read_event(body, _TERMS)
+        event_type, movements = event.event_type, event.movements
+    except Rejected as error:
+        if checked:
+            raise NotAnEventError(error.message) from None
+        event_type, movements = _type_of(body), ()
+    return Outgoing(event_type=event_type, body=body, detail=_detail(body), movements=movements)
+
+
+def _type_of(body: str) -> str:
+    """Return the type that an event claims, which is its subject on NATS.
+
+    Raises:
+        NotAnEventError: it claims none that a subject may have.
+    """
+    try:
+        fields = json.loads(body)
+        claimed = fields.get("detail-type") or fields["event_type"]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise NotAnEventError("without an event_type it can be sent nowhere") from None
+    if not isinstance(claimed, str) or fullmatch(r"[\w.-]+", claimed) is None:
+        raise NotAnEventError(f"its event_type is no subject: {claimed!r}")
+    return claimed
+
+
+def _detail(body: str) -> str:
+    """Return what the bus is to carry: an EventBridge envelope is made by the bus itself."""
+    fields = json.loads(body)
+    return json.dumps(fields["detail"]) if isinstance(fields, dict) and "detail" in fields else body
+
+
+def _value(text: str) -> Any:
+    # Decimals stay text: money may be one, and a float would lose digits of it.
+    if fullmatch(r"-?(0|[1-9][0-9]*)", text) or text in {"true", "false", "null"} or text[:1] in {"[", "{", '"'}:
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text

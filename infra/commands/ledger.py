@@ -1,0 +1,65 @@
+"""A target's accounts and records, read with the rights of whoever runs the command."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.items import transaction_from
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import MerchantId, TransactionId
+from infra.commands.output import refused
+from infra.commands.target import Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class LedgerReader:
+    """Reads the two tables: what has a key consistently, a merchant's history from the index."""
+
+    def __init__(self, target: Target) -> None:
+        self._client: DynamoDBClient = target.client("dynamodb")
+        self._transactions_table = target.transactions_table
+        self._ledger = DynamoDBLedger(
+            self._client, credits_table=target.credits_table, transactions_table=target.transactions_table
+        )
+
+    def account(self, merchant: MerchantId) -> Account | None:
+        """Return the merchant's account as it stands now, None if there is none."""
+        return self._ledger.read([merchant], []).accounts.get(merchant)
+
+    def account_or_refuse(self, merchant: MerchantId) -> Account:
+        """Return the merchant's account; ends the command with a sentence where there is none."""
+        account = self.account(merchant)
+        if account is None:
+            raise refused(
+                f"Merchant {merchant} has no account: no evt.merchant.created or evt.account.created has been recorded."
+            )
+        return account
+
+    def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
+        """Return those of the records that there are, by id."""
+        return dict(self._ledger.read([], wanted).transactions)
+
+    def transaction(self, wanted: TransactionId) -> Transaction | None:
+        """Return one record, None if there is none."""
+        return self.transactions([wanted]).get(wanted)
+
+    def records(self, merchant: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
+        """Return the merchant's records of these sequences, both included, newest first.
+
+        The index may show the newest of them a moment late.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._transactions_table,
+            IndexName="by_merchant",
+            KeyConditionExpression="merchant_id = :merchant AND #sequence BETWEEN :lowest AND :highest",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues={
+                ":merchant": {"S": merchant},
+                ":lowest": {"N": str(lowest)},
+                ":highest": {"N": str(highest)},
+            },
+            ScanIndexForward=False,
+        )
+        return [transaction_from(item) for page in pages for item in page["Items"]]
