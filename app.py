@@ -5,11 +5,23 @@ Every function is an attribute of this module and callable as `handler(event, co
 
 from chalice.app import Chalice
 
-from chalicelib.handlers import admin, authorizer, figures, http, http_admin, http_docs, http_metrics, inbound, streams
+from chalicelib.handlers import (
+    admin,
+    authorizer,
+    figures,
+    http,
+    http_admin,
+    http_docs,
+    http_metrics,
+    inbound,
+    schedule,
+    streams,
+)
 from chalicelib.handlers.admin import adjust_credits, set_threshold
 from chalicelib.handlers.authorizer import authorize
 from chalicelib.handlers.figures import roll_up
 from chalicelib.handlers.inbound import ingest_events
+from chalicelib.handlers.schedule import reconcile
 from chalicelib.handlers.streams import publish_threshold_events, publish_transaction_events
 
 __all__ = [
@@ -19,11 +31,12 @@ __all__ = [
     "ingest_events",
     "publish_threshold_events",
     "publish_transaction_events",
+    "reconcile",
     "roll_up",
     "set_threshold",
 ]
 
 app = Chalice(app_name="credits")
 http.configure(app)
-for module in (inbound, streams, figures, admin, authorizer, http, http_admin, http_metrics, http_docs):
+for module in (inbound, streams, figures, schedule, admin, authorizer, http, http_admin, http_metrics, http_docs):
     app.register_blueprint(module.blueprint)

@@ -1,12 +1,13 @@
 """What posting and the handlers need from outside, said by those who need it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from chalicelib.domain.figures import Change, Counted, Figures
+from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import MerchantId, TransactionId
 
 
@@ -73,4 +74,41 @@ class FiguresStore(Protocol):
 
     def fleet(self) -> Figures:
         """Return the sum of all buckets."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An account as it stands, with the crossings that it carries from its last write."""
+
+    account: Account
+    crossings: tuple[CrossingRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsPage:
+    """Some of all accounts, in an order of the store's own; `last` is where the next page goes on, None at the end."""
+
+    accounts: tuple[Snapshot | UnreadableAccount, ...]
+    last: MerchantId | None
+
+
+class LedgerReader(Protocol):
+    """The ledger read from end to end. Every method may raise `RetryLater` (`unavailable`)."""
+
+    def accounts(self, after: MerchantId | None) -> AccountsPage:
+        """Return the next accounts behind `after`, from the first one on with None."""
+        ...
+
+    def account(self, merchant_id: MerchantId) -> Snapshot | UnreadableAccount | None:
+        """Return the account as it stands now, None if there is none."""
+        ...
+
+    def records(
+        self, merchant_id: MerchantId, lowest: int, highest: int | None
+    ) -> Iterator[Sequence[Transaction | Unreadable]]:
+        """Yield the merchant's records of these sequences, both included, page by page in their order.
+
+        The newest may be missing for a moment after their write.
+        """
         ...

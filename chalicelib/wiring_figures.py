@@ -13,10 +13,12 @@ from chalicelib.settings import settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from chalicelib.adapters.bookmarks import Bookmarks
     from chalicelib.adapters.components import Components
     from chalicelib.adapters.container_counters import ContainerCounters
     from chalicelib.adapters.figures import DynamoDBFigures
     from chalicelib.adapters.fleet import FleetReader
+    from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
 
 LAY_DOWN_SECONDS = 10.0
 """How often a container overwrites its counters at the most."""
@@ -58,6 +60,27 @@ def components() -> "Components":
         figures_table=settings().required("FIGURES_TABLE"),
         shared=shared_statuses(),
     )
+
+
+@cache
+def ledger_reader() -> "DynamoDBLedgerReader":
+    """Return the reader of the whole ledger, for the function that checks it."""
+    from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+
+    return DynamoDBLedgerReader(
+        _client(connect_seconds=2.0, read_seconds=20.0, tries=4),
+        credits_table=settings().required("CREDITS_TABLE"),
+        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+    )
+
+
+@cache
+def bookmarks() -> "Bookmarks":
+    """Return where the function that checks the ledger keeps how far it has come."""
+    from chalicelib.adapters.bookmarks import Bookmarks
+    from chalicelib.wiring import dynamodb
+
+    return Bookmarks(dynamodb(), table=settings().required("FIGURES_TABLE"))
 
 
 @cache

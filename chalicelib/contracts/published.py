@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid5
 
+from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ledger import CrossingRecord, Transaction
 from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId, credit_id, instant
 from chalicelib.domain.thresholds import Crossing
@@ -88,6 +89,17 @@ class StatusChanged(Payload):
     timestamp: Instant
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftDetected(Payload):
+    """The ledger does not prove itself: `kind` names what was found at this sequence, `detail` says it in a sentence.
+
+    `balance` is what the account says, 0 where it cannot be read; without a transaction, the account is at fault.
+    """
+
+    kind: Drift
+    detail: str
+
+
 PUBLISHED: Mapping[str, type[Payload]] = {
     "evt.credits.account.created": AccountOpened,
     "evt.credits.recharged": CreditsMoved,
@@ -97,6 +109,7 @@ PUBLISHED: Mapping[str, type[Payload]] = {
     "evt.credits.balance_restored": ThresholdPassed,
     "evt.credits.balance_exhausted": BalanceExhausted,
     "evt.credits.plugin_status_changed": StatusChanged,
+    "evt.credits.drift_detected": DriftDetected,
 }
 """The types of events out, and their payloads."""
 
@@ -190,6 +203,26 @@ def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version
         correlation_id=crossing.correlation_id,
         time=datetime.fromisoformat(crossing.time),
         payload=_crossing_payload(merchant_id, crossing),
+    )
+
+
+def drift_event(finding: Finding, *, balance: int, time: datetime) -> PublishedEvent:
+    """Return what a finding of the comparison publishes: the same finding again has the same id."""
+    event_type = f"{_TYPE_PREFIX}drift_detected"
+    fact = f"{event_type}:{finding.kind}:{finding.sequence}:{finding.transaction_id}:{finding.detail}"
+    return PublishedEvent(
+        event_id=str(uuid5(UUID(credit_id(finding.merchant_id)), fact)),
+        event_type=event_type,
+        correlation_id=None,
+        time=time,
+        payload=DriftDetected(
+            merchant_id=finding.merchant_id,
+            transaction_id=finding.transaction_id,
+            sequence=finding.sequence,
+            balance=balance,
+            kind=finding.kind,
+            detail=finding.detail,
+        ),
     )
 
 

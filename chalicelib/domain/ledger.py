@@ -177,7 +177,7 @@ def apply(
         hash="",
     )
     _seal(transaction)
-    return _after(account, transaction), transaction, _crossed(account, transaction)
+    return _after(account, transaction), transaction, crossed_by(transaction, low_before=account.threshold)
 
 
 def change_threshold(
@@ -245,7 +245,8 @@ def _after(account: Account, transaction: Transaction) -> Account:
     )
 
 
-def _crossed(account: Account, transaction: Transaction) -> tuple[CrossingRecord, ...]:
+def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRecord, ...]:
+    """Return the thresholds that a record passed; `low_before` is the one that stood on the account before it."""
     if transaction.sequence == 1:
         return ()  # Opening an account crosses nothing (spec, section 5).
     return tuple(
@@ -261,7 +262,7 @@ def _crossed(account: Account, transaction: Transaction) -> tuple[CrossingRecord
         for crossing in crossings(
             transaction.balance_before,
             transaction.balance_after,
-            low_before=account.threshold,
+            low_before=low_before,
             low_after=transaction.threshold,
         )
     )

@@ -48,6 +48,7 @@ _SAID = {
     "evt.credits.balance_restored": "The balance was at or below the threshold and is above it.",
     "evt.credits.balance_exhausted": "The balance was above 0 and is 0.",
     "evt.credits.plugin_status_changed": "The plugin was switched: 0 was passed, either way.",
+    "evt.credits.drift_detected": "The daily comparison found that a ledger does not prove itself.",
 }
 
 

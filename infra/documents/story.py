@@ -6,14 +6,15 @@ same documents.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from chalicelib.contracts.events import read_event
 from chalicelib.contracts.payloads import Terms
-from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.contracts.published import PublishedEvent, crossing_event, drift_event, transaction_event
+from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import Posted, fold
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Instant, MerchantId, RefundMovement, TransactionId, instant
@@ -25,6 +26,7 @@ TERMS = Terms(trial_credits=100, policy=Policy())
 THRESHOLD = 20
 OPENED = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 BETWEEN = timedelta(minutes=7)
+DRIFT_DETECTED = "evt.credits.drift_detected"
 ON_THE_WAY = timedelta(milliseconds=180)
 """How long an event takes from its source to the ledger."""
 
@@ -127,7 +129,16 @@ def chapter(event_type: str) -> Chapter:
 
 def published(event_type: str) -> PublishedEvent:
     """Return the first event out of this type."""
+    if event_type == DRIFT_DETECTED:
+        return _drift()
     return next(event for one in story() for event in one.published if event.event_type == event_type)
+
+
+def _drift() -> PublishedEvent:
+    """Return what the comparison says where somebody has changed the shop's balance by hand."""
+    account = replace(story()[0].account, balance=1_000)
+    [finding, *_] = audit(MERCHANT, account, [story()[0].transaction])
+    return drift_event(finding, balance=account.balance, time=OPENED + timedelta(days=1))
 
 
 def _told(

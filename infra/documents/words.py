@@ -170,6 +170,8 @@ WORDS: Mapping[str, Word] = {
     ),
     "AccountStatus.transaction_id": Word("The transaction that decided it.", UUID_FORM),
     "initial_balance": Word("The trial.", COUNT_FORM),
+    "DriftDetected.transaction_id": Word("The record at fault; null where it is the account.", UUID_FORM),
+    "DriftDetected.kind": Word("What does not agree."),
     "new_balance": Word("The balance after the movement; the same as `balance`.", COUNT_FORM),
     "source": Word("The type of the event that asked for it."),
     "reference_type": Word("The transaction type.", {"enum": TYPES}),

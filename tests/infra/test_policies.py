@@ -59,6 +59,13 @@ GRANTED: dict[str, Grants] = {
         "FiguresTable.Arn": LAY_COUNTERS_DOWN,
         "PublishTransactionEventsLogGroup.Arn": LOG,
     },
+    "ReconcileRole": {
+        "CreditsTable.Arn": {"dynamodb:GetItem", "dynamodb:Scan"},
+        "${TransactionsTable.Arn}/index/by_merchant": {"dynamodb:Query"},
+        "FiguresTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
+        "CreditsBus.Arn": {"events:PutEvents"},
+        "ReconcileLogGroup.Arn": LOG,
+    },
     "ApiHandlerRole": {
         "CreditsTable.Arn": LEDGER_READ,
         "${CreditsTable.Arn}/index/by_level": LEDGER_READ,
@@ -162,7 +169,8 @@ def test_only_the_items_of_containers_may_be_written_beside_the_one_who_counts(r
         if "dynamodb:PutItem" in listed(statement["Action"]) and statement["Resource"] == {
             "Fn::GetAtt": ["FiguresTable", "Arn"]
         }:
-            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["container#*"]}}
+            own = ["container#*", "reconcile"] if role == "ReconcileRole" else ["container#*"]
+            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": own}}
 
 
 def test_the_api_can_only_read_the_ledger(resources: Resources) -> None:

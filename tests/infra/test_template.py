@@ -20,6 +20,7 @@ FUNCTIONS = {
     "IngestEvents": "chalicelib.handlers.inbound.ingest_events",
     "PublishThresholdEvents": "chalicelib.handlers.streams.publish_threshold_events",
     "PublishTransactionEvents": "chalicelib.handlers.streams.publish_transaction_events",
+    "Reconcile": "chalicelib.handlers.schedule.reconcile",
     "RollUp": "chalicelib.handlers.figures.roll_up",
     "SetThreshold": "chalicelib.handlers.admin.set_threshold",
 }

@@ -1,0 +1,128 @@
+"""Whether a ledger proves itself: a merchant's records walked in order, and the account compared with them.
+
+Pure, and it never repairs: drift is reported (spec, section 7). `rebuilt` says what the account would be.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
+from chalicelib.domain.movements import Instant, Kind, MerchantId
+from chalicelib.domain.orders import Direction
+from chalicelib.domain.walk import Walk
+
+
+def audit(
+    merchant_id: MerchantId,
+    account: Account | None,
+    records: Iterable[Transaction | Unreadable],
+    *,
+    crossings: Iterable[CrossingRecord] = (),
+) -> tuple[Finding, ...]:
+    """Return everything that does not agree between a merchant's account and its records, in their order.
+
+    `crossings` are those that the account carries from its last write.
+    """
+    walk = Walk(merchant_id)
+    for record in records:
+        walk.step(record)
+    return compared(walk, account, crossings=crossings)
+
+
+def compared(walk: Walk, account: Account | None, *, crossings: Iterable[CrossingRecord] = ()) -> tuple[Finding, ...]:
+    """Return what the walk found, and what it proves of the account that its last record has left; the walk is closed.
+
+    Behind a record that is missing, changed or unreadable the account's counters prove nothing, and are left out.
+    """
+    walk.close(account)
+    last = walk.expected - 1
+    if account is None:
+        if walk.walked:
+            walk.report(Drift.ACCOUNT_MISSING, last, f"there are {walk.walked} records and no account")
+    elif last > account.sequence:
+        detail = f"the account has come to {account.sequence}, its records to {last}"
+        walk.report(Drift.ACCOUNT_SEQUENCE, last, detail)
+    elif walk.intact and walk.last is not None:
+        if account.hash != walk.last.hash:
+            walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest record's hash")
+        for kind, name, said, proven in _differences(walk, account, walk.last):
+            walk.report(kind, last, f"the account's {name} is {said}, its ledger says {proven}")
+        _compare_crossings(walk, account, walk.last, tuple(crossings))
+    return tuple(walk.findings)
+
+
+def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
+    """Return the account as its records leave it; what they do not tell, an admin's own threshold, is as `known`.
+
+    Only of a closed walk that is `intact` and has records. `version` stays: the write counts it.
+    """
+    first, last, status = walk.first, walk.last, walk.status
+    assert walk.intact, "what is not proven is no ground to rebuild on"
+    assert first is not None
+    assert last is not None
+    assert status is not None
+    account = known or open_account(walk.merchant_id, threshold=last.threshold, now=first.created_at)
+    return replace(
+        account,
+        balance=last.balance_after,
+        sequence=last.sequence,
+        totals=dict(walk.totals),
+        total_shortfall=walk.total_shortfall,
+        hash=last.hash,
+        last_transaction_id=last.transaction_id,
+        last_transaction_at=last.created_at,
+        status_changed_at=status.created_at,
+        status_transaction_id=status.transaction_id,
+        updated_at=max(now, account.updated_at),
+    )
+
+
+def plausible(account: Account) -> bool:
+    """Return whether the account agrees with itself, which costs no read: its counters make sequence and balance."""
+    count = sum(total.count for total in account.totals.values())
+    moved = sum(
+        total.credits if kind.direction is Direction.INCREASE else -total.credits
+        for kind, total in account.totals.items()
+    )
+    return (count, moved) == (account.sequence, account.balance)
+
+
+def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tuple[Drift, str, object, object]]:
+    """Yield what the account says otherwise than its records: of what kind, its name, and what both say."""
+    pairs: list[tuple[Drift, str, object, object]] = [
+        (Drift.ACCOUNT_BALANCE, "balance", account.balance, last.balance_after)
+    ]
+    for kind in Kind:
+        said, proven = account.totals.get(kind, Total()), walk.totals.get(kind, Total())
+        name = f"{kind.transaction_type} {kind.direction}"
+        pairs.append((Drift.ACCOUNT_COUNTER, f"count of {name}", said.count, proven.count))
+        pairs.append((Drift.ACCOUNT_COUNTER, f"credits of {name}", said.credits, proven.credits))
+    pairs += [
+        (Drift.ACCOUNT_COUNTER, "total shortfall", account.total_shortfall, walk.total_shortfall),
+        (Drift.ACCOUNT_COUNTER, "last transaction", account.last_transaction_id, last.transaction_id),
+        (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
+    ]
+    status = walk.status
+    if status is not None:
+        # The newest status event derived: since when the plugin is what it is, and by which transaction.
+        pairs += [
+            (Drift.ACCOUNT_STATUS, "status transaction", account.status_transaction_id, status.transaction_id),
+            (Drift.ACCOUNT_STATUS, "time of the status", account.status_changed_at, status.created_at),
+        ]
+    return (pair for pair in pairs if pair[2] != pair[3])
+
+
+def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried: tuple[CrossingRecord, ...]) -> None:
+    """Derive the threshold events of the newest record, which the account carries until its next write."""
+    if (account.updated_at, account.threshold) != (last.created_at, last.threshold):
+        return  # A threshold was changed since: that write carries its own, which the records do not tell.
+    of_newest = tuple(crossing for crossing in carried if crossing.transaction_id == last.transaction_id)
+    if walk.newest_doubtful or of_newest == walk.newest_crossings:
+        return
+    said, derived = (
+        ", ".join(crossing.type for crossing in crossings) or "nothing"
+        for crossings in (of_newest, walk.newest_crossings)
+    )
+    detail = f"the account carries {said}, its newest record crossed {derived}"
+    walk.report(Drift.CROSSING_WRONG, last.sequence, detail, last.transaction_id)

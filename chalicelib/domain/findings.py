@@ -1,0 +1,59 @@
+"""What a ledger can be found with, and where."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.domain.movements import MerchantId, TransactionId
+
+
+class Drift(StrEnum):
+    """What a ledger can be found with."""
+
+    RECORD_MISSING = "record_missing"
+    RECORD_INSERTED = "record_inserted"
+    RECORD_CHANGED = "record_changed"
+    RECORD_UNREADABLE = "record_unreadable"
+    RECORD_WRONG = "record_wrong"
+    CHAIN_BROKEN = "chain_broken"
+    BALANCE_BROKEN = "balance_broken"
+    REFUND_WRONG = "refund_wrong"
+    TALLY_WRONG = "tally_wrong"
+    ACCOUNT_MISSING = "account_missing"
+    ACCOUNT_UNREADABLE = "account_unreadable"
+    ACCOUNT_BALANCE = "account_balance"
+    ACCOUNT_SEQUENCE = "account_sequence"
+    ACCOUNT_HASH = "account_hash"
+    ACCOUNT_COUNTER = "account_counter"
+    ACCOUNT_STATUS = "account_status"
+    CROSSING_WRONG = "crossing_wrong"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What does not agree, and where: at the record with this `sequence`, or on the account that has come to it.
+
+    `detail` is a sentence with numbers and ids of ours, fit for a log, an event and a terminal.
+    """
+
+    kind: Drift
+    merchant_id: MerchantId
+    sequence: int
+    detail: str
+    transaction_id: TransactionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that stands at this sequence and cannot be read as one; `why` names the first thing that is wrong."""
+
+    transaction_id: TransactionId
+    sequence: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableAccount:
+    """An account's item that cannot be read as one; `why` names the first thing that is wrong."""
+
+    merchant_id: MerchantId
+    why: str

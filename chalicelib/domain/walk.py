@@ -1,0 +1,171 @@
+"""A merchant's records walked in order: whole, sealed, in a chain, and each what a movement can do.
+
+Pure. A `Walk` takes the records one by one and keeps only what the next ones need, so that a ledger of any length can
+be walked; of the orders it keeps those that were refunded.
+"""
+
+from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.ledger import GENESIS_HASH, Account, CrossingRecord, Total, Transaction, crossed_by, record_hash
+from chalicelib.domain.movements import Kind, MerchantId, TransactionId, transaction_id
+from chalicelib.domain.orders import Direction
+from chalicelib.domain.tallies import Tallies
+
+
+class Walk:
+    """One merchant's records, walked from the first one on. After `close` it is spent.
+
+    `totals` and `total_shortfall` are what the records add up to, `first` and `last` the ends of them, `status` the one
+    that switched the plugin last, `expected` the sequence that would come next. `newest_crossings` are the thresholds
+    that the last one passed, doubtful where the ledger alone cannot tell.
+
+    `intact` tells that the records are whole and each sealed, so that they prove what the account must be. What follows
+    from another finding is not reported beside it: behind a record that is missing, changed or unreadable, balances
+    and refunds prove nothing.
+    """
+
+    def __init__(self, merchant_id: MerchantId) -> None:
+        self.merchant_id = merchant_id
+        self.walked = 0
+        self.first: Transaction | None = None
+        self.last: Transaction | None = None
+        self.status: Transaction | None = None
+        self.totals: dict[Kind, Total] = {}
+        self.total_shortfall = 0
+        self.newest_crossings: tuple[CrossingRecord, ...] = ()
+        self.newest_doubtful = False
+        self.expected = 1
+        self.intact = True
+        self.findings: list[Finding] = []
+        self._pending: list[Transaction] = []
+        self._tallies = Tallies(merchant_id)
+        self._torn = False
+
+    def step(self, record: Transaction | Unreadable) -> None:
+        """Take the next record, in the order of their sequences; several may claim the same one."""
+        self.walked += 1
+        if isinstance(record, Unreadable):
+            self._settle(None)
+            why = f"the record cannot be read: {record.why}"
+            self._tear(Drift.RECORD_UNREADABLE, record.sequence, why, record.transaction_id)
+            self.expected = max(self.expected, record.sequence + 1)
+            return
+        if self._pending and self._pending[0].sequence != record.sequence:
+            self._settle(record.previous_hash)
+        self._pending.append(record)
+
+    def close(self, account: Account | None) -> None:
+        """Walk over what is pending, now that the records are at their end, and miss those the account has counted."""
+        self._settle(account.hash if account else None)
+        if account is not None and self.expected <= account.sequence:
+            self._miss(account.sequence + 1 - self.expected)
+        if self.intact:
+            self.findings += self._tallies.differences()
+
+    def _settle(self, next_hash: str | None) -> None:
+        """Walk over the sequence that is pending: over the record that the next one follows, where several claim it."""
+        claimants, self._pending = self._pending, []
+        if not claimants:
+            return
+        before = self.last.hash if self.last else GENESIS_HASH
+        genuine = max(claimants, key=lambda record: (record.hash == next_hash, record.previous_hash == before))
+        for record in claimants:
+            if record is not genuine:
+                self.report(
+                    Drift.RECORD_INSERTED,
+                    record.sequence,
+                    f"another record claims the sequence of {genuine.transaction_id}",
+                    record.transaction_id,
+                )
+        self._continue(genuine)
+
+    def _continue(self, record: Transaction) -> None:
+        if record.sequence > self.expected:
+            self._miss(record.sequence - self.expected)
+        sealed = record_hash(record) == record.hash
+        before = None if self._torn else (self.last.hash if self.last else GENESIS_HASH)
+        if before is not None and record.previous_hash != before:
+            self.report(
+                Drift.CHAIN_BROKEN,
+                record.sequence,
+                "it does not follow the record before it: that one was changed and sealed anew, or replaced",
+                record.transaction_id,
+            )
+        if sealed:
+            self._check(record)
+        self._add(record)
+        self._torn = False
+        if not sealed:
+            why = "the record is not what its hash seals"
+            self._tear(Drift.RECORD_CHANGED, record.sequence, why, record.transaction_id)
+
+    def _check(self, record: Transaction) -> None:
+        balance = None if self._torn else (self.last.balance_after if self.last else 0)
+        if balance is not None and record.balance_before != balance:
+            self.report(
+                Drift.BALANCE_BROKEN,
+                record.sequence,
+                f"it starts from a balance of {record.balance_before}, the record before it left {balance}",
+                record.transaction_id,
+            )
+        if (why := _inconsistent(record, self.last)) is not None:
+            self.report(Drift.RECORD_WRONG, record.sequence, why, record.transaction_id)
+
+    def _add(self, record: Transaction) -> None:
+        total = self.totals.get(record.kind, Total())
+        self.totals[record.kind] = Total(count=total.count + 1, credits=total.credits + abs(record.amount))
+        self.total_shortfall += record.shortfall
+        if record.sequence == 1 or (record.balance_before > 0) != (record.balance_after > 0):
+            self.status = record
+        low_before = self.last.threshold if self.last else record.threshold
+        self.newest_crossings = crossed_by(record, low_before=low_before)
+        self.newest_doubtful = doubtful(record, low_before=low_before)
+        if self.intact:
+            self.findings += self._tallies.take(record)
+        self.first = self.first or record
+        self.last = record
+        self.expected = record.sequence + 1
+
+    def _miss(self, count: int) -> None:
+        """Take down that so many records are missing from here on."""
+        sequence = self.expected
+        last = sequence + count - 1
+        self._tear(
+            Drift.RECORD_MISSING,
+            sequence,
+            "the record is missing" if count == 1 else f"the records {sequence} to {last} are missing",
+        )
+
+    def report(self, kind: Drift, sequence: int, detail: str, of: TransactionId | None = None) -> None:
+        """Take down a finding."""
+        self.findings.append(
+            Finding(kind=kind, merchant_id=self.merchant_id, sequence=sequence, detail=detail, transaction_id=of)
+        )
+
+    def _tear(self, kind: Drift, sequence: int, detail: str, of: TransactionId | None = None) -> None:
+        """Take down a finding behind which nothing follows from what was walked before."""
+        self.report(kind, sequence, detail, of)
+        self._torn, self.intact = True, False
+
+
+def doubtful(record: Transaction, *, low_before: int) -> bool:
+    """Return whether the low-balance events of the record cannot be told from the ledger alone.
+
+    They cannot where the threshold was changed since the record before it, across the balance that stood: an admin's
+    change has said so itself (without a transaction), a changed setting leaves it to this record to say.
+    """
+    return (record.balance_before > low_before) != (record.balance_before > record.threshold)
+
+
+def _inconsistent(record: Transaction, last: Transaction | None) -> str | None:
+    """Return what a record, though sealed, says that no movement can do."""
+    if record.transaction_id != transaction_id(record.merchant_id, record.idempotency_key):
+        return "its id does not follow from its merchant and key"
+    if record.balance_after != record.balance_before + record.amount or record.balance_after < 0:
+        return f"{record.balance_before} and {record.amount} do not make {record.balance_after}"
+    if abs(record.amount) + record.shortfall != record.requested:
+        return f"it asked for {record.requested}, moved {record.amount} and fell short of {record.shortfall}"
+    if record.amount and (record.amount > 0) != (record.kind.direction is Direction.INCREASE):
+        return f"it moved {record.amount} as {record.kind.direction}"
+    if last is not None and record.created_at < last.created_at:
+        return f"it was created at {record.created_at}, before the record it follows"
+    return None

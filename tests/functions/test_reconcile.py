@@ -1,0 +1,343 @@
+"""The ledger is made to prove itself: what a hand changed in it is found, named and told, and never repaired."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib import reconciling, wiring_figures
+from chalicelib.adapters.fleet import RECONCILED
+from chalicelib.adapters.items import transaction_from, transaction_item
+from chalicelib.domain.ledger import Transaction, record_hash
+from chalicelib.domain.movements import MerchantId, transaction_id
+from tests.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.fakes import FakeLedger, settle
+from tests.figures_tables import FiguresTable, created
+from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
+from tests.functions.events import Context, paid, refunded
+from tests.functions.system import System, refusal
+
+OTHERS = [merchant(f"other {number}") for number in range(4)]
+PLENTY = Context(900_000)
+
+
+@dataclass
+class Hand:
+    """A hand in the tables, in one merchant's ledger."""
+
+    system: System
+    merchant_id: MerchantId = SHOP
+
+    def change_account(self, **attributes: dict[str, Any]) -> None:
+        """Change attributes of an account's item, as a person does in the console."""
+        self._change(CREDITS_TABLE, "merchant_id", self.merchant_id, attributes)
+
+    def change_record(self, sequence: int, /, **attributes: dict[str, Any]) -> None:
+        """Change attributes of one of the merchant's records."""
+        self._change(TRANSACTIONS_TABLE, "transaction_id", self.record(sequence).transaction_id, attributes)
+
+    def record(self, sequence: int) -> Transaction:
+        """Return the record as it stands; by the index, because moto takes its time for a scan."""
+        [item] = self.system.dynamodb.query(
+            TableName=TRANSACTIONS_TABLE,
+            IndexName="by_merchant",
+            KeyConditionExpression="merchant_id = :merchant AND #sequence = :sequence",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues={":merchant": {"S": self.merchant_id}, ":sequence": {"N": str(sequence)}},
+        )["Items"]
+        return transaction_from(item)
+
+    def remove_record(self, sequence: int) -> None:
+        key = {"transaction_id": {"S": self.record(sequence).transaction_id}}
+        self.system.dynamodb.delete_item(TableName=TRANSACTIONS_TABLE, Key=key)
+
+    def insert_record(self, sequence: int) -> None:
+        """Insert a record that claims the sequence of another, well sealed."""
+        forged = replace(
+            self.record(sequence),
+            transaction_id=transaction_id(self.merchant_id, "BILLING_PAYMENT_forged"),
+            reference_id="forged",
+        )
+        sealed = replace(forged, hash=record_hash(forged))
+        self.system.dynamodb.put_item(TableName=TRANSACTIONS_TABLE, Item=transaction_item(sealed))
+
+    def _change(self, table: str, key: str, value: str, attributes: dict[str, dict[str, Any]]) -> None:
+        self.system.dynamodb.update_item(
+            TableName=table,
+            Key={key: {"S": value}},
+            UpdateExpression="SET " + ",".join(f"#{name}=:{name}" for name in attributes),
+            ExpressionAttributeNames={f"#{name}": name for name in attributes},
+            ExpressionAttributeValues={f":{name}": attribute for name, attribute in attributes.items()},
+        )
+
+
+def tell(system: System, *merchants: MerchantId) -> None:
+    """Let merchants have a ledger of eight records each, the second of them an order that was refunded in part."""
+    written = FakeLedger()
+    for one in merchants:
+        sold = [trial(of=one), order("1", total="10.00", of=one), order("2", of=one), order("3", of=one)]
+        settle(written, [*sold, payment("p1", 5, of=one)], now=NOON)
+        later = [refund_of("1", amount="5.00", of=one), adjustment("a1", -90, of=one), refund_of("2", of=one)]
+        settle(written, later, now=LATER)
+    Ledger(system.dynamodb).copy(written)
+
+
+@dataclass
+class Books:
+    """The ledger of five merchants, and a hand in its tables."""
+
+    system: System
+    figures: FiguresTable
+
+    def reconcile(self, event: Any = None, context: Any = PLENTY) -> dict[str, Any]:
+        """Call the function in a container of its own."""
+        forget()
+        answer: dict[str, Any] = app.reconcile({} if event is None else event, context)
+        return answer
+
+    def bookmark(self) -> dict[str, Any]:
+        kept: dict[str, Any] = json.loads(self.figures.item(RECONCILED)["sweep"]["S"])
+        return kept
+
+    def said(self) -> list[tuple[str, str, int]]:
+        """Return what was heard on the bus since: the merchant, the kind and the sequence of each finding."""
+        heard = [event["detail"] for event in self.system.heard()]
+        assert {event["event_type"] for event in heard} <= {"evt.credits.drift_detected"}
+        payloads = [event["payload"] for event in heard]
+        return sorted((payload["merchant_id"], payload["kind"], payload["sequence"]) for payload in payloads)
+
+
+def forget() -> None:
+    for built_once in (wiring_figures.bookmarks, wiring_figures.ledger_reader, wiring_figures.container_counters):
+        built_once.cache_clear()
+
+
+@pytest.fixture
+def books(system: System) -> Iterator[Books]:
+    figures = created(system.dynamodb, "figures-test")
+    system.configure(FIGURES_TABLE="figures-test")
+    tell(system, SHOP, *OTHERS)
+    system.requests.clear()
+    yield Books(system, figures)
+    forget()
+
+
+def test_a_ledger_as_it_was_written_proves_itself(books: Books, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = books.reconcile()
+
+    started_at = answer.pop("started_at")
+    assert answer == {"finished": True, "accounts": 5, "walked": 5, "records": 40, "drift": 0, "too_long": []}
+    assert (books.said(), books.figures.item(RECONCILED)["drift"]) == ([], {"N": "0"})
+    assert books.bookmark()["started_at"] == started_at
+    assert '"credits_ledger_drift":[0' in capsys.readouterr().out
+    assert books.system.lines()[-1]["message"] == "reconciled"
+
+
+PLANTED: dict[str, tuple[Callable[[Hand], None], str, int]] = {
+    "a balance edited": (lambda hand: hand.change_account(balance={"N": "77"}), "account_balance", 8),
+    "a counter wrong": (lambda hand: hand.change_account(total_shortfall={"N": "3"}), "account_counter", 8),
+    "a record changed": (lambda hand: hand.change_record(4, amount={"N": "-2"}), "record_changed", 4),
+    "a reference changed": (lambda hand: hand.change_record(5, reference_id={"S": "p2"}), "record_changed", 5),
+    "a record removed": (lambda hand: hand.remove_record(3), "record_missing", 3),
+    "the newest record removed": (lambda hand: hand.remove_record(8), "record_missing", 8),
+    "a record inserted": (lambda hand: hand.insert_record(4), "record_inserted", 4),
+    "a tally wrong": (lambda hand: hand.change_record(2, refunded_credits={"N": "1"}), "tally_wrong", 2),
+    "a status edited": (
+        lambda hand: hand.change_account(status_changed_at={"S": "2025-01-01T00:00:00.000Z"}),
+        "account_status",
+        8,
+    ),
+    "a record unreadable": (lambda hand: hand.change_record(4, transaction_type={"S": "GIFT"}), "record_unreadable", 4),
+    "an account unreadable": (lambda hand: hand.change_account(version={"S": "many"}), "account_unreadable", 0),
+    "a record given away": (lambda hand: hand.change_record(8, merchant_id={"S": OTHERS[0]}), "record_missing", 8),
+}
+
+
+def test_drift_planted_by_hand_is_found_named_and_told_and_not_repaired(books: Books) -> None:
+    expected = []
+    tell(books.system, *map(merchant, PLANTED))
+    for planted, (plant, kind, sequence) in PLANTED.items():
+        hand = Hand(books.system, merchant(planted))
+        plant(hand)
+        expected.append((hand.merchant_id, kind, sequence))
+    # Who was given a record has two that claim the same sequence.
+    expected.append((OTHERS[0], "record_inserted", 8))
+    before = books.system.everything()
+
+    answer = books.reconcile()
+
+    assert (answer["drift"], answer["finished"]) == (len(expected), True)
+    assert books.said() == sorted(expected)
+    lines = [line for line in books.system.lines() if line["message"] == "drift"]
+    assert sorted((line["merchant_id"], line["kind"], line["sequence"]) for line in lines) == sorted(expected)
+    assert all(line["detail"] and line["level"] == "ERROR" for line in lines)
+    assert books.system.everything() == before
+    assert books.figures.item(RECONCILED)["drift"] == {"N": str(len(expected))}
+
+
+def test_a_finding_has_the_same_event_id_every_day(books: Books) -> None:
+    Hand(books.system).change_account(balance={"N": "77"})
+
+    ids = []
+    for _ in range(2):
+        books.reconcile()
+        [event] = books.system.heard()
+        ids.append(event["detail"]["event_id"])
+        assert event["detail"]["payload"]["detail"] == "the account's balance is 77, its ledger says 13"
+        assert event["detail"]["payload"]["balance"] == 77
+        assert event["source"] == "credits"
+    assert ids[0] == ids[1]
+
+
+def test_the_next_sweep_walks_what_has_changed_and_what_is_suspect(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
+    monkeypatch.setattr(reconciling, "ROTATION_DAYS", 10**9)
+    monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
+    Hand(books.system).remove_record(3)
+    assert books.reconcile()["walked"] == 5
+
+    # Behind a finding, an account is walked until it is whole; so is one that does not agree with itself.
+    books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda: "2099-01-01T00:00:00.000Z")
+    Hand(books.system, OTHERS[0]).change_account(balance={"N": "1000000"})
+    books.said()
+    answer = books.reconcile()
+    assert (answer["walked"], answer["drift"]) == (2, 2)
+    assert [finding[:2] for finding in books.said()] == sorted(
+        [(SHOP, "record_missing"), (OTHERS[0], "account_balance")]
+    )
+
+
+def test_every_account_has_its_turn_in_a_month(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
+    monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
+    books.reconcile()
+
+    walked = 0
+    for day in range(1, 31):
+        books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda day=day: f"2099-01-{day:02}T03:17:00.000Z")
+        walked += books.reconcile()["walked"]
+    assert walked == 5
+
+
+def test_a_small_ledger_is_walked_whole_every_day(books: Books) -> None:
+    books.reconcile()
+    books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda: "2099-01-01T00:00:00.000Z")
+    Hand(books.system).change_record(4, reference_id={"S": "other"})
+
+    answer = books.reconcile()
+    assert (answer["walked"], answer["drift"]) == (5, 1)
+
+
+class Running:
+    """A context whose time runs out after so many questions for it."""
+
+    aws_request_id = "8d3bf1f6-0000-4000-8000-000000000000"
+
+    def __init__(self, questions: int) -> None:
+        self.left = questions
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.left -= 1
+        return 900_000 if self.left >= 0 else 0
+
+
+def test_a_call_that_is_short_of_time_stops_and_the_next_one_goes_on(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.adapters.ledger_reader.ACCOUNTS_PAGE", 2)
+    Hand(books.system).remove_record(3)
+
+    first = books.reconcile(context=Running(5))
+    assert (first["finished"], first["walked"] < 5) == (False, True)
+    assert books.bookmark()["finished_at"] is None
+    calls = 1
+    answer = first
+    while not answer["finished"]:
+        answer = books.reconcile({"only": "unfinished"}, Running(8))
+        assert answer["started_at"] == first["started_at"]
+        calls += 1
+    assert calls > 2
+    assert (answer["accounts"], answer["walked"], answer["drift"]) == (5, 5, 1)
+    assert books.said() == [(SHOP, "record_missing", 3)]
+    assert books.reconcile({"only": "unfinished"}) == {"finished": True}
+
+
+def test_a_call_without_any_time_hands_everything_back(books: Books) -> None:
+    answer = books.reconcile(context=Context(5_000))
+
+    assert (answer["finished"], answer["accounts"], answer["walked"]) == (False, 0, 0)
+    assert books.reconcile()["walked"] == 5
+
+
+def test_a_ledger_too_long_for_any_call_is_named_and_holds_up_nobody(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chalicelib.adapters.ledger_reader.ACCOUNTS_PAGE", 1)
+    calls = 0
+    answer: dict[str, Any] = {"finished": False}
+    while not answer["finished"]:
+        answer = books.reconcile(context=Running(2))
+        calls += 1
+        assert calls < 20
+    assert answer["accounts"] + len(answer["too_long"]) == 5
+    assert answer["too_long"]
+    assert books.system.lines()[-1]["level"] == "WARNING"
+
+
+@pytest.mark.parametrize("operation", ["Scan", "Query", "GetItem"])
+def test_a_table_that_does_not_answer_leaves_the_sweep_where_it_was(books: Books, operation: str) -> None:
+    answer = books.reconcile()
+    Hand(books.system).change_account(balance={"N": "77"})
+    reader = wiring_figures.ledger_reader()
+    fails = {"left": 1}
+    original = reader._client._make_api_call  # type: ignore[attr-defined]
+
+    def call(name: str, request: Any) -> Any:
+        if name == operation and fails["left"]:
+            fails["left"] -= 1
+            raise refusal(name, "InternalServerError", 500)
+        return original(name, request)
+
+    reader._client._make_api_call = call  # type: ignore[attr-defined]
+    stopped = app.reconcile({}, PLENTY)
+    assert (stopped["finished"], stopped["drift"]) == (False, answer["drift"])
+    assert (
+        "did not answer"
+        in next(line for line in books.system.lines() if line["message"] == "reconciling stopped")["reason"]
+    )
+
+    assert app.reconcile({}, PLENTY)["drift"] == 1
+
+
+def test_drift_that_the_bus_does_not_take_is_counted_and_told_the_next_time(books: Books) -> None:
+    Hand(books.system).change_account(balance={"N": "77"})
+    books.system.fail("PutEvents", *[refusal("PutEvents", "InternalFailure", 500)] * 4)
+
+    assert books.reconcile()["drift"] == 1
+    assert books.said() == []
+    assert books.reconcile()["drift"] == 1
+    assert books.said() == [(SHOP, "account_balance", 8)]
+
+
+def test_a_write_under_way_is_no_drift(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Between the reading of the account and that of its records, an order comes and is refunded.
+    reader = wiring_figures.ledger_reader()
+    original = reader.records
+    came = {"left": 2}
+
+    def records(*asked: Any) -> Any:
+        if came["left"]:
+            came["left"] -= 1
+            number = came["left"]
+            books.system.ingest(paid(f"late {number}"), refunded(3), refunded(f"late {number}"))
+        return original(*asked)
+
+    monkeypatch.setattr(reader, "records", records)
+    answer = app.reconcile({}, PLENTY)
+
+    assert (answer["drift"], books.said()) == (0, [])

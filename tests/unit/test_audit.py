@@ -1,0 +1,351 @@
+"""A ledger proves itself: whatever a hand changes in it is found, and named where it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.audit import audit, compared, plausible, rebuilt
+from chalicelib.domain.findings import Drift, Unreadable
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, record_hash
+from chalicelib.domain.movements import Instant, Kind, TransactionId
+from chalicelib.domain.orders import Tally
+from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.walk import Walk
+from tests.builders import LATER, NOON, SHOP, TEN_EARNED, TEN_PER_ITEM, adjustment, order, payment, refund_of, trial
+from tests.fakes import FakeLedger, settle
+from tests.histories import images
+
+Book = tuple[Account, list[Transaction], tuple[CrossingRecord, ...]]
+
+
+def book(threshold: int = 20) -> Book:
+    """Return an account of every kind of record, what it carries, and its records: written by hand's own code."""
+    ledger = FakeLedger()
+    first = [trial(50), order("1"), order("2", policy=TEN_PER_ITEM, lines=3, total="30.00"), payment("p1", 5)]
+    more = [
+        refund_of("2", "a", amount="10.00"),
+        order("3", policy=TEN_EARNED),
+        refund_of("3"),
+        refund_of("2", "b", amount="5.00", order_total="30.00"),
+        adjustment("a1", -30),
+        refund_of("2", "c"),
+        order("4", policy=TEN_PER_ITEM, lines=9),
+    ]
+    for movement in first + more:
+        settle(ledger, [movement], now=NOON, default_threshold=threshold)
+    return ledger.accounts[SHOP], ledger.history(SHOP), ledger.commits[-1].crossings
+
+
+def found(
+    account: Account | None, records: Sequence[Transaction | Unreadable], crossings: tuple[CrossingRecord, ...] = ()
+) -> list[tuple[str, int]]:
+    return [(finding.kind.value, finding.sequence) for finding in audit(SHOP, account, records, crossings=crossings)]
+
+
+def sealed(record: Transaction) -> Transaction:
+    """Return the record with a hash of its own content, as somebody writes it who knows the algorithm."""
+    return replace(record, hash=record_hash(record))
+
+
+def test_a_ledger_as_it_was_written_has_no_finding() -> None:
+    account, records, crossings = book()
+
+    assert {record.kind for record in records} >= {
+        Kind.ORDER_USED,
+        Kind.ORDER_EARNED,
+        Kind.REFUND_TAKEN,
+        Kind.MANUAL_REMOVED,
+    }
+    assert crossings
+    assert audit(SHOP, account, records, crossings=crossings) == ()
+    assert plausible(account)
+
+
+def test_a_thousand_mixed_movements_of_many_merchants_have_no_finding() -> None:
+    written, ledger = images(1_000, 12, seed=4)
+
+    carried = {commit.merchant_id: commit.crossings for commit in ledger.commits}
+    assert len(written) > 300
+    for merchant_id, account in ledger.accounts.items():
+        assert audit(merchant_id, account, ledger.history(merchant_id), crossings=carried[merchant_id]) == ()
+        assert plausible(account)
+
+
+RECORD_CHANGES: dict[str, Callable[[Transaction], Transaction]] = {
+    "amount": lambda record: replace(record, amount=record.amount - 1),
+    "balance": lambda record: replace(record, balance_after=record.balance_after + 1),
+    "balance before": lambda record: replace(record, balance_before=record.balance_before + 1),
+    "shortfall": lambda record: replace(record, shortfall=record.shortfall + 1),
+    "requested": lambda record: replace(record, requested=record.requested + 1),
+    "threshold": lambda record: replace(record, threshold=1),
+    "metadata": lambda record: replace(record, metadata={**record.metadata, "reason": "because"}),
+    "reference": lambda record: replace(record, reference_id="other"),
+    "time": lambda record: replace(record, created_at=LATER),
+    "occurred": lambda record: replace(record, occurred_at=LATER),
+    "correlation": lambda record: replace(record, correlation_id="c"),
+    "kind": lambda record: replace(record, kind=Kind.SUBSCRIPTION),
+    "previous hash": lambda record: replace(record, previous_hash="1" * 64),
+    "hash": lambda record: replace(record, hash="2" * 64),
+}
+
+
+@pytest.mark.parametrize("place", [0, 3, 10])
+@pytest.mark.parametrize("change", RECORD_CHANGES)
+def test_a_changed_record_is_found_where_it_is(change: str, place: int) -> None:
+    account, records, crossings = book()
+    records[place] = RECORD_CHANGES[change](records[place])
+
+    findings = found(account, records, crossings)
+    assert ("record_changed", place + 1) in findings
+    assert {sequence for _, sequence in findings} <= {place + 1, place + 2}
+
+
+def test_a_record_changed_and_sealed_anew_is_found_by_the_one_behind_it() -> None:
+    account, records, crossings = book()
+    records[3] = sealed(replace(records[3], amount=7, requested=7, balance_after=records[3].balance_after + 2))
+
+    assert found(account, records, crossings) == [
+        ("chain_broken", 5),
+        ("balance_broken", 5),
+        ("account_counter", 11),
+    ]
+
+
+def test_the_newest_record_changed_and_sealed_anew_is_found_by_the_account() -> None:
+    account, records, crossings = book()
+    records[-1] = sealed(replace(records[-1], reference_id="other"))
+
+    assert found(account, records, crossings) == [("account_hash", 11)]
+
+
+@pytest.mark.parametrize("place", [0, 1, 4, 9])
+def test_a_removed_record_is_found_where_it_was(place: int) -> None:
+    account, records, crossings = book()
+    del records[place]
+
+    assert found(account, records, crossings) == [("record_missing", place + 1)]
+
+
+def test_the_newest_records_removed_are_found_by_the_account() -> None:
+    account, records, crossings = book()
+
+    [finding] = audit(SHOP, account, records[:8], crossings=crossings)
+    assert (finding.kind, finding.sequence, finding.detail) == (
+        Drift.RECORD_MISSING,
+        9,
+        "the records 9 to 11 are missing",
+    )
+    assert found(account, []) == [("record_missing", 1)]
+
+
+@pytest.mark.parametrize("place", [0, 5, 10])
+@pytest.mark.parametrize("before", [True, False])
+def test_an_inserted_record_is_told_from_the_one_whose_sequence_it_claims(place: int, *, before: bool) -> None:
+    account, records, crossings = book()
+    genuine = records[place]
+    forged = sealed(replace(genuine, transaction_id=TransactionId("forged"), idempotency_key="BILLING_PAYMENT_x"))
+    records.insert(place if before else place + 1, forged)
+
+    [finding] = audit(SHOP, account, records, crossings=crossings)
+    assert (finding.kind, finding.sequence, finding.transaction_id) == (Drift.RECORD_INSERTED, place + 1, "forged")
+    assert genuine.transaction_id in finding.detail
+
+
+def test_a_record_behind_the_account_is_found() -> None:
+    account, records, crossings = book()
+    extra = sealed(
+        replace(records[3], sequence=12, previous_hash=account.hash, balance_before=0, balance_after=5, created_at=NOON)
+    )
+
+    assert ("account_sequence", 12) in found(account, [*records, extra], crossings)
+
+
+ACCOUNT_CHANGES: dict[str, tuple[Callable[[Account], Account], str]] = {
+    "balance": (lambda account: replace(account, balance=account.balance + 1), "account_balance"),
+    "count": (
+        lambda account: replace(account, totals={**account.totals, Kind.PAYMENT: Total(count=2, credits=5)}),
+        "account_counter",
+    ),
+    "credits": (
+        lambda account: replace(account, totals={**account.totals, Kind.PAYMENT: Total(count=1, credits=6)}),
+        "account_counter",
+    ),
+    "a kind too many": (
+        lambda account: replace(account, totals={**account.totals, Kind.SUBSCRIPTION: Total(count=1, credits=0)}),
+        "account_counter",
+    ),
+    "shortfall": (lambda account: replace(account, total_shortfall=0), "account_counter"),
+    "hash": (lambda account: replace(account, hash="3" * 64), "account_hash"),
+    "last": (lambda account: replace(account, last_transaction_id=None), "account_counter"),
+    "last time": (lambda account: replace(account, last_transaction_at=LATER), "account_counter"),
+    "status": (lambda account: replace(account, status_transaction_id=None), "account_status"),
+    "status time": (lambda account: replace(account, status_changed_at=LATER), "account_status"),
+}
+
+
+@pytest.mark.parametrize("change", ACCOUNT_CHANGES)
+def test_what_is_wrong_on_the_account_is_named(change: str) -> None:
+    account, records, crossings = book()
+    assert account.total_shortfall
+    changed, kind = ACCOUNT_CHANGES[change]
+
+    assert found(changed(account), records, crossings) == [(kind, 11)]
+
+
+def test_the_detail_says_both_numbers() -> None:
+    account, records, crossings = book()
+
+    [finding] = audit(SHOP, replace(account, balance=7), records, crossings=crossings)
+    assert finding.detail == "the account's balance is 7, its ledger says 0"
+
+
+def test_a_balance_or_a_counter_changed_alone_shows_without_the_ledger() -> None:
+    account, _, _ = book()
+
+    for change in ("balance", "count", "credits", "a kind too many"):
+        assert not plausible(ACCOUNT_CHANGES[change][0](account))
+
+
+def test_an_account_set_back_is_found() -> None:
+    account, records, crossings = book()
+    back = replace(account, sequence=9, balance=records[8].balance_after, hash=records[8].hash)
+
+    assert found(back, records, crossings) == [("account_sequence", 11)]
+
+
+def test_records_without_an_account_are_found() -> None:
+    _, records, _ = book()
+
+    assert found(None, records) == [("account_missing", 11)]
+    assert found(None, []) == []
+
+
+TALLY_CHANGES: dict[str, Callable[[Tally], Tally | None]] = {
+    "credits": lambda tally: replace(tally, credits=tally.credits - 1),
+    "count": lambda tally: replace(tally, count=tally.count + 1),
+    "money": lambda tally: replace(tally, money=Decimal(1)),
+    "total": lambda tally: replace(tally, total=Decimal(60)),
+    "full": lambda tally: replace(tally, full=False),
+}
+
+
+@pytest.mark.parametrize("change", TALLY_CHANGES)
+def test_a_tally_is_proven_by_the_refunds_own_records(change: str) -> None:
+    account, records, crossings = book()
+    order_of_three = records[2]
+    assert order_of_three.tally is not None
+    records[2] = replace(order_of_three, tally=TALLY_CHANGES[change](order_of_three.tally))
+
+    [finding] = audit(SHOP, account, records, crossings=crossings)
+    assert (finding.kind, finding.sequence, finding.transaction_id) == (
+        Drift.TALLY_WRONG,
+        3,
+        order_of_three.transaction_id,
+    )
+
+
+def test_a_tally_that_is_gone_is_found_by_each_refund() -> None:
+    account, records, crossings = book()
+    records[2] = replace(records[2], tally=None)
+
+    assert found(account, records, crossings) == [("tally_wrong", 5), ("tally_wrong", 8), ("tally_wrong", 10)]
+
+
+def test_a_refund_that_gave_back_too_much_is_found_though_it_is_sealed() -> None:
+    ledger = FakeLedger()
+    for movement in (trial(50), order("1", policy=TEN_PER_ITEM, lines=1, total="10"), refund_of("1", amount="5")):
+        settle(ledger, [movement], now=NOON)
+    account, records = ledger.accounts[SHOP], ledger.history(SHOP)
+    records[2] = sealed(replace(records[2], amount=6, requested=6, balance_after=46))
+
+    findings = found(replace(account, hash=records[2].hash, balance=46), records)
+    assert ("refund_wrong", 3) in findings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"amount": 6, "requested": 6},
+        {"requested": 9},
+        {"idempotency_key": "BILLING_PAYMENT_other"},
+        {"kind": Kind.MANUAL_REMOVED},
+        {"created_at": Instant("2025-05-31T12:00:00.000Z")},
+    ],
+)
+def test_a_sealed_record_that_no_movement_can_make_is_found(wrong: dict[str, object]) -> None:
+    account, records, crossings = book()
+    records[3] = sealed(replace(records[3], **wrong))  # type: ignore[arg-type]
+
+    assert ("record_wrong", 4) in found(account, records, crossings)
+
+
+def test_an_unreadable_record_is_named_and_the_rest_is_walked() -> None:
+    account, records, crossings = book()
+    unreadable = Unreadable(transaction_id=records[4].transaction_id, sequence=5, why="amount")
+    records[8] = replace(records[8], reference_id="other")
+    walked: list[Transaction | Unreadable] = [*records[:4], unreadable, *records[5:]]
+
+    assert found(account, walked, crossings) == [("record_unreadable", 5), ("record_changed", 9)]
+
+
+def test_each_of_several_changes_is_found() -> None:
+    account, records, crossings = book()
+    records[1] = replace(records[1], reference_id="other")
+    records[6] = replace(records[6], reference_id="other")
+    del records[4]
+
+    assert found(account, records, crossings) == [("record_changed", 2), ("record_missing", 5), ("record_changed", 7)]
+
+
+def test_crossings_that_the_account_carries_are_those_of_its_newest_record() -> None:
+    account, records, crossings = book()
+
+    assert [crossing.type for crossing in crossings] == [
+        Crossing.LOW_BALANCE_REACHED,
+        Crossing.BALANCE_EXHAUSTED,
+        Crossing.PLUGIN_STATUS_CHANGED,
+    ]
+    assert found(account, records, ()) == [("crossing_wrong", 11)]
+    assert found(account, records, crossings[:1]) == [("crossing_wrong", 11)]
+    # After a changed threshold the account carries that write's own crossings, or none.
+    assert found(replace(account, updated_at=LATER), records, ()) == []
+    assert found(replace(account, threshold=3), records, ()) == []
+
+
+def walk_of(records: Sequence[Transaction]) -> Walk:
+    walk = Walk(SHOP)
+    for record in records:
+        walk.step(record)
+    return walk
+
+
+@pytest.mark.parametrize("change", ACCOUNT_CHANGES)
+def test_an_account_is_rebuilt_from_its_records(change: str) -> None:
+    account, records, _ = book()
+    wrong = replace(ACCOUNT_CHANGES[change][0](account), low_balance_threshold=5)
+    walk = walk_of(records)
+    compared(walk, wrong)
+
+    assert rebuilt(walk, wrong, now=LATER) == replace(account, low_balance_threshold=5, updated_at=LATER)
+
+
+def test_an_account_that_is_gone_is_rebuilt_but_for_what_no_record_tells() -> None:
+    account, records, _ = book()
+    walk = walk_of(records)
+    compared(walk, None)
+
+    assert rebuilt(walk, None, now=LATER) == replace(account, version=0, updated_at=LATER)
+
+
+@given(places=st.sets(st.integers(0, 10), min_size=1), seed=st.integers(0, 3))
+def test_whatever_is_removed_is_found(places: set[int], seed: int) -> None:
+    account, records, crossings = book()
+    left = [record for place, record in enumerate(records) if place not in places]
+
+    findings = audit(SHOP, account, left, crossings=crossings)
+    assert findings
+    assert {finding.kind for finding in findings} == {Drift.RECORD_MISSING}
