@@ -18,8 +18,6 @@ IF_ERROR_SECONDS = 300
 """How long a cache may go on with it while we cannot answer."""
 UNKNOWN_MERCHANT_SECONDS = 1
 """How long a cache may keep `account_not_found`: an account may open at any moment."""
-
-
 BATCH_MAX = 100
 """Merchants that one batch asks for."""
 
@@ -72,13 +70,6 @@ class PluginStatus:
             f"public, max-age={self.fresh_seconds}, "
             f"stale-while-revalidate={REVALIDATE_SECONDS}, stale-if-error={IF_ERROR_SECONDS}"
         )
-
-    def matches(self, if_none_match: str | None) -> bool:
-        """Return whether the caller holds this answer already, by its `If-None-Match` (RFC 9110, weak comparison)."""
-        if if_none_match is None or self.entity_tag is None:
-            return False
-        tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-        return "*" in tags or self.entity_tag.removeprefix("W/") in tags
 
 
 def merchants_asked(fields: Mapping[str, Any]) -> list[MerchantId]:

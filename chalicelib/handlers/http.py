@@ -62,10 +62,10 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     if status.stale or status.reason is Reason.UNAVAILABLE:
         count("credits_plugin_status_unavailable_total", 1)
     headers = {"Cache-Control": status.cache_control}
-    if status.entity_tag is not None:
-        headers["ETag"] = status.entity_tag
-    if status.matches(call.headers.get("if-none-match")):
-        return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers, merchant_id=merchant)
+    if (tag := status.entity_tag) is not None:
+        headers["ETag"] = tag
+        if call.holds(tag):
+            return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers, merchant_id=merchant)
     return Reply(body=json_text(status.data(), call.meta()), headers=headers, merchant_id=merchant)
 
 

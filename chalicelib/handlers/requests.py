@@ -189,6 +189,11 @@ class Call:
             )
         return key
 
+    def holds(self, entity_tag: str) -> bool:
+        """Return whether the caller has the answer of this tag, by `If-None-Match` (RFC 9110, weak comparison)."""
+        held = {tag.strip().removeprefix("W/") for tag in self.headers.get("if-none-match", "").split(",")}
+        return "*" in held or entity_tag.removeprefix("W/") in held
+
     def _body_text(self) -> str:
         text = self._body_bytes().decode(errors="replace")
         if _REPLACED in text:

@@ -106,6 +106,30 @@ def test_who_holds_the_answer_already_gets_304_until_it_changes(api: Api, ledger
     assert (changed.status, changed.body["data"]["status"]) == (200, "disabled")
 
 
+@pytest.mark.parametrize(
+    ("held", "status"),
+    [("{tag}", 304), ('"x", {tag}', 304), ("{strong}", 304), ("*", 304), ('"x"', 200), ("", 200), ("{bare}", 200)],
+)
+def test_a_tag_is_compared_weakly_with_each_that_the_caller_holds(
+    api: Api, ledger: Ledger, held: str, status: int
+) -> None:
+    ledger.post(trial(1))
+    tag = status_of(api, SHOP).headers["ETag"]
+    strong = tag.removeprefix("W/")
+
+    answered = status_of(
+        api, SHOP, headers={"If-None-Match": held.format(tag=tag, strong=strong, bare=strong.strip('"'))}
+    )
+
+    assert answered.status == status
+
+
+def test_nobody_holds_a_status_of_which_nothing_is_known(api: Api, ledger: Ledger, aws: Aws) -> None:
+    aws.fault = throttled()
+
+    assert status_of(api, SHOP, headers={"If-None-Match": "*"}).status == 200
+
+
 def test_an_unreadable_table_leaves_the_last_known_status_for_a_while(api: Api, ledger: Ledger, aws: Aws) -> None:
     ledger.post(trial())
     with time_machine.travel(NOON, tick=False) as clock:
