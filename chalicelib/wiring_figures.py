@@ -119,13 +119,8 @@ def lay_counters_down(*, now: float | None = None) -> None:
 
 def _client(*, connect_seconds: float, read_seconds: float, tries: int) -> "DynamoDBClient":
     import boto3
-    from botocore.config import Config
 
-    config = Config(
-        connect_timeout=connect_seconds,
-        read_timeout=read_seconds,
-        retries={"mode": "standard", "total_max_attempts": tries},
-        parameter_validation=False,
-        tcp_keepalive=True,
-    )
+    from chalicelib.wiring_http import client_config
+
+    config = client_config(connect_seconds=connect_seconds, read_seconds=read_seconds, tries=tries)
     return boto3.client("dynamodb", config=config)

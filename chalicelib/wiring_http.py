@@ -11,6 +11,8 @@ from chalicelib.contracts.cursors import KEY_LENGTH_MIN
 from chalicelib.settings import SettingError, settings
 
 if TYPE_CHECKING:
+    from botocore.config import Config
+
     from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.history import History
     from chalicelib.adapters.ledger_functions import LedgerFunctions
@@ -30,6 +32,19 @@ INVOKE_READ_SECONDS = 8.0
 """An admin waits for a function, its cold start too, inside the ten seconds of the API's own."""
 
 
+def client_config(*, connect_seconds: float, read_seconds: float, tries: int) -> "Config":
+    """Return how a client waits for AWS while a caller waits for it: so long for each try, and so many of them."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+
+
 @cache
 def plugin_statuses() -> "PluginStatuses":
     """Return the plugin statuses that this container knows and reads.
@@ -40,18 +55,11 @@ def plugin_statuses() -> "PluginStatuses":
     # It connects beside what follows.
     shared = shared_statuses()
     import boto3
-    from botocore.config import Config
 
     from chalicelib.adapters.plugin_status import PluginStatuses
     from chalicelib.adapters.status_table import StatusTable
 
-    config = Config(
-        connect_timeout=STATUS_CONNECT_SECONDS,
-        read_timeout=STATUS_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": STATUS_TRIES},
-        parameter_validation=False,
-        tcp_keepalive=True,
-    )
+    config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
     return PluginStatuses(
         StatusTable(boto3.client("dynamodb", config=config), table=settings().required("CREDITS_TABLE")),
         cache_seconds=settings().plugin_status_cache_ttl,
@@ -105,13 +113,10 @@ def levels() -> "Levels":
 def ledger_functions() -> "LedgerFunctions":
     """Return the functions that write to the ledger for the API."""
     import boto3
-    from botocore.config import Config
 
     from chalicelib.adapters.ledger_functions import LedgerFunctions
 
-    config = Config(
-        connect_timeout=INVOKE_CONNECT_SECONDS, read_timeout=INVOKE_READ_SECONDS, retries={"total_max_attempts": 1}
-    )
+    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
     return LedgerFunctions(
         boto3.client("lambda", config=config),
         adjust=settings().required("ADJUST_FUNCTION"),
@@ -123,15 +128,12 @@ def ledger_functions() -> "LedgerFunctions":
 def dead_letters() -> "DeadLetters":
     """Return what is parked, of all three dead-letter queues."""
     import boto3
-    from botocore.config import Config
 
     from chalicelib.adapters.dead_letters import DeadLetters, Place
     from chalicelib.contracts.letters import Parking
 
     chosen = settings()
-    config = Config(
-        connect_timeout=INVOKE_CONNECT_SECONDS, read_timeout=INVOKE_READ_SECONDS, retries={"total_max_attempts": 1}
-    )
+    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
     places = (
         (Parking.INBOX, "DEAD_LETTER_QUEUE_URL", "INBOX_QUEUE_URL"),
         (Parking.OUTBOX, "OUTBOX_DEAD_LETTER_QUEUE_URL", "OUTBOX_QUEUE_URL"),
