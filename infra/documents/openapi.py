@@ -17,8 +17,8 @@ from infra.documents.story import MERCHANT
 from infra.documents.words import explained
 
 SCHEMAS = "#/components/schemas/"
-GATEWAY_ERRORS = (429,)
-"""What the gateway may answer to any request, whatever the route."""
+GATEWAY_ERRORS = (429, 503)
+"""What the gateway may answer to any request, whatever the route: too many, or a function that does not answer."""
 
 _COMMON_HEADERS = ("X-Correlation-ID", "X-Request-Id")
 _ERROR_HEADERS: Mapping[int, tuple[str, ...]] = {
@@ -40,7 +40,7 @@ ISO 8601 with milliseconds.
 
 **Everywhere**: `X-Correlation-ID` is taken over and returned; a query parameter without a value counts as not
 given, and given twice is refused; a body has up to 64 KiB; `OPTIONS` answers a browser's
-preflight; 429 comes from the gateway, with `Retry-After`."""
+preflight; 429, and 503 for a moment, may come from the gateway for any route, with `Retry-After`."""
 
 
 def openapi() -> dict[str, Any]:
