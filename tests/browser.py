@@ -1,0 +1,43 @@
+"""A real Chromium for the tests of pages, driven by Playwright.
+
+Debian's package, which CI installs; elsewhere its tests are skipped, and say so. The browser asks nobody for anything
+but what its pages do.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="NO CHROMIUM: apt-get install --no-install-recommends chromium fonts-dejavu-core"
+)
+"""Skips loudly where there is no browser."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Yield a Chromium of the caller's own.
+
+    Playwright holds the thread's event loop until the context is left: nothing in it may call `asyncio.run`. So no
+    fixture of a whole session holds one.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
