@@ -4,7 +4,7 @@ The hot status route and the problems are plain dicts of the same shape (`plugin
 tests hold both to the models here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -280,6 +280,21 @@ class Problem(_Model):
 def answer_text(data: BaseModel, meta: Mapping[str, str]) -> str:
     """Return the JSON text of an answer about one thing, which is one of the models above."""
     return Answer[Any](data=data, meta=Meta.model_validate(meta)).model_dump_json()
+
+
+def listing_text(
+    rows: Sequence[BaseModel],
+    meta: Mapping[str, str],
+    pagination: Mapping[str, int | bool | str | None],
+    links: Mapping[str, str | None],
+) -> str:
+    """Return the JSON text of an answer with one page of a list, whose rows are of one of the models above."""
+    return Listing[Any](
+        data=list(rows),
+        meta=Meta.model_validate(meta),
+        pagination=Pagination.model_validate(pagination),
+        links=Links.model_validate(links),
+    ).model_dump_json()
 
 
 def _totals(totals: Mapping[Kind, ledger.Total]) -> dict[str, Total]:

@@ -3,14 +3,14 @@
 Heavy imports wait for the route that needs them: plugin status and health come without pydantic and PynamoDB.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib import wiring_http
-from chalicelib.contracts.plugin_status import Reason, merchants_asked
+from chalicelib.contracts.plugin_status import PluginStatus, Reason, merchants_asked
 from chalicelib.contracts.problems import bad_request, not_found
 from chalicelib.counters import sample
 from chalicelib.domain.ledger import Account
@@ -58,9 +58,7 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     """Answer whether the shop's plugin is on: 200 for every well-formed id, or 304 to a caller who knows."""
     merchant = merchant_of(merchant_id)
     status = wiring_http.plugin_statuses().of(merchant, now=call.now)
-    add_up(CHECKS[status.status])
-    if status.stale or status.reason is Reason.UNAVAILABLE:
-        count("credits_plugin_status_unavailable_total", 1)
+    _count([status])
     headers = {"Cache-Control": status.cache_control}
     if (tag := status.entity_tag) is not None:
         headers["ETag"] = tag
@@ -75,10 +73,7 @@ def plugin_statuses(call: Call) -> Reply:
     call.caller()
     merchants = merchants_asked(call.json_object())
     statuses = wiring_http.plugin_statuses().of_many(merchants, now=call.now)
-    for status in statuses.values():
-        add_up(CHECKS[status.status])
-    unreadable = sum(status.stale or status.reason is Reason.UNAVAILABLE for status in statuses.values())
-    count("credits_plugin_status_unavailable_total", unreadable)
+    _count(statuses.values())
     data = {"statuses": {merchant: status.data() for merchant, status in statuses.items()}}
     return Reply(body=json_text(data, call.meta()))
 
@@ -154,6 +149,13 @@ def transaction(call: Call, transaction_id: str) -> Reply:
         raise not_found("transaction")
     readable(reader, found.merchant_id, "transaction")
     return _about(call, answers.Transaction.of(found), found.merchant_id)
+
+
+def _count(statuses: Collection[PluginStatus]) -> None:
+    for status in statuses:
+        add_up(CHECKS[status.status])
+    unreadable = sum(status.stale or status.reason is Reason.UNAVAILABLE for status in statuses)
+    count("credits_plugin_status_unavailable_total", unreadable)
 
 
 def _account(call: Call, text: str) -> Account:

@@ -44,10 +44,6 @@ def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most:
         numbered=False,
     )
     links = place.links(call.path, {"threshold": at_most})
-    listing = answers.Listing[answers.Account](
-        data=[answers.Account.of(account) for account in listed.accounts],
-        meta=answers.Meta.model_validate(call.meta()),
-        pagination=answers.Pagination.model_validate(place.pagination()),
-        links=answers.Links.model_validate(links),
-    )
-    return Reply(body=listing.model_dump_json(), headers={"Link": link_header(links)})
+    rows = [answers.Account.of(account) for account in listed.accounts]
+    body = answers.listing_text(rows, call.meta(), place.pagination(), links)
+    return Reply(body=body, headers={"Link": link_header(links)})

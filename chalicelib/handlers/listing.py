@@ -201,14 +201,9 @@ def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: Place, filte
     by_path = "{merchant_id}" in call.route
     path = f"{call.path.rpartition('/')[0]}/{merchant_id}" if by_path else call.path
     links = place.links(path, {"merchant_id": None if by_path else merchant_id, **filters.parameters()})
-    listing = answers.Listing[answers.Transaction](
-        data=[answers.Transaction.of(record) for record in page.records],
-        meta=answers.Meta.model_validate(call.meta()),
-        pagination=answers.Pagination.model_validate(place.pagination()),
-        links=answers.Links.model_validate(links),
-    )
+    rows = [answers.Transaction.of(record) for record in page.records]
     return Reply(
-        body=listing.model_dump_json(),
+        body=answers.listing_text(rows, call.meta(), place.pagination(), links),
         headers={"Link": link_header(links)},
         merchant_id=merchant_id,
     )

@@ -48,13 +48,8 @@ def listing(rows: list[answers.Transaction], path: str, *, total: int) -> Any:
     place = Place(
         asked=Asked(limit=len(rows)), total=total, has_next=len(rows) < total, has_previous=False, next_cursor=CURSOR
     )
-    made = answers.Listing[answers.Transaction](
-        data=rows,
-        meta=answers.Meta.model_validate(META),
-        pagination=answers.Pagination.model_validate(place.pagination()),
-        links=answers.Links.model_validate(place.links(path, {"merchant_id": MERCHANT})),
-    )
-    return json.loads(made.model_dump_json())
+    links = place.links(path, {"merchant_id": MERCHANT})
+    return json.loads(answers.listing_text(rows, META, place.pagination(), links))
 
 
 def status(reason: Reason, *, stale: bool = False) -> Any:
@@ -74,13 +69,8 @@ def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
 def level_listing(rows: list[answers.Account], name: str) -> Any:
     """Return the only page of a list of accounts, which has no numbers."""
     place = Place(asked=Asked(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False)
-    made = answers.Listing[answers.Account](
-        data=rows,
-        meta=answers.Meta.model_validate(META),
-        pagination=answers.Pagination.model_validate(place.pagination()),
-        links=answers.Links.model_validate(place.links(f"/api/v1/credits/admin/{name}", {})),
-    )
-    return json.loads(made.model_dump_json())
+    links = place.links(f"/api/v1/credits/admin/{name}", {})
+    return json.loads(answers.listing_text(rows, META, place.pagination(), links))
 
 
 def stats() -> answers.Stats:
