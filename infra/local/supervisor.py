@@ -12,9 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from chalicelib.settings import SettingError, Settings
 from infra.deployment import ROOT, DeploymentFailedError
 from infra.local import examples
 from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, Description, describe, local_directory, write
+from infra.local.parameters import SETTINGS
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
 from infra.local.stack import Site, bring_up, launch_traffic
@@ -50,7 +52,7 @@ def run(environment: Mapping[str, str], screen: Screen) -> int:
         except (StackFailedError, DeploymentFailedError, AlreadyRunningError) as error:
             screen.failure(str(error))
             return FAILED
-        except PortError as error:
+        except (PortError, SettingError) as error:
             screen.failure(str(error))
             return BAD_SETTING
     raise AssertionError("a stack that serves ends by one of the errors above")
@@ -59,6 +61,8 @@ def run(environment: Mapping[str, str], screen: Screen) -> int:
 def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: ExitStack) -> None:
     """Bring the stack up and keep watch; `held` ends it."""
     screen.title("Merchant credit service, all of it on 127.0.0.1")
+    # The functions would say the same at their first call: in a log, and a minute later.
+    Settings.read({name: environment.get(name, "") for name in SETTINGS})
     directory = local_directory(environment)
     held.enter_context(_alone_in(directory))
     held.callback(_clear, directory, DIES_WITH_IT)
