@@ -5,7 +5,7 @@ This is its table of contents; infra/commands has a module for each group, and w
 
 import typer
 
-from infra.commands import changes, doctor, emitting, figures, merchants, tokens
+from infra.commands import changes, checking, doctor, emitting, figures, letters, merchants, telling, tokens
 from infra.commands.failures import Commands
 
 application = typer.Typer(
@@ -29,6 +29,10 @@ application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
 application.command(name="doctor", rich_help_panel=OPERATING)(doctor.doctor)
+application.command(name="verify", rich_help_panel=OPERATING)(checking.verify)
+application.command(name="rebuild", rich_help_panel=OPERATING)(checking.rebuild)
+application.add_typer(letters.application, name="dead-letters", rich_help_panel=OPERATING)
+application.command(name="republish", rich_help_panel=OPERATING)(telling.republish)
 application.command(name="recount", rich_help_panel=OPERATING)(figures.recount_command)
 application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
 

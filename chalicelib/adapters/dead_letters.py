@@ -122,6 +122,17 @@ class DeadLetters:
                 self._put_back(look, letter)
             return letter
 
+    def remove(self, letter_id: str, *, seconds: float) -> Letter | None:
+        """Take a letter out of its queue, settled otherwise, and return it; None if there is none.
+
+        Raises:
+            RetryLater: it was not found within `seconds`, or the queue did not answer.
+        """
+        with self._found(letter_id, seconds) as (look, letter):
+            if look is not None and letter is not None:
+                look.delete(letter)
+            return letter
+
     def redrive_all(
         self, matching: Callable[[Letter], bool], *, parkings: Sequence[Parking] = ALL
     ) -> Iterator[tuple[Letter, str | None]]:
@@ -169,10 +180,10 @@ class DeadLetters:
                 self._play(letter)
             else:
                 self._send(look.place.back_to_url, letter)
-            look.delete(letter)
         except (ClientError, BotoCoreError) as error:
             raise_if_transient(error, "the queue")
             raise
+        look.delete(letter)
 
     def _send(self, queue_url: str, letter: Letter) -> None:
         self._sqs.send_message(
@@ -240,7 +251,11 @@ class _Look:
 
     def delete(self, letter: Letter) -> None:
         """Take the letter out of its queue."""
-        self._sqs.delete_message(QueueUrl=self.place.queue_url, ReceiptHandle=letter.receipt_handle)
+        try:
+            self._sqs.delete_message(QueueUrl=self.place.queue_url, ReceiptHandle=letter.receipt_handle)
+        except (ClientError, BotoCoreError) as error:
+            raise_if_transient(error, "the queue")
+            raise
         self._deleted.add(letter.letter_id)
 
     def close(self) -> None:

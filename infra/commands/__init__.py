@@ -11,6 +11,9 @@ changes.py    adjust, threshold
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it
 doctor.py     doctor; checks.py looks at the components
 figures.py    recount
+letters.py    dead-letters list, show, redrive
+checking.py   verify, rebuild
+telling.py    republish
 tokens.py     token
 
 A command finds its target, asks it, and says what came of it: `--json` gives the same to a program. Exit status: 0 when

@@ -1,0 +1,206 @@
+"""`credits verify` and `rebuild`: whether the ledger proves itself, and an account made anew from its records."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.domain.audit import rebuilt
+from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
+from chalicelib.domain.fold import Commit
+from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.movements import Kind, MerchantId, instant
+from chalicelib.domain.movements import merchant_id as _merchant_id
+from chalicelib.ports import Committed
+from chalicelib.reconciling import Check, check
+from infra.commands.options import AsJson, Merchant, Profile, Stage
+from infra.commands.output import FOUND, print_json, refused, say, screen
+from infra.commands.target import Target, find
+
+SHOWN_EVERY = 1_000
+"""Accounts after which the progress of a long check is said again."""
+
+_MENDED_BY_REBUILD = frozenset(
+    {
+        Drift.ACCOUNT_MISSING,
+        Drift.ACCOUNT_BALANCE,
+        Drift.ACCOUNT_COUNTER,
+        Drift.ACCOUNT_HASH,
+        Drift.ACCOUNT_SEQUENCE,
+        Drift.ACCOUNT_STATUS,
+        Drift.CROSSING_WRONG,
+        # Stands on an order's record, which nobody rewrites: it says nothing against the account.
+        Drift.TALLY_WRONG,
+    }
+)
+
+
+def verify(
+    merchant: Annotated[
+        list[str] | None, typer.Argument(metavar="[MERCHANT]...", help="Merchants; all of them, without any.")
+    ] = None,
+    *,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Walk hash chains from their first record and compare accounts with them; exit status 1 where something differs.
+
+    Checks that no record is missing, inserted or changed, balances, all counters, what was refunded of each order, and
+    the newest crossings. Reads only; what it finds it looks at three times, since a write may be under way.
+    """
+    reader = ledger_reader(find(stage, profile))
+    wanted = _given(reader, merchant) if merchant else _all(reader)
+    accounts = records = 0
+    findings: list[Finding] = []
+    for merchant_id in wanted:
+        checked = check(reader, merchant_id, pause=time.sleep)
+        accounts += 1
+        records += checked.walk.walked if checked.walk else 0
+        findings += checked.findings
+        if not as_json:
+            _say_findings(checked.findings)
+            if accounts % SHOWN_EVERY == 0:
+                say(f"{accounts} accounts, {records} records so far")
+    if as_json:
+        print_json({"accounts": accounts, "records": records, "findings": [_members(finding) for finding in findings]})
+    elif not findings:
+        say(f"{accounts} accounts, {records} records: the ledger proves itself.", style="green")
+    else:
+        drifted = len({finding.merchant_id for finding in findings})
+        say(f"{accounts} accounts, {records} records: {len(findings)} findings in {drifted} of them.", style="red")
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+def rebuild(
+    merchant: Merchant,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write it; without, the difference is only shown.")] = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an account anew from its records: balance, counters, status. Exit status 1 where they differ or are broken.
+
+    The records are never touched, and must prove themselves first. The write is made only if the account is still the
+    one that was compared; nothing is published by it.
+    """
+    target = find(stage, profile)
+    checked = check(ledger_reader(target), MerchantId(merchant), pause=time.sleep)
+    broken = [finding for finding in checked.findings if finding.kind not in _MENDED_BY_REBUILD]
+    if broken:
+        _say_findings(broken)
+        raise refused("The records do not prove themselves: they are no ground to rebuild on. Restore them first.")
+    if checked.walk is None or checked.walk.last is None:
+        raise refused(f"Merchant {merchant} has no records.")
+    after = rebuilt(checked.walk, checked.account, now=instant(datetime.now(UTC)))
+    differences = list(_differences(checked.account, after))
+    if differences and yes:
+        _write(target, checked, after)
+    if as_json:
+        shown = {name: {"account": said, "ledger": proven} for name, said, proven in differences}
+        print_json({"merchant_id": merchant, "differences": shown, "written": bool(differences and yes)})
+    else:
+        for name, said, proven in differences:
+            say(f"{name}: {said} → {proven}")
+        say(_outcome(merchant, differences=bool(differences), written=yes))
+    if differences and not yes:
+        raise typer.Exit(FOUND)
+
+
+def ledger_reader(target: Target) -> DynamoDBLedgerReader:
+    """Return the reader of the target's whole ledger."""
+    return DynamoDBLedgerReader(
+        target.client("dynamodb"),
+        credits_table=target.credits_table,
+        transactions_table=target.transactions_table,
+    )
+
+
+def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[MerchantId]:
+    for text in merchants:
+        try:
+            merchant_id = _merchant_id(text)
+        except ValueError as error:
+            raise typer.BadParameter(f"{text!r}: {error}") from None
+        if reader.account(merchant_id) is None and not any(reader.records(merchant_id, 1, None)):
+            raise refused(f"Merchant {merchant_id} has no account and no records.")
+        yield merchant_id
+
+
+def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
+    after = None
+    while True:
+        page = reader.accounts(after)
+        for found in page.accounts:
+            yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
+        if page.last is None:
+            return
+        after = page.last
+
+
+def _write(target: Target, checked: Check, after: Account) -> None:
+    before = checked.account
+    ledger = DynamoDBLedger(
+        target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
+    )
+    version = before.version if before else 0
+    answer = ledger.commit(
+        Commit(merchant_id=checked.merchant_id, before=before, after=replace(after, version=version + 1))
+    )
+    if not isinstance(answer, Committed):
+        raise refused("The account was written to meanwhile; nothing was changed. Try again.")
+
+
+def _differences(before: Account | None, after: Account) -> Iterator[tuple[str, str, str]]:
+    """Yield each field of the account that its ledger makes another, with both values in words."""
+    for field in fields(Account):
+        if field.name in ("version", "updated_at"):
+            continue
+        said: Any = getattr(before, field.name) if before else None
+        proven: Any = getattr(after, field.name)
+        if field.name != "totals":
+            if said != proven:
+                yield field.name, str(said), str(proven)
+            continue
+        counted: dict[Kind, Total] = dict(said or {})
+        for kind in dict.fromkeys([*counted, *proven]):
+            one, other = counted.get(kind), proven.get(kind)
+            if one != other:
+                yield f"{kind.transaction_type} {kind.direction}", _total(one), _total(other)
+
+
+def _total(total: Total | None) -> str:
+    return "none" if total is None else f"{total.count} of {total.credits} credits"
+
+
+def _outcome(merchant: str, *, differences: bool, written: bool) -> str:
+    if not differences:
+        return f"The account of {merchant} is what its ledger says; there is nothing to rebuild."
+    return "Written." if written else "Nothing was written; --yes writes it."
+
+
+def _say_findings(findings: Any) -> None:
+    for finding in findings:
+        screen().print(
+            f"{finding.merchant_id} #{finding.sequence} {finding.kind}: {finding.detail}",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _members(finding: Finding) -> dict[str, Any]:
+    return {
+        "merchant_id": finding.merchant_id,
+        "kind": finding.kind.value,
+        "sequence": finding.sequence,
+        "transaction_id": finding.transaction_id,
+        "detail": finding.detail,
+    }

@@ -1,0 +1,170 @@
+"""`credits dead-letters`: what was parked, why, and back with it once the cause is gone (spec, section 9)."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
+from chalicelib.contracts.letters import Letter, Parking
+from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.target import Target, find
+
+STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "roll_up")
+SEARCH_SECONDS = 600.0
+"""How long a letter is looked for by its id."""
+
+application = typer.Typer(no_args_is_help=True, help="List, show and put back what was parked, with the reason.")
+
+Queue = Annotated[
+    list[Parking] | None,
+    typer.Option("--queue", help="Only this dead-letter queue: of events in, of events out, or of the streams."),
+]
+LetterId = Annotated[str, typer.Argument(metavar="ID", help="The letter's id, as `list` says it.", show_default=False)]
+
+
+@application.command(name="list")
+def listing(
+    *,
+    queue: Queue = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Letters of each queue at the most.")] = 100,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what is parked, the newest first. Looking takes nothing out of a queue."""
+    found = dead_letters(find(stage, profile)).listing(wanted=limit, parkings=queue or tuple(Parking))
+    if as_json:
+        print_json({"counted": found.counted, "letters": [_members(letter) for letter in found.letters]})
+        return
+    for letter in found.letters:
+        _say_line(letter)
+    more = found.counted - len(found.letters)
+    if more > 0:
+        say(f"{len(found.letters)} letters; the queues count {found.counted} (--limit; somebody else may be looking).")
+    else:
+        say(f"{len(found.letters)} letters." if found.letters else "Nothing is parked.")
+
+
+@application.command()
+def show(letter: LetterId, *, stage: Stage = None, profile: Profile = None, as_json: AsJson = False) -> None:
+    """Show a letter whole: why it is parked, where it came from, and its body as it came."""
+    found = dead_letters(find(stage, profile)).find(letter, seconds=SEARCH_SECONDS)
+    if found is None:
+        raise refused(_unknown(letter))
+    if as_json:
+        print_json({**_members(found), "body": found.body})
+        return
+    for name, value in _members(found).items():
+        if value is not None:
+            say(f"{name.replace('_', ' '):<13} {value}")
+    say("")
+    typer.echo(_readable(found.body))
+
+
+@application.command()
+def redrive(
+    letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters by id.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every letter, or those of --code and --queue.")] = False,
+    code: Annotated[list[str] | None, typer.Option(help="With --all: only letters with this code.")] = None,
+    queue: Queue = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put letters back to where they came from; exit status 1 where one of them stays parked.
+
+    Safe any number of times: what was applied before is a duplicate. A message that is still bad is parked again.
+    """
+    if bool(letters) == everything:
+        raise unable("Say either the ids of letters, or --all.")
+    desk = dead_letters(find(stage, profile))
+    stayed = 0
+    told: list[dict[str, Any]] = []
+    for letter_id, letter, why in _put_back(desk, letters or [], code, queue):
+        stayed += why is not None
+        told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
+        if not as_json:
+            name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
+            say(f"{name}: stays parked, {why}" if why else f"{name}: put back", style="yellow" if why else None)
+    if as_json:
+        print_json({"put_back": len(told) - stayed, "stayed": stayed, "letters": told})
+    else:
+        say(f"{len(told) - stayed} put back, {stayed} stay parked.")
+    if stayed:
+        raise typer.Exit(FOUND)
+
+
+def dead_letters(target: Target) -> DeadLetters:
+    """Return what is parked in the target's three queues."""
+    return DeadLetters(
+        target.client("sqs"),
+        target.client("lambda"),
+        places=(
+            Place(parking=Parking.INBOX, queue_url=target.dead_letter_queue_url, back_to_url=target.inbox_queue_url),
+            Place(
+                parking=Parking.OUTBOX,
+                queue_url=target.outbox_dead_letter_queue_url,
+                back_to_url=target.outbox_queue_url,
+            ),
+            Place(parking=Parking.STREAM, queue_url=target.stream_dead_letter_queue_url, back_to_url=None),
+        ),
+        functions={name: target.functions[name] for name in STREAM_FUNCTIONS if name in target.functions},
+    )
+
+
+def _put_back(desk: DeadLetters, wanted: list[str], codes: list[str] | None, queue: list[Parking] | None) -> Any:
+    """Yield each letter's id, the letter if there is one, and why it stays parked."""
+    if not wanted:
+        for letter, why in desk.redrive_all(
+            lambda letter: not codes or letter.code in codes, parkings=queue or tuple(Parking)
+        ):
+            yield letter.letter_id, letter, why
+    for letter_id in wanted:
+        try:
+            found = desk.redrive(letter_id, seconds=SEARCH_SECONDS)
+        except NotRedrivable as error:
+            yield letter_id, None, str(error)
+        else:
+            yield letter_id, found, None if found else "no such letter is parked"
+
+
+def _members(letter: Letter) -> dict[str, Any]:
+    """Return what a letter says of itself, but for its body."""
+    return {
+        "id": letter.letter_id,
+        "queue": letter.parking.value,
+        "code": letter.code,
+        "reason": letter.reason,
+        "field": letter.field,
+        "event_type": letter.event_type,
+        "merchant_id": letter.merchant_id,
+        "origin": letter.origin,
+        "function": letter.function,
+        "first_seen": letter.first_seen,
+        "parked_at": letter.parked_at,
+        "redriven": letter.redriven,
+    }
+
+
+def _say_line(letter: Letter) -> None:
+    again = f", put back {letter.redriven}×" if letter.redriven else ""
+    of = " ".join(filter(None, (letter.event_type, letter.merchant_id)))
+    say(f"{letter.letter_id}  {letter.parking}  {letter.parked_at}  {letter.code}{again}", style="bold")
+    say(f"    {letter.reason}")
+    if of or letter.origin:
+        say(f"    {of}{' ' if of else ''}from {letter.origin or 'an unknown origin'}")
+
+
+def _readable(body: str) -> str:
+    """Return JSON indented, anything else as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _unknown(letter_id: str) -> str:
+    return f"No letter {letter_id} is parked (any more): `credits dead-letters list` lists those that are."

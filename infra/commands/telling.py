@@ -1,0 +1,289 @@
+"""`credits republish`: what the streams' publishers said, said again from the ledger under the same event ids."""
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.eventbridge import EventBridgeBus
+from chalicelib.adapters.figures import DynamoDBFigures
+from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.contracts.derived import derived
+from chalicelib.contracts.letters import Letter
+from chalicelib.contracts.published import PublishedEvent, crossing_event
+from chalicelib.counting import count
+from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import Instant, MerchantId, TransactionId, instant
+from chalicelib.ports import Snapshot
+from chalicelib.posting import Time
+from infra.commands.checking import ledger_reader
+from infra.commands.letters import SEARCH_SECONDS, dead_letters
+from infra.commands.options import AsJson, MerchantOption, Profile, Stage
+from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.target import Target, find
+
+BEFORE_A_RECORD = timedelta(minutes=5)
+"""How long before a stream's record its transaction may have got its time: the longest call, and clocks that differ."""
+ROLL_UP = "roll_up"
+EVENTS_AT_ONCE = 500
+
+
+class Only(StrEnum):
+    """Which of a record's events: that of the transactions' stream, or those of the accounts' stream."""
+
+    TRANSACTIONS = "transactions"
+    CROSSINGS = "crossings"
+
+
+@dataclass(slots=True)
+class _Told:
+    """What came of it: events by type, what the bus refused, and records whose low or restored cannot be derived."""
+
+    records: int = 0
+    published: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    doubtful: list[str] = field(default_factory=list)
+    recounted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Which records: of one merchant or of all, created from `since` to `until`, both included."""
+
+    merchant: MerchantId | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+    only: Only | None = None
+
+
+def republish(
+    *,
+    merchant: MerchantOption = None,
+    transaction: Annotated[str | None, typer.Option(help="One transaction's id.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Records from this time on, UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Records up to this time, UTC.")] = None,
+    letter: Annotated[
+        str | None, typer.Option(help="A letter that points to records of a stream; it is taken out when all is said.")
+    ] = None,
+    only: Annotated[Only | None, typer.Option(help="Only one stream's events.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would publish.")] = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish events of the ledger again: of a merchant, a transaction, a time, or a letter of a stream.
+
+    The ids are the same, so whoever has heard them drops them. Low and restored of a threshold that an admin changed
+    stand in no record: they are published again while the account still carries them. Exit status 1 where the bus
+    refused some.
+    """
+    if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
+        raise unable("Say what: --merchant (with --since and --until), --since, --transaction or --letter.")
+    target = find(stage, profile)
+    reader, told = ledger_reader(target), _Told()
+    bus = None if dry_run else _bus(target)
+    if letter is not None:
+        _of_letter(target, reader, letter, told, bus)
+    elif transaction is not None:
+        record, before = _one(target, reader, TransactionId(transaction))
+        _publish(_events([(record, before)], only, told), told, bus)
+    else:
+        wanted = _Wanted(
+            merchant=MerchantId(merchant) if merchant else None, since=_time(since), until=_time(until), only=only
+        )
+        _publish(_all_events(reader, wanted, told), told, bus)
+    _say(told, dry_run=dry_run, as_json=as_json)
+    if told.refused:
+        raise typer.Exit(FOUND)
+
+
+def _of_letter(
+    target: Target, reader: DynamoDBLedgerReader, letter_id: str, told: _Told, bus: EventBridgeBus | None
+) -> None:
+    desk = dead_letters(target)
+    letter = desk.find(letter_id, seconds=SEARCH_SECONDS)
+    if letter is None:
+        raise refused(f"No letter {letter_id} is parked (any more).")
+    if letter.pointer is None:
+        raise refused(f"Letter {letter_id} holds a message: `credits dead-letters redrive {letter_id}` puts it back.")
+    since = instant(datetime.fromisoformat(letter.pointer.earliest) - BEFORE_A_RECORD)
+    function = _function(target, letter)
+    if function == ROLL_UP:
+        told.recounted = _recount(target, reader, since, dry_run=bus is None)
+    else:
+        only = Only.TRANSACTIONS if function == "publish_transaction_events" else Only.CROSSINGS
+        wanted = _Wanted(since=since, until=letter.pointer.latest, only=only)
+        _publish(_all_events(reader, wanted, told), told, bus)
+    if bus is not None and not told.refused:
+        desk.remove(letter_id, seconds=SEARCH_SECONDS)
+
+
+def _function(target: Target, letter: Letter) -> str:
+    """Return which function gave the records up, by its name in app.py."""
+    for name in ("publish_threshold_events", "publish_transaction_events", ROLL_UP):
+        if letter.function in (name, target.functions.get(name)):
+            return name
+    raise refused(f"Letter {letter.letter_id} is of {letter.function}, which is no publisher of this system.")
+
+
+def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, *, dry_run: bool) -> int:
+    """Count the accounts that have changed since; an account's newest image is all that counts of it."""
+    store = DynamoDBFigures(target.client("dynamodb"), table=target.figures_table)
+    time_left = Time(now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep)
+    counted = 0
+    for page in _pages(reader):
+        changed = [found.account for found in page if found.account.updated_at >= since]
+        if not dry_run and count(store, changed, time=time_left):
+            raise unable("The figures could not be counted: they did not answer. Try again.")
+        counted += len(changed)
+    return counted
+
+
+def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, told: _Told) -> Iterator[PublishedEvent]:
+    for found in _snapshots(reader, wanted):
+        account = found.account
+        if wanted.since is not None and account.updated_at < wanted.since:
+            continue
+        yield from _events(_records(reader, account, wanted), wanted.only, told)
+        if wanted.only is not Only.TRANSACTIONS:
+            # What the last write of the account carries, an admin's changed threshold among it, has its id still.
+            for crossing in found.crossings:
+                if crossing.transaction_id is None:
+                    yield crossing_event(account.merchant_id, crossing, version=account.version)
+
+
+def _events(
+    records: Iterator[tuple[Transaction, Transaction | None]] | Sequence[tuple[Transaction, Transaction | None]],
+    only: Only | None,
+    told: _Told,
+) -> Iterator[PublishedEvent]:
+    for record, before in records:
+        told.records += 1
+        said = derived(record, before=before)
+        if only is not Only.CROSSINGS:
+            yield from said.of_transaction
+        if only is not Only.TRANSACTIONS:
+            yield from said.of_crossings
+            if said.doubtful:
+                told.doubtful.append(f"{record.merchant_id} #{record.sequence}")
+
+
+def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted) -> Iterator[Snapshot]:
+    if wanted.merchant is None:
+        for page in _pages(reader):
+            yield from page
+        return
+    found = reader.account(wanted.merchant)
+    if not isinstance(found, Snapshot):
+        raise refused(f"Merchant {wanted.merchant} has no account{' that can be read' if found else ''}.")
+    yield found
+
+
+def _pages(reader: DynamoDBLedgerReader) -> Iterator[list[Snapshot]]:
+    after = None
+    while True:
+        page = reader.accounts(after)
+        yield [found for found in page.accounts if isinstance(found, Snapshot)]
+        if page.last is None:
+            return
+        after = page.last
+
+
+def _records(
+    reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted
+) -> Iterator[tuple[Transaction, Transaction | None]]:
+    """Yield the account's records of the time wanted, each with the one before it."""
+    first = 1 if wanted.since is None else _first_at(reader, account, wanted.since)
+    before: Transaction | None = None
+    for page in reader.records(account.merchant_id, max(1, first - 1), account.sequence):
+        for record in page:
+            if isinstance(record, Unreadable):
+                raise refused(
+                    f"Record {record.sequence} of {account.merchant_id} cannot be read: {record.why}. "
+                    "`credits verify` says more."
+                )
+            if wanted.until is not None and record.created_at > wanted.until:
+                return
+            if record.sequence >= first:
+                yield record, before
+            before = record
+
+
+def _first_at(reader: DynamoDBLedgerReader, account: Account, time_wanted: Instant) -> int:
+    """Return the lowest sequence created at that time or later: bisected, since times follow sequences."""
+
+    def created_at(sequence: int) -> Instant:
+        for page in reader.records(account.merchant_id, sequence, sequence):
+            for record in page:
+                if isinstance(record, Transaction):
+                    return record.created_at
+        return time_wanted
+
+    return bisect_left(range(account.sequence + 1), time_wanted, lo=1, key=created_at)
+
+
+def _one(
+    target: Target, reader: DynamoDBLedgerReader, transaction_id: TransactionId
+) -> tuple[Transaction, Transaction | None]:
+    ledger = DynamoDBLedger(
+        target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
+    )
+    record = ledger.read([], [transaction_id]).transactions.get(transaction_id)
+    if record is None:
+        raise refused(f"There is no transaction {transaction_id}.")
+    previous = record.sequence - 1
+    before = [one for page in reader.records(record.merchant_id, previous, previous) for one in page]
+    if previous and not (before and isinstance(before[0], Transaction)):
+        raise refused(f"The record before {transaction_id} is missing: `credits verify` says more.")
+    return record, before[0] if before and isinstance(before[0], Transaction) else None
+
+
+def _publish(events: Iterator[PublishedEvent], told: _Told, bus: EventBridgeBus | None) -> None:
+    waiting: list[PublishedEvent] = []
+    for event in events:
+        told.published[event.event_type] = told.published.get(event.event_type, 0) + 1
+        waiting.append(event)
+        if len(waiting) == EVENTS_AT_ONCE:
+            told.refused += len(bus.publish(waiting)) if bus else 0
+            waiting.clear()
+    if bus and waiting:
+        told.refused += len(bus.publish(waiting))
+
+
+def _bus(target: Target) -> EventBridgeBus:
+    return EventBridgeBus(target.client("events"), bus=target.event_bus, sleep=time.sleep)
+
+
+def _time(moment: datetime | None) -> Instant | None:
+    return instant(moment.replace(tzinfo=UTC)) if moment else None
+
+
+def _say(told: _Told, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "records": told.records,
+                "events": told.published,
+                "refused": told.refused,
+                "doubtful": told.doubtful,
+                "recounted": told.recounted,
+                "dry_run": dry_run,
+            }
+        )
+        return
+    for event_type, number in sorted(told.published.items()):
+        say(f"{number:>6}  {event_type}")
+    for place in told.doubtful:
+        say(f"{place}: the threshold was changed before it; low or restored is left out.", style="yellow")
+    if told.recounted:
+        say(f"{told.recounted} accounts counted again.")
+    total = sum(told.published.values())
+    verb = "would be published" if dry_run else "published"
+    say(f"{told.records} records, {total - told.refused} events {verb}, {told.refused} refused.")

@@ -1,0 +1,352 @@
+"""`credits dead-letters`, `verify`, `rebuild` and `republish`: what they say, what they change, and how they end."""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from typer.testing import CliRunner, Result
+
+import app
+from chalicelib.adapters.items import account_item
+from chalicelib.domain.movements import MerchantId, instant
+from infra import cli
+from infra.commands import checking, letters, telling
+from infra.commands.target import Target
+from tests.builders import SHOP, merchant
+from tests.figures_tables import FiguresTable, created
+from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.functions.events import STREAM_ARN, Context, adjusted, batch, charged, opened, paid, refunded
+from tests.functions.system import System, _client, failed_entries, refusal
+from tests.functions.test_dead_letters import POINTER, POISON, Functions
+
+OTHER = merchant("other")
+NOBODY = merchant("nobody")
+
+
+@dataclass
+class Desk:
+    """A system and the command line in front of it."""
+
+    system: System
+    figures: FiguresTable
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(cli.application, list(arguments), catch_exceptions=False)
+
+    def told(self, *arguments: str, status: int = 0) -> Any:
+        """Return the JSON that a command prints."""
+        said = self.run(*arguments, "--json")
+        assert said.exit_code == status, said.output
+        return json.loads(said.stdout)
+
+    def change_account(self, merchant_id: MerchantId, **attributes: dict[str, Any]) -> None:
+        self.system.dynamodb.update_item(
+            TableName=CREDITS_TABLE,
+            Key={"merchant_id": {"S": merchant_id}},
+            UpdateExpression="SET " + ",".join(f"#{name}=:{name}" for name in attributes),
+            ExpressionAttributeNames={f"#{name}": name for name in attributes},
+            ExpressionAttributeValues={f":{name}": attribute for name, attribute in attributes.items()},
+        )
+
+    def streamed(self) -> list[tuple[str, str]]:
+        """Publish what both streams bring, and return the types and ids of what was heard."""
+        app.publish_threshold_events(batch(self.system.stream(CREDITS_TABLE)), Context())
+        app.publish_transaction_events(batch(self.system.stream(TRANSACTIONS_TABLE)), Context())
+        return self.heard()
+
+    def heard(self) -> list[tuple[str, str]]:
+        return sorted((event["detail-type"], event["detail"]["event_id"]) for event in self.system.heard())
+
+    def park(self, body: str) -> None:
+        self.system.sqs.send_message(QueueUrl=self.system.urls["STREAM_DEAD_LETTER_QUEUE_URL"], MessageBody=body)
+
+
+@pytest.fixture
+def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    figures = created(system.dynamodb, "figures-test")
+    outbox = {name: system.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("outbox", "outbox-dead")}
+    target = Target(
+        stage="dev",
+        api_url="",
+        credits_table=CREDITS_TABLE,
+        transactions_table=TRANSACTIONS_TABLE,
+        figures_table="figures-test",
+        event_bus="credits",
+        inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
+        dead_letter_queue_url=system.urls["DEAD_LETTER_QUEUE_URL"],
+        outbox_queue_url=outbox["outbox"],
+        outbox_dead_letter_queue_url=outbox["outbox-dead"],
+        stream_dead_letter_queue_url=system.urls["STREAM_DEAD_LETTER_QUEUE_URL"],
+        functions={name: name for name in letters.STREAM_FUNCTIONS},
+        session=None,  # type: ignore[arg-type]
+    )
+
+    def client(_target: Target, service: str) -> Any:
+        functions: BaseClient | Functions = Functions() if service == "lambda" else _client(service, of="functions")
+        return functions
+
+    monkeypatch.setattr(Target, "client", client)
+    monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
+    monkeypatch.setattr("chalicelib.adapters.dead_letters.DeadLetters.__init__.__kwdefaults__", {"wait_seconds": 0})
+    monkeypatch.setattr("chalicelib.reconciling.LOOK_AGAIN_SECONDS", 0)
+    for module in (letters, checking, telling):
+        monkeypatch.setattr(module, "find", lambda *_: target)
+    return Desk(system, figures)
+
+
+def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
+    assert desk.run("dead-letters", "list").stdout.strip() == "Nothing is parked."
+    desk.system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    early = charged("p1", 5)
+    desk.system.ingest(POISON, early)
+
+    listed = desk.told("dead-letters", "list")
+    assert listed["counted"] == 2
+    ids = {letter["code"]: letter["id"] for letter in listed["letters"]}
+    assert set(ids) == {"credits_invalid", "account_missing"}
+    said = desk.run("dead-letters", "list").stdout
+    assert all(letter["id"] in said and letter["reason"] in said for letter in listed["letters"])
+    shown = desk.run("dead-letters", "show", ids["credits_invalid"]).stdout
+    assert "payload.credits" in shown
+    assert '"event_type": "evt.billing.payment_succeeded"' in shown
+    assert desk.told("dead-letters", "show", ids["account_missing"])["body"] == early
+
+    desk.system.ingest(opened())
+    assert desk.told("dead-letters", "redrive", ids["account_missing"])["put_back"] == 1
+    [record] = desk.system.in_inbox()
+    desk.system.ingest(record)
+    assert desk.system.balance() == 105
+
+    again = desk.run("dead-letters", "redrive", ids["account_missing"])
+    assert (again.exit_code, "no such letter is parked" in again.stdout) == (1, True)
+    assert desk.run("dead-letters", "show", "nobody").exit_code == 1
+    assert desk.run("dead-letters", "redrive").exit_code == 2
+
+
+def test_all_of_a_code_are_put_back(desk: Desk) -> None:
+    desk.system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    desk.system.ingest(POISON, charged("p1", 5), charged("p2", 5))
+
+    told = desk.told("dead-letters", "redrive", "--all", "--code", "account_missing", "--queue", "inbox")
+    assert (told["put_back"], told["stayed"]) == (2, 0)
+    assert [letter["code"] for letter in desk.told("dead-letters", "list")["letters"]] == ["credits_invalid"]
+    assert "1 put back" in desk.run("dead-letters", "redrive", "--all").stdout
+
+
+def test_a_ledger_that_proves_itself_ends_with_zero_and_drift_with_one(desk: Desk) -> None:
+    desk.system.ingest(opened(), paid(1), opened(OTHER))
+    assert desk.told("verify") == {"accounts": 2, "records": 3, "findings": []}
+    assert "the ledger proves itself" in desk.run("verify", SHOP.upper()).stdout
+
+    desk.change_account(SHOP, balance={"N": "5"})
+    told = desk.told("verify", status=1)
+    assert told["findings"] == [
+        {
+            "merchant_id": SHOP,
+            "kind": "account_balance",
+            "sequence": 2,
+            "transaction_id": None,
+            "detail": "the account's balance is 5, its ledger says 99",
+        }
+    ]
+    said = desk.run("verify", SHOP)
+    assert said.exit_code == 1
+    assert f"{SHOP} #2 account_balance: the account's balance is 5, its ledger says 99" in said.stdout
+    assert desk.told("verify", OTHER)["findings"] == []
+    assert desk.run("verify", NOBODY).exit_code == 1
+    assert desk.run("verify", "shop").exit_code == 2
+
+
+def test_an_account_is_rebuilt_only_when_it_is_said(desk: Desk) -> None:
+    desk.system.ingest(opened(), paid(1), charged("p1", 5))
+    before = desk.system.account()
+    records = desk.system.items(TRANSACTIONS_TABLE)
+    wrong = replace(before, balance=7, totals={}, total_shortfall=3, low_balance_threshold=8)
+    desk.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(wrong))
+
+    told = desk.told("rebuild", SHOP, status=1)
+    assert told["differences"]["balance"] == {"account": "7", "ledger": "104"}
+    assert told["differences"]["ORDER_PAID DECREASE"] == {"account": "none", "ledger": "1 of 1 credits"}
+    assert (told["written"], desk.system.account()) == (False, wrong)
+    assert "balance: 7 → 104" in desk.run("rebuild", SHOP).stdout
+
+    assert "Written." in desk.run("rebuild", SHOP, "--yes").stdout
+    after = desk.system.account()
+    assert after == replace(before, version=before.version + 1, updated_at=after.updated_at, low_balance_threshold=8)
+    assert desk.system.items(TRANSACTIONS_TABLE) == records
+    assert desk.told("verify")["findings"] == []
+    assert "nothing to rebuild" in desk.run("rebuild", SHOP, "--yes").stdout
+    # The functions go on where it stands, also the one that remembers the account as it was.
+    assert desk.system.ingest(paid(2)) == []
+    assert (desk.system.balance(), desk.told("verify")["findings"]) == (103, [])
+
+
+def test_an_account_that_was_deleted_is_rebuilt(desk: Desk) -> None:
+    desk.system.ingest(opened(), paid(1))
+    before = desk.system.account()
+    desk.system.dynamodb.delete_item(TableName=CREDITS_TABLE, Key={"merchant_id": {"S": SHOP}})
+
+    assert desk.run("rebuild", SHOP, "--yes").exit_code == 0
+    assert desk.system.account() == replace(before, updated_at=desk.system.account().updated_at)
+
+
+def test_a_broken_ledger_is_no_ground_to_rebuild_on(desk: Desk) -> None:
+    desk.system.ingest(opened(), paid(1), paid(2))
+    desk.change_account(SHOP, balance={"N": "5"})
+    key = {"transaction_id": {"S": desk.system.history()[1].transaction_id}}
+    desk.system.dynamodb.delete_item(TableName=TRANSACTIONS_TABLE, Key=key)
+
+    said = desk.run("rebuild", SHOP, "--yes")
+    assert said.exit_code == 1
+    assert "record_missing" in said.stdout
+    assert desk.system.balance() == 5
+    assert desk.run("rebuild", NOBODY).exit_code == 1
+
+
+def test_an_account_written_to_meanwhile_is_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.system.ingest(opened())
+    desk.change_account(SHOP, balance={"N": "5"})
+    checked = checking.check
+
+    def overtaken(*asked: Any, **named: Any) -> Any:
+        found = checked(*asked, **named)
+        desk.change_account(SHOP, version={"N": "9"})
+        return found
+
+    monkeypatch.setattr(checking, "check", overtaken)
+    said = desk.run("rebuild", SHOP, "--yes")
+    assert (said.exit_code, "written to meanwhile" in said.stderr) == (1, True)
+    assert desk.system.balance() == 5
+
+
+def history(desk: Desk) -> list[tuple[str, str]]:
+    """Let two merchants have a past that crossed every threshold, and return what was published of it."""
+    for message in (opened(), paid(1), adjusted("DECREASE", 90), adjusted("DECREASE", 9, "a2"), charged("p1", 50)):
+        desk.system.ingest(message)
+    desk.system.ingest(refunded(1), opened(OTHER))
+    return desk.streamed()
+
+
+def test_what_was_published_is_published_again_under_the_same_ids(desk: Desk) -> None:
+    published = history(desk)
+    assert len({event_type for event_type, _ in published}) == 8
+
+    assert desk.told("republish", "--since", "2020-01-01")["refused"] == 0
+    assert desk.heard() == published
+
+    desk.run("republish", "--merchant", SHOP)
+    of_shop = desk.heard()
+    assert len(of_shop) == len(published) - 1
+    assert set(of_shop) < set(published)
+
+    assert desk.told("republish", "--since", "2020-01-01", "--only", "crossings")["events"] == {
+        "evt.credits.balance_exhausted": 1,
+        "evt.credits.balance_restored": 1,
+        "evt.credits.low_balance_reached": 1,
+        "evt.credits.plugin_status_changed": 2,
+    }
+    desk.heard()
+    exhausted = desk.system.history()[3]
+    desk.run("republish", "--transaction", exhausted.transaction_id)
+    assert [event_type for event_type, _ in desk.heard()] == [
+        "evt.credits.adjusted",
+        "evt.credits.balance_exhausted",
+        "evt.credits.plugin_status_changed",
+    ]
+
+
+def test_a_time_is_kept_to(desk: Desk) -> None:
+    history(desk)
+    records = desk.system.history()
+    told = desk.told("republish", "--merchant", SHOP, "--since", records[2].created_at[:19], "--dry-run")
+    assert told["records"] == sum(record.created_at >= records[2].created_at[:19] for record in records)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    assert desk.told("republish", "--since", tomorrow)["records"] == 0
+    assert desk.told("republish", "--since", "2020-01-01", "--until", "2021-01-01")["records"] == 0
+    assert desk.heard() == []
+
+
+def test_a_threshold_that_an_admin_changed_is_told_while_the_account_carries_it(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    app.set_threshold({"merchant_id": SHOP, "low_balance_threshold": 500, "admin_id": "a"}, Context())
+    published = desk.streamed()
+    assert [event_type for event_type, _ in published] == [
+        "evt.credits.account.created",
+        "evt.credits.low_balance_reached",
+    ]
+
+    desk.run("republish", "--merchant", SHOP)
+    assert desk.heard() == published
+
+    # Behind the next write nobody knows its id any more, and this is said.
+    desk.system.ingest(paid(1))
+    told = desk.told("republish", "--merchant", SHOP)
+    assert told["doubtful"] == [f"{SHOP} #2"]
+    assert desk.heard() == published[:1]
+
+
+def pointer(desk: Desk, function: str) -> str:
+    """Park a pointer to the records of just now, given up by a function, and return the letter's id."""
+    now = datetime.now(UTC)
+    info = {
+        **POINTER["DDBStreamBatchInfo"],  # type: ignore[dict-item]
+        "approximateArrivalOfFirstRecord": instant(now - timedelta(minutes=1)),
+        "approximateArrivalOfLastRecord": instant(now + timedelta(minutes=1)),
+        "streamArn": STREAM_ARN,
+    }
+    context = {"functionArn": f"arn:aws:lambda:eu-west-1:123456789012:function:{function}:$LATEST", "condition": "x"}
+    desk.park(json.dumps({**POINTER, "requestContext": context, "DDBStreamBatchInfo": info}))
+    [letter] = desk.told("dead-letters", "list")["letters"]
+    letter_id: str = letter["id"]
+    return letter_id
+
+
+@pytest.mark.parametrize("function", ["publish_threshold_events", "publish_transaction_events"])
+def test_records_that_a_publisher_gave_up_are_published_from_the_ledger(desk: Desk, function: str) -> None:
+    history(desk)
+    getattr(app, function)(
+        batch(desk.system.stream(CREDITS_TABLE if "threshold" in function else TRANSACTIONS_TABLE)), Context()
+    )
+    published = desk.heard()
+    letter = pointer(desk, function)
+    assert "credits republish --letter" in desk.run("dead-letters", "redrive", letter).stdout
+
+    desk.system.fail("PutEvents", *[refusal("PutEvents", "InternalFailure", 500)] * 4)
+    assert desk.run("republish", "--letter", letter).exit_code == 1
+    assert desk.told("dead-letters", "list")["counted"] == 1, "it stays until all of it is said"
+    desk.heard()
+    assert desk.run("republish", "--letter", letter).exit_code == 0
+    assert desk.heard() == published
+    assert desk.told("dead-letters", "list")["letters"] == []
+    assert desk.run("republish", "--letter", letter).exit_code == 1
+
+
+def test_records_that_roll_up_gave_up_are_counted_from_the_accounts(desk: Desk) -> None:
+    history(desk)
+    letter = pointer(desk, "roll_up")
+
+    assert desk.told("republish", "--letter", letter)["recounted"] == 2
+    fleet = desk.figures.store.fleet()
+    assert (fleet.merchants, fleet.balance) == (2, 151)
+    assert desk.heard() == []
+
+
+def test_a_letter_that_holds_its_message_is_not_republished(desk: Desk) -> None:
+    desk.system.ingest(POISON)
+    [letter] = desk.told("dead-letters", "list")["letters"]
+
+    said = desk.run("republish", "--letter", letter["id"])
+    assert (said.exit_code, "redrive" in said.stderr) == (1, True)
+    assert desk.run("republish").exit_code == 2
+    assert desk.run("republish", "--transaction", "nobody").exit_code == 1
+    assert desk.run("republish", "--merchant", NOBODY).exit_code == 1
+
+
+def test_what_the_bus_refuses_ends_with_one(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    desk.system.fail("PutEvents", *[failed_entries(0)] * 4)
+
+    assert desk.told("republish", "--merchant", SHOP, status=1)["refused"] == 1
