@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 import app
 from chalicelib.adapters.items import account_item
 from chalicelib.domain.movements import MerchantId, instant
+from chalicelib.reconciling import check
 from infra import cli
 from infra.commands import checking, letters, telling
 from infra.commands.target import Target
@@ -209,14 +210,14 @@ def test_a_broken_ledger_is_no_ground_to_rebuild_on(desk: Desk) -> None:
 def test_an_account_written_to_meanwhile_is_left_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.system.ingest(opened())
     desk.change_account(SHOP, balance={"N": "5"})
-    checked = checking.check
+    checked = check
 
     def overtaken(*asked: Any, **named: Any) -> Any:
         found = checked(*asked, **named)
         desk.change_account(SHOP, version={"N": "9"})
         return found
 
-    monkeypatch.setattr(checking, "check", overtaken)
+    monkeypatch.setattr("infra.commands.checking.check", overtaken)
     said = desk.run("rebuild", SHOP, "--yes")
     assert (said.exit_code, "written to meanwhile" in said.stderr) == (1, True)
     assert desk.system.balance() == 5
