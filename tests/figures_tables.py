@@ -1,5 +1,6 @@
 """A figures table on every engine, set up as infra/template.yaml declares it, each test with one of its own."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from chalicelib.adapters.figures import DynamoDBFigures
 from chalicelib.wiring import _CLIENT
 from infra.deployment import ROOT
 from infra.region import REGION
+from tests.simulator.aws import Aws
+from tests.simulator.clients import Client, answering
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -63,6 +66,13 @@ def table_in_process() -> Iterator[FiguresTable]:
     """Yield a new table on moto; no request leaves the process."""
     with mock_aws(), table_at(None) as table:
         yield table
+
+
+@contextmanager
+def table_simulated() -> Iterator[FiguresTable]:
+    """Yield a new table on the simulator's own engine."""
+    with answering(Aws(clock=time.time).answer):
+        yield created(cast("DynamoDBClient", Client("dynamodb", _CLIENT).client), "figures")
 
 
 def created(client: "DynamoDBClient", name: str) -> FiguresTable:

@@ -23,6 +23,8 @@ from chalicelib.domain.movements import MerchantId, TransactionId
 from chalicelib.wiring import _CLIENT
 from infra.dynamodb_local import URL_VARIABLE
 from tests.engines import REGION
+from tests.simulator.aws import Aws
+from tests.simulator.clients import Client, answering
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,6 +71,13 @@ def tables_at(url: str) -> Iterator[Tables]:
     """Yield new tables on the engine that listens at `url`."""
     with closing(client_at(url)) as client:
         yield _created(client, url)
+
+
+@contextmanager
+def tables_simulated() -> Iterator[Tables]:
+    """Yield new tables on the simulator's own engine, which is held to the contract like all others."""
+    with answering(Aws(clock=time.time).answer):
+        yield _created(cast("DynamoDBClient", Client("dynamodb", _CLIENT).client), None)
 
 
 @contextmanager

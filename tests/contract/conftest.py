@@ -7,10 +7,12 @@ import pytest
 from chalicelib.ports import LedgerStore
 from tests.engines import ministack
 from tests.fakes import FakeLedger
-from tests.stores import DYNAMODB_LOCAL_URL, Tables, tables_at, tables_in_process
+from tests.stores import DYNAMODB_LOCAL_URL, Tables, tables_at, tables_in_process, tables_simulated
 
 FAKE, MOTO, MINISTACK, DYNAMODB_LOCAL = "fake", "moto", "ministack", "DynamoDB Local"
+SIMULATED = "the simulator's engine"
 ENGINES = [
+    pytest.param(SIMULATED),
     pytest.param(MOTO),
     pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("store on ministack")]),
 ]
@@ -25,8 +27,8 @@ def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _tables(request: pytest.FixtureRequest) -> Iterator[Tables]:
-    if request.param == MOTO:
-        with tables_in_process() as tables:
+    if request.param in (MOTO, SIMULATED):
+        with (tables_in_process if request.param == MOTO else tables_simulated)() as tables:
             yield tables
         return
     url = DYNAMODB_LOCAL_URL if request.param == DYNAMODB_LOCAL else request.getfixturevalue("ministack_url")

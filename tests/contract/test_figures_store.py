@@ -18,10 +18,11 @@ from tests.builders import account_of, merchant
 from tests.engines import ministack
 from tests.fake_figures import FakeFigures
 from tests.figure_calls import call
-from tests.figures_tables import FiguresTable, table_at, table_in_process
+from tests.figures_tables import FiguresTable, table_at, table_in_process, table_simulated
 from tests.histories import images
 
-FAKE, MOTO, MINISTACK = "fake", "moto", "ministack"
+FAKE, MOTO, MINISTACK, SIMULATED = "fake", "moto", "ministack", "the simulator's engine"
+IN_PROCESS = {MOTO: table_in_process, SIMULATED: table_simulated}
 ON_MINISTACK = pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")])
 UNIT_BYTES = 1024
 TWO_UNITS = 2
@@ -35,22 +36,22 @@ def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=[MOTO, ON_MINISTACK])
+@pytest.fixture(params=[MOTO, SIMULATED, ON_MINISTACK])
 def table(request: pytest.FixtureRequest) -> Iterator[FiguresTable]:
-    if request.param == MOTO:
-        with table_in_process() as found:
+    if request.param in IN_PROCESS:
+        with IN_PROCESS[request.param]() as found:
             yield found
         return
     with table_at(request.getfixturevalue("ministack_url")) as found:
         yield found
 
 
-@pytest.fixture(params=[FAKE, MOTO, ON_MINISTACK])
+@pytest.fixture(params=[FAKE, MOTO, SIMULATED, ON_MINISTACK])
 def store(request: pytest.FixtureRequest) -> Iterator[FiguresStore]:
     if request.param == FAKE:
         yield FakeFigures()
-    elif request.param == MOTO:
-        with table_in_process() as found:
+    elif request.param in IN_PROCESS:
+        with IN_PROCESS[request.param]() as found:
             yield found.store
     else:
         with table_at(request.getfixturevalue("ministack_url")) as found:

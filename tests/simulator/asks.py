@@ -1,0 +1,177 @@
+"""What events ask for, and what the ledger must make of it: the contract once more, sharing no line with the service.
+
+Written from spec.md sections 2 and 3 and hard-cases.md. An `Ask` is one business fact as one event tells it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid5
+
+INCREASE, DECREASE = "INCREASE", "DECREASE"
+UPDATED = "evt.order.updated"
+CREDITS_MAX = 1_000_000_000
+
+Row = Mapping[str, Any]
+"""A record or an account as plain values, under the names of its attributes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
+
+    A trial `of_settings` is of as many credits as the settings say.
+    """
+
+    merchant: str
+    key: str
+    type: str
+    reference: str
+    direction: str = INCREASE
+    credits: int = 0
+    of_settings: bool = False
+    lines: int = 1
+    total: str | None = None
+    updated: bool = False
+    order: str | None = None
+    amount: str | None = None
+    order_total: str | None = None
+    kept: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def transaction_id(self) -> str:
+        """The id of its record (spec, section 8)."""
+        return record_id(self.merchant, self.key)
+
+    @property
+    def order_id(self) -> str | None:
+        """The id of the record that a refund builds on."""
+        return None if self.order is None else record_id(self.merchant, order_key(self.order))
+
+
+def record_id(merchant: str, key: str) -> str:
+    """Return the id under which a merchant's movement is recorded."""
+    return str(uuid5(UUID(merchant), key))
+
+
+def order_key(order: object) -> str:
+    """Return the key of an order."""
+    return f"SHOPIFY_ORDER_{order}"
+
+
+def refund_key(refund: object | None, order: object) -> str:
+    """Return the key of a refund."""
+    return f"SHOPIFY_REFUND_ORDER_{order}" if refund is None else f"SHOPIFY_REFUND_{refund}"
+
+
+def renewal_key(subscription: str, period: str) -> str:
+    """Return the key of a renewal, whose ids cannot run into each other."""
+    one, other = (quote(part, safe="").replace("_", "%5F") for part in (subscription, period))
+    return f"SUBSCRIPTION_RENEWAL_{one}_{other}"
+
+
+def charge(policy: str, ask: Ask) -> int | None:
+    """Return what an order asks for under a recorded policy, None where it cannot be told without a total."""
+    words = policy.split(" ")
+    basis, fixed = words[1], int(words[2])
+    if basis == "order":
+        return fixed
+    if basis == "item":
+        return fixed * ask.lines
+    if ask.total is None:
+        return None
+    share = Decimal(ask.total) * Decimal(words[3].rstrip("%")) / 100
+    return max(fixed, int(share.quantize(Decimal(1), rounding=ROUND_HALF_UP)), int(words[4]))
+
+
+def policy_of(environment: Mapping[str, str]) -> str:
+    """Return the policy of an environment as it is recorded."""
+    direction = environment.get("ORDER_CREDIT_DIRECTION", DECREASE)
+    basis = environment.get("ORDER_CREDIT_BASIS", "order")
+    policy = f"{direction} {basis} {environment.get('ORDER_CREDIT_FIXED_AMOUNT', '1')}"
+    if basis == "total":
+        percent, minimum = (environment.get(f"ORDER_CREDIT_{name}", "0") for name in ("PERCENTAGE", "MINIMUM"))
+        policy += f" {percent}% {minimum}"
+    return policy
+
+
+def threshold_of(environment: Mapping[str, str]) -> int:
+    """Return the default low-balance threshold of an environment."""
+    trial, percent = environment.get("TRIAL_CREDITS", "100"), environment.get("LOW_BALANCE_THRESHOLD_PERCENT", "20")
+    return int(trial) * int(percent) // 100
+
+
+SAME, CHANGED, CONFLICT = "same", "changed", "conflict"
+
+
+def verdict(ask: Ask, row: Row) -> str:
+    """Return whether an ask is the recorded movement again, or its key with another content (spec, section 2, rule 4)."""
+    kept = row["extra_metadata"]
+    if ask.type == "TRIAL":
+        return SAME
+    if ask.type == "ORDER_PAID":
+        if charge(kept["policy"], ask) == row["requested"]:
+            return SAME
+        return CHANGED if ask.updated or kept.get("source") == UPDATED else CONFLICT
+    if ask.type == "REFUND":
+        said = (ask.order, _money(ask.amount), _money(ask.order_total))
+        stands = (kept["order_id"], _money(kept.get("refund_amount")), _money(kept.get("order_total")))
+        return SAME if said == stands else CONFLICT
+    same = (ask.type, ask.direction, ask.credits) == (row["transaction_type"], row["operation_type"], row["requested"])
+    return SAME if same else CONFLICT
+
+
+def _money(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+@dataclass
+class Refunds:
+    """What the refunds of one order have added up to (hard-cases.md, "Refund arithmetic")."""
+
+    count: int = 0
+    credits: int = 0
+    money: Decimal = Decimal(0)
+    total: Decimal | None = None
+    full: bool = False
+    totals_known: list[tuple[Decimal, float]] = field(default_factory=list)
+
+    def due(self, order: Row, refund: Row, *, at: float) -> int | None:
+        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded."""
+        kept = refund["extra_metadata"]
+        amount, said = _money(kept.get("refund_amount")), _money(kept.get("order_total"))
+        if said is not None and self.total is not None and said != self.total:
+            return None
+        total = self.total if self.total is not None else said
+        if amount is None:
+            self.full = True
+        else:
+            total = total if total is not None else _money(order["extra_metadata"].get("total"))
+            if total is None:
+                return None
+            self.money += amount
+        if total is not None and self.total is None:
+            self.totals_known.append((total, at))
+        self.total = total
+        share = Fraction(1)
+        if not self.full:
+            share = min(Fraction(1), Fraction(self.money) / Fraction(total)) if total else Fraction(0)
+        due = max(0, int(abs(order["amount"]) * share) - self.credits)
+        self.count += 1
+        self.credits += due
+        return due
+
+
+def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a low-level item as plain values: whole numbers, texts, truths and maps of them."""
+    return {name: _plain(value) for name, value in item.items()}
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    [(kind, content)] = value.items()
+    if kind == "M":
+        return plain(content)
+    return int(content) if kind == "N" else content

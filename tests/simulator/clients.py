@@ -1,0 +1,92 @@
+"""botocore's own clients on the engine in memory: everything above the HTTP request is the real thing.
+
+So what botocore does by itself (retries, client tokens, its quota of retries, how it reads an error) is simulated
+by nobody. A client asks whoever `answering` says, and nothing ever leaves the process.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.client import BaseClient
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.retries import quota
+
+from tests.simulator.tables import AwsError
+
+REGION = "eu-west-1"
+Answering = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
+"""From service, operation and request to the answer; raises `AwsError`, or what botocore raises without one."""
+
+make_client = boto3.client
+# One session reads botocore's models once.
+_SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+_answering: list[Answering] = []
+
+
+@contextmanager
+def answering(answer: Answering) -> Iterator[None]:
+    """Let `answer` answer all clients of this module."""
+    _answering.append(answer)
+    try:
+        yield
+    finally:
+        _answering.pop()
+
+
+class Client:
+    """A botocore client of the engine, as new: what it knows of earlier retries can be forgotten."""
+
+    def __init__(self, service: str, config: Config | None) -> None:
+        made: list[quota.RetryQuota] = []
+        real = quota.RetryQuota
+
+        def recorded(*args: Any, **kwargs: Any) -> quota.RetryQuota:
+            made.append(real(*args, **kwargs))
+            return made[-1]
+
+        quota.RetryQuota = recorded
+        try:
+            unsigned = Config(signature_version=UNSIGNED)
+            self.client: BaseClient = _SESSION.client(
+                service,  # type: ignore[call-overload]
+                config=config.merge(unsigned) if config else unsigned,
+                endpoint_url="http://aws.invalid",
+            )
+        finally:
+            quota.RetryQuota = real
+        # Half of a request's time goes into what nobody looks at here: who asks, and at which address.
+        self.client._user_agent_creator.to_string = lambda: "simulator"  # type: ignore[attr-defined]
+        self.client._ruleset_resolver = None  # type: ignore[attr-defined]
+        self._quotas = made
+        self._service = service
+        self.client.meta.events.register_first("before-send", self._answer)
+
+    def renew(self) -> BaseClient:
+        """Return the client with a full quota of retries, as a new container has it."""
+        for found in self._quotas:
+            found._available_capacity = found._max_capacity
+        return self.client
+
+    def _answer(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
+        assert isinstance(request.body, bytes)
+        operation = event_name.rsplit(".", 1)[-1]
+        try:
+            content, status = _answering[-1](self._service, operation, json.loads(request.body)), 200
+        except AwsError as error:
+            content, status = error.content, error.status
+        headers = HTTPHeaders()
+        headers["Content-Type"] = "application/x-amz-json-1.0"
+        return AWSResponse(request.url, status, headers, _Raw(json.dumps(content).encode()))
+
+
+class _Raw(BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        while chunk := self.read():
+            yield chunk

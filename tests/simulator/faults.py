@@ -1,0 +1,232 @@
+"""What can go wrong with a request to AWS, below botocore: every kind, and which of them when."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+from typing import Any
+
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from tests.simulator.running import Killed
+from tests.simulator.tables import AwsError, cancelled
+
+URL = "http://aws.invalid"
+READ_SECONDS = 4.0
+CONNECT_SECONDS = 2.0
+BUSY = "TransactionConflict"
+BUSY_OR_THROTTLED = (BUSY, "ThrottlingError", "ProvisionedThroughputExceeded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request on its way: `effect` lets it take effect and returns its answer, `wait` lets seconds pass."""
+
+    service: str
+    operation: str
+    request: Mapping[str, Any]
+    effect: Callable[[], Mapping[str, Any]]
+    reasons: Callable[[], list[dict[str, Any]]]
+    wait: Callable[[float], None]
+    random: Random
+
+
+Deed = Callable[[Asked], Mapping[str, Any]]
+
+
+def _refused(code: str, status: int) -> Deed:
+    def deed(asked: Asked) -> Mapping[str, Any]:
+        raise AwsError(code, status=status)
+
+    return deed
+
+
+def _raised(error: Callable[[], Exception], *, seconds: float = 0.0) -> Deed:
+    def deed(asked: Asked) -> Mapping[str, Any]:
+        asked.wait(seconds)
+        raise error()
+
+    return deed
+
+
+def _killed(asked: Asked) -> Mapping[str, Any]:
+    raise Killed
+
+
+def _afterwards(deed: Deed) -> Deed:
+    """Let the request take effect first."""
+
+    def late(asked: Asked) -> Mapping[str, Any]:
+        asked.effect()
+        return deed(asked)
+
+    return late
+
+
+def _throttled(asked: Asked) -> Mapping[str, Any]:
+    code = "ThrottlingException"
+    if asked.service == "dynamodb":
+        code = asked.random.choice(["ProvisionedThroughputExceededException", "ThrottlingException"])
+    raise AwsError(code, status=400)
+
+
+def _all_cancelled(code: str) -> Deed:
+    def deed(asked: Asked) -> Mapping[str, Any]:
+        reasons = [{"Code": "None"} for _ in asked.request["TransactItems"]]
+        reasons[asked.random.randrange(len(reasons))] = {"Code": code}
+        raise cancelled(reasons)
+
+    return deed
+
+
+def _mixed(asked: Asked) -> Mapping[str, Any]:
+    """Cancel for what is true and for what is not: the conditions that fail, and some of the others for now."""
+    reasons = asked.reasons()
+    others = [place for place, reason in enumerate(reasons) if reason["Code"] == "None"]
+    if not others:
+        raise cancelled(reasons)
+    for place in asked.random.sample(others, asked.random.randint(1, len(others))):
+        reasons[place] = {"Code": asked.random.choice(BUSY_OR_THROTTLED)}
+    raise cancelled(reasons)
+
+
+def _unprocessed(asked: Asked) -> Mapping[str, Any]:
+    """Answer a batch read for some of its keys only."""
+    answer = dict(asked.effect())
+    left: dict[str, Any] = {}
+    found = {name: list(items) for name, items in answer["Responses"].items()}
+    for name, wanted in asked.request["RequestItems"].items():
+        keys = [key for key in wanted["Keys"] if asked.random.random() < 0.5]
+        if keys:
+            left[name] = {**wanted, "Keys": keys}
+            found[name] = [item for item in found[name] if not any(key.items() <= item.items() for key in keys)]
+    return {"Responses": found, "UnprocessedKeys": left}
+
+
+def _entries_failed(asked: Asked) -> Mapping[str, Any]:
+    """Take some of the entries of a batch and refuse the others."""
+    entries: Sequence[Any] = asked.request["Entries"]
+    refused = set(asked.random.sample(range(len(entries)), asked.random.randint(1, len(entries))))
+    taken = [entry for place, entry in enumerate(entries) if place not in refused]
+    answers = iter(_effect_of(asked, taken)["Entries"] if taken else [])
+    failed = {"ErrorCode": "InternalFailure", "ErrorMessage": "no"}
+    return {
+        "FailedEntryCount": len(refused),
+        "Entries": [failed if place in refused else next(answers) for place in range(len(entries))],
+    }
+
+
+def _delays_failed(asked: Asked) -> Mapping[str, Any]:
+    """Take some of the delays of a batch and refuse the others."""
+    entries: Sequence[Any] = asked.request["Entries"]
+    refused = asked.random.sample(entries, asked.random.randint(1, len(entries)))
+    taken = [entry for entry in entries if entry not in refused]
+    answer = _effect_of(asked, taken) if taken else {"Successful": [], "Failed": []}
+    failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in refused]
+    return {"Successful": answer["Successful"], "Failed": [*answer["Failed"], *failed]}
+
+
+def _effect_of(asked: Asked, entries: Sequence[Any]) -> Mapping[str, Any]:
+    if isinstance(asked.request, dict):
+        whole, asked.request["Entries"] = asked.request["Entries"], list(entries)
+        try:
+            return asked.effect()
+        finally:
+            asked.request["Entries"] = whole
+    raise AssertionError(asked)
+
+
+_TIMEOUT = _raised(lambda: ReadTimeoutError(endpoint_url=URL), seconds=READ_SECONDS)
+_RESET = _raised(lambda: ConnectionClosedError(endpoint_url=URL))
+_INTERNAL = _refused("InternalServerError", 500)
+_UNAVAILABLE = _refused("ServiceUnavailable", 503)
+
+
+class Fault(Enum):
+    """The kinds of faults, each with what happens and the operation that only it can happen to."""
+
+    THROTTLED = (_throttled, None)
+    INTERNAL = (_INTERNAL, None)
+    INTERNAL_AFTER_EFFECT = (_afterwards(_INTERNAL), None)
+    UNAVAILABLE = (_UNAVAILABLE, None)
+    UNAVAILABLE_AFTER_EFFECT = (_afterwards(_UNAVAILABLE), None)
+    RESET = (_RESET, None)
+    RESET_AFTER_EFFECT = (_afterwards(_RESET), None)
+    UNREACHABLE = (_raised(lambda: EndpointConnectionError(endpoint_url=URL)), None)
+    NO_CONNECTION = (_raised(lambda: ConnectTimeoutError(endpoint_url=URL), seconds=CONNECT_SECONDS), None)
+    TIMEOUT = (_TIMEOUT, None)
+    TIMEOUT_AFTER_EFFECT = (_afterwards(_TIMEOUT), None)
+    KILLED = (_killed, None)
+    KILLED_AFTER_EFFECT = (_afterwards(_killed), None)
+    CONFLICT = (_all_cancelled(BUSY), "TransactWriteItems")
+    TRANSACTION_THROTTLED = (_all_cancelled("ThrottlingError"), "TransactWriteItems")
+    IN_PROGRESS = (_refused("TransactionInProgressException", 400), "TransactWriteItems")
+    MIXED_REASONS = (_mixed, "TransactWriteItems")
+    UNPROCESSED_KEYS = (_unprocessed, "BatchGetItem")
+    ENTRIES_FAILED = (_entries_failed, "PutEvents")
+    DELAYS_FAILED = (_delays_failed, "ChangeMessageVisibilityBatch")
+
+    def __init__(self, deed: Deed, operation: str | None) -> None:
+        self.deed = deed
+        self.operation = operation
+
+    def applies(self, operation: str) -> bool:
+        """Whether it can happen to a request of this operation."""
+        return self.operation is None or self.operation == operation
+
+
+class Calm:
+    """A plan without a fault."""
+
+    def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
+        """Return what goes wrong with the request at this place of the run, None if nothing does."""
+        del service, operation, place, now
+        return None
+
+
+@dataclass(frozen=True)
+class Planned(Calm):
+    """One kind of fault at one request of the run, and at the next ones too where `times` is more than one."""
+
+    kind: Fault
+    at: int
+    times: int = 1
+
+    def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
+        """Return the fault where this request has it."""
+        del service, now
+        return self.kind if self.at <= place < self.at + self.times and self.kind.applies(operation) else None
+
+
+class Weather(Calm):
+    """Faults by chance until `until`: a rate of single ones, and outages of a service that last for a while."""
+
+    def __init__(self, random: Random, *, start: float, until: float) -> None:
+        self._random = random
+        self._until = until
+        self._rate = random.choice([0.0, 0.02, 0.05, 0.1, 0.2, 0.35])
+        # Not always all kinds at once: one that is everywhere hides what another one alone would show.
+        self._kinds = random.sample(list(Fault), random.choice([2, 5, len(Fault)]))
+        self._outages = [
+            (service, begin, begin + random.uniform(1, 60), random.choice(list(Fault)))
+            for service in random.choices(["dynamodb", "sqs", "events"], k=random.choice([0, 0, 1, 3]))
+            for begin in [random.uniform(start, until - 60)]
+        ]
+
+    def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
+        """Return what goes wrong with a request that is made now."""
+        del place
+        if now >= self._until:
+            return None
+        for of, begin, end, kind in self._outages:
+            if of == service and begin <= now < end and kind.applies(operation):
+                return kind
+        if self._random.random() < self._rate:
+            kinds = [kind for kind in self._kinds if kind.applies(operation)]
+            return self._random.choice(kinds) if kinds else None
+        return None

@@ -1,0 +1,160 @@
+"""The judge of a run: ledger, messages, admins, events out, figures, and what must be found nowhere."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from chalicelib import wiring_figures
+from tests.simulator.asks import INCREASE, plain, record_id
+from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.judge_ledger import Ledger, read_ledger
+from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
+from tests.simulator.letters import CANARY
+from tests.simulator.world import DEAD_LETTERS, World
+
+ASKED_BY: Mapping[str, tuple[str, str]] = {
+    "ORDER_PAID": ("recharged", "evt.shopify.webhook.order_paid"),
+    "PAYMENT": ("recharged", "evt.billing.payment_succeeded"),
+    "SUBSCRIPTION": ("recharged", "evt.subscription.renewed"),
+    "REFUND": ("refunded", "evt.shopify.webhook.order_refunded"),
+    "MANUAL": ("adjusted", "evt.credits.manual_adjustment"),
+}
+"""The event of each transaction type, and the event type that asked for it."""
+
+
+def judge(world: World) -> None:
+    """Tell the world of everything that is not as the contract says."""
+    ledger = read_ledger(world)
+    if world.violations:
+        return
+    judge_messages(world, ledger)
+    judge_admins(world, ledger)
+    judge_calls(world)
+    _events(world, ledger)
+    _figures(world)
+    _canary(world)
+
+
+def _events(world: World, ledger: Ledger) -> None:
+    """Every event that the ledger implies was published, under one id, and nothing else was."""
+    expected = {event["event_id"]: event for event in _implied(ledger)}
+    heard: dict[str, Mapping[str, Any]] = {}
+    for event in world.aws.heard:
+        detail = event["detail"]
+        known = heard.setdefault(detail["event_id"], detail)
+        if known != detail:
+            world.violated(f"two events of one id: {known} and {detail}")
+        if (event["source"], event["detail-type"]) != ("credits", detail["event_type"]):
+            world.violated(f"an event under a wrong source or type: {event}")
+    for event_id in expected.keys() - heard.keys():
+        world.violated(f"never published: {expected[event_id]}")
+    for event_id in heard.keys() - expected.keys():
+        world.violated(f"published for nothing: {heard[event_id]}")
+    for event_id in expected.keys() & heard.keys():
+        said = heard[event_id]
+        wrong = {name: (said.get(name), value) for name, value in expected[event_id].items() if said.get(name) != value}
+        if wrong or said.get("idempotency_key") != event_id:
+            world.violated(f"published otherwise (is, should be): {wrong} in {said}")
+
+
+def _implied(ledger: Ledger) -> list[dict[str, Any]]:
+    found = [event for row in ledger.rows.values() if (event := _of_record(row)) is not None]
+    return found + [_of_crossing(crossing) for crossing in ledger.crossings]
+
+
+def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    common = _common(row)
+    kind = row["transaction_type"]
+    if kind == "TRIAL":
+        return _event("account.created", row, {**common, "initial_balance": row["balance_after"]})
+    if kind == "ORDER_PAID" and row["operation_type"] != INCREASE:
+        return None
+    name, source = ASKED_BY[kind]
+    payload = {
+        **common,
+        "amount": row["amount"],
+        "new_balance": row["balance_after"],
+        "source": row["extra_metadata"].get("source", source),
+        "reference_type": kind,
+        "reference_id": row["reference_id"],
+    }
+    return _event(name, row, payload)
+
+
+def _of_crossing(crossing: Mapping[str, Any]) -> dict[str, Any]:
+    kind, row = crossing["type"], crossing["row"]
+    if row is None:
+        payload = {name: crossing[name] for name in ("merchant_id", "sequence", "balance", "threshold")}
+        event_type = f"evt.credits.{kind}"
+        credit = record_id(crossing["merchant_id"], "CREDIT")
+        return {
+            "event_id": str(uuid5(UUID(credit), f"{event_type}:{crossing['version']}")),
+            "event_type": event_type,
+            "timestamp": crossing["time"],
+            "payload": {**payload, "transaction_id": None},
+        }
+    payload = _common(row)
+    if kind in ("low_balance_reached", "balance_restored"):
+        payload["threshold"] = crossing["threshold"]
+    if kind == "plugin_status_changed":
+        on = row["balance_after"] > 0
+        payload |= {
+            "previous_status": "disabled" if on else "enabled",
+            "current_status": "enabled" if on else "disabled",
+            "reason": "Sufficient credits" if on else "Insufficient credits",
+            "timestamp": row["created_at"],
+        }
+    return _event(kind, row, payload)
+
+
+def _common(row: Mapping[str, Any]) -> dict[str, Any]:
+    same = {name: row[name] for name in ("merchant_id", "transaction_id", "sequence")}
+    return {**same, "balance": row["balance_after"]}
+
+
+def _event(name: str, row: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
+    event_type = f"evt.credits.{name}"
+    return {
+        "event_id": str(uuid5(UUID(row["transaction_id"]), event_type)),
+        "event_type": event_type,
+        "correlation_id": row.get("correlation_id"),
+        "timestamp": row["created_at"],
+        "payload": payload,
+    }
+
+
+def _figures(world: World) -> None:
+    """The fleet's figures are what the accounts add up to."""
+    accounts = [plain(item) for item in world.aws.tables.tables[CREDITS].items.values()]
+    counted: Counter[str] = Counter(
+        merchants=len(accounts),
+        zero=sum(account["balance"] == 0 for account in accounts),
+        low=sum(0 < account["balance"] <= account["threshold"] for account in accounts),
+        balance=sum(account["balance"] for account in accounts),
+        shortfall=sum(account.get("total_shortfall", 0) for account in accounts),
+        transactions=sum(account["sequence"] for account in accounts),
+    )
+    fleet = wiring_figures.figures().fleet()
+    wrong = {name: (getattr(fleet, name), counted[name]) for name in counted if getattr(fleet, name) != counted[name]}
+    if wrong:
+        world.violated(f"figures are not what the accounts add up to (are, should be): {wrong}")
+
+
+def _canary(world: World) -> None:
+    """Personal data is in no table, no log, no event out, and in no reason of a dead letter."""
+    places = {
+        **{name: repr(world.aws.tables.tables[name].items) for name in (CREDITS, TRANSACTIONS, FIGURES)},
+        "the log": world.output,
+        "an event out": repr(world.aws.heard),
+        "a dead letter": repr([found.attributes for found in world.aws.queues.queues[DEAD_LETTERS].values()]),
+    }
+    for place, text in places.items():
+        if CANARY in text:
+            world.violated(f"personal data in {place}")
+
+
+def moment(text: str) -> float:
+    """Return the seconds of a time as it is recorded."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,320 @@
+"""The ledger judged write by write, by rules of its own: what each account and record must have become.
+
+The engine's log of writes is the witness: what stood before and after each of them, and which call made it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from zlib import crc32
+
+from tests.published_chain import FIELDS, broken_links_in_answers
+from tests.simulator.asks import (
+    DECREASE,
+    INCREASE,
+    Ask,
+    Refunds,
+    Row,
+    charge,
+    plain,
+    policy_of,
+    record_id,
+    threshold_of,
+    verdict,
+)
+from tests.simulator.aws import CREDITS, TRANSACTIONS
+from tests.simulator.tables import Change, Write
+from tests.simulator.world import World
+
+TALLY = ("refunded_count", "refunded_credits", "refunded_money", "refunded_total", "refunded_full", "refunded_at")
+MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
+SHARDS_OF_LEVEL = 8
+
+
+@dataclass
+class Books:
+    """One merchant's account as the judge keeps it, and the records in their order."""
+
+    rows: list[Row] = field(default_factory=list)
+    balance: int = 0
+    threshold: int = 0
+    override: int | None = None
+    version: int = 0
+    shortfall: int = 0
+    totals: dict[str, dict[str, int]] = field(default_factory=dict)
+    status_changed_at: str = ""
+    status_transaction_id: str | None = None
+    refunds: dict[str, Refunds] = field(default_factory=dict)
+    balances: list[tuple[float, int]] = field(default_factory=list)
+
+
+@dataclass
+class Ledger:
+    """What the judge has read of the whole ledger: books by merchant, records by id, and when each was committed."""
+
+    books: dict[str, Books] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    committed: dict[str, tuple[float, str]] = field(default_factory=dict)
+    crossings: list[Mapping[str, Any]] = field(default_factory=list)
+
+
+def read_ledger(world: World) -> Ledger:
+    """Return the ledger as its writes made it, and tell the world what must not be."""
+    ledger = Ledger()
+    asks = asked_for(world)
+    for write in world.aws.tables.log:
+        changes = [change for change in write.changes if change.table in (CREDITS, TRANSACTIONS)]
+        if changes:
+            _Judged(world, ledger, asks, write).read(changes)
+        if world.violations:
+            return ledger
+    for merchant, books in ledger.books.items():
+        _chain(world, merchant, books)
+    return ledger
+
+
+def asked_for(world: World) -> dict[str, list[Ask]]:
+    """Return all that was asked for, by the id of its record."""
+    found: dict[str, list[Ask]] = {}
+    letters = {posted.body: posted.letter for posted in world.story.posted}
+    asks = [ask for letter in letters.values() for ask in letter.asks]
+    asks += [asked.ask for asked in world.story.admin_calls if asked.ask is not None]
+    for ask in asks:
+        found.setdefault(ask.transaction_id, []).append(ask)
+    return found
+
+
+class _Judged:
+    """One write, and whether it was right."""
+
+    def __init__(self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], write: Write) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._asks = asks
+        self._write = write
+        self._environment = world.environment_of(write.by)
+
+    def read(self, changes: Sequence[Change]) -> None:
+        accounts = [change for change in changes if change.table == CREDITS]
+        if len(accounts) != 1 or accounts[0].new is None:
+            keys = [change.key for change in changes]
+            self._violated(f"a write without exactly one account: {keys}")
+            return
+        account = plain(accounts[0].new)
+        merchant = account["merchant_id"]
+        books = self._ledger.books.setdefault(merchant, Books())
+        inserted = [change for change in changes if change.table == TRANSACTIONS and change.old is None]
+        rows = sorted((plain(change.new or {}) for change in inserted), key=lambda row: row["sequence"])
+        opening = not books.rows
+        low_before = books.threshold
+        for row in rows:
+            self._record(merchant, books, row, low_before=low_before)
+            low_before = row["threshold"]
+        if rows:
+            books.threshold = low_before
+        elif not opening:
+            self._threshold_changed(merchant, books, account)
+        for change in changes:
+            if change.table == TRANSACTIONS and change.old is not None:
+                self._tallied(change)
+        books.version += 1
+        self._account(merchant, books, account, opening=opening)
+        self._tallies(rows, changes, books)
+
+    def _violated(self, sentence: str) -> None:
+        self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
+
+    def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
+        """Judge a new record against what was asked for and what stood before it."""
+        identity = row["transaction_id"]
+        if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
+            self._violated(f"a record under a wrong id or merchant: {row}")
+        asks = [ask for ask in self._asks.get(identity, []) if self._content(ask, row)]
+        if not asks:
+            self._violated(f"a record that nobody asked for: {row}")
+            return
+        if identity in self._ledger.rows:
+            self._violated(f"recorded twice: {row}")
+        requested = self._requested(asks[0], row, books)
+        direction = self._direction(asks[0], row, books)
+        moved = requested if direction == INCREASE else -min(requested, books.balance)
+        if asks[0].type == "MANUAL" and abs(moved) < requested:
+            self._violated(f"an adjustment below zero: {row}")
+        override, default = books.override, threshold_of(self._environment)
+        expected = {
+            "sequence": len(books.rows) + 1,
+            "operation_type": direction,
+            "requested": requested,
+            "amount": moved,
+            "shortfall": requested - abs(moved) or None,
+            "balance_before": books.balance,
+            "balance_after": books.balance + moved,
+            "threshold": default if override is None else override,
+            "reference_id": row["reference_id"],
+        }
+        wrong = {name: (row.get(name), value) for name, value in expected.items() if row.get(name) != value}
+        if wrong:
+            self._violated(f"a record with wrong (is, should be) {wrong}: {row}")
+        if books.rows and row["created_at"] < books.rows[-1]["created_at"]:
+            self._violated(f"time runs backwards: {row}")
+        opening = not books.rows
+        self._note(books, row, opening=opening)
+        if not opening:
+            self._crossed(row, low_before=low_before)
+
+    def _content(self, ask: Ask, row: Row) -> bool:
+        kept = {name: value for name, value in row["extra_metadata"].items() if name not in ("policy", "reason", "admin_id")}
+        same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
+        return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
+
+    def _credits(self, ask: Ask) -> int:
+        if ask.of_settings:
+            return int(self._environment.get("TRIAL_CREDITS", "100"))
+        return ask.credits
+
+    def _requested(self, ask: Ask, row: Row, books: Books) -> int:
+        if ask.type == "ORDER_PAID":
+            policy = row["extra_metadata"]["policy"]
+            if policy != policy_of(self._environment):
+                self._violated(f"an order under a policy that is none: {row}")
+            asked = charge(policy, ask)
+            return -1 if asked is None else asked
+        if ask.type != "REFUND":
+            return self._credits(ask)
+        assert ask.order_id is not None
+        order = self._ledger.rows.get(ask.order_id)
+        if order is None:
+            return -1
+        due = books.refunds.setdefault(ask.order_id, Refunds()).due(order, row, at=self._write.at)
+        return -1 if due is None else due
+
+    def _direction(self, ask: Ask, row: Row, books: Books) -> str:
+        del books
+        if ask.type == "ORDER_PAID":
+            return str(row["extra_metadata"]["policy"].split(" ")[0])
+        if ask.type != "REFUND" or ask.order_id is None or ask.order_id not in self._ledger.rows:
+            return ask.direction
+        return DECREASE if self._ledger.rows[ask.order_id]["operation_type"] == INCREASE else INCREASE
+
+    def _note(self, books: Books, row: Row, *, opening: bool) -> None:
+        was_enabled = books.balance > 0
+        books.balance = row["balance_after"]
+        books.rows.append(row)
+        books.balances.append((self._write.at, books.balance))
+        books.shortfall += row.get("shortfall", 0)
+        counted, moved = MEMBERS[row["operation_type"]]
+        total = books.totals.setdefault(row["transaction_type"], {})
+        total[counted] = total.get(counted, 0) + 1
+        total[moved] = total.get(moved, 0) + abs(row["amount"])
+        if opening or was_enabled != (books.balance > 0):
+            books.status_changed_at = row["created_at"]
+            books.status_transaction_id = row["transaction_id"]
+        self._ledger.rows[row["transaction_id"]] = row
+        self._ledger.committed[row["transaction_id"]] = (self._write.at, self._write.by)
+
+    def _crossed(self, row: Row, *, low_before: int) -> None:
+        before, after, low = row["balance_before"], row["balance_after"], row["threshold"]
+        crossed = []
+        if before > low_before and low >= after:
+            crossed.append("low_balance_reached")
+        if before <= low_before and low < after:
+            crossed.append("balance_restored")
+        if before > 0 and after == 0:
+            crossed.append("balance_exhausted")
+        if (before > 0) != (after > 0):
+            crossed.append("plugin_status_changed")
+        self._ledger.crossings += [{"type": kind, "row": row, "threshold": low} for kind in crossed]
+
+    def _threshold_changed(self, merchant: str, books: Books, account: Row) -> None:
+        """Judge a write without records: an admin's threshold, and what it crossed."""
+        wanted = [
+            asked.request["low_balance_threshold"]
+            for asked in self._world.story.admin_calls
+            if asked.function == "set_threshold" and asked.request["merchant_id"] == merchant
+        ]
+        override = account.get("low_balance_threshold")
+        if override not in wanted:
+            self._violated(f"a threshold that nobody set: {account}")
+        before = books.threshold
+        books.override = override
+        books.threshold = threshold_of(self._environment) if override is None else override
+        kind = None
+        if books.balance > before and books.threshold >= books.balance:
+            kind = "low_balance_reached"
+        elif books.balance <= before and books.threshold < books.balance:
+            kind = "balance_restored"
+        if kind is not None:
+            crossing = {"type": kind, "row": None, "merchant_id": merchant, "version": books.version + 1}
+            now = {"balance": books.balance, "threshold": books.threshold, "sequence": len(books.rows)}
+            self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
+
+    def _tallied(self, change: Change) -> None:
+        """Judge a changed record: nothing of it but its tally may change, ever."""
+        old, new = change.old or {}, change.new or {}
+        changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+        if not changed <= set(TALLY):
+            self._violated(f"a record was changed: {changed} of {plain(old)}")
+
+    def _tallies(self, rows: Sequence[Row], changes: Sequence[Change], books: Books) -> None:
+        """Judge the tallies of the orders that this write refunded."""
+        items = {change.key[0]: change.new or {} for change in changes if change.table == TRANSACTIONS}
+        for row in rows:
+            if row["transaction_type"] != "REFUND":
+                continue
+            order_id = record_id(row["merchant_id"], f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")
+            tally, found = books.refunds.get(order_id), items.get(order_id)
+            if tally is None or found is None:
+                self._violated(f"a refund without its order's tally in the same write: {row}")
+                return
+            item = {**found}
+            stands = (
+                int(item["refunded_count"]["N"]),
+                int(item["refunded_credits"]["N"]),
+                Decimal(item["refunded_money"]["S"]),
+                Decimal(item["refunded_total"]["S"]) if "refunded_total" in item else None,
+                item["refunded_full"]["BOOL"],
+            )
+            if stands != (tally.count, tally.credits, tally.money, tally.total, tally.full):
+                self._violated(f"a wrong tally {stands}, should be {tally}")
+
+    def _account(self, merchant: str, books: Books, account: Row, *, opening: bool) -> None:
+        if opening and not books.rows:
+            self._violated(f"an account without its first record: {account}")
+            return
+        last = books.rows[-1]
+        level = None if books.balance > books.threshold else "low" if books.balance else "zero"
+        expected = {
+            "balance": books.balance,
+            "sequence": len(books.rows),
+            "version": books.version,
+            "totals": books.totals,
+            "total_shortfall": books.shortfall or None,
+            "hash": last["hash"],
+            "last_transaction_id": last["transaction_id"],
+            "last_transaction_at": last["created_at"],
+            "threshold": books.threshold,
+            "low_balance_threshold": books.override,
+            "status_changed_at": books.status_changed_at,
+            "status_transaction_id": books.status_transaction_id,
+            "created_at": books.rows[0]["created_at"],
+            "level": level and f"{level}#{crc32(merchant.encode()) % SHARDS_OF_LEVEL}",
+        }
+        wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
+        if wrong:
+            self._violated(f"an account with wrong (is, should be) {wrong}: {account}")
+
+
+def _chain(world: World, merchant: str, books: Books) -> None:
+    stands = world.aws.tables.tables[TRANSACTIONS].items
+    answers = []
+    for row in books.rows:
+        # As it stands now, not as it was written: what was changed since would show here.
+        item = plain({name: value for name, value in stands[(row["transaction_id"],)].items() if name not in TALLY})
+        answer = {name: item.get(name) for name in (*FIELDS, "previous_hash", "hash")}
+        answers.append({**answer, "id": item["transaction_id"], "shortfall": item.get("shortfall", 0)})
+    if broken := broken_links_in_answers(answers):
+        world.violated(f"the chain of {merchant} is broken at {broken}")
+
+
+__all__ = ["Books", "Ledger", "asked_for", "read_ledger", "verdict"]

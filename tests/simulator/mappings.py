@@ -1,0 +1,206 @@
+"""What calls the functions: Lambda's pollers of the queue and of the streams, with all that they may do.
+
+Batches of any size, messages that come twice at once, deletions that get lost, records that come again, batches that
+are cut anew: at least once is what AWS promises, and what the functions have to live with.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.simulator.product import ROOT
+from tests.simulator.queues import Message, Queues, system_attributes
+from tests.simulator.running import Call
+from tests.simulator.tables import Table
+
+BATCH_MAX = 100
+CONCURRENT_MAX = 5
+"""Calls of `ingest_events` at once, as infra/template.yaml limits them."""
+POLL_SECONDS = (0.05, 2.0)
+CALM_POLL_SECONDS = (1.0, 60.0)
+"""The same when nothing new comes any more, so that what waits comes together."""
+RETRY_SECONDS = (0.5, 30.0)
+
+Start = Callable[[str, Any, Callable[[Call], None]], Call]
+"""From a function and its event to the call, and what is done with its end."""
+
+
+@dataclass
+class Lab:
+    """What the pollers need of the run; `rough` tells whether AWS may do all that it may do."""
+
+    start: Start
+    after: Callable[[float, Callable[[], None]], None]
+    random: Random
+    rough: Callable[[], bool]
+    violated: Callable[[str], None]
+
+    def perhaps(self, chance: float) -> bool:
+        """Decide whether something unlikely happens, which it only may while it is rough."""
+        return self.rough() and self.random.random() < chance
+
+    def seconds(self, between: tuple[float, float]) -> float:
+        """Return some seconds."""
+        return self.random.uniform(*between)
+
+
+@cache
+def declared() -> Mapping[str, Any]:
+    """Return the resources of infra/template.yaml."""
+    found: Mapping[str, Any] = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"]
+    return found
+
+
+class QueuePoller:
+    """Brings the messages of the inbox to `ingest_events`, and deletes those that did not come back."""
+
+    def __init__(self, lab: Lab, queues: Queues, url: str) -> None:
+        self._lab = lab
+        self._queues = queues
+        self._url = url
+        self._running = 0
+        self._asleep = False
+
+    def poll(self) -> None:
+        """Look for messages, and go on looking while there are any."""
+        if self._running < CONCURRENT_MAX:
+            most = self._lab.random.choice([1, 3, 10, BATCH_MAX])
+            if messages := self._queues.receive(self._url, most):
+                self._bring(messages)
+        if self._queues.queues[self._url]:
+            between = POLL_SECONDS if self._lab.rough() else CALM_POLL_SECONDS
+            self._lab.after(self._lab.seconds(between), self.poll)
+        else:
+            self._asleep = True
+
+    def wake(self) -> None:
+        """Look again, since there is a message."""
+        if self._asleep:
+            self._asleep = False
+            self.poll()
+
+    def _bring(self, messages: Sequence[Message]) -> None:
+        self._running += 1
+        if self._lab.perhaps(0.1):
+            # Delivered, and not hidden: another call has it at the same time.
+            self._lab.random.choice(messages).visible_at = 0.0
+        event = {"Records": [_sqs_record(message) for message in messages]}
+        self._lab.start("ingest_events", event, lambda call: self._end(call, messages))
+
+    def _end(self, call: Call, messages: Sequence[Message]) -> None:
+        self._running -= 1
+        if call.killed or call.error is not None:
+            return
+        brought = {message.message_id for message in messages}
+        back = {failure["itemIdentifier"] for failure in call.answer["batchItemFailures"]}
+        if not back <= brought:
+            self._lab.violated(f"{call.name} names messages that it was not brought: {sorted(back - brought)}")
+            return
+        for message_id in sorted(brought - back):
+            if not self._lab.perhaps(0.05):
+                self._queues.delete(self._url, message_id)
+
+
+def _sqs_record(message: Message) -> dict[str, Any]:
+    return {
+        "messageId": message.message_id,
+        "receiptHandle": message.handles[-1],
+        "body": message.body,
+        "attributes": system_attributes(message),
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:inbox",
+        "awsRegion": "eu-west-1",
+    }
+
+
+class StreamPoller:
+    """Brings one shard of a table's stream to a function, in order, until each record is done with."""
+
+    def __init__(self, lab: Lab, function: str, table: Table, shard: int) -> None:
+        self.function = function
+        self._lab = lab
+        self._records = table.shards[shard]
+        self._patterns = _patterns(function)
+        self._place = 0
+        self._busy = False
+
+    @property
+    def done(self) -> bool:
+        """Whether it has brought all there is."""
+        return not self._busy and self._place >= len(self._records)
+
+    def poll(self) -> None:
+        """Bring the next records, if it is not waiting for the last ones."""
+        if self._busy:
+            return
+        if self._place and self._lab.perhaps(0.05):
+            self._place -= self._lab.random.randint(1, min(self._place, 10))
+        if self._place >= len(self._records):
+            return
+        size = self._lab.random.choice([1, 2, 5, BATCH_MAX])
+        window = self._records[self._place : self._place + size]
+        end = self._place + len(window)
+        chosen = [record for record in window if _passes(record, self._patterns)]
+        if not chosen:
+            self._place = end
+            self._lab.after(self._lab.seconds(POLL_SECONDS), self.poll)
+            return
+        self._busy = True
+        self._lab.start(self.function, {"Records": chosen}, lambda call: self._end(call, chosen, end))
+
+    def _end(self, call: Call, chosen: Sequence[Mapping[str, Any]], end: int) -> None:
+        self._busy = False
+        if call.killed or call.error is not None:
+            self._lab.after(self._lab.seconds(RETRY_SECONDS), self.poll)
+            return
+        brought = [record["dynamodb"]["SequenceNumber"] for record in chosen]
+        back = {failure["itemIdentifier"] for failure in call.answer["batchItemFailures"]}
+        if not back <= set(brought):
+            self._lab.violated(f"{call.name} names records that it was not brought: {sorted(back)}")
+            back = set()
+        if not back:
+            self._place = max(self._place, end)
+            self._lab.after(self._lab.seconds(POLL_SECONDS), self.poll)
+            return
+        first = next(record for record in chosen if record["dynamodb"]["SequenceNumber"] in back)
+        self._place = next(place for place, record in enumerate(self._records) if record is first)
+        self._lab.after(self._lab.seconds(RETRY_SECONDS), self.poll)
+
+
+def _patterns(function: str) -> list[Any]:
+    import json
+
+    name = "".join(part.title() for part in function.split("_"))
+    [source] = declared()[name]["Properties"]["Events"].values()
+    filters = source["Properties"].get("FilterCriteria", {}).get("Filters", [])
+    return [json.loads(found["Pattern"]) for found in filters]
+
+
+def _passes(record: Any, patterns: Sequence[Any]) -> bool:
+    return not patterns or any(_matches(record, pattern) for pattern in patterns)
+
+
+def _matches(value: Any, pattern: Any) -> bool:
+    """Return whether a record is one that the event filter lets through, as Lambda's documentation has it."""
+    if isinstance(pattern, list):
+        return any(_matches_one(value, one) for one in pattern)
+    if not isinstance(value, Mapping):
+        return all(_matches(None, part) for part in pattern.values())
+    return all(_matches(value.get(name), part) for name, part in pattern.items())
+
+
+def _matches_one(value: Any, one: Any) -> bool:
+    if not isinstance(one, Mapping):
+        return bool(value == one)
+    [(test, wanted)] = one.items()
+    if test == "exists":
+        return (value is not None) == wanted
+    if test == "anything-but":
+        return value is not None and value not in wanted
+    raise AssertionError(f"the simulator knows no filter {test}")

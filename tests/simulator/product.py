@@ -1,0 +1,212 @@
+"""The product under simulation: its real functions, with the run's time, clients and containers under them.
+
+Nothing of it is replaced but what reaches outside of the process: time, waits, threads and HTTP.
+"""
+
+import importlib
+import json
+import pkgutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.endpoint
+
+import chalicelib
+from chalicelib import settings, telemetry
+from chalicelib.counters import Counters
+from tests.simulator.running import Clock, Container, Runs
+
+for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    # All of it, now: what a function imports later would keep what stands here during a run only.
+    importlib.import_module(_found.name)
+
+ROOT = Path(__file__).resolve().parents[2]
+TALKATIVE = 10
+"""Each of so many seeds writes all of its log lines."""
+_HANDLERS = {
+    "ingest_events": "inbound",
+    "publish_threshold_events": "streams",
+    "publish_transaction_events": "streams",
+    "roll_up": "figures",
+    "adjust_credits": "admin",
+    "set_threshold": "admin",
+}
+
+
+def handler(function: str) -> Callable[[Any, Any], Any]:
+    """Return a function as Lambda calls it."""
+    module = sys.modules[f"chalicelib.handlers.{_HANDLERS[function]}"]
+    found: Callable[[Any, Any], Any] = getattr(module, function)
+    return found
+
+
+@cache
+def timeout_seconds(function: str) -> float:
+    """Return how long a call of the function may take, as it is deployed."""
+    declared = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_functions"]
+    return float(declared[function]["lambda_timeout"])
+
+
+@contextmanager
+def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterator[StringIO]:
+    """Let the product run in the run's time and containers, and yield what it prints and logs.
+
+    `home` is the container of whoever is no call: the judge.
+    """
+    import random
+
+    patches = _Patches()
+    output = StringIO()
+    container = _current(runs, home)
+    simulated = _Time(clock, runs)
+    counters, counted = telemetry.counters, Counters()
+    for module in [found for name, found in sys.modules.items() if name.partition(".")[0] == "chalicelib"]:
+        for name, value in list(vars(module).items()):
+            if value is time:
+                patches.put(module, name, simulated)
+            elif value is ThreadPoolExecutor:
+                patches.put(module, name, _Inline)
+            elif value is counters:
+                patches.put(module, name, counted)
+            elif _built_once(value):
+                patches.put(module, name, _in_container(value, container))
+            elif isinstance(value, type) and value.__module__ == module.__name__:
+                _wait_simulated(value, simulated, patches)
+    patches.put(boto3, "client", lambda service, config=None, **_: container().client(service, config))
+    patches.put(botocore.endpoint, "time", simulated)
+    patches.put(telemetry.logger.registered_handler, "stream", output)
+    level = telemetry.logger.log_level
+    # A line costs as much as a request: only some of the seeds are read for what must not be logged.
+    telemetry.logger.setLevel("INFO" if random_seed % TALKATIVE == 0 else "ERROR")
+    _as_new(patches)
+    random.seed(random_seed)
+    try:
+        with redirect_stdout(output):
+            yield output
+    finally:
+        telemetry.logger.setLevel(level)
+        patches.undo()
+
+
+class _Patches:
+    def __init__(self) -> None:
+        self._undone: list[Callable[[], None]] = []
+
+    def put(self, owner: Any, name: str, value: Any) -> None:
+        before = getattr(owner, name)
+        self._undone.append(lambda: setattr(owner, name, before))
+        setattr(owner, name, value)
+
+    def put_item(self, owner: dict[str, Any], name: str, value: Any) -> None:
+        before = owner[name]
+        self._undone.append(lambda: owner.__setitem__(name, before))
+        owner[name] = value
+
+    def undo(self) -> None:
+        for step in reversed(self._undone):
+            step()
+
+
+class _Time:
+    """The module `time`, as far as the product uses it."""
+
+    def __init__(self, clock: Clock, runs: Runs) -> None:
+        self._clock = clock
+        self._runs = runs
+        self.time = self.monotonic = self.perf_counter = clock.read
+
+    def sleep(self, seconds: float) -> None:
+        if self._runs.current is None:
+            self._clock.advance_to(self._clock.now + seconds)
+        else:
+            self._runs.pause(seconds)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+
+class _Inline:
+    """A pool of threads that has none: what is submitted is done at once, and an end of the process ends it."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *args: Any, **named: Any) -> "_Done":
+        return _Done(work(*args, **named))
+
+    def map(self, work: Callable[..., Any], *several: Any) -> list[Any]:
+        return [work(*args) for args in zip(*several, strict=False)]
+
+    def shutdown(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+class _Done:
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def result(self, timeout: float | None = None) -> Any:
+        del timeout
+        return self._value
+
+
+def _current(runs: Runs, home: Container) -> Callable[[], Container]:
+    return lambda: runs.current.container if runs.current is not None else home
+
+
+def _built_once(value: Any) -> bool:
+    """Whether it is one of the functions that build something once a container."""
+    module = getattr(value, "__module__", None) or ""
+    return module.startswith(("chalicelib.wiring", "chalicelib.settings")) and hasattr(value, "cache_clear")
+
+
+def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[], Any]:
+    build = once.__wrapped__
+
+    def built() -> Any:
+        here = container()
+        if once not in here.made:
+            here.made[once] = settings.Settings.read(here.environment) if build.__name__ == "settings" else build()
+        return here.made[once]
+
+    return built
+
+
+def _wait_simulated(kind: type, simulated: _Time, patches: _Patches) -> None:
+    defaults = getattr(vars(kind).get("__init__"), "__kwdefaults__", None) or {}
+    for name, value in list(defaults.items()):
+        if value is time.sleep:
+            patches.put_item(defaults, name, simulated.sleep)
+
+
+def _as_new(patches: _Patches) -> None:
+    """Let what counts beside the containers start anew."""
+    from chalicelib import wiring_figures
+    from chalicelib.handlers import figures
+
+    patches.put(wiring_figures._LaidDown, "at", float("-inf"))
+    # Not every ten seconds, which are as many requests as all others together.
+    patches.put(wiring_figures, "LAY_DOWN_SECONDS", 120.0)
+    patches.put(figures._Said, "at", float("-inf"))
+
+
+def environment(**own: str) -> Mapping[str, str]:
+    """Return the environment of a function, as the template would set it."""
+    return {
+        "CREDITS_TABLE": "credits",
+        "TRANSACTIONS_TABLE": "transactions",
+        "FIGURES_TABLE": "figures",
+        "EVENT_BUS": "credits",
+        "INBOX_QUEUE_URL": "http://aws.invalid/inbox",
+        "DEAD_LETTER_QUEUE_URL": "http://aws.invalid/dead-letters",
+        "STREAM_DEAD_LETTER_QUEUE_URL": "http://aws.invalid/stream-dead-letters",
+        **own,
+    }

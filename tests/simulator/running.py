@@ -1,0 +1,211 @@
+"""Simulated time, and the calls of functions in it: one runs at a time, and whose turn it is a seed decides.
+
+Every call has a thread of its own, but holds the baton alone: it hands it back at each request to AWS and at each
+wait. So calls interleave at every request, as in the cloud, and yet each run is the same again.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+import time_machine
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from tests.simulator.clients import Client
+
+START = 1_748_779_200.0
+"""2025-06-01T12:00:00Z, when every run begins."""
+REST_SECONDS = 0.001
+"""What is at least between two turns of a call, so that time never stands still."""
+
+Action = Callable[[], None]
+
+
+class Killed(BaseException):
+    """The process that ran the call is gone, with all that it knew."""
+
+
+class Clock:
+    """The time of a run, in seconds since 1970; the whole process sees it."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self._machine = time_machine.travel(START, tick=False)
+        self._traveller: Any = None
+
+    def __enter__(self) -> "Clock":
+        self._traveller = self._machine.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._machine.stop()
+
+    def read(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def advance_to(self, moment: float) -> None:
+        """Let it be `moment`, unless it is later already."""
+        if moment > self.now:
+            self.now = moment
+            self._traveller.move_to(moment)
+
+
+class Agenda:
+    """What is to happen, and when; what is due at the same time happens in an order that the seed decides."""
+
+    def __init__(self, clock: Clock, random: Random) -> None:
+        self._clock = clock
+        self._random = random
+        self._due: list[tuple[float, float, int, Action]] = []
+        self._count = 0
+
+    def at(self, moment: float, action: Action) -> None:
+        """Let something happen at `moment`."""
+        self._count += 1
+        heappush(self._due, (moment, self._random.random(), self._count, action))
+
+    def after(self, seconds: float, action: Action) -> None:
+        """Let something happen in so many seconds."""
+        self.at(self._clock.now + seconds, action)
+
+    def next(self) -> bool:
+        """Let the next thing happen, and return whether there was one."""
+        if not self._due:
+            return False
+        moment, _, _, action = heappop(self._due)
+        self._clock.advance_to(moment)
+        action()
+        return True
+
+
+# Building a client takes ten milliseconds: containers that are gone leave theirs to new ones.
+_spare_clients: dict[tuple[str, str], list[Client]] = {}
+
+
+class Container:
+    """What a process keeps between calls: what `wiring` built, and its clients."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.made: dict[object, object] = {}
+        self._clients: list[tuple[tuple[str, str], Client]] = []
+
+    def client(self, service: str, config: Config | None) -> BaseClient:
+        """Return a new client of a service, as far as anybody can tell."""
+        options = vars(config) if config else {}
+        key = (service, repr(sorted((name, repr(value)) for name, value in options.items() if name[0] != "_")))
+        spare = _spare_clients.setdefault(key, [])
+        client = spare.pop() if spare else Client(service, config)
+        self._clients.append((key, client))
+        return client.renew()
+
+    def leave(self) -> None:
+        """Give the clients back: the process is gone."""
+        for key, client in self._clients:
+            _spare_clients[key].append(client)
+        self._clients.clear()
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of a function, `deadline` being when its time is up."""
+
+    name: str
+    function: str
+    handler: Callable[[Any, Any], Any]
+    event: Any
+    container: Container
+    deadline: float
+    started: float
+    ended: float = 0.0
+    requests: int = 0
+    disturbed: bool = False
+    killed: bool = False
+    answer: Any = None
+    error: BaseException | None = None
+    finished: bool = False
+    go: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda hands a function beside its event."""
+
+    aws_request_id: str
+    left: Callable[[], float]
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return what is left of the call."""
+        return max(0, round(self.left() * 1000))
+
+
+class Runs:
+    """The calls that are under way."""
+
+    def __init__(self, clock: Clock, agenda: Agenda) -> None:
+        self.current: Call | None = None
+        self.under_way: list[Call] = []
+        self._clock = clock
+        self._agenda = agenda
+        self._back = threading.Lock()
+        self._back.acquire()
+
+    def start(self, call: Call, ended: Callable[[Call], None]) -> None:
+        """Begin a call, and have `ended` called when it is over, however."""
+        call.go.acquire()
+        self.under_way.append(call)
+        threading.Thread(target=self._body, args=[call], daemon=True).start()
+        self._agenda.after(REST_SECONDS, lambda: self._turn(call, ended))
+
+    def pause(self, seconds: float) -> None:
+        """Let the current call wait, and others have their turn."""
+        call = self.current
+        assert call is not None, "only a call can wait"
+        self._agenda.after(max(seconds, REST_SECONDS), lambda: self._turn(call, None))
+        self._back.release()
+        self._wait_for_turn(call)
+
+    def abandon(self) -> None:
+        """End all calls at once."""
+        for call in list(self.under_way):
+            call.killed = True
+            while not call.finished:
+                self._turn(call, lambda _: None)
+
+    def _turn(self, call: Call, ended: Callable[[Call], None] | None) -> None:
+        if ended is not None:
+            call.__dict__["on_end"] = ended
+        if call.finished:
+            return
+        self.current = call
+        call.go.release()
+        self._back.acquire()
+        self.current = None
+        if call.finished:
+            self.under_way.remove(call)
+            call.ended = self._clock.now
+            call.__dict__["on_end"](call)
+
+    def _wait_for_turn(self, call: Call) -> None:
+        call.go.acquire()
+        if call.killed or self._clock.now >= call.deadline:
+            call.killed = True
+            raise Killed
+
+    def _body(self, call: Call) -> None:
+        context = Context(call.name, lambda: call.deadline - self._clock.now)
+        try:
+            self._wait_for_turn(call)
+            call.answer = call.handler(call.event, context)
+        except Killed:
+            call.killed = True
+        except BaseException as error:  # noqa: BLE001 - whatever a function raises is the run's to judge
+            call.error = error
+        finally:
+            call.finished = True
+            self._back.release()

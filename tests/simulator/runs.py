@@ -1,0 +1,80 @@
+"""A seed's run, from its number to its verdict."""
+
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+from tests.simulator.faults import Weather
+from tests.simulator.judge import judge
+from tests.simulator.running import START
+from tests.simulator.stories import story
+from tests.simulator.world import World
+
+STORM_SECONDS = 60.0
+"""How long the weather may still be bad when the last event has arrived."""
+CLEANED_AFTER = 25
+"""Runs after which what they left is cleared away. Looking for it all the time would take a fifth of the time."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a run: its violations, and how much was done in it."""
+
+    name: str
+    violations: tuple[str, ...]
+    requests: int
+    calls: int
+    records: int
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  - {sentence[:1500]}" for sentence in self.violations[:5])
+        return f"{self.name}: {len(self.violations)} violations\n{lines}"
+
+
+def world_of(seed: int) -> World:
+    """Return the world of a seed, before anything has happened in it."""
+    told = story(seed)
+    until = START + told.seconds + STORM_SECONDS
+    return World(told, seed, Weather(Random(f"weather {seed}"), start=START, until=until))
+
+
+def verdict_on(world: World, name: str) -> Verdict:
+    """Play a world to its end, and return the verdict on it."""
+    world.play(judge)
+    records = len(world.aws.tables.tables["transactions"].items)
+    return Verdict(name, tuple(world.violations), len(world.requests), len(world.calls), records)
+
+
+def seeds(numbers: Iterable[int]) -> Iterator[Verdict]:
+    """Yield the verdict on each seed."""
+    with tidy() as tidied:
+        for number in numbers:
+            yield verdict_on(world_of(number), reproduced_by(f"--seed {number}"))
+            tidied()
+
+
+def reproduced_by(options: str) -> str:
+    """Return the command that runs it again."""
+    return f"python -m tests.simulator {options}"
+
+
+class tidy:  # noqa: N801 - a context, used like a function
+    """Clears away now and then what runs leave behind, and not all the time."""
+
+    def __enter__(self) -> "tidy":
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self._count = 0
+        return self
+
+    def __call__(self) -> None:
+        self._count += 1
+        if self._count % CLEANED_AFTER == 0:
+            gc.collect()
+
+    def __exit__(self, *_: object) -> None:
+        gc.enable()
+        gc.unfreeze()
+        gc.collect()

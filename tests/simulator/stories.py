@@ -1,0 +1,190 @@
+"""What happens in a run, made from its seed alone: settings, shops, events in any order and number, admins, deploys."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
+
+from tests.simulator.asks import INCREASE, Ask
+from tests.simulator.letters import (
+    POISON,
+    Letter,
+    Order,
+    Refund,
+    adjustment,
+    adjustment_ask,
+    opening,
+    paid,
+    payment,
+    refunded,
+    renewal,
+)
+
+DAY_SECONDS = 86_400.0
+ORDER_IDS: Sequence[object] = (1, 2, 3, 4, 5, 6, 7, 8, "A-9", "x_10", "11 b", 12)
+"""All shops number their orders alike, so that a key without its merchant shows."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A letter on its way to the inbox: the seconds after which it arrives, and its body."""
+
+    after: float
+    letter: Letter
+    body: str
+
+
+@dataclass(frozen=True)
+class AdminCall:
+    """A function that an admin calls after so many seconds, again and again until it answers."""
+
+    after: float
+    function: str
+    request: Mapping[str, Any]
+    ask: Ask | None = None
+
+
+@dataclass
+class Story:
+    """A run's story. `environments` are the settings, each from so many seconds on."""
+
+    environments: list[tuple[float, Mapping[str, str]]]
+    seconds: float
+    posted: list[Posted] = field(default_factory=list)
+    admin_calls: list[AdminCall] = field(default_factory=list)
+    replayed: bool = False
+
+
+def merchant(name: str) -> str:
+    """Return the id of a shop."""
+    return str(uuid5(NAMESPACE_DNS, name))
+
+
+def settings(random: Random) -> dict[str, str]:
+    """Return the settings that decide about credits."""
+    found = {
+        "TRIAL_CREDITS": str(random.choice([0, 1, 3, 10, 25])),
+        "LOW_BALANCE_THRESHOLD_PERCENT": str(random.choice([0, 20, 20, 50, 100])),
+        "ORDER_CREDIT_DIRECTION": random.choice(["DECREASE", "DECREASE", "DECREASE", "INCREASE"]),
+        "ORDER_CREDIT_BASIS": random.choice(["order", "order", "item", "total"]),
+        "ORDER_CREDIT_FIXED_AMOUNT": str(random.choice([0, 1, 1, 2, 7])),
+    }
+    if found["ORDER_CREDIT_BASIS"] == "total":
+        found["ORDER_CREDIT_PERCENTAGE"] = random.choice(["10", "2.5", "33.3"])
+        found["ORDER_CREDIT_MINIMUM"] = random.choice(["0", "2"])
+    return found
+
+
+def story(seed: int) -> Story:
+    """Return the story of a seed."""
+    random = Random(f"story {seed}")
+    waits = {
+        "GROUND_RETRY_SECONDS_MIN": random.choice(["1", "20"]),
+        "GROUND_RETRY_SECONDS_MAX": random.choice(["300", "900"]),
+        "GROUND_RETRY_SECONDS_TOTAL": random.choice(["900", "1800"]),
+    }
+    made = Story([(0.0, {**settings(random), **waits})], seconds=random.choice([5.0, 60.0, 240.0]))
+    if random.random() < 0.25:
+        made.environments.append((random.uniform(0, made.seconds), {**settings(random), **waits}))
+    shops = [merchant(f"shop {number}") for number in range(random.choice([1, 1, 2, 3]))]
+    busy = random.choice(shops)
+    letters: list[Letter] = []
+    for shop in shops:
+        letters += _of_shop(random, shop, facts=random.choice([3, 5, 10]) * (2 if shop == busy else 1))
+        _admins(random, made, shop)
+    if random.random() < 0.2:
+        letters += _of_shop(random, merchant("nobody's"), facts=2, opened=False)
+    for kind in random.sample(list(POISON), random.choice([0, 1, 3])):
+        letters.append(POISON[kind](random.choice(shops)))
+    _post(random, made, letters)
+    made.replayed = random.random() < 0.2
+    return made
+
+
+def _post(random: Random, made: Story, letters: Sequence[Letter]) -> None:
+    """Let the letters arrive in any order, some of them again and again, as the same or as another message."""
+    bursts = [random.uniform(0, made.seconds) for _ in range(3)]
+    for letter in letters:
+        body = letter.body(random)
+        for copy in range(random.choice([1, 1, 1, 2, 3])):
+            after = random.choice(bursts) if random.random() < 0.5 else random.uniform(0, made.seconds)
+            made.posted.append(Posted(after, letter, body if copy % 2 == 0 else letter.body(random)))
+
+
+def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> list[Letter]:
+    letters = []
+    if opened:
+        named = random.random() < 0.4
+        letters.append(opening(shop, random.choice([1, 2, 5, 21, 40]), named=named))
+        if random.random() < 0.3:
+            letters.append(opening(shop, random.choice([1, 5]), named=not named))
+    totals = {order_id: random.choice([None, "10", "99.90", "20.00", "7.5", "0"]) for order_id in ORDER_IDS}
+    ordered: list[object] = []
+    for number in range(facts):
+        letters.append(_fact(random, shop, number, totals, ordered))
+    return letters
+
+
+def _fact(
+    random: Random, shop: str, number: int, totals: Mapping[object, str | None], ordered: list[object]
+) -> Letter:
+    kind = random.choices(
+        ["order", "orders", "updated", "refund", "refunds", "payment", "renewal", "more", "less"],
+        [8, 3, 1, 4, 2, 1, 1, 1, 2],
+    )[0]
+
+    def order() -> Order:
+        chosen = random.choice(ORDER_IDS)
+        ordered.append(chosen)
+        # Now and then an order comes with another content than before.
+        total = totals[chosen] if random.random() < 0.93 else random.choice(["10", "50", None])
+        return Order(chosen, total, random.choice([1, 1, 1, 2, 3]) if random.random() < 0.3 else 1)
+
+    def refund() -> Refund:
+        # Now and then of an order that nobody has heard of, or not yet.
+        chosen = random.choice(ordered if ordered and random.random() < 0.9 else ORDER_IDS)
+        if random.random() < 0.35:
+            return Refund(chosen)
+        amount = random.choice([None, "2.50", "5", "9.99", "100"])
+        total = totals[chosen] if random.random() < 0.9 else random.choice(["10", "30"])
+        return Refund(chosen, f"r{random.randrange(8)}-{chosen}", amount, total if amount else None)
+
+    if kind in ("order", "updated"):
+        return paid(shop, [order()], updated=kind == "updated")
+    if kind == "orders":
+        return paid(shop, list({one.id: one for one in (order() for _ in range(random.choice([2, 3, 6])))}.values()))
+    if kind == "refund":
+        return refunded(shop, [refund()])
+    if kind == "refunds":
+        return refunded(shop, list({(one.order, one.id): one for one in (refund() for _ in range(3))}.values()))
+    if kind == "payment":
+        return payment(shop, random.choice([f"p{random.randrange(4)}", 7]), random.choice([1, 5, 30]))
+    if kind == "renewal":
+        named_by = random.choice(["renewal_id", "period_start", "idempotency_key"])
+        return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025-05", "1_2025"]), 5, named_by=named_by)
+    return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+
+
+def _admins(random: Random, made: Story, shop: str) -> None:
+    for number in range(random.choice([0, 0, 1, 3])):
+        after = random.uniform(0, made.seconds)
+        if random.random() < 0.5:
+            threshold = random.choice([None, 0, 1, 5, 20, 1000])
+            asked = {"merchant_id": shop, "low_balance_threshold": threshold, "admin_id": "admin-7"}
+            made.admin_calls.append(AdminCall(after, "set_threshold", asked))
+            continue
+        ask = adjustment_ask(shop, random.choice([f"call{number}", f"less{number}"]), random.choice([3, -2, -30]))
+        made.admin_calls.append(AdminCall(after, "adjust_credits", _adjustment_request(ask), ask))
+
+
+def _adjustment_request(ask: Ask) -> dict[str, Any]:
+    return {
+        "merchant_id": ask.merchant,
+        "operation_type": "INCREASE" if ask.direction == INCREASE else "DECREASE",
+        "credits": ask.credits,
+        "reason": "goodwill",
+        "admin_id": "admin-7",
+        "adjustment_id": ask.reference,
+        "with_outcome": True,
+    }

@@ -1,0 +1,204 @@
+"""Every kind of fault at every request of every kind of movement, one at a time.
+
+Each scenario is a short story that is first told undisturbed. Then it is told again for each of its requests and each
+fault that can happen there: once, and until botocore gives up by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+from typing import Any
+
+from tests.simulator.asks import Ask
+from tests.simulator.faults import Calm, Fault, Planned
+from tests.simulator.judge import judge
+from tests.simulator.letters import (
+    POISON,
+    Letter,
+    Order,
+    Refund,
+    adjustment,
+    adjustment_ask,
+    opening,
+    paid,
+    payment,
+    refunded,
+    renewal,
+)
+from tests.simulator.runs import Verdict, reproduced_by, tidy, verdict_on
+from tests.simulator.stories import AdminCall, Posted, Story, merchant
+from tests.simulator.world import World
+
+STEP_SECONDS = 10.0
+"""Between the steps of a scenario, so that each is done before the next one, if nothing goes wrong."""
+GIVES_UP_AFTER = 3
+"""Tries of botocore's clients, as `wiring` configures them."""
+SHOP = merchant("sweep")
+EARNING = {"ORDER_CREDIT_DIRECTION": "INCREASE", "ORDER_CREDIT_FIXED_AMOUNT": "10"}
+BY_TOTAL = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"}
+BY_ITEM = {"ORDER_CREDIT_BASIS": "item", "ORDER_CREDIT_FIXED_AMOUNT": "2"}
+
+Step = Letter | AdminCall
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What happens step after step, under some settings; the account is opened with `trial` credits first."""
+
+    steps: Sequence[Step | Sequence[Step]]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    trial: int | None = 25
+
+    def story(self, name: str) -> Story:
+        """Return the scenario as a story."""
+        random = Random(f"sweep {name}")
+        waits = {
+            "GROUND_RETRY_SECONDS_MIN": "1",
+            "GROUND_RETRY_SECONDS_MAX": "60",
+            "GROUND_RETRY_SECONDS_TOTAL": "300",
+        }
+        settings = {"TRIAL_CREDITS": "25", "LOW_BALANCE_THRESHOLD_PERCENT": "80", **waits, **self.settings}
+        steps = list(self.steps)
+        if self.trial is not None:
+            steps.insert(0, opening(SHOP, self.trial, named=True))
+        told = Story([(0.0, settings)], seconds=0.0)
+        for place, at_once in enumerate(steps):
+            for step in at_once if isinstance(at_once, Sequence) else [at_once]:
+                if isinstance(step, Letter):
+                    told.posted.append(Posted(place * STEP_SECONDS, step, step.body(random)))
+                else:
+                    told.admin_calls.append(AdminCall(place * STEP_SECONDS, step.function, step.request, step.ask))
+        return told
+
+
+def _order(number: object = 1, **content: Any) -> Letter:
+    return paid(SHOP, [Order(number, **content)])
+
+
+def _adjusting(adjustment_id: str, change: int) -> AdminCall:
+    ask: Ask = adjustment_ask(SHOP, adjustment_id, change)
+    asked = {"merchant_id": SHOP, "operation_type": ask.direction, "credits": ask.credits}
+    by = {"reason": "goodwill", "admin_id": "admin-7", "adjustment_id": adjustment_id, "with_outcome": True}
+    return AdminCall(0, "adjust_credits", {**asked, **by}, ask)
+
+
+def _threshold(low_balance_threshold: int | None) -> AdminCall:
+    asked = {"merchant_id": SHOP, "low_balance_threshold": low_balance_threshold, "admin_id": "admin-7"}
+    return AdminCall(0, "set_threshold", asked)
+
+
+_PART = Refund(1, "r1", "2.50", "10")
+_SALE = Order(1, "10")
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "trial of the settings": Scenario([opening(SHOP, 25, named=False)], trial=None),
+    "trial of its own size": Scenario([opening(SHOP, 7, named=True)], trial=None),
+    "two trials": Scenario([[opening(SHOP, 7, named=True), opening(SHOP, 25, named=False)]], trial=None),
+    "order": Scenario([_order()]),
+    "order by total": Scenario([_order(total="99.90")], BY_TOTAL),
+    "order by items": Scenario([_order(lines=3)], BY_ITEM),
+    "order that earns": Scenario([_order()], EARNING),
+    "order that earns by total": Scenario([_order(total="99.90")], {**EARNING, **BY_TOTAL}),
+    "order of more than is left": Scenario([_order()], {"ORDER_CREDIT_FIXED_AMOUNT": "7"}, trial=5),
+    "orders in one message": Scenario([paid(SHOP, [Order(1), Order(2), Order(3)])]),
+    "orders to the last credit": Scenario([[_order(1), _order(2), _order(3)]], trial=2),
+    "order updated": Scenario([paid(SHOP, [_SALE], updated=True)]),
+    "order before its account": Scenario([_order(), opening(SHOP, 9, named=True)], trial=None),
+    "order without an account": Scenario([_order()], trial=None),
+    "refund of an order": Scenario([_order(), refunded(SHOP, [Refund(1)])]),
+    "refund beside its order": Scenario([[refunded(SHOP, [Refund(1)]), _order()]]),
+    "refund in parts": Scenario(
+        [paid(SHOP, [_SALE]), refunded(SHOP, [_PART]), refunded(SHOP, [Refund(1, "r2", "7.50", "10")])],
+        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+    ),
+    "refunds in one message": Scenario(
+        [paid(SHOP, [_SALE, Order(2)]), refunded(SHOP, [_PART, Refund(1, "r2", "1", "10"), Refund(2, "r3")])],
+        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+    ),
+    "refund of what was earned": Scenario(
+        [_order(), adjustment(SHOP, "less", -30), refunded(SHOP, [Refund(1, "r1")])], EARNING
+    ),
+    "refund before its order": Scenario([refunded(SHOP, [Refund(1, "r1")]), _order()]),
+    "refund without an order": Scenario([refunded(SHOP, [Refund(1, "r1")])]),
+    "payment": Scenario([payment(SHOP, "p1", 30)], trial=1),
+    "payment out of nothing": Scenario([_order(), payment(SHOP, "p1", 30)], trial=1),
+    "renewal": Scenario([renewal(SHOP, "s1", "2025-06", 5, named_by="renewal_id")]),
+    "adjustment upwards": Scenario([adjustment(SHOP, "more", 4)]),
+    "adjustment downwards": Scenario([adjustment(SHOP, "less", -25)]),
+    "adjustment below zero": Scenario([adjustment(SHOP, "less", -26)]),
+    "adjustment by an admin": Scenario([_adjusting("a1", 4)]),
+    "adjustment by an admin downwards": Scenario([_adjusting("a1", -25)]),
+    "adjustment by an admin below zero": Scenario([_adjusting("a1", -26)]),
+    "adjustment by an admin twice": Scenario([_adjusting("a1", -20), _adjusting("a1", -20)]),
+    "threshold": Scenario([_threshold(30), _threshold(None)]),
+    "threshold beside orders": Scenario([[_threshold(3), _order(1), _order(2)], _order(3)]),
+    "duplicates": Scenario([[_order(), _order()], _order()]),
+    "duplicates of many": Scenario([paid(SHOP, [Order(1), Order(2)]), paid(SHOP, [Order(2), Order(3)])]),
+    "conflict": Scenario([payment(SHOP, "p1", 30), payment(SHOP, "p1", 31)]),
+    "conflict of one of three": Scenario(
+        [_order(total="10"), paid(SHOP, [Order(1, "90"), Order(2, "10"), Order(3, "10")])], BY_TOTAL
+    ),
+    "poison": Scenario([POISON["one bad order of three"](SHOP)]),
+    "poison beside others": Scenario(
+        [[_order(), POISON["zero credits"](SHOP), payment(SHOP, "p1", 3), POISON["no JSON"](SHOP)]]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario with one kind of fault, at this request and at the next ones up to `times`."""
+
+    scenario: str
+    kind: Fault
+    at: int
+    times: int
+
+    @property
+    def name(self) -> str:
+        """The command that runs it again."""
+        return reproduced_by(f'--case "{self.scenario}" {self.kind.name} {self.at} {self.times}')
+
+
+def run(case: Case) -> Verdict:
+    """Return the verdict on a case."""
+    return verdict_on(_world(case.scenario, Planned(case.kind, case.at, case.times)), case.name)
+
+
+def cases(scenario: str) -> Iterator[Case]:
+    """Yield all cases of a scenario."""
+    for at, operation in enumerate(requests_of(scenario)):
+        for kind in Fault:
+            if not kind.applies(operation):
+                continue
+            yield Case(scenario, kind, at, 1)
+            if kind not in (Fault.KILLED, Fault.KILLED_AFTER_EFFECT):
+                yield Case(scenario, kind, at, GIVES_UP_AFTER)
+
+
+@cache
+def requests_of(scenario: str) -> Sequence[str]:
+    """Return the operations that the scenario asks of AWS when nothing goes wrong, which must itself be right."""
+    world = _world(scenario, Calm()).play(judge)
+    assert not world.violations, world.violations
+    return [operation for _, _, operation in world.requests]
+
+
+def thinned(every: int) -> list[Case]:
+    """Return one case of `every` so many, of all scenarios."""
+    found = [case for scenario in SCENARIOS for case in cases(scenario)]
+    return Random("thinned").sample(found, len(found) // every)
+
+
+def verdicts(wanted: Sequence[Case]) -> Iterator[Verdict]:
+    """Yield the verdict on each case."""
+    with tidy() as tidied:
+        for case in wanted:
+            yield run(case)
+            tidied()
+
+
+def _world(scenario: str, weather: Calm) -> World:
+    # The logs of these are not read: a seed of one writes none.
+    return World(SCENARIOS[scenario].story(scenario), 1, weather)

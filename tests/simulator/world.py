@@ -1,0 +1,314 @@
+"""One run: AWS in memory, the functions on it, a story, and the weather; it ends when everything has drained."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from tests.simulator import product
+from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS, Aws
+from tests.simulator.clients import answering
+from tests.simulator.faults import Asked, Calm, Fault
+from tests.simulator.letters import Letter
+from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, declared
+from tests.simulator.running import START, Agenda, Call, Clock, Container, Killed, Runs
+from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story
+from tests.simulator.tables import SHARDS, AwsError
+
+INBOX = "http://aws.invalid/inbox"
+DEAD_LETTERS = "http://aws.invalid/dead-letters"
+STREAM_DEAD_LETTERS = "http://aws.invalid/stream-dead-letters"
+
+LATENCY_SECONDS = (0.002, 0.03)
+AGAIN_SECONDS = (0.5, 5.0)
+"""When an admin who had no answer asks again."""
+DRAINED_WITHIN_SECONDS = 4 * 3600.0
+"""How long after the last fault or event everything may take to drain: the wait for missing ground, and some."""
+STEPS_MAX = 200_000
+ASKED_MAX = 60
+"""How often an admin asks while the answer is that it may work later."""
+LATER = frozenset({"contended", "unavailable", "internal"})
+
+
+@dataclass
+class Answered:
+    """What an admin was answered in the end, and by which calls it was asked."""
+
+    asked: AdminCall
+    calls: list[str] = field(default_factory=list)
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass
+class Deleted:
+    """A message that a call has done with."""
+
+    body: str
+    call: str
+
+
+class World:
+    """A run of a story. After `play` it holds all that a judge needs."""
+
+    def __init__(self, story: Story, seed: int, weather: Calm | None = None) -> None:
+        self.story = story
+        self.clock = Clock()
+        self.calls: dict[str, Call] = {}
+        self.letters: dict[str, Letter] = {posted.body: posted.letter for posted in story.posted}
+        self.answered: list[Answered] = []
+        self.deleted: list[Deleted] = []
+        self.back: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str, str]] = []
+        self.violations: list[str] = []
+        self.output = ""
+        self._seed = seed
+        self._random = Random(f"world {seed}")
+        self._weather = weather or Calm()
+        self._rough_until = START + story.seconds
+        self._agenda = Agenda(self.clock, Random(f"agenda {seed}"))
+        self._runs = Runs(self.clock, self._agenda)
+        self.aws = Aws(clock=self.clock.read, stale=lambda: self._random.random() < 0.5)
+        self._idle: dict[str, list[Container]] = {}
+        self._environment: Mapping[str, str] = product.environment(**story.environments[0][1])
+        self.home = Container(self._environment)
+        self._open: set[int] = set()
+
+    def play(self, judge: Callable[["World"], None]) -> "World":
+        """Let the story happen until everything has drained, and then let `judge` see it."""
+        with ExitStack() as stack:
+            stack.enter_context(self.clock)
+            stack.enter_context(answering(self._answer))
+            output = stack.enter_context(product.under(self.clock, self._runs, self._seed, self.home))
+            self._set_up()
+            try:
+                self._drain()
+                if self.story.replayed and not self.violations:
+                    self._replay()
+                self.output = output.getvalue()
+                if not self.violations:
+                    judge(self)
+            finally:
+                self._runs.abandon()
+                for containers in self._idle.values():
+                    for container in containers:
+                        container.leave()
+                self.home.leave()
+        return self
+
+    def environment_of(self, call: str) -> Mapping[str, str]:
+        """Return the settings that a call ran under."""
+        return self.calls[call].container.environment
+
+    def violated(self, sentence: str) -> None:
+        """Take down what must not be."""
+        self.violations.append(sentence)
+
+    def _set_up(self) -> None:
+        for name, logical_id in ((CREDITS, "CreditsTable"), (TRANSACTIONS, "TransactionsTable")):
+            self._create_table(name, logical_id)
+        self._create_table(FIGURES, "FiguresTable")
+        visibility = declared()["InboxQueue"]["Properties"]["VisibilityTimeout"]
+        self.aws.queues.create(INBOX, visibility_seconds=visibility)
+        self.aws.queues.create(DEAD_LETTERS)
+        self.aws.queues.create(STREAM_DEAD_LETTERS)
+        lab = Lab(self._start, self._agenda.after, self._random, self._rough, self.violated)
+        self._inbox = _Inbox(lab, self)
+        tables = self.aws.tables.tables
+        self._streams = [
+            StreamPoller(lab, function, tables[name], shard)
+            for function, name in (
+                ("publish_threshold_events", CREDITS),
+                ("roll_up", CREDITS),
+                ("publish_transaction_events", TRANSACTIONS),
+            )
+            for shard in range(SHARDS)
+        ]
+        for after, environment in self.story.environments[1:]:
+            self._agenda.after(after, lambda environment=environment: self._deploy(environment))
+        for posted in self.story.posted:
+            self._agenda.after(posted.after, lambda posted=posted: self._arrive(posted))
+        for number, asked in enumerate(self.story.admin_calls):
+            self._open.add(number)
+            self.answered.append(Answered(asked))
+            # One admin at a time sets a shop's threshold: the last one to ask is then the last one to be heard.
+            if not any(self._same_turn(earlier.asked, asked) for earlier in self.answered[:-1]):
+                self._agenda.after(asked.after, lambda number=number: self._ask(number))
+        self._inbox.poll()
+
+    def _create_table(self, name: str, logical_id: str) -> None:
+        properties = declared()[logical_id]["Properties"]
+        wanted = {part: properties[part] for part in ("KeySchema", "GlobalSecondaryIndexes") if part in properties}
+        streams = {"StreamSpecification": {"StreamEnabled": "StreamSpecification" in properties}}
+        self.aws.answer("dynamodb", "CreateTable", {"TableName": name, **wanted, **streams})
+
+    def _rough(self) -> bool:
+        return self.clock.now < self._rough_until
+
+    def _arrive(self, posted: Posted) -> None:
+        self.aws.queues.send(INBOX, posted.body)
+        self._inbox.wake()
+
+    def _deploy(self, environment: Mapping[str, str]) -> None:
+        self._environment = product.environment(**environment)
+        for containers in self._idle.values():
+            while containers:
+                containers.pop().leave()
+
+    def _replay(self) -> None:
+        """A day later all events come once more, to containers that know nothing."""
+        self._deploy(self._environment)
+        self._agenda.at(self.clock.now + DAY_SECONDS, lambda: None)
+        while self._agenda.next():
+            pass
+        self._rough_until = self.clock.now + self.story.seconds
+        for posted in self.story.posted:
+            self._agenda.after(posted.after, lambda posted=posted: self._arrive(posted))
+        self._drain()
+
+    def _drain(self) -> None:
+        limit = max(self._rough_until, self.clock.now) + DRAINED_WITHIN_SECONDS
+        for _ in range(STEPS_MAX):
+            if self.violations:
+                return
+            if not self._agenda.next():
+                waiting = [stream for stream in self._streams if not stream.done]
+                if not waiting and not self._open and not self.aws.queues.queues[INBOX]:
+                    return
+                self.violated(f"nothing happens any more, and {self._left()}")
+                return
+            if self.clock.now > limit:
+                break
+        self.violated(f"not drained in time: {self._left()}")
+
+    def _left(self) -> str:
+        inbox = [message.body for message in self.aws.queues.queues[INBOX].values()]
+        streams = [stream.function for stream in self._streams if not stream.done]
+        admins = [self.answered[number].asked for number in sorted(self._open)]
+        return f"left over: messages {inbox[:3]} ({len(inbox)}), streams {streams}, admins {admins[:3]}"
+
+    def _start(self, function: str, event: Any, ended: Callable[[Call], None]) -> Call:
+        idle = self._idle.setdefault(function, [])
+        container = idle.pop() if idle else Container(self._environment)
+        call = Call(
+            name=f"{function} {len(self.calls)}",
+            function=function,
+            handler=product.handler(function),
+            event=json.loads(json.dumps(event)),
+            container=container,
+            deadline=self.clock.now + product.timeout_seconds(function),
+            started=self.clock.now,
+        )
+        self.calls[call.name] = call
+        self._runs.start(call, lambda over: self._ended(over, ended))
+        return call
+
+    def _ended(self, call: Call, ended: Callable[[Call], None]) -> None:
+        if call.killed or call.container.environment is not self._environment:
+            call.container.leave()
+        else:
+            self._idle[call.function].append(call.container)
+        if call.error is not None:
+            self.violated(f"{call.name} raised {call.error!r}")
+        ended(call)
+        for stream in self._streams:
+            stream.poll()
+
+    def _ask(self, number: int) -> None:
+        answered = self.answered[number]
+
+        def ended(call: Call) -> None:
+            answered.calls.append(call.name)
+            again = call.killed or call.error is not None
+            if not again:
+                answered.answer = call.answer
+                again = call.answer.get("error", {}).get("code") in LATER
+            if again and len(answered.calls) < ASKED_MAX:
+                self._agenda.after(self._random.uniform(*AGAIN_SECONDS), lambda: self._ask(number))
+                return
+            if again:
+                self.violated(f"asked {ASKED_MAX} times, never answered: {answered.asked}, last {call.answer}")
+            self._open.discard(number)
+            self._next_turn(number)
+
+        self._start(answered.asked.function, answered.asked.request, ended)
+
+    def _next_turn(self, number: int) -> None:
+        asked = self.answered[number].asked
+        for later, other in enumerate(self.answered[number + 1 :], start=number + 1):
+            if self._same_turn(asked, other.asked):
+                self._agenda.at(max(self.clock.now, START + other.asked.after), lambda: self._ask(later))
+                return
+
+    @staticmethod
+    def _same_turn(one: AdminCall, other: AdminCall) -> bool:
+        same = one.request["merchant_id"] == other.request["merchant_id"]
+        return same and one.function == other.function == "set_threshold"
+
+    def _answer(self, service: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        call = self._runs.current
+        if call is None:
+            return self.aws.answer(service, operation, request)
+        place = len(self.requests)
+        self.requests.append((call.function, service, operation))
+        fault = self._weather.fault(service, operation, place, self.clock.now)
+        self._runs.pause(self._random.uniform(*LATENCY_SECONDS))
+        if fault is None:
+            return self._effect(call, service, operation, request)
+        call.disturbed = True
+        return self._disturbed(call, fault, service, operation, request)
+
+    def _effect(self, call: Call, service: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        answer = self.aws.answer(service, operation, request, by=call.name)
+        # Whoever waits for news of the tables may have some.
+        self._agenda.after(self._random.uniform(*LATENCY_SECONDS), self._poll_streams)
+        return answer
+
+    def _poll_streams(self) -> None:
+        for stream in self._streams:
+            stream.poll()
+
+    def _disturbed(
+        self, call: Call, fault: Fault, service: str, operation: str, request: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        def effect() -> Mapping[str, Any]:
+            return self._effect(call, service, operation, request)
+
+        try:
+            return fault.deed(
+                Asked(
+                    service=service,
+                    operation=operation,
+                    request=request,
+                    effect=effect,
+                    reasons=lambda: self.aws.tables.reasons(request),
+                    wait=self._runs.pause,
+                    random=self._random,
+                )
+            )
+        except Killed:
+            call.killed = True
+            raise
+
+
+class _Inbox(QueuePoller):
+    """The poller of the inbox, which takes down for the judge how each delivery ended."""
+
+    def __init__(self, lab: Lab, world: World) -> None:
+        super().__init__(lab, world.aws.queues, INBOX)
+        self._world = world
+
+    def _end(self, call: Call, messages: Any) -> None:
+        super()._end(call, messages)
+        if call.killed or call.error is not None:
+            return
+        back = {failure["itemIdentifier"] for failure in call.answer["batchItemFailures"]}
+        for message in messages:
+            if message.message_id in back:
+                self._world.back.append((message.body, call.name))
+            else:
+                self._world.deleted.append(Deleted(message.body, call.name))
+
+
+__all__ = ["DEAD_LETTERS", "INBOX", "STREAM_DEAD_LETTERS", "AwsError", "World"]
