@@ -133,7 +133,7 @@ def _first_defect(
                 charge(movement.policy, lines=movement.lines, total=movement.total)
             except Rejected as error:
                 return error
-        elif movement.transaction_id in untotalled:
+        elif _of_an_amount(movement) and movement.transaction_id in untotalled:
             return total_missing()
     return None
 
@@ -158,9 +158,17 @@ def _untotalled(movements: Sequence[Movement], *, stored: Mapping[TransactionId,
                 totals[order_id] = counted if counted is not None else _money(order, "total")
             if order_id in totals and totals[order_id] is None:
                 totals[order_id] = movement.order_total
-                if movement.amount is not None and movement.order_total is None:
+                if _of_an_amount(movement):
                     found.add(movement.transaction_id)
     return found
+
+
+def _of_an_amount(movement: Movement) -> bool:
+    """Whether it is a refund of an amount that does not say of which total.
+
+    Another message may ask for a full refund under the same id, which needs none.
+    """
+    return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
 
 
 def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:

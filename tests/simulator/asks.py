@@ -108,7 +108,7 @@ SAME, CHANGED, CONFLICT = "same", "changed", "conflict"
 
 
 def verdict(ask: Ask, row: Row) -> str:
-    """Return whether an ask is the recorded movement again, or its key with another content (spec, section 2, rule 4)."""
+    """Return whether an ask is the recorded movement again, or its key with another content (spec, 2, rule 4)."""
     kept = row["extra_metadata"]
     if ask.type == "TRIAL":
         return SAME

@@ -1,6 +1,7 @@
 """What can go wrong with a request to AWS, below botocore: every kind, and which of them when."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
@@ -181,7 +182,9 @@ class Fault(Enum):
 
 
 class Calm:
-    """A plan without a fault."""
+    """A plan without a fault; `seen` are the kinds that a plan has brought."""
+
+    seen: AbstractSet[Fault] = frozenset()
 
     def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
         """Return what goes wrong with the request at this place of the run, None if nothing does."""
@@ -207,13 +210,14 @@ class Weather(Calm):
     """Faults by chance until `until`: a rate of single ones, and outages of a service that last for a while."""
 
     def __init__(self, random: Random, *, start: float, until: float) -> None:
+        self.seen = set()
         self._random = random
         self._until = until
-        self._rate = random.choice([0.0, 0.02, 0.05, 0.1, 0.2, 0.35])
+        self._rate = random.choice([0.0, 0.02, 0.05, 0.1, 0.25])
         # Not always all kinds at once: one that is everywhere hides what another one alone would show.
         self._kinds = random.sample(list(Fault), random.choice([2, 5, len(Fault)]))
         self._outages = [
-            (service, begin, begin + random.uniform(1, 60), random.choice(list(Fault)))
+            (service, begin, begin + random.uniform(1, 30), random.choice(list(Fault)))
             for service in random.choices(["dynamodb", "sqs", "events"], k=random.choice([0, 0, 1, 3]))
             for begin in [random.uniform(start, until - 60)]
         ]
@@ -221,8 +225,12 @@ class Weather(Calm):
     def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
         """Return what goes wrong with a request that is made now."""
         del place
-        if now >= self._until:
-            return None
+        kind = self._now(service, operation, now) if now < self._until else None
+        if kind is not None:
+            self.seen |= {kind}
+        return kind
+
+    def _now(self, service: str, operation: str, now: float) -> Fault | None:
         for of, begin, end, kind in self._outages:
             if of == service and begin <= now < end and kind.applies(operation):
                 return kind

@@ -164,7 +164,9 @@ class _Judged:
             self._crossed(row, low_before=low_before)
 
     def _content(self, ask: Ask, row: Row) -> bool:
-        kept = {name: value for name, value in row["extra_metadata"].items() if name not in ("policy", "reason", "admin_id")}
+        kept = {
+            name: value for name, value in row["extra_metadata"].items() if name not in ("policy", "reason", "admin_id")
+        }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
 

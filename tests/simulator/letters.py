@@ -69,7 +69,7 @@ def _id(random: Random) -> str:
 
 
 def _with_merchant(payload: Payload, random: Random) -> dict[str, Any]:
-    """Return the payload with the merchant's id in one of the forms that are the same id, and with more than we need."""
+    """Return the payload with the merchant's id in one of its forms, and with more than anybody needs."""
     merchant = payload["merchant_id"]
     form = random.choice([merchant, merchant, merchant.upper(), UUID(merchant).hex])
     rest = {name: value for name, value in payload.items() if name != "merchant_id"}
@@ -171,29 +171,29 @@ def refunded(merchant: str, refunds: Sequence[Refund]) -> Letter:
     return Letter(REFUNDED, {"merchant_id": merchant, **payload}, asks)
 
 
-def payment(merchant: str, payment_id: object, credits: int) -> Letter:
+def payment(merchant: str, payment_id: object, credits_paid: int) -> Letter:
     """Return the event of a payment."""
     ask = Ask(
         merchant=merchant,
         key=f"BILLING_PAYMENT_{payment_id}",
         type="PAYMENT",
         reference=str(payment_id),
-        credits=credits,
+        credits=credits_paid,
     )
-    return Letter(PAYMENT, {"merchant_id": merchant, "payment_id": payment_id, "credits": credits}, (ask,))
+    return Letter(PAYMENT, {"merchant_id": merchant, "payment_id": payment_id, "credits": credits_paid}, (ask,))
 
 
-def renewal(merchant: str, subscription: str, period: str, credits: int, *, named_by: str) -> Letter:
+def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *, named_by: str) -> Letter:
     """Return the event of a renewal; `named_by` is the field that tells its period."""
     ask = Ask(
         merchant=merchant,
         key=renewal_key(subscription, period),
         type="SUBSCRIPTION",
         reference=subscription,
-        credits=credits,
+        credits=credits_paid,
         kept=(("renewal_id", period),),
     )
-    payload: dict[str, Any] = {"merchant_id": merchant, "subscription_id": subscription, "credits_used": credits}
+    payload: dict[str, Any] = {"merchant_id": merchant, "subscription_id": subscription, "credits_used": credits_paid}
     if named_by == "idempotency_key":
         return Letter(RENEWED, payload, (ask,), idempotency_key=period)
     return Letter(RENEWED, {**payload, named_by: period}, (ask,))

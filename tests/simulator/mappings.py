@@ -4,6 +4,7 @@ Batches of any size, messages that come twice at once, deletions that get lost, 
 are cut anew: at least once is what AWS promises, and what the functions have to live with.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -174,8 +175,6 @@ class StreamPoller:
 
 
 def _patterns(function: str) -> list[Any]:
-    import json
-
     name = "".join(part.title() for part in function.split("_"))
     [source] = declared()[name]["Properties"]["Events"].values()
     filters = source["Properties"].get("FilterCriteria", {}).get("Filters", [])
@@ -200,7 +199,7 @@ def _matches_one(value: Any, one: Any) -> bool:
         return bool(value == one)
     [(test, wanted)] = one.items()
     if test == "exists":
-        return (value is not None) == wanted
+        return bool((value is not None) == wanted)
     if test == "anything-but":
         return value is not None and value not in wanted
     raise AssertionError(f"the simulator knows no filter {test}")

@@ -6,6 +6,7 @@ Nothing of it is replaced but what reaches outside of the process: time, waits, 
 import importlib
 import json
 import pkgutil
+import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +21,9 @@ import boto3
 import botocore.endpoint
 
 import chalicelib
-from chalicelib import settings, telemetry
+from chalicelib import settings, telemetry, wiring_figures
 from chalicelib.counters import Counters
+from chalicelib.handlers import figures
 from tests.simulator.running import Clock, Container, Runs
 
 for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
@@ -61,8 +63,6 @@ def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterat
 
     `home` is the container of whoever is no call: the judge.
     """
-    import random
-
     patches = _Patches()
     output = StringIO()
     container = _current(runs, home)
@@ -189,9 +189,6 @@ def _wait_simulated(kind: type, simulated: _Time, patches: _Patches) -> None:
 
 def _as_new(patches: _Patches) -> None:
     """Let what counts beside the containers start anew."""
-    from chalicelib import wiring_figures
-    from chalicelib.handlers import figures
-
     patches.put(wiring_figures._LaidDown, "at", float("-inf"))
     # Not every ten seconds, which are as many requests as all others together.
     patches.put(wiring_figures, "LAY_DOWN_SECONDS", 120.0)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import time_machine
-from botocore.client import BaseClient
 from botocore.config import Config
 
 from tests.simulator.clients import Client
@@ -37,7 +36,7 @@ class Clock:
         self._machine = time_machine.travel(START, tick=False)
         self._traveller: Any = None
 
-    def __enter__(self) -> "Clock":
+    def __enter__(self) -> Self:
         self._traveller = self._machine.start()
         return self
 
@@ -95,7 +94,7 @@ class Container:
         self.made: dict[object, object] = {}
         self._clients: list[tuple[tuple[str, str], Client]] = []
 
-    def client(self, service: str, config: Config | None) -> BaseClient:
+    def client(self, service: str, config: Config | None) -> Any:
         """Return a new client of a service, as far as anybody can tell."""
         options = vars(config) if config else {}
         key = (service, repr(sorted((name, repr(value)) for name, value in options.items() if name[0] != "_")))

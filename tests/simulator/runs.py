@@ -4,12 +4,13 @@ import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Self
 
 from tests.simulator.faults import Weather
 from tests.simulator.judge import judge
 from tests.simulator.running import START
 from tests.simulator.stories import story
-from tests.simulator.world import World
+from tests.simulator.world import DEAD_LETTERS, World
 
 STORM_SECONDS = 60.0
 """How long the weather may still be bad when the last event has arrived."""
@@ -19,13 +20,15 @@ CLEANED_AFTER = 25
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a run: its violations, and how much was done in it."""
+    """What came of a run: its violations, how much was done in it, the faults it met, and why messages were parked."""
 
     name: str
     violations: tuple[str, ...]
     requests: int
     calls: int
     records: int
+    faults: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         lines = "\n".join(f"  - {sentence[:1500]}" for sentence in self.violations[:5])
@@ -42,8 +45,16 @@ def world_of(seed: int) -> World:
 def verdict_on(world: World, name: str) -> Verdict:
     """Play a world to its end, and return the verdict on it."""
     world.play(judge)
-    records = len(world.aws.tables.tables["transactions"].items)
-    return Verdict(name, tuple(world.violations), len(world.requests), len(world.calls), records)
+    letters = world.aws.queues.queues[DEAD_LETTERS].values()
+    return Verdict(
+        name=name,
+        violations=tuple(world.violations),
+        requests=len(world.requests),
+        calls=len(world.calls),
+        records=len(world.aws.tables.tables["transactions"].items),
+        faults=frozenset(kind.name for kind in world.weather.seen),
+        codes=frozenset(letter.attributes["code"]["StringValue"] for letter in letters),
+    )
 
 
 def seeds(numbers: Iterable[int]) -> Iterator[Verdict]:
@@ -62,7 +73,7 @@ def reproduced_by(options: str) -> str:
 class tidy:  # noqa: N801 - a context, used like a function
     """Clears away now and then what runs leave behind, and not all the time."""
 
-    def __enter__(self) -> "tidy":
+    def __enter__(self) -> Self:
         gc.collect()
         gc.freeze()
         gc.disable()

@@ -95,8 +95,8 @@ def story(seed: int) -> Story:
         _admins(random, made, shop)
     if random.random() < 0.2:
         letters += _of_shop(random, merchant("nobody's"), facts=2, opened=False)
-    for kind in random.sample(list(POISON), random.choice([0, 1, 3])):
-        letters.append(POISON[kind](random.choice(shops)))
+    poisons = random.sample(list(POISON), random.choice([0, 1, 3]))
+    letters += [POISON[kind](random.choice(shops)) for kind in poisons]
     _post(random, made, letters)
     made.replayed = random.random() < 0.2
     return made
@@ -121,14 +121,10 @@ def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> l
             letters.append(opening(shop, random.choice([1, 5]), named=not named))
     totals = {order_id: random.choice([None, "10", "99.90", "20.00", "7.5", "0"]) for order_id in ORDER_IDS}
     ordered: list[object] = []
-    for number in range(facts):
-        letters.append(_fact(random, shop, number, totals, ordered))
-    return letters
+    return letters + [_fact(random, shop, number, totals, ordered) for number in range(facts)]
 
 
-def _fact(
-    random: Random, shop: str, number: int, totals: Mapping[object, str | None], ordered: list[object]
-) -> Letter:
+def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | None], ordered: list[object]) -> Letter:
     kind = random.choices(
         ["order", "orders", "updated", "refund", "refunds", "payment", "renewal", "more", "less"],
         [8, 3, 1, 4, 2, 1, 1, 1, 2],

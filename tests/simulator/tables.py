@@ -198,9 +198,7 @@ class Tables:
             return {}
         places = [self._place(action) for action in actions]
         if len(set(places)) < len(places):
-            raise AwsError(
-                "ValidationException", "Transaction request cannot include multiple operations on one item"
-            )
+            raise AwsError("ValidationException", "Transaction request cannot include multiple operations on one item")
         tried = [self._tried(action) for action in actions]
         if any(reason["Code"] != "None" for reason, _ in tried):
             raise cancelled([reason for reason, _ in tried])
@@ -276,7 +274,7 @@ class Tables:
         table = self._table(request["TableName"])
         index = request.get("IndexName")
         order = table.indexes[index] if index else table.key
-        found = [item for item in self._listed(table, order, request)]
+        found = list(self._listed(table, order, request))
         found.sort(key=lambda item: tuple(plain(item[name]) for name in (*order, *table.key)))
         if request.get("ScanIndexForward") is False:
             found.reverse()
@@ -291,7 +289,7 @@ class Tables:
             only = {*order, *table.key} if index and table.index_only[index] else None
             projection = request.get("ProjectionExpression")
             answer["Items"] = [
-                {name: value for name, value in projected(projection, scope(item, request)).items()}
+                dict(projected(projection, scope(item, request)))
                 if only is None
                 else {name: item[name] for name in item if name in only}
                 for item in kept

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -65,7 +66,7 @@ class World:
         self.output = ""
         self._seed = seed
         self._random = Random(f"world {seed}")
-        self._weather = weather or Calm()
+        self.weather = weather or Calm()
         self._rough_until = START + story.seconds
         self._agenda = Agenda(self.clock, Random(f"agenda {seed}"))
         self._runs = Runs(self.clock, self._agenda)
@@ -126,15 +127,15 @@ class World:
             for shard in range(SHARDS)
         ]
         for after, environment in self.story.environments[1:]:
-            self._agenda.after(after, lambda environment=environment: self._deploy(environment))
+            self._agenda.after(after, partial(self._deploy, environment))
         for posted in self.story.posted:
-            self._agenda.after(posted.after, lambda posted=posted: self._arrive(posted))
+            self._agenda.after(posted.after, partial(self._arrive, posted))
         for number, asked in enumerate(self.story.admin_calls):
             self._open.add(number)
             self.answered.append(Answered(asked))
             # One admin at a time sets a shop's threshold: the last one to ask is then the last one to be heard.
             if not any(self._same_turn(earlier.asked, asked) for earlier in self.answered[:-1]):
-                self._agenda.after(asked.after, lambda number=number: self._ask(number))
+                self._agenda.after(asked.after, partial(self._ask, number))
         self._inbox.poll()
 
     def _create_table(self, name: str, logical_id: str) -> None:
@@ -164,7 +165,7 @@ class World:
             pass
         self._rough_until = self.clock.now + self.story.seconds
         for posted in self.story.posted:
-            self._agenda.after(posted.after, lambda posted=posted: self._arrive(posted))
+            self._agenda.after(posted.after, partial(self._arrive, posted))
         self._drain()
 
     def _drain(self) -> None:
@@ -238,7 +239,7 @@ class World:
         asked = self.answered[number].asked
         for later, other in enumerate(self.answered[number + 1 :], start=number + 1):
             if self._same_turn(asked, other.asked):
-                self._agenda.at(max(self.clock.now, START + other.asked.after), lambda: self._ask(later))
+                self._agenda.at(max(self.clock.now, START + other.asked.after), partial(self._ask, later))
                 return
 
     @staticmethod
@@ -252,7 +253,7 @@ class World:
             return self.aws.answer(service, operation, request)
         place = len(self.requests)
         self.requests.append((call.function, service, operation))
-        fault = self._weather.fault(service, operation, place, self.clock.now)
+        fault = self.weather.fault(service, operation, place, self.clock.now)
         self._runs.pause(self._random.uniform(*LATENCY_SECONDS))
         if fault is None:
             return self._effect(call, service, operation, request)

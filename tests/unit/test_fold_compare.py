@@ -255,3 +255,15 @@ def test_a_total_that_only_a_rejected_message_names_counts_for_nobody() -> None:
     neighbour = [refund_of("bare", "r2", amount="5")]
     found = defects([rejected, neighbour], stored=by_id([bare]))
     assert [error.code if error else None for error in found] == [Code.TOTAL_MISSING, Code.TOTAL_MISSING]
+
+
+def test_a_full_refund_is_not_rejected_for_a_poisonous_message_under_the_same_refund_id() -> None:
+    bare = recorded(order("1"))
+    poison, full = [refund_of("1", "r1", amount="5")], [refund_of("1", "r1")]
+
+    for messages in ([poison, full], [full, poison]):
+        found = defects(messages, stored=by_id([bare]))
+
+        assert [error and str(error.code) for error in found] == [
+            "total_missing" if message is poison else None for message in messages
+        ]

@@ -1,0 +1,83 @@
+"""The simulator's short form, and the long one that `make test-all` runs; README, "Simulator"."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.simulator import sweep
+from tests.simulator.faults import Fault
+from tests.simulator.letters import POISON
+from tests.simulator.mappings import declared
+from tests.simulator.product import timeout_seconds
+from tests.simulator.runs import Verdict, seeds
+
+SHORT_SEEDS = range(60)
+SHORT_SWEEP = 60
+"""One case of the sweep of so many is in the short form."""
+ENDS = {"key_reused", "insufficient_credits", "account_missing", "order_missing", "not_json", "credits_invalid"}
+SEEDS = 1_000
+SEEDS_PER_TEST = 100
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def failing(verdicts: Iterable[Verdict]) -> str:
+    """Return what failed, each run as the command that runs it again; nothing where all went well."""
+    return "\n".join(str(verdict) for verdict in verdicts if verdict.violations)
+
+
+def test_nothing_is_lost_and_nothing_done_twice_in_the_first_seeds() -> None:
+    found = list(seeds(SHORT_SEEDS))
+
+    assert failing(found) == ""
+    # They are worth something only if the weather brings every kind of fault, and the stories every kind of end.
+    assert {kind for verdict in found for kind in verdict.faults} == {kind.name for kind in Fault}
+    assert {code for verdict in found for code in verdict.codes} >= ENDS
+    assert sum(verdict.records for verdict in found) > 500
+
+
+def test_nothing_is_lost_and_nothing_done_twice_in_a_part_of_the_sweep() -> None:
+    assert failing(sweep.verdicts(sweep.thinned(SHORT_SWEEP))) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
+def test_nothing_is_lost_and_nothing_done_twice_in_a_thousand_seeds(first: int) -> None:
+    assert failing(seeds(range(first, first + SEEDS_PER_TEST))) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", sweep.SCENARIOS)
+def test_nothing_is_lost_and_nothing_done_twice_whatever_fails_at_whichever_request(scenario: str) -> None:
+    assert failing(sweep.verdicts(list(sweep.cases(scenario)))) == ""
+
+
+@pytest.mark.slow
+def test_a_seed_is_the_same_run_again_in_any_process() -> None:
+    # Another process hashes texts otherwise: what depended on the order of a set would show.
+    program = (
+        "from tests.simulator.runs import world_of, verdict_on; world = world_of(7); verdict_on(world, '');"
+        "print(world.clock.now, world.requests, sorted(world.calls), world.aws.heard)"
+    )
+
+    def told(hash_seed: str) -> str:
+        command = [sys.executable, "-c", program]
+        environment = {"PYTHONHASHSEED": hash_seed, "PATH": ""}
+        return subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True, text=True).stdout
+
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(told, ["1", "2"])
+
+    assert one == other
+    assert "ingest_events" in one
+
+
+def test_there_are_at_least_twenty_five_kinds_of_poison() -> None:
+    assert len(POISON) >= 25
+
+
+def test_the_queue_and_the_functions_are_those_of_the_template() -> None:
+    assert declared()["InboxQueue"]["Properties"]["VisibilityTimeout"] > timeout_seconds("ingest_events")
