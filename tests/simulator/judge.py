@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -12,7 +11,11 @@ from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.judge_ledger import Ledger, read_ledger
 from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
 from tests.simulator.letters import CANARY
+from tests.simulator.product import handler
+from tests.simulator.running import Context
 from tests.simulator.world import DEAD_LETTERS, World
+
+RECONCILING_SECONDS = 300.0
 
 ASKED_BY: Mapping[str, tuple[str, str]] = {
     "ORDER_PAID": ("recharged", "evt.shopify.webhook.order_paid"),
@@ -35,6 +38,7 @@ def judge(world: World) -> None:
     _events(world, ledger)
     _figures(world)
     _canary(world)
+    _reconciled(world)
 
 
 def _events(world: World, ledger: Ledger) -> None:
@@ -155,6 +159,9 @@ def _canary(world: World) -> None:
             world.violated(f"personal data in {place}")
 
 
-def moment(text: str) -> float:
-    """Return the seconds of a time as it is recorded."""
-    return datetime.fromisoformat(text).timestamp()
+def _reconciled(world: World) -> None:
+    """The product's own proof agrees: nothing has drifted."""
+    told = handler("reconcile")({}, Context("reconcile", lambda: RECONCILING_SECONDS))
+    accounts = len(world.aws.tables.tables[CREDITS].items)
+    if not told["finished"] or told["drift"] or told["accounts"] != accounts:
+        world.violated(f"reconcile found what is not so: {told}, accounts {accounts}")

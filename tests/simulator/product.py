@@ -40,6 +40,7 @@ _HANDLERS = {
     "roll_up": "figures",
     "adjust_credits": "admin",
     "set_threshold": "admin",
+    "reconcile": "schedule",
 }
 
 
