@@ -129,7 +129,8 @@ class Forwarder:
         except BodyTooLargeError:
             await self._refuse(Problem(Refusal.PAYLOAD_TOO_LARGE, "The body is longer than 10 MiB."))
         except BadGatewayError:
-            await self._refuse(Problem(Code.UNAVAILABLE, "The local AWS emulator did not answer."))
+            headers = {"retry-after": "1"}
+            await self._refuse(Problem(Code.UNAVAILABLE, "The local AWS emulator did not answer.", headers=headers))
         return self._client.http.our_state is h11.DONE and self._client.http.their_state is h11.DONE
 
     async def _body(self) -> bytes:
@@ -217,6 +218,7 @@ class Forwarder:
             "cache-control": "no-store",
             "x-correlation-id": request_id,
             "access-control-allow-origin": "*",
+            **problem.headers,
         }
         body = json.dumps(problem.body(instance=f"urn:uuid:{request_id}", meta=meta)).encode()
         await self._reply(problem.status, [(name.encode(), value.encode()) for name, value in headers.items()], body)

@@ -221,6 +221,7 @@ def test_without_the_emulator_the_answer_is_503_as_the_gateways_would_be(tmp_pat
         with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
             answer, body = ask(connection, "GET", "/")
             assert (answer.status, answers.Problem.model_validate_json(body).status) == (503, 503)
+            assert answer.headers["Retry-After"] == "1"
             assert ask(connection, "GET", "/.well-known/jwks.json")[0].status == 200
     finally:
         stop(process)
