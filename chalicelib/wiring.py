@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 
+from chalicelib.adapters import sdk
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.wire import send_as_built
 from chalicelib.domain.movements import Instant, instant
@@ -38,7 +38,7 @@ _CLIENT = Config(
 @cache
 def dynamodb() -> "DynamoDBClient":
     """Return this container's one DynamoDB client."""
-    client = boto3.client("dynamodb", config=_CLIENT)
+    client: DynamoDBClient = sdk.client("dynamodb", _CLIENT)
     send_as_built(client)
     return client
 
@@ -64,9 +64,7 @@ def bus() -> "EventBridgeBus":
     """Return the event bus."""
     from chalicelib.adapters.eventbridge import EventBridgeBus
 
-    return EventBridgeBus(
-        boto3.client("events", config=_CLIENT), bus=settings().required("EVENT_BUS"), sleep=time.sleep
-    )
+    return EventBridgeBus(sdk.client("events", _CLIENT), bus=settings().required("EVENT_BUS"), sleep=time.sleep)
 
 
 @cache
@@ -74,7 +72,7 @@ def queues() -> "Queues":
     """Return the queues."""
     from chalicelib.adapters.queues import Queues
 
-    return Queues(boto3.client("sqs", config=_CLIENT))
+    return Queues(sdk.client("sqs", _CLIENT))
 
 
 def now() -> Instant:

@@ -118,9 +118,9 @@ def lay_counters_down(*, now: float | None = None) -> None:
 
 
 def _client(*, connect_seconds: float, read_seconds: float, tries: int) -> "DynamoDBClient":
-    import boto3
-
+    from chalicelib.adapters import sdk
     from chalicelib.wiring_http import client_config
 
     config = client_config(connect_seconds=connect_seconds, read_seconds=read_seconds, tries=tries)
-    return boto3.client("dynamodb", config=config)
+    client: DynamoDBClient = sdk.client("dynamodb", config)
+    return client

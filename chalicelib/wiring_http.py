@@ -7,7 +7,6 @@ pydantic nor PynamoDB: each function imports what it builds (architecture.md, de
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chalicelib.contracts.cursors import KEY_LENGTH_MIN
 from chalicelib.settings import SettingError, settings
 
 if TYPE_CHECKING:
@@ -54,14 +53,13 @@ def plugin_statuses() -> "PluginStatuses":
     """
     # It connects beside what follows.
     shared = shared_statuses()
-    import boto3
-
+    from chalicelib.adapters import sdk
     from chalicelib.adapters.plugin_status import PluginStatuses
     from chalicelib.adapters.status_table import StatusTable
 
     config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
     return PluginStatuses(
-        StatusTable(boto3.client("dynamodb", config=config), table=settings().required("CREDITS_TABLE")),
+        StatusTable(sdk.client("dynamodb", config), table=settings().required("CREDITS_TABLE")),
         cache_seconds=settings().plugin_status_cache_ttl,
         stale_seconds=settings().plugin_status_stale_seconds,
         shared=shared,
@@ -112,13 +110,12 @@ def levels() -> "Levels":
 @cache
 def ledger_functions() -> "LedgerFunctions":
     """Return the functions that write to the ledger for the API."""
-    import boto3
-
+    from chalicelib.adapters import sdk
     from chalicelib.adapters.ledger_functions import LedgerFunctions
 
     config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
     return LedgerFunctions(
-        boto3.client("lambda", config=config),
+        sdk.client("lambda", config),
         adjust=settings().required("ADJUST_FUNCTION"),
         set_threshold=settings().required("THRESHOLD_FUNCTION"),
     )
@@ -127,8 +124,7 @@ def ledger_functions() -> "LedgerFunctions":
 @cache
 def dead_letters() -> "DeadLetters":
     """Return what is parked, of all three dead-letter queues."""
-    import boto3
-
+    from chalicelib.adapters import sdk
     from chalicelib.adapters.dead_letters import DeadLetters, Place
     from chalicelib.contracts.letters import Parking
 
@@ -140,8 +136,8 @@ def dead_letters() -> "DeadLetters":
         (Parking.STREAM, "STREAM_DEAD_LETTER_QUEUE_URL", None),
     )
     return DeadLetters(
-        boto3.client("sqs", config=config),
-        boto3.client("lambda", config=config),
+        sdk.client("sqs", config),
+        sdk.client("lambda", config),
         places=tuple(
             Place(
                 parking=parking,
@@ -164,6 +160,8 @@ def cursor_key() -> str | None:
     Raises:
         SettingError: the key is too short to be one.
     """
+    from chalicelib.contracts.cursors import KEY_LENGTH_MIN
+
     name = settings().cursor_key_parameter
     if not name:
         return None

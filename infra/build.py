@@ -25,7 +25,7 @@ from typing import Any
 
 from infra.archive import RUNTIME, compile_folder, write_archive
 from infra.region import REGION
-from infra.slim import ships
+from infra.slim import shipped, ships
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -136,7 +136,7 @@ def _copy_shipping(installed: Path, slim: Path) -> None:
         name = path.relative_to(installed)
         if path.is_file() and ships(PurePosixPath(name)):
             (slim / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, slim / name)
+            (slim / name).write_bytes(shipped(PurePosixPath(name), path.read_bytes()))
 
 
 def _normalise(sam: Path) -> None:

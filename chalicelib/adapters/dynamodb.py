@@ -1,6 +1,6 @@
 """The ledger's store on DynamoDB: one read for a whole batch, one atomic write for a merchant's movements.
 
-The write goes through the boto3 client and not through PynamoDB, which exposes neither the items behind failed
+The write goes through the botocore client and not through PynamoDB, which exposes neither the items behind failed
 conditions nor the order of its requests, and is fifteen times slower at writing an item (traps.md).
 """
 

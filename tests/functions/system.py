@@ -273,12 +273,12 @@ def _watched(system: System) -> Iterator[None]:
     def count_request(event_name: str, **_: Any) -> None:
         system.requests.append(event_name.rsplit(".", maxsplit=1)[-1])
 
-    def client_of(service: str, *, config: object) -> BaseClient:
+    def client_of(service: str, config: object) -> BaseClient:
         assert config is wiring._CLIENT
         return clients[service]
 
     system.monkeypatch.setattr(BaseClient, "_make_api_call", call)
-    system.monkeypatch.setattr(wiring, "boto3", SimpleNamespace(client=client_of))
+    system.monkeypatch.setattr(wiring, "sdk", SimpleNamespace(client=client_of))
     for client in clients.values():
         client.meta.events.register_first("before-send", count_request)
     try:

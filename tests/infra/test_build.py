@@ -1,6 +1,8 @@
 """The zip: made of what ships and nothing else, the same bytes from the same input, and made only when needed."""
 
+import gzip
 import hashlib
+import json
 import re
 import subprocess
 from pathlib import Path, PurePosixPath
@@ -10,9 +12,9 @@ import pytest
 
 from infra.archive import compile_folder, write_archive
 from infra.build import BUILD, ROOT, package
-from infra.slim import CALLED_SERVICES, ships
+from infra.slim import CALLED_SERVICES, shipped, ships
 
-LARGEST_ZIP_BYTES = 15_500_000
+LARGEST_ZIP_BYTES = 14_500_000
 
 
 def digest(path: Path) -> str:
@@ -111,11 +113,40 @@ def test_what_a_function_imports_ships(name: str) -> None:
         "chalice/cli/__init__.py",
         "pydantic-2.13.5.dist-info/METADATA",
         "distutils-precedence.pth",
+        "aws_lambda_powertools/utilities/idempotency/__init__.py",
         "six/__pycache__/six.cpython-311.pyc",
     ],
 )
 def test_what_no_function_imports_stays_behind(name: str) -> None:
     assert not ships(PurePosixPath(name))
+
+
+def test_a_description_ships_without_its_words_but_with_a_member_of_that_name() -> None:
+    described = {
+        "documentation": "What it does",
+        "shapes": {"Page": {"members": {"documentation": {"shape": "Text", "documentation": "A text"}}}},
+        "operations": [{"name": "Get", "documentation": "Gets"}],
+    }
+    content = gzip.compress(json.dumps(described).encode())
+
+    ships_as = shipped(PurePosixPath("botocore/data/dynamodb/2012-08-10/service-2.json.gz"), content)
+
+    assert json.loads(gzip.decompress(ships_as)) == {
+        "shapes": {"Page": {"members": {"documentation": {"shape": "Text"}}}},
+        "operations": [{"name": "Get"}],
+    }
+
+
+def test_the_addresses_of_called_services_ship_and_no_others() -> None:
+    listed = {"partitions": [{"partition": "aws", "services": {"dynamodb": {"endpoints": {}}, "s3": {}}}]}
+
+    ships_as = shipped(PurePosixPath("botocore/data/endpoints.json"), json.dumps(listed).encode())
+
+    assert json.loads(ships_as) == {"partitions": [{"partition": "aws", "services": {"dynamodb": {"endpoints": {}}}}]}
+
+
+def test_a_module_ships_as_it_is() -> None:
+    assert shipped(PurePosixPath("botocore/client.py"), b"documentation") == b"documentation"
 
 
 def test_an_archive_does_not_depend_on_times_modes_or_the_order_of_files(tmp_path: Path) -> None:

@@ -1,0 +1,21 @@
+"""Clients of AWS: botocore's own, from one session a container.
+
+boto3 would make the same clients and import a fifth more for it: resources, and transfers to S3.
+"""
+
+from functools import cache
+from typing import Any
+
+from botocore.config import Config
+from botocore.session import Session, get_session
+
+
+def client(service: str, config: Config) -> Any:
+    """Return a client of a service, with the container's credentials and region."""
+    return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> Session:
+    # What it has read of the services' descriptions, the next client need not read again.
+    return get_session()
