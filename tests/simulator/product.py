@@ -17,11 +17,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import boto3
 import botocore.endpoint
 
 import chalicelib
 from chalicelib import settings, telemetry, wiring_figures
+from chalicelib.adapters import sdk
 from chalicelib.counters import Counters
 from chalicelib.handlers import figures
 from tests.simulator.running import Clock, Container, Runs
@@ -81,7 +81,7 @@ def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterat
                 patches.put(module, name, _in_container(value, container))
             elif isinstance(value, type) and value.__module__ == module.__name__:
                 _wait_simulated(value, simulated, patches)
-    patches.put(boto3, "client", lambda service, config=None, **_: container().client(service, config))
+    patches.put(sdk, "client", lambda service, config: container().client(service, config))
     patches.put(botocore.endpoint, "time", simulated)
     patches.put(telemetry.logger.registered_handler, "stream", output)
     level = telemetry.logger.log_level
