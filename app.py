@@ -13,6 +13,7 @@ from chalicelib.handlers import (
     http_admin,
     http_docs,
     http_metrics,
+    http_widget,
     inbound,
     schedule,
     streams,
@@ -38,5 +39,7 @@ __all__ = [
 
 app = Chalice(app_name="credits")
 http.configure(app)
-for module in (inbound, streams, figures, schedule, admin, authorizer, http, http_admin, http_metrics, http_docs):
+for module in (inbound, streams, figures, schedule, admin, authorizer):
     app.register_blueprint(module.blueprint)
+for routes in (http, http_admin, http_metrics, http_docs, http_widget):
+    app.register_blueprint(routes.blueprint)

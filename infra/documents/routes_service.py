@@ -79,6 +79,26 @@ _DOCS = Route(
     errors=(500,),
 )
 
+_WIDGET = Route(
+    view="widget",
+    paths=("/widget-1.js",),
+    tag=Tag.STATUS,
+    who=Who.ANYONE,
+    summary="The storefront widget",
+    description="A script under 1 KB for a shop's theme. It asks for the plugin status with a time limit, keeps it for "
+    "the session, bridges a short outage, and sets `data-credits` on the page; no cookies. Its name holds its version, "
+    "and what was served once never changes.",
+    answers={
+        200: Success(
+            description="The script.",
+            media_type="text/javascript",
+            schema={"type": "string"},
+            headers=("Cache-Control",),
+        ),
+    },
+    errors=(500,),
+)
+
 _FLEET = Route(
     view="plugin_status_metrics",
     paths=(f"{API}/credits/plugin-status/metrics",),
@@ -113,4 +133,4 @@ _METRICS = Route(
     errors=(401, 403, *STORE_ERRORS),
 )
 
-SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS)
+SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS, _WIDGET)

@@ -7,7 +7,7 @@ engines.py      starts and ends programs; NATS and the AWS emulator among them
 ports.py        which ports this stack gets
 parameters.py   settings of the caller's environment become parameters of the stack
 tokens.py       a key pair made at each start, and the tokens signed with it
-proxy.py        the API at a plain address, and the public key
+proxy.py        the API at a plain address, the public key, and the demo shop (demo_shop.html)
 description.py  stack.json: where everything is
 screen.py       what a person reads; examples.py has the lines to try
 shops.py        sample traffic: which events, decided from a seed

@@ -1,10 +1,12 @@
-"""The API at a plain address: forwards every request to the emulator below the stage's path, and serves the public key.
+"""The API at a plain address: forwards every request to the emulator below the stage's path.
+
+It serves two things of its own: the public key, and the demo shop, which is no part of the API.
 
 Requests and answers pass unchanged in both directions but for the headers that belong to one
 connection. Each client's connection has one of its own to the emulator, both kept alive; asyncio
 sends at once (no Nagle delay). The reader of HTTP is h11.
 
-    python -m infra.local.proxy --socket 5 --upstream http://127.0.0.1:4566/prefix --keys jwks.json
+    python -m infra.local.proxy --socket 5 --upstream http://127.0.0.1:4566/prefix --keys jwks.json --demo-shop a.html
 """
 
 import argparse
@@ -12,7 +14,7 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -27,6 +29,7 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.movements import instant
 
 KEYS_PATH = b"/.well-known/jwks.json"
+DEMO_SHOP_PATH = b"/demo-shop"
 BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes in one request; a longer body is answered 413."""
 DISCARDED_BYTES = 100 * 1024 * 1024
@@ -38,6 +41,9 @@ IDLE_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
 
 Headers = list[tuple[bytes, bytes]]
+Pages = Mapping[bytes, tuple[Headers, bytes]]
+"""What the proxy serves itself: headers and content by path."""
+
 _OF_ONE_CONNECTION = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect"}
 )
@@ -97,10 +103,10 @@ class Peer:
 class Forwarder:
     """Serves one client's connection until one side closes it."""
 
-    def __init__(self, client: Peer, upstream: Upstream, keys: bytes) -> None:
+    def __init__(self, client: Peer, upstream: Upstream, pages: Pages) -> None:
         self._client = client
         self._upstream = upstream
-        self._keys = keys
+        self._pages = pages
         self._server: Peer | None = None
         self._method = b""
 
@@ -146,9 +152,9 @@ class Forwarder:
         return bytes(body)
 
     async def _answer(self, request: h11.Request, body: bytes) -> None:
-        if request.target.partition(b"?")[0] == KEYS_PATH:
-            headers = [(b"content-type", b"application/json"), (b"cache-control", b"public, max-age=60")]
-            await self._reply(200, headers, self._keys)
+        page = self._pages.get(request.target.partition(b"?")[0])
+        if page is not None:
+            await self._reply(200, *page)
             return
         server = await self._connected()
         try:
@@ -236,7 +242,21 @@ def _passed_on(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
     return [(name, value) for name, value in headers if name not in _OF_ONE_CONNECTION | named]
 
 
-async def serve(listening: socket.socket, upstream: Upstream, keys: bytes) -> None:
+def own_pages(keys: Path, demo_shop: Path | None) -> Pages:
+    """Return what the proxy serves itself, from these files."""
+    pages: dict[bytes, tuple[Headers, bytes]] = {
+        KEYS_PATH: (
+            [(b"content-type", b"application/json"), (b"cache-control", b"public, max-age=60")],
+            keys.read_bytes(),
+        )
+    }
+    if demo_shop is not None:
+        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+        pages[DEMO_SHOP_PATH] = (headers, demo_shop.read_bytes())
+    return pages
+
+
+async def serve(listening: socket.socket, upstream: Upstream, pages: Pages) -> None:
     """Serve on `listening` until SIGTERM or SIGINT."""
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -244,7 +264,7 @@ async def serve(listening: socket.socket, upstream: Upstream, keys: bytes) -> No
         loop.add_signal_handler(number, ending.set)
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Forwarder(Peer(reader, writer, h11.SERVER), upstream, keys).serve()
+        await Forwarder(Peer(reader, writer, h11.SERVER), upstream, pages).serve()
 
     await asyncio.start_server(connected, sock=listening)
     await ending.wait()
@@ -256,9 +276,11 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True, help="file descriptor of the listening socket")
     parser.add_argument("--upstream", required=True, help="address of the API in the emulator")
     parser.add_argument("--keys", type=Path, required=True, help="file with the JSON Web Key Set")
+    parser.add_argument("--demo-shop", type=Path, help="file with the demo shop's page")
     arguments = parser.parse_args()
     listening = socket.socket(fileno=arguments.socket)
-    asyncio.run(serve(listening, Upstream.from_url(arguments.upstream), arguments.keys.read_bytes()))
+    pages = own_pages(arguments.keys, arguments.demo_shop)
+    asyncio.run(serve(listening, Upstream.from_url(arguments.upstream), pages))
 
 
 if __name__ == "__main__":

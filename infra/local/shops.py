@@ -20,9 +20,6 @@ MEAN_PAUSE_SECONDS: Final = 0.7
 LONGEST_PAUSE_SECONDS: Final = 3.0
 REFUNDABLE_KEPT: Final = 20
 LOW: Final = 20
-TOP_UPS: Final = (50, 100)
-BROKE_ORDERS: Final = 3
-"""Orders that a shop still takes after it ran out, before somebody pays."""
 
 
 class Happening(StrEnum):
@@ -56,12 +53,17 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """A made-up web shop. `busyness` weighs how often it sells; `spends_all` lets it run out before it pays."""
+    """A made-up web shop. `busyness` weighs how often it sells; `spends_all` lets it run out before it pays.
+
+    It then takes `broke_orders` orders without a credit, and buys one of `top_ups`.
+    """
 
     name: str
     credits: int
     busyness: int
     spends_all: bool = False
+    broke_orders: int = 3
+    top_ups: tuple[int, ...] = (50, 100)
 
     @property
     def merchant_id(self) -> str:
@@ -76,7 +78,10 @@ SHOPS: Final = (
     Shop(name="Alma & Sons Tea", credits=26, busyness=3),
     Shop(name="Velo Vera", credits=100, busyness=2),
     Shop(name="Kiosk Kowalski", credits=21, busyness=2),
+    # Off and on by turns, each for longer than a status is kept anywhere: the page of the demo shop shows it.
+    Shop(name="Demo Shop", credits=6, busyness=4, spends_all=True, broke_orders=10, top_ups=(8,)),
 )
+DEMO_SHOP: Final = SHOPS[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +149,7 @@ class _Street:
 
     def _pays_now(self, shop: Shop, books: _Books) -> bool:
         if shop.spends_all:
-            return books.broke_orders >= BROKE_ORDERS
+            return books.broke_orders >= shop.broke_orders
         return books.balance < LOW // 2
 
     def _order(self, shop: Shop, books: _Books) -> Emission:
@@ -170,7 +175,7 @@ class _Street:
         return self._emission(shop, Happening.REFUND, "evt.shopify.webhook.order_refunded", refund)
 
     def _payment(self, shop: Shop, books: _Books) -> Emission:
-        bought = self._chance.choice(TOP_UPS)
+        bought = self._chance.choice(shop.top_ups)
         books.balance += bought
         books.broke_orders = 0
         payment = {"payment_id": f"pay-{self._chance.randrange(10**8):08d}", "credits": bought}

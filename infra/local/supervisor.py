@@ -26,7 +26,7 @@ from infra.local.watch import AskedToEndError, StackFailedError, Watch
 ASKED_TO_END = 0
 FAILED = 1
 BAD_SETTING = 2
-DIES_WITH_IT = ("nats", "ministack", "jwks.json", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
+DIES_WITH_IT = ("nats", "ministack", "jwks.json", "demo-shop.html", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
 """What is of no use without the processes; the logs stay until the next start."""
 GONE = "gone-"
 """What a folder is called while it is being removed."""
