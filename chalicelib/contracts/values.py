@@ -73,7 +73,8 @@ def _money(value: Any) -> Decimal:
 
 def _instant(value: Any) -> Instant:
     try:
-        moment = datetime.fromisoformat(value)
+        # RFC 3339 takes small letters too, Python capital ones only.
+        moment = datetime.fromisoformat(value.upper() if isinstance(value, str) else value)
         return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (TypeError, ValueError, OverflowError):
         raise PydanticCustomError(Code.FIELD_INVALID, "a time is a text in ISO 8601") from None

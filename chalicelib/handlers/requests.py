@@ -235,8 +235,9 @@ class Call:
 
         A day means its first millisecond, or its `last`; so does a time that is finer than milliseconds.
         """
-        text = self.text(name)
-        if text is None:
+        # RFC 3339 takes small letters too, Python capital ones only.
+        text = (self.text(name) or "").upper()
+        if not text:
             return None
         try:
             moment = datetime.fromisoformat(text)

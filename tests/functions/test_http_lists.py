@@ -186,6 +186,7 @@ def test_a_type_filter_counts_exactly(api: Api, shop: MerchantId, filters: dict[
         ({"end_date": "2025-06-01T12:05:00Z"}, range(6, 0, -1)),
         ({"end_date": "2025-06-01T12:04:59.999Z"}, range(5, 0, -1)),
         ({"start_date": "2025-06-01T14:05:00+02:00", "end_date": "2025-06-01T12:07:30"}, range(8, 5, -1)),
+        ({"start_date": "2025-06-01t12:05:00z", "end_date": "20250601"}, range(25, 5, -1)),
         ({"start_date": "2025-06-01", "end_date": "2025-06-01"}, range(25, 0, -1)),
         ({"start_date": "2025-06-02"}, range(0)),
         ({"end_date": "2025-05-31"}, range(0)),
