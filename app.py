@@ -11,6 +11,8 @@ from chalicelib.handlers import (
     figures,
     http,
     http_admin,
+    http_console,
+    http_desk,
     http_docs,
     http_metrics,
     http_widget,
@@ -41,5 +43,5 @@ app = Chalice(app_name="credits")
 http.configure(app)
 for module in (inbound, streams, figures, schedule, admin, authorizer):
     app.register_blueprint(module.blueprint)
-for routes in (http, http_admin, http_metrics, http_docs, http_widget):
+for routes in (http, http_admin, http_desk, http_metrics, http_docs, http_console, http_widget):
     app.register_blueprint(routes.blueprint)

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from chalicelib.counters import Counters, Sample, name_and_labels, sample
+from chalicelib.counters import COUNT, SUM, Counters, Sample, name_and_labels, sample
 from chalicelib.settings import LOG_LEVELS
 
 NAMESPACE = "credits"
+OLDEST_SECONDS = "credits_oldest_message_seconds"
 PROCESSING_SECONDS = "credits_transaction_processing_seconds"
 
 _LEVEL = os.environ.get("LOG_LEVEL", "").strip().upper()
@@ -67,6 +68,12 @@ def say_counted() -> None:
         with single_metric(PROCESSING_SECONDS, MetricUnit.Seconds, _unsaid_seconds[0], namespace=NAMESPACE) as metric:
             metric.metric_set[PROCESSING_SECONDS]["Value"] += _unsaid_seconds[1:]
         _unsaid_seconds.clear()
+
+
+def waited(seconds: float) -> None:
+    """Take down how old the oldest message of a batch was, messages that wait for their ground among them."""
+    counters.add(sample(OLDEST_SECONDS + SUM), seconds)
+    counters.add(sample(OLDEST_SECONDS + COUNT))
 
 
 def gauge(name: str, value: float, dimensions: Mapping[str, str] | None = None) -> None:

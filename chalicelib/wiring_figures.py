@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.figures import DynamoDBFigures
     from chalicelib.adapters.fleet import FleetReader
     from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+    from chalicelib.adapters.recent_events import RecentEvents
 
 LAY_DOWN_SECONDS = 10.0
 """How often a container overwrites its counters at the most."""
@@ -81,6 +82,15 @@ def bookmarks() -> "Bookmarks":
     from chalicelib.wiring import dynamodb
 
     return Bookmarks(dynamodb(), table=settings().required("FIGURES_TABLE"))
+
+
+@cache
+def recent_events() -> "RecentEvents":
+    """Return the latest threshold events of the fleet."""
+    from chalicelib.adapters.recent_events import RecentEvents
+
+    client = _client(connect_seconds=0.5, read_seconds=1.0, tries=1)
+    return RecentEvents(client, table=settings().required("FIGURES_TABLE"))
 
 
 @cache

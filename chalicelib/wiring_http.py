@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.levels import Levels
     from chalicelib.adapters.parameters import Parameter
     from chalicelib.adapters.plugin_status import PluginStatuses
+    from chalicelib.adapters.queues import Queues
     from chalicelib.adapters.shared_status import SharedStatuses
     from chalicelib.adapters.tokens import TokenVerifier
 
@@ -152,6 +153,24 @@ def dead_letters() -> "DeadLetters":
             "roll_up": chosen.required("ROLL_UP_FUNCTION"),
         },
     )
+
+
+def dead_letter_urls() -> tuple[str, ...]:
+    """Return the addresses of all three dead-letter queues."""
+    names = ("DEAD_LETTER_QUEUE_URL", "OUTBOX_DEAD_LETTER_QUEUE_URL", "STREAM_DEAD_LETTER_QUEUE_URL")
+    return tuple(settings().required(name) for name in names)
+
+
+@cache
+def queues() -> "Queues":
+    """Return the queues, to be counted."""
+    import boto3
+    from botocore.config import Config
+
+    from chalicelib.adapters.queues import Queues
+
+    config = Config(connect_timeout=1.0, read_timeout=2.0, retries={"total_max_attempts": 2})
+    return Queues(boto3.client("sqs", config=config))
 
 
 def cursor_key() -> str | None:

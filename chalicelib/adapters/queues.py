@@ -1,7 +1,7 @@
 """The queues: messages parked with their reason, and retries put off."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -12,10 +12,17 @@ ATTRIBUTE_LENGTH_MAX = 1000
 """Characters of a reason that are kept."""
 
 
+class Waiting(NamedTuple):
+    """Messages of a queue (SQS: approximately): those to be had, and those taken or put off."""
+
+    waiting: int
+    under_way: int
+
+
 class Queues:
     """Sends to the dead-letter queues and changes when a message comes back.
 
-    Both raise botocore's `ClientError` or `BotoCoreError` when the queue does not answer.
+    All raise botocore's `ClientError` or `BotoCoreError` when the queue does not answer.
     """
 
     def __init__(self, client: "SQSClient") -> None:
@@ -32,6 +39,21 @@ class Queues:
                 if value
             },
         )
+
+    def waiting(self, queue_url: str) -> Waiting:
+        """Return how many messages the queue says it holds."""
+        said: Mapping[str, str] = self._client.get_queue_attributes(
+            QueueUrl=queue_url,
+            AttributeNames=[
+                "ApproximateNumberOfMessages",
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesDelayed",
+            ],
+        ).get("Attributes", {})  # type: ignore[assignment]
+        visible, taken, delayed = (
+            int(said.get(f"ApproximateNumberOfMessages{which}", "0")) for which in ("", "NotVisible", "Delayed")
+        )
+        return Waiting(waiting=visible, under_way=taken + delayed)
 
     def put_off(self, queue_url: str, delays_seconds: Sequence[tuple[str, int]]) -> None:
         """Let each message (its receipt handle) come back after its delay in seconds, 0 to 43,200.

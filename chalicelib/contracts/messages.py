@@ -15,6 +15,8 @@ ORIGIN_QUEUE = "queue"
 class Message:
     """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`.
 
+    `sent_at` is when it came into the queue.
+
     `redriven` is how often the message was parked and put back before (None: never), as its sender says.
     """
 
@@ -24,6 +26,7 @@ class Message:
     origin: str
     deliveries: int
     first_seen: datetime
+    sent_at: datetime
     redriven: str | None = None
 
     @classmethod
@@ -35,14 +38,16 @@ class Message:
         attributes = record.get("attributes", {})
         named = record.get("messageAttributes", {})
         origin = named.get("origin", {}).get("stringValue")
-        milliseconds = attributes.get("ApproximateFirstReceiveTimestamp") or attributes.get("SentTimestamp")
+        sent = attributes.get("SentTimestamp")
+        first = attributes.get("ApproximateFirstReceiveTimestamp") or sent
         return cls(
             message_id=record["messageId"],
             receipt_handle=record.get("receiptHandle", ""),
             body=record["body"],
             origin=origin or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
             deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
-            first_seen=datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else datetime.now(UTC),
+            first_seen=_moment(first),
+            sent_at=_moment(sent or first),
             redriven=named.get("redriven", {}).get("stringValue"),
         )
 
@@ -56,3 +61,7 @@ class Message:
             "first_seen": instant(self.first_seen),
             "redriven": self.redriven,
         }
+
+
+def _moment(milliseconds: str | None) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else datetime.now(UTC)

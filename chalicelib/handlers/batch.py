@@ -20,7 +20,7 @@ from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
 from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.movements import Movement
 from chalicelib.settings import Settings
-from chalicelib.telemetry import add_up, count, logger, processed
+from chalicelib.telemetry import add_up, count, logger, processed, waited
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
@@ -126,6 +126,8 @@ class Batch:
         add_up(_LOST_RACES, self._posting.take_lost_races())
         add_up(_SHORTFALL, self._shortfall)
         processed(self._seconds, self._posted.total())
+        now = datetime.now(UTC)
+        waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
         if isinstance(outcome, Posted):

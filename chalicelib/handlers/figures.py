@@ -11,10 +11,17 @@ from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib import wiring, wiring_figures, wiring_http
 from chalicelib.adapters.items import account_from
+from chalicelib.adapters.recent_events import RecentEvent
 from chalicelib.counting import count
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ledger import Account
-from chalicelib.handlers.stream_records import Failures, coming_back, dead_letter_queue_url, parked
+from chalicelib.handlers.stream_records import (
+    Failures,
+    coming_back,
+    crossing_events,
+    dead_letter_queue_url,
+    parked,
+)
 from chalicelib.ports import FiguresStore
 from chalicelib.telemetry import gauge, logger
 
@@ -37,6 +44,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     figures = wiring_figures.figures()
     uncounted = count(figures, [account for _, account in accounts], time=wiring.call_time(event.context))
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
+    _note_crossings(records)
     _Said.say(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
     wiring_figures.lay_counters_down()
@@ -81,6 +89,16 @@ class _Said:
         gauge("credits_merchants_low_balance", fleet.low)
         gauge("credits_plugin_status", fleet.enabled, {"status": "enabled"})
         gauge("credits_plugin_status", fleet.disabled, {"status": "disabled"})
+
+
+def _note_crossings(records: Sequence[Mapping[str, Any]]) -> None:
+    """Put what was crossed among the latest threshold events. They are a view, so no record comes back for them."""
+    try:
+        events = [RecentEvent.of(event) for record in records for event in crossing_events(record)]
+        if events:
+            wiring_figures.recent_events().note(events)
+    except Exception:  # noqa: BLE001 - a view must not hold up the figures; it is reported
+        logger.warning("latest threshold events not noted", exc_info=True)
 
 
 def _share(accounts: Sequence[Account]) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import wiring
+from chalicelib.adapters.items import account_from, crossings_from
+from chalicelib.contracts.published import PublishedEvent, crossing_event
 from chalicelib.domain.movements import instant
 from chalicelib.settings import settings
 from chalicelib.telemetry import count, logger
@@ -15,6 +17,17 @@ from chalicelib.telemetry import count, logger
 CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
 """What Lambda takes for an answer in part: the stream goes on from the first record named."""
+
+
+def crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
+    """Return the threshold events of a record of the credits table's stream: what its write crossed."""
+    image = record["dynamodb"].get("NewImage") or {}
+    if "crossings" not in image:
+        return []
+    account = account_from(image)
+    return [
+        crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings_from(image)
+    ]
 
 
 def coming_back(sequence_numbers: Iterable[str]) -> Failures:

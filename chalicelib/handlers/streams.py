@@ -10,9 +10,9 @@ from typing import Any
 from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib import wiring, wiring_figures
-from chalicelib.adapters.items import account_from, crossings_from, transaction_from
-from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.handlers.stream_records import Failures, coming_back, dead_letter_queue_url, parked
+from chalicelib.adapters.items import transaction_from
+from chalicelib.contracts.published import PublishedEvent, transaction_event
+from chalicelib.handlers.stream_records import Failures, coming_back, crossing_events, dead_letter_queue_url, parked
 from chalicelib.telemetry import count, logger
 
 blueprint = Blueprint(__name__)
@@ -25,7 +25,7 @@ blueprint = Blueprint(__name__)
 )
 def publish_threshold_events(event: DynamoDBEvent) -> Failures:
     """Publish the crossings that writes to the credits table carry, and return the records to be tried again."""
-    return _publish(event.to_dict()["Records"], _crossing_events, function="publish_threshold_events")
+    return _publish(event.to_dict()["Records"], crossing_events, function="publish_threshold_events")
 
 
 @blueprint.on_dynamodb_record(
@@ -35,16 +35,6 @@ def publish_threshold_events(event: DynamoDBEvent) -> Failures:
 def publish_transaction_events(event: DynamoDBEvent) -> Failures:
     """Publish what new records say beside the balance, and return the records to be tried again."""
     return _publish(event.to_dict()["Records"], _transaction_events, function="publish_transaction_events")
-
-
-def _crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
-    image = record["dynamodb"].get("NewImage") or {}
-    if "crossings" not in image:
-        return []
-    account = account_from(image)
-    return [
-        crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings_from(image)
-    ]
 
 
 def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:

@@ -3,8 +3,9 @@
 from chalicelib.contracts import answers
 from chalicelib.contracts.fleet import FleetStatus
 from chalicelib.contracts.health import DetailedHealth, Health
+from chalicelib.handlers.http_console import console_files
 from infra.documents import samples
-from infra.documents.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who
+from infra.documents.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who, parameter
 
 _HEALTH = Route(
     view="health",
@@ -99,6 +100,50 @@ _WIDGET = Route(
     errors=(500,),
 )
 
+_CONSOLE = Route(
+    view="console",
+    paths=("/console",),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="The console, for people",
+    description="One page that asks this API with the token that its user gives it, and loads nothing from elsewhere.",
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Success(
+            description="The page.",
+            media_type="text/html",
+            schema={"type": "string"},
+            headers=("ETag", "Cache-Control", "Content-Security-Policy"),
+        ),
+        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+    },
+    errors=(500,),
+)
+
+_CONSOLE_FILE = Route(
+    view="console_file",
+    paths=("/console/{version}/{name}",),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="A file of the console",
+    description="To be kept for a year: a new version has a new address, which the page names.",
+    parameters=(
+        parameter(
+            "version", "path", {"type": "string", "pattern": "^[0-9a-f]{12}$"}, "The version that the page names."
+        ),
+        parameter("name", "path", {"type": "string", "enum": sorted(console_files().files)}, "The file's name."),
+    ),
+    answers={
+        200: Success(
+            description="A script or a style.",
+            media_type="text/*",
+            schema={"type": "string"},
+            headers=("Cache-Control",),
+        )
+    },
+    errors=(404, 500),
+)
+
 _FLEET = Route(
     view="plugin_status_metrics",
     paths=(f"{API}/credits/plugin-status/metrics",),
@@ -133,4 +178,4 @@ _METRICS = Route(
     errors=(401, 403, *STORE_ERRORS),
 )
 
-SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS, _WIDGET)
+SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS, _CONSOLE, _CONSOLE_FILE, _WIDGET)

@@ -7,9 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from chalicelib.adapters.recent_events import RecentEvent
 from chalicelib.contracts import answers
+from chalicelib.contracts.activity import Activity, ThresholdEvent, Waiting
+from chalicelib.contracts.dead_letters import DeadLetter
 from chalicelib.contracts.fleet import FleetStatus
 from chalicelib.contracts.health import Component, DetailedHealth, Overall, State
+from chalicelib.contracts.letters import Parking
 from chalicelib.contracts.pages import Asked, Place
 from chalicelib.contracts.plugin_status import PluginStatus, Reason
 from chalicelib.contracts.problems import (
@@ -27,7 +31,8 @@ from chalicelib.contracts.story import Story, Told, tell
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.movements import MerchantId
-from infra.documents.story import MERCHANT, story
+from chalicelib.domain.thresholds import Crossing
+from infra.documents.story import MERCHANT, OPENED, envelope, story
 
 META = {
     "request_id": "f1b7a2de-6c0e-4c7e-9b43-0a5f7c1e2d34",
@@ -35,6 +40,8 @@ META = {
     "timestamp": "2026-11-21T10:30:00.000Z",
 }
 ORDER, LOW, ADDED, EMPTIED = story()[2], story()[6], story()[7], story()[8]
+LETTER_ID = "0d5d4b3e-7f5a-4a4e-9d6f-3c1b2a190807"
+CROSSING_TYPES = {f"evt.credits.{crossing}" for crossing in Crossing}
 CURSOR = "AAAAAAAAAAcy8mB0bqXK1vXjGk3mZ1pT"
 
 
@@ -108,6 +115,66 @@ def health() -> DetailedHealth:
     return DetailedHealth(
         status=Overall.DEGRADED, service="credit-service", stage="prod", components={**well, "bridge": bridge}
     )
+
+
+def activity() -> Activity:
+    """Return the figures of that fleet as a live view has them."""
+    figures = recount([ORDER.account, LOW.account, EMPTIED.account])
+    return Activity(
+        as_of=META["timestamp"],
+        fleet=fleet(),
+        transactions=figures.transactions,
+        orders=sum(total.count for kind, total in figures.totals.items() if kind.is_order),
+        duplicates=2,
+        conflicts=0,
+        parked=1,
+        shortfall=figures.shortfall,
+        batches=9,
+        oldest_message_seconds=3.15,
+        inbox=Waiting(waiting=0, under_way=1),
+        dead_letters=1,
+        bridge_seen_at="2026-11-21T10:29:55.000Z",
+        drift=0,
+        threshold_events=[
+            ThresholdEvent.model_validate(RecentEvent.of(event))
+            for event in reversed(EMPTIED.published)
+            if event.event_type in CROSSING_TYPES
+        ],
+    )
+
+
+def dead_letter() -> DeadLetter:
+    """Return a message that is parked because its credits are none."""
+    body = json.dumps(envelope("evt.billing.payment_succeeded", {"merchant_id": MERCHANT}, number=77, happened=OPENED))
+    return DeadLetter(
+        id=LETTER_ID,
+        parking=Parking.INBOX,
+        code=Code.FIELD_MISSING,
+        reason="payload.payment_id is missing",
+        field="payload.payment_id",
+        origin="nats",
+        function=None,
+        redriven=0,
+        first_seen="2026-11-21T09:58:00.400Z",
+        parked_at="2026-11-21T09:58:00.900Z",
+        event_type="evt.billing.payment_succeeded",
+        merchant_id=MERCHANT,
+        redrivable=True,
+        body=body,
+        body_length=len(body),
+    )
+
+
+def dead_letters() -> Any:
+    """Return the list of that one message."""
+    place = Place(asked=Asked(), total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    made = answers.Listing[DeadLetter](
+        data=[dead_letter()],
+        meta=answers.Meta.model_validate(META),
+        pagination=answers.Pagination.model_validate({**place.pagination(), "pages": None}),
+        links=answers.Links.model_validate({**place.links("/api/v1/credits/admin/dead-letters", {}), "last": None}),
+    )
+    return json.loads(made.model_dump_json())
 
 
 def transactions() -> list[answers.Transaction]:

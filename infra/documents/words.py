@@ -142,6 +142,48 @@ WORDS: Mapping[str, Word] = {
     "Said.event_id": Word("The event's id, derived from the fact; null where an admin moved the threshold.", UUID_FORM),
     "Story.transaction_id": Word("The transaction that decided the status.", UUID_FORM),
     "Chapter.transaction_id": Word("The movement; null where an admin moved the threshold.", UUID_FORM),
+    # The live view, and what is parked
+    "fleet": Word("The fleet as it stands."),
+    "transactions": Word("Transactions recorded so far.", COUNT_FORM),
+    "orders": Word("Orders among them.", COUNT_FORM),
+    "duplicates": Word("Deliveries so far of facts that had been recorded before.", COUNT_FORM),
+    "conflicts": Word(
+        "Conflicts so far: facts that came again with another content, and writes that lost a race.", COUNT_FORM
+    ),
+    "parked": Word("Messages parked so far.", COUNT_FORM),
+    "Activity.shortfall": Word("Credits so far that were asked for and not there.", COUNT_FORM),
+    "inbox": Word("Events that wait to be recorded (approximately, as SQS counts)."),
+    "batches": Word("Batches of events worked on so far.", COUNT_FORM),
+    "oldest_message_seconds": Word(
+        "The age of the oldest message of each batch, summed up over all batches so far: what it grew by, divided by "
+        "what `batches` grew by, is how old messages are.",
+        COUNT_FORM,
+    ),
+    "waiting": Word("Messages to be had.", COUNT_FORM),
+    "under_way": Word("Messages that are being worked on, or were put off.", COUNT_FORM),
+    "dead_letters": Word("Messages that are parked now (approximately).", COUNT_FORM),
+    "bridge_seen_at": Word("When the bridge to NATS last said that it lives; null: never.", TIME_FORM),
+    "drift": Word("What the last comparison of ledger and balances found wrong; null: none yet.", COUNT_FORM),
+    "threshold_events": Word("The latest threshold events of the fleet, newest first."),
+    "ThresholdEvent.event_id": Word("Derived from the fact: the same on every repeat.", UUID_FORM),
+    "ThresholdEvent.transaction_id": Word(
+        "The movement that crossed; null where an admin moved the threshold.", UUID_FORM
+    ),
+    "DeadLetter.id": Word("Names it for as long as it is parked."),
+    "parking": Word("In which dead-letter queue it is.", {"enum": ["inbox", "outbox", "stream"]}),
+    "DeadLetter.code": Word("Why, for programs."),
+    "DeadLetter.reason": Word("Why, in a sentence."),
+    "DeadLetter.merchant_id": Word("The merchant that it names; null where it names none readably.", UUID_FORM),
+    "DeadLetter.event_type": Word("The event type that it names; null where it names none readably."),
+    "field": Word("The first field at fault, where one is."),
+    "origin": Word("Where it came from: `nats`, `bus`, `queue` or `stream`; null where nothing says."),
+    "function": Word("The function that parked a record of a stream."),
+    "redriven": Word("How often it was put back before.", COUNT_FORM),
+    "first_seen": Word("When it was first seen.", TIME_FORM),
+    "parked_at": Word("When it was parked.", TIME_FORM),
+    "redrivable": Word("Whether it can be put back; one that points to records of a stream cannot."),
+    "body": Word("What came, unchanged; of more than 16,384 characters the beginning."),
+    "body_length": Word("The body's characters.", COUNT_FORM),
     # Health
     "DetailedHealth.status": Word("`degraded` where a component fails."),
     "Component.status": Word("`unknown` where nothing was ever heard of it."),

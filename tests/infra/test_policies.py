@@ -77,7 +77,7 @@ GRANTED: dict[str, Grants] = {
         "DeadLetterQueue.Arn": PARKED,
         "OutboxDeadLetterQueue.Arn": PARKED,
         "StreamDeadLetterQueue.Arn": PARKED,
-        "InboxQueue.Arn": {"sqs:SendMessage"},
+        "InboxQueue.Arn": {"sqs:GetQueueAttributes", "sqs:SendMessage"},
         "OutboxQueue.Arn": {"sqs:SendMessage"},
         "PublishThresholdEvents.Arn": {"lambda:InvokeFunction"},
         "PublishTransactionEvents.Arn": {"lambda:InvokeFunction"},

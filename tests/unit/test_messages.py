@@ -21,6 +21,7 @@ def test_a_message_knows_how_often_and_since_when_it_came() -> None:
         origin="queue",
         deliveries=7,
         first_seen=datetime(2025, 6, 1, 12, 0, 0, 123_000, tzinfo=UTC),
+        sent_at=datetime(2025, 6, 1, 12, tzinfo=UTC),
     )
 
 

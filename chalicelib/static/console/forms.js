@@ -1,0 +1,124 @@
+// What an admin can change: an adjustment, once under its form's key, and the low-balance threshold.
+
+import { html, useRef, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { Id, Trouble } from "./parts.js";
+import { credits, newKey, number } from "./words.js";
+
+const MOST = 1_000_000_000;
+
+function whole(text) {
+  const value = /^[0-9]{1,10}$/.test(text.trim()) ? Number(text) : NaN;
+  return value <= MOST ? value : NaN;
+}
+
+function effect(account, direction, amount) {
+  if (!(amount >= 1)) return { said: "Give whole credits, from 1.", possible: false };
+  const after = account.balance + (direction === "INCREASE" ? amount : -amount);
+  if (after < 0) {
+    return { said: `The balance is ${number(account.balance)}: ${credits(amount)} cannot be taken from it.`, possible: false };
+  }
+  const plugin = (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
+  const low = after > 0 && after <= account.threshold ? ` That is low: the threshold is ${number(account.threshold)}.` : "";
+  return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
+}
+
+function Outcome({ outcome, another }) {
+  const { repeated, record } = outcome;
+  return html`<div class="done" role="status">
+    <p><strong>${repeated ? "Already applied." : "Applied."}</strong>
+      ${repeated ? " This form's adjustment had been recorded before; nothing was moved again." : ""}
+      ${` ${record.amount > 0 ? "Added" : "Removed"} ${credits(record.credits_used)}: balance ${number(record.balance_before)} → ${number(record.balance_after)}.`}</p>
+    <p>Transaction <${Id} of=${record.id} to="transaction" /></p>
+    <button type="button" onClick=${another}>Another adjustment</button>
+  </div>`;
+}
+
+export function Adjust({ account, done }) {
+  // The key belongs to the form, not to a try: whatever happens on the way, its adjustment is recorded once.
+  const key = useRef(newKey());
+  const [direction, setDirection] = useState("INCREASE");
+  const [amount, setAmount] = useState("");
+  const [reason, setReason] = useState("");
+  const [state, setState] = useState({ busy: false, error: null, outcome: null });
+  const preview = effect(account, direction, whole(amount));
+  const possible = preview.possible && reason.trim() !== "";
+
+  const send = async (event) => {
+    event.preventDefault();
+    if (!possible || state.busy) return;
+    setState((before) => ({ ...before, busy: true }));
+    try {
+      const answer = await ask("credits/admin/adjustments", {
+        method: "POST",
+        headers: { "Idempotency-Key": key.current },
+        body: { merchant_id: account.merchant_id, operation_type: direction, credits: whole(amount), reason: reason.trim() },
+      });
+      setState({ busy: false, error: null, outcome: { repeated: answer.status === 200, record: answer.data } });
+      done();
+    } catch (error) {
+      setState({ busy: false, error, outcome: null });
+    }
+  };
+  const another = () => {
+    key.current = newKey();
+    setAmount("");
+    setReason("");
+    setState({ busy: false, error: null, outcome: null });
+  };
+
+  return html`<section class="card" aria-labelledby="adjust-title"><h2 id="adjust-title">Adjust credits</h2>
+    ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} />` : html`<form onSubmit=${send}>
+      <fieldset><legend>Which way</legend>
+        ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
+          <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}
+      </fieldset>
+      <label for="amount">Credits</label>
+      <input id="amount" inputmode="numeric" autocomplete="off" required value=${amount} aria-describedby="effect" onInput=${(event) => setAmount(event.currentTarget.value)} />
+      <label for="reason">Reason</label>
+      <input id="reason" autocomplete="off" maxlength="500" required value=${reason} placeholder="for whoever reads the ledger later" onInput=${(event) => setReason(event.currentTarget.value)} />
+      <p id="effect" class="effect" data-test="effect" aria-live="polite">${amount ? preview.said : "What it does is shown here first."}</p>
+      <${Trouble} error=${state.error} also=${state.error?.unsure
+        ? html`<p>It may have been applied. Send it again: under this form's key it counts once.</p>`
+        : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before, with another content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
+      <button class="main" type="submit" disabled=${!possible || state.busy}>${state.busy ? "Sending…" : state.error?.unsure ? "Send again" : `${direction === "INCREASE" ? "Add" : "Remove"} ${whole(amount) >= 1 ? credits(whole(amount)) : "credits"}`}</button>
+    </form>`}
+  </section>`;
+}
+
+export function Threshold({ account, done }) {
+  const own = account.low_balance_threshold;
+  const [text, setText] = useState(own === null ? "" : String(own));
+  const [state, setState] = useState({ busy: false, error: null, said: null });
+  const value = text.trim() === "" ? null : whole(text);
+  const wrong = value !== null && !(value >= 0);
+
+  const set = async (event, wanted) => {
+    event.preventDefault();
+    if (wrong && wanted !== null) return;
+    setState({ busy: true, error: null, said: null });
+    try {
+      const { data } = await ask(`credits/admin/accounts/${account.merchant_id}/low-balance-threshold`, {
+        method: "PUT",
+        body: { low_balance_threshold: wanted },
+      });
+      setState({ busy: false, error: null, said: `Low at ${number(data.threshold)} from now on.` });
+      done();
+    } catch (error) {
+      setState({ busy: false, error, said: null });
+    }
+  };
+
+  return html`<section class="card" aria-labelledby="threshold-title"><h2 id="threshold-title">Low-balance threshold</h2>
+    <p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`This merchant's own: low at ${number(own)}.`}</p>
+    <form class="inline" onSubmit=${(event) => set(event, value)}>
+      <label for="threshold">Its own</label>
+      <input id="threshold" inputmode="numeric" autocomplete="off" value=${text} aria-invalid=${wrong ? "true" : undefined} placeholder=${number(account.threshold)} onInput=${(event) => setText(event.currentTarget.value)} />
+      <button type="submit" disabled=${state.busy || wrong || value === null}>Set</button>
+      ${own !== null && html`<button type="button" class="quiet" disabled=${state.busy} onClick=${(event) => set(event, null)}>Back to the default</button>`}
+    </form>
+    ${wrong && html`<p class="wrong" role="alert">Whole credits, from 0 to ${number(MOST)}.</p>`}
+    <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
+    <${Trouble} error=${state.error} />
+  </section>`;
+}

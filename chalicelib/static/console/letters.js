@@ -1,0 +1,62 @@
+// What is parked, why, and putting it back.
+
+import { html, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { Badge, Id, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
+import { number } from "./words.js";
+
+const PARKINGS = { inbox: "event in", outbox: "event out", stream: "stream's record" };
+
+function pretty(letter) {
+  if (letter.body_length > letter.body.length) return `${letter.body}\n… ${number(letter.body_length - letter.body.length)} characters more`;
+  try {
+    return JSON.stringify(JSON.parse(letter.body), null, 2);
+  } catch {
+    return letter.body;
+  }
+}
+
+function Letter({ letter }) {
+  const [state, setState] = useState({ busy: false, error: null, done: false });
+  const putBack = async () => {
+    setState({ busy: true, error: null, done: false });
+    try {
+      await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}/redrive`, { method: "POST" });
+      setState({ busy: false, error: null, done: true });
+    } catch (error) {
+      setState({ busy: false, error, done: false });
+    }
+  };
+  return html`<li class="card letter" data-test="letter">
+    <h2><${Badge} tone="bad">${letter.code.replaceAll("_", " ")}<//> ${letter.event_type ?? "no readable event"}</h2>
+    <p class="reason">${letter.reason || "No reason was given."}</p>
+    <dl class="facts">
+      ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
+      ${letter.field && html`<div><dt>Field</dt><dd><code>${letter.field}</code></dd></div>`}
+      <div><dt>Came by</dt><dd>${letter.origin ?? "unknown"} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
+      ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
+      <div><dt>Parked</dt><dd><${Time} at=${letter.parked_at} relative /></dd></div>
+      ${letter.redriven > 0 && html`<div><dt>Put back</dt><dd>${letter.redriven === 1 ? "once before" : `${number(letter.redriven)} times before`}</dd></div>`}
+    </dl>
+    <details><summary>The message</summary><pre tabindex="0">${pretty(letter)}</pre></details>
+    <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has put it back already, or it was looked at elsewhere this moment.</p>`} />
+    <div role="status">${state.done && html`<p class="good"><strong>Put back.</strong> It is tried again now; if its reason still holds, it comes back here.</p>`}</div>
+    ${!state.done && (letter.redrivable
+      ? html`<button type="button" onClick=${putBack} disabled=${state.busy}>${state.busy ? "Putting back…" : "Put back"}</button>`
+      : html`<p class="small muted">It points to records of a stream and holds none: publish them again with <code>credits republish --letter</code>.</p>`)}
+  </li>`;
+}
+
+export function Letters() {
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50 } }), []);
+  const letters = data?.data ?? [];
+  const unseen = data ? data.pagination.total - letters.length : 0;
+  return html`<${Title} name="Dead letters">Dead letters<//>
+    <p class="muted">Messages that could not be applied. Nothing of them counted; their neighbours did. Putting one back is harmless any number of times: a fact moves credits once.</p>
+    <p><button type="button" onClick=${reload} disabled=${loading}>${loading ? "Looking…" : "Look again"}</button></p>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
+    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked.</p>`}
+    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} />`)}</ul>
+    ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: put some back, or look again.</p>`}`;
+}

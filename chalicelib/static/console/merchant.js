@@ -1,0 +1,79 @@
+// One merchant: is the plugin on, why, since when, what was published, and what can be done about it.
+
+import { html, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { Chart } from "./chart.js";
+import { Adjust, Threshold } from "./forms.js";
+import { Ledger } from "./ledger.js";
+import { Badge, Id, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { credits, number, TYPES } from "./words.js";
+
+const EVERY_SECONDS = 5;
+
+function Status({ account, story }) {
+  const on = account.plugin_status.status === "enabled";
+  return html`<section class="status ${on ? "on" : "off"}" aria-labelledby="status-title">
+    <div class="state"><h2 id="status-title">The plugin is <strong>${on ? "on" : "off"}</strong></h2>
+      <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
+    <dl class="balance"><div><dt>Balance</dt><dd data-test="balance">${number(account.balance)}</dd></div>
+      <div><dt>Low at</dt><dd>${number(account.threshold)}</dd></div>
+      <div><dt>Short so far</dt><dd>${number(account.total_shortfall)}</dd></div></dl>
+    ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
+      ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
+      ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
+      ${on && account.balance <= account.threshold && html` <span>It runs low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
+  </section>`;
+}
+
+function Chapters({ story }) {
+  return html`<section class="card" aria-labelledby="story-title"><h2 id="story-title">What led to it, and what was published</h2>
+    <ol class="story">${story.chapters.map((chapter) => html`<li key=${`${chapter.time}${chapter.sequence}`}>
+      <p class="when"><${Time} at=${chapter.time} />${chapter.transaction_id && html` · <a href="#/transaction/${chapter.transaction_id}">transaction ${number(chapter.sequence)}</a>`}</p>
+      <p>${chapter.sentence}</p>
+      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><code title=${event.event_id ?? "no id can be derived"}>${event.event_type}</code></li>`)}</ul>`}
+    </li>`)}</ol>
+    <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only what lies around this was looked at."}</p>
+  </section>`;
+}
+
+function Totals({ account }) {
+  const rows = Object.entries(account.totals);
+  return html`<section class="card" aria-labelledby="totals-title"><h2 id="totals-title">In all</h2>
+    <table><thead><tr><th scope="col">What</th><th scope="col" class="num">How many</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
+    <tbody>${rows.map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th>
+      <td class="num">${number(total.increases + total.decreases)}</td><td class="num">${number(total.credits_in)}</td><td class="num">${number(total.credits_out)}</td></tr>`)}</tbody></table>
+    <p class="small muted">Opened <${Time} at=${account.created_at} />.</p></section>`;
+}
+
+export function Merchant({ id, admin }) {
+  const [turn, setTurn] = useState(0);
+  const { data, error, reload } = useLoad(
+    async () => {
+      const [account, story] = await Promise.all([ask(`credits/accounts/${id}`), ask(`credits/accounts/${id}/story`)]);
+      return { account: account.data, story: story.data };
+    },
+    [id],
+  );
+  useEvery(EVERY_SECONDS, async () => {
+    const before = data?.account.updated_at;
+    const { data: account } = await ask(`credits/accounts/${id}`).catch(() => ({ data: null }));
+    if (account && account.updated_at !== before) reload();
+  });
+  const changed = () => { reload(); setTurn((before) => before + 1); };
+  const known = data?.account;
+  return html`<${Title} name="Merchant ${id.slice(0, 8)}">Merchant <${Id} of=${id} whole /><//>
+    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or be among the <a href="#/dead-letters">dead letters</a>.</p>`
+      : html`<${Trouble} error=${error} retry=${reload} />`}
+    ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
+    ${known && html`
+      <${Status} account=${known} story=${data.story} />
+      ${known.balance > 0 && known.balance <= known.threshold && html`<p class="sr"><${Badge} tone="warn">low<//></p>`}
+      <div class="columns"><div>
+        <${Chart} account=${known} />
+        <${Chapters} story=${data.story} />
+      </div><div>
+        ${admin && html`<${Adjust} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
+        <${Totals} account=${known} />
+      </div></div>
+      <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
+}

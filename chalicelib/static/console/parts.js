@@ -1,0 +1,73 @@
+// Parts that several views are made of.
+
+import { html, useCallback, useEffect, useRef, useState } from "./preact.js";
+import { ago, short, time } from "./words.js";
+
+// Loads when `keys` change; `data` of before stays while it is loaded again.
+export function useLoad(load, keys) {
+  const [state, setState] = useState({ data: null, error: null, loading: true });
+  const turn = useRef(0);
+  const run = useCallback(() => {
+    const mine = (turn.current += 1);
+    setState((before) => ({ ...before, loading: true }));
+    return load().then(
+      (data) => mine === turn.current && setState({ data, error: null, loading: false }),
+      (error) => mine === turn.current && setState((before) => ({ ...before, error, loading: false })),
+    );
+  }, keys);
+  useEffect(() => {
+    setState({ data: null, error: null, loading: true });
+    run();
+    return () => { turn.current += 1; };
+  }, [run]);
+  return { ...state, reload: run };
+}
+
+// Calls `tick` every so many seconds while the page is looked at.
+export function useEvery(seconds, tick) {
+  const latest = useRef(tick);
+  latest.current = tick;
+  useEffect(() => {
+    const timer = setInterval(() => document.visibilityState === "visible" && latest.current(), seconds * 1000);
+    return () => clearInterval(timer);
+  }, [seconds]);
+}
+
+export function Trouble({ error, retry, also }) {
+  if (!error) return null;
+  return html`<div class="trouble" role="alert">
+    <p><strong>${error.title ?? "Something failed in this page."}</strong> ${error.advice ?? String(error)}</p>
+    ${error.requestId && html`<p class="small">Request id <code>${error.requestId}</code></p>`}
+    ${also}
+    ${retry && html`<button type="button" onClick=${retry}>Try again</button>`}
+  </div>`;
+}
+
+export function Waiting({ what }) {
+  return html`<p class="waiting" role="status">${what}</p>`;
+}
+
+export function Time({ at, relative = false }) {
+  if (!at) return null;
+  return html`<time datetime=${at} title="${time(at)} (${at})">${relative ? ago(at) : time(at)}</time>`;
+}
+
+export function Id({ of, to, whole = false }) {
+  if (!of) return html`<span class="muted">none</span>`;
+  const shown = html`<code title=${of}>${whole ? of : short(of)}</code>`;
+  return to ? html`<a href="#/${to}/${of}">${shown}</a>` : shown;
+}
+
+export function Badge({ tone, children }) {
+  return html`<span class="badge ${tone}">${children}</span>`;
+}
+
+// A heading that takes the focus when a view opens, so that keyboard and screen reader start at the view.
+export function Title({ children, name }) {
+  const place = useRef(null);
+  useEffect(() => {
+    document.title = `${name} · Credits`;
+    place.current?.focus({ preventScroll: true });
+  }, [name]);
+  return html`<h1 tabindex="-1" ref=${place}>${children}</h1>`;
+}
