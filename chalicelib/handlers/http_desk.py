@@ -1,5 +1,7 @@
 """The routes of those who look after the service: the live view's figures, and what is parked (spec, section 6)."""
 
+from urllib.parse import unquote
+
 from chalice.app import Blueprint
 
 from chalicelib import wiring_figures, wiring_http
@@ -77,6 +79,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
     from chalicelib.contracts.answers import answer_text
     from chalicelib.contracts.dead_letters import DeadLetter
 
+    letter_id = unquote(letter_id)
     if len(letter_id) > LETTER_ID_LENGTH_MAX or not letter_id.isascii() or not letter_id.isprintable():
         raise bad_request("letter_id", f"A letter's id has 1 to {LETTER_ID_LENGTH_MAX} printable ASCII characters.")
     try:

@@ -20,6 +20,7 @@ OLD_ADJUST = "/api/v1/credits/transactions/admin/manual-adjustment"
 THRESHOLD = "/api/v1/credits/admin/accounts/<shop>/low-balance-threshold"
 HISTORY = "/api/v1/credits/transactions"
 STATS = "/api/v1/credits/transactions/merchant/<shop>/stats"
+ACTIVITY, LETTERS = "/api/v1/credits/admin/activity", "/api/v1/credits/admin/dead-letters"
 ZERO, LOW = "/api/v1/credits/admin/zero-balance", "/api/v1/credits/admin/low-balance"
 JSON = {"Content-Type": "application/json"}
 MEMBERS = {"type", "title", "status", "detail", "instance", "error", "meta"}
@@ -192,6 +193,10 @@ def _whose() -> Iterator[Row]:
         yield _setting(f"threshold by {caller}", b'{"low_balance_threshold": 1}', caller=caller, statuses=statuses)
         yield Row(name=f"zero balances for {caller}", path=ZERO, caller=caller, statuses=statuses)
         yield Row(name=f"low balances for {caller}", path=LOW, caller=caller, statuses=statuses)
+        yield Row(name=f"activity for {caller}", path=ACTIVITY, caller=caller, statuses=statuses)
+        yield Row(name=f"dead letters for {caller}", path=LETTERS, caller=caller, statuses=statuses)
+        redrive = f"{LETTERS}/<nobody>/redrive"
+        yield Row(name=f"redrive by {caller}", method="POST", path=redrive, caller=caller, statuses=statuses)
     for caller in ("nameless admin", "admin of 65 characters", "admin in Greek"):
         yield _adjusting(f"adjustment by {caller}", _adjustment(), caller=caller, statuses=(403,))
     yield Row(name="token in a parameter", path=f"{ACCOUNT}?access_token=x&token=x", caller="none", statuses=(401,))
@@ -268,6 +273,11 @@ def _parameters() -> Iterator[Row]:
     yield Row(name="stats backwards", path=f"{STATS}?start_date=2025-02-01&end_date=2025-01-01", statuses=(400,))
     for query in ("threshold=-1", "threshold=1.5", "threshold=1000000001", "cursor=<cursor>", "page=1", "limit=1000"):
         yield Row(name=f"low balances with {query}", path=f"{LOW}?{query}", statuses=(400,))
+    for query in ("limit=0", "limit=101", "limit=all", "parking=everywhere", "parking=inbox&parking=outbox"):
+        yield Row(name=f"dead letters with {query}", path=f"{LETTERS}?{query}", statuses=(400,))
+    for name, letter in {"129 characters": "x" * 129, "NUL": "%00", "a line's end": "a%0Ab"}.items():
+        path = f"{LETTERS}/{letter}/redrive"
+        yield Row(name=f"redrive of {name}", method="POST", path=path, statuses=ODD)
     yield Row(name="zero balances with a history's cursor", path=f"{ZERO}?cursor=<cursor>", statuses=(400,))
 
 
@@ -415,6 +425,12 @@ def _nowhere() -> Iterator[Row]:
         "/.git/config",
         "/API/V1/HEALTH",
         "/api/v1/health%00",
+        "/console/",
+        "/console/x",
+        "/console/x/index.html",
+        "/console/x/..%2Findex.html",
+        "/console/x/%2Fetc%2Fpasswd",
+        "/console/x/y/app.js",
     ):
         yield Row(name=f"nothing at {path}", path=path, statuses=(404, 400))
 

@@ -83,7 +83,10 @@ function Search() {
         ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
-      if (place) location.hash = `#/${place}`;
+      if (place) {
+        order.value = "";
+        location.hash = `#/${place}`;
+      }
     } catch (error) {
       setState({ busy: false, said: null, error });
     }

@@ -1,6 +1,6 @@
 // The balance as it burns down, the low-balance threshold, and when it would be empty.
 
-import { html, useEffect, useRef, useState } from "./preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { Time, Trouble, useLoad, Waiting } from "./parts.js";
 import { number, time } from "./words.js";
@@ -57,6 +57,16 @@ function lines(records, account, outlook, now) {
   return [times, balances, thresholds, ahead];
 }
 
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const precise = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+function moments(plot, ticks) {
+  const shown = plot.scales.x.max - plot.scales.x.min;
+  const form = shown < 600 ? precise : shown < 2 * DAY ? clock : day;
+  return ticks.map((tick) => form.format(tick * 1000));
+}
+
 function options(Plot, place, say) {
   const colour = colours();
   const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
@@ -66,7 +76,7 @@ function options(Plot, place, say) {
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
-    axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
+    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
     series: [
       {},
       { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } },
@@ -105,7 +115,7 @@ function Plotted({ records, account, outlook, now }) {
       resized.disconnect();
       plot?.destroy();
     };
-  }, [records, account, outlook?.empty]);
+  }, [records, now]);
   return html`<div class="plot" ref=${place} aria-hidden="true"></div><output class="small muted" aria-hidden="true">${said}</output>`;
 }
 
@@ -114,8 +124,8 @@ export function Chart({ account }) {
   const last = useRef(null);
   if (data) last.current = data;
   const records = last.current;
-  const now = Date.now() / 1000;
-  const outlook = records && projected(records, account.balance, now);
+  const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
+  const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
   return html`<section class="card chart" aria-labelledby="chart-title"><h2 id="chart-title">Burn-down</h2>
     <${Trouble} error=${error} retry=${reload} />
     ${!records && !error && html`<${Waiting} what="Reading the records…" />`}

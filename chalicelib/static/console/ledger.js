@@ -6,7 +6,7 @@ import { broken, canCheck } from "./chain.js";
 import { Time, Trouble, useLoad, Waiting } from "./parts.js";
 import { number, signed, TYPES } from "./words.js";
 
-const PAGE = 50;
+const PAGE = 25;
 const CHAIN_PAGE = 100;
 const NO_FILTERS = { transaction_type: "", operation_type: "", start_date: "", end_date: "" };
 
@@ -29,7 +29,7 @@ function Row({ record }) {
   const note = record.extra_metadata.reason ?? (record.shortfall ? `${number(record.shortfall)} short` : "");
   return html`<tr>
     <td class="num wide">${number(record.sequence)}</td>
-    <td><${Time} at=${record.created_at} /></td>
+    <td><${Time} at=${record.created_at} brief /></td>
     <td><a href="#/transaction/${record.id}">${TYPES[record.transaction_type] ?? record.transaction_type} <span class="ref">${record.transaction_type === "TRIAL" ? "" : record.reference_id}</span></a>${note && html`<span class="small muted note">${note}</span>`}</td>
     <td class="num ${record.amount > 0 ? "good" : ""}">${signed(record.amount)}</td>
     <td class="num">${number(record.balance_after)}</td></tr>`;

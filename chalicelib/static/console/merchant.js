@@ -1,11 +1,11 @@
 // One merchant: is the plugin on, why, since when, what was published, and what can be done about it.
 
-import { html, useState } from "./preact.js";
+import { html, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { Chart } from "./chart.js";
 import { Adjust, Threshold } from "./forms.js";
 import { Ledger } from "./ledger.js";
-import { Badge, Id, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { Id, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
 import { credits, number, TYPES } from "./words.js";
 
 const EVERY_SECONDS = 5;
@@ -47,30 +47,25 @@ function Totals({ account }) {
 
 export function Merchant({ id, admin }) {
   const [turn, setTurn] = useState(0);
-  const { data, error, reload } = useLoad(
-    async () => {
-      const [account, story] = await Promise.all([ask(`credits/accounts/${id}`), ask(`credits/accounts/${id}/story`)]);
-      return { account: account.data, story: story.data };
-    },
-    [id],
-  );
-  useEvery(EVERY_SECONDS, async () => {
-    const before = data?.account.updated_at;
-    const { data: account } = await ask(`credits/accounts/${id}`).catch(() => ({ data: null }));
-    if (account && account.updated_at !== before) reload();
-  });
+  const { data, error, reload } = useLoad(() => ask(`credits/accounts/${id}`), [id]);
+  const known = data?.data;
+  const seen = known?.updated_at;
+  // Told anew where the account has changed; what was told before stays until then.
+  const story = useLoad(() => (seen ? ask(`credits/accounts/${id}/story`) : Promise.resolve(null)), [id, seen]);
+  const told = useRef(null);
+  told.current = story.data?.data ?? told.current;
+  useEvery(EVERY_SECONDS, reload);
   const changed = () => { reload(); setTurn((before) => before + 1); };
-  const known = data?.account;
   return html`<${Title} name="Merchant ${id.slice(0, 8)}">Merchant <${Id} of=${id} whole /><//>
     ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or be among the <a href="#/dead-letters">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
     ${known && html`
-      <${Status} account=${known} story=${data.story} />
-      ${known.balance > 0 && known.balance <= known.threshold && html`<p class="sr"><${Badge} tone="warn">low<//></p>`}
+      <${Status} account=${known} story=${told.current} />
+      <${Trouble} error=${story.error} retry=${story.reload} />
       <div class="columns"><div>
         <${Chart} account=${known} />
-        <${Chapters} story=${data.story} />
+        ${told.current && html`<${Chapters} story=${told.current} />`}
       </div><div>
         ${admin && html`<${Adjust} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />

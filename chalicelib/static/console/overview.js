@@ -51,8 +51,8 @@ function Spark({ readings }) {
 }
 
 function Figure({ name, value, note, tone, to }) {
-  const shown = html`<dt>${name}</dt><dd class=${tone ?? ""}>${value}</dd>${note && html`<dd class="note">${note}</dd>`}`;
-  return html`<div class="figure">${to ? html`<a href=${to}>${shown}</a>` : shown}</div>`;
+  return html`<div class="figure"><dt>${name}</dt><dd class=${tone ?? ""}>${value}</dd>
+    ${note && html`<dd class="note">${to ? html`<a href=${to} aria-label="${name}: ${note}">${note}</a>` : note}</dd>`}</div>`;
 }
 
 function Live({ readings }) {
@@ -63,7 +63,7 @@ function Live({ readings }) {
   return html`<section class="card live" aria-labelledby="live-title">
     <h2 id="live-title">At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span></h2>
     <dl class="figures">
-      <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><${Spark} readings=${readings} /></div>
+      <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
       <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
       <${Figure} name="Conflicts" value=${number(now.conflicts)} note=${lately("conflicts")} />
       <${Figure} name="Inbox" value=${number(now.inbox.waiting)} note=${`${number(now.inbox.under_way)} under way`} />

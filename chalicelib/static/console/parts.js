@@ -1,7 +1,7 @@
 // Parts that several views are made of.
 
 import { html, useCallback, useEffect, useRef, useState } from "./preact.js";
-import { ago, short, time } from "./words.js";
+import { ago, short, shortTime, time } from "./words.js";
 
 // Loads when `keys` change; `data` of before stays while it is loaded again.
 export function useLoad(load, keys) {
@@ -47,9 +47,10 @@ export function Waiting({ what }) {
   return html`<p class="waiting" role="status">${what}</p>`;
 }
 
-export function Time({ at, relative = false }) {
+export function Time({ at, relative = false, brief = false }) {
   if (!at) return null;
-  return html`<time datetime=${at} title="${time(at)} (${at})">${relative ? ago(at) : time(at)}</time>`;
+  const said = relative ? ago(at) : brief ? shortTime(at) : time(at);
+  return html`<time datetime=${at} title="${time(at)} (${at})">${said}</time>`;
 }
 
 export function Id({ of, to, whole = false }) {

@@ -29,7 +29,7 @@ async function checked(record) {
   const first = record.sequence === 1;
   return [
     [hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
-    [adds(record), "Its balances add up", `${number(record.balance_before)} ${signed(record.amount)} = ${number(record.balance_after)}`],
+    [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
     [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows record ${number(record.sequence - 1)}`,
       first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That record could not be read."],
     [next ? follows(next, record) : null, next ? `Record ${number(next.sequence)} follows it` : "It is the newest record", next ? "That one carries this hash on." : "Nothing was built on it yet."],
@@ -80,7 +80,6 @@ export function Transaction({ id }) {
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!record && !error && html`<${Waiting} what="Reading the record…" />`}
-    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> credits: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.
-      <a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
+    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
       <div class="columns"><${Facts} record=${record} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }

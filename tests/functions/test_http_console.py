@@ -1,0 +1,143 @@
+"""The console over HTTP: what it may load, how long it is kept, at which address, and what it weighs."""
+
+import gzip
+import json
+import re
+from typing import Any
+
+import pytest
+
+from app import app
+from chalicelib.handlers import http_console
+from chalicelib.handlers.http_console import VERSION_PLACE, console_files
+from tests.functions.api import Aws
+from tests.functions.test_http_documents import raw
+
+PAGE_BYTES_MAX = 60_000
+"""Of page, scripts and styles together, gzipped (issue 7)."""
+FILE = "/console/{version}/{name}"
+
+
+def file(name: str, *, version: str | None = None) -> dict[str, Any]:
+    """Return the gateway's answer for a file of the page."""
+    version = console_files().version if version is None else version
+    event = {
+        "resource": FILE,
+        "path": f"/console/{version}/{name}",
+        "httpMethod": "GET",
+        "headers": {},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"version": version, "name": name},
+        "stageVariables": None,
+        "requestContext": {"requestId": "r", "resourcePath": FILE, "httpMethod": "GET", "path": "/"},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    answered: dict[str, Any] = app(event, None)
+    return answered
+
+
+def named_by_the_page() -> set[str]:
+    """Return the files that the page, its scripts and its styles name."""
+    shipped = console_files()
+    named = set(re.findall(rf'"console/{shipped.version}/([^"]+)"', shipped.page))
+    for text in shipped.files.values():
+        named |= set(re.findall(r'(?:from |import\()"\./([^"]+)"', text))
+    return named
+
+
+def test_the_page_is_for_anybody_and_loads_its_own_files_and_nothing_else(aws: Aws) -> None:
+    answered = raw("/console")
+
+    assert answered["statusCode"] == 200
+    assert answered["headers"]["Content-Type"].startswith("text/html")
+    policy = dict(part.strip().split(" ", 1) for part in answered["headers"]["Content-Security-Policy"].split(";"))
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self' data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+        "require-trusted-types-for": "'script'",
+    }
+    assert answered["headers"]["Referrer-Policy"] == "no-referrer"
+    assert aws.calls == []
+
+
+def test_every_file_that_is_named_ships_and_every_file_that_ships_is_named() -> None:
+    assert named_by_the_page() == set(console_files().files)
+
+
+def test_all_addresses_are_relative_so_that_the_page_works_below_a_stage() -> None:
+    page = console_files().page
+
+    assert not re.search(r'(?:href|src)="/', page)
+    assert VERSION_PLACE not in page
+
+
+def test_the_page_is_asked_for_again_and_its_files_are_kept_for_a_year() -> None:
+    tag = raw("/console")["headers"]["ETag"]
+
+    assert raw("/console")["headers"]["Cache-Control"] == "no-cache"
+    assert raw("/console", headers={"If-None-Match": tag})["statusCode"] == 304
+    assert raw("/console", headers={"If-None-Match": 'W/"another"'})["statusCode"] == 200
+    assert file("app.js")["headers"]["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_a_page_opened_before_a_deployment_gets_its_files_but_may_not_keep_them() -> None:
+    answered = file("app.js", version="000000000000")
+
+    assert (answered["statusCode"], answered["headers"]["Cache-Control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("app.js", "text/javascript"), ("style.css", "text/css")])
+def test_files_say_what_they_are(name: str, media_type: str) -> None:
+    headers = file(name)["headers"]
+
+    assert headers["Content-Type"] == f"{media_type}; charset=utf-8"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["index.html", "../openapi.json", "console-licences.txt", "app.py", ""])
+def test_nothing_else_is_a_file_of_the_page(name: str) -> None:
+    answered = file(name)
+
+    assert answered["statusCode"] == 404
+    assert json.loads(answered["body"])["error"]["code"] == "NOT_FOUND"
+
+
+def test_a_change_of_any_file_is_a_new_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    for name, text in {"index.html": "{version}", "app.js": "1", "style.css": "2"}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(http_console, "_FOLDER", tmp_path)
+    versions = set()
+    for changed in ("index.html", "app.js", "style.css"):
+        console_files.cache_clear()
+        versions.add(console_files().version)
+        (tmp_path / changed).write_text("changed {version}")
+    console_files.cache_clear()
+    versions.add(console_files().version)
+    console_files.cache_clear()
+
+    assert len(versions) == 4
+
+
+def test_page_scripts_and_styles_weigh_no_more_than_60_kilobytes() -> None:
+    shipped = console_files()
+    weights = {name: len(gzip.compress(text.encode())) for name, text in shipped.files.items()}
+
+    assert sum(weights.values()) + len(gzip.compress(shipped.page.encode())) <= PAGE_BYTES_MAX, weights
+
+
+def test_our_own_files_name_no_other_host_and_read_nothing_as_html() -> None:
+    shipped = console_files()
+    for name, text in shipped.files.items():
+        if name in ("preact.js", "uplot.js", "uplot.css"):
+            continue
+        assert not re.search(r"https?://", text), name
+        assert not re.search(r"innerHTML|outerHTML|document\.write|eval\(|localStorage|console\.log", text), name
