@@ -38,7 +38,9 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         LOW_BALANCE_THRESHOLD_PERCENT="91",
     )
     # Nobody else puts messages into moto's queues, so an empty poll need not wait for any.
-    monkeypatch.setitem(DeadLetters.__init__.__kwdefaults__, "wait_seconds", 0)
+    defaults = DeadLetters.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "wait_seconds", 0)
     forget_the_figures()
     yield system
     forget_the_figures()
