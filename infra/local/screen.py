@@ -1,7 +1,7 @@
 """What a person reads while the stack comes up and once it serves."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -55,6 +55,12 @@ class Screen:
             table.add_row(name, where)
         self._console.print()
         self._console.print(table)
+
+    def sentences(self, sentences: Sequence[str]) -> None:
+        """Show what goes on, below an empty line."""
+        self._console.print()
+        for sentence in sentences:
+            self._console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
 
     def lines_to_try(self, lines: Mapping[str, str]) -> None:
         """Show commands, each with a word on what it does, unbroken so that they can be copied."""

@@ -20,7 +20,7 @@ from infra.local.parameters import SETTINGS
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
 from infra.local.stack import Site, bring_up, launch_traffic
-from infra.local.tokens import Signer, new_signer
+from infra.local.tokens import new_signer
 from infra.local.watch import AskedToEndError, StackFailedError, Watch
 
 ASKED_TO_END = 0
@@ -79,15 +79,16 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     pids = {"supervisor": os.getpid(), **watch.pids()}
     description = describe(site.addresses, stage, outputs, signer, pids)
     held.callback((directory / FILE_NAME).unlink, missing_ok=True)
-    _show(description, directory, signer, screen)
+    _show(description, directory, screen, with_traffic=with_traffic)
     path = write(description, directory)
     screen.plain(f"READY {description.api_url} (everything else: {_short(path)}; Ctrl-C ends it)")
     watch.keep_watch()
 
 
-def _show(description: Description, directory: Path, signer: Signer, screen: Screen) -> None:
+def _show(description: Description, directory: Path, screen: Screen, *, with_traffic: bool) -> None:
     screen.places(examples.places(description, _short(directory)))
-    screen.lines_to_try(examples.lines(description, signer))
+    screen.sentences(examples.happening(with_traffic=with_traffic))
+    screen.lines_to_try(examples.lines(description, with_traffic=with_traffic))
 
 
 @contextmanager
