@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
 from chalicelib.domain.orders import Direction, Tally
 from chalicelib.domain.thresholds import Crossing
@@ -19,6 +20,8 @@ from chalicelib.domain.thresholds import Crossing
 Item = dict[str, Any]
 """A low-level item: attribute name -> `{"S": …}`, `{"N": …}`, `{"M": …}` or `{"BOOL": …}`."""
 
+ACCOUNT_VERSION = 1
+"""The form of an account's item. One from before it was said is of this first form too."""
 LEVEL_SHARDS = 8
 """How many partitions each level of the sparse index is spread over."""
 
@@ -45,6 +48,7 @@ def account_item(account: Account) -> Item:
         "balance": {"N": str(account.balance)},
         "sequence": {"N": str(account.sequence)},
         "version": {"N": str(account.version)},
+        "schema_version": {"N": str(ACCOUNT_VERSION)},
         "totals": {"M": _totals(account.totals)},
         "hash": {"S": account.hash},
         "threshold": {"N": str(account.threshold)},
@@ -65,7 +69,12 @@ def account_item(account: Account) -> Item:
 
 
 def account_from(item: Mapping[str, Any]) -> Account:
-    """Return the account that `account_item` wrote."""
+    """Return the account that `account_item` wrote.
+
+    Raises:
+        RetryLater: A newer release wrote it in a form that this one does not know.
+    """
+    _refuse_newer(item, ACCOUNT_VERSION)
     last_id, last_at, status_id = (
         _text(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
     )
@@ -121,7 +130,12 @@ def transaction_item(transaction: Transaction) -> Item:
 
 
 def transaction_from(item: Mapping[str, Any]) -> Transaction:
-    """Return the record that `transaction_item` wrote."""
+    """Return the record that `transaction_item` wrote.
+
+    Raises:
+        RetryLater: A newer release wrote it in a form that this one does not know.
+    """
+    _refuse_newer(item, SCHEMA_VERSION)
     occurred_at, refunded_at = _text(item, "occurred_at"), _text(item, "refunded_at")
     return Transaction(
         transaction_id=TransactionId(item["transaction_id"]["S"]),
@@ -223,6 +237,15 @@ def _tally_from(item: Mapping[str, Any]) -> Tally | None:
         total=Decimal(total) if total is not None else None,
         full=bool(item["refunded_full"]["BOOL"]),
     )
+
+
+def _refuse_newer(item: Mapping[str, Any], known: int) -> None:
+    """Leave an item of a newer form to workers that know it: during an upgrade they run beside this one.
+
+    Whatever this one wrote over it might lose what it cannot see.
+    """
+    if (_whole(item, "schema_version") or known) > known:
+        raise RetryLater(Code.UNAVAILABLE, "an item has the form of a newer release, whose workers can go on with it")
 
 
 def _scalar(value: str | int) -> Item:

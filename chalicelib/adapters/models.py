@@ -44,6 +44,7 @@ class AccountRow(Model):
     balance = NumberAttribute()
     sequence = NumberAttribute()
     version = NumberAttribute()
+    schema_version = NumberAttribute(null=True)
     totals: MapAttribute[str, dict[str, int]] = MapAttribute()  # type: ignore[no-untyped-call]
     total_shortfall = NumberAttribute(null=True)
     hash = UnicodeAttribute()

@@ -1,0 +1,72 @@
+"""`python -m infra.bridge.replay 2026-11-25T00:00:00Z`: have the bridge forward again what NATS has kept since then.
+
+The bridge's durable consumers are made anew, starting at that time, on every stream that they stand on. The ledger
+takes each fact once, so too early a time costs work and nothing else. Stop every bridge before and start it after:
+it fills in its own settings and leaves the start as it is. Reads the bridge's settings from the environment.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import nats
+from nats.aio.client import Client
+
+from infra.bridge.settings import Settings, SettingsError
+from infra.bridge.streams import CONSUMER
+
+ANSWER_SECONDS: Final = 10.0
+NO_SUCH_CONSUMER: Final = 10014
+DONE, UNABLE = 0, 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Replay since the time that is the only argument, and return the exit status."""
+    try:
+        since = datetime.fromisoformat(arguments[0])
+        settings = Settings.from_environment(os.environ)
+    except (IndexError, ValueError) as error:
+        sentence = str(error) if isinstance(error, SettingsError) else "name one time, such as 2026-11-25T00:00:00Z."
+        sys.stderr.write(f"replay: {sentence}\n")
+        return UNABLE
+    for stream, messages in asyncio.run(replay(settings.nats_urls, since.astimezone(UTC))).items():
+        sys.stdout.write(f"{stream}: {messages} messages since then\n")
+    return DONE
+
+
+async def replay(urls: Sequence[str], since: datetime) -> dict[str, int]:
+    """Make the consumers anew from `since` on and return how many messages each has before it, by stream."""
+    client = await nats.connect(list(urls), name="credit-service replay")
+    try:
+        streams = await client.jetstream().streams_info()
+        names = [stream.config.name or "" for stream in streams]
+        return {name: pending for name in names if (pending := await _again(client, name, since)) is not None}
+    finally:
+        await client.close()
+
+
+async def _again(client: Client, stream: str, since: datetime) -> int | None:
+    """Make our consumer on `stream` anew and return what lies before it, None where it has none."""
+    known = await _ask(client, f"CONSUMER.INFO.{stream}.{CONSUMER}", {})
+    if known.get("error", {}).get("err_code") == NO_SUCH_CONSUMER:
+        return None
+    starts = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat().replace("+00:00", "Z")}
+    kept = {name: value for name, value in known["config"].items() if name != "opt_start_seq"}
+    await _ask(client, f"CONSUMER.DELETE.{stream}.{CONSUMER}", {})
+    body = {"stream_name": stream, "config": {**kept, **starts}}
+    made = await _ask(client, f"CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}", body)
+    return int(made["num_pending"])
+
+
+async def _ask(client: Client, call: str, body: object) -> dict[str, Any]:
+    answer = await client.request(f"$JS.API.{call}", json.dumps(body).encode(), timeout=ANSWER_SECONDS)
+    content: dict[str, Any] = json.loads(answer.data)
+    return content
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

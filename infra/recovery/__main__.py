@@ -1,0 +1,97 @@
+"""`python -m infra.recovery`: the steps of README.md beside this file, one command each."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+import typer
+
+from infra.recovery import adoption, again, writers
+from infra.recovery.tables import Tables
+from infra.recovery.tables import restore as restore_tables
+
+application = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+Stack = Annotated[str, typer.Option(help="The CloudFormation stack.")]
+Region = Annotated[str | None, typer.Option(help="The region, where it is not the profile's.")]
+Moment = Annotated[datetime, typer.Argument(formats=["%Y-%m-%dT%H:%M:%S%z"])]
+
+
+@application.command()
+def restore(
+    stack: Stack,
+    prefix: Annotated[str, typer.Option(help="How the new tables' names begin.")],
+    at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="None: the latest.")] = None,
+    region: Region = None,
+    into: Annotated[str | None, typer.Option(help="Another region, where the new tables are to be.")] = None,
+) -> None:
+    """Restore the ledger's tables as they were, beside the old ones."""
+    outputs = _outputs(stack, region)
+    sources = Tables(credits=outputs["CreditsTableName"], transactions=outputs["TransactionsTableName"])
+    arns = None
+    if into is not None:
+        old = boto3.client("dynamodb", region_name=region)
+        names = sources.credits, sources.transactions
+        found = [old.describe_table(TableName=name)["Table"]["TableArn"] for name in names]
+        arns = Tables(credits=found[0], transactions=found[1])
+    client = boto3.client("dynamodb", region_name=into or region)
+    for name in restore_tables(client, sources, prefix, at=at, arns=arns).by_logical_id.values():
+        typer.echo(name)
+
+
+@application.command()
+def adopt(
+    stack: Stack,
+    credits_table: Annotated[str, typer.Option()],
+    transactions_table: Annotated[str, typer.Option()],
+    stage: Annotated[str, typer.Option(help="Whose package describes the tables.")] = "prod",
+    region: Region = None,
+) -> None:
+    """Make a new stack around the tables; deploy the stage's package over it afterwards."""
+    client = boto3.client("cloudformation", region_name=region)
+    tables = Tables(credits=credits_table, transactions=transactions_table)
+    adoption.adopt(client, stack, Path("build") / stage, tables)
+
+
+@application.command(name="stop-writers")
+def stop_writers(stack: Stack, region: Region = None) -> None:
+    """Keep the stack's functions from writing."""
+    writers.stop(boto3.client("lambda", region_name=region), _outputs(stack, region))
+
+
+@application.command(name="let-writers-go")
+def let_writers_go(stack: Stack, region: Region = None) -> None:
+    """Let them write again."""
+    writers.let_go(boto3.client("lambda", region_name=region), _outputs(stack, region))
+
+
+@application.command()
+def replay(since: Moment, until: Moment, stack: Stack, region: Region = None) -> None:
+    """Replay the events in that passed the stack's bus between the two times."""
+    client = boto3.client("events", region_name=region)
+    name = f"{stack}-{since:%Y%m%dT%H%M%S}-{until:%Y%m%dT%H%M%S}"
+    typer.echo(again.replay(client, _outputs(stack, region)["EventBusName"], since=since, until=until, name=name))
+
+
+@application.command()
+def move(
+    stack: Stack,
+    to: Annotated[str, typer.Option(help="The stack whose inbox gets the messages.")],
+    region: Region = None,
+    into: Annotated[str | None, typer.Option(help="That stack's region.")] = None,
+) -> None:
+    """Move what waits in the stack's inbox into another stack's."""
+    source, target = _outputs(stack, region)["InboxQueueUrl"], _outputs(to, into or region)["InboxQueueUrl"]
+    clients = boto3.client("sqs", region_name=region), boto3.client("sqs", region_name=into or region)
+    typer.echo(f"{again.move(clients[0], source, clients[1], target)} messages moved")
+
+
+def _outputs(stack: str, region: str | None) -> dict[str, Any]:
+    client = boto3.client("cloudformation", region_name=region)
+    (found,) = client.describe_stacks(StackName=stack)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+
+
+if __name__ == "__main__":
+    application()
