@@ -17,6 +17,7 @@ from chalicelib.handlers import (
     http_metrics,
     http_widget,
     inbound,
+    marks,
     schedule,
     streams,
 )
@@ -24,6 +25,7 @@ from chalicelib.handlers.admin import adjust_credits, set_threshold
 from chalicelib.handlers.authorizer import authorize
 from chalicelib.handlers.figures import roll_up
 from chalicelib.handlers.inbound import ingest_events
+from chalicelib.handlers.marks import report_marks
 from chalicelib.handlers.schedule import reconcile
 from chalicelib.handlers.streams import publish_threshold_events, publish_transaction_events
 
@@ -35,13 +37,14 @@ __all__ = [
     "publish_threshold_events",
     "publish_transaction_events",
     "reconcile",
+    "report_marks",
     "roll_up",
     "set_threshold",
 ]
 
 app = Chalice(app_name="credits")
 http.configure(app)
-for module in (inbound, streams, figures, schedule, admin, authorizer):
+for module in (inbound, streams, figures, marks, schedule, admin, authorizer):
     app.register_blueprint(module.blueprint)
 for routes in (http, http_admin, http_desk, http_metrics, http_docs, http_console, http_widget):
     app.register_blueprint(routes.blueprint)

@@ -13,7 +13,8 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from chalicelib.counters import COUNT, SUM, Counters, Sample, name_and_labels, sample
 from chalicelib.settings import LOG_LEVELS
 
-NAMESPACE = "credits"
+NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or "credits"
+"""The template sets it to the stack's name."""
 OLDEST_SECONDS = "credits_oldest_message_seconds"
 PROCESSING_SECONDS = "credits_transaction_processing_seconds"
 

@@ -1,7 +1,7 @@
 """Packages a stage: `python -m infra.build dev` leaves build/dev/sam.yaml and build/dev/deployment.zip.
 
-Chalice generates the template and picks the application's files; infra/template.yaml is merged onto
-it. The dependencies are installed once for each state of requirements.txt, for the functions'
+Chalice generates the template and picks the application's files; what infra/template_parts.py joins is
+merged onto it. The dependencies are installed once for each state of requirements.txt, for the functions'
 platform, slimmed and compiled, and kept below build/: a change of the application needs no network.
 The same input gives the same zip, byte for byte.
 
@@ -21,11 +21,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from infra.archive import RUNTIME, compile_folder, write_archive
 from infra.region import REGION
 from infra.slim import shipped, ships
+from infra.template_parts import PARTS, finish, whole_template
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -34,7 +34,7 @@ PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
 
 REQUIREMENTS = ("requirements.txt", "constraints.txt")
-BUILDERS = ("build.py", "archive.py", "slim.py", "lint.py", "template.yaml")
+BUILDERS = ("build.py", "archive.py", "slim.py", "lint.py", "template_parts.py")
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
@@ -89,13 +89,15 @@ def dependencies(build: Path = BUILD) -> Path:
 def _build(stage: str, scratch: Path, needed: Path) -> Path:
     """Return a folder with the linted template and the zip, made in `scratch`."""
     packaged = scratch / "packaged"
-    _run_chalice(stage, _project(scratch / "project"), packaged)
+    merged = scratch / "merged.yaml"
+    merged.write_text(whole_template())
+    _run_chalice(stage, _project(scratch / "project"), merged, packaged)
     application = scratch / "application"
     shutil.unpack_archive(packaged / "deployment.zip", application)
     compile_folder(application)
     write_archive(packaged / "deployment.zip", [application, needed])
-    _normalise(packaged / "sam.yaml")
-    _refuse_findings(packaged / "sam.yaml")
+    finish(packaged / "sam.yaml", stage=stage, code=packaged / "deployment.zip")
+    _refuse_findings(packaged / "sam.yaml", stage)
     return packaged
 
 
@@ -111,8 +113,7 @@ def _project(folder: Path) -> Path:
     return folder
 
 
-def _run_chalice(stage: str, project: Path, out: Path) -> None:
-    template = ROOT / "infra/template.yaml"
+def _run_chalice(stage: str, project: Path, template: Path, out: Path) -> None:
     options = ["--stage", stage, "--merge-template", str(template), str(out)]
     subprocess.run(
         [str(PROGRAMS / "chalice"), "--project-dir", str(project), "package", *options],
@@ -139,22 +140,11 @@ def _copy_shipping(installed: Path, slim: Path) -> None:
             (slim / name).write_bytes(shipped(PurePosixPath(name), path.read_bytes()))
 
 
-def _normalise(sam: Path) -> None:
-    """Write `sam` again without YAML's aliases, which CloudFormation refuses, keys sorted."""
-    import yaml  # type: ignore[import-untyped] # noqa: PLC0415 - a build with nothing changed does not wait for it
-
-    class Plain(yaml.SafeDumper):  # type: ignore[misc]
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            return True
-
-    template = yaml.safe_load(sam.read_text())
-    sam.write_text(yaml.dump(template, Dumper=Plain, width=110))
-
-
-def _refuse_findings(sam: Path) -> None:
+def _refuse_findings(sam: Path, stage: str) -> None:
     from infra.lint import findings  # noqa: PLC0415 - the linter takes a second to import
+    from infra.stages import values  # noqa: PLC0415 - the same
 
-    said = findings(sam)
+    said = list(findings(sam, values(stage)))
     if said:
         raise TemplateRefusedError("\n".join(said))
 
@@ -164,6 +154,8 @@ def _inputs() -> Iterator[Path]:
     yield ROOT / "app.py"
     yield from (ROOT / name for name in REQUIREMENTS)
     yield from (ROOT / "infra" / name for name in BUILDERS)
+    yield from (ROOT / name for name in PARTS)
+    yield from (ROOT / "infra/stages").glob("*.yaml")
     yield from (ROOT / ".chalice").glob("*.json")
     for path in (ROOT / "chalicelib").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -30,6 +30,9 @@ CODE_PLACEHOLDER = "./deployment.zip"
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 300.0
 EVENTS_SHOWN = 5
+UNKNOWN_TO_EMULATOR = {"AlarmsOnSums": "false", "ArchiveDays": "0"}
+"""Parameters that leave out what ministack 1.5.33 does not know: archives, and alarms on several metrics. It has no
+CodeDeploy either, which nothing but `make deploy STAGE=prod` asks for."""
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
@@ -61,11 +64,12 @@ def deploy(
         FileNotFoundError: The stage has not been packaged.
     """
     folder = package or package_directory(stage)
-    template_key = _upload(_client(endpoint_url, "s3"), folder)
+    chosen = {**_unknown_to_emulator(folder), **parameters}
+    template_key = _upload(_client(endpoint_url, "s3"), folder, chosen)
     request: dict[str, Any] = {
         "StackName": stack_name,
         "TemplateURL": f"{endpoint_url}/{BUCKET}/{template_key}",
-        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in sorted(parameters.items())],
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in sorted(chosen.items())],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
     cloudformation: CloudFormationClient = _client(endpoint_url, "cloudformation")
@@ -74,6 +78,11 @@ def deploy(
     if changed:
         _put_gateway_responses(_client(endpoint_url, "apigateway"), outputs["RestAPIId"], stage, folder)
     return outputs
+
+
+def release(packaged: str, parameters: Mapping[str, str]) -> str:
+    """Return the release that `parameters` make of a packaged one: the same if and only if nothing has changed."""
+    return hashlib.sha256(f"{packaged} {sorted(parameters.items())}".encode()).hexdigest()[: len(packaged)]
 
 
 def api_address(endpoint_url: str, stage: str, outputs: Mapping[str, str]) -> str:
@@ -87,14 +96,23 @@ def _client(endpoint_url: str, service: str) -> Any:
     return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
 
-def _upload(s3: "S3Client", folder: Path) -> str:
+def _unknown_to_emulator(folder: Path) -> dict[str, str]:
+    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
+    return {name: value for name, value in UNKNOWN_TO_EMULATOR.items() if name in declared}
+
+
+def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:
     """Upload code and template under names made of their content; return the template's key.
 
-    A new name for new code is what makes CloudFormation see that a function has changed.
+    A new name for new code is what makes CloudFormation see that a function has changed. A new release is what makes
+    SAM publish its next version; the emulator shows SAM the defaults of parameters and never their values.
     """
     code = (folder / "deployment.zip").read_bytes()
     code_key = f"{hashlib.sha256(code).hexdigest()}.zip"
     template = (folder / "sam.yaml").read_text().replace(CODE_PLACEHOLDER, f"s3://{BUCKET}/{code_key}")
+    packaged = yaml_parse(template)["Parameters"].get("Release", {}).get("Default", "")
+    if packaged:
+        template = template.replace(packaged, release(packaged, parameters))
     template_key = f"{hashlib.sha256(template.encode()).hexdigest()}.yaml"
     _ensure_bucket(s3)
     s3.put_object(Bucket=BUCKET, Key=code_key, Body=code)

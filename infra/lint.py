@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ class _NoManagedPolicies:
         return {}
 
 
-def findings(sam: Path) -> list[str]:
-    """Return what cfn-lint has to say of the template `sam`, one sentence each; none when it is clean."""
+def findings(sam: Path, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield what cfn-lint has to say of the template `sam`, one sentence each; nothing when it is clean.
+
+    The translation is what AWS makes of it with these `values` of parameters.
+    """
     template = sam.read_text()
-    return [*_findings("SAM", template), *_findings("CloudFormation", translated(template))]
+    yield from _findings("SAM", template)
+    yield from _findings("CloudFormation", translated(template, values))
 
 
 def findings_of_cloudformation(template: Path) -> list[str]:
@@ -31,12 +36,12 @@ def findings_of_cloudformation(template: Path) -> list[str]:
     return _findings("CloudFormation", template.read_text())
 
 
-def translated(sam: str) -> str:
+def translated(sam: str, values: Mapping[str, str]) -> str:
     """Return the CloudFormation template, as JSON, that AWS makes of a SAM template given as YAML."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     # AWS sees the template after the upload, when the code has an address in S3.
     template: dict[str, Any] = yaml_parse(sam.replace("./deployment.zip", "s3://bucket/deployment.zip"))
-    return json.dumps(transform(template, {}, _NoManagedPolicies()))
+    return json.dumps(transform(template, dict(values), _NoManagedPolicies()))
 
 
 def _findings(form: str, template: str) -> list[str]:

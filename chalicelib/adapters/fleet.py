@@ -34,6 +34,14 @@ class Fleet:
     drift: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What others left behind. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
+
+    heartbeat: datetime | None
+    drift: int | None
+
+
 class FleetReader:
     """Reads the figures table, and for a metric of each merchant's own the credits table."""
 
@@ -49,12 +57,20 @@ class FleetReader:
 
     def read(self) -> Fleet:
         """Return all that is known of the fleet; raises `RetryLater` when it cannot be read."""
-        marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED])}
-        heartbeat = marks.get(HEARTBEAT)
-        reconciled = marks.get(RECONCILED)
+        marks = self.marks()
         return Fleet(
             figures=self._figures.fleet(),
             counters=self._counters.sums(),
+            heartbeat=marks.heartbeat,
+            drift=marks.drift,
+        )
+
+    def marks(self) -> Marks:
+        """Return what others left behind; raises `RetryLater` when it cannot be read."""
+        marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED])}
+        heartbeat = marks.get(HEARTBEAT)
+        reconciled = marks.get(RECONCILED)
+        return Marks(
             heartbeat=datetime.fromisoformat(heartbeat["at"]["S"]) if heartbeat else None,
             drift=int(reconciled["drift"]["N"]) if reconciled and "drift" in reconciled else None,
         )

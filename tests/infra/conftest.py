@@ -16,6 +16,11 @@ def packaged() -> Path:
 
 
 @pytest.fixture(scope="session")
+def packaged_for_prod() -> Path:
+    return package("prod")
+
+
+@pytest.fixture(scope="session")
 def template(packaged: Path) -> dict[str, Any]:
     parsed: dict[str, Any] = yaml_parse((packaged / "sam.yaml").read_text())
     return parsed

@@ -37,6 +37,7 @@ FUNCTIONS = [
     "chalicelib.handlers.authorizer.authorize",
     "chalicelib.handlers.figures.roll_up",
     "chalicelib.handlers.inbound.ingest_events",
+    "chalicelib.handlers.marks.report_marks",
     "chalicelib.handlers.schedule.reconcile",
     "chalicelib.handlers.streams.publish_threshold_events",
     "chalicelib.handlers.streams.publish_transaction_events",

@@ -1,0 +1,104 @@
+"""The template beside Chalice's output: joined from its parts before, and finished after Chalice has merged them.
+
+Chalice merges one file, and a person reads several better: the tables, queues and overrides, the alarms, the dashboard.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE, ALARMS, DASHBOARD = "infra/template.yaml", "infra/monitoring/alarms.yaml", "infra/monitoring/dashboard.json"
+PARTS = (TEMPLATE, ALARMS, DASHBOARD)
+UNQUALIFIED, ALIAS = ".Arn}/invocations", ".Arn}:live/invocations"
+FUNCTION, PERMISSION = "AWS::Serverless::Function", "AWS::Lambda::Permission"
+
+
+class TemplatePartsError(ValueError):
+    """Raised when two parts define the same thing."""
+
+
+def whole_template() -> str:
+    """Return the parts as one YAML text without tags: short forms such as `!Ref` are spelled out.
+
+    Raises:
+        TemplatePartsError: Two parts have an entry of the same name in the same section.
+    """
+    whole: dict[str, Any] = {}
+    for part in (TEMPLATE, ALARMS):
+        for section, entries in _read(ROOT / part).items():
+            known = whole.setdefault(section, {})
+            if twice := sorted(known.keys() & entries.keys()):
+                raise TemplatePartsError(f"{part}: {section} has {', '.join(twice)} a second time")
+            known |= entries
+    body = (ROOT / DASHBOARD).read_text()
+    whole["Resources"]["Dashboard"]["Properties"]["DashboardBody"] = {"Fn::Sub": body}
+    return _written(whole)
+
+
+def finish(sam: Path, *, stage: str, code: Path) -> None:
+    """Rewrite Chalice's `sam` so that stages differ by the defaults of two parameters alone, and calls go to aliases.
+
+    Chalice writes the stage into each function and points the gateway at functions without an alias, which a gradual
+    deployment would never reach. YAML's own aliases,
+    which CloudFormation refuses, are spelled out.
+    """
+    template = _read(sam)
+    for resource in template["Resources"].values():
+        if resource["Type"] == FUNCTION:
+            resource["Properties"].pop("Tags", None)
+            # SAM publishes a version when this changes; its own choice would not see a changed parameter. It has
+            # no place among the template's Globals.
+            resource["Properties"]["AutoPublishCodeSha256"] = {"Ref": "Release"}
+        elif resource["Type"] == PERMISSION:
+            resource["Properties"]["FunctionName"] = {"Ref": f"{_named(resource['Properties']['FunctionName'])}.Alias"}
+    _call_aliases(template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"])
+    parameters = template["Parameters"]
+    parameters["Stage"]["Default"] = stage
+    digest = hashlib.sha256(code.read_bytes() + _written(template).encode()).hexdigest()
+    parameters["Release"]["Default"] = digest[:16]
+    sam.write_text(_written(template))
+
+
+def _call_aliases(definition: Any) -> None:
+    """Point every integration and authorizer below `definition` at the alias of its function."""
+    if isinstance(definition, dict):
+        address = definition.get("Fn::Sub")
+        if isinstance(address, str) and address.endswith(UNQUALIFIED):
+            definition["Fn::Sub"] = address.removesuffix(UNQUALIFIED) + ALIAS
+        for value in definition.values():
+            _call_aliases(value)
+    elif isinstance(definition, list):
+        for value in definition:
+            _call_aliases(value)
+
+
+def _named(function: dict[str, Any]) -> str:
+    """Return the logical id of the function that a reference to it, or to its ARN, names."""
+    name: str = function["Ref"] if "Ref" in function else function["Fn::GetAtt"][0]
+    return name
+
+
+def _read(path: Path) -> dict[str, Any]:
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - a build with nothing changed waits for nobody
+
+    parsed: dict[str, Any] = yaml_parse(path.read_text())
+    return parsed
+
+
+def _written(template: dict[str, Any]) -> str:
+    import yaml  # type: ignore[import-untyped] # noqa: PLC0415 - the same
+
+    class Plain(yaml.SafeDumper):  # type: ignore[misc]
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    # yaml_parse keeps the order of a file in a mapping of its own.
+    text: str = yaml.dump(_plain(template), Dumper=Plain, width=110)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value

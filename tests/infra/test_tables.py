@@ -1,0 +1,66 @@
+"""The three tables: their keys, and that nobody loses them by accident."""
+
+from typing import Any
+
+import pytest
+
+Resources = dict[str, dict[str, Any]]
+
+TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
+TAGS = [{"Key": "service", "Value": {"Ref": "ServiceName"}}, {"Key": "stage", "Value": {"Ref": "Stage"}}]
+
+
+def properties(resources: Resources, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = resources[name]["Properties"]
+    return found
+
+
+def keys(schema: list[dict[str, str]]) -> list[str]:
+    return [one["AttributeName"] for one in sorted(schema, key=lambda one: one["KeyType"])]
+
+
+def test_the_credits_table_has_the_contracts_key_index_and_stream(resources: Resources) -> None:
+    table = properties(resources, "CreditsTable")
+    (index,) = table["GlobalSecondaryIndexes"]
+
+    assert keys(table["KeySchema"]) == ["merchant_id"]
+    assert (index["IndexName"], keys(index["KeySchema"])) == ("by_level", ["level", "merchant_id"])
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_the_transactions_table_has_the_contracts_key_index_and_stream(resources: Resources) -> None:
+    table = properties(resources, "TransactionsTable")
+    (index,) = table["GlobalSecondaryIndexes"]
+
+    assert keys(table["KeySchema"]) == ["transaction_id"]
+    assert (index["IndexName"], keys(index["KeySchema"])) == ("by_merchant", ["merchant_id", "sequence"])
+    assert index["Projection"] == {"ProjectionType": "ALL"}
+    assert {"AttributeName": "sequence", "AttributeType": "N"} in table["AttributeDefinitions"]
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
+def test_the_figures_table_has_a_key_and_no_stream(resources: Resources) -> None:
+    table = properties(resources, "FiguresTable")
+
+    assert keys(table["KeySchema"]) == ["id"]
+    assert "StreamSpecification" not in table
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_is_encrypted_protected_and_survives_its_stack(resources: Resources, table: str) -> None:
+    assert resources[table]["DeletionPolicy"] == "Retain"
+    assert resources[table]["UpdateReplacePolicy"] == "Retain"
+    assert properties(resources, table)["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert properties(resources, table)["SSESpecification"] == {"SSEEnabled": True}
+    assert properties(resources, table)["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties(resources, table)["Tags"] == TAGS
+
+
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable"])
+def test_the_ledger_can_be_restored_to_any_second(resources: Resources, table: str) -> None:
+    assert properties(resources, table)["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_deletion_protection_is_on_unless_a_stage_turns_it_off(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["DeletionProtection"]["Default"] == "true"
