@@ -1,6 +1,7 @@
 """Lints a packaged template as SAM and as the CloudFormation that SAM makes of it."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,6 +40,8 @@ def findings_of_cloudformation(template: Path) -> list[str]:
 def translated(sam: str, values: Mapping[str, str]) -> str:
     """Return the CloudFormation template, as JSON, that AWS makes of a SAM template given as YAML."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    # It warns of a switch that only AWS can set.
+    logging.getLogger("samtranslator.feature_toggle.feature_toggle").setLevel(logging.ERROR)
     # AWS sees the template after the upload, when the code has an address in S3.
     template: dict[str, Any] = yaml_parse(sam.replace("./deployment.zip", "s3://bucket/deployment.zip"))
     return json.dumps(transform(template, dict(values), _NoManagedPolicies()))

@@ -94,7 +94,7 @@ class Stage:
 
     def park(self, queue: str, body: str, **attributes: str) -> None:
         """Put a message into a queue, as AWS or a function would."""
-        named = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
+        named: Any = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
         self.system.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=body, MessageAttributes=named)
 
 
