@@ -70,7 +70,7 @@ def verify(
     if as_json:
         print_json({"accounts": accounts, "records": records, "findings": [_members(finding) for finding in findings]})
     elif not findings:
-        say(f"{accounts} accounts, {records} records: the ledger proves itself.", style="green")
+        say(f"{_counted(accounts, 'account')}, {_counted(records, 'record')}: the ledger proves itself.", style="green")
     else:
         drifted = len({finding.merchant_id for finding in findings})
         say(f"{accounts} accounts, {records} records: {len(findings)} findings in {drifted} of them.", style="red")
@@ -204,3 +204,7 @@ def _members(finding: Finding) -> dict[str, Any]:
         "transaction_id": finding.transaction_id,
         "detail": finding.detail,
     }
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -44,7 +44,7 @@ def listing(
     if more > 0:
         say(f"{len(found.letters)} letters; the queues count {found.counted} (--limit; somebody else may be looking).")
     else:
-        say(f"{len(found.letters)} letters." if found.letters else "Nothing is parked.")
+        say(f"{len(found.letters)} letter{'s' * (len(found.letters) != 1)}." if found.letters else "Nothing is parked.")
 
 
 @application.command()

@@ -47,11 +47,12 @@ def balance(merchant: Merchant, *, stage: Stage = None, profile: Profile = None,
     if as_json:
         print_json(answers.Account.of(account).model_dump(mode="json"))
         return
+    transactions = "1 transaction" if account.sequence == 1 else f"{account.sequence:,} transactions"
     own = "its own" if account.low_balance_threshold is not None else "the default"
     state = f"plugin {'on' if account.enabled else 'off'} since {seconds(account.status_changed_at)}"
     say(f"{counted(account.balance)} left, {state}", style=_style(account))
     say(
-        f"low-balance threshold {account.threshold} ({own}), {account.sequence} transactions, the last at "
+        f"low-balance threshold {account.threshold} ({own}), {transactions}, the last at "
         f"{seconds(account.last_transaction_at or account.created_at)}"
     )
     if account.total_shortfall:

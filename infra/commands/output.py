@@ -14,12 +14,13 @@ UNABLE = 2
 """Exit status: the command could not work."""
 
 WIDTH_WITHOUT_TERMINAL = 110
+TABLE_WIDTH_WITHOUT_TERMINAL = 200
 
 
-def screen() -> Console:
+def screen(width_without_terminal: int = WIDTH_WITHOUT_TERMINAL) -> Console:
     """Return the console of standard output; in a pipe its lines have a fixed width and no colour."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+    return console if console.is_terminal else Console(highlight=False, width=width_without_terminal)
 
 
 def say(sentence: str, *, style: str | None = None) -> None:
@@ -32,16 +33,23 @@ def print_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
-def print_table(
-    rows: Iterable[Sequence[str]], *, headings: Sequence[str], right: Sequence[str] = (), title: str | None = None
-) -> None:
-    """Print rows below their headings; columns named in `right` are figures."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], right: Sequence[str] = ()) -> None:
+    """Print rows below their headings; columns named in `right` are figures.
+
+    Where a terminal is too narrow the last column is folded, and the others stay whole.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=True)
+        last = heading == headings[-1]
+        table.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            no_wrap=not last,
+            overflow="fold" if last else "ellipsis",
+        )
     for row in rows:
         table.add_row(*row)
-    screen().print(table)
+    screen(TABLE_WIDTH_WITHOUT_TERMINAL).print(table)
 
 
 def refused(sentence: str) -> typer.Exit:

@@ -48,6 +48,7 @@ def test_an_event_counts_once_whichever_way_it_comes(run: Command) -> None:
     assert (first.status, again.status) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_key_used_again_for_other_content_is_said(run: Command) -> None:
     shop = opened(run, 5)
     payment = ("emit", "payment_succeeded", f"merchant_id={shop}", "payment_id=p1", "--wait")
@@ -59,6 +60,7 @@ def test_a_key_used_again_for_other_content_is_said(run: Command) -> None:
     assert "BILLING_PAYMENT_p1: recorded before with another content" in other.out
 
 
+@pytest.mark.slow
 def test_a_movement_whose_ground_is_missing_is_waited_for_as_long_as_asked(run: Command) -> None:
     shop = str(uuid4())
 
@@ -146,6 +148,7 @@ def test_an_adjustment_is_previewed_applied_once_and_refused_where_it_must_be(ru
     assert newest["extra_metadata"] == {"admin_id": "support", "reason": "a test"}
 
 
+@pytest.mark.slow
 def test_a_threshold_is_shown_set_and_taken_back(run: Command) -> None:
     shop = opened(run, 30)
 
