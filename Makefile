@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check package fmt clean
+.PHONY: help run test test-all check package fmt clean audit
 
 STAGE ?= dev
 TESTS ?= test
@@ -39,6 +39,10 @@ check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint,
 	@echo "Documents" && $(BIN)/python -m infra.documents --check
 	@echo "Package and template" && $(BIN)/python -m infra.build dev && $(BIN)/python -m infra.build prod
 	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
+
+audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so where nobody answers.
+	@test -x .venv/audit/bin/pip-audit || ($(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt)
+	@$(BIN)/python -m infra.audit .venv/audit/bin/pip-audit
 
 package: $(READY) ## Leave build/<STAGE>/sam.yaml and deployment.zip (STAGE=dev).
 	@$(BIN)/python -m infra.build $(STAGE)
