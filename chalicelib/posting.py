@@ -119,6 +119,7 @@ class Posting:
             if changed is account:
                 return account
             after = replace(changed, version=account.version + 1)
+            _require_time(time, MARGIN_SECONDS)
             try:
                 answer = self._store.commit(
                     Commit(merchant_id=merchant_id, before=account, after=after, crossings=crossed)

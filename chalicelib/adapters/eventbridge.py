@@ -1,6 +1,7 @@
 """The event bus on EventBridge: publishes in batches, and tells which events it did not take."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +16,8 @@ ENTRIES_MAX = 10
 """Entries that one PutEvents takes."""
 ATTEMPTS_MAX = 4
 PAUSE_SECONDS = 0.1
+MARGIN_SECONDS = 2.0
+"""What is left of a call's time for answering: no request is begun inside it."""
 
 
 class EventBridgeBus:
@@ -25,25 +28,33 @@ class EventBridgeBus:
         self._bus = bus
         self._sleep = sleep
 
-    def publish(self, events: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+    def publish(
+        self, events: Sequence[PublishedEvent], *, remaining_seconds: Callable[[], float] = lambda: inf
+    ) -> list[PublishedEvent]:
         """Publish `events`, ten in a request, and return those that the bus did not take after a few attempts.
 
-        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id tells a repeat.
+        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id tells a repeat. No
+        request is begun where the call's time is short: what is not sent is returned too.
         """
         pending = list(events)
         for attempt in range(ATTEMPTS_MAX):
-            if attempt:
-                self._sleep(PAUSE_SECONDS * 2**attempt)
+            pause = PAUSE_SECONDS * 2**attempt if attempt else 0
+            if not pending or remaining_seconds() < MARGIN_SECONDS + pause:
+                break
+            if pause:
+                self._sleep(pause)
             pending = [
                 event
                 for start in range(0, len(pending), ENTRIES_MAX)
-                for event in self._put(pending[start : start + ENTRIES_MAX])
+                for event in self._put(pending[start : start + ENTRIES_MAX], remaining_seconds)
             ]
-            if not pending:
-                break
         return pending
 
-    def _put(self, events: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+    def _put(
+        self, events: Sequence[PublishedEvent], remaining_seconds: Callable[[], float]
+    ) -> Sequence[PublishedEvent]:
+        if remaining_seconds() < MARGIN_SECONDS:
+            return events
         try:
             answer = self._client.put_events(
                 Entries=[
@@ -58,5 +69,5 @@ class EventBridgeBus:
                 ]
             )
         except (ClientError, BotoCoreError):
-            return list(events)
+            return events
         return [event for event, entry in zip(events, answer["Entries"], strict=True) if entry.get("ErrorCode")]

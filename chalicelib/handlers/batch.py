@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +18,7 @@ from chalicelib.counters import sample
 from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
 from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.movements import Movement
+from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, logger, processed, waited
 
@@ -36,9 +36,10 @@ _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
 class Batch:
     """The messages of one call. Its methods are called once each, in the order they stand in."""
 
-    def __init__(self, messages: Sequence[Message], configured: Settings) -> None:
+    def __init__(self, messages: Sequence[Message], configured: Settings, call: Time) -> None:
         self.coming_back: list[str] = []
         self._messages = messages
+        self._call = call
         self._settings = configured
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
         self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
@@ -66,13 +67,13 @@ class Batch:
                 internal.__cause__ = error
                 self._wait(message, internal)
 
-    def post(self, context: Any) -> None:
+    def post(self) -> None:
         """Post all movements, and decide by their outcomes how each message ends."""
         if not self._requests:
             return
         requests = [movements for _, movements in self._requests]
         started = time.perf_counter()
-        outcomes = self._posting.post(requests, time=wiring.call_time(context))
+        outcomes = self._posting.post(requests, time=self._call)
         self._seconds = time.perf_counter() - started
         for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
             for movement, outcome in zip(movements, of_message, strict=True):
@@ -80,8 +81,11 @@ class Batch:
             self._end(message, of_message)
 
     def park(self) -> None:
-        """Park what was rejected; what the dead-letter queue does not confirm comes back."""
+        """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
         for message, error in self._rejected:
+            if self._call.remaining_seconds() < MARGIN_SECONDS:
+                self.coming_back.append(message.message_id)
+                continue
             attributes = message.parked(code=error.code, reason=error.message, field=error.field)
             try:
                 wiring.queues().park(self._dead_letter_queue_url, message.body, attributes)
@@ -100,6 +104,8 @@ class Batch:
         if not self._delayed:
             return
         self.coming_back += [message.message_id for message, _ in self._delayed]
+        if self._call.remaining_seconds() < MARGIN_SECONDS:
+            return  # They come back all the same, after the queue's own visibility timeout.
         delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
         try:
             wiring.queues().put_off(self._inbox_queue_url, delays)

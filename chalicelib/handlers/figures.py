@@ -12,7 +12,7 @@ from chalice.app import Blueprint, DynamoDBEvent
 from chalicelib import wiring, wiring_figures, wiring_http
 from chalicelib.adapters.items import account_from
 from chalicelib.adapters.recent_events import RecentEvent
-from chalicelib.counting import count
+from chalicelib.counting import MARGIN_SECONDS, count
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ledger import Account
 from chalicelib.handlers.stream_records import (
@@ -23,6 +23,7 @@ from chalicelib.handlers.stream_records import (
     parked,
 )
 from chalicelib.ports import FiguresStore
+from chalicelib.posting import Time
 from chalicelib.telemetry import gauge, logger
 
 SAID_SECONDS = 60.0
@@ -39,19 +40,21 @@ blueprint = Blueprint(__name__)
 def roll_up(event: DynamoDBEvent) -> Failures:
     """Count the accounts that the records bring, and return the records to be tried again."""
     records = event.to_dict()["Records"]
-    accounts, failed = _read(records)
+    call = wiring.call_time(event.context)
+    accounts, failed = _read(records, call)
     _share([account for _, account in accounts])
     figures = wiring_figures.figures()
-    uncounted = count(figures, [account for _, account in accounts], time=wiring.call_time(event.context))
+    uncounted = count(figures, [account for _, account in accounts], time=call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
-    _note_crossings(records)
-    _Said.say(figures)
+    if call.remaining_seconds() >= MARGIN_SECONDS:
+        _note_crossings(records)
+        _Said.say(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
     wiring_figures.lay_counters_down()
     return coming_back(failed)
 
 
-def _read(records: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[str, Account]], list[str]]:
+def _read(records: Sequence[Mapping[str, Any]], time: Time) -> tuple[list[tuple[str, Account]], list[str]]:
     """Return the account of each record under its sequence number, and the numbers of those neither read nor parked."""
     queue_url = dead_letter_queue_url()
     accounts: list[tuple[str, Account]] = []
@@ -64,7 +67,7 @@ def _read(records: Sequence[Mapping[str, Any]]) -> tuple[list[tuple[str, Account
         try:
             accounts.append((number, account_from(record["dynamodb"]["NewImage"])))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
-            if not parked(record, error, queue_url, function="roll_up"):
+            if not parked(record, error, queue_url, function="roll_up", time=time):
                 failed.append(number)
     return accounts, failed
 

@@ -18,13 +18,15 @@ blueprint = Blueprint(__name__)
 def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Post the movements of a batch of messages, and return the messages that are to come back."""
     # pydantic stays out of the API's cold start, whose application registers this module too.
+    from chalicelib import wiring
     from chalicelib.contracts.messages import Message
     from chalicelib.handlers.batch import Batch
     from chalicelib.settings import settings
 
-    batch = Batch([Message.from_record(record) for record in event.to_dict()["Records"]], settings())
+    messages = [Message.from_record(record) for record in event.to_dict()["Records"]]
+    batch = Batch(messages, settings(), wiring.call_time(event.context))
     batch.read()
-    batch.post(event.context)
+    batch.post()
     batch.park()
     batch.put_off()
     batch.report()

@@ -11,6 +11,7 @@ from chalicelib import wiring
 from chalicelib.adapters.items import account_from, crossings_from
 from chalicelib.contracts.published import PublishedEvent, crossing_event
 from chalicelib.domain.movements import instant
+from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import settings
 from chalicelib.telemetry import count, logger
 
@@ -40,11 +41,14 @@ def dead_letter_queue_url() -> str:
     return settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
 
 
-def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str) -> bool:
+def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: Time) -> bool:
     """Park a record that cannot be read, so that it blocks nobody, and return whether the queue confirmed it.
 
-    `function` is who could not read it, by its name in app.py: the record goes back there.
+    `function` is who could not read it, by its name in app.py: the record goes back there. Nothing is asked of the
+    queue where the call's time is short: the record comes again.
     """
+    if time.remaining_seconds() < MARGIN_SECONDS:
+        return False
     reason = f"the stream's record cannot be read: {type(error).__name__}"
     missing = error.args[0] if isinstance(error, KeyError) and error.args else None
     attributes = {

@@ -25,7 +25,7 @@ blueprint = Blueprint(__name__)
 )
 def publish_threshold_events(event: DynamoDBEvent) -> Failures:
     """Publish the crossings that writes to the credits table carry, and return the records to be tried again."""
-    return _publish(event.to_dict()["Records"], crossing_events, function="publish_threshold_events")
+    return _publish(event, crossing_events, function="publish_threshold_events")
 
 
 @blueprint.on_dynamodb_record(
@@ -34,7 +34,7 @@ def publish_threshold_events(event: DynamoDBEvent) -> Failures:
 )
 def publish_transaction_events(event: DynamoDBEvent) -> Failures:
     """Publish what new records say beside the balance, and return the records to be tried again."""
-    return _publish(event.to_dict()["Records"], _transaction_events, function="publish_transaction_events")
+    return _publish(event, _transaction_events, function="publish_transaction_events")
 
 
 def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
@@ -46,11 +46,13 @@ def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
 
 
 def _publish(
-    records: Sequence[Mapping[str, Any]],
+    event: DynamoDBEvent,
     events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]],
     *,
     function: str,
 ) -> Failures:
+    records: Sequence[Mapping[str, Any]] = event.to_dict()["Records"]
+    time = wiring.call_time(event.context)
     queue_url = dead_letter_queue_url()
     by_record: list[tuple[str, list[PublishedEvent]]] = []
     failed: set[str] = set()
@@ -59,10 +61,10 @@ def _publish(
         try:
             by_record.append((sequence_number, events_of(record)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
-            if not parked(record, error, queue_url, function=function):
+            if not parked(record, error, queue_url, function=function, time=time):
                 failed.add(sequence_number)
     events = [event for _, of_record in by_record for event in of_record]
-    refused = {event.event_id for event in wiring.bus().publish(events)} if events else set()
+    refused = {event.event_id for event in wiring.bus().publish(events, remaining_seconds=time.remaining_seconds)}
     failed |= {number for number, of_record in by_record if any(event.event_id in refused for event in of_record)}
     for event_type in sorted({event.event_type for event in events}):
         published = sum(event.event_type == event_type and event.event_id not in refused for event in events)
