@@ -208,6 +208,15 @@ def test_adjust_credits_answers_with_the_transaction(package: Package) -> None:
     assert answer["balance_after"] == 107
 
 
+def test_reconcile_walks_the_ledger(package: Package) -> None:
+    package.stack.tell(happened("evt.merchant.created", merchant("is checked in a fresh process")))
+
+    answer = package.answer("reconcile", "chalicelib.handlers.schedule.reconcile", {})
+
+    assert answer["finished"]
+    assert answer["walked"] > 0
+
+
 def test_authorize_lets_in_who_has_a_token_and_nobody_else(package: Package) -> None:
     shop = merchant("asks in a fresh process")
 
