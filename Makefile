@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check package fmt clean audit
+.PHONY: help run test test-all mutants second-opinion check package fmt clean audit
 
 STAGE ?= dev
 TESTS ?= test
@@ -30,6 +30,14 @@ test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
 	@$(PYTEST) $(PARALLEL)
+
+mutants: $(READY) ## Put each of the deliberate bugs into a copy of the code: does the simulator catch it? (ONLY=part-of-a-name)
+	@$(BIN)/python -m tests.mutants $(ONLY)
+
+# 69 says that there was no engine to ask, for want of Maven or Java: that is said, and fails nothing.
+second-opinion: $(READY) ## Ask AWS's own DynamoDB engine about the store and its races (fetched with Maven, Java 17).
+	@$(BIN)/python -m infra.dynamodb_local pytest -q -rP -k "DynamoDB and Local or awss" \
+		tests/contract tests/stack/test_races.py || [ $$? -eq 69 ]
 
 check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint, types, architecture, documents, template, tests.
 	@echo "Format" && $(BIN)/ruff format --check --quiet $(SOURCES)

@@ -7,7 +7,7 @@ from typing import Any
 from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.queues import Message
-from tests.simulator.world import DEAD_LETTERS, STREAM_DEAD_LETTERS, Answered, World
+from tests.simulator.world import DEAD_LETTERS, SKEW_SECONDS_MAX, STREAM_DEAD_LETTERS, Answered, World
 
 GROUND = ("account_missing", "order_missing")
 
@@ -132,7 +132,7 @@ class _Parked:
     def _waited(self) -> bool:
         total = float(self._call.container.environment["GROUND_RETRY_SECONDS_TOTAL"])
         first = datetime.fromisoformat(self._attributes["first_seen"]).timestamp()
-        return self._message.sent_at - first >= total
+        return self._message.sent_at - first >= total - SKEW_SECONDS_MAX
 
     def _total_missing(self, ask: Ask) -> bool:
         # A refund that is a conflict too may be told either: both are so, and both are for a person to look at.

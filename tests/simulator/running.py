@@ -53,6 +53,10 @@ class Clock:
             self.now = moment
             self._traveller.move_to(moment)
 
+    def seen_by(self, skew: float) -> None:
+        """Let the process see a clock that is wrong by so many seconds, as containers' clocks are."""
+        self._traveller.move_to(self.now + skew)
+
 
 class Agenda:
     """What is to happen, and when; what is due at the same time happens in an order that the seed decides."""
@@ -89,8 +93,9 @@ _spare_clients: dict[tuple[str, str], list[Client]] = {}
 class Container:
     """What a process keeps between calls: what `wiring` built, and its clients."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, skew: float = 0.0) -> None:
         self.environment = environment
+        self.skew = skew
         self.made: dict[object, object] = {}
         self._clients: list[tuple[tuple[str, str], Client]] = []
 
@@ -182,9 +187,13 @@ class Runs:
         if call.finished:
             return
         self.current = call
+        if call.container.skew:
+            self._clock.seen_by(call.container.skew)
         call.go.release()
         self._back.acquire()
         self.current = None
+        if call.container.skew:
+            self._clock.seen_by(0.0)
         if call.finished:
             self.under_way.remove(call)
             call.ended = self._clock.now

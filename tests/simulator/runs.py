@@ -1,6 +1,7 @@
 """A seed's run, from its number to its verdict."""
 
 import gc
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
@@ -44,7 +45,10 @@ def world_of(seed: int) -> World:
 
 def verdict_on(world: World, name: str) -> Verdict:
     """Play a world to its end, and return the verdict on it."""
-    world.play(judge)
+    try:
+        world.play(judge)
+    except Exception:  # noqa: BLE001 - a run that cannot be judged is no good run
+        world.violated(f"the run could not be judged: {traceback.format_exc()}")
     letters = world.aws.queues.queues[DEAD_LETTERS].values()
     return Verdict(
         name=name,

@@ -158,7 +158,7 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
         return payment(shop, random.choice([f"p{random.randrange(4)}", 7]), random.choice([1, 5, 30]))
     if kind == "renewal":
         named_by = random.choice(["renewal_id", "period_start", "idempotency_key"])
-        return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025-05", "1_2025"]), 5, named_by=named_by)
+        return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
     return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
 
 

@@ -23,6 +23,9 @@ DEAD_LETTERS = "http://aws.invalid/dead-letters"
 STREAM_DEAD_LETTERS = "http://aws.invalid/stream-dead-letters"
 
 LATENCY_SECONDS = (0.002, 0.03)
+SKEW_SECONDS_MAX = 1.5
+SKEWS_SECONDS = (0.0, 0.0, -SKEW_SECONDS_MAX, 0.4)
+"""By how much the clocks of containers are wrong."""
 AGAIN_SECONDS = (0.5, 5.0)
 """When an admin who had no answer asks again."""
 DRAINED_WITHIN_SECONDS = 4 * 3600.0
@@ -191,7 +194,7 @@ class World:
 
     def _start(self, function: str, event: Any, ended: Callable[[Call], None]) -> Call:
         idle = self._idle.setdefault(function, [])
-        container = idle.pop() if idle else Container(self._environment)
+        container = idle.pop() if idle else Container(self._environment, skew=self._random.choice(SKEWS_SECONDS))
         call = Call(
             name=f"{function} {len(self.calls)}",
             function=function,

@@ -1,0 +1,397 @@
+"""Deliberate bugs, each the kind of mistake that a ledger like this one is made with, as changes of the text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+POSTING, FOLD, LEDGER = "chalicelib/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
+THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
+DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
+BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
+BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
+STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A text that stands in a file exactly once, and what stands there instead."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A bug, by its name."""
+
+    name: str
+    changes: Sequence[Change]
+
+
+def _mutant(name: str, *changes: tuple[str, str, str]) -> Mutant:
+    return Mutant(name, tuple(Change(*change) for change in changes))
+
+
+_KNOWN = '"ConditionExpression": "#known=:known",'
+_ABSENT = '"attribute_not_exists(transaction_id)"'
+_ALWAYS = '"attribute_exists(merchant_id)"'
+_SENT = '            self._client.transact_write_items(TransactItems=cast("Any", actions))\n'
+
+MUTANTS = (
+    # The write.
+    _mutant(
+        "check, then write",
+        (
+            DYNAMODB,
+            "        actions = [self._account_action(commit)]\n",
+            "        known = self.read([commit.merchant_id], [record.transaction_id for record in commit.transactions])\n"
+            "        account = known.accounts.get(commit.merchant_id)\n"
+            "        if account != commit.before or known.transactions:\n"
+            "            return Refused(account=account, transactions=tuple(known.transactions.values()))\n"
+            "        actions = [self._account_action(commit)]\n",
+        ),
+        (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
+        (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"'),
+    ),
+    _mutant(
+        "ADD to the balance without a condition",
+        (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
+        (
+            DYNAMODB,
+            '        key = {"merchant_id": item.pop("merchant_id")}\n',
+            '        key = {"merchant_id": item.pop("merchant_id")}\n'
+            '        del item["balance"]\n'
+            '        moved = {"N": str(commit.after.balance - commit.before.balance)}\n',
+        ),
+        (
+            DYNAMODB,
+            '        return {\n            "Update": {\n                "TableName": self._credits_table,',
+            '        names["#balance"], values[":moved"] = "balance", moved\n'
+            '        expression += " ADD #balance :moved"\n'
+            '        return {\n            "Update": {\n                "TableName": self._credits_table,',
+        ),
+    ),
+    _mutant(
+        "the balance without its version",
+        (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
+    ),
+    _mutant("a record without its condition", (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"')),
+    _mutant(
+        "balance and records in two writes",
+        (
+            DYNAMODB,
+            _SENT,
+            '            self._client.transact_write_items(TransactItems=cast("Any", actions[:1]))\n'
+            "            if actions[1:]:\n"
+            '                self._client.transact_write_items(TransactItems=cast("Any", actions[1:]))\n',
+        ),
+    ),
+    _mutant(
+        "TransactionConflict taken for a duplicate",
+        (
+            DYNAMODB,
+            "                return Refused(account=commit.before, contended=True",
+            "                return Committed() if error else Refused(account=commit.before, contended=True",
+        ),
+        (
+            DYNAMODB,
+            "            return replace(refused, repeated=_repeated(error))\n",
+            "            if refused.contended and not refused.transactions:\n"
+            "                return Committed()\n"
+            "            return replace(refused, repeated=_repeated(error))\n",
+        ),
+    ),
+    _mutant(
+        "a lost answer taken for success",
+        (
+            DYNAMODB,
+            "        except BotoCoreError as error:\n            raise_if_transient(error)\n            raise\n"
+            "        return Committed()\n",
+            "        except BotoCoreError:\n            return Committed()\n        return Committed()\n",
+        ),
+    ),
+    _mutant(
+        "a lost answer forgotten",
+        (
+            POSTING,
+            "                # The write may have taken effect. The next one finds out: its conditions bring what stands.\n"
+            "                work.lost_answer(decided.commit)\n",
+            "",
+        ),
+    ),
+    _mutant("a refund's tally left out of the write", (DYNAMODB, "for change in commit.tallies]", "for change in ()]")),
+    _mutant(
+        "a lost race tried again on what was known",
+        (POSTING, "            self.account = refused.account\n", "            pass\n"),
+    ),
+    _mutant(
+        "declined on a balance that was only remembered",
+        (POSTING, "        if not work.fresh:\n", "        if work.merchant_id is None:\n"),
+    ),
+    # Keys and content.
+    _mutant(
+        "a key without its merchant",
+        (
+            "chalicelib/domain/movements.py",
+            "TransactionId(uuid_v5(merchant, key))",
+            "TransactionId(uuid_v5('0' * 32, key))",
+        ),
+    ),
+    _mutant(
+        "ids of a key that run into each other",
+        ("chalicelib/contracts/payloads.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
+    ),
+    _mutant(
+        "a conflict taken for a duplicate",
+        (
+            FOLD,
+            "    if same:\n        return Duplicate(record)\n",
+            "    if same or record:\n        return Duplicate(record)\n",
+        ),
+    ),
+    _mutant(
+        "a later trial taken for a conflict",
+        (
+            FOLD,
+            "same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)",
+            "same = movement.kind is record.kind and movement.credits == record.requested",
+        ),
+        (
+            FOLD,
+            "                return Duplicate(None)\n",
+            "                raise Rejected(Code.KEY_REUSED, str(account))\n",
+        ),
+    ),
+    _mutant(
+        "an update of an order taken for a conflict",
+        (FOLD, "        if not same and (_updated(movement)", "        if same and (_updated(movement)"),
+    ),
+    _mutant(
+        "an order compared under the policy of today",
+        (FOLD, 'Policy.parse(str(record.metadata["policy"]))', "movement.policy"),
+    ),
+    # What is applied.
+    _mutant(
+        "half an event applied",
+        (
+            "chalicelib/contracts/events.py",
+            "tuple(payload.movements(envelope, terms))",
+            "tuple(payload.movements(envelope, terms))[:2]",
+        ),
+    ),
+    _mutant(
+        "a bad order does not stop its neighbours",
+        (
+            "chalicelib/contracts/orders.py",
+            "    order_id: Id | None = None\n    total: Money | None = None\n\n\n_ONE_ORDER",
+            "    order_id: Id | None = None\n    total: object | None = None\n\n\n_ONE_ORDER",
+        ),
+        (
+            "chalicelib/contracts/orders.py",
+            '_agreed((entry.total for entry in entries), Code.ORDER_AMBIGUOUS, "total")',
+            "next((Decimal(str(e.total)) for e in entries if e.total and str(e.total)[0] != '-'), None)",
+        ),
+    ),
+    _mutant(
+        "a refund above the charge",
+        (
+            ORDERS,
+            "due = max(0, int(taken * _share(money, denominator, full=full)) - tally.credits)",
+            "due = int(taken * _share(money, denominator, full=full))",
+        ),
+    ),
+    _mutant(
+        "a share above the whole",
+        (ORDERS, "min(Fraction(1), Fraction(money) / Fraction(total))", "Fraction(money) / Fraction(total)"),
+    ),
+    _mutant(
+        "a refund of what was asked for, not of what was taken",
+        (FOLD, "            taken=abs(order.amount),\n", "            taken=order.requested,\n"),
+    ),
+    _mutant(
+        "a balance below zero",
+        (LEDGER, "else -min(requested, account.balance)", "else -requested"),
+    ),
+    _mutant(
+        "a shortfall unsaid",
+        (
+            LEDGER,
+            "        shortfall=shortfall,\n        threshold=threshold,",
+            "        shortfall=0,\n        threshold=threshold,",
+        ),
+    ),
+    _mutant(
+        "an adjustment that takes what is left",
+        (
+            LEDGER,
+            "    if shortfall and kind is Kind.MANUAL_REMOVED:\n",
+            "    if shortfall > account.balance and kind is Kind.MANUAL_REMOVED:\n",
+        ),
+    ),
+    _mutant(
+        "a gap in the sequence",
+        (
+            LEDGER,
+            "        sequence=account.sequence + 1,\n",
+            "        sequence=max(account.sequence, account.version) + 1,\n",
+        ),
+    ),
+    _mutant(
+        "a chain that begins anew",
+        (
+            LEDGER,
+            "        previous_hash=account.hash,\n",
+            "        previous_hash=account.hash if account.sequence % 7 else GENESIS_HASH,\n",
+        ),
+    ),
+    _mutant(
+        "time that runs backwards",
+        (LEDGER, "    created_at = max(now, account.last_transaction_at or now)\n", "    created_at = now\n"),
+    ),
+    _mutant(
+        "a refund without its order dropped",
+        (
+            FOLD,
+            '            return RetryLater(\n                Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"\n            )\n',
+            "            return Duplicate(None)\n",
+        ),
+    ),
+    # Thresholds and events out.
+    _mutant(
+        "a crossing with < for ≤",
+        (
+            THRESHOLDS,
+            "    if before > low_before and after <= low_after:\n",
+            "    if before > low_before and after < low_after:\n",
+        ),
+    ),
+    _mutant(
+        "balance restored left out",
+        (
+            THRESHOLDS,
+            "    elif before <= low_before and after > low_after:\n        passed.append(Crossing.BALANCE_RESTORED)\n",
+            "",
+        ),
+    ),
+    _mutant(
+        "exhausted, but not low",
+        (THRESHOLDS, "    if before > 0 and after == 0:\n", "    if before > 0 and after == 0 and not passed:\n"),
+    ),
+    _mutant(
+        "the crossings of a fold's last movement only",
+        (FOLD, "crossings=tuple(self._crossings),", "crossings=tuple(self._crossings[-1:]),"),
+    ),
+    _mutant("crossings that stay on the account", (DYNAMODB, '"level", "crossings")', '"level")')),
+    _mutant(
+        "a changed threshold unnoticed",
+        (
+            LEDGER,
+            "crossed_by(transaction, low_before=account.threshold)",
+            "crossed_by(transaction, low_before=transaction.threshold)",
+        ),
+    ),
+    _mutant(
+        "an opening that crosses",
+        (LEDGER, "    if transaction.sequence == 1:\n", "    if transaction.sequence == 0:\n"),
+    ),
+    _mutant("a threshold set without its event", (LEDGER, "    return changed, crossed\n", "    return changed, ()\n")),
+    _mutant(
+        "an event id from the clock",
+        (
+            PUBLISHED,
+            "event_id=str(uuid5(UUID(transaction.transaction_id), event_type)),",
+            "event_id=str(uuid5(UUID(transaction.transaction_id), f'{event_type}{datetime.now()}')),",
+        ),
+    ),
+    _mutant(
+        "a swallowed publish error",
+        (
+            BUS,
+            "        except (ClientError, BotoCoreError):\n            return list(events)\n",
+            "        except (ClientError, BotoCoreError):\n            return []\n",
+        ),
+    ),
+    _mutant(
+        "refused entries taken for published",
+        (BUS, 'if entry.get("ErrorCode")]', 'if entry.get("ErrorCode") == "none"]'),
+    ),
+    _mutant(
+        "refused events not handed back", (STREAMS, "    return coming_back(failed)\n", "    return coming_back(())\n")
+    ),
+    # Messages.
+    _mutant(
+        "the whole batch failed for one",
+        (
+            INBOUND,
+            "for message_id in batch.coming_back]",
+            "for message_id in (m.message_id for m in batch._messages if batch.coming_back)]",
+        ),
+    ),
+    _mutant(
+        "a message dropped that could not be parked",
+        (BATCH, "                self.coming_back.append(message.message_id)\n", ""),
+    ),
+    _mutant(
+        "a message parked and handed back",
+        (
+            BATCH,
+            '            count("credits_messages_parked_total", 1, {"code": error.code})\n',
+            '            count("credits_messages_parked_total", 1, {"code": error.code})\n'
+            "            self.coming_back.append(message.message_id)\n",
+        ),
+    ),
+    _mutant(
+        "an outage parks a message",
+        (BATCH, "        if error.ground_missing and waited >= ", "        if message.deliveries > 2 or waited >= "),
+    ),
+    _mutant(
+        "missing ground parked at once", (BATCH, "waited >= self._settings.ground_retry_seconds_total:", "waited >= 0:")
+    ),
+    _mutant(
+        "a message that waits dropped",
+        (BATCH, "        self.coming_back += [message.message_id for message, _ in self._delayed]\n", ""),
+    ),
+    _mutant("a wrong reason", (BATCH, "message.parked(code=error.code,", "message.parked(code=Code.INTERNAL,")),
+    _mutant(
+        "a body in the log",
+        (
+            BATCH,
+            "            messages=len(self._messages),\n",
+            "            messages=[message.body for message in self._messages],\n",
+        ),
+    ),
+    # What follows from the ledger.
+    _mutant(
+        "an older image counted over a newer one",
+        (
+            "chalicelib/domain/figures.py",
+            "    if counted is not None and counted.version >= account.version:\n",
+            "    if counted is not None and counted.version == account.version:\n",
+        ),
+    ),
+    _mutant(
+        "uncounted accounts not handed back",
+        (FIGURES, "    return coming_back(failed)\n", "    return coming_back(())\n"),
+    ),
+    _mutant(
+        "figures counted without a condition",
+        (
+            "chalicelib/adapters/figures.py",
+            'put["ConditionExpression"] = "version = :known"',
+            'put["ConditionExpression"] = "attribute_exists(version)"',
+        ),
+        (
+            "chalicelib/adapters/figures.py",
+            'put["ConditionExpression"] = "attribute_not_exists(id)"',
+            'put["ConditionExpression"] = "attribute_not_exists(nothing)"',
+        ),
+    ),
+    _mutant(
+        "an account on a wrong list",
+        (ITEMS, "    if account.enabled and not account.low:\n", "    if account.enabled:\n"),
+    ),
+    _mutant(
+        "since when a plugin is off, not kept",
+        (LEDGER, "account.enabled != (transaction.balance_after > 0)", "account.enabled is None"),
+    ),
+)
