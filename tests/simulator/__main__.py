@@ -32,6 +32,7 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--seeds", default="0-99", metavar="FIRST-LAST", help="a range of seeds (0-99)")
     options.add_argument("--sweep", type=int, metavar="EVERY", help="one case of the sweep of so many; 1: all")
     options.add_argument("--case", nargs=4, metavar=("SCENARIO", "FAULT", "AT", "TIMES"), help="one case of the sweep")
+    options.add_argument("--scenario", help="all cases of one scenario of the sweep, before the seeds")
     options.add_argument("--stop", action="store_true", help="stop at the first violation")
     return options
 
@@ -44,6 +45,8 @@ def _verdicts(asked: argparse.Namespace) -> Iterator[Verdict]:
     if asked.seed is not None:
         yield from runs.seeds([asked.seed])
         return
+    if asked.scenario:
+        yield from sweep.verdicts(list(sweep.cases(asked.scenario)))
     first, _, last = asked.seeds.partition("-")
     yield from runs.seeds(range(int(first), int(last or first) + 1))
     if asked.sweep:

@@ -181,29 +181,46 @@ class Fault(Enum):
         return self.operation is None or self.operation == operation
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a request stands: the `number`th of the run, by this function, at a moment of the simulated time."""
+
+    number: int
+    function: str
+    service: str
+    operation: str
+    moment: float
+
+
 class Calm:
     """A plan without a fault; `seen` are the kinds that a plan has brought."""
 
     seen: AbstractSet[Fault] = frozenset()
 
-    def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
-        """Return what goes wrong with the request at this place of the run, None if nothing does."""
-        del service, operation, place, now
+    def fault(self, place: Place) -> Fault | None:
+        """Return what goes wrong with a request, None if nothing does."""
+        del place
         return None
 
 
-@dataclass(frozen=True)
 class Planned(Calm):
-    """One kind of fault at one request of the run, and at the next ones too where `times` is more than one."""
+    """One kind of fault at one request of the run, and at what its function asks the like of next, `times` in all."""
 
-    kind: Fault
-    at: int
-    times: int = 1
+    def __init__(self, kind: Fault, at: int, times: int = 1) -> None:
+        self._kind = kind
+        self._at = at
+        self._left = times
+        self._like: tuple[str, str] | None = None
 
-    def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
+    def fault(self, place: Place) -> Fault | None:
         """Return the fault where this request has it."""
-        del service, now
-        return self.kind if self.at <= place < self.at + self.times and self.kind.applies(operation) else None
+        like = (place.function, place.operation)
+        if place.number == self._at:
+            self._like = like
+        if like != self._like or not self._left or not self._kind.applies(place.operation):
+            return None
+        self._left -= 1
+        return self._kind
 
 
 class Weather(Calm):
@@ -222,19 +239,18 @@ class Weather(Calm):
             for begin in [random.uniform(start, until - 60)]
         ]
 
-    def fault(self, service: str, operation: str, place: int, now: float) -> Fault | None:
+    def fault(self, place: Place) -> Fault | None:
         """Return what goes wrong with a request that is made now."""
-        del place
-        kind = self._now(service, operation, now) if now < self._until else None
+        kind = self._now(place) if place.moment < self._until else None
         if kind is not None:
             self.seen |= {kind}
         return kind
 
-    def _now(self, service: str, operation: str, now: float) -> Fault | None:
+    def _now(self, place: Place) -> Fault | None:
         for of, begin, end, kind in self._outages:
-            if of == service and begin <= now < end and kind.applies(operation):
+            if of == place.service and begin <= place.moment < end and kind.applies(place.operation):
                 return kind
         if self._random.random() < self._rate:
-            kinds = [kind for kind in self._kinds if kind.applies(operation)]
+            kinds = [kind for kind in self._kinds if kind.applies(place.operation)]
             return self._random.choice(kinds) if kinds else None
         return None

@@ -140,6 +140,8 @@ class StreamPoller:
         """Bring the next records, if it is not waiting for the last ones."""
         if self._busy:
             return
+        if self._place and self._lab.perhaps(0.1):
+            self._stray()
         if self._place and self._lab.perhaps(0.05):
             self._place -= self._lab.random.randint(1, min(self._place, 10))
         if self._place >= len(self._records):
@@ -154,6 +156,13 @@ class StreamPoller:
             return
         self._busy = True
         self._lab.start(self.function, {"Records": chosen}, lambda call: self._end(call, chosen, end))
+
+    def _stray(self) -> None:
+        """Bring some earlier records once more, beside all others: a batch that was believed lost, and was not."""
+        start = self._lab.random.randrange(self._place)
+        window = self._records[start : start + self._lab.random.choice([1, 3, 10])]
+        if chosen := [record for record in window if _passes(record, self._patterns)]:
+            self._lab.start(self.function, {"Records": chosen}, lambda _: None)
 
     def _end(self, call: Call, chosen: Sequence[Mapping[str, Any]], end: int) -> None:
         self._busy = False

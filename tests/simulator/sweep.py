@@ -1,7 +1,7 @@
 """Every kind of fault at every request of every kind of movement, one at a time.
 
 Each scenario is a short story that is first told undisturbed. Then it is told again for each of its requests and each
-fault that can happen there: once, and until botocore gives up by itself.
+fault that can happen there: once, and until botocore gives up by itself; and for an outage that no call outlasts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +34,8 @@ STEP_SECONDS = 10.0
 """Between the steps of a scenario, so that each is done before the next one, if nothing goes wrong."""
 GIVES_UP_AFTER = 3
 """Tries of botocore's clients, as `wiring` configures them."""
+OUTAGE = 80
+"""Requests that fail one after another, more than a call makes of its own before it gives up."""
 SHOP = merchant("sweep")
 EARNING = {"ORDER_CREDIT_DIRECTION": "INCREASE", "ORDER_CREDIT_FIXED_AMOUNT": "10"}
 BY_TOTAL = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"}
@@ -175,6 +177,7 @@ def cases(scenario: str) -> Iterator[Case]:
             yield Case(scenario, kind, at, 1)
             if kind not in (Fault.KILLED, Fault.KILLED_AFTER_EFFECT):
                 yield Case(scenario, kind, at, GIVES_UP_AFTER)
+        yield Case(scenario, Fault.UNAVAILABLE, at, OUTAGE)
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 from tests.simulator import product
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS, Aws
 from tests.simulator.clients import answering
-from tests.simulator.faults import Asked, Calm, Fault
+from tests.simulator.faults import Asked, Calm, Fault, Place
 from tests.simulator.letters import Letter
 from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, declared
 from tests.simulator.running import START, Agenda, Call, Clock, Container, Killed, Runs
@@ -24,6 +24,8 @@ STREAM_DEAD_LETTERS = "http://aws.invalid/stream-dead-letters"
 
 LATENCY_SECONDS = (0.002, 0.03)
 SKEW_SECONDS_MAX = 1.5
+ROUGH_SECONDS = 15.0
+"""How long AWS does all that it may do, after the last event has arrived; in a scenario of the sweep it does not."""
 SKEWS_SECONDS = (0.0, 0.0, -SKEW_SECONDS_MAX, 0.4)
 """By how much the clocks of containers are wrong."""
 AGAIN_SECONDS = (0.5, 5.0)
@@ -70,7 +72,7 @@ class World:
         self._seed = seed
         self._random = Random(f"world {seed}")
         self.weather = weather or Calm()
-        self._rough_until = START + story.seconds
+        self._rough_until = START + (story.seconds and story.seconds + ROUGH_SECONDS)
         self._agenda = Agenda(self.clock, Random(f"agenda {seed}"))
         self._runs = Runs(self.clock, self._agenda)
         self.aws = Aws(clock=self.clock.read, stale=lambda: self._random.random() < 0.5)
@@ -166,7 +168,7 @@ class World:
         self._agenda.at(self.clock.now + DAY_SECONDS, lambda: None)
         while self._agenda.next():
             pass
-        self._rough_until = self.clock.now + self.story.seconds
+        self._rough_until = self.clock.now + self.story.seconds + ROUGH_SECONDS
         for posted in self.story.posted:
             self._agenda.after(posted.after, partial(self._arrive, posted))
         self._drain()
@@ -254,9 +256,9 @@ class World:
         call = self._runs.current
         if call is None:
             return self.aws.answer(service, operation, request)
-        place = len(self.requests)
+        place = Place(len(self.requests), call.function, service, operation, self.clock.now)
         self.requests.append((call.function, service, operation))
-        fault = self.weather.fault(service, operation, place, self.clock.now)
+        fault = self.weather.fault(place)
         self._runs.pause(self._random.uniform(*LATENCY_SECONDS))
         if fault is None:
             return self._effect(call, service, operation, request)
