@@ -203,6 +203,11 @@ class Calm:
         return None
 
 
+OUTAGE = 0
+"""Instead of a number of times: an outage of `OUTAGE_SECONDS`, which outlasts all tries of a call."""
+OUTAGE_SECONDS = 60.0
+
+
 class Planned(Calm):
     """One kind of fault at one request of the run, and at what its function asks the like of next, `times` in all."""
 
@@ -210,17 +215,19 @@ class Planned(Calm):
         self._kind = kind
         self._at = at
         self._left = times
+        self._lasts = OUTAGE_SECONDS if times == OUTAGE else 0.0
+        self._until = 0.0
         self._like: tuple[str, str] | None = None
 
     def fault(self, place: Place) -> Fault | None:
         """Return the fault where this request has it."""
         like = (place.function, place.operation)
         if place.number == self._at:
-            self._like = like
-        if like != self._like or not self._left or not self._kind.applies(place.operation):
+            self._like, self._until = like, place.moment + self._lasts
+        if like != self._like or not self._kind.applies(place.operation):
             return None
         self._left -= 1
-        return self._kind
+        return self._kind if self._left >= 0 or place.moment < self._until else None
 
 
 class Weather(Calm):

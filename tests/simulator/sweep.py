@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from tests.simulator.asks import Ask
-from tests.simulator.faults import Calm, Fault, Planned
+from tests.simulator.faults import OUTAGE, Calm, Fault, Planned
 from tests.simulator.judge import judge
 from tests.simulator.letters import (
     POISON,
@@ -34,8 +34,6 @@ STEP_SECONDS = 10.0
 """Between the steps of a scenario, so that each is done before the next one, if nothing goes wrong."""
 GIVES_UP_AFTER = 3
 """Tries of botocore's clients, as `wiring` configures them."""
-OUTAGE = 80
-"""Requests that fail one after another, more than a call makes of its own before it gives up."""
 SHOP = merchant("sweep")
 EARNING = {"ORDER_CREDIT_DIRECTION": "INCREASE", "ORDER_CREDIT_FIXED_AMOUNT": "10"}
 BY_TOTAL = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"}
@@ -150,7 +148,7 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario with one kind of fault, at this request and at the next ones up to `times`."""
+    """A scenario with one kind of fault, at this request and at the next ones like it, `times` in all, or an outage."""
 
     scenario: str
     kind: Fault
