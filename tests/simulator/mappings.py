@@ -26,6 +26,9 @@ CALM_POLL_SECONDS = (1.0, 60.0)
 """The same when nothing new comes any more, so that what waits comes together."""
 RETRY_SECONDS = (0.5, 30.0)
 
+WHIMS_MAX = 4
+"""How often a stream brings a shard's records again in a run. It is looked at after every write, so it would often."""
+
 Start = Callable[[str, Any, Callable[[Call], None]], Call]
 """From a function and its event to the call, and what is done with its end."""
 
@@ -130,6 +133,7 @@ class StreamPoller:
         self._patterns = _patterns(function)
         self._place = 0
         self._busy = False
+        self._whims = WHIMS_MAX
 
     @property
     def done(self) -> bool:
@@ -140,10 +144,12 @@ class StreamPoller:
         """Bring the next records, if it is not waiting for the last ones."""
         if self._busy:
             return
-        if self._place and self._lab.perhaps(0.1):
-            self._stray()
-        if self._place and self._lab.perhaps(0.05):
-            self._place -= self._lab.random.randint(1, min(self._place, 10))
+        if self._place and self._whims and self._lab.perhaps(0.1):
+            self._whims -= 1
+            if self._lab.perhaps(0.5):
+                self._stray()
+            else:
+                self._place -= self._lab.random.randint(1, min(self._place, 10))
         if self._place >= len(self._records):
             return
         size = self._lab.random.choice([1, 2, 5, BATCH_MAX])
