@@ -7,13 +7,14 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import boto3
+from botocore.config import Config
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).resolve().parents[1] / "infra" / "template.yaml"
 DYNAMODB_LOCAL_URL = os.environ.get(URL_VARIABLE)
 NO_SECOND_OPINION = f"AWS's own engine was not asked: python -m infra.dynamodb_local pytest … sets {URL_VARIABLE}"
+
+PATIENCE_SECONDS = 60
+"""An engine may take long to make its first table: asked again meanwhile, it would say that the table is there."""
 
 # One session reads botocore's models once; moto answers its clients too, since it was imported before.
 _SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
@@ -69,15 +73,21 @@ class Tables:
 @contextmanager
 def tables_at(url: str) -> Iterator[Tables]:
     """Yield new tables on the engine that listens at `url`."""
-    with closing(client_at(url)) as client:
-        yield _created(client, url)
+    patient = Config(read_timeout=PATIENCE_SECONDS, retries={"total_max_attempts": 1})
+    with (
+        closing(client_at(url)) as client,
+        closing(_SESSION.client("dynamodb", endpoint_url=url, config=_CLIENT.merge(patient))) as creating,
+    ):
+        yield replace(_created(creating, url), client=client)
 
 
 @contextmanager
 def tables_simulated() -> Iterator[Tables]:
     """Yield new tables on the simulator's own engine, which is held to the contract like all others."""
     with answering(Aws(clock=time.time).answer):
-        yield _created(cast("DynamoDBClient", Client("dynamodb", _CLIENT).client), None)
+        client = cast("DynamoDBClient", Client("dynamodb", _CLIENT).client)
+        send_as_built(client)
+        yield _created(client, None)
 
 
 @contextmanager
