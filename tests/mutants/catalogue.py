@@ -309,7 +309,7 @@ MUTANTS = (
         "a swallowed publish error",
         (
             BUS,
-            "        except (ClientError, BotoCoreError):\n            return list(events)\n",
+            "        except (ClientError, BotoCoreError):\n            return events\n",
             "        except (ClientError, BotoCoreError):\n            return []\n",
         ),
     ),
@@ -331,7 +331,11 @@ MUTANTS = (
     ),
     _mutant(
         "a message dropped that could not be parked",
-        (BATCH, "                self.coming_back.append(message.message_id)\n", ""),
+        (
+            BATCH,
+            "message_id=message.message_id)\n                self.coming_back.append(message.message_id)\n",
+            "message_id=message.message_id)\n",
+        ),
     ),
     _mutant(
         "a message parked and handed back",
