@@ -24,4 +24,7 @@ def _merchant(text: str) -> MerchantId:
 Merchant = Annotated[
     str, typer.Argument(metavar="MERCHANT", help="The merchant's id, a UUID.", parser=_merchant, show_default=False)
 ]
+OneMerchant = Annotated[
+    str | None, typer.Argument(metavar="[MERCHANT]", help="A merchant's id.", parser=_merchant, show_default=False)
+]
 MerchantOption = Annotated[str | None, typer.Option(parser=_merchant, metavar="MERCHANT", help="A merchant's id.")]

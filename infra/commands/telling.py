@@ -25,7 +25,7 @@ from chalicelib.ports import Snapshot
 from chalicelib.posting import Time
 from infra.commands.checking import ledger_reader
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
-from infra.commands.options import AsJson, MerchantOption, Profile, Stage
+from infra.commands.options import AsJson, OneMerchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.target import Target, find
 
@@ -64,8 +64,8 @@ class _Wanted:
 
 
 def republish(
+    merchant: OneMerchant = None,
     *,
-    merchant: MerchantOption = None,
     transaction: Annotated[str | None, typer.Option(help="One transaction's id.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Records from this time on, UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Records up to this time, UTC.")] = None,
@@ -85,7 +85,7 @@ def republish(
     refused some.
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
-        raise unable("Say what: --merchant (with --since and --until), --since, --transaction or --letter.")
+        raise unable("Say what: MERCHANT (with --since and --until, if you like), --since, --transaction or --letter.")
     target = find(stage, profile)
     reader, told = ledger_reader(target), _Told()
     bus = None if dry_run else _bus(target)

@@ -238,7 +238,7 @@ def test_what_was_published_is_published_again_under_the_same_ids(desk: Desk) ->
     assert desk.told("republish", "--since", "2020-01-01")["refused"] == 0
     assert desk.heard() == published
 
-    desk.run("republish", "--merchant", SHOP)
+    desk.run("republish", SHOP)
     of_shop = desk.heard()
     assert len(of_shop) == len(published) - 1
     assert set(of_shop) < set(published)
@@ -262,7 +262,7 @@ def test_what_was_published_is_published_again_under_the_same_ids(desk: Desk) ->
 def test_a_time_is_kept_to(desk: Desk) -> None:
     history(desk)
     records = desk.system.history()
-    told = desk.told("republish", "--merchant", SHOP, "--since", records[2].created_at[:19], "--dry-run")
+    told = desk.told("republish", SHOP, "--since", records[2].created_at[:19], "--dry-run")
     assert told["records"] == sum(record.created_at >= records[2].created_at[:19] for record in records)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
     assert desk.told("republish", "--since", tomorrow)["records"] == 0
@@ -279,12 +279,12 @@ def test_a_threshold_that_an_admin_changed_is_told_while_the_account_carries_it(
         "evt.credits.low_balance_reached",
     ]
 
-    desk.run("republish", "--merchant", SHOP)
+    desk.run("republish", SHOP)
     assert desk.heard() == published
 
     # Behind the next write nobody knows its id any more, and this is said.
     desk.system.ingest(paid(1))
-    told = desk.told("republish", "--merchant", SHOP)
+    told = desk.told("republish", SHOP)
     assert told["doubtful"] == [f"{SHOP} #2"]
     assert desk.heard() == published[:1]
 
@@ -343,11 +343,11 @@ def test_a_letter_that_holds_its_message_is_not_republished(desk: Desk) -> None:
     assert (said.exit_code, "redrive" in said.stderr) == (1, True)
     assert desk.run("republish").exit_code == 2
     assert desk.run("republish", "--transaction", "nobody").exit_code == 1
-    assert desk.run("republish", "--merchant", NOBODY).exit_code == 1
+    assert desk.run("republish", NOBODY).exit_code == 1
 
 
 def test_what_the_bus_refuses_ends_with_one(desk: Desk) -> None:
     desk.system.ingest(opened())
     desk.system.fail("PutEvents", *[failed_entries(0)] * 4)
 
-    assert desk.told("republish", "--merchant", SHOP, status=1)["refused"] == 1
+    assert desk.told("republish", SHOP, status=1)["refused"] == 1

@@ -212,6 +212,7 @@ def test_the_next_sweep_walks_what_has_changed_and_what_is_suspect(
     )
 
 
+@pytest.mark.slow
 def test_every_account_has_its_turn_in_a_month(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
     monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
@@ -274,6 +275,7 @@ def test_a_call_without_any_time_hands_everything_back(books: Books) -> None:
     assert books.reconcile()["walked"] == 5
 
 
+@pytest.mark.slow
 def test_a_ledger_too_long_for_any_call_is_named_and_holds_up_nobody(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

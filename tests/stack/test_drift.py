@@ -18,7 +18,7 @@ from infra.cli import application
 from tests.marketplace import happened, merchant
 from tests.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 ORDER_PAID = "evt.shopify.webhook.order_paid"
 REFUNDED = "evt.shopify.webhook.order_refunded"

@@ -84,3 +84,23 @@ def test_what_is_parked_on_the_real_queue_is_put_back_as_often_as_anybody_likes(
     assert flows.read(f"/credits/accounts/{shop}/balance")["balance"] == 105
     assert len(flows.ledger(shop)) == 2
     assert len(flows.letters(naming=shop)) == 2
+
+
+def test_a_record_that_the_streams_functions_cannot_read_is_parked_and_goes_back_to_them(flows: Stack) -> None:
+    shop = merchant("cannot be read")
+    table, key = flows.description.credits_table, {"merchant_id": {"S": shop}}
+    flows.dynamodb.put_item(TableName=table, Item={**key, "crossings": {"S": "nonsense"}})
+    try:
+        until("both functions to park it", lambda: len(parked(flows, shop)) == 2)
+        letters = parked(flows, shop)
+        assert sorted(letter["function"] for letter in letters) == ["publish_threshold_events", "roll_up"]
+        assert {(letter["queue"], letter["code"]) for letter in letters} == {("stream", "record_unreadable")}
+
+        # They still cannot read it, so they park it anew.
+        ids = {letter["id"] for letter in letters}
+        assert command(flows, "dead-letters", "redrive", *ids)["put_back"] == 2
+        again = parked(flows, shop)
+        assert sorted(letter["function"] for letter in again) == ["publish_threshold_events", "roll_up"]
+        assert not ids & {letter["id"] for letter in again}
+    finally:
+        flows.dynamodb.delete_item(TableName=table, Key=key)
