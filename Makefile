@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all mutants second-opinion check package fmt clean audit
+.PHONY: help deploy run test test-all mutants second-opinion check package fmt clean audit
 
 STAGE ?= dev
 TESTS ?= test
@@ -51,6 +51,9 @@ check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint,
 audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so where nobody answers.
 	@test -x .venv/audit/bin/pip-audit || ($(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt)
 	@$(BIN)/python -m infra.audit .venv/audit/bin/pip-audit
+
+deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
+	@$(BIN)/python -m infra.release $(STAGE)
 
 package: $(READY) ## Leave build/<STAGE>/sam.yaml and deployment.zip (STAGE=dev).
 	@$(BIN)/python -m infra.build $(STAGE)

@@ -176,18 +176,21 @@ def queues() -> "Queues":
 def cursor_key() -> str | None:
     """Return the key that signs cursors, None where none is set: there are no cursors then.
 
+    It may be several, a line each: the first signs, each of them verifies (contracts/cursors.py).
+
     Raises:
-        SettingError: the key is too short to be one.
+        SettingError: a key is too short to be one.
     """
     from chalicelib.contracts.cursors import KEY_LENGTH_MIN
 
     name = settings().cursor_key_parameter
     if not name:
         return None
-    key = _parameter(name).text()
-    if len(key) < KEY_LENGTH_MIN:
-        raise SettingError(f"CURSOR_KEY_PARAMETER names a key of {len(key)} characters: it takes {KEY_LENGTH_MIN}")
-    return key
+    keys = _parameter(name).text().split() or [""]
+    shortest = min(len(key) for key in keys)
+    if shortest < KEY_LENGTH_MIN:
+        raise SettingError(f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {KEY_LENGTH_MIN}")
+    return "\n".join(keys)
 
 
 @cache
@@ -207,7 +210,7 @@ def token_verifier() -> "TokenVerifier | None":
     )
     if not any(given):
         return None
-    from chalicelib.adapters.tokens import ALGORITHMS, KeySet, SingleKey, TokenVerifier
+    from chalicelib.adapters.tokens import ALGORITHMS, KeySet, ParameterKeys, TokenVerifier
 
     algorithm = chosen.required("JWT_ALGORITHM")
     if algorithm not in ALGORITHMS:
@@ -218,7 +221,7 @@ def token_verifier() -> "TokenVerifier | None":
         raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
     parameter = chosen.jwt_key_parameter
     return TokenVerifier(
-        SingleKey(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url),
+        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url),
         algorithm=algorithm,
         issuer=chosen.required("JWT_ISSUER"),
         audience=chosen.required("JWT_AUDIENCE"),

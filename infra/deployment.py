@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.artifacts import CODE_PLACEHOLDER
 from infra.region import REGION
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 MADE_UP = "test"
 BUCKET = "credits-artifacts"
-CODE_PLACEHOLDER = "./deployment.zip"
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 300.0
 EVENTS_SHOWN = 5
@@ -156,7 +156,7 @@ def _finished_outputs(cloudformation: "CloudFormationClient", stack_name: str) -
     while time.monotonic() < deadline:
         stack = _stack(cloudformation, stack_name)
         if stack is None or "FAILED" in stack["StackStatus"] or "ROLLBACK" in stack["StackStatus"]:
-            raise DeploymentFailedError(_failures(cloudformation, stack_name))
+            raise DeploymentFailedError(failures(cloudformation, stack_name))
         if stack["StackStatus"].endswith("_COMPLETE"):
             return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
         time.sleep(POLL_SECONDS)
@@ -175,7 +175,7 @@ def _put_gateway_responses(gateway: Any, api_id: str, stage: str, folder: Path) 
     gateway.create_deployment(restApiId=api_id, stageName=stage)
 
 
-def _failures(cloudformation: "CloudFormationClient", stack_name: str) -> str:
+def failures(cloudformation: "CloudFormationClient", stack_name: str) -> str:
     """Return one line for each of the first resources that failed, oldest first."""
     events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
     failed = [

@@ -7,6 +7,8 @@ read goes on being right for a day while the provider cannot be reached.
 
 import re
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +26,8 @@ FETCH_SECONDS = 3.0
 KEYS_KEEP_SECONDS = 300.0
 KEYS_STALE_SECONDS = 86_400.0
 
+_PEM_MARK = "-----BEGIN "
+_PEM = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
 _BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.ASCII | re.IGNORECASE)
 
 
@@ -45,10 +49,10 @@ class Bearer:
 
 
 class Keys(Protocol):
-    """Where the key that verifies a token comes from."""
+    """Where the keys come from that may verify a token."""
 
-    def key(self, token: str) -> Any:
-        """Return the key for `token`, as PyJWT takes it; raises `PyJWTError` where there is none."""
+    def keys(self, token: str) -> Sequence[Any]:
+        """Return the keys for `token`, as PyJWT takes them, at least one; raises `PyJWTError` where there is none."""
         ...
 
 
@@ -61,21 +65,33 @@ class Text(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SingleKey:
-    """The one key of a parameter: a PEM public key, or for HS256 a secret of 32 bytes (RFC 7518, section 3.2)."""
+class ParameterKeys:
+    """The keys of a parameter: PEM public keys, or for HS256 secrets of 32 bytes (RFC 7518, section 3.2), a line each.
+
+    Usually it is one. Two of them verify while the issuer goes over from one to the other, so nobody is refused.
+    """
 
     parameter: Text
     algorithm: str
 
-    def key(self, token: str) -> Any:  # noqa: ARG002 - a key set needs the token
-        """Return the key as it stands now.
+    def keys(self, token: str) -> Sequence[Any]:  # noqa: ARG002 - a key set needs the token
+        """Return the keys as they stand now, at least one.
 
         Raises:
-            SettingError: the parameter holds none that the algorithm takes. It would refuse every token silently.
+            SettingError: one of them is none that the algorithm takes. It would refuse its tokens silently.
         """
+        return [self._prepared(text) for text in self._texts()]
+
+    def _texts(self) -> Sequence[str]:
+        text = self.parameter.text()
+        if _PEM_MARK in text:
+            return _PEM.findall(text) or [text]
+        return [line.strip() for line in text.splitlines() if line.strip()] or [text]
+
+    def _prepared(self, text: str) -> Any:
         taking = jwt.get_algorithm_by_name(self.algorithm)
         try:
-            key = taking.prepare_key(self.parameter.text())
+            key = taking.prepare_key(text)
         except (jwt.InvalidKeyError, ValueError, TypeError):
             raise SettingError(f"JWT_KEY_PARAMETER names no key for {self.algorithm}") from None
         if complaint := taking.check_key_length(key):
@@ -101,9 +117,9 @@ class KeySet(jwt.PyJWKClient):
                 raise
         return self._last
 
-    def key(self, token: str) -> jwt.PyJWK:
-        """Return the key that the token's header names."""
-        return self.get_signing_key_from_jwt(token)
+    def keys(self, token: str) -> Sequence[jwt.PyJWK]:
+        """Return the one key that the token's header names."""
+        return [self.get_signing_key_from_jwt(token)]
 
 
 class TokenVerifier:
@@ -138,9 +154,16 @@ class TokenVerifier:
         if jwt.get_unverified_header(token).get("alg") != self._algorithm:
             # Before the key set is asked: an unknown key of another algorithm need not read it again.
             raise jwt.InvalidAlgorithmError(self._algorithm)
+        *others, last = self._keys.keys(token)
+        for key in others:
+            with suppress(jwt.InvalidSignatureError):
+                return self._decoded(token, key)
+        return self._decoded(token, last)
+
+    def _decoded(self, token: str, key: Any) -> dict[str, Any]:
         return self._jwt.decode(
             token,
-            self._keys.key(token),
+            key,
             algorithms=[self._algorithm],
             issuer=self._issuer,
             audience=self._audience,

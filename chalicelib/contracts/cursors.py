@@ -3,6 +3,9 @@
 A cursor is a position (8 bytes of sequence, or 16 of merchant) and 16 bytes of HMAC-SHA-256 as URL-safe
 characters, one spelling for each. The signature covers the list too, its merchant and filters, which the
 cursor does not hold: used with others it is refused as a forged one is.
+
+`key` may be several keys, a line each: the first one signs, and each of them verifies, so that a key can be changed
+while people page.
 """
 
 import hmac
@@ -51,14 +54,14 @@ def merchant(cursor: str, *, scope: Sequence[str], key: str) -> MerchantId:
 def _signed(place: bytes, scope: Sequence[str], key: str) -> str:
     # The lengths keep two lists apart whose texts run into each other.
     context = "".join(f"{len(part)}:{part}" for part in (_VERSION, *scope))
-    signature = hmac.digest(key.encode(), context.encode() + place, "sha256")[:_SIGNATURE_BYTES]
+    signature = hmac.digest(key.splitlines()[0].encode(), context.encode() + place, "sha256")[:_SIGNATURE_BYTES]
     return urlsafe_b64encode(place + signature).decode().rstrip("=")
 
 
 def _place(cursor: str, size: int, scope: Sequence[str], key: str) -> bytes:
     if _FORM.fullmatch(cursor) and len(cursor) % 4 != 1:
         place = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))[:size]
-        if hmac.compare_digest(cursor, _signed(place, scope, key)):
+        if any(hmac.compare_digest(cursor, _signed(place, scope, one)) for one in key.splitlines()):
             return place
     raise Problem(
         Refusal.CURSOR_INVALID,

@@ -4,7 +4,7 @@ CloudFormation's parameter names hold letters and digits only, so a setting and 
 same when they are spelled the same without underscores and capitals: `TRIAL_CREDITS` is `TrialCredits`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +46,18 @@ def declared_parameters(template: Path) -> AbstractSet[str]:
     return set(yaml_parse(template.read_text()).get("Parameters") or {})
 
 
-def choose_parameters(declared: AbstractSet[str], caller: Mapping[str, str], own: Mapping[str, str]) -> Choice:
-    """Return what to deploy with: the caller's settings of spec section 10, and `own` ones, which win.
+def choose_parameters(
+    declared: AbstractSet[str],
+    caller: Mapping[str, str],
+    own: Mapping[str, str],
+    *,
+    settings: Sequence[str] = SETTINGS,
+) -> Choice:
+    """Return what to deploy with: the caller's `settings` of spec section 10, and `own` ones, which win.
 
     An empty setting counts as not set.
     """
-    asked = {name: caller[name] for name in SETTINGS if caller.get(name)} | dict(own)
+    asked = {name: caller[name] for name in settings if caller.get(name)} | dict(own)
     by_spelling = {_spelling(name): name for name in declared}
     known = {by_spelling[_spelling(name)]: value for name, value in asked.items() if _spelling(name) in by_spelling}
     unknown = tuple(name for name in asked if _spelling(name) not in by_spelling)

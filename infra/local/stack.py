@@ -213,7 +213,8 @@ def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
     lambdas = _client(site.addresses.aws_endpoint, "lambda")
 
     def invoke(name: str) -> None:
-        lambdas.invoke(FunctionName=names[name], Payload=b'{"Records": []}')
+        # The alias is what queues, streams and the API call.
+        lambdas.invoke(FunctionName=names[name], Qualifier="live", Payload=b'{"Records": []}')
 
     dry = [name for name in names if name.startswith(("ingest", "publish", "adjust", "set", "roll"))]
     work = [in_background(lambda name=name: invoke(name)) for name in dry]  # type: ignore[misc]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -169,6 +170,31 @@ def test_a_cursor_key_is_long_enough_or_named(monkeypatch: pytest.MonkeyPatch, l
         return
     with pytest.raises(SettingError, match="CURSOR_KEY_PARAMETER"):
         wiring_http.cursor_key()
+
+
+def test_two_cursor_keys_are_both_long_enough_or_named() -> None:
+    boto3.client("ssm").put_parameter(Name=KEY_NAME, Value=f"{'n' * 32}\n{'k' * 32}\n", Type="SecureString")
+    parameter = wiring_http._parameter(KEY_NAME)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CURSOR_KEY_PARAMETER", KEY_NAME)
+        assert wiring_http.cursor_key() == f"{'n' * 32}\n{'k' * 32}"
+        parameter._value = f"{'n' * 32}\n{'k' * 31}"
+        with pytest.raises(SettingError, match="31 characters"):
+            wiring_http.cursor_key()
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_changed_key_is_taken_within_five_minutes_while_the_old_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = "f" * 32
+    assert effect(asked(token())) == "Allow"
+    assert effect(asked(token(fresh))) == "Deny"
+    boto3.client("ssm").put_parameter(Name=KEY_NAME, Value=f"{SECRET}\n{fresh}", Type="SecureString", Overwrite=True)
+
+    elapsed = time.monotonic() + parameters.KEEP_SECONDS
+    monkeypatch.setattr(parameters, "time", SimpleNamespace(monotonic=lambda: elapsed))
+
+    assert effect(asked(token(fresh))) == "Allow"
+    assert effect(asked(token())) == "Allow"
 
 
 def test_without_a_cursor_key_there_is_none() -> None:

@@ -135,7 +135,7 @@ def test_ingest_events_reads_the_inbox_in_batches_and_answers_for_each_message(r
         "BatchSize": 100,
         "MaximumBatchingWindowInSeconds": 1,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "ScalingConfig": {"MaximumConcurrency": {"Ref": "IngestConcurrency"}},
+        "ScalingConfig": {"MaximumConcurrency": 5},
     }
 
 

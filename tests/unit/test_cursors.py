@@ -87,3 +87,13 @@ def test_a_cursor_of_one_kind_of_list_is_none_of_another() -> None:
         cursors.position(merchants, scope=SCOPE, key=KEY)
     with pytest.raises(Problem):
         cursors.merchant(cursors.sign(7, scope=SCOPE, key=KEY), scope=SCOPE, key=KEY)
+
+
+def test_while_a_key_is_changed_cursors_of_both_are_read_and_the_first_one_signs() -> None:
+    scope, old, new = ("history", "shop"), "o" * 32, "n" * 32
+    before = cursors.sign(7, scope=scope, key=old)
+
+    assert cursors.position(before, scope=scope, key=f"{new}\n{old}") == 7
+    assert cursors.sign(7, scope=scope, key=f"{new}\n{old}") == cursors.sign(7, scope=scope, key=new) != before
+    with pytest.raises(Problem):
+        cursors.position(before, scope=scope, key=new)

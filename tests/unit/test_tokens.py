@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.exceptions import PyJWKClientConnectionError
 
-from chalicelib.adapters.tokens import LEEWAY_SECONDS, Keys, KeySet, SingleKey, TokenRefusedError, TokenVerifier
+from chalicelib.adapters.tokens import LEEWAY_SECONDS, Keys, KeySet, ParameterKeys, TokenRefusedError, TokenVerifier
 from chalicelib.settings import SettingError
 from tests.builders import SHOP
 
@@ -75,7 +75,7 @@ def signed(key: Any = None, algorithm: str = "ES256", headers: Mapping[str, Any]
 
 
 def verifier(keys: Keys | None = None, algorithm: str = "ES256") -> TokenVerifier:
-    keys = keys or SingleKey(Known(public_pem(ec_key())), algorithm)
+    keys = keys or ParameterKeys(Known(public_pem(ec_key())), algorithm)
     return TokenVerifier(keys, algorithm=algorithm, issuer=ISSUER, audience=AUDIENCE)
 
 
@@ -90,7 +90,7 @@ def verifier(keys: Keys | None = None, algorithm: str = "ES256") -> TokenVerifie
 def test_a_token_of_each_algorithm_says_who_asks(algorithm: str, private: Any, public: Any) -> None:
     token = signed(private(), algorithm, merchant_id=SHOP.upper(), scope="credits:read credits:admin")
 
-    bearer = verifier(SingleKey(Known(public()), algorithm), algorithm).bearer(f"Bearer {token}")
+    bearer = verifier(ParameterKeys(Known(public()), algorithm), algorithm).bearer(f"Bearer {token}")
 
     assert (bearer.subject, bearer.merchant_id, bearer.scope) == ("shop", SHOP, "credits:read credits:admin")
     assert time.time() + 50 < bearer.expires_at <= time.time() + 60 + LEEWAY_SECONDS
@@ -207,7 +207,7 @@ def test_a_secret_that_can_be_guessed_verifies_nothing() -> None:
         token = signed("short", "HS256")
 
     with pytest.raises(SettingError, match=r"JWT_KEY_PARAMETER .*HS256.*32"):
-        verifier(SingleKey(Known("short"), "HS256"), "HS256").bearer(f"Bearer {token}")
+        verifier(ParameterKeys(Known("short"), "HS256"), "HS256").bearer(f"Bearer {token}")
 
 
 @pytest.mark.parametrize(
@@ -228,9 +228,42 @@ def test_a_parameter_that_holds_no_key_for_the_algorithm_is_named_and_not_shown(
     token = signed(rsa_key() if algorithm == "RS256" else SECRET if algorithm == "HS256" else ec_key(), algorithm)
 
     with pytest.raises(SettingError, match=f"JWT_KEY_PARAMETER .*{algorithm}") as named:
-        verifier(SingleKey(Known(parameter()), algorithm), algorithm).bearer(f"Bearer {token}")
+        verifier(ParameterKeys(Known(parameter()), algorithm), algorithm).bearer(f"Bearer {token}")
 
     assert not parameter() or parameter() not in str(named.value)
+
+
+def pems(*keys: Any) -> str:
+    return "".join(public_pem(key) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "old", "new", "parameter"),
+    [
+        ("ES256", ec_key, other_ec_key, lambda: pems(ec_key(), other_ec_key())),
+        ("HS256", lambda: SECRET, lambda: SECRET[::-1] + "x", lambda: f"{SECRET}\n\n  {SECRET[::-1]}x  \n"),
+    ],
+)
+def test_while_a_key_is_changed_tokens_of_both_are_taken_and_of_no_third(
+    algorithm: str, old: Callable[[], Any], new: Callable[[], Any], parameter: Callable[[], str]
+) -> None:
+    both = verifier(ParameterKeys(Known(parameter()), algorithm), algorithm)
+
+    assert both.bearer(f"Bearer {signed(old(), algorithm)}").subject == "shop"
+    assert both.bearer(f"Bearer {signed(new(), algorithm)}").subject == "shop"
+    with pytest.raises(TokenRefusedError):
+        both.bearer(f"Bearer {signed(third(algorithm), algorithm)}")
+    with pytest.raises(TokenRefusedError, match="ExpiredSignatureError"):
+        both.bearer(f"Bearer {signed(old(), algorithm, exp=1)}")
+
+
+def third(algorithm: str) -> Any:
+    return "t" * 32 if algorithm == "HS256" else ec.generate_private_key(ec.SECP256R1())
+
+
+def test_a_bad_key_beside_a_good_one_is_named_before_anybody_is_refused() -> None:
+    with pytest.raises(SettingError, match="JWT_KEY_PARAMETER"):
+        verifier(ParameterKeys(Known(f"{SECRET}\nshort"), "HS256"), "HS256").bearer(f"Bearer {signed(SECRET, 'HS256')}")
 
 
 def test_a_refusal_holds_nothing_of_the_token() -> None:
