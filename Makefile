@@ -2,9 +2,10 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy run test test-all mutants second-opinion check package fmt clean audit
+.PHONY: help deploy run test test-all mutants second-opinion check bench package fmt clean audit
 
 STAGE ?= dev
+PARTS ?= counted package imports cpu busy limits
 TESTS ?= test
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -54,6 +55,9 @@ audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so wh
 
 deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
 	@$(BIN)/python -m infra.release $(STAGE)
+
+bench: $(READY) ## Measure: requests, units, CPU, cold start, size, busy merchants (PARTS="counted long", build/bench.json).
+	@$(BIN)/python -m infra.bench --parts $(PARTS)
 
 package: $(READY) ## Leave build/<STAGE>/sam.yaml and deployment.zip (STAGE=dev).
 	@$(BIN)/python -m infra.build $(STAGE)

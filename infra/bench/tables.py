@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,24 @@ _CREATED_WITH = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", 
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSEvents": "events", "AmazonSQS": "sqs"}
 
 
+@cache
+def declared(logical_id: str) -> Mapping[str, Any]:
+    """Return what CreateTable needs of a table in infra/template.yaml, but for its name and its stream."""
+    properties = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"][logical_id]["Properties"]
+    return {part: properties[part] for part in _CREATED_WITH if part in properties}
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An answer's body as botocore reads it."""
+
+    text: bytes
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        """Yield all of it."""
+        yield self.text
+
+
 @dataclass(slots=True)
 class Usage:
     """What was asked of AWS: requests by operation, units, items looked at, and the largest item written by table."""
@@ -60,15 +79,13 @@ class MeteredTables:
     """Answers for DynamoDB, and takes down what each request costs."""
 
     def __init__(self) -> None:
-        template = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"]
         self.usage = Usage()
         self._schemas: dict[str, Schema] = {}
         self._lock = Lock()
         engine.reset()
         for logical_id, name in LOGICAL_IDS.items():
-            properties = template[logical_id]["Properties"]
-            self._schemas[name] = _schema(properties)
-            wanted = {part: properties[part] for part in _CREATED_WITH if part in properties}
+            wanted = declared(logical_id)
+            self._schemas[name] = _schema(wanted)
             status, answer = _engine("CreateTable", {"TableName": name, **wanted})
             assert status == 200, answer  # noqa: PLR2004 - HTTP
 
@@ -118,9 +135,7 @@ class MeteredTables:
                 status, answer = self._dynamodb(operation, asked)
             else:
                 status, answer = 200, _elsewhere(operation, asked)
-        headers = HTTPHeaders()
-        headers["content-type"] = "application/x-amz-json-1.0"
-        return AWSResponse(request.url, status, headers, _Body(answer))
+        return answered(request, status, answer)
 
     def _dynamodb(self, operation: str, asked: Mapping[str, Any]) -> tuple[int, bytes]:
         writes = [self._target(action) for action in _actions(operation, asked)]
@@ -165,14 +180,11 @@ class MeteredTables:
         return table, key[self._schemas[table].key]["S"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """An answer's body as botocore reads it."""
-
-    text: bytes
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.text
+def answered(request: Any, status: int, body: bytes) -> AWSResponse:
+    """Return an answer as botocore gets it from the network."""
+    headers = HTTPHeaders()
+    headers["content-type"] = "application/x-amz-json-1.0"
+    return AWSResponse(request.url, status, headers, Body(body))
 
 
 def _schema(properties: Mapping[str, Any]) -> Schema:

@@ -93,6 +93,38 @@ def test_a_lost_race_is_decided_again_on_what_stands_now() -> None:
     assert recount(ledger) == 1
 
 
+@pytest.mark.parametrize(("lost", "reads"), [(0, 1), (1, 1), (2, 2), (5, 5)])
+def test_a_race_lost_again_reads_the_account_before_the_next_write(lost: int, reads: int) -> None:
+    ledger = ledger_with(trial())
+    for number in range(lost):
+        # The rival's own commit takes the next deed, which is none.
+        ledger.before_effect.extend([another_writes(ledger, payment(f"other {number}", 1)), None])
+    ledger.reads.clear()
+
+    outcomes = post(ledger, order("1"))
+
+    assert codes(outcomes) == ["posted"]
+    assert ledger.reads.count(((SHOP,), ())) == reads
+    assert recount(ledger) == 99 + lost
+
+
+@pytest.mark.parametrize(("write_seconds", "longest"), [(0.0, 0.04), (0.1, 0.8), (9.0, 5.0)])
+def test_who_lost_a_race_steps_aside_for_some_writes_time(
+    write_seconds: float, longest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda _least, most: most)
+    ledger, call = ledger_with(trial()), FakeCall()
+
+    def win(_commit: Commit) -> None:
+        settle(ledger, [payment("first", 1)], now=NOON)
+        call.seconds -= write_seconds
+
+    ledger.before_effect.append(win)
+
+    assert codes(post(ledger, order("1"), call=call)) == ["posted"]
+    assert call.waits == pytest.approx([longest])
+
+
 def test_a_lost_race_for_the_same_order_is_a_duplicate() -> None:
     ledger = ledger_with(trial())
     ledger.before_effect.append(another_writes(ledger, order("1")))

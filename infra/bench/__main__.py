@@ -1,0 +1,113 @@
+"""`make bench`: measures, and says it as one table and one JSON with the goals beside the figures.
+
+    python -m infra.bench [--parts counted package imports cpu busy limits long] [--json FILE]
+
+`counted` and `package` are the same on every machine, and gates of the tests; `busy` starts an emulator; `long`
+fills a ledger of 100,000 accounts and 1,000,000 transactions, which takes minutes and some gigabytes.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+from infra.bench.figures import Figure, document, table
+from infra.build import BUILD, package
+
+ZIP_MEGABYTES_MAX = 14.5
+
+
+def counted() -> list[Figure]:
+    """Return what is counted of a small ledger."""
+    from infra.bench.counted import all_counted  # noqa: PLC0415 - a part imports what it measures
+
+    return all_counted()
+
+
+def packaged() -> list[Figure]:
+    """Return the size of the zip, and whether each module in it is compiled."""
+    code = package("dev") / "deployment.zip"
+    with ZipFile(code) as archive:
+        names = set(archive.namelist())
+    sources = [Path(name) for name in names if name.endswith(".py")]
+    bare = [name for name in sources if str(name.parent / "__pycache__" / f"{name.stem}.cpython-311.pyc") not in names]
+    return [
+        Figure("zip", code.stat().st_size / 1e6, "MB", ZIP_MEGABYTES_MAX),
+        Figure("sources in it without their .pyc", len(bare), "files", 0),
+    ]
+
+
+def imports() -> list[Figure]:
+    """Return what a function's start costs."""
+    from infra.bench.imports import import_figures  # noqa: PLC0415 - the same
+
+    with TemporaryDirectory() as folder:
+        with ZipFile(package("dev") / "deployment.zip") as archive:
+            archive.extractall(folder)
+        return import_figures(Path(folder))
+
+
+def cpu() -> list[Figure]:
+    """Return the CPU of orders and statuses."""
+    from infra.bench.cpu import cpu_figures  # noqa: PLC0415 - the same
+
+    return cpu_figures()
+
+
+def busy() -> list[Figure]:
+    """Return the rates of one busy merchant on the emulator."""
+    from infra.bench.busy import busy_figures  # noqa: PLC0415 - the same
+
+    return busy_figures()
+
+
+def limits() -> list[Figure]:
+    """Return the rates of one busy merchant against DynamoDB's limits."""
+    from infra.bench.limits import limit_figures  # noqa: PLC0415 - the same
+
+    return limit_figures()
+
+
+def long() -> list[Figure]:
+    """Return what a ledger of a million transactions costs, beside one of a hundred accounts."""
+    from infra.bench.long import long_figures  # noqa: PLC0415 - the same
+
+    return long_figures()
+
+
+PARTS: Mapping[str, Callable[[], list[Figure]]] = {
+    "counted": counted,
+    "package": packaged,
+    "imports": imports,
+    "cpu": cpu,
+    "busy": busy,
+    "limits": limits,
+    "long": long,
+}
+USUAL = [part for part in PARTS if part != "long"]
+
+
+def main() -> None:
+    """Measure what the command line asks for; fail where a goal is missed that is the same on every machine."""
+    parser = argparse.ArgumentParser(description="Measure the service.")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=USUAL)
+    parser.add_argument("--json", type=Path, default=BUILD / "bench.json")
+    chosen = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    figures = [figure for part in chosen.parts for figure in PARTS[part]()]
+    print(table(figures))
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    chosen.json.write_text(json.dumps(document(figures), indent=1, ensure_ascii=False))
+    missed = [figure.name for figure in figures if not figure.met]
+    print(f"\n{len(figures)} figures, {len(missed)} goals missed{': ' if missed else ''}{', '.join(missed)}")
+    if missed and set(chosen.parts) <= {"counted", "package", "long"}:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

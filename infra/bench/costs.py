@@ -1,0 +1,152 @@
+"""What running the service costs: `python -m infra.bench.costs` prints the sheet, `--write` puts it into the README.
+
+Units and requests are the counted ones (`counted`), prices the published ones. Nothing measured in time goes in: how
+long a call takes is written down here, well above what was seen, so that the sheet is the same everywhere.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from infra.bench.counted import all_counted
+from infra.build import ROOT
+
+MILLION = 1_000_000
+
+# AWS's published prices for us-east-1 on demand, without free tiers, in dollars (aws.amazon.com/…/pricing, 2026-11).
+WRITE_UNIT = 0.625 / MILLION  # dynamodb/pricing/on-demand
+READ_UNIT = 0.125 / MILLION  # the same; Lambda's reads of a stream are free
+STORED_GB_MONTH = 0.25 + 0.20  # the same: the table, and its point-in-time recovery
+LAMBDA_CALL = 0.20 / MILLION  # lambda/pricing
+LAMBDA_GB_SECOND = 0.0000166667  # the same, x86
+QUEUE_REQUEST = 0.40 / MILLION  # sqs/pricing, standard queues
+BUS_EVENT = 1.00 / MILLION  # eventbridge/pricing, custom events
+GATEWAY_REQUEST = 3.50 / MILLION  # api-gateway/pricing, REST
+LOG_GB = 0.50  # cloudwatch/pricing
+EDGE_REQUEST = 1.00 / MILLION  # cloudfront/pricing, HTTPS, without transfer
+REDIS_NODE_HOUR = 0.016  # elasticache/pricing, cache.t4g.micro
+HOURS_A_MONTH = 730
+
+INGEST_GB, STREAM_GB, API_GB = 1.0, 0.5, 1.0
+"""Memory of the functions (.chalice/config.json)."""
+CALL_SECONDS = 0.030
+"""A write or a read and all around it: some 10 ms at DynamoDB, and the CPU of `make bench`."""
+FOLD_SECONDS = 0.100
+"""A call that writes 99 orders of one merchant, or counts a hundred merchants."""
+CACHED_SECONDS = 0.002
+LINE_BYTES = 700
+"""A call's log line, and the three that Lambda writes about it."""
+POLLERS, LONG_POLL_SECONDS = 5, 20
+"""Lambda's pollers of an idle queue, each with one long poll after the other (SQS as an event source)."""
+QUEUES_POLLED = 1
+RECEIVED_AT_ONCE = 10
+STATUS_ASKED_SECONDS, STATUS_KEPT_SECONDS = 5, 15
+"""A shop's pages ask every five seconds, and an answer may be kept for fifteen: one in three passes an edge cache."""
+BATCH = 100
+FOLD = 99
+
+START, END = "<!-- costs: python -m infra.bench.costs --write -->", "<!-- /costs -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the sheet: what, in dollars, and what it is made of."""
+
+    what: str
+    dollars: float
+    parts: str
+
+
+def sheet(counted: Mapping[str, float]) -> list[Line]:
+    """Return the lines of the sheet."""
+    return [*_orders(counted), *_statuses(counted), *_standing(counted)]
+
+
+def text(lines: Sequence[Line]) -> str:
+    """Return the sheet as the README has it."""
+    rows = [f"| {line.what} | {line.dollars:,.2f} | {line.parts} |" for line in lines]
+    return "\n".join(["| us-east-1, on demand | dollars | of which |", "|---|---|---|", *rows])
+
+
+def _orders(counted: Mapping[str, float]) -> list[Line]:
+    lines = []
+    # Every account write is counted for the fleet once, beside a hundred others of a busy fleet.
+    count_units = counted["roll_up of 100 merchants: write units an account"]
+    for what, together, seconds in (("order alone", 1, CALL_SECONDS), ("order, 99 together", FOLD, FOLD_SECONDS)):
+        write = counted[f"{what}: write units"] * WRITE_UNIT
+        fleet = (count_units * WRITE_UNIT + READ_UNIT + _call(STREAM_GB, FOLD_SECONDS) / BATCH) / together
+        function = _call(INGEST_GB, seconds) / together
+        # Sent alone or ten at once, received and deleted as many at once.
+        queue = 3 * QUEUE_REQUEST / min(together, RECEIVED_AT_ONCE)
+        total = (write + fleet + function + queue) * MILLION
+        lines.append(
+            Line(
+                f"a million orders, {'each alone' if together == 1 else f'folded by {together}'}",
+                total,
+                f"ledger {write * MILLION:,.2f}, figures {fleet * MILLION:,.2f}, "
+                f"function {function * MILLION:,.2f}, queue {queue * MILLION:,.2f}",
+            )
+        )
+    lines.append(Line("and where they come by the bus", BUS_EVENT * MILLION, "paid by whoever puts them there"))
+    return lines
+
+
+def _statuses(counted: Mapping[str, float]) -> list[Line]:
+    read = counted["status, uncached: read units"] * READ_UNIT
+    uncached = GATEWAY_REQUEST + _call(API_GB, CALL_SECONDS) + read
+    cached = GATEWAY_REQUEST + _call(API_GB, CACHED_SECONDS)
+    share = STATUS_ASKED_SECONDS / STATUS_KEPT_SECONDS
+    batch = (GATEWAY_REQUEST + _call(API_GB, CALL_SECONDS)) / BATCH + read
+    node = REDIS_NODE_HOUR * HOURS_A_MONTH
+    return [
+        Line("a million status checks, from the table", uncached * MILLION, f"reads {read * MILLION:,.2f}"),
+        Line(
+            "… from the function's memory or Redis", cached * MILLION, f"Redis: {node:,.2f} a month for a node besides"
+        ),
+        Line(
+            "… behind an edge cache",
+            (EDGE_REQUEST + share * uncached) * MILLION,
+            f"a shop asked every {STATUS_ASKED_SECONDS} s: one in {round(1 / share)} comes through",
+        ),
+        Line("… in batches of a hundred", batch * MILLION, "one request and one read for all"),
+        Line("… from the browser's cache", 0.0, f"{STATUS_KEPT_SECONDS} s each"),
+    ]
+
+
+def _standing(counted: Mapping[str, float]) -> list[Line]:
+    bytes_kept = 2 * (ceil(counted["largest order's item"]) + 100)
+    polls = POLLERS * QUEUES_POLLED * HOURS_A_MONTH * 3600 / LONG_POLL_SECONDS * QUEUE_REQUEST
+    return [
+        Line(
+            "a month of keeping a million orders",
+            bytes_kept * MILLION / 10**9 * STORED_GB_MONTH,
+            "record and index, with point-in-time recovery; ids as long as they come",
+        ),
+        Line("a month of idling", polls, "Lambda's polls of the inbox; all else is paid by use (alarms: 0.10 each)"),
+    ]
+
+
+def _call(gigabytes: float, seconds: float) -> float:
+    return LAMBDA_CALL + gigabytes * seconds * LAMBDA_GB_SECOND + LINE_BYTES / 10**9 * LOG_GB
+
+
+def counted_sheet() -> str:
+    """Return the sheet of what this code costs, counted now."""
+    return text(sheet({figure.name: figure.value for figure in all_counted()}))
+
+
+def main() -> None:
+    """Print the sheet, or put it into the README."""
+    made = counted_sheet()
+    if "--write" not in sys.argv:
+        print(made)
+        return
+    path = ROOT / "README.md"
+    before, _, rest = path.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{START}\n{made}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""CPU of the functions and the SDK under them, warm, with a transport that answers at once and without the network.
+
+Process time, best of several: what the machine does besides makes figures larger, never smaller. The SDK's bare
+calls are measured in the same run, by a client as anybody makes it, with the very parameters of the function.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+
+from infra.bench import functions
+from infra.bench.counted import BALANCE, NINETY_NINE, STATUS, TEN
+from infra.bench.figures import Figure
+from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.tables import answered
+from infra.bench.units import Item
+
+RUNS = 15
+ORDERS_A_RUN = 400
+STATUSES_A_RUN = 300
+OURS_AN_ORDER, OURS_A_CALL = 20, 50
+"""What our own code may take on top of the bare calls, in microseconds."""
+
+
+def cpu_figures() -> list[Figure]:
+    """Return the CPU of orders and statuses, in milliseconds and microseconds."""
+    shop = merchant(1)
+    opening, _ = account(shop, balance=BALANCE)
+    figures = []
+    with _null_transport(item_of(opening)), container():
+        for together, goal in ((1, 0.5), (TEN, 0.10), (NINETY_NINE, 0.06)):
+            whole, bare = _orders(shop, together), _bare_call(shop, together)
+            what = f"order, {together} together" if together > 1 else "order alone"
+            allowed = OURS_AN_ORDER + OURS_A_CALL / together
+            figures += [
+                Figure(f"CPU, {what}: function and SDK", whole / together * 1e3, "ms", goal),
+                Figure(f"CPU, {what}: the SDK's bare call", bare / together * 1e3, "ms"),
+                Figure(f"CPU, {what}: ours on top of it", (whole - bare) / together * 1e6, "µs", allowed),
+            ]
+        shops = iter(range(10**9))
+        uncached = _best(
+            lambda: [http_event(STATUS, path={"merchant_id": merchant(next(shops))}) for _ in range(STATUSES_A_RUN)],
+            functions.answer,
+        )
+        known = http_event(STATUS, path={"merchant_id": shop})
+        cached = _best(lambda: [known] * STATUSES_A_RUN, functions.answer)
+        figures += [
+            Figure("CPU, status uncached", uncached * 1e3, "ms", 1.0),
+            Figure("CPU, status cached", cached * 1e6, "µs", 60),
+        ]
+    return figures
+
+
+def _orders(shop: str, together: int) -> float:
+    """Return what a batch of so many orders takes, in seconds."""
+    made = Orders()
+    calls = max(1, ORDERS_A_RUN // together)
+    return _best(lambda: [made.batch(*[shop] * together) for _ in range(calls)], functions.ingest)
+
+
+def _bare_call(shop: str, together: int) -> float:
+    """Return what the SDK's own call takes that writes so many orders, in seconds."""
+    asked: list[Any] = []
+    real = BaseClient._make_api_call  # type: ignore[attr-defined] # noqa: SLF001 - nobody else sees the parameters
+
+    def watched(client: BaseClient, operation: str, parameters: Any) -> Any:
+        if operation == "TransactWriteItems":
+            asked.append(dict(parameters))
+        return real(client, operation, parameters)
+
+    BaseClient._make_api_call = watched  # type: ignore[attr-defined] # noqa: SLF001
+    try:
+        functions.ingest(Orders(made=10**6).batch(*[shop] * together))
+    finally:
+        BaseClient._make_api_call = real  # type: ignore[attr-defined] # noqa: SLF001
+    client = boto3.client("dynamodb", config=Config(parameter_validation=False))
+    calls = max(1, ORDERS_A_RUN // together)
+    return _best(lambda: [asked[0]] * calls, lambda parameters: client.transact_write_items(**parameters))
+
+
+def _best(prepare: Callable[[], list[Any]], call: Callable[[Any], object]) -> float:
+    """Return the least CPU that a call took on the average of a run, in seconds."""
+    best = float("inf")
+    for _ in range(RUNS):
+        events = prepare()
+        started = time.process_time()
+        for event in events:
+            call(event)
+        best = min(best, (time.process_time() - started) / len(events))
+    return best
+
+
+@contextmanager
+def _null_transport(opening: Item) -> Iterator[None]:
+    """Answer every request at once: reads with the account, writes with nothing."""
+    bodies = {
+        "BatchGetItem": json.dumps({"Responses": {"credits": [opening]}, "UnprocessedKeys": {}}).encode(),
+        "GetItem": json.dumps({"Item": {name: opening[name] for name in ("balance", "version")}}).encode(),
+    }
+
+    def send(_session: URLLib3Session, request: Any) -> AWSResponse:
+        target = request.headers["X-Amz-Target"]
+        operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
+        return answered(request, 200, bodies.get(operation, b"{}"))
+
+    real = URLLib3Session.send
+    URLLib3Session.send = send  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        URLLib3Session.send = real  # type: ignore[method-assign]

@@ -1,0 +1,122 @@
+"""One busy merchant against DynamoDB's limits: 1,000 write units a second for an item, and for an index's partition.
+
+A simulation: tables in memory that take a while for each request, refuse a transaction that meets another one on
+an item (TransactionConflict) or that is over a limit (ThrottlingError), and charge a refused one as DynamoDB does.
+"""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+from botocore.awsrequest import AWSResponse
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.items import account_from
+from chalicelib.adapters.wire import send_as_built
+from chalicelib.posting import Posting
+from infra.bench.busy import ORDERS, SHOP, client_at, write_all
+from infra.bench.counted import BALANCE, NINETY_NINE, TEN
+from infra.bench.figures import Figure
+from infra.bench.functions import THRESHOLD, account, item_of
+from infra.bench.tables import MeteredTables, answered
+
+UNITS_A_SECOND = 1000
+"""What DynamoDB writes to one partition, and so to one item, at most (developer guide, "Partitions")."""
+REQUEST_SECONDS = 0.012
+"""How long a transaction takes: as long as another one may meet it on an item."""
+WORKERS = (1, 5, 16)
+"""One, as many as the queue lets work at once, and more than that."""
+
+
+class LimitedTables(MeteredTables):
+    """Tables with the limits of one merchant's partitions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.throttled = self.conflicts = 0
+        self._under_way: set[str] = set()
+        self._gate = Lock()
+        self._spent = {"account": 0.0, "index": 0.0}
+        self._since = time.monotonic()
+
+    def answer(self, request: Any) -> AWSResponse:
+        """Answer a request after a while, or refuse it."""
+        target = str(request.headers["X-Amz-Target"])
+        if "TransactWriteItems" not in target:
+            time.sleep(REQUEST_SECONDS / 2)
+            return super().answer(request)
+        actions = [action for member in json.loads(request.body)["TransactItems"] for action in member.values()]
+        keys = {str(action.get("Key") or action["Item"].get("transaction_id")) for action in actions}
+        with self._gate:
+            conflict = bool(keys & self._under_way)
+            throttled = not conflict and not self._room_for(len(actions) - 1)
+            self.conflicts += conflict
+            self.throttled += throttled
+            if not conflict and not throttled:
+                self._under_way |= keys
+        time.sleep(REQUEST_SECONDS)
+        if conflict or throttled:
+            code = "TransactionConflict" if conflict else "ThrottlingError"
+            return _cancelled(request, code, len(actions))
+        try:
+            return super().answer(request)
+        finally:
+            with self._gate:
+                self._under_way -= keys
+
+    def _room_for(self, records: int) -> bool:
+        """Take the units of a write with so many records, if the last second has room for them."""
+        now = time.monotonic()
+        for partition in self._spent:
+            self._spent[partition] = max(0.0, self._spent[partition] - (now - self._since) * UNITS_A_SECOND)
+        self._since = now
+        needed = {"account": 2, "index": records}
+        if any(self._spent[partition] + units > UNITS_A_SECOND for partition, units in needed.items()):
+            return False
+        for partition, units in needed.items():
+            self._spent[partition] += units
+        return True
+
+
+def limit_figures() -> list[Figure]:
+    """Return rates, conflicts and throttles of one merchant's orders at the limits."""
+    return [figure for fold in (NINETY_NINE, TEN) for workers in WORKERS for figure in _at_limits(workers, fold)]
+
+
+def _at_limits(workers: int, fold: int) -> list[Figure]:
+    tables = LimitedTables()
+    opening, _ = account(SHOP, balance=BALANCE)
+    tables.load("credits", [item_of(opening)])
+    shares = [list(range(worker, ORDERS, workers)) for worker in range(workers)]
+
+    def write(share: list[int]) -> int:
+        client = client_at("http://127.0.0.1:1")
+        send_as_built(client)
+        store = DynamoDBLedger(client, credits_table="credits", transactions_table="transactions")
+        return write_all(Posting(store, default_threshold=THRESHOLD), share, fold)[1]
+
+    with tables.under_botocore(), ThreadPoolExecutor(workers) as pool:
+        started = time.perf_counter()
+        again = sum(pool.map(write, shares))
+        seconds = time.perf_counter() - started
+    found = account_from(tables.item("credits", SHOP) or {})
+    assert (found.sequence, found.balance) == (1 + ORDERS, BALANCE - ORDERS), f"orders were lost: {found}"
+    what = f"at the limits, folds of {fold}, workers: {workers}"
+    return [
+        Figure(f"{what}: orders a second", ORDERS / seconds, ""),
+        Figure(f"{what}: conflicts an order", tables.conflicts / ORDERS, "", {NINETY_NINE: 0.05}.get(fold, 0.1)),
+        Figure(f"{what}: throttled writes an order", tables.throttled / ORDERS, ""),
+        Figure(f"{what}: deliveries again an order", again / ORDERS, ""),
+    ]
+
+
+def _cancelled(request: Any, code: str, actions: int) -> AWSResponse:
+    reasons = [{"Code": code, "Message": code}, *[{"Code": "None"}] * (actions - 1)]
+    body = {
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": f"Transaction cancelled, please refer cancellation reasons for specific reasons [{code}]",
+        "CancellationReasons": reasons,
+    }
+    return answered(request, 400, json.dumps(body).encode())

@@ -1,0 +1,101 @@
+"""What every event and route costs on a long ledger: 100,000 accounts and 1,000,000 transactions beside a small one.
+
+The tables are filled without asking for it; then the same calls are made on both, and what they ask for is compared.
+"""
+
+from collections.abc import Callable, Mapping
+
+from chalicelib.domain.movements import MerchantId, OrderMovement, order_key
+from chalicelib.domain.orders import Policy
+from infra.bench import functions
+from infra.bench.counted import BALANCE, HISTORY, HUNDRED, PAGE, STATUS, pages, usage
+from infra.bench.figures import Figure
+from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.tables import MeteredTables, Usage
+from infra.bench.units import Item
+
+SMALL = (100, 10)
+LARGE = (100_000, 10)
+"""Accounts, and transactions of each."""
+HISTORY_LENGTH = 200_000
+SHOP = merchant(0)
+ZERO_EVERY = 50
+"""One account in so many is at zero, one low."""
+
+
+def long_figures() -> list[Figure]:
+    """Return by what each event and route costs another number of requests, units and items; and three pages."""
+    small, large = _costs(*SMALL), _costs(*LARGE)
+    figures = [
+        Figure(f"{name}, {LARGE[0]:,} accounts: difference to {SMALL[0]}", _difference(small[name], large[name]), "", 0)
+        for name in small
+    ]
+    tables = MeteredTables()
+    with tables.under_botocore(), container():
+        return figures + pages(tables, transactions=HISTORY_LENGTH)
+
+
+def _difference(small: Usage, large: Usage) -> float:
+    """Return by how many requests, units and items two calls differ, all together."""
+    return (
+        (small.requests - large.requests + (large.requests - small.requests)).total()
+        + abs(small.write_units - large.write_units)
+        + abs(small.read_units - large.read_units)
+        + abs(small.items_read - large.items_read)
+    )
+
+
+def _costs(accounts: int, transactions: int) -> Mapping[str, Usage]:
+    """Return what each event and route costs on a ledger of this size."""
+    tables = MeteredTables()
+    for number in range(accounts):
+        _open(tables, number, transactions)
+    with tables.under_botocore(), container(FIGURES_TABLE="figures", CURSOR_KEY_PARAMETER=""):
+        return {name: usage(tables, call) for name, call in _calls(tables).items()}
+
+
+def _open(tables: MeteredTables, number: int, transactions: int) -> None:
+    shop = merchant(number)
+    movements = [
+        OrderMovement(merchant_id=shop, key=order_key(str(n)), reference_id=str(n), policy=Policy(), lines=1)
+        for n in range(transactions - 1)
+    ]
+    balance = {1: len(movements), 2: len(movements) + 1}.get(number % ZERO_EVERY, BALANCE)
+    opened, records = account(shop, balance=balance, movements=movements)
+    tables.load("credits", [item_of(opened)])
+    tables.load("transactions", records)
+
+
+def _calls(tables: MeteredTables) -> Mapping[str, Callable[[], object]]:
+    made = Orders()
+    shops = [merchant(number) for number in range(HUNDRED) if number % ZERO_EVERY not in (1, 2)]
+
+    def route(path: str, **parameters: str) -> Callable[[], object]:
+        named = {"merchant_id": SHOP} if "{merchant_id}" in path else {}
+        return lambda: functions.get(http_event(f"/api/v1/credits/{path}", path=named, **parameters))
+
+    def images() -> list[Item]:
+        return [item for shop in shops if (item := tables.item("credits", shop)) is not None]
+
+    return {
+        "order": lambda: functions.ingest(made.batch(SHOP)),
+        "99 orders": lambda: functions.ingest(made.batch(*[SHOP] * 99)),
+        "orders of many merchants": lambda: functions.ingest(made.batch(*shops)),
+        "refund": lambda: functions.ingest(_refund(made, SHOP)),
+        "roll_up": lambda: functions.roll_up(images()),
+        "threshold events": lambda: functions.publish_thresholds(images()),
+        "status": lambda: functions.get(http_event(STATUS, path={"merchant_id": SHOP})),
+        "account": route("accounts/{merchant_id}"),
+        "balance": route("accounts/{merchant_id}/balance"),
+        "history": lambda: functions.get(http_event(HISTORY, merchant_id=SHOP, limit=str(PAGE))),
+        "history by type": lambda: functions.get(http_event(HISTORY, merchant_id=SHOP, transaction_type="TRIAL")),
+        "statistics": route("transactions/merchant/{merchant_id}/stats"),
+        "fleet": route("plugin-status/metrics"),
+    }
+
+
+def _refund(made: Orders, shop: MerchantId) -> Mapping[str, object]:
+    made.longest = True
+    batch = made.batch(shop)
+    functions.ingest(batch)
+    return made.refund(shop)
