@@ -119,7 +119,9 @@ KINDS: Mapping[str, Poison] = {
         "refund_ambiguous",
         "payload.refund_id",
     ),
-    "a payment known with other credits": Poison(PAID, _event(PAID, payment_id="good", credits=8), "key_reused"),
+    "a payment known with other credits": Poison(
+        PAID, _event(PAID, payment_id="good", credits=8), "key_reused", "credits"
+    ),
     "a decrease below zero": Poison(
         ADJUSTED,
         _event(ADJUSTED, adjustment_id="bad", operation_type="DECREASE", credits=1_000_000),

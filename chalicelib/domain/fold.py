@@ -21,7 +21,7 @@ from chalicelib.domain.movements import (
     RefundMovement,
     TransactionId,
 )
-from chalicelib.domain.orders import Direction, Policy, Tally, charge, refund, total_missing
+from chalicelib.domain.orders import Basis, Direction, Policy, Tally, charge, refund, total_missing
 
 ITEMS_MAX = 100
 """Distinct items in one atomic write, DynamoDB's limit: the account, the records, the orders refunds touch."""
@@ -190,7 +190,25 @@ def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
     return Rejected(
         Code.KEY_REUSED,
         f"{movement.key} was recorded before with another content, as transaction {record.transaction_id}",
+        field=_differing(movement, record),
     )
+
+
+def _differing(movement: Movement, record: Transaction) -> str | None:
+    """Return the first field of an event by which it contradicts the record, None where it is none of one's own."""
+    if isinstance(movement, FixedMovement):
+        return "credits" if movement.kind is record.kind else "operation_type"
+    if isinstance(movement, RefundMovement):
+        pairs = (
+            ("order_id", movement.order_id, record.metadata.get("order_id")),
+            ("refund_amount", movement.amount, _money(record, "refund_amount")),
+            ("order_total", movement.order_total, _money(record, "order_total")),
+        )
+        return next((name for name, said, recorded in pairs if said != recorded), None)
+    if not isinstance(movement, OrderMovement) or "policy" not in record.metadata:
+        return None
+    basis = Policy.parse(str(record.metadata["policy"])).basis
+    return {Basis.TOTAL: "total", Basis.ITEM: "order_items", Basis.ORDER: None}[basis]
 
 
 def _updated(movement: Movement) -> bool:

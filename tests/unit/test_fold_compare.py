@@ -142,6 +142,32 @@ def test_another_content_under_the_key_is_a_conflict(movement: Movement, record:
     assert answer.code is Code.KEY_REUSED
 
 
+@pytest.mark.parametrize(
+    ("movement", "record", "field"),
+    [
+        (payment("p1", 8), recorded(payment("p1", 5)), "credits"),
+        (adjustment("a1", -5), recorded(adjustment("a1", 5)), "operation_type"),
+        (order("1", policy=TEN_PER_ITEM, lines=2), recorded(order("1", policy=TEN_PER_ITEM, lines=3)), "order_items"),
+        (
+            order("1", policy=TENTH_OF_TOTAL, total="200"),
+            recorded(order("1", policy=TENTH_OF_TOTAL, total="100")),
+            "total",
+        ),
+        (refund_of("2", "r"), refunded(refund_of("1", "r")), "order_id"),
+        (refund_of("1", "r", amount="100"), refunded(refund_of("1", "r")), "refund_amount"),
+        (
+            refund_of("1", "r", amount="10", order_total="99"),
+            refunded(refund_of("1", "r", amount="10", order_total="100")),
+            "order_total",
+        ),
+    ],
+)
+def test_a_conflict_names_the_first_field_that_contradicts(movement: Movement, record: Transaction, field: str) -> None:
+    answer = compare(movement, record)
+    assert isinstance(answer, Rejected)
+    assert answer.field == field
+
+
 @pytest.mark.parametrize(("movement", "record"), SAME)
 def test_times_correlations_and_metadata_are_not_content(movement: Movement, record: Transaction) -> None:
     retold = replace(
