@@ -27,6 +27,8 @@ from infra.commands.target import Target, find
 
 POLL_SECONDS = 0.2
 FAULTS_SHOWN = 10
+ASKED_AT_ONCE = 1000
+"""Records that one look at the ledger asks for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,11 +142,14 @@ def _await(reader: LedgerReader, result: Result, progress: Progress, deadline: f
     """Read the ledger until it holds every movement, or the time is over."""
     task = progress.add_task("in the ledger", total=len(result.missing))
     while missing := result.missing:
-        found = reader.transactions(missing)
+        # They come about in the order in which they were sent, so a long file is not asked for whole each time.
+        asked = missing[:ASKED_AT_ONCE]
+        found = reader.transactions(asked)
         result.recorded |= found
         progress.advance(task, len(found))
-        if len(found) < len(missing):
+        if len(found) < len(asked):
             if time.monotonic() > deadline:
+                result.recorded |= reader.transactions(result.missing)
                 return
             time.sleep(POLL_SECONDS)
 
