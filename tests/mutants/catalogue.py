@@ -130,6 +130,7 @@ MUTANTS = (
         "declined on a balance that was only remembered",
         (POSTING, "        if not work.fresh:\n", "        if work.merchant_id is None:\n"),
     ),
+    _mutant("a write of a hundred and one items", (FOLD, "ITEMS_MAX = 100\n", "ITEMS_MAX = 101\n")),
     # Keys and content.
     _mutant(
         "a key without its merchant",

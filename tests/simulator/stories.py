@@ -22,6 +22,8 @@ from tests.simulator.letters import (
 )
 
 DAY_SECONDS = 86_400.0
+MANY_ORDERS_CHANCE = 0.03
+"""Of a message with as many orders as one may hold, which is more than one write takes."""
 ORDER_IDS: Sequence[object] = (1, 2, 3, 4, 5, 6, 7, 8, "A-9", "x_10", "11 b", 12)
 """All shops number their orders alike, so that a key without its merchant shows."""
 
@@ -120,6 +122,8 @@ def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> l
         if random.random() < 0.3:
             letters.append(opening(shop, random.choice([1, 5]), named=not named))
     totals = {order_id: random.choice([None, "10", "99.90", "20.00", "7.5", "0"]) for order_id in ORDER_IDS}
+    if random.random() < MANY_ORDERS_CHANCE:
+        letters.append(paid(shop, [Order(f"many-{number}") for number in range(random.choice([60, 99, 100]))]))
     ordered: list[object] = []
     return letters + [_fact(random, shop, number, totals, ordered) for number in range(facts)]
 
