@@ -33,6 +33,7 @@ for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
 ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
+_COUNTERS = telemetry.counters
 _HANDLERS = {
     "ingest_events": "inbound",
     "publish_threshold_events": "streams",
@@ -68,19 +69,18 @@ def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterat
     output = StringIO()
     container = _current(runs, home)
     simulated = _Time(clock, runs)
-    counters, counted = telemetry.counters, Counters()
-    for module in [found for name, found in sys.modules.items() if name.partition(".")[0] == "chalicelib"]:
-        for name, value in list(vars(module).items()):
-            if value is time:
-                patches.put(module, name, simulated)
-            elif value is ThreadPoolExecutor:
-                patches.put(module, name, _Inline)
-            elif value is counters:
-                patches.put(module, name, counted)
-            elif _built_once(value):
-                patches.put(module, name, _in_container(value, container))
-            elif isinstance(value, type) and value.__module__ == module.__name__:
-                _wait_simulated(value, simulated, patches)
+    counted = Counters()
+    for module, name, value in _replaced():
+        if value is time:
+            patches.put(module, name, simulated)
+        elif value is ThreadPoolExecutor:
+            patches.put(module, name, _Inline)
+        elif value is _COUNTERS:
+            patches.put(module, name, counted)
+        else:
+            patches.put(module, name, _in_container(value, container))
+    for defaults, name in _waits():
+        patches.put_item(defaults, name, simulated.sleep)
     patches.put(sdk, "client", lambda service, config: container().client(service, config))
     patches.put(botocore.endpoint, "time", simulated)
     patches.put(telemetry.logger.registered_handler, "stream", output)
@@ -181,11 +181,28 @@ def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[],
     return built
 
 
-def _wait_simulated(kind: type, simulated: _Time, patches: _Patches) -> None:
-    defaults = getattr(vars(kind).get("__init__"), "__kwdefaults__", None) or {}
-    for name, value in list(defaults.items()):
-        if value is time.sleep:
-            patches.put_item(defaults, name, simulated.sleep)
+@cache
+def _replaced() -> list[tuple[Any, str, Any]]:
+    """Return where the product holds what a run has of its own, looked for once: it takes as long as a short run."""
+    return [
+        (module, name, value)
+        for module in _modules()
+        for name, value in vars(module).items()
+        if value is time or value is ThreadPoolExecutor or value is _COUNTERS or _built_once(value)
+    ]
+
+
+@cache
+def _waits() -> list[tuple[dict[str, Any], str]]:
+    """Return the arguments of the product's classes that wait unless they are told how: defaults, and their name."""
+    kinds = [kind for module in _modules() for kind in vars(module).values() if isinstance(kind, type)]
+    constructors = {id(made): made for kind in kinds if (made := vars(kind).get("__init__")) is not None}
+    found = [getattr(made, "__kwdefaults__", None) or {} for made in constructors.values()]
+    return [(defaults, name) for defaults in found for name, value in defaults.items() if value is time.sleep]
+
+
+def _modules() -> list[Any]:
+    return [found for name, found in sys.modules.items() if name.partition(".")[0] == "chalicelib"]
 
 
 def _as_new(patches: _Patches) -> None:
