@@ -147,7 +147,10 @@ class Batch:
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
     def _end(self, message: Message, outcomes: Sequence[Outcome]) -> None:
-        later = next((outcome for outcome in outcomes if isinstance(outcome, RetryLater)), None)
+        # What may go away by itself speaks before missing ground, which parks the message in the end: all that can be
+        # done of it is done before that.
+        waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
+        later = min(waiting, key=lambda error: error.ground_missing, default=None)
         rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
         if later is not None:
             # What was rejected beside it is found again, and parked, once the rest has gone through.

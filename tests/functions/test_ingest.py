@@ -1,14 +1,21 @@
 """Events in, as the queue hands them over: applied once, parked with a reason, or back for another try."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from chalicelib import wiring
 from chalicelib.contracts import payloads
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.fold import Outcome
+from chalicelib.domain.movements import Movement
 from chalicelib.settings import SettingError
 from chalicelib.telemetry import say_counted
 from tests.builders import NOON, SHOP, merchant, payment, trial
@@ -360,6 +367,33 @@ def test_refunds_whose_grounds_are_partly_there_are_applied_as_far_as_they_can_b
     assert system.ingest(paid(2), seen(both, deliveries=2)) == []
     assert system.balance() == 100
     assert len(system.history()) == 5
+
+
+@dataclass
+class FakePosting:
+    """Posting that answers what it is told to, whatever it is asked."""
+
+    outcomes: list[Outcome]
+
+    def post(self, requests: Sequence[Sequence[Movement]], *, time: object) -> list[list[Outcome]]:
+        del time
+        return [self.outcomes for _ in requests]
+
+    def take_lost_races(self) -> int:
+        return 0
+
+
+def test_an_outage_beside_a_ground_that_never_came_parks_nothing(system: System) -> None:
+    # So it is with more refunds than one write takes: the first write tells that an order is missing, the next fails.
+    missing, failed = RetryLater(Code.ORDER_MISSING, "no order"), RetryLater(Code.UNAVAILABLE, "no answer")
+    body = asking("evt.shopify.webhook.order_refunded", {"refunds": [{"order_id": 1}, {"order_id": 2}]})
+
+    for outcomes in ([missing, failed], [failed, missing]):
+        fake = FakePosting(list(outcomes))
+        system.monkeypatch.setattr(wiring, "posting", cache(lambda fake=fake: fake))
+        assert system.ingest(seen(body, seconds_ago=4000, deliveries=9)) == [message_id_of(body)]
+
+    assert system.parked() == []
 
 
 def test_a_conflict_beside_a_missing_ground_is_parked_when_all_else_has_gone_through(system: System) -> None:
