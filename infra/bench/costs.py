@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from infra.bench.counted import all_counted
+from infra.bench.figures import Figure, put_between
 from infra.build import ROOT
 
 MILLION = 1_000_000
@@ -133,7 +134,12 @@ def _call(gigabytes: float, seconds: float) -> float:
 
 def counted_sheet() -> str:
     """Return the sheet of what this code costs, counted now."""
-    return text(sheet({figure.name: figure.value for figure in all_counted()}))
+    return sheet_of(all_counted())
+
+
+def sheet_of(figures: Sequence[Figure]) -> str:
+    """Return the sheet by figures that were counted."""
+    return text(sheet({figure.name: figure.value for figure in figures}))
 
 
 def main() -> None:
@@ -143,9 +149,7 @@ def main() -> None:
         print(made)
         return
     path = ROOT / "README.md"
-    before, _, rest = path.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{START}\n{made}\n{END}{after}")
+    path.write_text(put_between(path.read_text(), START, END, made))
 
 
 if __name__ == "__main__":

@@ -21,17 +21,26 @@ class Figure:
 
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as a Markdown table, goals beside them."""
-    lines = ["| figure | measured | goal |", "|---|---|---|"]
-    for figure in figures:
-        goal = "" if figure.goal is None else f"≤ {number(figure.goal)}"
-        missed = "" if figure.met else " **missed**"
-        lines.append(f"| {figure.name} | {number(figure.value)} {figure.unit}{missed} | {goal} |")
-    return "\n".join(lines)
+    return "\n".join(["| figure | measured | goal |", "|---|---|---|", *map(row, figures)])
+
+
+def row(figure: Figure) -> str:
+    """Return the figure's row of the table."""
+    goal = "" if figure.goal is None else f"≤ {number(figure.goal)}"
+    missed = "" if figure.met else " **missed**"
+    return f"| {figure.name} | {number(figure.value)} {figure.unit}".rstrip() + f"{missed} | {goal} |"
 
 
 def document(figures: Sequence[Figure]) -> list[dict[str, object]]:
     """Return the figures as JSON has them."""
     return [{**asdict(figure), "met": figure.met} for figure in figures]
+
+
+def put_between(page: str, start: str, end: str, text: str) -> str:
+    """Return a page with the text between its two marks, each of which stands in it once."""
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{text}\n{end}{after}"
 
 
 def number(value: float) -> str:

@@ -26,15 +26,18 @@ UNITS_A_SECOND = 1000
 """What DynamoDB writes to one partition, and so to one item, at most (developer guide, "Partitions")."""
 REQUEST_SECONDS = 0.012
 """How long a transaction takes: as long as another one may meet it on an item."""
-WORKERS = (1, 5, 16)
-"""One, as many as the queue lets work at once, and more than that."""
+RUNS = ((NINETY_NINE, 5), (NINETY_NINE, 16), (TEN, 5))
+"""Orders of a batch, and workers: as many as the queue lets work at once, and more than that."""
+SLOW_UNITS, SLOW_ORDERS = 200, 2_000
+"""A limit that even a busy laptop reaches, to see what throttles do."""
 
 
 class LimitedTables(MeteredTables):
     """Tables with the limits of one merchant's partitions."""
 
-    def __init__(self) -> None:
+    def __init__(self, units_a_second: int) -> None:
         super().__init__()
+        self._units_a_second = units_a_second
         self.throttled = self.conflicts = 0
         self._under_way: set[str] = set()
         self._gate = Lock()
@@ -70,10 +73,10 @@ class LimitedTables(MeteredTables):
         """Take the units of a write with so many records, if the last second has room for them."""
         now = time.monotonic()
         for partition in self._spent:
-            self._spent[partition] = max(0.0, self._spent[partition] - (now - self._since) * UNITS_A_SECOND)
+            self._spent[partition] = max(0.0, self._spent[partition] - (now - self._since) * self._units_a_second)
         self._since = now
         needed = {"account": 2, "index": records}
-        if any(self._spent[partition] + units > UNITS_A_SECOND for partition, units in needed.items()):
+        if any(self._spent[partition] + units > self._units_a_second for partition, units in needed.items()):
             return False
         for partition, units in needed.items():
             self._spent[partition] += units
@@ -82,14 +85,15 @@ class LimitedTables(MeteredTables):
 
 def limit_figures() -> list[Figure]:
     """Return rates, conflicts and throttles of one merchant's orders at the limits."""
-    return [figure for fold in (NINETY_NINE, TEN) for workers in WORKERS for figure in _at_limits(workers, fold)]
+    usual = [figure for fold, workers in RUNS for figure in _at_limits(workers, fold, UNITS_A_SECOND, ORDERS)]
+    return usual + _at_limits(5, NINETY_NINE, SLOW_UNITS, SLOW_ORDERS)
 
 
-def _at_limits(workers: int, fold: int) -> list[Figure]:
-    tables = LimitedTables()
+def _at_limits(workers: int, fold: int, units_a_second: int, orders: int) -> list[Figure]:
+    tables = LimitedTables(units_a_second)
     opening, _ = account(SHOP, balance=BALANCE)
     tables.load("credits", [item_of(opening)])
-    shares = [list(range(worker, ORDERS, workers)) for worker in range(workers)]
+    shares = [list(range(worker, orders, workers)) for worker in range(workers)]
 
     def write(share: list[int]) -> int:
         client = client_at("http://127.0.0.1:1")
@@ -102,13 +106,13 @@ def _at_limits(workers: int, fold: int) -> list[Figure]:
         again = sum(pool.map(write, shares))
         seconds = time.perf_counter() - started
     found = account_from(tables.item("credits", SHOP) or {})
-    assert (found.sequence, found.balance) == (1 + ORDERS, BALANCE - ORDERS), f"orders were lost: {found}"
-    what = f"at the limits, folds of {fold}, workers: {workers}"
+    assert (found.sequence, found.balance) == (1 + orders, BALANCE - orders), f"orders were lost: {found}"
+    what = f"at {units_a_second:,} units a second, folds of {fold}, workers: {workers}"
     return [
-        Figure(f"{what}: orders a second", ORDERS / seconds, ""),
-        Figure(f"{what}: conflicts an order", tables.conflicts / ORDERS, "", {NINETY_NINE: 0.05}.get(fold, 0.1)),
-        Figure(f"{what}: throttled writes an order", tables.throttled / ORDERS, ""),
-        Figure(f"{what}: deliveries again an order", again / ORDERS, ""),
+        Figure(f"{what}: orders a second", orders / seconds, ""),
+        Figure(f"{what}: conflicts an order", tables.conflicts / orders, ""),
+        Figure(f"{what}: throttled writes an order", tables.throttled / orders, ""),
+        Figure(f"{what}: deliveries again an order", again / orders, ""),
     ]
 
 

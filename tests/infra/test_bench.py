@@ -1,12 +1,39 @@
 """The counted figures of `make bench` are gates: a change that costs a request or a unit more fails here."""
 
+import pytest
+
+from infra.bench import costs
 from infra.bench.counted import all_counted
+from infra.bench.figures import Figure, row
+from infra.build import ROOT
 
 
-def test_every_counted_figure_meets_its_goal() -> None:
-    figures = all_counted()
+@pytest.fixture(scope="module")
+def figures() -> list[Figure]:
+    return all_counted()
 
+
+def test_every_counted_figure_meets_its_goal(figures: list[Figure]) -> None:
     assert [figure for figure in figures if not figure.met] == []
     assert len(figures) > 30
     # A meter that counts nothing would meet every goal.
     assert [figure for figure in figures if figure.value == 0 and not figure.name.startswith("status, cached")] == []
+
+
+def test_the_readme_says_what_is_counted(figures: list[Figure]) -> None:
+    page = (ROOT / "README.md").read_text()
+
+    assert [row(figure) for figure in figures if row(figure) not in page] == []
+
+
+def test_the_readmes_costs_are_those_of_the_counted_figures(figures: list[Figure]) -> None:
+    page = (ROOT / "README.md").read_text()
+
+    assert f"{costs.START}\n{costs.sheet_of(figures)}\n{costs.END}" in page, "python -m infra.bench.costs --write"
+
+
+def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_a_read(figures: list[Figure]) -> None:
+    dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
+
+    assert dollars["a million orders, folded by 99"] < dollars["a million orders, each alone"]
+    assert dollars["… from the function's memory or Redis"] < dollars["a million status checks, from the table"]
