@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from operator import eq
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted, defects, fold
+from chalicelib.domain.fold import Commit, Duplicate, Fold, Outcome, Posted, defects, fold
 from chalicelib.domain.ledger import Account, Transaction, change_threshold
 from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
 from chalicelib.domain.orders import charge
@@ -186,16 +186,8 @@ class Posting:
         while work.undecided:
             if lost_races > LOST_RACES_MAX:
                 # What the refusal brought is old by now: others went on writing during the pause.
-                work.account = self._store.read([work.merchant_id], []).accounts.get(work.merchant_id)
-                work.fresh = True
-            decided = fold(
-                work.merchant_id,
-                work.account,
-                [work.movements[index] for index in work.undecided],
-                stored=work.stored,
-                default_threshold=self._default_threshold,
-                now=time.now(),
-            )
+                self._read_again(work)
+            decided = self._fold(work, time.now())
             if self._look_again(work, decided.outcomes):
                 continue
             if decided.commit is None:
@@ -223,6 +215,20 @@ class Posting:
                 lost_races += 1
                 attempt = _step_aside(attempt, time, started - time.remaining_seconds())
 
+    def _fold(self, work: "_Work", now: Instant) -> Fold:
+        return fold(
+            work.merchant_id,
+            work.account,
+            [work.movements[index] for index in work.undecided],
+            stored=work.stored,
+            default_threshold=self._default_threshold,
+            now=now,
+        )
+
+    def _read_again(self, work: "_Work") -> None:
+        work.account = self._store.read([work.merchant_id], []).accounts.get(work.merchant_id)
+        work.fresh = True
+
     def _look_again(self, work: "_Work", outcomes: Sequence[Outcome | None]) -> bool:
         """Before a decrease is declined, make sure of it; return whether something was learnt.
 
@@ -237,8 +243,7 @@ class Posting:
         if not declined:
             return False
         if not work.fresh:
-            work.account = self._store.read([work.merchant_id], []).accounts.get(work.merchant_id)
-            work.fresh = True
+            self._read_again(work)
             return True
         unproven = [record for record in declined if record not in work.absent]
         if unproven:

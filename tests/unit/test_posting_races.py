@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -371,6 +371,7 @@ faults = st.lists(st.sampled_from(["none", "lost before", "lost after", "contend
 orders = st.lists(st.integers(1, 6), min_size=1, max_size=8)
 
 
+@settings(deadline=None)  # A busy machine is no fault of posting.
 @given(faults, st.lists(orders, min_size=1, max_size=3))
 def test_whatever_happens_each_fact_is_recorded_once_and_posted_is_said_once(
     plan: list[str], messages: list[list[int]]
