@@ -34,6 +34,17 @@ export function who() {
 
 export const whyEnded = () => ended;
 
+// Browsers keep no longer time than this.
+const TIMER_MOST = 2 ** 31 - 1;
+let ending = null;
+
+function endInTime() {
+  clearTimeout(ending);
+  const said = token && claims(token);
+  const left = said?.exp ? said.exp * 1000 - Date.now() : Infinity;
+  if (left < TIMER_MOST) ending = setTimeout(() => signOut("Your session has ended: the token has expired."), left);
+}
+
 export function onSession(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -50,6 +61,7 @@ export function signIn(text) {
   token = text;
   ended = null;
   sessionStorage.setItem(KEY, text);
+  endInTime();
   tell();
   return null;
 }
@@ -58,8 +70,11 @@ export function signOut(why = null) {
   token = null;
   ended = why;
   sessionStorage.removeItem(KEY);
+  endInTime();
   tell();
 }
+
+endInTime();
 
 async function sent(path, { method = "GET", body, headers = {}, parameters = {} } = {}) {
   const url = new URL(path, BASE);
@@ -109,7 +124,7 @@ function refusal(answer, content, method = "GET") {
     requestId: content?.meta?.request_id ?? "",
   };
   if (answer.status === 401) {
-    given.title = "Your session has ended: the token has expired or is not accepted.";
+    given.title = "Your session has ended: the token is not accepted any more.";
     given.advice = "Sign in with a new token.";
   } else if (answer.status === 403) {
     given.advice = "Sign in with a token that has this scope.";

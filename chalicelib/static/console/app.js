@@ -39,7 +39,7 @@ function SignIn() {
     ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to go on where you were.</p></div>`}
     <form class="card" onSubmit=${send}>
       <label for="token">Access token</label>
-      <input id="token" name="token" type="password" autocomplete="off" spellcheck="false" required
+      <input id="token" name="token" type="password" autocomplete="off" spellcheck=${false} required
         aria-describedby="token-help" aria-invalid=${wrong ? "true" : undefined} />
       <p class="small muted" id="token-help">A JSON Web Token with the scope <code>credits:admin</code>, or a shop's own.
         It stays in this tab and goes nowhere but to this API.</p>
@@ -94,9 +94,9 @@ function Search() {
   return html`<search class="search">
     <form onSubmit=${send} aria-label="Find a merchant, a transaction or an order">
       <div><label for="find">Merchant or transaction</label>
-        <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck="false" maxlength="64" /></div>
+        <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
       <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
-        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck="false" maxlength="64" /></div>
+        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
       <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
     </form>
     <div aria-live="polite">${state.said && html`<p class="said">${state.said}</p>`}</div>
