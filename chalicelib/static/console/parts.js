@@ -23,12 +23,18 @@ export function useLoad(load, keys) {
   return { ...state, reload: run };
 }
 
-// Calls `tick` every so many seconds while the page is looked at.
+// Calls `tick` every so many seconds while the page is looked at, and never before the last one has ended: where the
+// API is slow, what people ask for comes first.
 export function useEvery(seconds, tick) {
   const latest = useRef(tick);
   latest.current = tick;
   useEffect(() => {
-    const timer = setInterval(() => document.visibilityState === "visible" && latest.current(), seconds * 1000);
+    let busy = false;
+    const timer = setInterval(() => {
+      if (busy || document.visibilityState !== "visible") return;
+      busy = true;
+      Promise.resolve(latest.current()).finally(() => { busy = false; });
+    }, seconds * 1000);
     return () => clearInterval(timer);
   }, [seconds]);
 }
