@@ -129,7 +129,11 @@ _CONSOLE_FILE = Route(
     description="To be kept for a year: a new version has a new address, which the page names.",
     parameters=(
         parameter(
-            "version", "path", {"type": "string", "pattern": "^[0-9a-f]{12}$"}, "The version that the page names."
+            "version",
+            "path",
+            {"type": "string", "minLength": 1},
+            "The version that the page names; under another one the file is answered, but not to be kept.",
+            example="0123456789ab",
         ),
         parameter("name", "path", {"type": "string", "enum": sorted(console_files().files)}, "The file's name."),
     ),
