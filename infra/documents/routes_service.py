@@ -3,7 +3,7 @@
 from chalicelib.contracts import answers
 from chalicelib.contracts.fleet import FleetStatus
 from chalicelib.contracts.health import DetailedHealth, Health
-from chalicelib.handlers.http_console import console_files
+from chalicelib.handlers.console_files import CHART, SCRIPT
 from infra.documents import samples
 from infra.documents.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who, parameter
 
@@ -125,7 +125,7 @@ _CONSOLE_FILE = Route(
     paths=("/console/{version}/{name}",),
     tag=Tag.DOCUMENTS,
     who=Who.ANYONE,
-    summary="A file of the console",
+    summary="A script of the console",
     description="To be kept for a year: a new version has a new address, which the page names.",
     parameters=(
         parameter(
@@ -135,12 +135,12 @@ _CONSOLE_FILE = Route(
             "The version that the page names; under another one the file is answered, but not to be kept.",
             example="0123456789ab",
         ),
-        parameter("name", "path", {"type": "string", "enum": sorted(console_files().files)}, "The file's name."),
+        parameter("name", "path", {"type": "string", "enum": [SCRIPT, CHART]}, "The script's name."),
     ),
     answers={
         200: Success(
-            description="A script or a style.",
-            media_type="text/*",
+            description="The script.",
+            media_type="text/javascript",
             schema={"type": "string"},
             headers=("Cache-Control",),
         )

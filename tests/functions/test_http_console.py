@@ -3,13 +3,15 @@
 import gzip
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from app import app
-from chalicelib.handlers import http_console
-from chalicelib.handlers.http_console import VERSION_PLACE, console_files
+from chalicelib.handlers import console_files as module
+from chalicelib.handlers.console_files import STYLE_PLACE, VERSION_PLACE, bundle, console_files
 from tests.functions.api import Aws
 from tests.functions.test_http_documents import raw
 
@@ -43,7 +45,7 @@ def named_by_the_page() -> set[str]:
     """Return the files that the page, its scripts and its styles name."""
     shipped = console_files()
     named = set(re.findall(rf'"console/{shipped.version}/([^"]+)"', shipped.page))
-    for text in shipped.files.values():
+    for text in shipped.scripts.values():
         named |= set(re.findall(r'(?:from |import\()"\./([^"]+)"', text))
     return named
 
@@ -54,12 +56,14 @@ def test_the_page_is_for_anybody_and_loads_its_own_files_and_nothing_else(aws: A
     assert answered["statusCode"] == 200
     assert answered["headers"]["Content-Type"].startswith("text/html")
     policy = dict(part.strip().split(" ", 1) for part in answered["headers"]["Content-Security-Policy"].split(";"))
+    [style] = re.findall("<style>(.*?)</style>", answered["body"], re.DOTALL)
+    digest = b64encode(sha256(style.encode()).digest()).decode()
     assert policy == {
         "default-src": "'none'",
         "script-src": "'self'",
-        "style-src": "'self'",
+        "style-src": f"'sha256-{digest}'",
         "connect-src": "'self'",
-        "img-src": "'self' data:",
+        "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
@@ -70,7 +74,7 @@ def test_the_page_is_for_anybody_and_loads_its_own_files_and_nothing_else(aws: A
 
 
 def test_every_file_that_is_named_ships_and_every_file_that_ships_is_named() -> None:
-    assert named_by_the_page() == set(console_files().files)
+    assert named_by_the_page() == set(console_files().scripts)
 
 
 def test_all_addresses_are_relative_so_that_the_page_works_below_a_stage() -> None:
@@ -78,6 +82,7 @@ def test_all_addresses_are_relative_so_that_the_page_works_below_a_stage() -> No
 
     assert not re.search(r'(?:href|src)="/', page)
     assert VERSION_PLACE not in page
+    assert STYLE_PLACE not in page
 
 
 def test_the_page_is_asked_for_again_and_its_files_are_kept_for_a_year() -> None:
@@ -86,24 +91,24 @@ def test_the_page_is_asked_for_again_and_its_files_are_kept_for_a_year() -> None
     assert raw("/console")["headers"]["Cache-Control"] == "no-cache"
     assert raw("/console", headers={"If-None-Match": tag})["statusCode"] == 304
     assert raw("/console", headers={"If-None-Match": 'W/"another"'})["statusCode"] == 200
-    assert file("app.js")["headers"]["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert file("console.js")["headers"]["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
 def test_a_page_opened_before_a_deployment_gets_its_files_but_may_not_keep_them() -> None:
-    answered = file("app.js", version="000000000000")
+    answered = file("console.js", version="000000000000")
 
     assert (answered["statusCode"], answered["headers"]["Cache-Control"]) == (200, "no-store")
 
 
-@pytest.mark.parametrize(("name", "media_type"), [("app.js", "text/javascript"), ("style.css", "text/css")])
-def test_files_say_what_they_are(name: str, media_type: str) -> None:
+@pytest.mark.parametrize("name", ["console.js", "uplot.js"])
+def test_scripts_say_what_they_are(name: str) -> None:
     headers = file(name)["headers"]
 
-    assert headers["Content-Type"] == f"{media_type}; charset=utf-8"
+    assert headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", ["index.html", "../openapi.json", "console-licences.txt", "app.py", ""])
+@pytest.mark.parametrize("name", ["index.html", "app.js", "style.css", "../openapi.json", "console-licences.txt", ""])
 def test_nothing_else_is_a_file_of_the_page(name: str) -> None:
     answered = file(name)
 
@@ -112,32 +117,57 @@ def test_nothing_else_is_a_file_of_the_page(name: str) -> None:
 
 
 def test_a_change_of_any_file_is_a_new_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    for name, text in {"index.html": "{version}", "app.js": "1", "style.css": "2"}.items():
+    files = {"index.html": "{version}{style}", "app.js": "1", "uplot.js": "2", "style.css": "3", "uplot.css": "4"}
+    for name, text in files.items():
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(http_console, "_FOLDER", tmp_path)
+    monkeypatch.setattr(module, "_FOLDER", tmp_path)
     versions = set()
-    for changed in ("index.html", "app.js", "style.css"):
+    for changed in files:
         console_files.cache_clear()
         versions.add(console_files().version)
-        (tmp_path / changed).write_text("changed {version}")
+        (tmp_path / changed).write_text("changed {version}{style}")
     console_files.cache_clear()
     versions.add(console_files().version)
     console_files.cache_clear()
 
-    assert len(versions) == 4
+    assert len(versions) == 6
 
 
 def test_page_scripts_and_styles_weigh_no_more_than_60_kilobytes() -> None:
     shipped = console_files()
-    weights = {name: len(gzip.compress(text.encode())) for name, text in shipped.files.items()}
+    weights = {name: len(gzip.compress(text.encode())) for name, text in shipped.scripts.items()}
 
     assert sum(weights.values()) + len(gzip.compress(shipped.page.encode())) <= PAGE_BYTES_MAX, weights
 
 
 def test_our_own_files_name_no_other_host_and_read_nothing_as_html() -> None:
-    shipped = console_files()
-    for name, text in shipped.files.items():
-        if name in ("preact.js", "uplot.js", "uplot.css"):
+    for path in sorted(module._FOLDER.iterdir()):
+        if path.name in ("preact.js", "uplot.js", "uplot.css"):
             continue
-        assert not re.search(r"https?://", text), name
-        assert not re.search(r"innerHTML|outerHTML|document\.write|eval\(|localStorage|console\.log", text), name
+        text = path.read_text().replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://", text), path.name
+        assert not re.search(r"innerHTML|outerHTML|document\.write|eval\(|localStorage|console\.log", text), path.name
+
+
+def test_modules_become_one_script_each_behind_what_it_imports() -> None:
+    modules = {
+        "a.js": 'import { b as two, c } from "./b.js";\nimport { d } from "./d.js";\ntwo(c, d);\n',
+        "b.js": 'import { d } from "./d.js";\nexport const c = d;\nexport async function b() {}\n',
+        "d.js": "const x=1;export{x as d};\n",
+    }
+
+    assert bundle(modules, "a.js") == (
+        '"use strict";\nconst m = {};\n'
+        'm["d.js"] = (() => {\nconst x=1;\n\nreturn { d: x };\n})();\n'
+        'm["b.js"] = (() => {\nconst { d } = m["d.js"];\nconst c = d;\nasync function b() {}\n\n'
+        "return { c: c, b: b };\n})();\n"
+        'm["a.js"] = (() => {\nconst { b: two, c } = m["b.js"];\nconst { d } = m["d.js"];\ntwo(c, d);\n\n'
+        "return {  };\n})();\n"
+    )
+
+
+def test_no_module_exports_or_imports_in_a_way_that_the_script_would_lose() -> None:
+    script = console_files().scripts["console.js"]
+
+    assert not re.search(r"^\s*(?:import|export)\b(?! *\()", script, re.MULTILINE)
+    assert "export{" not in script
