@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from infra.local.tokens import ADMIN_SCOPE
 from tests.running_stack import Stack
 
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 """How long a busy machine may take for anything; nothing waits for its own sake."""
 MISSED = "Failed to load resource"
 """What a browser says of an answer that is no success, or of none: the console says it in words of its own."""

@@ -137,6 +137,7 @@ def test_the_ledger_goes_on_to_its_end_and_is_filtered_and_its_chain_holds(conso
     expect(console.said("chain")).to_contain_text(f"{ORDERS + 1} records: every hash and every balance holds.")
 
 
+@pytest.mark.slow
 def test_a_record_that_was_changed_on_its_way_does_not_hold(console: Console) -> None:
     def change(route: Route) -> None:
         answer = route.fetch()
@@ -197,6 +198,7 @@ def lose_the_answer(route: Route) -> None:
     route.abort()
 
 
+@pytest.mark.slow
 def test_a_threshold_of_its_own_is_set_and_taken_back(console: Console, shops: Stack) -> None:
     shop = merchant("console: threshold")
     shops.tell(opened(shop, 50))
@@ -240,6 +242,7 @@ def park(stack: Stack, body: str, **attributes: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_fleet_and_what_happens_now_are_seen(console: Console) -> None:
     console.signed_in()
 
@@ -288,6 +291,7 @@ def test_an_api_that_is_down_is_said_and_tried_again(console: Console) -> None:
     expect(console.page.get_by_role("alert")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_busy_service_says_when_to_try_again(console: Console) -> None:
     console.page.route(
         "**/api/v1/credits/accounts/*",
@@ -360,6 +364,7 @@ def test_everything_can_be_done_by_keyboard_alone(console: Console, shops: Stack
     assert [row["amount"] for row in shops.ledger(shop)] == [1, -1]
 
 
+@pytest.mark.slow
 def test_a_shop_s_own_token_shows_its_account_and_nothing_to_change(console: Console, shops: Stack) -> None:
     console.open()
     console.sign_in(shops.owner(OFF))
