@@ -21,7 +21,6 @@ from tests.simulator.asks import (
     policy_of,
     record_id,
     threshold_of,
-    verdict,
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.tables import Change, Write
@@ -317,6 +316,3 @@ def _chain(world: World, merchant: str, books: Books) -> None:
         answers.append({**answer, "id": item["transaction_id"], "shortfall": item.get("shortfall", 0)})
     if broken := broken_links_in_answers(answers):
         world.violated(f"the chain of {merchant} is broken at {broken}")
-
-
-__all__ = ["Books", "Ledger", "asked_for", "read_ledger", "verdict"]

@@ -134,6 +134,7 @@ class Call:
     error: BaseException | None = None
     finished: bool = False
     go: threading.Lock = field(default_factory=threading.Lock)
+    on_end: Callable[["Call"], None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -162,28 +163,27 @@ class Runs:
     def start(self, call: Call, ended: Callable[[Call], None]) -> None:
         """Begin a call, and have `ended` called when it is over, however."""
         call.go.acquire()
+        call.on_end = ended
         self.under_way.append(call)
         threading.Thread(target=self._body, args=[call], daemon=True).start()
-        self._agenda.after(REST_SECONDS, lambda: self._turn(call, ended))
+        self._agenda.after(REST_SECONDS, lambda: self._turn(call))
 
     def pause(self, seconds: float) -> None:
         """Let the current call wait, and others have their turn."""
         call = self.current
         assert call is not None, "only a call can wait"
-        self._agenda.after(max(seconds, REST_SECONDS), lambda: self._turn(call, None))
+        self._agenda.after(max(seconds, REST_SECONDS), lambda: self._turn(call))
         self._back.release()
         self._wait_for_turn(call)
 
     def abandon(self) -> None:
         """End all calls at once."""
         for call in list(self.under_way):
-            call.killed = True
+            call.killed, call.on_end = True, lambda _: None
             while not call.finished:
-                self._turn(call, lambda _: None)
+                self._turn(call)
 
-    def _turn(self, call: Call, ended: Callable[[Call], None] | None) -> None:
-        if ended is not None:
-            call.__dict__["on_end"] = ended
+    def _turn(self, call: Call) -> None:
         if call.finished:
             return
         self.current = call
@@ -197,7 +197,7 @@ class Runs:
         if call.finished:
             self.under_way.remove(call)
             call.ended = self._clock.now
-            call.__dict__["on_end"](call)
+            call.on_end(call)
 
     def _wait_for_turn(self, call: Call) -> None:
         call.go.acquire()

@@ -16,7 +16,7 @@ from tests.simulator.letters import Letter
 from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, declared
 from tests.simulator.running import START, Agenda, Call, Clock, Container, Killed, Runs
 from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story
-from tests.simulator.tables import SHARDS, AwsError
+from tests.simulator.tables import SHARDS
 
 INBOX = "http://aws.invalid/inbox"
 DEAD_LETTERS = "http://aws.invalid/dead-letters"
@@ -315,6 +315,3 @@ class _Inbox(QueuePoller):
                 self._world.back.append((message.body, call.name))
             else:
                 self._world.deleted.append(Deleted(message.body, call.name))
-
-
-__all__ = ["DEAD_LETTERS", "INBOX", "STREAM_DEAD_LETTERS", "AwsError", "World"]
