@@ -171,7 +171,7 @@ MUTANTS = (
     ),
     _mutant(
         "an order compared under the policy of today",
-        (FOLD, 'Policy.parse(str(record.metadata["policy"]))', "movement.policy"),
+        (FOLD, 'charge(Policy.parse(str(record.metadata["policy"])), lines', "charge(movement.policy, lines"),
     ),
     # What is applied.
     _mutant(
