@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy run test test-all mutants second-opinion check bench package fmt clean audit
+.PHONY: help deploy run test test-all mutants second-opinion check bench package fmt clean audit scan
 
 STAGE ?= dev
 PARTS ?= counted package imports cpu busy limits
@@ -52,6 +52,10 @@ check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint,
 audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so where nobody answers.
 	@test -x .venv/audit/bin/pip-audit || ($(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt)
 	@$(BIN)/python -m infra.audit .venv/audit/bin/pip-audit
+
+scan: $(READY) ## Scan templates and workflows: nothing but what infra/scan_exceptions.yaml argues.
+	@test -x .venv/scan/bin/checkov || ($(PYTHON) -m venv .venv/scan && .venv/scan/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-scan.txt)
+	@$(BIN)/python -m infra.scan .venv/scan/bin
 
 deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
 	@$(BIN)/python -m infra.release $(STAGE)

@@ -2,8 +2,8 @@
 
 The values of parameters come from infra/stages, then from the environment under their setting's name (README,
 "Settings") or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment. Credentials and
-region are the AWS SDK's own. `YES=1` does not ask; what would remove or replace a table is refused whoever says so,
-unless `REPLACE_DATA=1`.
+region are the AWS SDK's own; `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1`
+does not ask; what would remove or replace a table is refused whoever says so, unless `REPLACE_DATA=1`.
 """
 
 import os
@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -89,8 +88,10 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     template = upload(session, folder, account=account)
     cloudformation = session.client("cloudformation", config=Config(retries={"mode": "standard", "max_attempts": 10}))
     before = _stack(cloudformation, name)
-    parameters = _parameters(folder, stage, chosen, environment, before)
-    change_set = _propose(cloudformation, name, template, parameters, stage, new=before is None)
+    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
+    parameters = _parameters(declared, stage, chosen, environment, before)
+    role = {"RoleARN": environment["CLOUDFORMATION_ROLE"]} if environment.get("CLOUDFORMATION_ROLE") else {}
+    change_set = _propose(cloudformation, name, template, parameters, stage, new=before is None, role=role)
     if change_set is None:
         console.print("Nothing to change.")
         return _outputs(before)
@@ -121,14 +122,13 @@ def _stack(cloudformation: "CloudFormationClient", name: str) -> Mapping[str, An
 
 
 def _parameters(
-    folder: Path,
+    declared: Mapping[str, Any],
     stage: str,
     chosen: Mapping[str, str],
     environment: Mapping[str, str],
     before: Mapping[str, Any] | None,
 ) -> list["ParameterTypeDef"]:
     """Return every parameter with its value, or with the word that the last one stands."""
-    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
     by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
     by_name = dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split())
     if unknown := sorted(by_name.keys() - declared.keys()):
@@ -153,6 +153,7 @@ def _propose(
     stage: str,
     *,
     new: bool,
+    role: Mapping[str, Any],
 ) -> str | None:
     """Return the change set that would bring the stack there, None where it is there already."""
     try:
@@ -163,6 +164,7 @@ def _propose(
             TemplateURL=template_url,
             Parameters=parameters,
             Capabilities=CAPABILITIES,
+            **role,
             Tags=[{"Key": "service", "Value": "credit-service"}, {"Key": "stage", "Value": stage}],
         )["Id"]
     except cloudformation.exceptions.ClientError as error:

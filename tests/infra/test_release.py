@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,43 +32,45 @@ STOOD: dict[str, Any] = {
 }
 
 
-def passed(packaged: Path, environment: dict[str, str], before: dict[str, Any] | None = None) -> dict[str, Any]:
+def passed(
+    template: dict[str, Any], environment: dict[str, str], before: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return what is passed on by the name of its parameter; True for a value that stands."""
-    found = _parameters(packaged, "prod", values("prod"), environment, before)
+    found = _parameters(template["Parameters"], "prod", values("prod"), environment, before)
     return {one["ParameterKey"]: one.get("ParameterValue", one.get("UsePreviousValue")) for one in found}
 
 
-def test_a_stages_own_values_are_passed_on_and_win_over_those_of_last_time(packaged: Path) -> None:
-    found = passed(packaged, {}, STOOD)
+def test_a_stages_own_values_are_passed_on_and_win_over_those_of_last_time(template: dict[str, Any]) -> None:
+    found = passed(template, {}, STOOD)
 
     assert values("prod").items() <= found.items()
     assert found["Stage"] == "prod"
 
 
-def test_what_nobody_names_keeps_its_value(packaged: Path) -> None:
-    found = passed(packaged, {}, STOOD)
+def test_what_nobody_names_keeps_its_value(template: dict[str, Any]) -> None:
+    found = passed(template, {}, STOOD)
 
     assert (found["JwtIssuer"], found["TrialCredits"]) == (True, True)
     assert "GoneSince" not in found
     assert "LogLevel" not in found
 
 
-def test_a_setting_of_the_environment_wins_and_so_does_a_parameter_by_name(packaged: Path) -> None:
+def test_a_setting_of_the_environment_wins_and_so_does_a_parameter_by_name(template: dict[str, Any]) -> None:
     environment = {"TRIAL_CREDITS": "7", "JWT_ISSUER": "https://new.example", "PARAMETERS": "ArchiveDays=9 Stage=prod"}
 
-    found = passed(packaged, environment, STOOD)
+    found = passed(template, environment, STOOD)
 
     assert (found["TrialCredits"], found["JwtIssuer"], found["ArchiveDays"]) == ("7", "https://new.example", "9")
 
 
-def test_a_parameter_that_there_is_not_is_said(packaged: Path) -> None:
+def test_a_parameter_that_there_is_not_is_said(template: dict[str, Any]) -> None:
     with pytest.raises(DeploymentRefusedError, match="TrialCredit"):
-        passed(packaged, {"PARAMETERS": "TrialCredit=7"})
+        passed(template, {"PARAMETERS": "TrialCredit=7"})
 
 
-def test_another_value_is_another_release_and_the_same_values_are_the_same(packaged: Path) -> None:
+def test_another_value_is_another_release_and_the_same_values_are_the_same(template: dict[str, Any]) -> None:
     first, again, other = (
-        passed(packaged, environment, STOOD)["Release"] for environment in ({}, {}, {"TRIAL_CREDITS": "51"})
+        passed(template, environment, STOOD)["Release"] for environment in ({}, {}, {"TRIAL_CREDITS": "51"})
     )
 
     assert first == again
