@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
@@ -43,7 +43,7 @@ KEYS = (
 """Settings that a local stack has of its own, and a stage from whoever deploys it."""
 DATA = frozenset({"AWS::DynamoDB::Table"})
 """Types of resources that hold what cannot be made again."""
-CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 POLL_SECONDS = 2.0
 WAIT_SECONDS = 3600.0
 """A gradual deployment takes five minutes for each alias, several at once."""
@@ -139,10 +139,11 @@ def _parameters(
     # A hash of what the functions will see: their versions are made anew when it changes, and only then.
     seen = {**{name: known[name] for name in kept}, **given}
     given["Release"] = release(declared["Release"]["Default"], seen)
-    return [
-        *({"ParameterKey": name, "ParameterValue": value} for name, value in sorted(given.items())),
-        *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)),
+    passed: list[ParameterTypeDef] = [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in sorted(given.items())
     ]
+    passed += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)]
+    return passed
 
 
 def _propose(

@@ -1,6 +1,6 @@
 """Rights needed are rights granted: every function is called in every way it can be, and what it asks of AWS recorded.
 
-docs/rights.md is made here: `UPDATE_DOCS=1 .venv/bin/python -m pytest tests/infra/test_rights.py` writes it anew.
+infra/rights.md is made here: `UPDATE_DOCS=1 .venv/bin/python -m pytest tests/infra/test_rights.py` writes it anew.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.rights_played import FUNCTIONS, played
 
 Resources = dict[str, dict[str, Any]]
 
-DOCUMENT = ROOT / "docs/rights.md"
+DOCUMENT = ROOT / "infra/rights.md"
 POLLED = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 READ = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 INTRODUCTION = """# Rights of the functions
