@@ -1,7 +1,8 @@
 """The console in a real Chromium, on the running stack: what support does with it, and what it must never do."""
 
 import json
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -53,12 +54,11 @@ def console(browser: Browser, shops: Stack) -> Iterator[Console]:
         yield console
 
 
-def test_who_is_not_signed_in_sees_no_more_than_where_to_sign_in(
-    console: Console, record_property: Callable[[str, object], None]
-) -> None:
+def test_who_is_not_signed_in_sees_no_more_than_where_to_sign_in(console: Console) -> None:
     console.open()
     paint = console.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    record_property("first_contentful_paint_ms", round(paint))
+    # Reported, not judged: a machine may be busy with something else.
+    logging.getLogger(__name__).warning("first contentful paint after %.0f ms", paint)
 
     console.sign_in("nonsense")
 
@@ -86,6 +86,7 @@ def test_why_is_my_plugin_off_is_answered_at_the_first_look(console: Console) ->
     assert console.violations() == []
 
 
+@pytest.mark.slow
 def test_the_balance_burns_down_to_a_date(console: Console) -> None:
     console.signed_in(f"merchant/{ON}")
 
@@ -302,7 +303,7 @@ def test_a_busy_service_says_when_to_try_again(console: Console) -> None:
     expect(console.page.get_by_role("alert").first).to_contain_text("Try again in 7 seconds.")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_a_phone_shows_every_view_without_scrolling_sideways_in_light_and_dark(
     browser: Browser, shops: Stack, scheme: str
 ) -> None:
