@@ -12,7 +12,10 @@ from tests.running_stack import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 
 TOUR = "README.md"
-GUIDES = [TOUR, *sorted(f"infra/docs/{path.name}" for path in (ROOT / "infra/docs").glob("*.md"))]
+GUIDES = [
+    TOUR,
+    *sorted(f"infra/docs/{path.name}" for path in (ROOT / "infra/docs").glob("*.md") if blocks(path.read_text())),
+]
 OTHERS_TOO = ("credits dead-letters list", "credits recount", "credits doctor", "/metrics", "credits --help")
 """Commands that tell of the whole stack, or of what others add to it: only their beginning is compared."""
 
@@ -23,6 +26,7 @@ OTHERS_TOO = ("credits dead-letters list", "credits recount", "credits doctor", 
 def test_a_guide_s_commands_print_what_the_guide_says(flows: Stack, name: str) -> None:
     path, description = ROOT / name, flows.description
     text = path.read_text()
+    assert blocks(text)
     environment = {
         "LOCAL_DIR": str(flows.directory),
         "NATS_URL": description.nats_url,
