@@ -1,4 +1,14 @@
-"""Measurements against a running local stack: figures for a person, no tests.
+"""Measurements: `make bench`, a table and a JSON with the goals beside the figures.
 
-latency.py   from an event to the balance, and from a write to the event on NATS
+units.py      what DynamoDB charges, by its published rules
+tables.py     the tables in memory under botocore, metered
+functions.py  the functions as AWS calls them, in this process
+counted.py    requests, units and items of every event and route: gates of the tests
+cpu.py        CPU of orders and statuses on a transport that answers at once
+imports.py    CPU of a function's start, on the zip alone
+busy.py       one merchant with many workers, on the emulator
+limits.py     the same against DynamoDB's limits, simulated
+long.py       100,000 accounts and 1,000,000 transactions beside a small ledger
+costs.py      the cost sheet, from counted units and published prices
+latency.py    from an event to the balance and from a write to the event, on a running local stack
 """

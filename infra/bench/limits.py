@@ -76,7 +76,8 @@ class LimitedTables(MeteredTables):
             self._spent[partition] = max(0.0, self._spent[partition] - (now - self._since) * self._units_a_second)
         self._since = now
         needed = {"account": 2, "index": records}
-        if any(self._spent[partition] + units > self._units_a_second for partition, units in needed.items()):
+        # What is larger than a second's units goes through alone, and is paid for by those behind it.
+        if any(0 < self._spent[part] > self._units_a_second - units for part, units in needed.items()):
             return False
         for partition, units in needed.items():
             self._spent[partition] += units

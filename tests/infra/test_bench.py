@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.bench import costs
+from infra.bench import costs, limits, long
 from infra.bench.counted import all_counted
 from infra.bench.figures import Figure, row
 from infra.build import ROOT
@@ -37,3 +37,26 @@ def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_
 
     assert dollars["a million orders, folded by 99"] < dollars["a million orders, each alone"]
     assert dollars["… from the function's memory or Redis"] < dollars["a million status checks, from the table"]
+
+
+@pytest.mark.slow
+def test_a_ledger_ten_times_as_large_costs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long, "LARGE", (1_000, 10))
+    monkeypatch.setattr(long, "HISTORY_LENGTH", 4_000)
+
+    figures = long.long_figures()
+
+    assert [figure for figure in figures if not figure.met] == []
+    assert len(figures) > 20
+
+
+@pytest.mark.slow
+def test_throttles_and_conflicts_lose_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "RUNS", ())
+    monkeypatch.setattr(limits, "SLOW_UNITS", 40)
+    monkeypatch.setattr(limits, "SLOW_ORDERS", 300)
+
+    said = {figure.name.rpartition(": ")[2]: figure.value for figure in limits.limit_figures()}
+
+    # It checks itself that nothing was lost; here, that something was in the way.
+    assert said["throttled writes an order"] > 0
