@@ -86,6 +86,7 @@ def test_what_is_parked_on_the_real_queue_is_put_back_as_often_as_anybody_likes(
     assert len(flows.letters(naming=shop)) == 2
 
 
+@pytest.mark.slow
 def test_a_record_that_the_streams_functions_cannot_read_is_parked_and_goes_back_to_them(flows: Stack) -> None:
     shop = merchant("cannot be read")
     table, key = flows.description.credits_table, {"merchant_id": {"S": shop}}
