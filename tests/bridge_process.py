@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PAID = "evt.shopify.webhook.order_paid"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 60.0
 PROGRAM = ("-m", "infra.bridge")
 
 Answer = TypeVar("Answer")

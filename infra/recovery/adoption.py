@@ -46,8 +46,9 @@ def _only_tables(package: Path) -> dict[str, Any]:
     template = yaml_parse((package / "sam.yaml").read_text())
     resources = {logical_id: template["Resources"][logical_id] for logical_id in KINDS}
     used = json.dumps(resources)
-    parameters = {name: value for name, value in template["Parameters"].items() if f'"{name}"' in used}
     conditions = {name: value for name, value in template.get("Conditions", {}).items() if f'"{name}"' in used}
+    used += json.dumps(conditions)
+    parameters = {name: value for name, value in template["Parameters"].items() if f'"{name}"' in used}
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Parameters": parameters,

@@ -61,6 +61,7 @@ def test_every_alert_says_what_it_means_and_fires_in_a_test() -> None:
     for alert in alerts():
         assert alert["labels"]["severity"] in {"page", "ticket"}
         assert set(alert["annotations"]) == {"summary", "description", "runbook"}
+        assert (MONITORING / "runbook" / alert["annotations"]["runbook"]).is_file()
         assert f"alertname: {alert['alert']}, eval_time" in tested, "it must be seen to hold its tongue"
         assert f'alertname="{alert["alert"]}"' in tested, "it must be seen to fire"
 
