@@ -34,14 +34,14 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
         ChangeSetName=CHANGE_SET,
         ChangeSetType="IMPORT",
         ResourcesToImport=imported,
-        TemplateBody=json.dumps(_only_tables(package)),
+        TemplateBody=json.dumps(only_tables(package)),
     )
     client.get_waiter("change_set_create_complete").wait(StackName=stack, ChangeSetName=CHANGE_SET)
     client.execute_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
     client.get_waiter("stack_import_complete").wait(StackName=stack)
 
 
-def _only_tables(package: Path) -> dict[str, Any]:
+def only_tables(package: Path) -> dict[str, Any]:
     """Return the template of `package` without anything but the ledger's tables and what they refer to."""
     template = yaml_parse((package / "sam.yaml").read_text())
     resources = {logical_id: template["Resources"][logical_id] for logical_id in KINDS}
