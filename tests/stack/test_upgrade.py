@@ -21,7 +21,7 @@ from tests.published_chain import broken_links_in_answers
 from tests.recount import Event, facts
 from tests.releases import package_of, previous_release
 from tests.running_stack import until
-from tests.service import Service
+from tests.service import UNANSWERED, Service
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
 
@@ -80,8 +80,8 @@ def test_two_deployments_in_mid_traffic_are_seen_by_nobody(previous: Path, servi
         until("the inbox to be drained", lambda: service.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
 
     assert service.is_empty("DeadLetterQueueUrl")
-    assert {status // 100 for status, _ in service.statuses} <= {2, 4}, service.statuses
-    # While it makes the API anew, the emulator knows of none.
+    assert {status // 100 for status, _ in service.statuses if status != UNANSWERED} <= {2, 4}, service.statuses
+    # While it makes the API anew, the emulator knows of none, and calls may stay without an answer.
     assert {status for status, deploying in service.statuses if not deploying} == {200}, service.statuses
     for shop in shops:
         mine = [event for event in (*openings, *events) if event["payload"]["merchant_id"] == shop]
