@@ -118,7 +118,6 @@ class Service:
                     try:
                         status, _ = self.ask(path)
                     except (OSError, http.client.HTTPException):
-                        # A worker that the emulator kills takes its call along; AWS lets it finish.
                         status = UNANSWERED
                     self.statuses[status, before or self.deploying] += 1
                     if over.wait(POLL_SECONDS):

@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("upgr
 
 SHOPS, EVENTS, PAYMENTS = 6, 5000, 300
 OPENED_WITH = 10_000
+DEPLOYMENTS = 2
 SETTLED_SECONDS = 600.0
 
 
@@ -80,8 +81,11 @@ def test_two_deployments_in_mid_traffic_are_seen_by_nobody(previous: Path, servi
         until("the inbox to be drained", lambda: service.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
 
     assert service.is_empty("DeadLetterQueueUrl")
-    assert {status // 100 for status, _ in service.statuses if status != UNANSWERED} <= {2, 4}, service.statuses
-    # While it makes the API anew, the emulator knows of none, and calls may stay without an answer.
+    # A worker that the emulator replaces dies with the call that is in the air (AWS lets it finish): of the one
+    # visitor's calls at most two a deployment, the authorizer's and the API's. While the emulator makes the API
+    # anew, it knows of none.
+    lost = sum(times for (status, _), times in service.statuses.items() if status == UNANSWERED or status >= 500)
+    assert lost <= 2 * DEPLOYMENTS, service.statuses
     assert {status for status, deploying in service.statuses if not deploying} == {200}, service.statuses
     for shop in shops:
         mine = [event for event in (*openings, *events) if event["payload"]["merchant_id"] == shop]
