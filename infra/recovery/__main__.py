@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import boto3
 import typer
 
-from infra.recovery import adoption, again, writers
+from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables
 from infra.recovery.tables import restore as restore_tables
 
@@ -38,6 +38,20 @@ def restore(
     client = boto3.client("dynamodb", region_name=into or region)
     for name in restore_tables(client, sources, prefix, at=at, arns=arns).by_logical_id.values():
         typer.echo(name)
+
+
+@application.command()
+def agree(
+    credits_table: Annotated[str, typer.Option()],
+    transactions_table: Annotated[str, typer.Option()],
+    region: Region = None,
+) -> None:
+    """Remove restored accounts that know of records which were not restored, and name them for `credits rebuild`."""
+    tables = Tables(credits=credits_table, transactions=transactions_table)
+    for account in agreement.take_back(boto3.client("dynamodb", region_name=region), tables):
+        own = account.low_balance_threshold
+        afterwards = "" if own is None else f"   and afterwards: credits threshold {account.merchant_id} {own}"
+        typer.echo(f"credits rebuild {account.merchant_id} --yes{afterwards}")
 
 
 @application.command()

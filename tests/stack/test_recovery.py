@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from infra.build import package
 from infra.local.tokens import new_signer
-from infra.recovery import adoption, again, writers
+from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables, restore
 from tests.bridge_fakes import ENVIRONMENT
 from tests.bridge_process import ROOT, Queues, bridge, unacknowledged
@@ -117,10 +117,9 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
         drained(first, nats_url)
     writers.stop(client(first.endpoint, "lambda"), first.outputs)
 
+    taken = agreement.take_back(client(first.endpoint, "dynamodb"), tables)
+    assert [each.merchant_id for each in taken] == [shops[0]]
     second = around(tables, first, "credits-second")
-    found = command(second, "verify")
-    assert found.returncode == 1, found.stdout + found.stderr
-    assert shops[0] in found.stdout
     mended = command(second, "rebuild", shops[0], "--yes")
     assert mended.returncode == 0, mended.stdout + mended.stderr
     assert command(second, "verify").returncode == 0
