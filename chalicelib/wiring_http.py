@@ -164,13 +164,13 @@ def dead_letter_urls() -> tuple[str, ...]:
 @cache
 def queues() -> "Queues":
     """Return the queues, to be counted."""
-    import boto3
     from botocore.config import Config
 
+    from chalicelib.adapters import sdk
     from chalicelib.adapters.queues import Queues
 
     config = Config(connect_timeout=1.0, read_timeout=2.0, retries={"total_max_attempts": 2})
-    return Queues(boto3.client("sqs", config=config))
+    return Queues(sdk.client("sqs", config))
 
 
 def cursor_key() -> str | None:
