@@ -43,7 +43,8 @@ def _of(function: Callable[..., None]) -> Iterator[Check]:
     needed = set(inspect.signature(function).parameters)
     marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
     names = [_names(mark.args[0]) for mark in marks]
-    if needed - {name for group in names for name in group} - {"template", "resources"}:
+    beside = needed - {name for group in names for name in group}
+    if not beside or beside - {"template", "resources"}:
         return
     for chosen in itertools.product(*(list(mark.args[1]) for mark in marks)):
         arguments: dict[str, Any] = {}
