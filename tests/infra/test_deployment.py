@@ -84,6 +84,49 @@ def test_a_changed_parameter_reaches_the_functions_and_moves_no_table(
     assert variables(endpoint, outputs["IngestEventsName"])["TRIAL_CREDITS"] == "7"
 
 
+def states(cloudwatch: Any) -> dict[str, str]:
+    found = cloudwatch.describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]
+    return {alarm["AlarmName"].removeprefix(f"{STACK}-"): alarm["StateValue"] for alarm in found}
+
+
+def say(cloudwatch: Any, *, beyond: float) -> None:
+    """Say of every alarm's metric that it is so much beyond the alarm's threshold."""
+    for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]:
+        datum = {
+            "MetricName": alarm["MetricName"],
+            "Dimensions": alarm["Dimensions"],
+            "Value": alarm["Threshold"] + beyond,
+        }
+        cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[datum])
+
+
+def test_every_alarm_on_one_metric_goes_off_beyond_its_threshold_and_not_before(
+    endpoint: str, outputs: dict[str, str]
+) -> None:
+    cloudwatch = client(endpoint, "cloudwatch")
+
+    say(cloudwatch, beyond=0)
+    assert "ALARM" not in states(cloudwatch).values()
+    say(cloudwatch, beyond=1)
+
+    # Those on several metrics are unknown to the emulator; tests/infra/test_alarms.py compares what they watch.
+    assert states(cloudwatch) == dict.fromkeys(
+        (
+            "api-errors",
+            "api-latency",
+            "bridge-heartbeat",
+            "dead-letters",
+            "inbox-age",
+            "ledger-drift",
+            "outbox-age",
+            "outbox-dead-letters",
+            "status-unavailable",
+            "stream-dead-letters",
+        ),
+        "ALARM",
+    )
+
+
 def test_a_parameter_that_the_template_refuses_is_said(endpoint: str, packaged: Path) -> None:
     with pytest.raises(DeploymentFailedError, match="OrderCreditBasis"):
         deploy(endpoint, "dev", "credits-refused", {"OrderCreditBasis": "moon"}, package=packaged)
