@@ -124,11 +124,15 @@ def _send(
     channel: Channel, events: Iterator[Outgoing], result: Result, reader: LedgerReader | None, progress: Progress
 ) -> None:
     task = progress.add_task("sent", total=None)
+    sent: set[TransactionId] = set()
     while batch := list(islice(events, IN_FLIGHT)):
         if reader is not None:
             movements = [movement for event in batch for movement in event.movements]
-            result.before |= reader.transactions(movement.transaction_id for movement in movements)
+            # What an earlier batch of this file has sent may stand in the ledger by now, but is of this file.
+            new = {movement.transaction_id for movement in movements} - sent
+            result.before |= reader.transactions(new)
             result.movements += movements
+            sent |= new
         for event, fault in zip(batch, channel.send(batch), strict=True):
             if fault is None:
                 result.sent += 1

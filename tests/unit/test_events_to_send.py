@@ -1,11 +1,16 @@
 """What `credits emit` makes of a command line, and how it packs events for the bus."""
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from infra.commands.channels import ENTRIES_MAX, REQUEST_BYTES, Bus
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import TransactionId
+from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
+from infra.commands.emitting import Result, _progress, _send
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
-from tests.builders import SHOP
+from tests.builders import NOON, SHOP, order, trial
+from tests.fakes import FakeLedger, settle
 
 
 def test_values_are_what_they_look_like_and_decimals_lose_no_digit() -> None:
@@ -77,3 +82,37 @@ def test_the_bus_is_given_no_more_than_it_takes_and_says_what_it_did_not_take() 
 
     assert [len(entries) for entries in events.requests] == [ENTRIES_MAX, 2, 1, 1]
     assert faults == [*[None] * 13, "Throttled: later"]
+
+
+class FakeReader:
+    """Knows the records of a ledger that everything sent goes into at once."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self.ledger = ledger
+
+    def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
+        known = {one.transaction_id: one for one in self.ledger.history(SHOP)}
+        return {one: known[one] for one in wanted if one in known}
+
+
+class QuickChannel:
+    """Applies what it is sent before it returns."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self.ledger = ledger
+
+    def send(self, events: Sequence[Outgoing]) -> list[str | None]:
+        settle(self.ledger, [movement for event in events for movement in event.movements], now=NOON)
+        return [None] * len(events)
+
+
+def test_an_order_that_comes_twice_in_one_file_was_not_recorded_before_it() -> None:
+    ledger, result = FakeLedger(), Result()
+    settle(ledger, [trial(), order("old")], now=NOON)
+    names = ["old", *(str(number) for number in range(IN_FLIGHT)), "3"]
+    events = [Outgoing(event_type="t", body="", detail="", movements=(order(name),)) for name in names]
+
+    _send(QuickChannel(ledger), iter(events), result, FakeReader(ledger), _progress(visible=False))  # type: ignore[arg-type]
+
+    assert result.sent == IN_FLIGHT + 2
+    assert [record.reference_id for record in result.before.values()] == ["old"]
