@@ -53,10 +53,14 @@ def answered(content: Mapping[str, Any] | Answer) -> Fault:
 
 
 class Wire:
-    """Between a client and its service. `faults` are taken one a request, None lets one pass; `sent` counts all."""
+    """Between a client and its service. `faults` are taken one a request, None lets one pass; `sent` counts all.
+
+    With `disturbed`, only requests of that operation take one.
+    """
 
     def __init__(self, client: Any) -> None:
         self.faults: deque[Fault | None] = deque()
+        self.disturbed: str | None = None
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self._fault: Fault | None = None
         self._moto_answers = False
@@ -73,8 +77,10 @@ class Wire:
         body = json.loads(request.body)
         target = request.headers["X-Amz-Target"]
         assert isinstance(target, bytes)
-        self.sent.append((target.decode().rsplit(".", 1)[-1], body))
-        self._fault = fault = self.faults.popleft() if self.faults else None
+        operation = target.decode().rsplit(".", 1)[-1]
+        self.sent.append((operation, body))
+        disturbed = self.faults and self.disturbed in (None, operation)
+        self._fault = fault = self.faults.popleft() if disturbed else None
         if fault is None:
             return None
         if not fault.took_effect:
