@@ -147,9 +147,7 @@ WORDS: Mapping[str, Word] = {
     "transactions": Word("Transactions recorded so far.", COUNT_FORM),
     "orders": Word("Orders among them.", COUNT_FORM),
     "duplicates": Word("Deliveries so far of facts that had been recorded before.", COUNT_FORM),
-    "conflicts": Word(
-        "Conflicts so far: facts that came again with another content, and writes that lost a race.", COUNT_FORM
-    ),
+    "conflicts": Word("Conflicts so far: facts that came again with another content.", COUNT_FORM),
     "parked": Word("Messages parked so far.", COUNT_FORM),
     "Activity.shortfall": Word("Credits so far that were asked for and not there.", COUNT_FORM),
     "inbox": Word("Events that wait to be recorded (approximately, as SQS counts)."),
