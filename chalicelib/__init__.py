@@ -3,8 +3,9 @@
 The rooms, from the inside out; imports go one way, and `lint-imports` holds them to it:
 
     domain/         what credits are and how they move: pure, standard library only
-    ports.py        what the next three need of the outside world
+    ports.py        what the next four need of the outside world
     posting.py      movements become records, once: read, decide, commit
+    work.py         one merchant's part of it, what is still undecided
     counting.py     the fleet's figures, kept in step with the accounts
     reconciling.py  the ledger compared with itself
     contracts/      events in, events out, HTTP answers and problems, cursors

@@ -8,17 +8,14 @@ import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from operator import eq
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Duplicate, Fold, Outcome, Posted, defects, fold
-from chalicelib.domain.ledger import Account, Transaction, change_threshold
+from chalicelib.domain.fold import Commit, Duplicate, Fold, Outcome, Posted, fold
+from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
 from chalicelib.domain.orders import charge
-from chalicelib.ports import Committed, Known, LedgerStore, Refused
-
-Request = Sequence[Movement]
-"""The movements of one message or call: all of one merchant, and none is applied if one of them has a defect."""
+from chalicelib.ports import Committed, Known, LedgerStore
+from chalicelib.work import Request, Work
 
 ATTEMPTS_MAX = 20
 """Writes tried for one fold before its movements go back to the queue."""
@@ -69,7 +66,7 @@ class Posting:
         places: dict[MerchantId, list[int]] = {}
         for place, request in enumerate(requests):
             places.setdefault(request[0].merchant_id, []).append(place)
-        works = [_Work(merchant_id, [requests[place] for place in places[merchant_id]]) for merchant_id in places]
+        works = [Work(merchant_id, [requests[place] for place in places[merchant_id]]) for merchant_id in places]
         try:
             self._read(works)
         except RetryLater as error:
@@ -143,7 +140,7 @@ class Posting:
             raise RetryLater(Code.ACCOUNT_MISSING, f"merchant {merchant_id} has no account yet", field="merchant_id")
         return account
 
-    def _read(self, works: Sequence["_Work"]) -> None:
+    def _read(self, works: Sequence[Work]) -> None:
         unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
         grounds = [ground for work in works for movement in work.movements if (ground := _ground(movement))]
         known = Known(accounts={}, transactions={})
@@ -152,7 +149,7 @@ class Posting:
         for work in works:
             work.know(known, self._remembered.get(work.merchant_id))
 
-    def _side_by_side(self, works: Sequence["_Work"], time: Time) -> None:
+    def _side_by_side(self, works: Sequence[Work], time: Time) -> None:
         if len(works) == 1:
             self._post_merchant(works[0], time)
             return
@@ -161,7 +158,7 @@ class Posting:
         for done in [self._pool.submit(self._post_merchant, work, time) for work in works]:
             done.result()
 
-    def _post_merchant(self, work: "_Work", time: Time) -> None:
+    def _post_merchant(self, work: Work, time: Time) -> None:
         try:
             if not work.known:
                 self._read([work])
@@ -176,7 +173,7 @@ class Posting:
             internal.__cause__ = error
             work.give_back(internal)
 
-    def _write_all(self, work: "_Work", time: Time) -> None:
+    def _write_all(self, work: Work, time: Time) -> None:
         """Write fold after fold until every movement has an outcome.
 
         Raises:
@@ -215,7 +212,7 @@ class Posting:
                 lost_races += 1
                 attempt = _step_aside(attempt, time, started - time.remaining_seconds())
 
-    def _fold(self, work: "_Work", now: Instant) -> Fold:
+    def _fold(self, work: Work, now: Instant) -> Fold:
         return fold(
             work.merchant_id,
             work.account,
@@ -225,11 +222,11 @@ class Posting:
             now=now,
         )
 
-    def _read_again(self, work: "_Work") -> None:
+    def _read_again(self, work: Work) -> None:
         work.account = self._store.read([work.merchant_id], []).accounts.get(work.merchant_id)
         work.fresh = True
 
-    def _look_again(self, work: "_Work", outcomes: Sequence[Outcome | None]) -> bool:
+    def _look_again(self, work: Work, outcomes: Sequence[Outcome | None]) -> bool:
         """Before a decrease is declined, make sure of it; return whether something was learnt.
 
         The balance must be the current one, and the adjustment may have been posted before, which a read of the
@@ -257,93 +254,6 @@ class Posting:
             self._remembered[merchant_id] = account
             if len(self._remembered) > KNOWN_ACCOUNTS_MAX:
                 del self._remembered[next(iter(self._remembered))]
-
-
-class _Work:
-    """One merchant's part of a batch: its movements, what is known of its ledger, and the outcomes so far."""
-
-    def __init__(self, merchant_id: MerchantId, requests: Sequence[Request]) -> None:
-        self.merchant_id = merchant_id
-        self.movements = [movement for request in requests for movement in request]
-        self.undecided = list(range(len(self.movements)))
-        self.known = False
-        self.account: Account | None = None
-        self.fresh = False
-        self.stored: dict[TransactionId, Transaction] = {}
-        self.absent: set[TransactionId] = set()
-        self.lost_races = 0
-        self._requests = requests
-        self._outcomes: list[Outcome | None] = [None] * len(self.movements)
-        self._unconfirmed: set[str] = set()
-
-    def know(self, known: Known, remembered: Account | None) -> None:
-        """Know what was read, and the account that was not read because it is remembered."""
-        self.known = True
-        self.account = remembered or known.accounts.get(self.merchant_id)
-        self.fresh = remembered is None
-        self.stored = dict(known.transactions)
-
-    def reject_defects(self) -> None:
-        """Reject every request that holds an impossible movement, whole."""
-        start = 0
-        for request, error in zip(self._requests, defects(self._requests, stored=self.stored), strict=True):
-            if error is not None:
-                self._outcomes[start : start + len(request)] = [error] * len(request)
-            start += len(request)
-        self._count_undecided()
-
-    def settle(self, outcomes: Sequence[Outcome | None]) -> None:
-        """Take over the outcomes of a fold, which are final.
-
-        A record that stands and is, hash for hash, the one of a write whose answer was lost was posted by that
-        write: it is no duplicate.
-        """
-        for outcome in outcomes:
-            if isinstance(outcome, Posted):
-                self._unconfirmed.discard(outcome.transaction.hash)
-        for index, outcome in zip(self.undecided, outcomes, strict=True):
-            if isinstance(outcome, Duplicate) and outcome.transaction and outcome.transaction.hash in self._unconfirmed:
-                self._unconfirmed.discard(outcome.transaction.hash)
-                self._outcomes[index] = Posted(outcome.transaction)
-            else:
-                self._outcomes[index] = outcome
-        self._count_undecided()
-
-    def give_back(self, error: RetryLater) -> None:
-        """Leave what is undecided for a later delivery."""
-        self.settle([error] * len(self.undecided))
-
-    def lost_answer(self, commit: Commit) -> None:
-        """Know what was to be written and may stand, although nobody said so."""
-        self._unconfirmed.update(record.hash for record in commit.transactions)
-
-    def committed(self, commit: Commit) -> None:
-        """Know what was written. It is not `fresh`: if the store answered late, others may have written since."""
-        self.account = commit.after
-        self.fresh = False
-        self.absent.clear()
-        self.stored.update({record.transaction_id: record for record in commit.transactions})
-        for change in commit.tallies:
-            self.stored[change.order] = replace(self.stored[change.order], tally=change.after, refunded_at=change.time)
-
-    def refused(self, refused: Refused) -> bool:
-        """Know what stands where the write wanted to go, and return whether any of it is a record."""
-        if refused.account != self.account:
-            self.account = refused.account
-            self.fresh = True
-        self.absent.clear()
-        self.stored.update({record.transaction_id: record for record in refused.transactions})
-        return bool(refused.transactions)
-
-    def answers(self) -> list[list[Outcome]]:
-        """Return the outcomes, request by request."""
-        outcomes = iter(self._outcomes)
-        answers = [[outcome for _ in request if (outcome := next(outcomes)) is not None] for request in self._requests]
-        assert all(map(eq, map(len, answers), map(len, self._requests))), "a movement was left without an outcome"
-        return answers
-
-    def _count_undecided(self) -> None:
-        self.undecided = [index for index, outcome in enumerate(self._outcomes) if outcome is None]
 
 
 def _ground(movement: Movement) -> TransactionId | None:

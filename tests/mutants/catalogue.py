@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+WORK = "chalicelib/work.py"
 POSTING, FOLD, LEDGER = "chalicelib/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
 THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
@@ -124,7 +125,7 @@ MUTANTS = (
     _mutant("a refund's tally left out of the write", (DYNAMODB, "for change in commit.tallies]", "for change in ()]")),
     _mutant(
         "a lost race tried again on what was known",
-        (POSTING, "            self.account = refused.account\n", "            pass\n"),
+        (WORK, "            self.account = refused.account\n", "            pass\n"),
     ),
     _mutant(
         "declined on a balance that was only remembered",

@@ -15,6 +15,7 @@ PURE = [
     *sorted((PACKAGE / "domain").glob("*.py")),
     PACKAGE / "ports.py",
     PACKAGE / "posting.py",
+    PACKAGE / "work.py",
     PACKAGE / "counting.py",
 ]
 
