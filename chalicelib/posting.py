@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Duplicate, Fold, Outcome, Posted, fold
+from chalicelib.domain.fold import Commit, Fold, fold
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
 from chalicelib.domain.orders import charge
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Known, LedgerStore
 from chalicelib.work import Request, Work
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from operator import eq
 
+from chalicelib.domain.defects import defects
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted, defects
+from chalicelib.domain.fold import Commit
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Known, Refused
 
 Request = Sequence[Movement]

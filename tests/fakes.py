@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, Outcome, fold
+from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Instant, MerchantId, Movement, RefundMovement, TransactionId
+from chalicelib.domain.outcomes import Outcome
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]

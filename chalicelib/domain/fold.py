@@ -4,14 +4,12 @@
 Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
 from chalicelib.domain.movements import (
-    ORDER_UPDATED,
     FixedMovement,
     Instant,
     Kind,
@@ -21,31 +19,11 @@ from chalicelib.domain.movements import (
     RefundMovement,
     TransactionId,
 )
-from chalicelib.domain.orders import Basis, Direction, Policy, Tally, charge, refund, total_missing
+from chalicelib.domain.orders import Direction, Tally, charge, refund
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
 
 ITEMS_MAX = 100
 """Distinct items in one atomic write, DynamoDB's limit: the account, the records, the orders refunds touch."""
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """The movement was recorded."""
-
-    transaction: Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """The movement had been recorded before, as `transaction` where it is at hand.
-
-    `order_changed` tells an order whose later event would have charged otherwise (hard-cases.md, "Conflict").
-    """
-
-    transaction: Transaction | None
-    order_changed: bool = False
-
-
-Outcome = Posted | Duplicate | Rejected | RetryLater
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,143 +72,14 @@ def fold(
     """
     write = _Write(merchant_id, account, stored=stored, default_threshold=default_threshold, now=now)
     outcomes: list[Outcome | None] = [None] * len(movements)
-    for index in _arranged(movements, stored=stored):
+    for index in arranged(movements, stored=stored):
         if write.full_for(movements[index]):
             break
         outcomes[index] = write.decide(movements[index])
     return Fold(commit=write.commit(), outcomes=tuple(outcomes))
 
 
-def defects(
-    requests: Sequence[Sequence[Movement]], *, stored: Mapping[TransactionId, Transaction]
-) -> list[Rejected | None]:
-    """Return for each message what makes one of its movements impossible, so that none of them is applied.
-
-    The form of a message was checked when it was read; this finds the two defects that only show beside
-    the ledger: an order without the total that its charge needs, and a refund of an amount of an order
-    whose total nobody named, neither the ledger nor what is delivered with it, all messages of one merchant.
-    What is recorded already has no defect: it is a duplicate or a conflict.
-    """
-    found: list[Rejected | None] = [None] * len(requests)
-    while True:
-        standing = [place for place, error in enumerate(found) if error is None]
-        # What a rejected message names is not delivered, so its neighbours are looked at again without it.
-        untotalled = _untotalled([movement for place in standing for movement in requests[place]], stored=stored)
-        for place in standing:
-            found[place] = _first_defect(requests[place], stored=stored, untotalled=untotalled)
-        if all(found[place] is None for place in standing):
-            return found
-
-
-def _first_defect(
-    request: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction], untotalled: Collection[TransactionId]
-) -> Rejected | None:
-    for movement in request:
-        if movement.transaction_id in stored:
-            continue
-        if isinstance(movement, OrderMovement):
-            try:
-                charge(movement.policy, lines=movement.lines, total=movement.total)
-            except Rejected as error:
-                return error
-        elif _of_an_amount(movement) and movement.transaction_id in untotalled:
-            return total_missing()
-    return None
-
-
-def _untotalled(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> set[TransactionId]:
-    """Return the refunds of an amount whose order is there, but no total of it when their turn comes."""
-    found: set[TransactionId] = set()
-    if not any(isinstance(movement, RefundMovement) and movement.amount is not None for movement in movements):
-        return found
-    totals: dict[TransactionId, Decimal | None] = {}
-    for index in _arranged(movements, stored=stored):
-        movement = movements[index]
-        if movement.transaction_id in stored:
-            continue
-        if isinstance(movement, OrderMovement):
-            totals.setdefault(movement.transaction_id, movement.total)
-        elif isinstance(movement, RefundMovement):
-            order_id = movement.order_transaction_id
-            if order_id not in totals and order_id in stored:
-                order = stored[order_id]
-                counted = order.tally.total if order.tally else None
-                totals[order_id] = counted if counted is not None else _money(order, "total")
-            if order_id in totals and totals[order_id] is None:
-                totals[order_id] = movement.order_total
-                if _of_an_amount(movement):
-                    found.add(movement.transaction_id)
-    return found
-
-
-def _of_an_amount(movement: Movement) -> bool:
-    """Whether it is a refund of an amount that does not say of which total.
-
-    Another message may ask for a full refund under the same id, which needs none.
-    """
-    return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
-
-
-def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
-    """Return whether this is the recorded movement again, or its key with another content (spec, section 2, rule 4)."""
-    if isinstance(movement, FixedMovement):
-        same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)
-    elif isinstance(movement, RefundMovement):
-        same = (
-            record.metadata.get("order_id") == movement.order_id
-            and _money(record, "refund_amount") == movement.amount
-            and _money(record, "order_total") == movement.order_total
-        )
-    else:
-        same = _charged_the_same(movement, record)
-        if not same and (_updated(movement) or record.metadata.get("source") == ORDER_UPDATED):
-            return Duplicate(record, order_changed=True)
-    if same:
-        return Duplicate(record)
-    return Rejected(
-        Code.KEY_REUSED,
-        f"{movement.key} was recorded before with another content, as transaction {record.transaction_id}",
-        field=_differing(movement, record),
-    )
-
-
-def _differing(movement: Movement, record: Transaction) -> str | None:
-    """Return the first field of an event by which it contradicts the record, None where it is none of one's own."""
-    if isinstance(movement, FixedMovement):
-        return "credits" if movement.kind is record.kind else "operation_type"
-    if isinstance(movement, RefundMovement):
-        pairs = (
-            ("order_id", movement.order_id, record.metadata.get("order_id")),
-            ("refund_amount", movement.amount, _money(record, "refund_amount")),
-            ("order_total", movement.order_total, _money(record, "order_total")),
-        )
-        return next((name for name, said, recorded in pairs if said != recorded), None)
-    if not isinstance(movement, OrderMovement) or "policy" not in record.metadata:
-        return None
-    basis = Policy.parse(str(record.metadata["policy"])).basis
-    return {Basis.TOTAL: "total", Basis.ITEM: "order_items", Basis.ORDER: None}[basis]
-
-
-def _updated(movement: Movement) -> bool:
-    return isinstance(movement, OrderMovement) and movement.updated
-
-
-def _charged_the_same(movement: Movement, record: Transaction) -> bool:
-    if not isinstance(movement, OrderMovement):
-        return False
-    try:
-        asked = charge(Policy.parse(str(record.metadata["policy"])), lines=movement.lines, total=movement.total)
-    except Rejected:
-        return False
-    return asked == record.requested
-
-
-def _money(record: Transaction, name: str) -> Decimal | None:
-    text = record.metadata.get(name)
-    return None if text is None else Decimal(text)
-
-
-def _arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
+def arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
     """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
     if all(isinstance(movement, OrderMovement) for movement in movements):
         return list(range(len(movements)))
@@ -341,7 +190,7 @@ class _Write:
         due, tally = refund(
             (change.after if change else order.tally) or Tally(),
             taken=abs(order.amount),
-            recorded_total=_money(order, "total"),
+            recorded_total=recorded_money(order, "total"),
             amount=movement.amount,
             order_total=movement.order_total,
         )

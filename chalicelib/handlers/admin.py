@@ -12,7 +12,7 @@ from chalicelib import wiring_figures
 
 if TYPE_CHECKING:
     from chalicelib.domain.errors import CreditsError
-    from chalicelib.domain.fold import Duplicate, Posted
+    from chalicelib.domain.outcomes import Duplicate, Posted
 
 blueprint = Blueprint(__name__)
 
@@ -28,7 +28,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     from chalicelib.contracts.adjustments import DUPLICATE, POSTED, adjustment, refusal
     from chalicelib.contracts.answers import Transaction
     from chalicelib.domain.errors import CreditsError
-    from chalicelib.domain.fold import Posted
+    from chalicelib.domain.outcomes import Posted
     from chalicelib.telemetry import logger
 
     started = time.perf_counter()
@@ -92,7 +92,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
 
 def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:
     from chalicelib.domain.errors import Code, CreditsError
-    from chalicelib.domain.fold import Duplicate, Posted
+    from chalicelib.domain.outcomes import Duplicate, Posted
     from chalicelib.telemetry import count, processed
 
     if isinstance(outcome, Posted):

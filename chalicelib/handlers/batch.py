@@ -16,8 +16,8 @@ from chalicelib.contracts.messages import Message
 from chalicelib.contracts.payloads import Terms
 from chalicelib.counters import sample
 from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
-from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.movements import Movement
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, logger, processed, waited

@@ -15,10 +15,11 @@ from chalicelib.contracts.events import read_event
 from chalicelib.contracts.payloads import Terms
 from chalicelib.contracts.published import PublishedEvent, crossing_event, drift_event, transaction_event
 from chalicelib.domain.audit import audit
-from chalicelib.domain.fold import Posted, fold
+from chalicelib.domain.fold import fold
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Instant, MerchantId, RefundMovement, TransactionId, instant
 from chalicelib.domain.orders import Policy
+from chalicelib.domain.outcomes import Posted
 
 MERCHANT = MerchantId("6f30229d-c05f-57e4-9353-d107f77a72fa")
 OTHER_MERCHANT = MerchantId("0b6a3d3c-52f5-4c0e-8f0b-2a4b1c7d9e10")

@@ -17,9 +17,9 @@ from botocore.exceptions import (
 from chalicelib.adapters.dynamodb import READ_ROUNDS_MAX
 from chalicelib.adapters.items import transaction_item
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.fold import Duplicate, Outcome, Posted
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, TransactionId
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Refused
 from chalicelib.posting import ATTEMPTS_MAX, LOST_RACES_MAX, Posting
 from tests.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial

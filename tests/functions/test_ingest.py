@@ -14,8 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib import wiring
 from chalicelib.contracts import payloads
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.fold import Outcome
 from chalicelib.domain.movements import Movement
+from chalicelib.domain.outcomes import Outcome
 from chalicelib.settings import SettingError
 from chalicelib.telemetry import say_counted
 from tests.builders import NOON, SHOP, merchant, payment, trial

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 WORK = "chalicelib/work.py"
 POSTING, FOLD, LEDGER = "chalicelib/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
+OUTCOMES = "chalicelib/domain/outcomes.py"
 THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
@@ -148,7 +149,7 @@ MUTANTS = (
     _mutant(
         "a conflict taken for a duplicate",
         (
-            FOLD,
+            OUTCOMES,
             "    if same:\n        return Duplicate(record)\n",
             "    if same or record:\n        return Duplicate(record)\n",
         ),
@@ -156,7 +157,7 @@ MUTANTS = (
     _mutant(
         "a later trial taken for a conflict",
         (
-            FOLD,
+            OUTCOMES,
             "same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)",
             "same = movement.kind is record.kind and movement.credits == record.requested",
         ),
@@ -168,11 +169,11 @@ MUTANTS = (
     ),
     _mutant(
         "an update of an order taken for a conflict",
-        (FOLD, "        if not same and (_updated(movement)", "        if same and (_updated(movement)"),
+        (OUTCOMES, "        if not same and (_updated(movement)", "        if same and (_updated(movement)"),
     ),
     _mutant(
         "an order compared under the policy of today",
-        (FOLD, 'charge(Policy.parse(str(record.metadata["policy"])), lines', "charge(movement.policy, lines"),
+        (OUTCOMES, 'charge(Policy.parse(str(record.metadata["policy"])), lines', "charge(movement.policy, lines"),
     ),
     # What is applied.
     _mutant(

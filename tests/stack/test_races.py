@@ -13,9 +13,9 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.fold import Duplicate, Posted
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.posting import Posting, Time
 from tests.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.engines import ministack

@@ -7,10 +7,11 @@ from decimal import Decimal
 import pytest
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import ITEMS_MAX, Duplicate, Fold, Outcome, Posted, TallyChange, fold
+from chalicelib.domain.fold import ITEMS_MAX, Fold, TallyChange, fold
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Instant, Kind, Movement, TransactionId
 from chalicelib.domain.orders import Tally
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing
 from tests.builders import (
     LATER,

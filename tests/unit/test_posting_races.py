@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Duplicate, Outcome, Posted
+from chalicelib.domain.fold import Commit
 from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Known, Refused
 from chalicelib.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting
 from tests.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial

@@ -1,0 +1,90 @@
+"""What becomes of a movement: recorded, recorded before, impossible, or to be tried later."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.orders import Basis, Policy, charge
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The movement was recorded."""
+
+    transaction: Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The movement had been recorded before, as `transaction` where it is at hand.
+
+    `order_changed` tells an order whose later event would have charged otherwise (hard-cases.md, "Conflict").
+    """
+
+    transaction: Transaction | None
+    order_changed: bool = False
+
+
+Outcome = Posted | Duplicate | Rejected | RetryLater
+
+
+def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
+    """Return whether this is the recorded movement again, or its key with another content (spec, section 2, rule 4)."""
+    if isinstance(movement, FixedMovement):
+        same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)
+    elif isinstance(movement, RefundMovement):
+        same = (
+            record.metadata.get("order_id") == movement.order_id
+            and recorded_money(record, "refund_amount") == movement.amount
+            and recorded_money(record, "order_total") == movement.order_total
+        )
+    else:
+        same = _charged_the_same(movement, record)
+        if not same and (_updated(movement) or record.metadata.get("source") == ORDER_UPDATED):
+            return Duplicate(record, order_changed=True)
+    if same:
+        return Duplicate(record)
+    return Rejected(
+        Code.KEY_REUSED,
+        f"{movement.key} was recorded before with another content, as transaction {record.transaction_id}",
+        field=_differing(movement, record),
+    )
+
+
+def _differing(movement: Movement, record: Transaction) -> str | None:
+    """Return the first field of an event by which it contradicts the record, None where it is none of one's own."""
+    if isinstance(movement, FixedMovement):
+        return "credits" if movement.kind is record.kind else "operation_type"
+    if isinstance(movement, RefundMovement):
+        pairs = (
+            ("order_id", movement.order_id, record.metadata.get("order_id")),
+            ("refund_amount", movement.amount, recorded_money(record, "refund_amount")),
+            ("order_total", movement.order_total, recorded_money(record, "order_total")),
+        )
+        return next((name for name, said, recorded in pairs if said != recorded), None)
+    if not isinstance(movement, OrderMovement) or "policy" not in record.metadata:
+        return None
+    basis = Policy.parse(str(record.metadata["policy"])).basis
+    return {Basis.TOTAL: "total", Basis.ITEM: "order_items", Basis.ORDER: None}[basis]
+
+
+def _updated(movement: Movement) -> bool:
+    return isinstance(movement, OrderMovement) and movement.updated
+
+
+def _charged_the_same(movement: Movement, record: Transaction) -> bool:
+    if not isinstance(movement, OrderMovement):
+        return False
+    try:
+        asked = charge(Policy.parse(str(record.metadata["policy"])), lines=movement.lines, total=movement.total)
+    except Rejected:
+        return False
+    return asked == record.requested
+
+
+def recorded_money(record: Transaction, name: str) -> Decimal | None:
+    """Return the amount of money that the record's metadata keep under `name`, None where they keep none."""
+    text = record.metadata.get(name)
+    return None if text is None else Decimal(text)
