@@ -56,7 +56,6 @@ def adjust(
         return
     if target.local is None and not yes:
         typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Go on?", abort=True, err=True)
-    say_first = f"Adjustment {key}: " if not as_json else ""
     answered = _functions(target).adjust(
         {
             "merchant_id": merchant,
@@ -67,15 +66,20 @@ def adjust(
             "adjustment_id": key,
         }
     )
-    transaction = answered["transaction"]
     if as_json:
         print_json(answered)
-    elif answered["outcome"] == POSTED:
-        say(f"{say_first}{transaction['balance_before']} → {counted(transaction['balance_after'])}", style="green")
-        say(f"transaction {transaction['id']} (#{transaction['sequence']})")
     else:
-        say(f"{say_first}already applied at {transaction['created_at']}; nothing was changed.", style="yellow")
-        say(f"transaction {transaction['id']} (#{transaction['sequence']})")
+        _say_adjusted(key, answered)
+
+
+def _say_adjusted(key: str, answered: dict[str, Any]) -> None:
+    transaction = answered["transaction"]
+    if answered["outcome"] == POSTED:
+        balances = f"{transaction['balance_before']} → {counted(transaction['balance_after'])}"
+        say(f"Adjustment {key}: {balances}", style="green")
+    else:
+        say(f"Adjustment {key}: already applied at {transaction['created_at']}; nothing was changed.", style="yellow")
+    say(f"transaction {transaction['id']} (#{transaction['sequence']})")
 
 
 def threshold(
