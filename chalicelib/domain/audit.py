@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
-from chalicelib.domain.movements import Instant, Kind, MerchantId
+from chalicelib.domain.movements import Instant, Kind, MerchantId, later_than
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
 
@@ -74,7 +74,8 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         last_transaction_at=last.created_at,
         status_changed_at=status.created_at,
         status_transaction_id=status.transaction_id,
-        updated_at=max(now, account.updated_at),
+        # As with a changed threshold: what this write carries is not what the newest record crossed.
+        updated_at=later_than(max(account.updated_at, last.created_at), now=now),
     )
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from json.encoder import encode_basestring
 
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import Instant, Kind, MerchantId, Movement, TransactionId
+from chalicelib.domain.movements import Instant, Kind, MerchantId, Movement, TransactionId, later_than
 from chalicelib.domain.orders import Direction, Tally
 from chalicelib.domain.thresholds import Crossing, crossings
 
@@ -153,7 +153,7 @@ def apply(
             field="credits",
         )
     # A clock behind the last writer's must not make time run backwards within an account.
-    created_at = max(now, account.last_transaction_at or now)
+    created_at = max(now, account.updated_at)
     override = account.low_balance_threshold
     threshold = default_threshold if override is None else override
     transaction = Transaction(
@@ -196,7 +196,8 @@ def change_threshold(
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
     if (account.low_balance_threshold, account.threshold) == (low_balance_threshold, threshold):
         return account, ()
-    time = max(now, account.updated_at)
+    # Later than the newest record, so that `audit` can tell whose crossings the account carries.
+    time = later_than(account.updated_at, now=now)
     crossed = tuple(
         CrossingRecord(
             type=crossing,

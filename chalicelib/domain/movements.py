@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -22,6 +22,11 @@ Instant = NewType("Instant", str)
 def instant(moment: datetime) -> Instant:
     """Return a time as it is kept and said; finer than milliseconds is cut off."""
     return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def later_than(time: Instant, *, now: Instant) -> Instant:
+    """Return `now`, or the first instant behind `time` where the clock has not come to it."""
+    return max(now, instant(datetime.fromisoformat(time) + timedelta(milliseconds=1)))
 
 
 TRIAL_KEY = "TRIAL_MERCHANT"

@@ -251,7 +251,7 @@ MUTANTS = (
     ),
     _mutant(
         "time that runs backwards",
-        (LEDGER, "    created_at = max(now, account.last_transaction_at or now)\n", "    created_at = now\n"),
+        (LEDGER, "    created_at = max(now, account.updated_at)\n", "    created_at = now\n"),
     ),
     _mutant(
         "a refund without its order dropped",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.findings import Drift, Unreadable
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, record_hash
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, change_threshold, record_hash
 from chalicelib.domain.movements import Instant, Kind, TransactionId
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.thresholds import Crossing
@@ -314,6 +314,26 @@ def test_crossings_that_the_account_carries_are_those_of_its_newest_record() -> 
     # After a changed threshold the account carries that write's own crossings, or none.
     assert found(replace(account, updated_at=LATER), records, ()) == []
     assert found(replace(account, threshold=3), records, ()) == []
+
+
+@pytest.mark.parametrize("threshold", [20, 7])
+def test_a_threshold_set_in_the_instant_of_the_newest_record_is_no_drift(threshold: int) -> None:
+    account, records, _ = book(threshold)
+
+    # The default's own value: nothing of the account changes but that it is now its own.
+    changed, crossings = change_threshold(
+        account, threshold, default_threshold=threshold, correlation_id=None, now=account.updated_at
+    )
+
+    assert found(changed, records, crossings) == []
+
+
+def test_an_account_rebuilt_in_the_instant_of_the_newest_record_is_no_drift() -> None:
+    account, records, _ = book()
+    walk = walk_of(records)
+    compared(walk, account)
+
+    assert found(rebuilt(walk, account, now=account.updated_at), records, ()) == []
 
 
 def walk_of(records: Sequence[Transaction]) -> Walk:

@@ -67,12 +67,23 @@ def test_a_changed_default_is_stamped_when_an_admin_asks_for_it() -> None:
     assert (after.threshold, types) == (20, [Crossing.BALANCE_RESTORED])
 
 
-def test_time_does_not_run_backwards() -> None:
+@pytest.mark.parametrize("now", [NOON, LATER])
+def test_a_change_is_later_than_what_it_changes_whatever_the_clock_says(now: Instant) -> None:
     account = replace(account_of(50), updated_at=LATER)
 
-    after, _ = changed(account, 7, now=NOON)
+    after, _ = changed(account, 7, now=now)
 
-    assert after.updated_at == LATER
+    assert after.updated_at == "2025-06-01T12:00:00.251Z"
+
+
+def test_a_movement_behind_a_change_is_not_earlier_than_it() -> None:
+    ledger = FakeLedger()
+    settle(ledger, [trial(30)], now=NOON)
+    ledger.accounts[SHOP], _ = changed(ledger.accounts[SHOP], 7, now=LATER)
+
+    settle(ledger, [payment("p1", 5)], now=NOON)
+
+    assert ledger.accounts[SHOP].updated_at == ledger.history(SHOP)[-1].created_at == LATER
 
 
 class Calls:
