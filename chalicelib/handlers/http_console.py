@@ -11,7 +11,7 @@ from chalice.app import Blueprint
 from chalicelib.contracts.problems import not_found
 from chalicelib.handlers.console_files import console_files
 from chalicelib.handlers.requests import Call
-from chalicelib.handlers.routing import Reply, Routes
+from chalicelib.handlers.routing import Reply, Routes, without_slash
 
 YEAR_SECONDS = 31_536_000
 
@@ -27,6 +27,8 @@ routes = Routes(blueprint)
 @routes.get("/console", token=False)
 def console(call: Call) -> Reply:
     """Answer the page; it may load its own scripts and ask this API, and nothing else."""
+    if (elsewhere := without_slash(call)) is not None:
+        return elsewhere
     shipped = console_files()
     tag = f'W/"{shipped.version}"'
     headers = {

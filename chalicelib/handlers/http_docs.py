@@ -15,7 +15,7 @@ from re import DOTALL, search
 from chalice.app import Blueprint
 
 from chalicelib.handlers.requests import Call
-from chalicelib.handlers.routing import Reply, Routes
+from chalicelib.handlers.routing import Reply, Routes, without_slash
 
 PREFIXES_MAX = 8
 """Addresses of the API (stages, base paths) whose documents a container keeps."""
@@ -36,6 +36,8 @@ def openapi(call: Call) -> Reply:
 @routes.get("/docs", "/api/v1/docs", token=False)
 def docs(call: Call) -> Reply:
     """Answer the page that shows the document beside it, and may load nothing but that."""
+    if (elsewhere := without_slash(call)) is not None:
+        return elsewhere
     page, policy = _page()
     headers = {
         "Content-Type": "text/html; charset=utf-8",

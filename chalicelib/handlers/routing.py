@@ -51,6 +51,17 @@ def json_text(data: Any, meta: Mapping[str, str]) -> str:
     return json.dumps({"data": data, "meta": meta}, separators=(",", ":"))
 
 
+def without_slash(call: Call) -> Reply | None:
+    """Return where to look for a page that was asked for with a slash behind its name, None if it was not.
+
+    API Gateway takes `/docs/` for `/docs`, but the page's relative addresses hold for the latter only.
+    """
+    if not call.path.endswith("/"):
+        return None
+    name = call.route.rpartition("/")[2]
+    return Reply(body="", status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"../{name}"})
+
+
 class Routes:
     """Registers the routes of a blueprint, each behind the one door."""
 

@@ -186,5 +186,6 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "WWW-Authenticate": {"description": "Which token is asked for (RFC 6750).", "schema": {"type": "string"}},
+    "Location": {"description": "Where it is instead.", "schema": {"type": "string", "format": "uri-reference"}},
     "Content-Security-Policy": {"description": "What the page may load: nothing else.", "schema": {"type": "string"}},
 }

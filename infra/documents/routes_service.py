@@ -41,6 +41,8 @@ _DETAILED = Route(
     errors=(401, 403, 500),
 )
 
+_WITHOUT_SLASH = Success(description="The page is at this address without the slash behind it.", headers=("Location",))
+
 _OPENAPI = Route(
     view="openapi",
     paths=("/openapi.json", f"{API}/openapi.json"),
@@ -76,6 +78,7 @@ _DOCS = Route(
             headers=("ETag", "Cache-Control", "Content-Security-Policy"),
         ),
         304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+        308: _WITHOUT_SLASH,
     },
     errors=(500,),
 )
@@ -116,6 +119,7 @@ _CONSOLE = Route(
             headers=("ETag", "Cache-Control", "Content-Security-Policy"),
         ),
         304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+        308: _WITHOUT_SLASH,
     },
     errors=(500,),
 )

@@ -34,9 +34,10 @@ class Gateway:
     def request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         """Answer one request, as the template's gateway would."""
         path, _, query = target.partition("?")
+        route_path = path.removesuffix("/")  # API Gateway's matching; the application is told the path as it came.
         if len(body or b"") > BODY_BYTES_MAX:
             return _refusal(413)
-        template = self._template(path)
+        template = self._template(route_path)
         entry = self.app.routes[template].get(method) if template is not None else None
         if template is None or entry is None:
             return _refusal(404)
@@ -83,7 +84,7 @@ def _event(
     context: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     parameters = parse_qs(query, keep_blank_values=True, errors="replace")
-    pairs = zip(template.split("/"), path.split("/"), strict=True)
+    pairs = zip(template.split("/"), path.removesuffix("/").split("/"), strict=True)
     return {
         "resource": template,
         "path": path,

@@ -425,7 +425,6 @@ def _nowhere() -> Iterator[Row]:
         "/.git/config",
         "/API/V1/HEALTH",
         "/api/v1/health%00",
-        "/console/",
         "/console/x",
         "/console/x/index.html",
         "/console/x/..%2Findex.html",

@@ -5,6 +5,7 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -108,6 +109,17 @@ def test_the_page_may_run_its_own_script_and_style_and_nothing_else(aws: Aws, pa
         [inside] = re.findall(f"<{element}>(.*?)</{element}>", answered["body"], re.DOTALL)
         digest = b64encode(sha256(inside.encode()).digest()).decode()
         assert f"{element}-src 'sha256-{digest}'" in policy
+
+
+@pytest.mark.parametrize("route", ["/docs", "/api/v1/docs", "/console"])
+@pytest.mark.parametrize("stage", ["", "prod"])
+def test_a_page_asked_for_with_a_slash_behind_it_is_where_its_relative_addresses_hold(
+    aws: Aws, route: str, stage: str
+) -> None:
+    answered = raw(f"{route}/", route=route, stage=stage)
+
+    assert (answered["statusCode"], answered["body"]) == (308, "")
+    assert urljoin(f"https://api.example/{stage}{route}/", answered["headers"]["Location"]).endswith(f"{stage}{route}")
 
 
 def test_the_page_names_no_other_host_and_reads_nothing_as_html(aws: Aws) -> None:
