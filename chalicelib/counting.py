@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import Change, bucket, change, newest
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import MerchantId
 from chalicelib.ports import FiguresStore
 from chalicelib.posting import Time
 

@@ -7,8 +7,8 @@ from typing import Protocol
 from chalicelib.domain.figures import Change, Counted, Figures
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.fold import Commit
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import MerchantId, TransactionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

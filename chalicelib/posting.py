@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, change_threshold
-from chalicelib.domain.movements import Instant, MerchantId, Movement, OrderMovement, RefundMovement, TransactionId
+from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Known, LedgerStore

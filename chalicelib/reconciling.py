@@ -14,8 +14,8 @@ from zlib import crc32
 
 from chalicelib.domain.audit import compared, plausible
 from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import Instant, MerchantId, instant
 from chalicelib.domain.walk import Walk
 from chalicelib.ports import LedgerReader, Snapshot
 from chalicelib.posting import Time

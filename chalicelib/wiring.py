@@ -11,7 +11,7 @@ from botocore.config import Config
 from chalicelib.adapters import sdk
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.wire import send_as_built
-from chalicelib.domain.movements import Instant, instant
+from chalicelib.domain.ids import Instant, instant
 from chalicelib.posting import MERCHANTS_AT_ONCE, Posting, Time
 from chalicelib.settings import settings
 

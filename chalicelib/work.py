@@ -7,8 +7,9 @@ from operator import eq
 from chalicelib.domain.defects import defects
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.fold import Commit
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Known, Refused
 

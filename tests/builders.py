@@ -7,17 +7,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import NAMESPACE_DNS, uuid5
 
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction, open_account
-from chalicelib.domain.movements import (
-    FixedMovement,
-    Instant,
-    Kind,
-    MerchantId,
-    OrderMovement,
-    RefundMovement,
-    TransactionId,
-    order_key,
-)
+from chalicelib.domain.movements import FixedMovement, Kind, OrderMovement, RefundMovement, order_key
 from chalicelib.domain.orders import Basis, Direction, Policy
 
 NOON = Instant("2025-06-01T12:00:00.000Z")

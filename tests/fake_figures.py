@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from chalicelib.domain.figures import Change, Counted, Figures, total
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 
 ITEMS_MAX = 100
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import Instant, MerchantId, Movement, RefundMovement, TransactionId
+from chalicelib.domain.movements import Movement, RefundMovement
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from random import Random
 
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import MerchantId, Movement
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Basis, Direction, Policy
 from tests.builders import adjustment, merchant, order, payment, refund_of, renewal, trial
 from tests.fakes import FakeClock, FakeLedger, settle

@@ -9,7 +9,7 @@ from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.adapters.plugin_status import PluginStatuses, SharedCache
 from chalicelib.adapters.status_table import KnownStatus, StatusTable
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -20,7 +20,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.wire import send_as_built
-from chalicelib.domain.movements import MerchantId, TransactionId
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.wiring import _CLIENT
 from infra.dynamodb_local import URL_VARIABLE
 from tests.engines import REGION

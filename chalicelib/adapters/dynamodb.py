@@ -24,8 +24,8 @@ from chalicelib.adapters.items import (
 )
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit, TallyChange
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import MerchantId, TransactionId
 from chalicelib.ports import Committed, Known, Refused
 
 if TYPE_CHECKING:

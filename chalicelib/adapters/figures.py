@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import BUCKETS, Change, Counted, Figures, total
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Total
-from chalicelib.domain.movements import Kind, MerchantId
+from chalicelib.domain.movements import Kind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,7 @@ from chalicelib.adapters.container_counters import ContainerCounters
 from chalicelib.adapters.faults import raise_if_transient
 from chalicelib.adapters.figures import DynamoDBFigures
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

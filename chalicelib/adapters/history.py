@@ -16,8 +16,9 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.adapters.items import account_from, kind_of, transaction_from
 from chalicelib.adapters.models import AccountRow, TransactionRow
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Total, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.movements import Kind
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000

@@ -12,8 +12,9 @@ from typing import Any
 from zlib import crc32
 
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Tally
 from chalicelib.domain.thresholds import Crossing
 

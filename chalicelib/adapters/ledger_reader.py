@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.faults import raise_if_transient
 from chalicelib.adapters.items import account_from, crossings_from, transaction_from
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import MerchantId, TransactionId
 from chalicelib.ports import AccountsPage, Snapshot
 
 if TYPE_CHECKING:

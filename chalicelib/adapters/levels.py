@@ -12,8 +12,8 @@ from itertools import islice
 from chalicelib.adapters.history import translated
 from chalicelib.adapters.items import LEVEL_SHARDS, account_from, level_shard
 from chalicelib.adapters.models import AccountRow
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import MerchantId
 
 BATCH = 100
 """Accounts of one batch read, DynamoDB's limit."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from chalicelib.adapters.status_table import KnownStatus, Readings, StatusTable
 from chalicelib.contracts.plugin_status import UNKNOWN_MERCHANT_SECONDS, PluginStatus, Reason
-from chalicelib.domain.movements import MerchantId, instant
+from chalicelib.domain.ids import MerchantId, instant
 
 KNOWN_MERCHANTS_MAX = 10_000
 """Merchants whose last status a container remembers; the one asked for longest ago goes first."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.adapters.figures import DynamoDBFigures
 from chalicelib.contracts.published import PublishedEvent
-from chalicelib.domain.movements import Instant, MerchantId, TransactionId, instant
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

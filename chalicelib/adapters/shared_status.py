@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from chalicelib.adapters.redis_line import RedisLine
 from chalicelib.adapters.status_table import KnownStatus
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import MerchantId, instant
 
 READ_SECONDS = 0.03
 WRITE_SECONDS = 0.02

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:

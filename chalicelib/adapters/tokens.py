@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import jwt
 from jwt.exceptions import PyJWKClientConnectionError
 
-from chalicelib.domain.movements import MerchantId, merchant_id
+from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.settings import SettingError
 
 ALGORITHMS = ("RS256", "ES256", "HS256")

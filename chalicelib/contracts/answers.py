@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.contracts.plugin_status import Reason
 from chalicelib.domain import ledger
-from chalicelib.domain.movements import Kind, credit_id
+from chalicelib.domain.ids import credit_id
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 
 Data = TypeVar("Data")

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from chalicelib.contracts.problems import Problem, Refusal
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 
 KEY_LENGTH_MIN = 32
 """Characters of the signing key: shorter ones can be guessed."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from chalicelib.domain.movements import Instant, MerchantId, instant, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 
 CODE_UNDELIVERED = "undelivered"
 """The bus could not hand the event to its queue."""

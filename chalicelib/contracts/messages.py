@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from chalicelib.domain.movements import instant
+from chalicelib.domain.ids import instant
 
 ORIGIN_BUS = "bus"
 ORIGIN_QUEUE = "queue"

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.contracts.envelopes import Envelope
 from chalicelib.contracts.values import Credits, Id, Merchant, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, MerchantId, Movement
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction, Policy
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from chalicelib.contracts.problems import bad_request
-from chalicelib.domain.movements import Instant, MerchantId, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, merchant_id
 
 REVALIDATE_SECONDS = 15
 """How long a cache may go on with an answer that has run out while it asks for a new one."""

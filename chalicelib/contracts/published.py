@@ -12,8 +12,9 @@ from typing import Literal
 from uuid import UUID, uuid5
 
 from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, credit_id, instant
 from chalicelib.domain.ledger import CrossingRecord, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId, credit_id, instant
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.thresholds import Crossing
 
 SCHEMA_VERSION = 1

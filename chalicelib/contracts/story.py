@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.contracts.plugin_status import Reason
 from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import Kind, MerchantId
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.thresholds import Crossing, crossings
 
 BEFORE_MAX = 200

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.movements import Instant, MerchantId, instant, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
 
 ID_LENGTH_MAX = 64

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.ids import Instant, MerchantId, later_than
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
-from chalicelib.domain.movements import Instant, Kind, MerchantId, later_than
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
 

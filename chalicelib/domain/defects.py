@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.fold import arranged
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement, TransactionId
+from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import charge, total_missing
 from chalicelib.domain.outcomes import recorded_money
 

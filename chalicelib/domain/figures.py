@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import reduce
 from zlib import crc32
 
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Total
-from chalicelib.domain.movements import Kind, MerchantId
+from chalicelib.domain.movements import Kind
 
 BUCKETS = 8
 """Sums that are kept apart, so that writers seldom meet. Fewer later would leave sums behind: recount then."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.domain.movements import MerchantId, TransactionId
+from chalicelib.domain.ids import MerchantId, TransactionId
 
 
 class Drift(StrEnum):

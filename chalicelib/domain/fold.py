@@ -8,17 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
-from chalicelib.domain.movements import (
-    FixedMovement,
-    Instant,
-    Kind,
-    MerchantId,
-    Movement,
-    OrderMovement,
-    RefundMovement,
-    TransactionId,
-)
+from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Direction, Tally, charge, refund
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
 

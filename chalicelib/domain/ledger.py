@@ -9,7 +9,8 @@ from hashlib import sha256
 from json.encoder import encode_basestring
 
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import Instant, Kind, MerchantId, Movement, TransactionId, later_than
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
+from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction, Tally
 from chalicelib.domain.thresholds import Crossing, crossings
 

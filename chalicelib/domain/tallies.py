@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Kind, MerchantId, TransactionId, order_key, transaction_id
+from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Tally, refund
 
 _REFUNDS = (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN)

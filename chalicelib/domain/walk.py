@@ -5,8 +5,9 @@ be walked; of the orders it keeps those that were refunded.
 """
 
 from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import GENESIS_HASH, Account, CrossingRecord, Total, Transaction, crossed_by, record_hash
-from chalicelib.domain.movements import Kind, MerchantId, TransactionId, transaction_id
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.tallies import Tallies
 

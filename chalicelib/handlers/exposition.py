@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from chalicelib.adapters.fleet import Fleet
 from chalicelib.counters import BUCKET, COUNT, INFINITE, SECONDS, SUM, name_and_labels, sample
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 from chalicelib.telemetry import PROCESSING_SECONDS
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4

@@ -13,8 +13,8 @@ from chalicelib import wiring_http
 from chalicelib.contracts.plugin_status import PluginStatus, Reason, merchants_asked
 from chalicelib.contracts.problems import bad_request, not_found
 from chalicelib.counters import sample
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import MerchantId, instant
 from chalicelib.handlers.requests import Call, merchant_of, readable, transaction_of
 from chalicelib.handlers.routing import Reply, Routes, json_text, refusal_of_the_framework
 from chalicelib.settings import settings

@@ -12,7 +12,7 @@ from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:
     from chalicelib.adapters.fleet import FleetReader
-    from chalicelib.domain.movements import MerchantId
+    from chalicelib.domain.ids import MerchantId
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)

@@ -11,8 +11,9 @@ from chalicelib.contracts import answers, cursors
 from chalicelib.contracts.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
 from chalicelib.contracts.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.values import ID_LENGTH_MAX
+from chalicelib.domain.ids import Instant, MerchantId, transaction_id
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, order_key, transaction_id
+from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
 from chalicelib.handlers.requests import Call
 from chalicelib.handlers.routing import Reply

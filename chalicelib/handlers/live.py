@@ -12,7 +12,7 @@ from chalicelib.adapters.recent_events import RecentEvents
 from chalicelib.contracts.activity import Activity, ThresholdEvent, Waiting
 from chalicelib.contracts.fleet import FleetStatus
 from chalicelib.counters import COUNT, SUM, name_and_labels, sample
-from chalicelib.domain.movements import instant
+from chalicelib.domain.ids import instant
 from chalicelib.telemetry import OLDEST_SECONDS
 
 

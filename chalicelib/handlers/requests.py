@@ -12,7 +12,7 @@ from uuid import uuid4
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.problems import Problem, Refusal, bad_request, forbidden, not_found, unauthorized
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import Instant, MerchantId, TransactionId, instant, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, merchant_id
 
 READ_SCOPE = "credits:read"
 ADMIN_SCOPE = "credits:admin"

@@ -3,7 +3,7 @@
 from chalicelib.adapters.history import EXAMINED_MAX, History
 from chalicelib.contracts.answers import Stats
 from chalicelib.contracts.problems import Problem, Refusal
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 from chalicelib.handlers.requests import Call
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import wiring
 from chalicelib.adapters.items import account_from, crossings_from
 from chalicelib.contracts.published import PublishedEvent, crossing_event
-from chalicelib.domain.movements import instant
+from chalicelib.domain.ids import instant
 from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import settings
 from chalicelib.telemetry import count, logger

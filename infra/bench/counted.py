@@ -6,7 +6,8 @@ Every figure is taken from the functions themselves, called with raw events on t
 from collections.abc import Callable
 from dataclasses import replace
 
-from chalicelib.domain.movements import MerchantId, OrderMovement, order_key
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
 from infra.bench.figures import Figure

@@ -14,8 +14,9 @@ import app
 from chalicelib import telemetry, wiring, wiring_figures, wiring_http
 from chalicelib.adapters.items import account_item, transaction_item
 from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Instant, Kind, MerchantId, Movement
+from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Kind, Movement
 from chalicelib.handlers import figures
 from chalicelib.settings import settings
 from infra.bench.units import Item

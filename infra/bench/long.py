@@ -5,7 +5,8 @@ The tables are filled without asking for it; then the same calls are made on bot
 
 from collections.abc import Callable, Mapping
 
-from chalicelib.domain.movements import MerchantId, OrderMovement, order_key
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
 from infra.bench.counted import BALANCE, HISTORY, HUNDRED, PAGE, STATUS, pages, usage

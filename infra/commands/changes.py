@@ -9,8 +9,8 @@ import typer
 from chalicelib.adapters.ledger_functions import LedgerFunctions
 from chalicelib.contracts import answers
 from chalicelib.contracts.adjustments import POSTED
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import MerchantId
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.ledger import LedgerReader
 from infra.commands.merchants import counted

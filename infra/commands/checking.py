@@ -13,9 +13,10 @@ from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.audit import rebuilt
 from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
 from chalicelib.domain.fold import Commit
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import merchant_id as _merchant_id
 from chalicelib.domain.ledger import Account, Total
-from chalicelib.domain.movements import Kind, MerchantId, instant
-from chalicelib.domain.movements import merchant_id as _merchant_id
+from chalicelib.domain.movements import Kind
 from chalicelib.ports import Committed
 from chalicelib.reconciling import Check, check
 from infra.commands.options import AsJson, Merchant, Profile, Stage

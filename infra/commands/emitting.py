@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from chalicelib.contracts import answers
 from chalicelib.contracts.events import INBOUND
 from chalicelib.domain.errors import Rejected
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Movement, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import compare
 from infra.commands.channels import IN_FLIGHT, Channel, Via, opened
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file

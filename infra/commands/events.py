@@ -16,7 +16,8 @@ from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.events import INBOUND, read_event
 from chalicelib.contracts.payloads import Terms
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.movements import Movement, instant
+from chalicelib.domain.ids import instant
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
 from infra.commands.output import refused, unable
 

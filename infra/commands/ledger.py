@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.items import transaction_from
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import MerchantId, TransactionId
 from infra.commands.output import refused
 from infra.commands.target import Target
 

@@ -8,8 +8,8 @@ from rich.padding import Padding
 
 from chalicelib.contracts import answers
 from chalicelib.contracts.story import Story, gathered, tell
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, MerchantId
 from infra.commands import api
 from infra.commands.ledger import LedgerReader
 from infra.commands.options import AsJson, Merchant, Profile, Stage

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.domain.movements import MerchantId, merchant_id
+from chalicelib.domain.ids import MerchantId, merchant_id
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Stage = Annotated[

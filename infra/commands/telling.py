@@ -19,8 +19,8 @@ from chalicelib.contracts.letters import Letter
 from chalicelib.contracts.published import PublishedEvent, crossing_event
 from chalicelib.counting import count
 from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, MerchantId, TransactionId, instant
 from chalicelib.ports import Snapshot
 from chalicelib.posting import Time
 from infra.commands.checking import ledger_reader

@@ -30,7 +30,7 @@ from chalicelib.contracts.problems import (
 from chalicelib.contracts.story import Story, Told, tell
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.thresholds import Crossing
 from infra.documents.story import MERCHANT, OPENED, envelope, story
 

@@ -16,8 +16,9 @@ from chalicelib.contracts.payloads import Terms
 from chalicelib.contracts.published import PublishedEvent, crossing_event, drift_event, transaction_event
 from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, MerchantId, RefundMovement, TransactionId, instant
+from chalicelib.domain.movements import RefundMovement
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Posted
 

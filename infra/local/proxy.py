@@ -26,7 +26,7 @@ import h11
 
 from chalicelib.contracts.problems import MEDIA_TYPE, Problem, Refusal
 from chalicelib.domain.errors import Code
-from chalicelib.domain.movements import instant
+from chalicelib.domain.ids import instant
 
 KEYS_PATH = b"/.well-known/jwks.json"
 DEMO_SHOP_PATH = b"/demo-shop"

@@ -21,8 +21,9 @@ from chalicelib.adapters.items import (
 )
 from chalicelib.adapters.models import AccountRow, TransactionRow
 from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Tally
 from chalicelib.domain.thresholds import Crossing
 from tests.builders import NOON, SHOP, account_of, merchant

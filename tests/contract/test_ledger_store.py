@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.fold import ITEMS_MAX, Commit, fold
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Movement, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.ports import Committed, LedgerStore, Refused
 from tests.builders import (
     LATER,

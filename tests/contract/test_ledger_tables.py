@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.adapters.items import LEVEL_SHARDS, crossings_from
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.movements import MerchantId, Movement
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Committed
 from tests.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial

@@ -16,7 +16,8 @@ from chalice.app import Chalice
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.items import account_item, transaction_item
-from chalicelib.domain.movements import Movement, instant
+from chalicelib.domain.ids import instant
+from chalicelib.domain.movements import Movement
 from chalicelib.handlers.admin import adjust_credits, set_threshold
 from tests.builders import SHOP, merchant
 from tests.fakes import FakeLedger, settle

@@ -23,8 +23,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 import app
 from chalicelib import posting, telemetry, wiring
 from chalicelib.adapters.items import account_from, transaction_from
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import MerchantId
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from tests.builders import SHOP

@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 import pytest
 
 import app
-from chalicelib.domain.movements import credit_id
+from chalicelib.domain.ids import credit_id
 from tests.builders import SHOP, merchant
 from tests.functions.events import Context, adjusted, charged, opened
 from tests.functions.system import System, lost_answer, refusal

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 import app
 from chalicelib.adapters.items import account_item
-from chalicelib.domain.movements import MerchantId, instant
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.reconciling import check
 from infra import cli
 from infra.commands import checking, letters, telling

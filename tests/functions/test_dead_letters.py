@@ -14,7 +14,7 @@ from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
 from chalicelib.adapters.items import transaction_from
 from chalicelib.contracts.letters import Letter, Parking, Pointer
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.movements import Instant
+from chalicelib.domain.ids import Instant
 from tests.builders import SHOP
 from tests.functions.api import TRANSACTIONS_TABLE
 from tests.functions.events import (

@@ -17,8 +17,9 @@ from botocore.exceptions import (
 from chalicelib.adapters.dynamodb import READ_ROUNDS_MAX
 from chalicelib.adapters.items import transaction_item
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Movement, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Refused
 from chalicelib.posting import ATTEMPTS_MAX, LOST_RACES_MAX, Posting

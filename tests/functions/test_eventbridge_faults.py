@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.adapters.eventbridge import ATTEMPTS_MAX, ENTRIES_MAX, EventBridgeBus
 from chalicelib.adapters.queues import ATTRIBUTE_LENGTH_MAX, Queues
 from chalicelib.contracts.published import AccountOpened, PublishedEvent
-from chalicelib.domain.movements import TransactionId
+from chalicelib.domain.ids import TransactionId
 from chalicelib.wiring import _CLIENT
 from tests.builders import NOON, SHOP
 from tests.engines import REGION

@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from chalicelib import wiring_http
 from chalicelib.contracts import answers
-from chalicelib.domain.movements import credit_id
+from chalicelib.domain.ids import credit_id
 from tests.builders import SHOP, adjustment, order, payment, refund_of, trial
 from tests.functions.api import (
     ADMIN,

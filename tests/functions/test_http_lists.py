@@ -11,7 +11,7 @@ from app import app
 from chalicelib import wiring_http
 from chalicelib.adapters import history as history_module
 from chalicelib.contracts import answers
-from chalicelib.domain.movements import MerchantId, instant
+from chalicelib.domain.ids import MerchantId, instant
 from tests.builders import SHOP, adjustment, order, payment, trial
 from tests.fakes import FakeLedger, settle
 from tests.functions.api import (

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.adapters import history as history_module
 from chalicelib.contracts import answers
-from chalicelib.domain.movements import instant
+from chalicelib.domain.ids import instant
 from chalicelib.handlers import statistics
 from tests.builders import SHOP, adjustment, order, payment, refund_of, trial
 from tests.fakes import FakeLedger, settle

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from chalicelib.domain.movements import instant
+from chalicelib.domain.ids import instant
 from tests.builders import SHOP, adjustment, order, trial
 from tests.fakes import FakeLedger, settle
 from tests.functions.api import ADMIN, NOBODY, NOON, OTHER, OWNER, Answered, Api, Aws, Ledger

@@ -11,8 +11,8 @@ import app
 from chalicelib import reconciling, wiring_figures
 from chalicelib.adapters.fleet import RECONCILED
 from chalicelib.adapters.items import transaction_from, transaction_item
+from chalicelib.domain.ids import MerchantId, transaction_id
 from chalicelib.domain.ledger import Transaction, record_hash
-from chalicelib.domain.movements import MerchantId, transaction_id
 from tests.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.fakes import FakeLedger, settle
 from tests.figures_tables import FiguresTable, created

@@ -20,8 +20,8 @@ from chalicelib.adapters.redis_line import RedisLine
 from chalicelib.adapters.shared_status import SharedStatuses
 from chalicelib.adapters.status_table import KnownStatus
 from chalicelib.contracts.plugin_status import PluginStatus, Reason
+from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import instant
 from chalicelib.settings import SettingError, Settings
 from tests.builders import SHOP, account_of, merchant
 from tests.engines import LOOPBACK, free_port, redis_server

@@ -9,8 +9,8 @@ from botocore.exceptions import EndpointConnectionError
 
 import app
 from chalicelib.adapters.items import account_item, crossings_attribute
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import CrossingRecord
-from chalicelib.domain.movements import Instant
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.settings import SettingError
 from tests.builders import SHOP, account_of, merchant

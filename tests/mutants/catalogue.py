@@ -137,7 +137,7 @@ MUTANTS = (
     _mutant(
         "a key without its merchant",
         (
-            "chalicelib/domain/movements.py",
+            "chalicelib/domain/ids.py",
             "TransactionId(uuid_v5(merchant, key))",
             "TransactionId(uuid_v5('0' * 32, key))",
         ),

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from chalicelib.adapters.items import transaction_from, transaction_item
+from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.ledger import record_hash
-from chalicelib.domain.movements import transaction_id
 from infra.cli import application
 from tests.marketplace import happened, merchant
 from tests.running_stack import Stack, until

@@ -13,8 +13,9 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.posting import Posting, Time
 from tests.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial

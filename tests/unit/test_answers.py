@@ -12,8 +12,9 @@ import pytest
 from chalicelib.contracts import answers
 from chalicelib.contracts.pages import Asked, Place, link_header
 from chalicelib.contracts.plugin_status import PluginStatus, Reason
+from chalicelib.domain.ids import Instant, MerchantId, credit_id
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, MerchantId, Movement, credit_id
+from chalicelib.domain.movements import Movement
 from chalicelib.handlers.routing import json_text
 from tests.builders import LATER, NOON, SHOP, TEN_EARNED, adjustment, order, payment, refund_of, trial
 from tests.fakes import FakeLedger, settle

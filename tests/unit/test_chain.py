@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import GENESIS_HASH, Transaction, canonical, record_hash
-from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from tests.builders import LATER, NOON, SHOP, adjustment, order, payment, refund_of, trial
 from tests.fakes import FakeLedger, settle

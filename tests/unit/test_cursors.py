@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.contracts import cursors
 from chalicelib.contracts.problems import Problem, Refusal
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 
 KEY = "k" * 32
 SCOPE = ("merchant-a", "INCREASE", "", "")

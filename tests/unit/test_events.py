@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.contracts.events import INBOUND, read_event
 from chalicelib.contracts.payloads import Terms
-from chalicelib.domain.movements import FixedMovement, Instant, Kind, MerchantId, Movement
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Policy
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")

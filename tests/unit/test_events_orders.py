@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.contracts.events import read_event
 from chalicelib.contracts.payloads import Terms
-from chalicelib.domain.movements import MerchantId, OrderMovement, RefundMovement
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.movements import OrderMovement, RefundMovement
 from chalicelib.domain.orders import Basis, Policy
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import TransactionId
 from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
 from infra.commands.emitting import Result, _progress, _send
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file

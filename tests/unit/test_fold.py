@@ -8,8 +8,9 @@ import pytest
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, Fold, TallyChange, fold
+from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Instant, Kind, Movement, TransactionId
+from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing

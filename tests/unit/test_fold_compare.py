@@ -8,8 +8,9 @@ import pytest
 from chalicelib.domain.defects import defects
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Instant, Movement
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Basis, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted, compare
 from tests.builders import (

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from chalicelib.domain.defects import defects
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Total, Transaction
-from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement, TransactionId
+from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Direction, Tally, charge, refund
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing

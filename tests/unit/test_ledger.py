@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, apply, open_account
-from chalicelib.domain.movements import Instant, Kind, Movement
+from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.thresholds import Crossing
 from tests.builders import LATER, NOON, SHOP, account_of, adjustment, order, payment, trial
 

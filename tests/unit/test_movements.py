@@ -4,7 +4,8 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 
-from chalicelib.domain.movements import Kind, MerchantId, credit_id, merchant_id, order_key, transaction_id, uuid_v5
+from chalicelib.domain.ids import MerchantId, credit_id, merchant_id, transaction_id, uuid_v5
+from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
 from tests.builders import merchant, order, refund_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.adapters.status_table import BATCH_TRIES, KnownStatus
 from chalicelib.contracts.plugin_status import PluginStatus, Reason
-from chalicelib.domain.movements import MerchantId
+from chalicelib.domain.ids import MerchantId
 from tests.builders import SHOP, merchant
 from tests.status_sources import CACHE_SECONDS, STALE_SECONDS, FakeShared, FakeTable, container
 

@@ -8,7 +8,8 @@ import pytest
 from chalicelib import posting as module
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, Commit
-from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.posting import Posting
 from tests.builders import SHOP, TENTH_OF_TOTAL, adjustment, merchant, order, payment, refund_of, trial

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.movements import MerchantId, Movement, TransactionId
+from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Known, Refused
 from chalicelib.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting

@@ -8,8 +8,9 @@ from uuid import UUID, uuid5
 import pytest
 
 from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import CrossingRecord, Transaction
-from chalicelib.domain.movements import Instant, Kind, MerchantId, TransactionId
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.thresholds import Crossing
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")

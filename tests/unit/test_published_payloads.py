@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.contracts.published import PUBLISHED, crossing_event, transaction_event
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import CrossingRecord
-from chalicelib.domain.movements import TransactionId
 from chalicelib.domain.thresholds import Crossing
 from infra.documents.story import story
 from tests.builders import NOON, SHOP

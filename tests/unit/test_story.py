@@ -8,8 +8,9 @@ import pytest
 from chalicelib.contracts import story
 from chalicelib.contracts.published import crossing_event
 from chalicelib.contracts.story import Chapter, Story, gathered, tell
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Transaction, change_threshold
-from chalicelib.domain.movements import MerchantId, Movement
+from chalicelib.domain.movements import Movement
 from tests.builders import LATER, SHOP, adjustment, order, payment, refund_of, renewal, trial
 from tests.fakes import FakeClock, FakeLedger, settle
 from tests.histories import images

@@ -7,8 +7,8 @@ import pytest
 from chalicelib.contracts.published import crossing_event
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, change_threshold
-from chalicelib.domain.movements import Instant
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Refused
 from chalicelib.posting import ATTEMPTS_MAX, Posting, Time

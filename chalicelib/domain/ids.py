@@ -1,0 +1,56 @@
+"""Ids and times, as they are kept and said."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha1
+from typing import NewType
+from uuid import UUID
+
+MerchantId = NewType("MerchantId", str)
+TransactionId = NewType("TransactionId", str)
+Instant = NewType("Instant", str)
+"""A time as text: UTC, ISO 8601 with milliseconds and `Z`, so that it sorts and compares as time does."""
+
+
+def instant(moment: datetime) -> Instant:
+    """Return a time as it is kept and said; finer than milliseconds is cut off."""
+    return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def later_than(time: Instant, *, now: Instant) -> Instant:
+    """Return `now`, or the first instant behind `time` where the clock has not come to it."""
+    return max(now, instant(datetime.fromisoformat(time) + timedelta(milliseconds=1)))
+
+
+_MERCHANT_ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.ASCII)
+
+
+def merchant_id(text: str) -> MerchantId:
+    """Return the merchant's id as it is kept: a UUID in lower case with hyphens (spec, section 3).
+
+    Raises:
+        ValueError: `text` is no UUID, with or without its hyphens.
+    """
+    lower = text.lower()
+    if _MERCHANT_ID.fullmatch(lower) is None:
+        raise ValueError("a merchant id is a UUID")
+    return MerchantId(lower if "-" in lower else str(UUID(lower)))
+
+
+def uuid_v5(namespace: str, name: str) -> str:
+    """Return the UUIDv5 (RFC 9562) of a name in a namespace, itself a UUID: what `uuid.uuid5` gives, in a third."""
+    digest = sha1(bytes.fromhex(namespace.replace("-", "")) + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+@lru_cache(maxsize=4096)
+def transaction_id(merchant: MerchantId, key: str) -> TransactionId:
+    """Return the id under which the movement with this idempotency key is recorded: UUIDv5 of both."""
+    return TransactionId(uuid_v5(merchant, key))
+
+
+def credit_id(merchant: MerchantId) -> str:
+    """Return the account's own id in answers: UUIDv5 of the merchant, derived and never stored."""
+    return uuid_v5(merchant, "CREDIT")
