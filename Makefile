@@ -18,6 +18,8 @@ SOURCES := app.py chalicelib infra tests
 PYTEST := $(BIN)/python -m pytest -q
 # Two workers suit two cores; tests of one group share an engine and stay together.
 PARALLEL := -n 2 --dist loadgroup
+# Nothing is compiled ahead, so what Python has compiled once has to be kept, whatever a machine prefers elsewhere.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

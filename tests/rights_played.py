@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 
 import app
-from chalicelib import wiring, wiring_figures, wiring_http
+from chalicelib import reconciling, wiring, wiring_figures, wiring_http
 from chalicelib.adapters.fleet import HEARTBEAT
 from chalicelib.domain.ledger import Transaction
 from chalicelib.settings import settings
@@ -23,7 +23,7 @@ from tests.builders import SHOP, merchant
 from tests.figures_tables import created
 from tests.functions.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.functions.events import Context, batch, charged, opened, paid, refunded, stream_record
-from tests.functions.system import BUS, System, seen, system_on
+from tests.functions.system import BUS, System, let_no_poll_wait, seen, system_on
 from tests.rights import Need, Recorder
 
 FIGURES_TABLE = "figures-test"
@@ -142,6 +142,8 @@ def forget_the_container() -> None:
 
 def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
     """Return what each function needed, by its name in app.py."""
+    let_no_poll_wait(monkeypatch)
+    monkeypatch.setattr(reconciling, "LOOK_AGAIN_SECONDS", 0)
     with stage(monkeypatch) as on:
         _keys(on)
         _movements(on)

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 import app
 from chalicelib import posting, telemetry, wiring
+from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.items import account_from, transaction_from
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Transaction
@@ -317,3 +318,10 @@ def lost_answer(request: Request, send: Callable[[Request], Any]) -> Any:
     """Let a request take effect and its answer be lost."""
     send(request)
     raise ReadTimeoutError(endpoint_url="https://aws")
+
+
+def let_no_poll_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else puts messages into moto's queues, so an empty poll for dead letters need not wait for any."""
+    defaults = DeadLetters.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "wait_seconds", 0)

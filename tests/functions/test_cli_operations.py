@@ -20,7 +20,7 @@ from tests.builders import SHOP, merchant
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
 from tests.functions.events import STREAM_ARN, Context, adjusted, batch, charged, opened, paid, refunded
-from tests.functions.system import System, _client, failed_entries, refusal
+from tests.functions.system import System, _client, failed_entries, let_no_poll_wait, refusal
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
 
 OTHER = merchant("other")
@@ -91,7 +91,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
     monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
-    monkeypatch.setattr("chalicelib.adapters.dead_letters.DeadLetters.__init__.__kwdefaults__", {"wait_seconds": 0})
+    let_no_poll_wait(monkeypatch)
     monkeypatch.setattr("chalicelib.reconciling.LOOK_AGAIN_SECONDS", 0)
     for module in (letters, checking, telling):
         monkeypatch.setattr(module, "find", lambda *_: target)

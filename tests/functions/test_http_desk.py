@@ -9,14 +9,13 @@ from botocore.exceptions import ClientError
 
 import app
 from chalicelib import telemetry, wiring_figures, wiring_http
-from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.recent_events import KEPT_MAX, RecentEvents
 from tests.builders import SHOP
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, throttled
 from tests.functions.events import Context, charged, opened, paid
 from tests.functions.stream_events import event
-from tests.functions.system import System
+from tests.functions.system import System, let_no_poll_wait
 
 LETTERS = "/credits/admin/dead-letters"
 FIGURES_TABLE = "figures-test"
@@ -37,10 +36,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         TRIAL_CREDITS="22",
         LOW_BALANCE_THRESHOLD_PERCENT="91",
     )
-    # Nobody else puts messages into moto's queues, so an empty poll need not wait for any.
-    defaults = DeadLetters.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "wait_seconds", 0)
+    let_no_poll_wait(monkeypatch)
     forget_the_figures()
     yield system
     forget_the_figures()

@@ -16,6 +16,8 @@ from tests.infra.test_policies import Grants, grants, listed, name, statements
 from tests.rights import Need
 from tests.rights_played import FUNCTIONS, played
 
+pytestmark = pytest.mark.xdist_group("rights")
+
 Resources = dict[str, dict[str, Any]]
 
 DOCUMENT = ROOT / "infra/rights.md"

@@ -15,7 +15,7 @@ from tests.simulator.mappings import declared
 from tests.simulator.product import timeout_seconds
 from tests.simulator.runs import Verdict, seeds
 
-SHORT_SEEDS = range(80)
+SHORT_SEEDS = range(60)
 SHORT_SWEEP = 120
 """One case of the sweep of so many is in the short form."""
 ENDS = {"key_reused", "insufficient_credits", "account_missing", "order_missing", "not_json", "credits_invalid"}

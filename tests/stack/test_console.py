@@ -12,7 +12,7 @@ from tests.console import Console, tab, token_for
 from tests.marketplace import Event, happened, merchant
 from tests.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows"), needs_chromium]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people"), needs_chromium]
 
 ORDERS = 34
 """Of the shop that is off: 30 found a credit each, 4 did not."""

@@ -13,7 +13,7 @@ from tests.command_line import Said, said
 from tests.engines import FAKE_AWS_ENVIRONMENT
 from tests.running_stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
 
 Command = Callable[..., Said]
 

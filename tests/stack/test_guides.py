@@ -9,7 +9,7 @@ from tests.engines import PROGRAMS
 from tests.guides import blocks, masked, ran, rewritten
 from tests.running_stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
 
 TOUR = "README.md"
 GUIDES = [

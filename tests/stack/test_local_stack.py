@@ -114,6 +114,7 @@ def test_a_second_stack_in_the_same_folder_is_refused_and_the_first_lives_on(sta
     assert status(f"{stack.description()['api_url']}/api/v1/health") == 200
 
 
+@pytest.mark.slow
 def test_a_stack_beside_another_takes_other_ports_shows_traffic_and_ends_alone_when_a_part_of_it_dies(
     stack: Run, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from tests.engines import LOOPBACK
 from tests.marketplace import happened
 from tests.running_stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows"), needs_chromium]
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people"), needs_chromium]
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>
 <link rel="icon" href="data:,">
