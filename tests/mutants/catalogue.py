@@ -299,6 +299,14 @@ MUTANTS = (
         "an opening that crosses",
         (LEDGER, "    if transaction.sequence == 1:\n", "    if transaction.sequence == 0:\n"),
     ),
+    _mutant(
+        "a threshold set in the instant of a record",
+        (
+            LEDGER,
+            "    time = later_than(account.updated_at, now=now)\n",
+            "    time = max(now, account.updated_at)\n",
+        ),
+    ),
     _mutant("a threshold set without its event", (LEDGER, "    return changed, crossed\n", "    return changed, ()\n")),
     _mutant(
         "an event id from the clock",
