@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.padding import Padding
 
 from chalicelib.contracts import answers
 from chalicelib.contracts.story import Story, gathered, tell
@@ -133,7 +132,7 @@ def _tell(story: Story) -> None:
             f"published {', '.join(said.event_type for said in chapter.events)}" if chapter.events else "",
         ):
             if line:
-                console.print(Padding(f"[dim]{line}[/]", (0, 0, 0, SECOND + 10)), soft_wrap=True)
+                console.print(f"{'':<{SECOND + 10}}[dim]{line}[/]", soft_wrap=True)
     console.print(f"\n[dim]{escape(story.source)}{'' if story.complete else ' Older records are left out.'}[/]")
 
 

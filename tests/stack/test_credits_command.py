@@ -133,6 +133,11 @@ def test_why_tells_the_story_with_times_and_ids_and_what_was_published(run: Comm
     assert run("why", shop, "--json").json == flows.read(f"/credits/accounts/{shop}/story")
     assert run("status", shop).status == 1
 
+    run("adjust", shop, "--add", 30, "--reason", "a test", "--id", "T-2")
+
+    published = "evt.credits.adjusted, evt.credits.balance_restored, evt.credits.plugin_status_changed"
+    assert f"published {published}\n" in run("why", shop).out, "no line is cut off"
+
 
 def test_an_adjustment_is_previewed_applied_once_and_refused_where_it_must_be(run: Command) -> None:
     shop = opened(run, 10)
