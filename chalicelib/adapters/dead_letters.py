@@ -43,7 +43,7 @@ ALL = tuple(Parking)
 
 
 class NotRedrivable(Exception):  # noqa: N818 - named by what the letter is
-    """The letter holds no message to put back: it points to a stream's records. The text says what to do instead."""
+    """The letter holds nothing that could be put back. The text says why, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class DeadLetters:
         """Put the letter with this id back to where it came from, and return it as it was; None if there is none.
 
         Raises:
-            NotRedrivable: it points to records of a stream.
+            NotRedrivable: it holds nothing to put back: it points to records of a stream, say.
             RetryLater: it was not found within `seconds`, or what takes it back did not answer: it is still parked.
         """
         with self._found(letter_id, seconds) as (look, letter):
@@ -199,7 +199,10 @@ class DeadLetters:
         name = self._functions.get(letter.function or "")
         if name is None:
             raise NotRedrivable(f"no function is known that parked it ({letter.function or 'none is named'})")
-        payload = json.dumps({"Records": [json.loads(letter.body)]}).encode()
+        try:
+            payload = json.dumps({"Records": [json.loads(letter.body)]}).encode()
+        except (ValueError, RecursionError):
+            raise NotRedrivable("its body is no record of a stream") from None
         answered = self._lambdas.invoke(FunctionName=name, Payload=payload)
         if answered.get("FunctionError"):
             raise RetryLater(Code.INTERNAL, f"{letter.function} failed on it: {answered['FunctionError']}")

@@ -1,13 +1,25 @@
-"""A parked message as the API answers it (spec, section 6)."""
+"""A parked message as the API answers it (spec, section 6).
 
-from typing import Self
+A list of them fits into one answer of Lambda, which holds 6 MB: bodies are cut where they have to be, the longest
+first, and each says so. The whole body is in the answer about that one letter: a message of SQS has up to 1 MiB, which
+takes four times as much of an answer at the most.
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from chalicelib.contracts.letters import Letter
 
-BODY_LENGTH_MAX = 16_384
-"""Characters of a body that are answered: a hundred letters have to fit into one answer."""
+BODY_LENGTH_MAX: Final = 16_384
+"""Characters of a body that a list answers at the most."""
+REASON_LENGTH_MAX: Final = 1_000
+TEXT_LENGTH_MAX: Final = 200
+ANSWER_BYTES_MAX: Final = 6_000_000
+"""What is used of the 6,291,556 bytes that Lambda lets a function answer; headers need the rest."""
 
 
 class DeadLetter(BaseModel):
@@ -30,26 +42,67 @@ class DeadLetter(BaseModel):
     redrivable: bool
     body: str
     body_length: int
+    body_cut: bool
 
     @classmethod
-    def of(cls, letter: Letter) -> Self:
-        """Return what is said of `letter`; of a long body the beginning."""
+    def of(cls, letter: Letter, *, most: int | None = BODY_LENGTH_MAX) -> Self:
+        """Return what is known of `letter`, with up to `most` characters of its body; None: with all of it."""
+        body = _encodable(letter.body)[:most]
         return cls(
             id=letter.letter_id,
             parking=letter.parking,
-            code=letter.code,
-            reason=letter.reason,
-            field=letter.field,
+            code=_short(letter.code),
+            reason=_short(letter.reason, most=REASON_LENGTH_MAX),
+            field=letter.field and _short(letter.field),
             # A stream's address names an account and a table.
-            origin="stream" if (letter.origin or "").startswith("arn:") else letter.origin,
-            function=letter.function,
+            origin="stream" if (letter.origin or "").startswith("arn:") else letter.origin and _short(letter.origin),
+            function=letter.function and _short(letter.function),
             redriven=letter.redriven,
             first_seen=letter.first_seen,
             parked_at=letter.parked_at,
             event_type=letter.event_type,
             merchant_id=letter.merchant_id,
-            # One that points to records of a stream holds nothing that could be put back.
-            redrivable=letter.pointer is None,
-            body=letter.body[:BODY_LENGTH_MAX],
+            redrivable=letter.redrivable,
+            body=body,
             body_length=len(letter.body),
+            body_cut=len(body) < len(letter.body),
         )
+
+    def cut_to(self, size: int) -> Self:
+        """Return the letter with as much of its body as takes `size` bytes of an answer."""
+        length = bisect_right(range(1, len(self.body) + 1), size, key=lambda end: body_bytes(self.body[:end]))
+        if length == len(self.body):
+            return self
+        return self.model_copy(update={"body": self.body[:length], "body_cut": True})
+
+
+def fitted(letters: Sequence[DeadLetter], *, room: int) -> list[DeadLetter]:
+    """Return the letters with bodies that take up to `room` bytes of an answer together: the longest are cut."""
+    sizes = sorted(body_bytes(letter.body) for letter in letters)
+    left, share = room, max(sizes, default=0)
+    for place, size in enumerate(sizes):
+        equal = left // (len(sizes) - place)
+        if size > equal:
+            share = equal
+            break
+        left -= size
+    return [letter.cut_to(share) for letter in letters]
+
+
+def answer_bytes(text: str) -> int:
+    """Return how many bytes of Lambda's answer `text` takes: the runtime writes it as JSON, in ASCII."""
+    return len(json.dumps(text))
+
+
+def body_bytes(body: str) -> int:
+    """Return how many bytes of an answer a body takes, which is JSON within the JSON that Lambda's runtime writes."""
+    return answer_bytes(json.dumps(body, ensure_ascii=False))
+
+
+def _short(text: str, *, most: int = TEXT_LENGTH_MAX) -> str:
+    return _encodable(text if len(text) <= most else f"{text[: most - 1]}…")
+
+
+def _encodable(text: str) -> str:
+    """Return `text` with `?` for what UTF-8 cannot write, half a character of UTF-16: no queue takes it, some do."""
+    return text.encode(errors="replace").decode()

@@ -2,14 +2,16 @@
 
 A letter has its reason from whoever parked it (hard-cases.md, "Retry and dead letter"): the functions write
 attributes of their own, EventBridge its error, Lambda a body that points to records of a stream, and a queue that
-gave up after too many receives nothing at all. Standard library only: the command line and the API both read it.
+gave up after too many receives nothing at all. What kind a letter is follows from its queue and from the attributes
+that our own functions write, never from the body: a sender wrote that, and it may look like anything. Standard library
+only: the command line and the API both read it.
 """
 
 import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -25,6 +27,11 @@ CODE_RECEIVES_EXHAUSTED = "receives_exhausted"
 _PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "function", "redriven"})
 _OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
 _TEXT_LENGTH_MAX = 200
+_ARN_LENGTH_MAX = 512
+_DIGITS_MAX = 9
+_ATTRIBUTES_MAX = 10
+"""What a message of SQS may carry."""
+_WITHIN_A_SECOND = timedelta(milliseconds=999)
 
 
 class Parking(StrEnum):
@@ -37,7 +44,10 @@ class Parking(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """Records of a stream that a function gave up on: of which table, and of the writes of which times."""
+    """Records of a stream that a function gave up on: of which table, and of the writes of which times.
+
+    Lambda writes both times in whole seconds (AWS: "Capture discarded batches"), so `latest` is the end of its second.
+    """
 
     stream_arn: str
     earliest: Instant
@@ -72,6 +82,11 @@ class Letter:
     put_back_with: Mapping[str, str] = dataclasses.field(repr=False)
     """Attributes that go back with the message: who sent it may have set some."""
 
+    @property
+    def redrivable(self) -> bool:
+        """Whether it holds something to put back: a message, or a record and the function that could not read it."""
+        return self.pointer is None and (self.parking is not Parking.STREAM or self.function is not None)
+
     @classmethod
     def from_message(cls, message: Mapping[str, Any], parking: Parking) -> Self:
         """Return the letter of a message as SQS hands it out with all attributes."""
@@ -81,11 +96,12 @@ class Letter:
             if "StringValue" in attribute
         }
         content = _content(message["Body"])
-        pointer = _pointer(content)
+        # Lambda writes a pointer without attributes, and into this queue only.
+        pointer = _pointer(content) if parking is Parking.STREAM and "code" not in attributes else None
         code, reason = _why(attributes, content, pointer)
         redriven = _digits(attributes.get("redriven"))
         origin = attributes.get("origin") or ("bus" if "RULE_ARN" in attributes else None)
-        kept = {name: text for name, text in attributes.items() if name not in _PARKED_AS | _OF_THE_BUS}
+        kept = [(name, text) for name, text in attributes.items() if name not in _PARKED_AS | _OF_THE_BUS]
         return cls(
             letter_id=message["MessageId"],
             parking=parking,
@@ -95,14 +111,14 @@ class Letter:
             origin=origin or (pointer.stream_arn if pointer else None),
             function=attributes.get("function") or (_function(content) if pointer else None),
             redriven=redriven,
-            first_seen=Instant(attributes["first_seen"]) if "first_seen" in attributes else None,
+            first_seen=_time(attributes.get("first_seen")),
             parked_at=instant(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
             event_type=_event_type(content),
             merchant_id=_merchant(content),
             pointer=pointer,
             body=message["Body"],
             receipt_handle=message["ReceiptHandle"],
-            put_back_with={**kept, "redriven": str(redriven + 1)},
+            put_back_with={**dict(kept[: _ATTRIBUTES_MAX - 1]), "redriven": str(redriven + 1)},
         )
 
 
@@ -127,30 +143,33 @@ def _why(attributes: Mapping[str, str], content: Mapping[str, Any], pointer: Poi
 
 
 def _pointer(content: Mapping[str, Any]) -> Pointer | None:
-    """Return what Lambda's failure destination points to (AWS: "Capture discarded batches")."""
-    said = content.get("DDBStreamBatchInfo")
-    if not isinstance(said, dict):
+    """Return what Lambda's failure destination points to, None where it cannot be read."""
+    info = _object(content, "DDBStreamBatchInfo")
+    stream_arn = _text(info.get("streamArn"), most=_ARN_LENGTH_MAX)
+    earliest = _time(info.get("approximateArrivalOfFirstRecord"))
+    latest = _time(info.get("approximateArrivalOfLastRecord"), later=_WITHIN_A_SECOND)
+    records = info.get("batchSize")
+    if stream_arn is None or earliest is None or latest is None or not isinstance(records, int):
+        return None
+    return Pointer(stream_arn=stream_arn, earliest=earliest, latest=latest, records=records)
+
+
+def _time(value: object, *, later: timedelta = timedelta(0)) -> Instant | None:
+    """Return a time, so much later where it has whole seconds; None for what is none."""
+    if not isinstance(value, str):
         return None
     try:
-        return Pointer(
-            stream_arn=str(said["streamArn"]),
-            earliest=_time(said["approximateArrivalOfFirstRecord"]),
-            latest=_time(said["approximateArrivalOfLastRecord"]),
-            records=int(said["batchSize"]),
-        )
-    except (KeyError, ValueError, TypeError):
+        moment = datetime.fromisoformat(value)
+        return instant(moment if moment.microsecond else moment + later)
+    except (ValueError, OverflowError):
         return None
-
-
-def _time(text: str) -> Instant:
-    return instant(datetime.fromisoformat(text))
 
 
 def _function(content: Mapping[str, Any]) -> str | None:
     """Return the deployed name in `arn:…:function:NAME:$LATEST`."""
-    arn = _object(content, "requestContext").get("functionArn")
-    _, found, name = str(arn).partition(":function:")
-    return name.split(":")[0] if found else None
+    arn = _text(_object(content, "requestContext").get("functionArn"), most=_ARN_LENGTH_MAX) or ""
+    _, _, name = arn.partition(":function:")
+    return name.split(":")[0] or None
 
 
 def _event_type(content: Mapping[str, Any]) -> str | None:
@@ -184,10 +203,10 @@ def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str | None:
-    """Return a text that may stand in a line, None for anything else."""
-    return value if isinstance(value, str) and 0 < len(value) <= _TEXT_LENGTH_MAX and value.isprintable() else None
+def _text(value: object, *, most: int = _TEXT_LENGTH_MAX) -> str | None:
+    """Return a text that may be part of a line, None for anything else."""
+    return value if isinstance(value, str) and 0 < len(value) <= most and value.isprintable() else None
 
 
 def _digits(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < _TEXT_LENGTH_MAX else 0
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0

@@ -43,14 +43,14 @@ def dead_letters(call: Call) -> Reply:
     """Answer the newest parked messages of all queues, or of one, with their reasons."""
     call.admin()
     from chalicelib.contracts import answers
-    from chalicelib.contracts.dead_letters import DeadLetter
+    from chalicelib.contracts.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
     from chalicelib.contracts.letters import Parking
 
     asked = Asked(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX))
     named = call.choice("parking", [parking.upper() for parking in Parking])
     parkings = [Parking(named.lower())] if named else list(Parking)
     found = wiring_http.dead_letters().listing(wanted=asked.limit, parkings=parkings)
-    letters = found.letters[: asked.limit]
+    letters = [DeadLetter.of(letter) for letter in found.letters[: asked.limit]]
     # A queue can be counted but not paged: what is put back makes room for the rest.
     total = max(found.counted, len(found.letters))
     place = Place(
@@ -62,13 +62,24 @@ def dead_letters(call: Call) -> Reply:
         numbered=False,
     )
     links = {**place.links(call.path, {"parking": named and named.lower()}), "last": None}
-    listing = answers.Listing[DeadLetter](
-        data=[DeadLetter.of(letter) for letter in letters],
-        meta=answers.Meta.model_validate(call.meta()),
-        pagination=answers.Pagination.model_validate({**place.pagination(), "pages": None}),
-        links=answers.Links.model_validate(links),
-    )
-    return Reply(body=listing.model_dump_json(), headers={"Link": link_header(links)})
+    meta, pagination = call.meta(), {**place.pagination(), "pages": None}
+    bare = [letter.model_copy(update={"body": ""}) for letter in letters]
+    room = ANSWER_BYTES_MAX - answer_bytes(answers.listing_text(bare, meta, pagination, links))
+    text = answers.listing_text(fitted(letters, room=room), meta, pagination, links)
+    return Reply(body=text, headers={"Link": link_header(links)})
+
+
+@routes.get("/api/v1/credits/admin/dead-letters/{letter_id}")
+def dead_letter(call: Call, letter_id: str) -> Reply:
+    """Return one parked message with the whole of its body."""
+    call.admin()
+    from chalicelib.contracts.answers import answer_text
+    from chalicelib.contracts.dead_letters import DeadLetter
+
+    letter = wiring_http.dead_letters().find(_letter_id(letter_id), seconds=SEARCH_SECONDS)
+    if letter is None:
+        raise not_found("dead letter")
+    return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
 
 
 @routes.post("/api/v1/credits/admin/dead-letters/{letter_id}/redrive")
@@ -79,17 +90,17 @@ def redrive(call: Call, letter_id: str) -> Reply:
     from chalicelib.contracts.answers import answer_text
     from chalicelib.contracts.dead_letters import DeadLetter
 
-    letter_id = unquote(letter_id)
-    if len(letter_id) > LETTER_ID_LENGTH_MAX or not letter_id.isascii() or not letter_id.isprintable():
-        raise bad_request("letter_id", f"A letter's id has 1 to {LETTER_ID_LENGTH_MAX} printable ASCII characters.")
     try:
-        letter = wiring_http.dead_letters().redrive(letter_id, seconds=SEARCH_SECONDS)
-    except NotRedrivable:
-        raise Problem(
-            Refusal.NOT_REDRIVABLE,
-            "It points to records of a stream and holds none of them: publish them again from the ledger with "
-            "`credits republish --letter`.",
-        ) from None
+        letter = wiring_http.dead_letters().redrive(_letter_id(letter_id), seconds=SEARCH_SECONDS)
+    except NotRedrivable as error:
+        raise Problem(Refusal.NOT_REDRIVABLE, f"The letter cannot be put back: {error}.") from None
     if letter is None:
         raise not_found("dead letter")
     return Reply(body=answer_text(DeadLetter.of(letter), call.meta()), merchant_id=letter.merchant_id)
+
+
+def _letter_id(text: str) -> str:
+    letter_id = unquote(text)
+    if len(letter_id) > LETTER_ID_LENGTH_MAX or not letter_id.isascii() or not letter_id.isprintable():
+        raise bad_request("letter_id", f"A letter's id has 1 to {LETTER_ID_LENGTH_MAX} printable ASCII characters.")
+    return letter_id

@@ -45,7 +45,8 @@ _DEAD_LETTERS = Route(
     description=(
         "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
         "is how many it says it holds, and what is put back makes room for the rest. Two who look at the same moment "
-        "share the letters between them."
+        "share the letters between them. Long bodies are cut so that the answer has 6 MB at the most, and say so by "
+        "`body_cut`: the answer about one letter has all of its body."
     ),
     parameters=(
         LIMIT,
@@ -60,6 +61,24 @@ _DEAD_LETTERS = Route(
         )
     },
     errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+_DEAD_LETTER = Route(
+    view="dead_letter",
+    paths=(f"{API}/credits/admin/dead-letters/{{letter_id}}",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="One parked message",
+    description="With the whole of its body. It stays parked.",
+    parameters=(_LETTER,),
+    answers={
+        200: Success(
+            description="The letter.",
+            model=answers.Answer[DeadLetter],
+            examples={"parked": samples.answer(samples.dead_letter())},
+        )
+    },
+    errors=(400, 401, 403, 404, *STORE_ERRORS),
 )
 
 _REDRIVE = Route(
@@ -84,4 +103,4 @@ _REDRIVE = Route(
     errors=(400, 401, 403, 404, 409, *STORE_ERRORS),
 )
 
-DESK = (_ACTIVITY, _DEAD_LETTERS, _REDRIVE)
+DESK = (_ACTIVITY, _DEAD_LETTERS, _DEAD_LETTER, _REDRIVE)

@@ -162,6 +162,7 @@ def dead_letter() -> DeadLetter:
         redrivable=True,
         body=body,
         body_length=len(body),
+        body_cut=False,
     )
 
 

@@ -180,8 +180,9 @@ WORDS: Mapping[str, Word] = {
     "first_seen": Word("When it was first seen.", TIME_FORM),
     "parked_at": Word("When it was parked.", TIME_FORM),
     "redrivable": Word("Whether it can be put back; one that points to records of a stream cannot."),
-    "body": Word("What came, unchanged; of more than 16,384 characters the beginning."),
-    "body_length": Word("The body's characters.", COUNT_FORM),
+    "body": Word("What came, unchanged; where `body_cut` says so, the beginning of it."),
+    "body_length": Word("The body's characters (Unicode code points), all of them.", COUNT_FORM),
+    "body_cut": Word("Whether `body` is only the beginning; the answer about the one letter has all of it."),
     # Health
     "DetailedHealth.status": Word("`degraded` where a component fails."),
     "Component.status": Word("`unknown` where nothing was ever heard of it."),

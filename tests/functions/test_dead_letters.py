@@ -361,7 +361,7 @@ def test_a_pointer_to_records_says_which_and_that_they_are_published_from_the_le
     assert letter.pointer == Pointer(
         stream_arn=STREAM_ARN,
         earliest=Instant("2025-06-01T12:00:00.000Z"),
-        latest=Instant("2025-06-01T12:00:09.000Z"),
+        latest=Instant("2025-06-01T12:00:09.999Z"),
         records=3,
     )
     with pytest.raises(NotRedrivable, match="credits republish --letter"):
@@ -389,6 +389,28 @@ def test_whatever_a_body_holds_it_can_be_listed(desk: Desk, body: str) -> None:
     letter = desk.the_letter()
     assert (letter.body, letter.event_type, letter.merchant_id, letter.pointer) == (body, None, None, None)
     assert letter.code == "receives_exhausted"
+
+
+@pytest.mark.parametrize("body", ["no JSON", "[" * 100_000, '{"DDBStreamBatchInfo": {}}', "9" * 5_000])
+@pytest.mark.parametrize("attributes", [{}, {"function": "nobody"}, {"function": "roll_up"}], ids=str)
+def test_whatever_is_in_the_streams_queue_says_why_it_stays_there(
+    desk: Desk, body: str, attributes: dict[str, str]
+) -> None:
+    desk.park("STREAM_DEAD_LETTER_QUEUE_URL", body, **attributes)
+    desk.functions.answers = [{"Payload": BytesIO(b'{"batchItemFailures": [{}]}')}]
+
+    [(letter, why)] = desk.letters.redrive_all(lambda _: True)
+
+    assert why
+    assert desk.the_letter().letter_id == letter.letter_id
+
+
+def test_a_message_with_as_many_attributes_as_the_queue_takes_is_put_back(desk: Desk) -> None:
+    desk.park("DEAD_LETTER_QUEUE_URL", POISON, **{f"mine{number}": "x" for number in range(10)})
+
+    [(_, why)] = desk.letters.redrive_all(lambda _: True)
+
+    assert (why, desk.deliver()) == (None, [POISON])
 
 
 @pytest.mark.parametrize("operation", ["receive_message", "get_queue_attributes"])

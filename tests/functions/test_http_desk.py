@@ -1,8 +1,9 @@
 """The live view's figures and the dead letters, over HTTP."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 import app
 from chalicelib import telemetry, wiring_figures, wiring_http
 from chalicelib.adapters.recent_events import KEPT_MAX, RecentEvents
+from chalicelib.contracts.dead_letters import body_bytes
 from tests.builders import SHOP
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, throttled
@@ -19,6 +21,7 @@ from tests.functions.system import System, let_no_poll_wait
 
 LETTERS = "/credits/admin/dead-letters"
 FIGURES_TABLE = "figures-test"
+LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
 
 
 @pytest.fixture
@@ -143,13 +146,68 @@ def test_what_points_to_a_streams_records_holds_nothing_to_put_back_and_shows_no
     assert (answered.status, answered.body["error"]["code"]) == (409, "NOT_REDRIVABLE")
 
 
-def test_of_a_long_body_the_beginning_is_answered(api: Api, desk: System) -> None:
+def shown(api: Api, letter_id: str, token: dict[str, str] = ADMIN) -> Answered:
+    route = f"{LETTERS}/{{letter_id}}"
+    return api.get(route.replace("{letter_id}", letter_id), route=route, token=token)
+
+
+def test_of_a_long_body_a_list_answers_the_beginning_and_the_letter_the_whole(api: Api, desk: System) -> None:
     long = "x" * 20_000
     desk.ingest(opened(), long)
 
     [letter] = listed(api)
+    whole = shown(api, letter["id"]).body["data"]
 
-    assert (len(letter["body"]), letter["body_length"]) == (16_384, 20_000)
+    assert (len(letter["body"]), letter["body_length"], letter["body_cut"]) == (16_384, 20_000, True)
+    assert (whole["body"], whole["body_cut"]) == (long, False)
+    assert [one["id"] for one in listed(api)] == [letter["id"]]
+    assert shown(api, "another").status == 404
+    assert shown(api, letter["id"], OPS).status == 403
+    assert shown(api, "x" * 129).status == 400
+
+
+class Measured:
+    """The application, and how many bytes the last of its answers had as Lambda's runtime writes it."""
+
+    size = 0
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        answer = app.app(event, context)
+        self.size = len(json.dumps(answer))
+        return answer
+
+
+@pytest.mark.parametrize("text", ["x", '"', "\\", "\n", "\x80", "漢", "😀"])
+def test_a_hundred_long_letters_fit_into_one_answer_of_lambda(desk: System, text: str) -> None:
+    measured = Measured()
+    long = text * (250_000 // len(text.encode()))
+    for number in range(100):
+        body = long if number % 2 else f"short {number}"
+        desk.sqs.send_message(QueueUrl=desk.urls["DEAD_LETTER_QUEUE_URL"], MessageBody=body)
+
+    letters = listed(Api(cast("Any", measured)), limit="100")
+
+    assert len(letters) == 100
+    assert measured.size <= LAMBDA_ANSWER_BYTES
+    cut = [letter for letter in letters if letter["body_cut"]]
+    assert {letter["body_length"] for letter in cut} == {len(long)}
+    assert {letter["body"] for letter in cut} == {long[: len(cut[0]["body"])]}
+    assert (len(cut), len(cut[0]["body"]) > 3_000) == (50, True)
+
+
+def test_the_longest_message_of_a_queue_is_answered_whole() -> None:
+    for text in ("x", '"', "\\", "\n", "\x80", "漢", "😀"):
+        assert body_bytes(text * (1024 * 1024 // len(text.encode()))) < LAMBDA_ANSWER_BYTES - 50_000
+
+
+def test_a_letter_of_an_unknown_function_says_that_it_cannot_be_put_back(api: Api, desk: System) -> None:
+    desk.sqs.send_message(QueueUrl=desk.urls["STREAM_DEAD_LETTER_QUEUE_URL"], MessageBody="{}")
+
+    [letter] = listed(api)
+    answered = redriven(api, letter["id"])
+
+    assert (letter["redrivable"], answered.status) == (False, 409)
+    assert "no function is known" in answered.body["detail"]
 
 
 def test_the_live_view_says_what_was_done_what_waits_and_what_was_crossed(

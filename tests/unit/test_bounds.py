@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.items import account_item, transaction_item
+from chalicelib.contracts import answers
+from chalicelib.contracts.dead_letters import ANSWER_BYTES_MAX, answer_bytes
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.events import read_event
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.messages import Message
+from chalicelib.contracts.pages import LIMIT_MAX
 from chalicelib.contracts.payloads import Terms
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.orders import CREDITS_MAX, Basis, Policy
@@ -71,6 +74,17 @@ def test_the_longest_refund_makes_a_record_of_bounded_size() -> None:
     settle(ledger, [trial(), order, refunded], now=NOON)
 
     assert all(len(json.dumps(transaction_item(record))) < RECORD_BYTES for record in ledger.history(SHOP))
+
+
+def test_a_page_of_the_longest_records_fits_into_one_answer_of_lambda() -> None:
+    ledger = FakeLedger()
+    longest = LONGEST["evt.credits.manual_adjustment"] | {"reason": "😀" * 500, "operation_type": "INCREASE"}
+    settle(ledger, [trial()], now=NOON)
+    settle(ledger, read_event(body("evt.credits.manual_adjustment", **longest), TERMS).movements, now=NOON)
+    [_, record] = ledger.history(SHOP)
+
+    row = answers.Transaction.of(record).model_dump_json()
+    assert answer_bytes(row) * LIMIT_MAX < ANSWER_BYTES_MAX / 2
 
 
 @pytest.mark.parametrize("pair", [("[", "]"), ('{"a":', "}")])
