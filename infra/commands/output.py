@@ -1,6 +1,11 @@
-"""What a person or a program reads of a command, and how the command ends (spec, section 9)."""
+"""What a person or a program reads of a command, and how the command ends (spec, section 9).
+
+What is printed was partly written by whoever sends events. A terminal obeys some characters, moves its cursor or turns
+the direction of a line: all that is printed here as text passes `visible`, JSON escapes the same characters as JSON.
+"""
 
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,20 +22,46 @@ WIDTH_WITHOUT_TERMINAL = 110
 TABLE_WIDTH_WITHOUT_TERMINAL = 200
 
 
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: controls, marks of direction and of no width, halves of characters, other ends of a line."""
+
+
+def visible(text: str, *, kept: str = "") -> str:
+    """Return `text` with an escape, as Python writes it, for each character that a terminal would obey.
+
+    Those in `kept` are left.
+    """
+    return "".join(sign if _is_harmless(sign) or sign in kept else _escape(sign) for sign in text)
+
+
+class _Screen(Console):
+    """A console that prints every text visibly; its lines end where the program ends them."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        shown = (visible(one, kept="\n\t") if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
+
+
 def screen(width_without_terminal: int = WIDTH_WITHOUT_TERMINAL) -> Console:
     """Return the console of standard output; in a pipe its lines have a fixed width and no colour."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=width_without_terminal)
+    console = _Screen(highlight=False, emoji=False)
+    return console if console.is_terminal else _Screen(highlight=False, emoji=False, width=width_without_terminal)
 
 
 def say(sentence: str, *, style: str | None = None) -> None:
-    """Print a sentence to standard output, unbroken."""
-    screen().print(sentence, style=style, markup=False, soft_wrap=True)
+    """Print a sentence to standard output, as one line."""
+    screen().print(visible(sentence), style=style, markup=False, soft_wrap=True)
+
+
+def print_text(text: str) -> None:
+    """Print a text of several lines to standard output as it is, but for what a terminal would obey."""
+    typer.echo(visible(text, kept="\n\t"))
 
 
 def print_json(content: Any) -> None:
     """Print `content` as indented JSON."""
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    typer.echo("".join(sign if _is_harmless(sign) or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
 
 
 def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], right: Sequence[str] = ()) -> None:
@@ -48,7 +79,7 @@ def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], right
             overflow="fold" if last else "ellipsis",
         )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(visible, row))
     screen(TABLE_WIDTH_WITHOUT_TERMINAL).print(table)
 
 
@@ -63,5 +94,15 @@ def unable(sentence: str) -> typer.Exit:
 
 
 def _ending(sentence: str, style: str, status: int) -> typer.Exit:
-    Console(stderr=True).print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
+    _Screen(stderr=True, emoji=False).print(
+        visible(sentence), style=style, highlight=False, markup=False, soft_wrap=True
+    )
     return typer.Exit(status)
+
+
+def _is_harmless(sign: str) -> bool:
+    return sign.isprintable() or unicodedata.category(sign) not in _OBEYED
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
