@@ -13,7 +13,7 @@ doctor.py     doctor; checks.py looks at the components
 figures.py    recount
 letters.py    dead-letters list, show, redrive
 checking.py   verify, rebuild
-telling.py    republish
+telling.py    republish; told.py says what came of it
 tokens.py     token
 
 A command finds its target, asks it, and says what came of it: `--json` gives the same to a program. Exit status: 0 when

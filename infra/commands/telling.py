@@ -3,7 +3,7 @@
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -26,11 +26,12 @@ from chalicelib.posting import Time
 from infra.commands.checking import ledger_reader
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
 from infra.commands.options import AsJson, OneMerchant, Profile, Stage
-from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.output import FOUND, refused, unable
 from infra.commands.target import Target, find
+from infra.commands.told import Told, report
 
-BEFORE_A_RECORD = timedelta(minutes=5)
-"""How long before a stream's record its transaction may have got its time: the longest call, and clocks that differ."""
+AROUND_A_RECORD = timedelta(minutes=5)
+"""How far a record's own time may be from its arrival in the stream: the longest call, and clocks that differ."""
 ROLL_UP = "roll_up"
 EVENTS_AT_ONCE = 500
 
@@ -40,17 +41,6 @@ class Only(StrEnum):
 
     TRANSACTIONS = "transactions"
     CROSSINGS = "crossings"
-
-
-@dataclass(slots=True)
-class _Told:
-    """What came of it: events by type, what the bus refused, and records whose low or restored cannot be derived."""
-
-    records: int = 0
-    published: dict[str, int] = field(default_factory=dict)
-    refused: int = 0
-    doubtful: list[str] = field(default_factory=list)
-    recounted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +72,12 @@ def republish(
 
     The ids are the same, so whoever has heard them drops them. Low and restored of a threshold that an admin changed
     stand in no record: they are published again while the account still carries them. Exit status 1 where the bus
-    refused some.
+    refused some, or an account or record cannot be read; then a letter stays parked. Safe any number of times.
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Say what: MERCHANT (with --since and --until, if you like), --since, --transaction or --letter.")
     target = find(stage, profile)
-    reader, told = ledger_reader(target), _Told()
+    reader, told = ledger_reader(target), Told()
     bus = None if dry_run else _bus(target)
     if letter is not None:
         _of_letter(target, reader, letter, told, bus)
@@ -99,13 +89,13 @@ def republish(
             merchant=MerchantId(merchant) if merchant else None, since=_time(since), until=_time(until), only=only
         )
         _publish(_all_events(reader, wanted, told), told, bus)
-    _say(told, dry_run=dry_run, as_json=as_json)
-    if told.refused:
+    report(told, dry_run=dry_run, as_json=as_json)
+    if not told.whole:
         raise typer.Exit(FOUND)
 
 
 def _of_letter(
-    target: Target, reader: DynamoDBLedgerReader, letter_id: str, told: _Told, bus: EventBridgeBus | None
+    target: Target, reader: DynamoDBLedgerReader, letter_id: str, told: Told, bus: EventBridgeBus | None
 ) -> None:
     desk = dead_letters(target)
     letter = desk.find(letter_id, seconds=SEARCH_SECONDS)
@@ -113,15 +103,18 @@ def _of_letter(
         raise refused(f"No letter {letter_id} is parked (any more).")
     if letter.pointer is None:
         raise refused(f"Letter {letter_id} holds a message: `credits dead-letters redrive {letter_id}` puts it back.")
-    since = instant(datetime.fromisoformat(letter.pointer.earliest) - BEFORE_A_RECORD)
+    since = instant(datetime.fromisoformat(letter.pointer.earliest) - AROUND_A_RECORD)
+    until = instant(datetime.fromisoformat(letter.pointer.latest) + AROUND_A_RECORD)
     function = _function(target, letter)
     if function == ROLL_UP:
-        told.recounted = _recount(target, reader, since, dry_run=bus is None)
+        told.recounted = _recount(target, reader, since, told, dry_run=bus is None)
     else:
         only = Only.TRANSACTIONS if function == "publish_transaction_events" else Only.CROSSINGS
-        wanted = _Wanted(since=since, until=letter.pointer.latest, only=only)
-        _publish(_all_events(reader, wanted, told), told, bus)
-    if bus is not None and not told.refused:
+        _publish(_all_events(reader, _Wanted(since=since, until=until, only=only), told), told, bus)
+        # Each of its records has an event or more: with fewer events, some of what it points to was not found.
+        found = sum(told.published.values()) + len(told.doubtful)
+        told.missing = max(0, letter.pointer.records - found)
+    if bus is not None and told.whole:
         desk.remove(letter_id, seconds=SEARCH_SECONDS)
 
 
@@ -133,12 +126,12 @@ def _function(target: Target, letter: Letter) -> str:
     raise refused(f"Letter {letter.letter_id} is of {letter.function}, which is no publisher of this system.")
 
 
-def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, *, dry_run: bool) -> int:
+def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, told: Told, *, dry_run: bool) -> int:
     """Count the accounts that have changed since; an account's newest image is all that counts of it."""
     store = DynamoDBFigures(target.client("dynamodb"), table=target.figures_table)
     time_left = Time(now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep)
     counted = 0
-    for page in _pages(reader):
+    for page in _pages(reader, told):
         changed = [found.account for found in page if found.account.updated_at >= since]
         if not dry_run and count(store, changed, time=time_left):
             raise unable("The figures could not be counted: they did not answer. Try again.")
@@ -146,12 +139,12 @@ def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, *, dr
     return counted
 
 
-def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, told: _Told) -> Iterator[PublishedEvent]:
-    for found in _snapshots(reader, wanted):
+def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, told: Told) -> Iterator[PublishedEvent]:
+    for found in _snapshots(reader, wanted, told):
         account = found.account
         if wanted.since is not None and account.updated_at < wanted.since:
             continue
-        yield from _events(_records(reader, account, wanted), wanted.only, told)
+        yield from _events(_records(reader, account, wanted, told), wanted.only, told)
         if wanted.only is not Only.TRANSACTIONS:
             # What the last write of the account carries, an admin's changed threshold among it, has its id still.
             for crossing in found.crossings:
@@ -162,7 +155,7 @@ def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, told: _Told) -> I
 def _events(
     records: Iterator[tuple[Transaction, Transaction | None]] | Sequence[tuple[Transaction, Transaction | None]],
     only: Only | None,
-    told: _Told,
+    told: Told,
 ) -> Iterator[PublishedEvent]:
     for record, before in records:
         told.records += 1
@@ -175,9 +168,9 @@ def _events(
                 told.doubtful.append(f"{record.merchant_id} #{record.sequence}")
 
 
-def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted) -> Iterator[Snapshot]:
+def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, told: Told) -> Iterator[Snapshot]:
     if wanted.merchant is None:
-        for page in _pages(reader):
+        for page in _pages(reader, told):
             yield from page
         return
     found = reader.account(wanted.merchant)
@@ -186,10 +179,13 @@ def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted) -> Iterator[Snapsh
     yield found
 
 
-def _pages(reader: DynamoDBLedgerReader) -> Iterator[list[Snapshot]]:
+def _pages(reader: DynamoDBLedgerReader, told: Told) -> Iterator[list[Snapshot]]:
     after = None
     while True:
         page = reader.accounts(after)
+        for found in page.accounts:
+            if not isinstance(found, Snapshot):
+                told.unread(found.merchant_id, found.why)
         yield [found for found in page.accounts if isinstance(found, Snapshot)]
         if page.last is None:
             return
@@ -197,23 +193,26 @@ def _pages(reader: DynamoDBLedgerReader) -> Iterator[list[Snapshot]]:
 
 
 def _records(
-    reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted
+    reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted, told: Told
 ) -> Iterator[tuple[Transaction, Transaction | None]]:
-    """Yield the account's records of the time wanted, each with the one before it."""
+    """Yield the account's records of the time wanted, each with the one before it, up to one that cannot be read."""
     first = 1 if wanted.since is None else _first_at(reader, account, wanted.since)
     before: Transaction | None = None
-    for page in reader.records(account.merchant_id, max(1, first - 1), account.sequence):
+    expected = max(1, first - 1)
+    for page in reader.records(account.merchant_id, expected, account.sequence):
         for record in page:
-            if isinstance(record, Unreadable):
-                raise refused(
-                    f"Record {record.sequence} of {account.merchant_id} cannot be read: {record.why}. "
-                    "`credits verify` says more."
-                )
+            if isinstance(record, Unreadable) or record.sequence != expected:
+                why = record.why if isinstance(record, Unreadable) else "is missing"
+                told.unread(account.merchant_id, f"{why}; those after it are left out", sequence=expected)
+                return
             if wanted.until is not None and record.created_at > wanted.until:
                 return
             if record.sequence >= first:
                 yield record, before
             before = record
+            expected += 1
+    if expected <= account.sequence:
+        told.unread(account.merchant_id, "is missing", sequence=expected)
 
 
 def _first_at(reader: DynamoDBLedgerReader, account: Account, time_wanted: Instant) -> int:
@@ -245,7 +244,7 @@ def _one(
     return record, before[0] if before and isinstance(before[0], Transaction) else None
 
 
-def _publish(events: Iterator[PublishedEvent], told: _Told, bus: EventBridgeBus | None) -> None:
+def _publish(events: Iterator[PublishedEvent], told: Told, bus: EventBridgeBus | None) -> None:
     waiting: list[PublishedEvent] = []
     for event in events:
         told.published[event.event_type] = told.published.get(event.event_type, 0) + 1
@@ -263,27 +262,3 @@ def _bus(target: Target) -> EventBridgeBus:
 
 def _time(moment: datetime | None) -> Instant | None:
     return instant(moment.replace(tzinfo=UTC)) if moment else None
-
-
-def _say(told: _Told, *, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "records": told.records,
-                "events": told.published,
-                "refused": told.refused,
-                "doubtful": told.doubtful,
-                "recounted": told.recounted,
-                "dry_run": dry_run,
-            }
-        )
-        return
-    for event_type, number in sorted(told.published.items()):
-        say(f"{number:>6}  {event_type}")
-    for place in told.doubtful:
-        say(f"{place}: the threshold was changed before it; low or restored is left out.", style="yellow")
-    if told.recounted:
-        say(f"{told.recounted} accounts counted again.")
-    total = sum(told.published.values())
-    verb = "would be published" if dry_run else "published"
-    say(f"{told.records} records, {total - told.refused} events {verb}, {told.refused} refused.")

@@ -19,7 +19,7 @@ from infra.commands.target import Target
 from tests.builders import SHOP, merchant
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.functions.events import STREAM_ARN, Context, adjusted, batch, charged, opened, paid, refunded
+from tests.functions.events import STREAM_ARN, Context, adjusted, asking, batch, charged, opened, paid, refunded
 from tests.functions.system import System, _client, failed_entries, let_no_poll_wait, refusal
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
 
@@ -289,13 +289,16 @@ def test_a_threshold_that_an_admin_changed_is_told_while_the_account_carries_it(
     assert desk.heard() == published[:1]
 
 
-def pointer(desk: Desk, function: str) -> str:
-    """Park a pointer to the records of just now, given up by a function, and return the letter's id."""
+def pointer(
+    desk: Desk, function: str, *, earliest: str | None = None, latest: str | None = None, records: int = 3
+) -> str:
+    """Park a pointer to records, of just now where no times are named, and return the letter's id."""
     now = datetime.now(UTC)
     info = {
         **POINTER["DDBStreamBatchInfo"],  # type: ignore[dict-item]
-        "approximateArrivalOfFirstRecord": instant(now - timedelta(minutes=1)),
-        "approximateArrivalOfLastRecord": instant(now + timedelta(minutes=1)),
+        "approximateArrivalOfFirstRecord": earliest or instant(now - timedelta(minutes=1)),
+        "approximateArrivalOfLastRecord": latest or instant(now + timedelta(minutes=1)),
+        "batchSize": records,
         "streamArn": STREAM_ARN,
     }
     context = {"functionArn": f"arn:aws:lambda:eu-west-1:123456789012:function:{function}:$LATEST", "condition": "x"}
@@ -303,6 +306,71 @@ def pointer(desk: Desk, function: str) -> str:
     [letter] = desk.told("dead-letters", "list")["letters"]
     letter_id: str = letter["id"]
     return letter_id
+
+
+def of_whole_seconds(desk: Desk, function: str, *, records: int) -> str:
+    """Park a pointer to all records as Lambda writes it: the times of arrival without their milliseconds."""
+    first, last = (f"{desk.system.history()[place].created_at[:19]}Z" for place in (0, -1))
+    return pointer(desk, function, earliest=first, latest=last, records=records)
+
+
+@pytest.mark.parametrize(
+    ("function", "table", "records"),
+    [("publish_threshold_events", CREDITS_TABLE, 1), ("publish_transaction_events", TRANSACTIONS_TABLE, 2)],
+)
+def test_records_of_the_last_second_of_a_letter_are_published_too(
+    desk: Desk, function: str, table: str, records: int
+) -> None:
+    desk.system.ingest(opened())
+    desk.system.ingest(adjusted("DECREASE", 80))
+    getattr(app, function)(batch(desk.system.stream(table)), Context())
+    published = desk.heard()
+
+    assert desk.run("republish", "--letter", of_whole_seconds(desk, function, records=records)).exit_code == 0
+    assert (desk.heard(), bool(published)) == (published, True)
+    assert desk.told("dead-letters", "list")["counted"] == 0
+
+
+def test_a_letter_that_points_to_more_than_was_found_stays_parked(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    letter = of_whole_seconds(desk, "publish_transaction_events", records=2)
+
+    said = desk.run("republish", "--letter", letter)
+
+    assert (said.exit_code, "1 fewer than the letter points to" in said.stdout) == (1, True)
+    assert desk.told("republish", "--letter", letter, status=1)["missing"] == 1
+    assert desk.told("dead-letters", "list")["counted"] == 1
+
+
+@pytest.mark.parametrize("function", letters.STREAM_FUNCTIONS)
+def test_an_account_that_cannot_be_read_is_named_and_its_letter_stays(desk: Desk, function: str) -> None:
+    desk.system.ingest(opened(), adjusted("DECREASE", 80), opened(OTHER), adjusted("DECREASE", 80, merchant_id=OTHER))
+    desk.change_account(SHOP, totals={"S": "x"})
+    letter = pointer(desk, function, records=1)
+
+    told = desk.told("republish", "--letter", letter, status=1)
+
+    assert [one.startswith(f"{SHOP}: ") for one in told["unreadable"]] == [True]
+    assert (told["events"] or told["recounted"]) not in ({}, 0), "its neighbours are told all the same"
+    assert desk.told("dead-letters", "list")["counted"] == 1
+    said = desk.run("republish", "--since", "2020-01-01")
+    assert (said.exit_code, f"{SHOP}: " in said.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("change", ["removed", "unreadable"])
+def test_a_record_that_cannot_be_read_is_named_and_stops_nobody_else(desk: Desk, change: str) -> None:
+    history(desk)
+    record = desk.system.history()[2]
+    key = {"transaction_id": {"S": record.transaction_id}}
+    if change == "removed":
+        desk.system.dynamodb.delete_item(TableName=TRANSACTIONS_TABLE, Key=key)
+    else:
+        desk.system.dynamodb.update_item(TableName=TRANSACTIONS_TABLE, Key=key, UpdateExpression="REMOVE balance_after")
+
+    told = desk.told("republish", "--since", "2020-01-01", status=1)
+
+    assert [one.startswith(f"{SHOP} #3: ") for one in told["unreadable"]] == [True]
+    assert (told["records"], len(desk.heard()) > 1) == (3, True)
 
 
 @pytest.mark.parametrize("function", ["publish_threshold_events", "publish_transaction_events"])
@@ -351,3 +419,19 @@ def test_what_the_bus_refuses_ends_with_one(desk: Desk) -> None:
     desk.system.fail("PutEvents", *[failed_entries(0)] * 4)
 
     assert desk.told("republish", SHOP, status=1)["refused"] == 1
+
+
+def test_a_message_with_a_field_of_lambdas_name_is_put_back_like_any_other(desk: Desk) -> None:
+    context = {"functionArn": "arn:aws:lambda:x:1:function:publish_threshold_events"}
+    info = POINTER["DDBStreamBatchInfo"]
+    early = asking("evt.billing.payment_succeeded", {"payment_id": "p1", "credits": 5}, DDBStreamBatchInfo=info)
+    desk.system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    desk.system.ingest(json.dumps({**json.loads(early), "requestContext": context}))
+    [letter] = desk.told("dead-letters", "list")["letters"]
+
+    assert desk.run("republish", "--letter", letter["id"]).exit_code == 1
+    assert desk.told("dead-letters", "list")["counted"] == 1
+    desk.system.ingest(opened())
+    assert desk.told("dead-letters", "redrive", letter["id"])["put_back"] == 1
+    desk.system.ingest(*desk.system.in_inbox())
+    assert desk.system.balance() == 105

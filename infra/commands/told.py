@@ -1,0 +1,64 @@
+"""What came of `credits republish`, for a person or a program."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.domain.ids import MerchantId
+from infra.commands.output import print_json, say
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of it: events by type, what the bus refused, and records whose low or restored cannot be derived.
+
+    `unreadable` names accounts and records that could not be looked at, `missing` counts what a letter points to
+    besides.
+    """
+
+    records: int = 0
+    published: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    doubtful: list[str] = field(default_factory=list)
+    recounted: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    missing: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of what was wanted is left."""
+        return not (self.refused or self.unreadable or self.missing)
+
+    def unread(self, merchant: MerchantId, why: str, *, sequence: int | None = None) -> None:
+        """Note an account that cannot be looked at, or the first of its records that cannot."""
+        place = merchant if sequence is None else f"{merchant} #{sequence}"
+        self.unreadable.append(f"{place}: {why}")
+
+
+def report(told: Told, *, dry_run: bool, as_json: bool) -> None:
+    """Print what came of it, for a person or a program."""
+    if as_json:
+        print_json(
+            {
+                "records": told.records,
+                "events": told.published,
+                "refused": told.refused,
+                "doubtful": told.doubtful,
+                "recounted": told.recounted,
+                "unreadable": told.unreadable,
+                "missing": told.missing,
+                "dry_run": dry_run,
+            }
+        )
+        return
+    for event_type, number in sorted(told.published.items()):
+        say(f"{number:>6}  {event_type}")
+    for place in told.doubtful:
+        say(f"{place}: the threshold was changed before it; low or restored is left out.", style="yellow")
+    for place in told.unreadable:
+        say(f"{place}. `credits verify` says more.", style="red")
+    if told.missing:
+        say(f"{told.missing} fewer than the letter points to: it stays parked.", style="red")
+    if told.recounted:
+        say(f"{told.recounted} accounts counted again.")
+    total = sum(told.published.values())
+    verb = "would be published" if dry_run else "published"
+    say(f"{told.records} records, {total - told.refused} events {verb}, {told.refused} refused.")
