@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _BUSY = 429
 _SERVER_ERROR = 500
+_MAY_WORK_LATER = frozenset({Code.CONTENDED, Code.UNAVAILABLE, Code.INTERNAL})
 
 
 class LedgerFunctions:
@@ -50,7 +51,10 @@ class LedgerFunctions:
         answer: dict[str, Any] = json.loads(payload)
         if "error" in answer:
             refused = answer["error"]
-            raise CreditsError(Code(refused["code"]), refused["message"], field=refused["details"].get("field"))
+            code = Code(refused["code"])
+            # The function's own write may have lost its answer: that is no refusal.
+            kind = RetryLater if code in _MAY_WORK_LATER else CreditsError
+            raise kind(code, refused["message"], field=refused["details"].get("field"))
         return answer
 
 

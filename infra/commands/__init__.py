@@ -3,6 +3,7 @@
 target.py     the system that a command works on: the local stack or a deployed stage, and its clients
 options.py    options that many commands take
 output.py     what a person or a program reads, and the exit statuses
+repeating.py  the command to run again where an answer was lost
 failures.py   what AWS or the ledger refuse, said in a sentence
 api.py        the HTTP API of the target
 ledger.py     accounts and records of the target

@@ -15,7 +15,8 @@ from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.ledger import LedgerReader
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Merchant, Profile, Stage
-from infra.commands.output import print_json, refused, say, unable
+from infra.commands.output import aside, print_json, refused, say, unable
+from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 
 DEFAULT = "default"
@@ -24,6 +25,7 @@ Admin = Annotated[str | None, typer.Option(help="Who answers for it; you, where 
 
 
 def adjust(
+    context: typer.Context,
     merchant: Merchant,
     *,
     add: Annotated[int | None, typer.Option("--add", min=1, max=CREDITS_MAX, help="Credits to add.")] = None,
@@ -41,8 +43,8 @@ def adjust(
 ) -> None:
     """Add or remove credits, with a reason; exit status 1 where the ledger refuses.
 
-    The same --id again changes nothing and answers the same: repeat a command whose answer was lost with the id that it
-    named. More credits than there are cannot be removed.
+    The same --id again changes nothing and answers the same. Without one the command makes one up, names it before it
+    asks, and where the answer is lost the whole command to repeat. More credits than there are cannot be removed.
     """
     if (add is None) == (remove is None):
         raise unable("Say either --add CREDITS or --remove CREDITS.")
@@ -51,21 +53,24 @@ def adjust(
     change = add if add is not None else -(remove or 0)
     effect = _effect(account, change)
     key = adjustment_id or f"cli-{uuid4().hex[:12]}"
+    made_up = () if adjustment_id else ("--id", key)
     if dry_run:
         _preview(effect, as_json=as_json)
         return
     if target.local is None and not yes:
         typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Go on?", abort=True, err=True)
-    answered = _functions(target).adjust(
-        {
-            "merchant_id": merchant,
-            "operation_type": "INCREASE" if change > 0 else "DECREASE",
-            "credits": abs(change),
-            "reason": reason,
-            "admin_id": admin or getpass.getuser(),
-            "adjustment_id": key,
-        }
-    )
+    if made_up:
+        aside(f"Adjustment id: {key}")
+    asked = {
+        "merchant_id": merchant,
+        "operation_type": "INCREASE" if change > 0 else "DECREASE",
+        "credits": abs(change),
+        "reason": reason,
+        "admin_id": admin or getpass.getuser(),
+        "adjustment_id": key,
+    }
+    with repeatable(context, *made_up):
+        answered = _functions(target).adjust(asked)
     if as_json:
         print_json(answered)
     else:
@@ -83,6 +88,7 @@ def _say_adjusted(key: str, answered: dict[str, Any]) -> None:
 
 
 def threshold(
+    context: typer.Context,
     merchant: Merchant,
     value: Annotated[
         str | None,
@@ -107,7 +113,8 @@ def threshold(
             "low_balance_threshold": _threshold(value),
             "admin_id": admin or getpass.getuser(),
         }
-        shown = _functions(target).set_threshold(asked)
+        with repeatable(context):
+            shown = _functions(target).set_threshold(asked)
     if as_json:
         print_json(shown)
         return

@@ -21,6 +21,7 @@ from chalicelib.ports import Committed
 from chalicelib.reconciling import Check, check
 from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
+from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 
 SHOWN_EVERY = 1_000
@@ -80,6 +81,7 @@ def verify(
 
 
 def rebuild(
+    context: typer.Context,
     merchant: Merchant,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write it; without, the difference is only shown.")] = False,
@@ -103,7 +105,8 @@ def rebuild(
     after = rebuilt(checked.walk, checked.account, now=instant(datetime.now(UTC)))
     differences = list(_differences(checked.account, after))
     if differences and yes:
-        _write(target, checked, after)
+        with repeatable(context):
+            _write(target, checked, after)
     if as_json:
         shown = {name: {"account": said, "ledger": proven} for name, said, proven in differences}
         print_json({"merchant_id": merchant, "differences": shown, "written": bool(differences and yes)})

@@ -24,6 +24,7 @@ from infra.commands.ledger import LedgerReader
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, unable
+from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, find
 
 POLL_SECONDS = 0.2
@@ -34,9 +35,13 @@ ASKED_AT_ONCE = 1000
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What came of sending: faults in words, and with waiting what stands in the ledger."""
+    """What came of sending: faults in words, and with waiting what stands in the ledger.
+
+    `unconfirmed` counts the events that may have been taken, and nobody confirmed.
+    """
 
     sent: int = 0
+    unconfirmed: int = 0
     faults: list[str] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     before: dict[TransactionId, Transaction] = field(default_factory=dict)
@@ -60,6 +65,7 @@ class Result:
 
 
 def emit(
+    context: typer.Context,
     event_type: Annotated[
         str | None, typer.Argument(help="The event type, or its end: order_paid.", show_default=False)
     ] = None,
@@ -84,6 +90,8 @@ def emit(
 ) -> None:
     """Send an event that moves credits, or a file of them; exit status 1 where one was refused or had no effect.
 
+    The same fact again counts once, so the same command may be repeated: what an event is known by is in its payload.
+
     credits emit order_paid merchant_id=0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d order_id=1001 total=24.90 --wait
     """
     if (event_type is None) == (file is None):
@@ -105,11 +113,13 @@ def emit(
             ]
         )
     reader = LedgerReader(target) if wait else None
-    with _progress(visible=file is not None and not as_json) as progress:
+    with repeatable(context), _progress(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:
             _send(channel, events, result, reader, progress)
         if reader is not None:
             _await(reader, result, progress, time.monotonic() + timeout)
+    if result.unconfirmed:
+        name_again(context)
     _report(result, chosen, target, one=file is None, waited=wait, as_json=as_json)
 
 
@@ -138,6 +148,7 @@ def _send(
             if fault is None:
                 result.sent += 1
             else:
+                result.unconfirmed += 1
                 result.faults.append(f"{event.event_type}: {fault}")
         progress.update(task, completed=result.sent)
     progress.update(task, total=result.sent)

@@ -14,10 +14,16 @@ from typer.core import TyperGroup
 
 from chalicelib.domain.errors import CreditsError, RetryLater
 from infra.commands.output import refused, unable
+from infra.commands.repeating import WORDS
 
 
 class Commands(TyperGroup):
     """A group of commands that ends with a sentence where AWS or the ledger failed or refused one of them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command, and keep them for whoever has to repeat it."""
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""

@@ -7,8 +7,10 @@ import typer
 
 from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
 from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.domain.errors import RetryLater
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.output import FOUND, print_json, print_text, refused, say, unable
+from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 
 STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "roll_up")
@@ -60,11 +62,12 @@ def show(letter: LetterId, *, stage: Stage = None, profile: Profile = None, as_j
         if value is not None:
             say(f"{name.replace('_', ' '):<13} {value}")
     say("")
-    typer.echo(_readable(found.body))
+    print_text(_readable(found.body))
 
 
 @application.command()
 def redrive(
+    context: typer.Context,
     letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters by id.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every letter, or those of --code and --queue.")] = False,
@@ -83,12 +86,13 @@ def redrive(
     desk = dead_letters(find(stage, profile))
     stayed = 0
     told: list[dict[str, Any]] = []
-    for letter_id, letter, why in _put_back(desk, letters or [], code, queue):
-        stayed += why is not None
-        told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
-        if not as_json:
-            name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
-            say(f"{name}: stays parked, {why}" if why else f"{name}: put back", style="yellow" if why else None)
+    with repeatable(context):
+        for letter_id, letter, why in _put_back(desk, letters or [], code, queue):
+            stayed += why is not None
+            told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
+            if not as_json:
+                name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
+                say(f"{name}: stays parked, {why}" if why else f"{name}: put back", style="yellow" if why else None)
     if as_json:
         print_json({"put_back": len(told) - stayed, "stayed": stayed, "letters": told})
     else:
@@ -125,7 +129,7 @@ def _put_back(desk: DeadLetters, wanted: list[str], codes: list[str] | None, que
     for letter_id in wanted:
         try:
             found = desk.redrive(letter_id, seconds=SEARCH_SECONDS)
-        except NotRedrivable as error:
+        except (NotRedrivable, RetryLater) as error:
             yield letter_id, None, str(error)
         else:
             yield letter_id, found, None if found else "no such letter is parked"
@@ -159,11 +163,17 @@ def _say_line(letter: Letter) -> None:
 
 
 def _readable(body: str) -> str:
-    """Return JSON indented, anything else as it is."""
+    """Return JSON indented, anything else as it is, and JSON too that would not be the same: a name twice, say."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        content = json.loads(body)
+        same = {_packed(json.dumps(content, ensure_ascii=ascii_only)) for ascii_only in (True, False)}
+        return json.dumps(content, indent=2, ensure_ascii=False) if _packed(body) in same else body
     except (ValueError, RecursionError):
         return body
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _unknown(letter_id: str) -> str:

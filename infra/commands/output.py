@@ -83,6 +83,11 @@ def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], right
     screen(TABLE_WIDTH_WITHOUT_TERMINAL).print(table)
 
 
+def aside(sentence: str) -> None:
+    """Print a sentence to standard error, as one line, beside what the command prints for programs."""
+    _Screen(stderr=True, emoji=False).print(visible(sentence), highlight=False, markup=False, soft_wrap=True)
+
+
 def refused(sentence: str) -> typer.Exit:
     """Say on standard error what was found or refused; return the exit to raise."""
     return _ending(sentence, "yellow", FOUND)

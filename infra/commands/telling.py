@@ -27,6 +27,7 @@ from infra.commands.checking import ledger_reader
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
 from infra.commands.options import AsJson, OneMerchant, Profile, Stage
 from infra.commands.output import FOUND, refused, unable
+from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.commands.told import Told, report
 
@@ -54,6 +55,7 @@ class _Wanted:
 
 
 def republish(
+    context: typer.Context,
     merchant: OneMerchant = None,
     *,
     transaction: Annotated[str | None, typer.Option(help="One transaction's id.")] = None,
@@ -79,16 +81,17 @@ def republish(
     target = find(stage, profile)
     reader, told = ledger_reader(target), Told()
     bus = None if dry_run else _bus(target)
-    if letter is not None:
-        _of_letter(target, reader, letter, told, bus)
-    elif transaction is not None:
-        record, before = _one(target, reader, TransactionId(transaction))
-        _publish(_events([(record, before)], only, told), told, bus)
-    else:
-        wanted = _Wanted(
-            merchant=MerchantId(merchant) if merchant else None, since=_time(since), until=_time(until), only=only
-        )
-        _publish(_all_events(reader, wanted, told), told, bus)
+    with repeatable(context):
+        if letter is not None:
+            _of_letter(target, reader, letter, told, bus)
+        elif transaction is not None:
+            record, before = _one(target, reader, TransactionId(transaction))
+            _publish(_events([(record, before)], only, told), told, bus)
+        else:
+            wanted = _Wanted(
+                merchant=MerchantId(merchant) if merchant else None, since=_time(since), until=_time(until), only=only
+            )
+            _publish(_all_events(reader, wanted, told), told, bus)
     report(told, dry_run=dry_run, as_json=as_json)
     if not told.whole:
         raise typer.Exit(FOUND)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 from typer.testing import CliRunner, Result
 
 import app
@@ -14,7 +13,8 @@ from chalicelib.adapters.items import account_item
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.reconciling import check
 from infra import cli
-from infra.commands import checking, letters, telling
+from infra.commands import changes, checking, emitting, letters, telling
+from infra.commands.output import visible
 from infra.commands.target import Target
 from tests.builders import SHOP, merchant
 from tests.figures_tables import FiguresTable, created
@@ -33,6 +33,7 @@ class Desk:
 
     system: System
     figures: FiguresTable
+    functions: Functions
 
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(cli.application, list(arguments), catch_exceptions=False)
@@ -81,21 +82,22 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
         outbox_queue_url=outbox["outbox"],
         outbox_dead_letter_queue_url=outbox["outbox-dead"],
         stream_dead_letter_queue_url=system.urls["STREAM_DEAD_LETTER_QUEUE_URL"],
-        functions={name: name for name in letters.STREAM_FUNCTIONS},
+        functions={name: name for name in (*letters.STREAM_FUNCTIONS, "adjust_credits", "set_threshold")},
         session=None,  # type: ignore[arg-type]
     )
 
+    functions = Functions()
+
     def client(_target: Target, service: str) -> Any:
-        functions: BaseClient | Functions = Functions() if service == "lambda" else _client(service, of="functions")
-        return functions
+        return functions if service == "lambda" else _client(service, of="functions")
 
     monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
     let_no_poll_wait(monkeypatch)
     monkeypatch.setattr("chalicelib.reconciling.LOOK_AGAIN_SECONDS", 0)
-    for module in (letters, checking, telling):
+    for module in (changes, checking, emitting, letters, telling):
         monkeypatch.setattr(module, "find", lambda *_: target)
-    return Desk(system, figures)
+    return Desk(system, figures, functions)
 
 
 def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
@@ -125,6 +127,32 @@ def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
     assert (again.exit_code, "no such letter is parked" in again.stdout) == (1, True)
     assert desk.run("dead-letters", "show", "nobody").exit_code == 1
     assert desk.run("dead-letters", "redrive").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"event_type": "evt.x", "note": "\u009b2J\u009b31mpaid\u009d0;owned\u009c"}',
+        "not JSON \u009b2J \u202e\u2066\u200b",
+        '{"event_type": "\\u202e", "note": "\\ud800"}',
+    ],
+)
+def test_a_letter_moves_no_cursor_and_turns_no_line(desk: Desk, body: str) -> None:
+    desk.system.ingest(body)
+    [letter] = desk.told("dead-letters", "list")["letters"]
+
+    for command in (("list",), ("show", letter["id"]), ("list", "--json"), ("show", letter["id"], "--json")):
+        said = desk.run("dead-letters", *command)
+        assert (said.exit_code, {sign for sign in said.stdout if visible(sign, kept="\n") != sign}) == (0, set())
+    assert desk.told("dead-letters", "show", letter["id"])["body"] == body
+
+
+@pytest.mark.parametrize("body", ['{"a": 1, "a": 2}', '{"total": 1e999}', '{"total": 24.90}', '{"n": NaN, "n": 1}'])
+def test_what_would_not_be_the_same_indented_is_shown_as_it_came(desk: Desk, body: str) -> None:
+    desk.system.ingest(body)
+    [letter] = desk.told("dead-letters", "list")["letters"]
+
+    assert body in desk.run("dead-letters", "show", letter["id"]).stdout
 
 
 def test_all_of_a_code_are_put_back(desk: Desk) -> None:

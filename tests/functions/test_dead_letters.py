@@ -36,10 +36,14 @@ POISON = charged("p1", 0)
 
 
 class Functions:
-    """Stands in for Lambda: calls the very functions of app.py. `answers` say something else, one by one."""
+    """Stands in for Lambda: calls the very functions of app.py.
+
+    `answers` say something else, one by one; `lost` is raised once instead of what a function answered.
+    """
 
     def __init__(self) -> None:
         self.answers: list[dict[str, Any] | Exception] = []
+        self.lost: BaseException | None = None
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's names
         if self.answers:
@@ -48,7 +52,11 @@ class Functions:
                 raise answer
             return answer
         event = json.loads(Payload)
-        return {"Payload": BytesIO(json.dumps(getattr(app, FunctionName)(event, Context())).encode())}
+        answered = json.dumps(getattr(app, FunctionName)(event, Context())).encode()
+        if (lost := self.lost) is not None:
+            self.lost = None
+            raise lost
+        return {"Payload": BytesIO(answered)}
 
 
 class Desk:
