@@ -16,10 +16,11 @@ def replay(client: "EventBridgeClient", bus: str, *, since: datetime, until: dat
 
     It goes to the rule that feeds the inbox and to no other: what the service said itself is `credits
     republish`'s to say again. AWS replays without order, at its own pace; `describe_replay` says how far it is.
+    A replay of that name that is there already is returned: its name says of which time it is.
 
     Raises:
         LookupError: The bus has no archive.
-        ClientError: AWS refused, since a replay of that name was there, say.
+        ClientError: AWS refused.
     """
     source = client.describe_event_bus(Name=bus)["Arn"]
     archives = client.list_archives(EventSourceArn=source)["Archives"]
@@ -27,13 +28,16 @@ def replay(client: "EventBridgeClient", bus: str, *, since: datetime, until: dat
         raise LookupError(f"The bus {bus} keeps no archive.")
     rules = [rule["Arn"] for rule in client.list_rules(EventBusName=bus)["Rules"] if _is_inbound(rule)]
     archive = archives[0]["ArchiveName"]
-    answer = client.start_replay(
-        ReplayName=name,
-        EventSourceArn=client.describe_archive(ArchiveName=archive)["ArchiveArn"],
-        EventStartTime=since,
-        EventEndTime=until,
-        Destination={"Arn": source, "FilterArns": rules},
-    )
+    try:
+        answer = client.start_replay(
+            ReplayName=name,
+            EventSourceArn=client.describe_archive(ArchiveName=archive)["ArchiveArn"],
+            EventStartTime=since,
+            EventEndTime=until,
+            Destination={"Arn": source, "FilterArns": rules},
+        )
+    except client.exceptions.ResourceAlreadyExistsException:
+        return client.describe_replay(ReplayName=name)["ReplayArn"]
     return answer["ReplayArn"]
 
 

@@ -21,23 +21,22 @@ class TakenBack:
     low_balance_threshold: int | None
 
 
-def take_back(client: "DynamoDBClient", tables: Tables) -> list[TakenBack]:
-    """Remove every account of the restored `tables` whose last record is not there, and return them.
+def take_back(client: "DynamoDBClient", tables: Tables) -> Iterator[TakenBack]:
+    """Remove every account of the restored `tables` whose last record is not there; yield each before it is removed.
 
+    So whoever is interrupted and begins again has heard of every account that is gone.
     The two tables are restored to the same second and may disagree about a write of that second. An account that
     lags behind its records is left: `credits rebuild` alone mends that. Only while nobody writes.
     """
-    taken = []
     for page in _pages(client, tables.credits):
         found = _recorded(client, tables.transactions, [account["last_transaction_id"]["S"] for account in page])
         for account in page:
             if account["last_transaction_id"]["S"] in found:
                 continue
-            client.delete_item(TableName=tables.credits, Key={"merchant_id": account["merchant_id"]})
             own = account.get("low_balance_threshold")
             threshold = int(own["N"]) if own else None
-            taken.append(TakenBack(merchant_id=account["merchant_id"]["S"], low_balance_threshold=threshold))
-    return taken
+            yield TakenBack(merchant_id=account["merchant_id"]["S"], low_balance_threshold=threshold)
+            client.delete_item(TableName=tables.credits, Key={"merchant_id": account["merchant_id"]})
 
 
 def _pages(client: "DynamoDBClient", table: str) -> Iterator[list[Any]]:

@@ -37,10 +37,10 @@ def restore(
     When it returns they are active, have the stream that the functions read, and are themselves protected:
     a restored table has none of that. `sources` name tables of the client's own region; with `arns` they are those of
     another one. The two restores agree to the second and no better: `credits rebuild` makes accounts agree
-    with the records before anybody writes.
+    with the records before anybody writes. Called again with the same words it goes on with the tables that it began.
 
     Raises:
-        ClientError: AWS refused: a name is taken, the moment lies outside the window.
+        ClientError: AWS refused: another table has the name, the moment lies outside the window.
         WaiterError: A table was not there after six hours.
     """
     names = {logical_id: f"{prefix}-{kind}" for logical_id, kind in KINDS.items()}
@@ -52,10 +52,22 @@ def restore(
             if arns is None
             else {"SourceTableArn": arns.by_logical_id[logical_id]}
         )
-        client.restore_table_to_point_in_time(**source, TargetTableName=target, **moment)  # type: ignore[arg-type]
+        try:
+            client.restore_table_to_point_in_time(**source, TargetTableName=target, **moment)  # type: ignore[arg-type]
+        except client.exceptions.TableAlreadyExistsException:
+            if not _is_restored(client, target, next(iter(source.values())), at):
+                raise
     for target in restored.by_logical_id.values():
         _make_ready(client, target)
     return restored
+
+
+def _is_restored(client: "DynamoDBClient", table: str, source: str, at: datetime | None) -> bool:
+    """Return whether `table` was restored from the table `source`, which a name or an address says, to this moment."""
+    summary = client.describe_table(TableName=table)["Table"].get("RestoreSummary")
+    if summary is None or at not in (None, summary["RestoreDateTime"]):
+        return False
+    return summary.get("SourceTableArn", "").rpartition("/")[2] == source.rpartition("/")[2]
 
 
 def _make_ready(client: "DynamoDBClient", table: str) -> None:

@@ -117,7 +117,7 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
         drained(first, nats_url)
     writers.stop(client(first.endpoint, "lambda"), first.outputs)
 
-    taken = agreement.take_back(client(first.endpoint, "dynamodb"), tables)
+    taken = list(agreement.take_back(client(first.endpoint, "dynamodb"), tables))
     assert [each.merchant_id for each in taken] == [shops[0]]
     second = around(tables, first, "credits-second")
     mended = command(second, "rebuild", shops[0], "--yes")
