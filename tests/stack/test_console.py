@@ -193,6 +193,30 @@ def test_an_adjustment_is_previewed_applied_and_however_often_it_is_sent_applied
     expect(console.page.get_by_role("heading", name="The plugin is on")).to_be_visible()
 
 
+def test_an_adjustment_whose_answer_was_lost_outlives_the_page_that_sent_it(console: Console, shops: Stack) -> None:
+    shop = merchant("console: reloaded")
+    shops.tell(opened(shop, 9))
+    console.signed_in(f"merchant/{shop}")
+    form = console.page.get_by_role("region", name="Adjust credits")
+    form.get_by_label("Remove").check()
+    form.get_by_label("Credits", exact=True).fill("7")
+    form.get_by_label("Reason").fill("trial misuse")
+    console.page.route("**/admin/adjustments", lose_the_answer)
+    form.get_by_role("button", name="Remove 7 credits").click()
+    expect(form.get_by_role("alert")).to_contain_text("It may have been applied.")
+    console.page.unroute("**/admin/adjustments")
+
+    console.page.reload()
+    expect(console.said("balance")).to_have_text("2")
+    expect(form.get_by_role("alert")).to_contain_text("its answer never came")
+    form.get_by_role("button", name="Send again").click()
+
+    expect(form.get_by_text("Already applied.")).to_be_visible()
+    assert [row["amount"] for row in shops.ledger(shop)] == [9, -7]
+    console.page.reload()
+    expect(form.get_by_label("Credits", exact=True)).to_have_value("")
+
+
 def lose_the_answer(route: Route) -> None:
     """Let the request take effect, and its answer be lost."""
     route.fetch()
@@ -232,6 +256,24 @@ def test_a_dead_letter_says_its_reason_and_is_put_back(console: Console, shops: 
 
     expect(letter.get_by_text("It is tried again now")).to_be_visible()
     until("the order of the letter", lambda: len(shops.ledger(shop)) == 2)
+
+
+def test_a_letter_turns_no_line_and_a_long_one_is_shown_whole(console: Console, shops: Stack) -> None:
+    hostile, long, twice = "not JSON \u202e\u009b2J\u200b", "start " + "漢" * 20_000 + " end", '{"a": 1, "a": 2}'
+    for number, body in enumerate((hostile, long, twice)):
+        park(shops, body, code="not_json", reason=f"console reason {number} \u202e")
+    console.signed_in("dead-letters")
+    letters = [console.page.get_by_role("listitem").filter(has_text=f"console reason {number}") for number in range(3)]
+    for letter in letters:
+        letter.get_by_text("The message").click()
+
+    expect(letters[0].locator("pre")).to_have_text("not JSON \\u{202e}\\u{9b}2J\\u{200b}")
+    expect(letters[0]).to_contain_text("console reason 0 \\u{202e}")
+    expect(letters[2].locator("pre")).to_have_text(twice)
+    expect(letters[1].locator("pre")).not_to_contain_text("end")
+    letters[1].get_by_role("button", name="Show the whole message").click()
+    expect(letters[1].locator("pre")).to_contain_text(" end")
+    assert console.violations() == []
 
 
 def park(stack: Stack, body: str, **attributes: str) -> None:

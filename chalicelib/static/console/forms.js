@@ -7,6 +7,17 @@ import { credits, newKey, number } from "./words.js";
 
 const MOST = 1_000_000_000;
 
+const UNANSWERED = "credits.adjustment.";
+
+// What was sent and not answered outlives the page, reloaded or left: sent again under its key it counts once.
+function unanswered(merchant) {
+  try {
+    return JSON.parse(sessionStorage.getItem(UNANSWERED + merchant));
+  } catch {
+    return null;
+  }
+}
+
 function whole(text) {
   const value = /^[0-9]{1,10}$/.test(text.trim()) ? Number(text) : NaN;
   return value <= MOST ? value : NaN;
@@ -36,31 +47,41 @@ function Outcome({ outcome, another }) {
 
 export function Adjust({ account, done }) {
   // The key belongs to the form, not to a try: whatever happens on the way, its adjustment is recorded once.
-  const key = useRef(newKey());
-  const [direction, setDirection] = useState("INCREASE");
-  const [amount, setAmount] = useState("");
-  const [reason, setReason] = useState("");
-  const [state, setState] = useState({ busy: false, error: null, outcome: null });
+  const [before] = useState(() => unanswered(account.merchant_id));
+  const key = useRef(before?.key ?? newKey());
+  const [direction, setDirection] = useState(before?.direction ?? "INCREASE");
+  const [amount, setAmount] = useState(before?.amount ?? "");
+  const [reason, setReason] = useState(before?.reason ?? "");
+  const [state, setState] = useState({
+    busy: false,
+    error: before && { title: "This adjustment was sent, and its answer never came.", advice: "", unsure: true },
+    outcome: null,
+  });
   const preview = effect(account, direction, whole(amount));
-  const possible = preview.possible && reason.trim() !== "";
+  // One that may have been applied may be sent again, whatever the balance has become by it.
+  const possible = (preview.possible || (state.error?.unsure && whole(amount) >= 1)) && reason.trim() !== "";
 
   const send = async (event) => {
     event.preventDefault();
     if (!possible || state.busy) return;
-    setState((before) => ({ ...before, busy: true }));
+    setState((last) => ({ ...last, busy: true }));
+    sessionStorage.setItem(UNANSWERED + account.merchant_id, JSON.stringify({ key: key.current, direction, amount, reason }));
     try {
       const answer = await ask("credits/admin/adjustments", {
         method: "POST",
         headers: { "Idempotency-Key": key.current },
         body: { merchant_id: account.merchant_id, operation_type: direction, credits: whole(amount), reason: reason.trim() },
       });
+      sessionStorage.removeItem(UNANSWERED + account.merchant_id);
       setState({ busy: false, error: null, outcome: { repeated: answer.status === 200, record: answer.data } });
       done();
     } catch (error) {
+      if (!error.unsure) sessionStorage.removeItem(UNANSWERED + account.merchant_id);
       setState({ busy: false, error, outcome: null });
     }
   };
   const another = () => {
+    sessionStorage.removeItem(UNANSWERED + account.merchant_id);
     key.current = newKey();
     setAmount("");
     setReason("");

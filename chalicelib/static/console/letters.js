@@ -3,17 +3,27 @@
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { Badge, Id, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
-import { number } from "./words.js";
+import { indented, number, visible } from "./words.js";
 
 const PARKINGS = { inbox: "event in", outbox: "event out", stream: "stream's record" };
 
-function pretty(letter) {
-  if (letter.body_length > letter.body.length) return `${letter.body}\n… ${number(letter.body_length - letter.body.length)} characters more`;
-  try {
-    return JSON.stringify(JSON.parse(letter.body), null, 2);
-  } catch {
-    return letter.body;
-  }
+function Message({ letter }) {
+  const [state, setState] = useState({ busy: false, error: null, body: letter.body, cut: letter.body_cut });
+  const whole = async () => {
+    setState((before) => ({ ...before, busy: true, error: null }));
+    try {
+      const { data } = await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}`);
+      setState({ busy: false, error: null, body: data.body, cut: false });
+    } catch (error) {
+      setState((before) => ({ ...before, busy: false, error }));
+    }
+  };
+  return html`<details><summary>The message</summary>
+    <pre tabindex="0">${visible(state.cut ? `${state.body}…` : indented(state.body))}</pre>
+    <${Trouble} error=${state.error} />
+    ${state.cut && html`<p class="small">This is the beginning of ${number(letter.body_length)} characters.${" "}
+      <button type="button" class="quiet" onClick=${whole} disabled=${state.busy}>${state.busy ? "Looking…" : "Show the whole message"}</button></p>`}
+  </details>`;
 }
 
 function Letter({ letter }) {
@@ -28,22 +38,22 @@ function Letter({ letter }) {
     }
   };
   return html`<li class="card letter" data-test="letter">
-    <h2><${Badge} tone="bad">${letter.code.replaceAll("_", " ")}<//> ${letter.event_type ?? "no readable event"}</h2>
-    <p class="reason">${letter.reason || "No reason was given."}</p>
+    <h2><${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ?? "no readable event"}</h2>
+    <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
     <dl class="facts">
       ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
-      ${letter.field && html`<div><dt>Field</dt><dd><code>${letter.field}</code></dd></div>`}
-      <div><dt>Came by</dt><dd>${letter.origin ?? "unknown"} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
+      ${letter.field && html`<div><dt>Field</dt><dd><code>${visible(letter.field)}</code></dd></div>`}
+      <div><dt>Came by</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
       ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
       <div><dt>Parked</dt><dd><${Time} at=${letter.parked_at} relative /></dd></div>
       ${letter.redriven > 0 && html`<div><dt>Put back</dt><dd>${letter.redriven === 1 ? "once before" : `${number(letter.redriven)} times before`}</dd></div>`}
     </dl>
-    <details><summary>The message</summary><pre tabindex="0">${pretty(letter)}</pre></details>
+    <${Message} letter=${letter} />
     <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has put it back already, or it was looked at elsewhere this moment.</p>`} />
     <div role="status">${state.done && html`<p class="good"><strong>Put back.</strong> It is tried again now; if its reason still holds, it comes back here.</p>`}</div>
     ${!state.done && (letter.redrivable
       ? html`<button type="button" onClick=${putBack} disabled=${state.busy}>${state.busy ? "Putting back…" : "Put back"}</button>`
-      : html`<p class="small muted">It points to records of a stream and holds none: publish them again with <code>credits republish --letter</code>.</p>`)}
+      : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
   </li>`;
 }
 

@@ -67,7 +67,7 @@ export function Merchant({ id, admin }) {
         <${Chart} account=${known} />
         ${told.current && html`<${Chapters} story=${told.current} />`}
       </div><div>
-        ${admin && html`<${Adjust} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
+        ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;

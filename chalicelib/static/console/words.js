@@ -48,6 +48,25 @@ export function uuid(text) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
+// Controls, marks of direction and of no width, halves of characters: a page obeys them, a reader has to see them.
+const OBEYED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+// Returns a text that somebody else wrote with an escape for each of them, but for ends of lines and tabs.
+export const visible = (text) =>
+  text.replace(OBEYED, (sign) => (sign === "\n" || sign === "\t" ? sign : `\\u{${sign.codePointAt(0).toString(16)}}`));
+
+const packed = (text) => text.replace(/\s+/g, "");
+
+// Returns JSON indented, and as it came where it would not be the same: with a name twice, or a number too long.
+export function indented(text) {
+  try {
+    const content = JSON.parse(text);
+    return packed(JSON.stringify(content)) === packed(text) ? JSON.stringify(content, null, 2) : text;
+  } catch {
+    return text;
+  }
+}
+
 // Only a secure context has randomUUID.
 export const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
