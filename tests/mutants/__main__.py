@@ -1,4 +1,4 @@
-"""`python -m tests.mutants`: each deliberate bug in a copy of the tree, and whether the simulator catches it.
+"""`python -m tests.mutants`: each deliberate bug in a copy of the tree, and whether simulator or tests catch it.
 
 Prints a table, and ends with 1 where one was missed or no longer fits the code. Words after the command choose
 mutants by a part of their name.
@@ -20,8 +20,12 @@ from tests.mutants.catalogue import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("chalicelib", "tests", "infra", ".chalice")
+FILES = ("app.py", "pyproject.toml")
 SIMULATOR = ("-m", "tests.simulator", "--stop", "--seeds", "0-149", "--sweep", "4")
 """What has to catch them: as many seeds as take a minute, and a part of the sweep."""
+TESTS = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist")
+FAILED = 1
+"""The status of pytest where a test failed; others say that it could not run them."""
 SECONDS_MAX = 600
 AT_ONCE = os.cpu_count() or 1
 TOLD = "with violations"
@@ -59,7 +63,7 @@ def main(chosen: Sequence[str]) -> int:
 
 
 def tried(mutant: Mutant) -> Result:
-    """Return what the simulator makes of a mutant."""
+    """Return what the simulator, or the tests that a mutant names, make of it."""
     started = time.monotonic()
     with _copy() as tree:
         try:
@@ -69,7 +73,7 @@ def tried(mutant: Mutant) -> Result:
         try:
             first = ["--scenario", mutant.scenario] if mutant.scenario else []
             done = subprocess.run(
-                [sys.executable, *SIMULATOR, *first],
+                [sys.executable, *((*TESTS, mutant.tests) if mutant.tests else (*SIMULATOR, *first))],
                 cwd=tree,
                 capture_output=True,
                 text=True,
@@ -79,6 +83,9 @@ def tried(mutant: Mutant) -> Result:
         except subprocess.TimeoutExpired:
             return Result(mutant, BROKEN, f"no verdict within {SECONDS_MAX} seconds", SECONDS_MAX)
     seconds = time.monotonic() - started
+    if mutant.tests:
+        verdict = {FAILED: CAUGHT, 0: MISSED}.get(done.returncode, BROKEN)
+        return Result(mutant, verdict, (done.stdout.strip().splitlines() or [done.stderr.strip()])[-1][:90], seconds)
     if TOLD not in done.stdout:
         return Result(mutant, BROKEN, (done.stderr.strip().splitlines() or ["it says nothing"])[-1], seconds)
     if done.returncode == 0:
@@ -103,6 +110,8 @@ def _copy() -> Iterator[Path]:
             shutil.copytree(
                 ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
             )
+        for name in FILES:
+            shutil.copy(ROOT / name, Path(folder) / name)
         yield Path(folder)
 
 

@@ -10,6 +10,7 @@ THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/order
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
+LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
 STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
 
 
@@ -24,15 +25,19 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A bug, by its name; one that shows in few of the runs says in which `scenario` of the sweep to look first."""
+    """A bug, by its name; one that shows in few of the runs says in which `scenario` of the sweep to look first.
+
+    What the simulator does not run, a command say, names the `tests` that have to catch it instead.
+    """
 
     name: str
     changes: Sequence[Change]
     scenario: str | None = None
+    tests: str | None = None
 
 
-def _mutant(name: str, *changes: tuple[str, str, str], scenario: str | None = None) -> Mutant:
-    return Mutant(name, tuple(Change(*change) for change in changes), scenario)
+def _mutant(name: str, *changes: tuple[str, str, str], scenario: str | None = None, tests: str | None = None) -> Mutant:
+    return Mutant(name, tuple(Change(*change) for change in changes), scenario, tests)
 
 
 _KNOWN = '"ConditionExpression": "#known=:known",'
@@ -407,6 +412,47 @@ MUTANTS = (
     _mutant(
         "an account on a wrong list",
         (ITEMS, "    if account.enabled and not account.low:\n", "    if account.enabled:\n"),
+    ),
+    # Commands.
+    _mutant(
+        "an adjustment's id made up anew on every try",
+        ("infra/commands/changes.py", "with repeatable(context, *made_up):", "with repeatable(context):"),
+        tests="tests/functions/test_cli_repeating.py",
+    ),
+    _mutant(
+        "a lost answer taken for a refusal",
+        (
+            "chalicelib/adapters/ledger_functions.py",
+            "RetryLater if code in _MAY_WORK_LATER else CreditsError",
+            "CreditsError",
+        ),
+        tests="tests/functions/test_cli_repeating.py",
+    ),
+    _mutant(
+        "the last second of a letter left out",
+        (LETTERS, "later=_WITHIN_A_SECOND", "later=timedelta(0)"),
+        (TELLING, "letter.pointer.latest) + AROUND_A_RECORD)", "letter.pointer.latest))"),
+        (TELLING, "letter.pointer.records - found)", "0)"),
+        tests="tests/functions/test_cli_operations.py",
+    ),
+    _mutant(
+        "a letter deleted although records were not found",
+        (TELLING, "letter.pointer.records - found)", "0)"),
+        tests="tests/functions/test_cli_operations.py",
+    ),
+    _mutant(
+        "a letter deleted although an account cannot be read",
+        (TELLING, "    if bus is not None and told.whole:\n", "    if bus is not None and not told.refused:\n"),
+        tests="tests/functions/test_cli_operations.py",
+    ),
+    _mutant(
+        "a letter's kind taken from its body",
+        (
+            LETTERS,
+            'if parking is Parking.STREAM and "code" not in attributes else None',
+            "if content else None",
+        ),
+        tests="tests/unit/test_letters.py",
     ),
     _mutant(
         "since when a plugin is off, not kept",
