@@ -76,7 +76,8 @@ def dead_letter(call: Call, letter_id: str) -> Reply:
     from chalicelib.contracts.answers import answer_text
     from chalicelib.contracts.dead_letters import DeadLetter
 
-    letter = wiring_http.dead_letters().find(_letter_id(letter_id), seconds=SEARCH_SECONDS)
+    named = _letter_id(letter_id)
+    letter = wiring_http.dead_letters().find(named, seconds=SEARCH_SECONDS)
     if letter is None:
         raise not_found("dead letter")
     return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
@@ -90,8 +91,9 @@ def redrive(call: Call, letter_id: str) -> Reply:
     from chalicelib.contracts.answers import answer_text
     from chalicelib.contracts.dead_letters import DeadLetter
 
+    named = _letter_id(letter_id)
     try:
-        letter = wiring_http.dead_letters().redrive(_letter_id(letter_id), seconds=SEARCH_SECONDS)
+        letter = wiring_http.dead_letters().redrive(named, seconds=SEARCH_SECONDS)
     except NotRedrivable as error:
         raise Problem(Refusal.NOT_REDRIVABLE, f"The letter cannot be put back: {error}.") from None
     if letter is None:

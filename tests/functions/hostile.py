@@ -195,6 +195,7 @@ def _whose() -> Iterator[Row]:
         yield Row(name=f"low balances for {caller}", path=LOW, caller=caller, statuses=statuses)
         yield Row(name=f"activity for {caller}", path=ACTIVITY, caller=caller, statuses=statuses)
         yield Row(name=f"dead letters for {caller}", path=LETTERS, caller=caller, statuses=statuses)
+        yield Row(name=f"a letter for {caller}", path=f"{LETTERS}/<nobody>", caller=caller, statuses=statuses)
         redrive = f"{LETTERS}/<nobody>/redrive"
         yield Row(name=f"redrive by {caller}", method="POST", path=redrive, caller=caller, statuses=statuses)
     for caller in ("nameless admin", "admin of 65 characters", "admin in Greek"):
@@ -276,8 +277,9 @@ def _parameters() -> Iterator[Row]:
     for query in ("limit=0", "limit=101", "limit=all", "parking=everywhere", "parking=inbox&parking=outbox"):
         yield Row(name=f"dead letters with {query}", path=f"{LETTERS}?{query}", statuses=(400,))
     for name, letter in {"129 characters": "x" * 129, "NUL": "%00", "a line's end": "a%0Ab"}.items():
-        path = f"{LETTERS}/{letter}/redrive"
-        yield Row(name=f"redrive of {name}", method="POST", path=path, statuses=ODD)
+        path = f"{LETTERS}/{letter}"
+        yield Row(name=f"a letter of {name}", path=path, statuses=ODD)
+        yield Row(name=f"redrive of {name}", method="POST", path=f"{path}/redrive", statuses=ODD)
     yield Row(name="zero balances with a history's cursor", path=f"{ZERO}?cursor=<cursor>", statuses=(400,))
 
 
