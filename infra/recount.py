@@ -12,11 +12,19 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def accounts_in(client: "DynamoDBClient", table: str) -> Iterator[Account]:
-    """Yield every account of the table: a scan, read consistently, which takes a unit for each 4 KB."""
+def accounts_in(client: "DynamoDBClient", table: str, unreadable: set[str]) -> Iterator[Account]:
+    """Yield every account of the table: a scan, read consistently, which takes a unit for each 4 KB.
+
+    The merchants whose accounts cannot be read are added to `unreadable`.
+    """
     for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
-            yield account_from(item)
+            try:
+                account = account_from(item)
+            except Exception:  # noqa: BLE001 - whatever a hand has made of the item, its neighbours count
+                unreadable.add(item["merchant_id"]["S"])
+            else:
+                yield account
 
 
 def rows(counted: Figures, figures: Figures) -> Iterator[tuple[str, int, int]]:

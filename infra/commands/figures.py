@@ -9,7 +9,7 @@ from rich.table import Table
 from chalicelib.adapters.figures import DynamoDBFigures
 from chalicelib.domain.figures import Figures, recount
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, screen
+from infra.commands.output import FOUND, print_json, say, screen
 from infra.commands.target import Target, find
 from infra.recount import accounts_in, rows
 
@@ -23,27 +23,33 @@ def recount_command(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count all accounts anew and compare with the fleet's figures; exit status 1 where they differ."""
+    """Count all accounts anew and compare with the fleet's figures; exit status 1 where they differ.
+
+    Accounts that cannot be read are named and end it with 1 too: `credits verify` says more.
+    """
     target = find(stage, profile)
     deadline = time.monotonic() + wait
-    counted, figures = _both(target)
+    counted, figures, unreadable = _both(target)
     while counted != figures and time.monotonic() < deadline:
         time.sleep(AGAIN_SECONDS)
-        counted, figures = _both(target)
+        counted, figures, unreadable = _both(target)
     if as_json:
         lines = {name: {"counted": one, "figures": other} for name, one, other in rows(counted, figures)}
-        print_json({"equal": counted == figures, **lines})
+        print_json({"equal": counted == figures, "unreadable": unreadable, **lines})
     else:
         _show(counted, figures)
-    if counted != figures:
+        for merchant in unreadable:
+            say(f"{merchant}: its account cannot be read. `credits verify {merchant}` says more.", style="red")
+    if counted != figures or unreadable:
         raise typer.Exit(FOUND)
 
 
-def _both(target: Target) -> tuple[Figures, Figures]:
-    """Return the accounts counted anew and the figures as they stand."""
+def _both(target: Target) -> tuple[Figures, Figures, list[str]]:
+    """Return the accounts counted anew, the figures as they are, and the merchants that could not be counted."""
     client = target.client("dynamodb")
-    counted = recount(accounts_in(client, target.credits_table))
-    return counted, DynamoDBFigures(client, table=target.figures_table).fleet()
+    unreadable: set[str] = set()
+    counted = recount(accounts_in(client, target.credits_table, unreadable))
+    return counted, DynamoDBFigures(client, table=target.figures_table).fleet(), sorted(unreadable)
 
 
 def _show(counted: Figures, figures: Figures) -> None:

@@ -99,6 +99,17 @@ def test_a_recount_that_differs_names_the_figure_and_ends_with_one(table: Figure
     assert "They differ." in run("recount", "--wait", "0").stdout
 
 
+def test_a_recount_names_an_account_that_cannot_be_read_and_counts_the_others(table: FiguresTable) -> None:
+    count(table.store, [write(table, 7, name="other")], time=call())
+    table.client.put_item(TableName=CREDITS_TABLE, Item={"merchant_id": {"S": SHOP}, "balance": {"S": "x"}})
+
+    told = run("recount", "--json")
+
+    assert (told.exit_code, json.loads(told.stdout)["unreadable"]) == (1, [SHOP])
+    assert json.loads(told.stdout)["equal"]
+    assert f"{SHOP}: its account cannot be read" in run("recount").stdout
+
+
 def test_a_recount_waits_for_figures_that_are_still_coming(
     table: FiguresTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
