@@ -164,7 +164,6 @@ class Posting:
         try:
             if not work.known:
                 self._read([work])
-            work.reject_defects()
             self._write_all(work, time)
         except RetryLater as error:
             work.give_back(error)
@@ -187,6 +186,8 @@ class Posting:
                 # What the refusal brought is old by now: others went on writing during the pause.
                 self._read_again(work)
             decided = self._fold(work, time.now())
+            if work.reject_poison(decided) or work.put_leaning_last(decided):
+                continue
             if self._look_again(work, decided.outcomes):
                 continue
             if decided.commit is None:
@@ -222,6 +223,7 @@ class Posting:
             stored=work.stored,
             default_threshold=self._default_threshold,
             now=now,
+            foresee=not work.verified,
         )
 
     def _read_again(self, work: Work) -> None:
