@@ -13,7 +13,7 @@ from chalicelib.contracts.published import PublishedEvent, crossing_event
 from chalicelib.domain.ids import instant
 from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import settings
-from chalicelib.telemetry import count, logger
+from chalicelib.telemetry import count_parked, logger
 
 CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
@@ -65,5 +65,5 @@ def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, funct
         logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
         return False
     logger.error("parked", reason=reason, event_id=record.get("eventID"), exc_info=error)
-    count("credits_messages_parked_total", 1, {"code": CODE_UNREADABLE})
+    count_parked(CODE_UNREADABLE)
     return True

@@ -352,10 +352,21 @@ MUTANTS = (
         "a message parked and handed back",
         (
             BATCH,
-            '            count("credits_messages_parked_total", 1, {"code": error.code})\n',
-            '            count("credits_messages_parked_total", 1, {"code": error.code})\n'
-            "            self.coming_back.append(message.message_id)\n",
+            "            count_parked(error.code)\n",
+            "            count_parked(error.code)\n            self.coming_back.append(message.message_id)\n",
         ),
+    ),
+    _mutant(
+        "poison spoils itself alone",
+        (WORK, "        return outcome.code not in _REFUSED_ALONE\n", "        return False\n"),
+    ),
+    _mutant(
+        "an amount whose order is missing holds nothing back",
+        (WORK, " and outcome.code is Code.ORDER_MISSING and of_an_amount(movement)\n", " and False\n"),
+    ),
+    _mutant(
+        "what was parked is counted some time",
+        ("chalicelib/telemetry.py", "    counters.pressing = True\n", ""),
     ),
     _mutant(
         "an outage parks a message",

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from chalicelib import wiring_figures
+from chalicelib.counters import sample
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.judge_ledger import Ledger, read_ledger
@@ -13,7 +14,7 @@ from tests.simulator.judge_messages import judge_admins, judge_calls, judge_mess
 from tests.simulator.letters import CANARY
 from tests.simulator.product import handler
 from tests.simulator.running import Context
-from tests.simulator.world import DEAD_LETTERS, World
+from tests.simulator.world import DEAD_LETTERS, STREAM_DEAD_LETTERS, World
 
 RECONCILING_SECONDS = 300.0
 
@@ -37,6 +38,7 @@ def judge(world: World) -> None:
     judge_calls(world)
     _events(world, ledger)
     _figures(world)
+    _counted(world)
     _canary(world)
     _reconciled(world)
 
@@ -144,6 +146,23 @@ def _figures(world: World) -> None:
     wrong = {name: (getattr(fleet, name), counted[name]) for name in counted if getattr(fleet, name) != counted[name]}
     if wrong:
         world.violated(f"figures are not what the accounts add up to (are, should be): {wrong}")
+
+
+def _counted(world: World) -> None:
+    """What was parked is counted before its call answered, unless something went wrong in it."""
+    sums = wiring_figures.container_counters().sums()
+    letters = [
+        letter for queue in (DEAD_LETTERS, STREAM_DEAD_LETTERS) for letter in world.aws.queues.queues[queue].values()
+    ]
+    parked = Counter(
+        letter.attributes["code"]["StringValue"]
+        for letter in letters
+        if not (world.calls[letter.by].disturbed or world.calls[letter.by].killed)
+    )
+    for code, times in parked.items():
+        counted = sums.get(sample("credits_messages_parked_total", {"code": code}), 0)
+        if counted < times:
+            world.violated(f"parked as {code} {times} times, counted {counted:.0f}")
 
 
 def _canary(world: World) -> None:

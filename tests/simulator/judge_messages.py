@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
 from tests.simulator.judge_ledger import Ledger, asked_for
+from tests.simulator.letters import Letter
 from tests.simulator.queues import Message
 from tests.simulator.world import DEAD_LETTERS, SKEW_SECONDS_MAX, STREAM_DEAD_LETTERS, Answered, World
 
@@ -83,11 +84,24 @@ class _Parked:
             return
         if not any(self._excused(ask, code) for ask in letter.asks):
             self._violated("no reason that holds")
-        if code != "total_missing":
+        if code == "total_missing" or any(self._holds_back(ask) for ask in letter.asks):
+            self._nothing_applied(letter)
+        else:
             # All else of it was done: what stands, or has a reason of its own.
             for ask in letter.asks:
                 if not stands(ask, self._ledger) and not any(self._excused(ask, other) for other in _EXCUSES):
                     self._violated(f"{ask.key} was not done, and nobody said why")
+
+    def _holds_back(self, ask: Ask) -> bool:
+        """Whether an ask may still turn out to be poison, and the rest of its message waits with it."""
+        return ask.amount is not None and ask.order_total is None and self._order_missing(ask)
+
+    def _nothing_applied(self, letter: Letter) -> None:
+        """Judge a message of refunds of which nothing may be applied: what stands, another one asked for."""
+        others = {ask.transaction_id for other in self._world.letters.values() if other != letter for ask in other.asks}
+        for ask in letter.asks:
+            if ask.type == "REFUND" and stands(ask, self._ledger) and ask.transaction_id not in others:
+                self._violated(f"{ask.key} was applied, although its message is poison")
 
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"parked by {self._message.by}: {sentence}: {dict(self._attributes)} {self._message.body}")
