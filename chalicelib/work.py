@@ -28,7 +28,7 @@ class Work:
         self.movements = [movement for request in requests for movement in request]
         self.undecided = list(range(len(self.movements)))
         self.verified = False
-        self.known = False
+        self.unreadable: Exception | None = None
         self.account: Account | None = None
         self.fresh = False
         self.stored: dict[TransactionId, Transaction] = {}
@@ -42,10 +42,14 @@ class Work:
 
     def know(self, known: Known, remembered: Account | None) -> None:
         """Know what was read, and the account that was not read because it is remembered."""
-        self.known = True
         self.account = remembered or known.accounts.get(self.merchant_id)
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
+
+    def require_readable(self) -> None:
+        """Raise what is wrong with an item that the movements rest on, if anything is."""
+        if self.unreadable is not None:
+            raise self.unreadable
 
     def reject_poison(self, fold: Fold) -> bool:
         """Decide whole the requests of which a movement is impossible or may turn out so; return whether there are any.
@@ -144,6 +148,13 @@ class Work:
         self.undecided = left
         if self._leaning and (firm := [index for index in left if self._request_of[index] not in self._leaning]):
             self.undecided = firm
+
+
+def internal(error: Exception) -> RetryLater:
+    """Return the outcome of what met a bug, which carries it as its cause."""
+    outcome = RetryLater(Code.INTERNAL, f"posting failed: {type(error).__name__}")
+    outcome.__cause__ = error
+    return outcome
 
 
 def _spoils(outcome: Outcome, movement: Movement) -> TypeGuard[Rejected | RetryLater]:

@@ -16,7 +16,7 @@ def accounts_in(client: "DynamoDBClient", table: str) -> Iterator[Account]:
     """Yield every account of the table: a scan, read consistently, which takes a unit for each 4 KB."""
     for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
-            yield account_from(item)
+            yield account_from(item, answering=True)
 
 
 def rows(counted: Figures, figures: Figures) -> Iterator[tuple[str, int, int]]:
