@@ -28,9 +28,10 @@ def name_and_labels(key: str) -> tuple[str, dict[str, str]]:
 
 
 class Counters:
-    """Counters that only grow."""
+    """Counters that only grow. While `pressing`, the table must have them before the call answers."""
 
     def __init__(self) -> None:
+        self.pressing = False
         self._values: dict[str, float] = {}
 
     def add(self, key: Sample, value: float = 1) -> None:

@@ -1,7 +1,7 @@
 """What posting and the handlers need from outside, said by those who need it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from chalicelib.domain.figures import Change, Counted, Figures
@@ -13,10 +13,26 @@ from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a read found: accounts and records that are not there are left out."""
+    """What a read found: accounts and records that are not there are left out.
+
+    `unreadable` tells under its key what is wrong with an item that is there and cannot be read, `NewerForm` too: it
+    is one merchant's, and no reason to go without the others.
+    """
 
     accounts: Mapping[MerchantId, Account]
     transactions: Mapping[TransactionId, Transaction]
+    unreadable: Mapping[str, Exception] = field(default_factory=dict)
+
+    def require(self, *keys: MerchantId | TransactionId) -> None:
+        """Raise what is wrong with the first of these items that cannot be read."""
+        for key in keys:
+            if (error := self.unreadable.get(key)) is not None:
+                raise error
+
+    def account(self, merchant_id: MerchantId) -> Account | None:
+        """Return the merchant's account, None if there is none; raises what is wrong with it."""
+        self.require(merchant_id)
+        return self.accounts.get(merchant_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, change_threshold
@@ -17,7 +17,7 @@ from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Known, LedgerStore
-from chalicelib.work import Request, Work
+from chalicelib.work import Request, Work, internal
 
 ATTEMPTS_MAX = 20
 """Writes tried for one fold before its movements go back to the queue."""
@@ -73,8 +73,8 @@ class Posting:
             self._read(works)
         except RetryLater as error:
             return [[error] * len(request) for request in requests]
-        except Exception:  # noqa: BLE001, S110 - the item that cannot be read is one merchant's: each reads alone, and reports
-            pass
+        except Exception as error:  # noqa: BLE001 - the cause travels with the outcome to whoever reports it
+            return [[internal(error)] * len(request) for request in requests]
         self._side_by_side(works, time)
         outcomes: list[list[Outcome]] = [[] for _ in requests]
         for work in works:
@@ -137,7 +137,7 @@ class Posting:
             account, attempt = self._current(merchant_id), attempt + 1
 
     def _current(self, merchant_id: MerchantId) -> Account:
-        account = self._store.read([merchant_id], []).accounts.get(merchant_id)
+        account = self._store.read([merchant_id], []).account(merchant_id)
         if account is None:
             raise RetryLater(Code.ACCOUNT_MISSING, f"merchant {merchant_id} has no account yet", field="merchant_id")
         return account
@@ -150,6 +150,9 @@ class Posting:
             known = self._store.read(unknown, grounds)
         for work in works:
             work.know(known, self._remembered.get(work.merchant_id))
+            if known.unreadable:
+                items = [work.merchant_id, *filter(None, map(_ground, work.movements))]
+                work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
 
     def _side_by_side(self, works: Sequence[Work], time: Time) -> None:
         if len(works) == 1:
@@ -162,18 +165,16 @@ class Posting:
 
     def _post_merchant(self, work: Work, time: Time) -> None:
         try:
-            if not work.known:
-                self._read([work])
-            work.reject_defects()
+            work.require_readable()
             self._write_all(work, time)
         except RetryLater as error:
+            if isinstance(error, NewerForm):
+                work.account = None  # A newer release has written it since it was remembered.
             work.give_back(error)
         except Exception as error:  # noqa: BLE001 - one merchant's bug must not fail its neighbours
             # The account is forgotten, and the cause travels with the outcome to whoever reports it.
             work.account = None
-            internal = RetryLater(Code.INTERNAL, f"posting failed: {type(error).__name__}")
-            internal.__cause__ = error
-            work.give_back(internal)
+            work.give_back(internal(error))
 
     def _write_all(self, work: Work, time: Time) -> None:
         """Write fold after fold until every movement has an outcome.
@@ -187,6 +188,8 @@ class Posting:
                 # What the refusal brought is old by now: others went on writing during the pause.
                 self._read_again(work)
             decided = self._fold(work, time.now())
+            if work.reject_poison(decided) or work.put_leaning_last(decided):
+                continue
             if self._look_again(work, decided.outcomes):
                 continue
             if decided.commit is None:
@@ -222,10 +225,11 @@ class Posting:
             stored=work.stored,
             default_threshold=self._default_threshold,
             now=now,
+            foresee=not work.verified,
         )
 
     def _read_again(self, work: Work) -> None:
-        work.account = self._store.read([work.merchant_id], []).accounts.get(work.merchant_id)
+        work.account = self._store.read([work.merchant_id], []).account(work.merchant_id)
         work.fresh = True
 
     def _look_again(self, work: Work, outcomes: Sequence[Outcome | None]) -> bool:
@@ -246,7 +250,9 @@ class Posting:
             return True
         unproven = [record for record in declined if record not in work.absent]
         if unproven:
-            work.stored.update(self._store.read([], unproven).transactions)
+            known = self._store.read([], unproven)
+            known.require(*unproven)
+            work.stored.update(known.transactions)
             work.absent.update(unproven)
         return bool(unproven)
 
@@ -293,7 +299,12 @@ def _step_aside(attempt: int, time: Time, write_seconds: float) -> int:
 
 def _wait(longest: float, attempt: int, time: Time, error: RetryLater) -> int:
     seconds = random.uniform(0, longest)  # noqa: S311 - jitter
-    if attempt + 1 >= ATTEMPTS_MAX or seconds + MARGIN_SECONDS > time.remaining_seconds():
+    # No attempt of this release helps against a newer form.
+    if (
+        isinstance(error, NewerForm)
+        or attempt + 1 >= ATTEMPTS_MAX
+        or seconds + MARGIN_SECONDS > time.remaining_seconds()
+    ):
         raise error
     time.sleep(seconds)
     return attempt + 1

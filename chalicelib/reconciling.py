@@ -41,7 +41,8 @@ class Sweep:
 
     `since` is when the sweep before it began (None: there was none, and everything counts as changed), `drifted` the
     merchants with a finding, `drift` the findings of the last sweep that came to its end. `too_long` are merchants
-    whose ledgers were not walked because one call's time is too short for them.
+    whose ledgers were not walked because one call's time is too short for them, `newer` counts those with an account or
+    records in the form of a newer release, which alone can compare them: that is no drift.
     """
 
     started_at: Instant
@@ -54,6 +55,7 @@ class Sweep:
     unchanged_records: int = 0
     found: int = 0
     drift: int = 0
+    newer: int = 0
     drifted: frozenset[MerchantId] = frozenset()
     suspects: frozenset[MerchantId] = frozenset()
     too_long: frozenset[MerchantId] = frozenset()
@@ -108,11 +110,15 @@ def sweep(
 
 @dataclass(slots=True)
 class Check:
-    """One merchant's ledger walked and compared; `walk` is None where the account cannot be read."""
+    """One merchant's ledger walked and compared; `walk` is None where the account cannot be read.
+
+    `newer` tells that some of it has the form of a newer release, and was not compared.
+    """
 
     merchant_id: MerchantId
     account: Account | None
     walk: Walk | None
+    newer: bool = False
     findings: tuple[Finding, ...] = field(default=())
 
 
@@ -176,6 +182,7 @@ def _looked_at(
         records=going.records + records,
         unchanged_records=going.unchanged_records + (records if reason == _ROOM else 0),
         found=going.found + len(checked.findings),
+        newer=going.newer + checked.newer,
         drifted=drifted,
     ), True
 
@@ -201,6 +208,8 @@ def _reason(going: Sweep, snapshot: Snapshot | UnreadableAccount) -> str | None:
 def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None]) -> Check:
     snapshot = reader.account(merchant_id)
     if isinstance(snapshot, UnreadableAccount):
+        if snapshot.newer:
+            return Check(merchant_id=merchant_id, account=None, walk=None, newer=True)
         finding = Finding(
             kind=Drift.ACCOUNT_UNREADABLE,
             merchant_id=merchant_id,
@@ -218,7 +227,7 @@ def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None
     findings = compared(walk, account, crossings=snapshot.crossings if snapshot else ())
     if account is not None:
         findings += _behind(reader, account)
-    return Check(merchant_id=merchant_id, account=account, walk=walk, findings=findings)
+    return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)
 
 
 def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:

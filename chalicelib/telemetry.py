@@ -44,6 +44,15 @@ def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) ->
     _say(name, value, MetricUnit.Count, dimensions or {})
 
 
+def count_parked(code: str) -> None:
+    """Count a message that was parked, so that /metrics has it by the end of this call.
+
+    Somebody has to look at each of them, and a container's last calls may be those that parked (contract, section 19).
+    """
+    count("credits_messages_parked_total", 1, {"code": code})
+    counters.pressing = True
+
+
 def add_up(key: Sample, value: int = 1) -> None:
     """Add `value` to a counter where saying so would cost more than the call: CloudWatch hears of it in sums."""
     if not value:

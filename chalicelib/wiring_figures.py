@@ -25,6 +25,8 @@ LAY_DOWN_SECONDS = 10.0
 """How often a container overwrites its counters at the most."""
 COUNTERS_SECONDS = 0.25
 """How long that may take: a call waits for it, and the next one makes good for what did not work."""
+PRESSING_TRIES = 2
+"""How often what must not wait for the next call is tried."""
 
 
 @cache
@@ -112,20 +114,24 @@ class _LaidDown:
 def lay_counters_down(*, now: float | None = None) -> None:
     """Let the figures table have this container's counters, unless it had them less than ten seconds ago.
 
-    Called at the end of every call. Nothing that goes wrong here fails the call: it is logged, and made good for.
+    Called at the end of every call. What is pressing goes at once, with a second try. Nothing that goes wrong here
+    fails the call: it is logged, and made good for.
     """
     moment = time.monotonic() if now is None else now
-    if moment - _LaidDown.at < LAY_DOWN_SECONDS:
+    counters = telemetry.counters
+    if not counters.pressing and moment - _LaidDown.at < LAY_DOWN_SECONDS:
         return
     _LaidDown.at = moment
-    try:
-        telemetry.say_counted()
-        if not settings().figures_table:
+    for _ in range(PRESSING_TRIES if counters.pressing else 1):
+        try:
+            telemetry.say_counted()
+            if settings().figures_table and (values := counters.values()):
+                container_counters().lay_down(values)
+        except Exception:  # noqa: BLE001 - a counter must never cost an answer; it is reported
+            telemetry.logger.warning("counters not laid down", exc_info=True)
+        else:
+            counters.pressing = False
             return
-        if values := telemetry.counters.values():
-            container_counters().lay_down(values)
-    except Exception:  # noqa: BLE001 - a counter must never cost an answer; it is reported
-        telemetry.logger.warning("counters not laid down", exc_info=True)
 
 
 def _client(*, connect_seconds: float, read_seconds: float, tries: int) -> "DynamoDBClient":

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import eq
+from typing import TypeGuard
 
-from chalicelib.domain.defects import defects
-from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.fold import Commit
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.fold import Commit, Fold, known_total, of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Movement
+from chalicelib.domain.movements import Movement, RefundMovement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Known, Refused
 
 Request = Sequence[Movement]
-"""The movements of one message or call: all of one merchant, and none is applied if one of them has a defect."""
+"""The movements of one message or call: all of one merchant, and none is applied if one of them is impossible."""
+
+_REFUSED_ALONE = frozenset({Code.KEY_REUSED, Code.INSUFFICIENT_CREDITS})
+"""Why the ledger refuses a movement of a message whose others are good; anything else makes poison of all of it."""
 
 
 class Work:
@@ -24,31 +27,64 @@ class Work:
         self.merchant_id = merchant_id
         self.movements = [movement for request in requests for movement in request]
         self.undecided = list(range(len(self.movements)))
-        self.known = False
+        self.verified = False
+        self.unreadable: Exception | None = None
         self.account: Account | None = None
         self.fresh = False
         self.stored: dict[TransactionId, Transaction] = {}
         self.absent: set[TransactionId] = set()
         self.lost_races = 0
         self._requests = requests
+        self._request_of = [place for place, request in enumerate(requests) for _ in request]
+        self._leaning: set[int] | None = None
         self._outcomes: list[Outcome | None] = [None] * len(self.movements)
         self._unconfirmed: set[str] = set()
 
     def know(self, known: Known, remembered: Account | None) -> None:
         """Know what was read, and the account that was not read because it is remembered."""
-        self.known = True
         self.account = remembered or known.accounts.get(self.merchant_id)
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
 
-    def reject_defects(self) -> None:
-        """Reject every request that holds an impossible movement, whole."""
-        start = 0
-        for request, error in zip(self._requests, defects(self._requests, stored=self.stored), strict=True):
-            if error is not None:
-                self._outcomes[start : start + len(request)] = [error] * len(request)
-            start += len(request)
+    def require_readable(self) -> None:
+        """Raise what is wrong with an item that the movements rest on, if anything is."""
+        if self.unreadable is not None:
+            raise self.unreadable
+
+    def reject_poison(self, fold: Fold) -> bool:
+        """Decide whole the requests of which a movement is impossible or may turn out so; return whether there are any.
+
+        What they name is not delivered, so their neighbours must be looked at again without them. Before the first
+        write, and again whenever something was learnt, all is foreseen: nothing of poison has been written then.
+        """
+        found: dict[int, Rejected | RetryLater] = {}
+        for index, outcome in zip(self.undecided, fold.foreseen, strict=True):
+            if outcome is not None and _spoils(outcome, self.movements[index]):
+                found.setdefault(self._request_of[index], outcome)
+        for index in self.undecided:
+            if (error := found.get(self._request_of[index])) is not None:
+                self._outcomes[index] = error
         self._count_undecided()
+        # While some wait for the others, what is foreseen is not all.
+        self.verified = not (found or self._leaning)
+        return bool(found)
+
+    def put_leaning_last(self, fold: Fold) -> bool:
+        """Where not all fits into a write, let the requests wait that rest on a neighbour; return whether any do.
+
+        A refund of an amount may rest on a total that only a neighbour names: should that one turn out a conflict,
+        nothing of the refund's message must have been written before.
+        """
+        if self._leaning is not None or None not in fold.outcomes:
+            return False
+        self._leaning = {
+            self._request_of[index]
+            for index in self.undecided
+            if of_an_amount(movement := self.movements[index]) and not self._totalled(movement)
+        }
+        before = self.undecided
+        self._count_undecided()
+        return self.undecided != before
 
     def settle(self, outcomes: Sequence[Outcome | None]) -> None:
         """Take over the outcomes of a fold, which are final.
@@ -69,6 +105,8 @@ class Work:
 
     def give_back(self, error: RetryLater) -> None:
         """Leave what is undecided for a later delivery."""
+        self._leaning = None
+        self._count_undecided()
         self.settle([error] * len(self.undecided))
 
     def lost_answer(self, commit: Commit) -> None:
@@ -90,6 +128,7 @@ class Work:
             self.account = refused.account
             self.fresh = True
         self.absent.clear()
+        self.verified = False
         self.stored.update({record.transaction_id: record for record in refused.transactions})
         return bool(refused.transactions)
 
@@ -100,5 +139,29 @@ class Work:
         assert all(map(eq, map(len, answers), map(len, self._requests))), "a movement was left without an outcome"
         return answers
 
+    def _totalled(self, refund: RefundMovement) -> bool:
+        order = self.stored.get(refund.order_transaction_id)
+        return order is not None and known_total(order, order.tally) is not None
+
     def _count_undecided(self) -> None:
-        self.undecided = [index for index, outcome in enumerate(self._outcomes) if outcome is None]
+        left = [index for index, outcome in enumerate(self._outcomes) if outcome is None]
+        self.undecided = left
+        if self._leaning and (firm := [index for index in left if self._request_of[index] not in self._leaning]):
+            self.undecided = firm
+
+
+def internal(error: Exception) -> RetryLater:
+    """Return the outcome of what met a bug, which carries it as its cause."""
+    outcome = RetryLater(Code.INTERNAL, f"posting failed: {type(error).__name__}")
+    outcome.__cause__ = error
+    return outcome
+
+
+def _spoils(outcome: Outcome, movement: Movement) -> TypeGuard[Rejected | RetryLater]:
+    """Whether a movement's outcome is that of its whole message.
+
+    So it is where an amount waits for its order: without a total of the order, which nobody knows yet, it is poison.
+    """
+    if isinstance(outcome, Rejected):
+        return outcome.code not in _REFUSED_ALONE
+    return isinstance(outcome, RetryLater) and outcome.code is Code.ORDER_MISSING and of_an_amount(movement)

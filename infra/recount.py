@@ -20,7 +20,7 @@ def accounts_in(client: "DynamoDBClient", table: str, unreadable: set[str]) -> I
     for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
         for item in page["Items"]:
             try:
-                account = account_from(item)
+                account = account_from(item, answering=True)
             except Exception:  # noqa: BLE001 - whatever a hand has made of the item, its neighbours count
                 unreadable.add(item["merchant_id"]["S"])
             else:

@@ -26,6 +26,7 @@ class FakeLedger:
 
     Each commit takes the next of `before_effect` (a fault before anything is written: what it answers is
     answered instead) and, if it took effect, the next of `after_effect` (a lost answer). None lets one pass.
+    `unreadable` are the items that are there and cannot be read, under their keys, with what is wrong.
     `commits` are the writes that took effect, `tried` counts all, `reads` holds the keys of each read.
     """
 
@@ -34,6 +35,7 @@ class FakeLedger:
     before_effect: deque[Fault | None] = field(default_factory=deque)
     after_effect: deque[Fault | None] = field(default_factory=deque)
     read_faults: deque[Exception | None] = field(default_factory=deque)
+    unreadable: dict[str, Exception] = field(default_factory=dict)
     commits: list[Commit] = field(default_factory=list)
     reads: list[tuple[tuple[MerchantId, ...], tuple[TransactionId, ...]]] = field(default_factory=list)
     tried: int = 0
@@ -46,9 +48,13 @@ class FakeLedger:
             self.reads.append((merchants, transactions))
             if self.read_faults and (fault := self.read_faults.popleft()):
                 raise fault
+            bad = {key: self.unreadable[key] for key in (*merchants, *transactions) if key in self.unreadable}
             return Known(
-                accounts={key: self.accounts[key] for key in merchants if key in self.accounts},
-                transactions={key: self.transactions[key] for key in transactions if key in self.transactions},
+                accounts={key: self.accounts[key] for key in merchants if key in self.accounts.keys() - bad.keys()},
+                transactions={
+                    key: self.transactions[key] for key in transactions if key in self.transactions.keys() - bad.keys()
+                },
+                unreadable=bad,
             )
 
     def commit(self, commit: Commit) -> Committed | Refused:
@@ -62,6 +68,9 @@ class FakeLedger:
             return answer
         with self._lock:
             if (refused := self._refusal(commit)) is not None:
+                for key in (commit.merchant_id, *(record.transaction_id for record in refused.transactions)):
+                    if key in self.unreadable:
+                        raise self.unreadable[key]
                 return refused
             self._write(commit)
             after = self.after_effect.popleft() if self.after_effect else None

@@ -51,7 +51,10 @@ class DynamoDBLedger:
         credits_table: str,
         transactions_table: str,
         sleep: Callable[[float], None] = time.sleep,
+        answering: bool = False,
     ) -> None:
+        """`answering` is for who only tells what it has read (`items.account_from`), and never commits."""
+        self._answering = answering
         self._client = client
         self._sleep = sleep
         self._credits_table = credits_table
@@ -65,16 +68,21 @@ class DynamoDBLedger:
         keys += [(self._transactions_table, "transaction_id", key) for key in dict.fromkeys(transactions)]
         accounts: dict[MerchantId, Account] = {}
         records: dict[TransactionId, Transaction] = {}
+        unreadable: dict[str, Exception] = {}
         remaining = iter(keys)
         while chunk := list(islice(remaining, KEYS_MAX)):
             for table, item in self._read_items(chunk):
-                if table == self._credits_table:
-                    account = account_from(item)
-                    accounts[account.merchant_id] = account
-                else:
-                    record = transaction_from(item)
-                    records[record.transaction_id] = record
-        return Known(accounts=accounts, transactions=records)
+                name = "merchant_id" if table == self._credits_table else "transaction_id"
+                try:
+                    if table == self._credits_table:
+                        account = account_from(item, answering=self._answering)
+                        accounts[account.merchant_id] = account
+                    else:
+                        record = transaction_from(item, answering=self._answering)
+                        records[record.transaction_id] = record
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with an item, it is reported with its key
+                    unreadable[item[name]["S"]] = error
+        return Known(accounts=accounts, transactions=records, unreadable=unreadable)
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` in one TransactWriteItems, or nothing of it."""

@@ -15,7 +15,7 @@ from pynamodb.expressions.condition import Condition
 
 from chalicelib.adapters.items import account_from, kind_of, transaction_from
 from chalicelib.adapters.models import AccountRow, TransactionRow
-from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Total, Transaction
 from chalicelib.domain.movements import Kind
@@ -57,7 +57,8 @@ class History:
         """Return the merchant's account as it stands now, None if there is none."""
         with translated():
             try:
-                return account_from(AccountRow.get(merchant_id, consistent_read=True).to_dynamodb_dict())
+                row = AccountRow.get(merchant_id, consistent_read=True)
+                return account_from(row.to_dynamodb_dict(), answering=True)
             except DoesNotExist:
                 return None
 
@@ -65,7 +66,8 @@ class History:
         """Return one record as it stands now, None if there is none."""
         with translated():
             try:
-                return transaction_from(TransactionRow.get(transaction_id, consistent_read=True).to_dynamodb_dict())
+                row = TransactionRow.get(transaction_id, consistent_read=True)
+                return transaction_from(row.to_dynamodb_dict(), answering=True)
             except DoesNotExist:
                 return None
 
@@ -106,7 +108,7 @@ class History:
         rows = self._rows(merchant_id, lowest, highest, attributes=_SUMMED) if lowest <= highest else iter(())
         with translated():
             for row in rows:
-                of_kind = counts.setdefault(kind_of(row.transaction_type, row.operation_type), [0, 0])
+                of_kind = counts.setdefault(_kind(row), [0, 0])
                 of_kind[0] += 1
                 of_kind[1] += abs(int(row.amount))
                 shortfall += int(row.shortfall or 0)
@@ -142,7 +144,8 @@ class History:
     def _query(
         self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
     ) -> Iterator[Transaction]:
-        return (transaction_from(row.to_dynamodb_dict()) for row in self._rows(merchant_id, lowest, highest, condition))
+        rows = self._rows(merchant_id, lowest, highest, condition)
+        return (transaction_from(row.to_dynamodb_dict(), answering=True) for row in rows)
 
     def _rows(
         self,
@@ -171,6 +174,13 @@ def translated() -> Iterator[None]:
         cause = error.cause
         why = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
         raise RetryLater(Code.UNAVAILABLE, f"the history did not answer: {why}") from error
+
+
+def _kind(row: TransactionRow) -> Kind:
+    try:
+        return kind_of(row.transaction_type, row.operation_type)
+    except KeyError as error:
+        raise NewerForm from error
 
 
 def _of_kinds(kinds: Sequence[Kind]) -> Condition:

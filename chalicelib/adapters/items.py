@@ -6,12 +6,12 @@ order's record stay under 1 KB, one write unit each (architecture.md, decision 2
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
-from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
@@ -26,6 +26,7 @@ ACCOUNT_VERSION = 1
 LEVEL_SHARDS = 8
 """How many partitions each level of the sparse index is spread over."""
 
+_Read = TypeVar("_Read")
 _KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
 _MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
 
@@ -69,13 +70,19 @@ def account_item(account: Account) -> Item:
     return item
 
 
-def account_from(item: Mapping[str, Any]) -> Account:
+def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account:
     """Return the account that `account_item` wrote.
 
+    Who is only `answering` gets one of a newer form too, as far as this release knows it: a newer form adds to an
+    item, and changes the meaning of nothing. Whoever writes or publishes must leave it to those who know it.
+
     Raises:
-        RetryLater: A newer release wrote it in a form that this one does not know.
+        NewerForm: A newer release wrote it in a form that this one does not know.
     """
-    _refuse_newer(item, ACCOUNT_VERSION)
+    return _known_form(item, ACCOUNT_VERSION, _account, answering=answering)
+
+
+def _account(item: Mapping[str, Any]) -> Account:
     last_id, last_at, status_id = (
         _text(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
     )
@@ -130,13 +137,16 @@ def transaction_item(transaction: Transaction) -> Item:
     return item
 
 
-def transaction_from(item: Mapping[str, Any]) -> Transaction:
-    """Return the record that `transaction_item` wrote.
+def transaction_from(item: Mapping[str, Any], *, answering: bool = False) -> Transaction:
+    """Return the record that `transaction_item` wrote; one of a newer form as `account_from` does.
 
     Raises:
-        RetryLater: A newer release wrote it in a form that this one does not know.
+        NewerForm: A newer release wrote it in a form that this one does not know.
     """
-    _refuse_newer(item, SCHEMA_VERSION)
+    return _known_form(item, SCHEMA_VERSION, _transaction, answering=answering)
+
+
+def _transaction(item: Mapping[str, Any]) -> Transaction:
     occurred_at, refunded_at = _text(item, "occurred_at"), _text(item, "refunded_at")
     return Transaction(
         transaction_id=TransactionId(item["transaction_id"]["S"]),
@@ -200,7 +210,13 @@ def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
 
 
 def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
-    """Return the crossings of the write that left this account item, in the order of the movements."""
+    """Return the crossings of the write that left this account item, in the order of the movements.
+
+    Raises:
+        NewerForm: The item is of a newer form, which may carry them otherwise.
+    """
+    if _is_newer(item, ACCOUNT_VERSION):
+        raise NewerForm
     return tuple(
         CrossingRecord(**{**record, "type": Crossing(record["type"])})
         for record in json.loads(_text(item, "crossings") or "[]")
@@ -240,13 +256,23 @@ def _tally_from(item: Mapping[str, Any]) -> Tally | None:
     )
 
 
-def _refuse_newer(item: Mapping[str, Any], known: int) -> None:
-    """Leave an item of a newer form to workers that know it: during an upgrade they run beside this one.
+def _known_form(
+    item: Mapping[str, Any], known: int, read: Callable[[Mapping[str, Any]], _Read], *, answering: bool
+) -> _Read:
+    """Read an item, unless it is of a newer form: what was written over it might lose what this release cannot see."""
+    newer = _is_newer(item, known)
+    if newer and not answering:
+        raise NewerForm
+    try:
+        return read(item)
+    except (KeyError, ValueError, TypeError) as error:
+        if newer:
+            raise NewerForm from error
+        raise
 
-    Whatever this one wrote over it might lose what it cannot see.
-    """
-    if (_whole(item, "schema_version") or known) > known:
-        raise RetryLater(Code.UNAVAILABLE, "an item has the form of a newer release, whose workers can go on with it")
+
+def _is_newer(item: Mapping[str, Any], known: int) -> bool:
+    return (_whole(item, "schema_version") or known) > known
 
 
 def _scalar(value: str | int) -> Item:

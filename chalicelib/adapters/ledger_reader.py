@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.faults import raise_if_transient
 from chalicelib.adapters.items import account_from, crossings_from, transaction_from
+from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Transaction
@@ -88,7 +89,9 @@ def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
     try:
         return Snapshot(account=account_from(item), crossings=crossings_from(item))
     except Exception as error:  # noqa: BLE001 - whatever a hand has made of the item, it is a finding
-        return UnreadableAccount(merchant_id=MerchantId(item["merchant_id"]["S"]), why=_why(error))
+        return UnreadableAccount(
+            merchant_id=MerchantId(item["merchant_id"]["S"]), why=_why(error), newer=isinstance(error, NewerForm)
+        )
 
 
 def _record(item: Mapping[str, Any]) -> Transaction | Unreadable:
@@ -100,10 +103,13 @@ def _record(item: Mapping[str, Any]) -> Transaction | Unreadable:
             # A key of the index: it is there, and a number.
             sequence=int(float(item["sequence"]["N"])),
             why=_why(error),
+            newer=isinstance(error, NewerForm),
         )
 
 
 def _why(error: Exception) -> str:
     """Return what is wrong without the value: the name of a missing attribute, or the kind of the fault."""
+    if isinstance(error, NewerForm):
+        return error.message
     named = error.args[0] if isinstance(error, KeyError) and error.args else None
     return f"{named} is missing or unknown" if isinstance(named, str) else type(error).__name__

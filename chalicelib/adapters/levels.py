@@ -77,7 +77,7 @@ def _keys(level: Level, after: MerchantId | None, size: int) -> Iterator[Merchan
 def _read(keys: list[MerchantId]) -> list[Account]:
     """Return the accounts in the order of their keys."""
     rows = {row.merchant_id: row for row in AccountRow.batch_get(keys)}
-    return [account_from(rows[key].to_dynamodb_dict()) for key in keys if key in rows]
+    return [account_from(rows[key].to_dynamodb_dict(), answering=True) for key in keys if key in rows]
 
 
 def _is(level: Level, account: Account) -> bool:

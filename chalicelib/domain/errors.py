@@ -3,6 +3,7 @@
     CreditsError
     ├── Rejected    never going to work as it stands: 4xx for a caller, dead letter for an event
     └── RetryLater  the same movement may work later: leave it in the queue, answer 503
+        └── NewerForm   so it may, with a worker of the release that knows the item's form
 
 A batch hands them back as values beside the outcomes of its neighbours; a single call raises them.
 """
@@ -58,3 +59,13 @@ class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
     def ground_missing(self) -> bool:
         """Whether what the movement builds on is not there yet (spec, section 2, rule 5)."""
         return self.code in (Code.ACCOUNT_MISSING, Code.ORDER_MISSING)
+
+
+class NewerForm(RetryLater):
+    """An item has a form that only a newer release knows, which runs beside this one or did so before a rollback.
+
+    What rests on it is left to the newer release's workers: it is neither parked nor acknowledged, and no drift.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Code.UNAVAILABLE, "an item has the form of a newer release, whose workers can go on with it")

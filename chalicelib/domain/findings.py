@@ -44,16 +44,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A record that stands at this sequence and cannot be read as one; `why` names the first thing that is wrong."""
+    """A record that stands at this sequence and cannot be read as one; `why` names the first thing that is wrong.
+
+    Nothing is wrong with a `newer` one: only a newer release knows its form.
+    """
 
     transaction_id: TransactionId
     sequence: int
     why: str
+    newer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableAccount:
-    """An account's item that cannot be read as one; `why` names the first thing that is wrong."""
+    """An account's item that cannot be read as one; `why` and `newer` are as with a record."""
 
     merchant_id: MerchantId
     why: str
+    newer: bool = False

@@ -6,12 +6,14 @@ Nothing is final before the write has been confirmed: on a lost race the whole o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeGuard
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
 from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
-from chalicelib.domain.orders import Direction, Tally, charge, refund
+from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
 
 ITEMS_MAX = 100
@@ -42,10 +44,14 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """What to write (None: nothing) and an outcome for each movement, None for one that waits for the next write."""
+    """What to write (None: nothing) and an outcome for each movement, None for one that waits for the next write.
+
+    `foreseen` are the outcomes if all goes as it does here, those of later writes too where they were asked for.
+    """
 
     commit: Commit | None
     outcomes: tuple[Outcome | None, ...]
+    foreseen: tuple[Outcome | None, ...]
 
 
 def fold(
@@ -56,19 +62,28 @@ def fold(
     stored: Mapping[TransactionId, Transaction],
     default_threshold: int,
     now: Instant,
+    foresee: bool = False,
 ) -> Fold:
     """Decide `movements` one after another, as if each were written alone, and return them as one write.
 
     `stored` holds the records that are known: duplicates met before and the orders that refunds need.
-    `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own.
+    `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own. With
+    `foresee`, what does not fit into the write is decided too, and only foreseen.
     """
     write = _Write(merchant_id, account, stored=stored, default_threshold=default_threshold, now=now)
     outcomes: list[Outcome | None] = [None] * len(movements)
-    for index in arranged(movements, stored=stored):
+    order = iter(arranged(movements, stored=stored))
+    left = []
+    for index in order:
         if write.full_for(movements[index]):
+            left = [index, *order]
             break
         outcomes[index] = write.decide(movements[index])
-    return Fold(commit=write.commit(), outcomes=tuple(outcomes))
+    commit, foreseen = write.commit(), list(outcomes)
+    if foresee:
+        for index in left:
+            foreseen[index] = write.decide(movements[index])
+    return Fold(commit=commit, outcomes=tuple(outcomes), foreseen=tuple(foreseen))
 
 
 def arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
@@ -127,19 +142,29 @@ class _Write:
         assert movement.merchant_id == self._merchant_id, "a fold is one merchant's"
         known = self._records.get(movement.transaction_id) or self._stored.get(movement.transaction_id)
         if known is not None:
-            return compare(movement, known)
+            outcome = compare(movement, known)
+            # A refund that is impossible whatever stands under its key is no mere conflict: its message is poison.
+            impossible = isinstance(outcome, Rejected) and of_an_amount(movement) and self._untotalled(movement)
+            return total_missing() if impossible else outcome
         try:
             if isinstance(movement, FixedMovement):
                 return self._post_fixed(movement)
+            if isinstance(movement, OrderMovement):
+                return self._post_order(self._account, movement)
             if self._account is None:
                 return _account_missing(self._merchant_id)
             if isinstance(movement, RefundMovement):
                 return self._post_refund(self._account, movement)
-            if isinstance(movement, OrderMovement):
-                return self._post_order(self._account, movement)
         except Rejected as error:
             return error
         raise AssertionError(movement)
+
+    def _untotalled(self, movement: RefundMovement) -> bool:
+        """Whether the refund's order is known, and no total of it."""
+        order_id = movement.order_transaction_id
+        change = self._tallies.get(order_id)
+        order = self._records.get(order_id) or self._stored.get(order_id)
+        return order is not None and known_total(order, change.after if change else order.tally) is None
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
@@ -165,10 +190,13 @@ class _Write:
             return _account_missing(self._merchant_id)
         return self._post(account, movement, movement.kind, movement.credits, movement.metadata)
 
-    def _post_order(self, account: Account, movement: OrderMovement) -> Posted:
+    def _post_order(self, account: Account | None, movement: OrderMovement) -> Outcome:
         policy = movement.policy
         kind = Kind.ORDER_USED if policy.direction is Direction.DECREASE else Kind.ORDER_EARNED
+        # First, because an order that cannot be charged waits for no account.
         requested = charge(policy, lines=movement.lines, total=movement.total)
+        if account is None:
+            return _account_missing(self._merchant_id)
         return self._post(account, movement, kind, requested, {**movement.metadata, "policy": str(policy)})
 
     def _post_refund(self, account: Account, movement: RefundMovement) -> Outcome:
@@ -213,6 +241,17 @@ class _Write:
         self._records[transaction.transaction_id] = transaction
         self._crossings.extend(crossed)
         return Posted(transaction)
+
+
+def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:
+    """Whether it is a refund of an amount that does not name the total which the amount is a share of."""
+    return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
+
+
+def known_total(order: Transaction, tally: Tally | None) -> Decimal | None:
+    """Return the total that a refund of the order counts by: an earlier refund's, else its own, None without any."""
+    counted = tally.total if tally else None
+    return counted if counted is not None else recorded_money(order, "total")
 
 
 def _account_missing(merchant_id: MerchantId) -> RetryLater:

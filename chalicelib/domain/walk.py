@@ -17,7 +17,8 @@ class Walk:
 
     `totals` and `total_shortfall` are what the records add up to, `first` and `last` the ends of them, `status` the one
     that switched the plugin last, `expected` the sequence that would come next. `newest_crossings` are the thresholds
-    that the last one passed, doubtful where the ledger alone cannot tell.
+    that the last one passed, doubtful where the ledger alone cannot tell. `newer` counts the records whose form only a
+    newer release knows.
 
     `intact` tells that the records are whole and each sealed, so that they prove what the account must be. What follows
     from another finding is not reported beside it: behind a record that is missing, changed or unreadable, balances
@@ -27,6 +28,7 @@ class Walk:
     def __init__(self, merchant_id: MerchantId) -> None:
         self.merchant_id = merchant_id
         self.walked = 0
+        self.newer = 0
         self.first: Transaction | None = None
         self.last: Transaction | None = None
         self.status: Transaction | None = None
@@ -46,9 +48,14 @@ class Walk:
         self.walked += 1
         if isinstance(record, Unreadable):
             self._settle(None)
+            self.expected = max(self.expected, record.sequence + 1)
+            if record.newer:
+                # It is nothing to report, and proves nothing of what comes after it.
+                self.newer += 1
+                self._torn, self.intact = True, False
+                return
             why = f"the record cannot be read: {record.why}"
             self._tear(Drift.RECORD_UNREADABLE, record.sequence, why, record.transaction_id)
-            self.expected = max(self.expected, record.sequence + 1)
             return
         if self._pending and self._pending[0].sequence != record.sequence:
             self._settle(record.previous_hash)

@@ -20,7 +20,7 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import Settings
-from chalicelib.telemetry import add_up, count, logger, processed, waited
+from chalicelib.telemetry import add_up, count, count_parked, logger, processed, waited
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
@@ -96,7 +96,7 @@ class Batch:
             logger.warning(
                 "parked", code=error.code, reason=error.message, field=error.field, message_id=message.message_id
             )
-            count("credits_messages_parked_total", 1, {"code": error.code})
+            count_parked(error.code)
             count("credits_conflicts_total", int(error.code is Code.KEY_REUSED))
 
     def put_off(self) -> None:

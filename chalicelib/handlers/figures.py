@@ -47,7 +47,8 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     uncounted = count(figures, [account for _, account in accounts], time=call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
     if call.remaining_seconds() >= MARGIN_SECONDS:
-        _note_crossings(records)
+        read = {number for number, _ in accounts}
+        _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
         _Said.say(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
     wiring_figures.lay_counters_down()

@@ -18,8 +18,9 @@ blueprint = Blueprint(__name__)
 def reconcile(event: Any, context: Any) -> dict[str, Any]:
     """Compare accounts with their ledgers, report what does not agree, and return how far that has come.
 
-    `{"finished", "started_at", "accounts", "walked", "records", "drift", "too_long"}`. A sweep that is under way goes
-    on; without one a new one begins, but not where the event says `{"only": "unfinished"}`. Nothing is ever repaired.
+    `{"finished", "started_at", "accounts", "walked", "records", "drift", "newer_form", "too_long"}`. A sweep that is
+    under way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`. Nothing is
+    ever repaired. `newer_form` counts the merchants that only a newer release can compare: no drift.
     """
     from chalicelib import wiring
     from chalicelib.domain.errors import RetryLater
@@ -78,10 +79,11 @@ def _reported(going: "Sweep") -> dict[str, Any]:
         "walked": going.walked,
         "records": going.records,
         "drift": drift(going) if going.finished_at is None else going.drift,
+        "newer_form": going.newer,
         "too_long": sorted(going.too_long),
     }
     gauge("credits_ledger_drift", told["drift"])
-    log = logger.warning if told["drift"] or going.too_long else logger.info
+    log = logger.warning if told["drift"] or going.newer or going.too_long else logger.info
     log("reconciled", **told)
     wiring_figures.lay_counters_down()
     return told

@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import wiring
 from chalicelib.adapters.items import account_from, crossings_from
 from chalicelib.contracts.published import PublishedEvent, crossing_event
+from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import instant
 from chalicelib.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import settings
-from chalicelib.telemetry import count, logger
+from chalicelib.telemetry import count_parked, logger
 
 CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
@@ -23,12 +24,11 @@ Failures = dict[str, list[dict[str, str]]]
 def crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
     """Return the threshold events of a record of the credits table's stream: what its write crossed."""
     image = record["dynamodb"].get("NewImage") or {}
-    if "crossings" not in image:
+    crossings = crossings_from(image)
+    if not crossings:
         return []
     account = account_from(image)
-    return [
-        crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings_from(image)
-    ]
+    return [crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings]
 
 
 def coming_back(sequence_numbers: Iterable[str]) -> Failures:
@@ -44,9 +44,14 @@ def dead_letter_queue_url() -> str:
 def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: Time) -> bool:
     """Park a record that cannot be read, so that it blocks nobody, and return whether the queue confirmed it.
 
+    One in a newer release's form is left: it comes again, until a worker of that release has it.
+
     `function` is who could not read it, by its name in app.py: the record goes back there. Nothing is asked of the
     queue where the call's time is short: the record comes again.
     """
+    if isinstance(error, NewerForm):
+        logger.warning("left to a newer release", event_id=record.get("eventID"))
+        return False
     if time.remaining_seconds() < MARGIN_SECONDS:
         return False
     reason = f"the stream's record cannot be read: {type(error).__name__}"
@@ -65,5 +70,5 @@ def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, funct
         logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
         return False
     logger.error("parked", reason=reason, event_id=record.get("eventID"), exc_info=error)
-    count("credits_messages_parked_total", 1, {"code": CODE_UNREADABLE})
+    count_parked(CODE_UNREADABLE)
     return True

@@ -60,22 +60,32 @@ def verify(
     wanted = _given(reader, merchant) if merchant else _all(reader)
     accounts = records = 0
     findings: list[Finding] = []
+    newer: list[MerchantId] = []
     for merchant_id in wanted:
         checked = check(reader, merchant_id, pause=time.sleep)
         accounts += 1
         records += checked.walk.walked if checked.walk else 0
         findings += checked.findings
+        newer += [merchant_id] * checked.newer
         if not as_json:
             _say_findings(checked.findings)
             if accounts % SHOWN_EVERY == 0:
                 say(f"{accounts} accounts, {records} records so far")
     if as_json:
-        print_json({"accounts": accounts, "records": records, "findings": [_members(finding) for finding in findings]})
+        found = [_members(finding) for finding in findings]
+        print_json({"accounts": accounts, "records": records, "findings": found, "newer_form": newer})
+        newer = []
     elif not findings:
-        say(f"{_counted(accounts, 'account')}, {_counted(records, 'record')}: the ledger proves itself.", style="green")
+        proven = accounts - len(newer)
+        say(f"{_counted(proven, 'account')}, {_counted(records, 'record')}: the ledger proves itself.", style="green")
     else:
         drifted = len({finding.merchant_id for finding in findings})
         say(f"{accounts} accounts, {records} records: {len(findings)} findings in {drifted} of them.", style="red")
+    for merchant_id in newer:
+        say(
+            f"{merchant_id} has items in the form of a newer release: let its `credits verify` look at them.",
+            style="yellow",
+        )
     if findings:
         raise typer.Exit(FOUND)
 
@@ -96,6 +106,8 @@ def rebuild(
     """
     target = find(stage, profile)
     checked = check(ledger_reader(target), MerchantId(merchant), pause=time.sleep)
+    if checked.newer:
+        raise refused(f"The ledger of {merchant} has items in the form of a newer release: rebuild with that release.")
     broken = [finding for finding in checked.findings if finding.kind not in _MENDED_BY_REBUILD]
     if broken:
         _say_findings(broken)

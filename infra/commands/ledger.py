@@ -21,12 +21,15 @@ class LedgerReader:
         self._client: DynamoDBClient = target.client("dynamodb")
         self._transactions_table = target.transactions_table
         self._ledger = DynamoDBLedger(
-            self._client, credits_table=target.credits_table, transactions_table=target.transactions_table
+            self._client,
+            credits_table=target.credits_table,
+            transactions_table=target.transactions_table,
+            answering=True,
         )
 
     def account(self, merchant: MerchantId) -> Account | None:
         """Return the merchant's account as it stands now, None if there is none."""
-        return self._ledger.read([merchant], []).accounts.get(merchant)
+        return self._ledger.read([merchant], []).account(merchant)
 
     def account_or_refuse(self, merchant: MerchantId) -> Account:
         """Return the merchant's account; ends the command with a sentence where there is none."""
@@ -39,7 +42,10 @@ class LedgerReader:
 
     def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
         """Return those of the records that there are, by id."""
-        return dict(self._ledger.read([], wanted).transactions)
+        ids = list(wanted)
+        known = self._ledger.read([], ids)
+        known.require(*ids)
+        return dict(known.transactions)
 
     def transaction(self, wanted: TransactionId) -> Transaction | None:
         """Return one record, None if there is none."""
@@ -62,4 +68,4 @@ class LedgerReader:
             },
             ScanIndexForward=False,
         )
-        return [transaction_from(item) for page in pages for item in page["Items"]]
+        return [transaction_from(item, answering=True) for page in pages for item in page["Items"]]

@@ -237,7 +237,9 @@ def _one(
     ledger = DynamoDBLedger(
         target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
     )
-    record = ledger.read([], [transaction_id]).transactions.get(transaction_id)
+    known = ledger.read([], [transaction_id])
+    known.require(transaction_id)
+    record = known.transactions.get(transaction_id)
     if record is None:
         raise refused(f"There is no transaction {transaction_id}.")
     previous = record.sequence - 1

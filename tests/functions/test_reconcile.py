@@ -129,11 +129,37 @@ def test_a_ledger_as_it_was_written_proves_itself(books: Books, capsys: pytest.C
     answer = books.reconcile()
 
     started_at = answer.pop("started_at")
-    assert answer == {"finished": True, "accounts": 5, "walked": 5, "records": 40, "drift": 0, "too_long": []}
+    counted = {"accounts": 5, "walked": 5, "records": 40, "drift": 0, "newer_form": 0}
+    assert answer == {"finished": True, **counted, "too_long": []}
     assert (books.said(), books.figures.item(RECONCILED)["drift"]) == ([], {"N": "0"})
     assert books.bookmark()["started_at"] == started_at
     assert '"credits_ledger_drift":[0' in capsys.readouterr().out
     assert books.system.lines()[-1]["message"] == "reconciled"
+
+
+@pytest.mark.parametrize("of_records", [False, True])
+def test_the_form_of_a_newer_release_is_no_drift_and_reported_as_what_it_is(books: Books, of_records: bool) -> None:
+    hand, newer = Hand(books.system), {"schema_version": {"N": "2"}}
+    if of_records:
+        hand.change_record(3, **newer)
+        hand.change_record(8, **newer)
+    else:
+        hand.change_account(**newer)
+
+    answer = books.reconcile()
+
+    assert (answer["drift"], answer["newer_form"], answer["accounts"]) == (0, 1, 5)
+    assert books.said() == []
+    assert books.figures.item(RECONCILED)["drift"] == {"N": "0"}
+
+
+def test_drift_beside_a_newer_record_is_still_found(books: Books) -> None:
+    hand = Hand(books.system)
+    hand.change_record(7, schema_version={"N": "2"})
+    hand.change_record(3, amount={"N": "-2"})
+
+    assert (answer := books.reconcile())["newer_form"] == 1
+    assert answer["drift"] == len(books.said()) == 1
 
 
 PLANTED: dict[str, tuple[Callable[[Hand], None], str, int]] = {

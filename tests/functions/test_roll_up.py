@@ -43,6 +43,7 @@ def forget_the_container() -> None:
         built.cache_clear()
     wiring_figures._LaidDown.at = _Said.at = float("-inf")
     telemetry.counters._values.clear()
+    telemetry.counters.pressing = False
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
 LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
+STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/ledger_reader.py"
 STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
 
 
@@ -357,10 +358,55 @@ MUTANTS = (
         "a message parked and handed back",
         (
             BATCH,
-            '            count("credits_messages_parked_total", 1, {"code": error.code})\n',
-            '            count("credits_messages_parked_total", 1, {"code": error.code})\n'
-            "            self.coming_back.append(message.message_id)\n",
+            "            count_parked(error.code)\n",
+            "            count_parked(error.code)\n            self.coming_back.append(message.message_id)\n",
         ),
+    ),
+    # A newer release beside this one.
+    _mutant(
+        "one newer account puts a whole batch off",
+        (DYNAMODB, '                    unreadable[item[name]["S"]] = error\n', "                    raise\n"),
+    ),
+    _mutant(
+        "a newer account is written over",
+        (ITEMS, "    if newer and not answering:\n        raise NewerForm\n", ""),
+    ),
+    _mutant(
+        "a newer record of a stream is parked",
+        (STREAM_RECORDS, "    if isinstance(error, NewerForm):\n", "    if isinstance(error, TimeoutError):\n"),
+    ),
+    _mutant(
+        "a newer record of a stream is acknowledged",
+        (
+            STREAM_RECORDS,
+            '        logger.warning("left to a newer release", event_id=record.get("eventID"))\n        return False\n',
+            '        logger.warning("left to a newer release", event_id=record.get("eventID"))\n        return True\n',
+        ),
+    ),
+    _mutant(
+        "one newer record holds up the rest of its batch",
+        (
+            STREAMS,
+            "            by_record.append((sequence_number, events_of(record)))\n",
+            "            by_record.append((sequence_number, events_of(record) if not failed else []))\n",
+        ),
+    ),
+    _mutant(
+        "the form of a newer release is drift",
+        (LEDGER_READER, "newer=isinstance(error, NewerForm)\n        )", "newer=False\n        )"),
+        (LEDGER_READER, "            newer=isinstance(error, NewerForm),\n", ""),
+    ),
+    _mutant(
+        "poison spoils itself alone",
+        (WORK, "        return outcome.code not in _REFUSED_ALONE\n", "        return False\n"),
+    ),
+    _mutant(
+        "an amount whose order is missing holds nothing back",
+        (WORK, " and outcome.code is Code.ORDER_MISSING and of_an_amount(movement)\n", " and False\n"),
+    ),
+    _mutant(
+        "what was parked is counted some time",
+        ("chalicelib/telemetry.py", "    counters.pressing = True\n", ""),
     ),
     _mutant(
         "an outage parks a message",

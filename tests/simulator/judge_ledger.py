@@ -23,6 +23,7 @@ from tests.simulator.asks import (
     threshold_of,
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
+from tests.simulator.releases import LOTS, NEWER, is_newer
 from tests.simulator.tables import Change, Write
 from tests.simulator.world import World
 
@@ -100,6 +101,7 @@ class _Judged:
             keys = [change.key for change in changes]
             self._violated(f"a write without exactly one account: {keys}")
             return
+        self._form(accounts[0])
         account = plain(accounts[0].new)
         merchant = account["merchant_id"]
         books = self._ledger.books.setdefault(merchant, Books())
@@ -120,6 +122,15 @@ class _Judged:
         books.version += 1
         self._account(merchant, books, account, opening=opening)
         self._tallies(rows, changes, books)
+
+    def _form(self, account: Change) -> None:
+        """Judge that no release has written over what it does not know."""
+        release = self._world.calls[self._write.by].container.release
+        if is_newer(account.old) and release != NEWER:
+            self._violated(f"an older release wrote over a newer one's account: {account.new}")
+        item = account.new or {}
+        if is_newer(item) != (release == NEWER) or (is_newer(item) and item[LOTS] != item["version"]):
+            self._violated(f"an account in a form that is not its writer's, release {release}: {item}")
 
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")

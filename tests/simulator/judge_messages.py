@@ -6,7 +6,9 @@ from typing import Any
 
 from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
 from tests.simulator.judge_ledger import Ledger, asked_for
+from tests.simulator.letters import Letter
 from tests.simulator.queues import Message
+from tests.simulator.releases import THIS, is_newer, newer_since
 from tests.simulator.world import DEAD_LETTERS, SKEW_SECONDS_MAX, STREAM_DEAD_LETTERS, Answered, World
 
 GROUND = ("account_missing", "order_missing")
@@ -31,8 +33,9 @@ def judge_messages(world: World, ledger: Ledger) -> None:
                 world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
             elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
                 world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
+    newer = newer_since(world.aws.tables.log)
     for body, call in world.back:
-        _handed_back(world, ledger, body, call)
+        _handed_back(world, ledger, body, call, newer)
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
@@ -40,11 +43,13 @@ def stands(ask: Ask, ledger: Ledger) -> bool:
     return ask.transaction_id in ledger.rows
 
 
-def _handed_back(world: World, ledger: Ledger, body: str, name: str) -> None:
+def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
     """Judge a message that came back from a call in which nothing went wrong."""
     call, letter = world.calls[name], world.letters[body]
     if call.disturbed:
         return
+    if call.container.release == THIS and any(newer.get(ask.merchant, call.ended) < call.ended for ask in letter.asks):
+        return  # Left to the newer release.
     if letter.poison is not None:
         world.violated(f"{name}, undisturbed, handed back poison: {body}")
     done = [
@@ -54,6 +59,9 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str) -> None:
     ]
     if letter.asks and all(done):
         world.violated(f"{name}, undisturbed, handed back what was done: {body}")
+    opened = [ledger.committed.get(record_id(ask.merchant, "TRIAL_MERCHANT")) for ask in letter.asks]
+    if all(found and found[0] < call.started for found in opened) and all(ask.type != "REFUND" for ask in letter.asks):
+        world.violated(f"{name}, undisturbed, put off what it could have done: {body}")
 
 
 class _Parked:
@@ -83,11 +91,28 @@ class _Parked:
             return
         if not any(self._excused(ask, code) for ask in letter.asks):
             self._violated("no reason that holds")
-        if code != "total_missing":
+        if code == "total_missing" or any(self._holds_back(ask) for ask in letter.asks):
+            self._nothing_applied(letter)
+        else:
             # All else of it was done: what stands, or has a reason of its own.
             for ask in letter.asks:
                 if not stands(ask, self._ledger) and not any(self._excused(ask, other) for other in _EXCUSES):
                     self._violated(f"{ask.key} was not done, and nobody said why")
+
+    def _holds_back(self, ask: Ask) -> bool:
+        """Whether an ask may still turn out to be poison, and the rest of its message waits with it."""
+        return ask.amount is not None and ask.order_total is None and self._order_missing(ask)
+
+    def _nothing_applied(self, letter: Letter) -> None:
+        """Judge a message of refunds of which nothing was applied when it was parked, but what others asked for too.
+
+        Later on its total may come to be known, and another copy of it be good.
+        """
+        others = {ask.transaction_id for other in self._world.letters.values() if other != letter for ask in other.asks}
+        for ask in letter.asks:
+            at, _ = self._ledger.committed.get(ask.transaction_id, (float("inf"), ""))
+            if ask.type == "REFUND" and at <= self._message.sent_at and ask.transaction_id not in others:
+                self._violated(f"{ask.key} was applied, although its message is poison")
 
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"parked by {self._message.by}: {sentence}: {dict(self._attributes)} {self._message.body}")
@@ -224,5 +249,10 @@ def judge_calls(world: World) -> None:
     for call in world.calls.values():
         if call.disturbed or call.killed or not isinstance(call.answer, dict) or call.function == "ingest_events":
             continue
-        if call.answer.get("batchItemFailures"):
-            world.violated(f"{call.name}, undisturbed, handed records back: {call.answer}")
+        left = {
+            record["dynamodb"]["SequenceNumber"]
+            for record in call.event.get("Records", [])
+            if call.container.release == THIS and is_newer(record["dynamodb"].get("NewImage"))
+        }
+        if {failure["itemIdentifier"] for failure in call.answer.get("batchItemFailures", [])} != left:
+            world.violated(f"{call.name}, undisturbed, handed records back: {call.answer}, should be {sorted(left)}")

@@ -171,9 +171,8 @@ class StreamPoller:
             self._lab.start(self.function, {"Records": chosen}, lambda _: None)
 
     def _end(self, call: Call, chosen: Sequence[Mapping[str, Any]], end: int) -> None:
-        self._busy = False
         if call.killed or call.error is not None:
-            self._lab.after(self._lab.seconds(RETRY_SECONDS), self.poll)
+            self._lab.after(self._lab.seconds(RETRY_SECONDS), self._retry)
             return
         brought = [record["dynamodb"]["SequenceNumber"] for record in chosen]
         back = {failure["itemIdentifier"] for failure in call.answer["batchItemFailures"]}
@@ -181,12 +180,18 @@ class StreamPoller:
             self._lab.violated(f"{call.name} names records that it was not brought: {sorted(back)}")
             back = set()
         if not back:
+            self._busy = False
             self._place = max(self._place, end)
             self._lab.after(self._lab.seconds(POLL_SECONDS), self.poll)
             return
         first = next(record for record in chosen if record["dynamodb"]["SequenceNumber"] in back)
         self._place = next(place for place, record in enumerate(self._records) if record is first)
-        self._lab.after(self._lab.seconds(RETRY_SECONDS), self.poll)
+        self._lab.after(self._lab.seconds(RETRY_SECONDS), self._retry)
+
+    def _retry(self) -> None:
+        """Bring again what failed, which holds up its shard until now."""
+        self._busy = False
+        self.poll()
 
 
 def _patterns(function: str) -> list[Any]:

@@ -69,7 +69,7 @@ def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterat
     output = StringIO()
     container = _current(runs, home)
     simulated = _Time(clock, runs)
-    counted = Counters()
+    counted = _CountersOf(container)
     for module, name, value in _replaced():
         if value is time:
             patches.put(module, name, simulated)
@@ -132,6 +132,24 @@ class _Time:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)
+
+
+class _CountersOf:
+    """The counters of whichever container runs, for those who hold the one object."""
+
+    def __init__(self, container: Callable[[], Container]) -> None:
+        object.__setattr__(self, "_container", container)
+
+    def _here(self) -> Counters:
+        found = self._container().made.setdefault(Counters, Counters())
+        assert isinstance(found, Counters)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._here(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._here(), name, value)
 
 
 class _Inline:

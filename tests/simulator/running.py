@@ -15,6 +15,7 @@ import time_machine
 from botocore.config import Config
 
 from tests.simulator.clients import Client
+from tests.simulator.releases import THIS, run_as
 
 START = 1_748_779_200.0
 """2025-06-01T12:00:00Z, when every run begins."""
@@ -93,8 +94,9 @@ _spare_clients: dict[tuple[str, str], list[Client]] = {}
 class Container:
     """What a process keeps between calls: what `wiring` built, and its clients."""
 
-    def __init__(self, environment: Mapping[str, str], *, skew: float = 0.0) -> None:
+    def __init__(self, environment: Mapping[str, str], *, skew: float = 0.0, release: int = THIS) -> None:
         self.environment = environment
+        self.release = release
         self.skew = skew
         self.made: dict[object, object] = {}
         self._clients: list[tuple[tuple[str, str], Client]] = []
@@ -187,6 +189,7 @@ class Runs:
         if call.finished:
             return
         self.current = call
+        run_as(call.container.release)
         if call.container.skew:
             self._clock.seen_by(call.container.skew)
         call.go.release()

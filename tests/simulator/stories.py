@@ -20,6 +20,7 @@ from tests.simulator.letters import (
     refunded,
     renewal,
 )
+from tests.simulator.releases import shares
 
 DAY_SECONDS = 86_400.0
 MANY_ORDERS_CHANCE = 0.03
@@ -49,10 +50,11 @@ class AdminCall:
 
 @dataclass
 class Story:
-    """A run's story. `environments` are the settings, each from so many seconds on."""
+    """A run's story. `environments` are the settings, each from so many seconds on, `shares` the newer release's."""
 
     environments: list[tuple[float, Mapping[str, str]]]
     seconds: float
+    shares: list[tuple[float, float]] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
     admin_calls: list[AdminCall] = field(default_factory=list)
     replayed: bool = False
@@ -100,6 +102,7 @@ def story(seed: int) -> Story:
     poisons = random.sample(list(POISON), random.choice([0, 1, 3]))
     letters += [POISON[kind](random.choice(shops)) for kind in poisons]
     _post(random, made, letters)
+    made.shares = shares(seed, made.seconds)
     made.replayed = random.random() < 0.2
     return made
 

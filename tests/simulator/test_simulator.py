@@ -14,6 +14,7 @@ from tests.simulator.letters import POISON
 from tests.simulator.mappings import declared
 from tests.simulator.product import timeout_seconds
 from tests.simulator.runs import Verdict, seeds
+from tests.simulator.stories import story
 
 SHORT_SEEDS = range(60)
 SHORT_SWEEP = 120
@@ -37,6 +38,7 @@ def test_nothing_is_lost_and_nothing_done_twice_in_the_first_seeds() -> None:
     assert {kind for verdict in found for kind in verdict.faults} == {kind.name for kind in Fault}
     assert {code for verdict in found for code in verdict.codes} >= ENDS
     assert sum(verdict.records for verdict in found) > 500
+    assert sum(bool(story(seed).shares) for seed in SHORT_SEEDS) > len(SHORT_SEEDS) / 3
 
 
 def test_nothing_is_lost_and_nothing_done_twice_in_a_part_of_the_sweep() -> None:

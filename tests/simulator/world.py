@@ -14,6 +14,7 @@ from tests.simulator.clients import answering
 from tests.simulator.faults import Asked, Calm, Fault, Place
 from tests.simulator.letters import Letter
 from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, declared
+from tests.simulator.releases import NEWER, THIS, run_as
 from tests.simulator.running import START, Agenda, Call, Clock, Container, Killed, Runs
 from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story
 from tests.simulator.tables import SHARDS
@@ -33,7 +34,7 @@ AGAIN_SECONDS = (0.5, 5.0)
 DRAINED_WITHIN_SECONDS = 4 * 3600.0
 """How long after the last fault or event everything may take to drain: the wait for missing ground, and some."""
 STEPS_MAX = 200_000
-ASKED_MAX = 60
+ASKED_MAX = 120
 """How often an admin asks while the answer is that it may work later."""
 LATER = frozenset({"contended", "unavailable", "internal"})
 
@@ -76,7 +77,9 @@ class World:
         self._agenda = Agenda(self.clock, Random(f"agenda {seed}"))
         self._runs = Runs(self.clock, self._agenda)
         self.aws = Aws(clock=self.clock.read, stale=lambda: self._random.random() < 0.5)
-        self._idle: dict[str, list[Container]] = {}
+        self._idle: dict[tuple[str, int], list[Container]] = {}
+        self._share = 0.0
+        self._releases = Random(f"whose turn {seed}")
         self._environment: Mapping[str, str] = product.environment(**story.environments[0][1])
         self.home = Container(self._environment)
         self._open: set[int] = set()
@@ -93,10 +96,12 @@ class World:
                 if self.story.replayed and not self.violations:
                     self._replay()
                 self.output = output.getvalue()
+                run_as(NEWER if self._share else THIS)
                 if not self.violations:
                     judge(self)
             finally:
                 self._runs.abandon()
+                run_as(THIS)
                 for containers in self._idle.values():
                     for container in containers:
                         container.leave()
@@ -133,6 +138,8 @@ class World:
         ]
         for after, environment in self.story.environments[1:]:
             self._agenda.after(after, partial(self._deploy, environment))
+        for after, share in self.story.shares:
+            self._agenda.after(after, partial(self._shift, share))
         for posted in self.story.posted:
             self._agenda.after(posted.after, partial(self._arrive, posted))
         for number, asked in enumerate(self.story.admin_calls):
@@ -161,6 +168,10 @@ class World:
         for containers in self._idle.values():
             while containers:
                 containers.pop().leave()
+
+    def _shift(self, share: float) -> None:
+        """Let so many of all calls go to the newer release."""
+        self._share = share
 
     def _replay(self) -> None:
         """A day later all events come once more, to containers that know nothing."""
@@ -195,8 +206,13 @@ class World:
         return f"left over: messages {inbox[:3]} ({len(inbox)}), streams {streams}, admins {admins[:3]}"
 
     def _start(self, function: str, event: Any, ended: Callable[[Call], None]) -> Call:
-        idle = self._idle.setdefault(function, [])
-        container = idle.pop() if idle else Container(self._environment, skew=self._random.choice(SKEWS_SECONDS))
+        release = NEWER if self._share and self._releases.random() < self._share else THIS
+        idle = self._idle.setdefault((function, release), [])
+        container = (
+            idle.pop()
+            if idle
+            else Container(self._environment, skew=self._random.choice(SKEWS_SECONDS), release=release)
+        )
         call = Call(
             name=f"{function} {len(self.calls)}",
             function=function,
@@ -214,7 +230,7 @@ class World:
         if call.killed or call.container.environment is not self._environment:
             call.container.leave()
         else:
-            self._idle[call.function].append(call.container)
+            self._idle[call.function, call.container.release].append(call.container)
         if call.error is not None:
             self.violated(f"{call.name} raised {call.error!r}")
         ended(call)

@@ -1,18 +1,19 @@
 """Duplicate, conflict or defect: what a second delivery and an impossible message are (spec, section 2, rule 4)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from chalicelib.domain.defects import defects
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.fold import fold
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Basis, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted, compare
+from chalicelib.posting import Posting
 from tests.builders import (
     LATER,
     NOON,
@@ -30,6 +31,8 @@ from tests.builders import (
     renewal,
     trial,
 )
+from tests.calls import FakeCall
+from tests.fakes import FakeLedger
 
 MINIMUM_BY_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10), minimum=5)
 
@@ -40,6 +43,17 @@ def recorded(movement: Movement, *, balance: int = 10_000, stored: tuple[Transac
     [outcome] = decided.outcomes
     assert isinstance(outcome, Posted), outcome
     return outcome.transaction
+
+
+def poison_of(
+    messages: Sequence[Sequence[Movement]], *, stored: Mapping[TransactionId, Transaction]
+) -> list[Rejected | None]:
+    """Return for each message why it is poison, None where it is none, posted to a ledger that holds `stored`."""
+    ledger = FakeLedger(accounts={SHOP: account_of(10_000)}, transactions=dict(stored))
+    outcomes = Posting(ledger, default_threshold=20).post(messages, time=FakeCall().time)
+    refusals = [[outcome for outcome in of_one if isinstance(outcome, Rejected)] for of_one in outcomes]
+    alone = (Code.KEY_REUSED, Code.INSUFFICIENT_CREDITS)
+    return [next((error for error in of_one if error.code not in alone), None) for of_one in refusals]
 
 
 ORDER = recorded(order("1", policy=TEN_PER_ITEM, lines=3, total="100"))
@@ -229,7 +243,7 @@ def test_a_refund_in_between_makes_its_order_no_other_order() -> None:
 def test_a_message_without_a_defect(movements: list[Movement]) -> None:
     tallied = replace(recorded(order("tallied")), tally=Tally(count=1, money=Decimal(1), total=Decimal(10)))
     free = recorded(order("free", total="0"))
-    assert defects([movements], stored=by_id([ORDER, tallied, free])) == [None]
+    assert poison_of([movements], stored=by_id([ORDER, tallied, free])) == [None]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +262,7 @@ def test_a_message_without_a_defect(movements: list[Movement]) -> None:
     ],
 )
 def test_the_defect_of_one_movement_is_the_whole_messages(movements: list[Movement], code: Code, field: str) -> None:
-    [found] = defects([movements], stored=by_id([ORDER, recorded(order("bare"))]))
+    [found] = poison_of([movements], stored=by_id([ORDER, recorded(order("bare"))]))
     assert found is not None
     assert (found.code, found.field) == (code, field)
 
@@ -258,13 +272,13 @@ def test_the_total_that_one_refund_names_counts_for_the_next_also_in_another_mes
     first, second = refund_of("bare", "r1", amount="5", order_total="10"), refund_of("bare", "r2", amount="5")
     decided = fold(SHOP, account_of(9), [first, second], stored=by_id([bare]), default_threshold=20, now=NOON)
     assert [type(outcome) for outcome in decided.outcomes] == [Posted, Posted]
-    assert defects([[first], [second]], stored=by_id([bare])) == [None, None]
+    assert poison_of([[first], [second]], stored=by_id([bare])) == [None, None]
 
 
 def test_the_total_that_a_repeated_order_names_is_none_on_record() -> None:
     bare = recorded(order("bare", policy=ONE_PER_ORDER))
     message = [order("bare", total="10"), refund_of("bare", "r1", amount="5")]
-    [found] = defects([message], stored=by_id([bare]))
+    [found] = poison_of([message], stored=by_id([bare]))
     assert found is not None
     assert found.code is Code.TOTAL_MISSING
 
@@ -272,7 +286,7 @@ def test_the_total_that_a_repeated_order_names_is_none_on_record() -> None:
 def test_a_total_named_too_late_is_none() -> None:
     bare = recorded(order("bare", policy=ONE_PER_ORDER))
     message = [refund_of("bare", "r2", amount="5"), refund_of("bare", "r1", amount="5", order_total="10")]
-    [found] = defects([message], stored=by_id([bare]))
+    [found] = poison_of([message], stored=by_id([bare]))
     assert found is not None
     assert found.code is Code.TOTAL_MISSING
 
@@ -282,7 +296,7 @@ def test_a_total_that_only_a_rejected_message_names_counts_for_nobody() -> None:
     priced = order("priced", policy=TENTH_OF_TOTAL)
     rejected = [refund_of("bare", "r1", amount="5", order_total="10"), priced]
     neighbour = [refund_of("bare", "r2", amount="5")]
-    found = defects([rejected, neighbour], stored=by_id([bare]))
+    found = poison_of([rejected, neighbour], stored=by_id([bare]))
     assert [error.code if error else None for error in found] == [Code.TOTAL_MISSING, Code.TOTAL_MISSING]
 
 
@@ -291,7 +305,7 @@ def test_a_full_refund_is_not_rejected_for_a_poisonous_message_under_the_same_re
     poison, full = [refund_of("1", "r1", amount="5")], [refund_of("1", "r1")]
 
     for messages in ([poison, full], [full, poison]):
-        found = defects(messages, stored=by_id([bare]))
+        found = poison_of(messages, stored=by_id([bare]))
 
         assert [error and str(error.code) for error in found] == [
             "total_missing" if message is poison else None for message in messages

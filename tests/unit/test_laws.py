@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.defects import defects
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ids import TransactionId
@@ -26,6 +25,7 @@ from chalicelib.domain.orders import Direction, Tally, charge, refund
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Committed
+from chalicelib.posting import Posting
 from tests.builders import (
     LATER,
     NOON,
@@ -40,6 +40,7 @@ from tests.builders import (
     renewal,
     trial,
 )
+from tests.calls import FakeCall
 from tests.fakes import FakeClock, FakeLedger, decide, settle
 from tests.published_chain import broken_links
 
@@ -128,6 +129,14 @@ PRICED: list[Movement] = [
     refund_of("2", "r6", amount="3"),
 ]
 """One or two orders and their refunds, with and without the totals that they need."""
+
+NAMESAKES: list[Movement] = [
+    *PRICED,
+    order("3"),
+    refund_of("3", "r2", amount="5", order_total="10"),
+    refund_of("3", "r5"),
+]
+"""The same, and refunds of another order under ids that its own have."""
 
 TOTALS = {"items": "33.33", "total": "214.99", "huge": "3", "earned": "80"}
 """The order totals that the clean refunds of amounts are shares of."""
@@ -383,17 +392,23 @@ def test_time_never_runs_backwards_whatever_the_clocks_say(
     assert account.last_transaction_at == times[-1] == account.updated_at
 
 
-@law(st.lists(st.sampled_from(PRICED), max_size=3), st.lists(st.sampled_from(PRICED), max_size=6), cuts)
-def test_what_is_no_defect_is_never_found_to_be_one_in_the_write(
+@law(st.lists(st.sampled_from(PRICED), max_size=3), st.lists(st.sampled_from(NAMESAKES), max_size=8), cuts)
+def test_nothing_of_a_poison_message_is_applied_and_all_of_it_has_its_reason(
     before: list[Movement], batch: list[Movement], at: list[int]
 ) -> None:
     store, _ = ledger_of([[trial(), *before]])
-    known = store.read([SHOP], [record for movement in batch for record in needed(movement)]).transactions
+    known = dict(store.transactions)
     messages = list(delivered(batch, at))
-    if any(defects(messages, stored=known)):
-        return
-    outcomes = [outcome for outcome in settle(store, batch, now=NOON) if isinstance(outcome, Rejected)]
-    assert not [outcome for outcome in outcomes if outcome.code is Code.TOTAL_MISSING]
+
+    outcomes = Posting(store, default_threshold=20).post(messages, time=FakeCall().time)
+
+    poisoned: set[TransactionId] = set()
+    recorded: set[TransactionId] = set()
+    for message, of_message in zip(messages, outcomes, strict=True):
+        errors = {outcome for outcome in of_message if getattr(outcome, "code", None) is Code.TOTAL_MISSING}
+        assert not errors or set(of_message) == errors
+        (poisoned if errors else recorded).update(movement.transaction_id for movement in message)
+    assert not store.transactions.keys() - known.keys() & poisoned - recorded
 
 
 @law(st.integers(0, 130), st.integers(0, 70), st.integers(0, 70), st.randoms(use_true_random=False), few=8)

@@ -1,6 +1,6 @@
 """Posting among other writers and with a store that fails: each movement once, and every outcome true."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.ports import Committed, Known, Refused
+from chalicelib.ports import Committed, Refused
 from chalicelib.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting
 from tests.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.calls import FakeCall
@@ -56,16 +55,6 @@ def contended(commit: Commit) -> Refused:
 
 def fails(_commit: Commit) -> None:
     raise ValueError("a bug")
-
-
-class UnreadableLedger(FakeLedger):
-    """A ledger in which the other merchant's account is there, but is no account."""
-
-    def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        merchants = tuple(merchants)
-        if OTHER in merchants:
-            raise ValueError("this is no account")
-        return super().read(merchants, transactions)
 
 
 def codes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -351,13 +340,14 @@ def test_an_account_is_read_again_after_a_bug() -> None:
 
 
 def test_what_cannot_be_read_of_one_merchant_leaves_its_neighbours_alone() -> None:
-    ledger = UnreadableLedger()
-    settle(ledger, [trial()], now=NOON)
-    posting = posting_on(ledger)
+    ledger = ledger_with(trial(), trial(of=OTHER))
+    ledger.unreadable[OTHER] = ValueError("this is no account")
+    reads = len(ledger.reads)
 
-    [[failed], [posted]] = posting.post([[order(of=OTHER)], [order()]], time=FakeCall().time)
+    [[failed], [posted]] = posting_on(ledger).post([[order(of=OTHER)], [order()]], time=FakeCall().time)
 
     assert codes([failed, posted]) == [Code.INTERNAL, "posted"]
+    assert len(ledger.reads) == reads + 1
 
 
 def test_no_write_is_started_where_no_time_is_left_for_its_answer() -> None:

@@ -1,0 +1,72 @@
+"""Two releases of the product side by side: this one, and a newer one, which is this one with another configuration.
+
+The newer one knows a second form of accounts and records, and writes nothing but that: under schema version 2, and with
+an attribute that this release knows nothing of. Which of the two runs is a matter of whose turn it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from chalicelib.adapters import dynamodb, items
+from chalicelib.domain import ledger
+from tests.simulator.tables import Write
+
+THIS, NEWER = 1, 2
+LOTS = "lots"
+"""The attribute of the newer form: of an account it tells the version that wrote it."""
+
+
+def shares(seed: int, seconds: float) -> list[tuple[float, float]]:
+    """Return from when on which share of calls goes to the newer release, which has all in the end.
+
+    A gradual shift, sometimes rolled back for a while, in every other seed; nothing in the others.
+    """
+    random = Random(f"releases {seed}")
+    if random.random() < 0.5:
+        return []
+    moment = random.uniform(0, seconds)
+    plan = [(moment, random.choice([0.1, 0.5, 0.9]))]
+    if random.random() < 0.6:
+        plan.append((moment := moment + random.uniform(1, 60), 0.0))
+        plan.append((moment := moment + random.uniform(1, 60), random.choice([0.1, 0.5])))
+    return [*plan, (moment + random.uniform(1, 60), 1.0)]
+
+
+def run_as(release: int) -> None:
+    """Let the product be of a release from now on."""
+    for module, name, of_release in _PLACES:
+        setattr(module, name, of_release[release])
+    _DEFAULTS["schema_version"] = release
+
+
+def is_newer(item: Mapping[str, Any] | None) -> bool:
+    """Whether an item has the newer release's form."""
+    return item is not None and item.get("schema_version") == {"N": str(NEWER)}
+
+
+def newer_since(log: Sequence[Write]) -> dict[str, float]:
+    """Return since when the newer release has written to which merchant's ledger."""
+    found: dict[str, float] = {}
+    for write in log:
+        for change in write.changes:
+            if is_newer(change.new):
+                found.setdefault((change.new or {})["merchant_id"]["S"], write.at)
+    return found
+
+
+def _newer_account_item(account: ledger.Account) -> items.Item:
+    return {**items.account_item(account), LOTS: {"N": str(account.version)}}
+
+
+def _newer_transaction_item(transaction: ledger.Transaction) -> items.Item:
+    return {**items.transaction_item(transaction), LOTS: {"N": str(transaction.sequence)}}
+
+
+_PLACES: Sequence[tuple[object, str, Mapping[int, object]]] = (
+    (items, "ACCOUNT_VERSION", {THIS: THIS, NEWER: NEWER}),
+    (items, "SCHEMA_VERSION", {THIS: THIS, NEWER: NEWER}),
+    (dynamodb, "account_item", {THIS: items.account_item, NEWER: _newer_account_item}),
+    (dynamodb, "transaction_item", {THIS: items.transaction_item, NEWER: _newer_transaction_item}),
+)
+_DEFAULTS: dict[str, Any] = ledger.Transaction.__init__.__kwdefaults__ or {}
