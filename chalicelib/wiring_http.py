@@ -210,7 +210,8 @@ def token_verifier() -> "TokenVerifier | None":
     )
     if not any(given):
         return None
-    from chalicelib.adapters.tokens import ALGORITHMS, KeySet, ParameterKeys, TokenVerifier
+    from chalicelib.adapters.key_set import KeySet
+    from chalicelib.adapters.tokens import ALGORITHMS, ClaimNames, ParameterKeys, TokenVerifier
 
     algorithm = chosen.required("JWT_ALGORITHM")
     if algorithm not in ALGORITHMS:
@@ -221,10 +222,13 @@ def token_verifier() -> "TokenVerifier | None":
         raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
     parameter = chosen.jwt_key_parameter
     return TokenVerifier(
-        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url),
+        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url, algorithm),
         algorithm=algorithm,
         issuer=chosen.required("JWT_ISSUER"),
         audience=chosen.required("JWT_AUDIENCE"),
+        names=ClaimNames(
+            scope=chosen.jwt_scope_claim, merchant=chosen.jwt_merchant_claim, audience=chosen.jwt_audience_claim
+        ),
     )
 
 
