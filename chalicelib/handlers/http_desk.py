@@ -61,7 +61,7 @@ def dead_letters(call: Call) -> Reply:
         next_cursor=None,
         numbered=False,
     )
-    links = {**place.links(call.path, {"parking": named and named.lower()}), "last": None}
+    links = {**place.links(call.link_path, {"parking": named and named.lower()}), "last": None}
     listing = answers.Listing[DeadLetter](
         data=[DeadLetter.of(letter) for letter in letters],
         meta=answers.Meta.model_validate(call.meta()),

@@ -200,7 +200,7 @@ def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int
 def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: Place, filters: Filters) -> Reply:
     # The alias names the merchant in its path, which a link keeps in the form that ids are kept in.
     by_path = "{merchant_id}" in call.route
-    path = f"{call.path.rpartition('/')[0]}/{merchant_id}" if by_path else call.path
+    path = f"{call.link_path.rpartition('/')[0]}/{merchant_id}" if by_path else call.link_path
     links = place.links(path, {"merchant_id": None if by_path else merchant_id, **filters.parameters()})
     rows = [answers.Transaction.of(record) for record in page.records]
     return Reply(

@@ -108,6 +108,15 @@ def test_an_adjustment_needs_a_key(api: Api, functions: Functions, key: str | No
     assert functions.invoked == []
 
 
+@pytest.mark.parametrize("other", ["idempotency-key", "IDEMPOTENCY-KEY"])
+@pytest.mark.parametrize("value", ["a1", "a2"])
+def test_a_key_given_twice_in_whatever_case_is_refused(api: Api, functions: Functions, other: str, value: str) -> None:
+    answered = api.post(ADJUST, GOODWILL, token=ADMIN, headers={"Idempotency-Key": "a1", other: value})
+
+    assert (answered.status, answered.body["error"]["details"]["field"]) == (400, "Idempotency-Key")
+    assert functions.invoked == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [

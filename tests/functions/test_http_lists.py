@@ -79,6 +79,20 @@ def test_the_alias_lists_the_same_and_links_to_itself(api: Api, shop: MerchantId
     assert answered.body["links"]["next"] == f"/api/v1/credits/transactions/merchant/{shop}?limit=20&page=2"
 
 
+@pytest.mark.parametrize("merchant_in_path", [False, True])
+def test_links_of_a_list_asked_for_with_a_slash_at_its_end_lead_on(
+    api: Api, shop: MerchantId, merchant_in_path: bool
+) -> None:
+    path = f"/credits/transactions/merchant/{shop}" if merchant_in_path else "/credits/transactions"
+    route = path.replace(shop, "{merchant_id}")
+    parameters = {} if merchant_in_path else {"merchant_id": shop}
+
+    answered = api.get(f"{path}/", route=route, token=OWNER, parameters=parameters)
+
+    assert answered.status == 200
+    assert {link.partition("?")[0] for link in answered.body["links"].values() if link} == {f"/api/v1{path}"}
+
+
 def test_a_page_costs_one_account_and_one_query_of_its_rows_wherever_it_lies(
     api: Api, shop: MerchantId, aws: Aws
 ) -> None:
