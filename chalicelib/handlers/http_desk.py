@@ -12,7 +12,7 @@ from chalicelib.handlers.routing import Reply, Routes
 from chalicelib.settings import settings
 
 SEARCH_SECONDS = 6.0
-"""How long a letter is looked for, inside the ten seconds of the API's own."""
+"""How long a letter is looked for, well inside the time of the API's own function."""
 LETTER_ID_LENGTH_MAX = 128
 
 blueprint = Blueprint(__name__)

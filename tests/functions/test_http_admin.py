@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
 from chalicelib.contracts import answers
 from chalicelib.handlers.admin import adjust_credits, set_threshold
@@ -223,12 +223,24 @@ def refused(code: str, status: int) -> ClientError:
     )
 
 
+class Broken:
+    """An answer of which the connection brings only the beginning."""
+
+    def read(self) -> bytes:
+        raise ResponseStreamingError(error="arn:aws")
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
         (ReadTimeoutError(endpoint_url="https://lambda"), 503),
         (refused("TooManyRequestsException", 429), 503),
+        (refused("ResourceConflictException", 409), 503),
         (refused("ServiceException", 502), 503),
+        (ConnectTimeoutError(endpoint_url="https://lambda"), 503),
+        ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorType":"Sandbox.Timedout"}')}, 503),
+        ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage":"x Task timed out after 15.00 s"}')}, 503),
+        ({"Payload": Broken()}, 503),
         (refused("AccessDeniedException", 403), 500),
         ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "arn:aws"}')}, 500),
     ],
@@ -241,6 +253,8 @@ def test_a_function_that_does_not_answer_is_said_without_its_words(
     answered = adjusted(api)
 
     assert answered.status == status
+    assert answered.headers.get("Retry-After") == ("1" if status == 503 else None)
+    assert answered.headers["Content-Type"] == "application/problem+json"
     assert "arn" not in json.dumps(answered.body)
 
 
