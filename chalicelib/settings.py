@@ -21,6 +21,9 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _DAY_SECONDS = 86_400
 _DIGITS_MAX = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
+_CLAIM = re.compile(r"[!-~]{1,128}", re.ASCII)
+# Only on the machine itself may keys be had without TLS: anybody on the way could put in their own.
+_SECURE = re.compile(r"(https://|http://(127\.0\.0\.1|localhost|\[::1\])(?=[:/]))[!-?A-~]+", re.ASCII)
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
@@ -29,6 +32,21 @@ class Switch(StrEnum):
 
     ON = "on"
     OFF = "off"
+
+
+class ScopeClaim(StrEnum):
+    """The claim in which an issuer grants scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
+
+    SCOPE = "scope"
+    SCP = "scp"
+    SCOPES = "scopes"
+
+
+class AudienceClaim(StrEnum):
+    """The claim that says for whom a token is: the standard's, or that of Cognito's access tokens."""
+
+    AUD = "aud"
+    CLIENT_ID = "client_id"
 
 
 class SettingError(Exception):
@@ -65,6 +83,9 @@ class Settings:
     jwt_algorithm: str
     jwt_issuer: str
     jwt_audience: str
+    jwt_scope_claim: str
+    jwt_merchant_claim: str
+    jwt_audience_claim: str
     jwt_jwks_url: str
     jwt_key_parameter: str
     cursor_key_parameter: str
@@ -117,7 +138,10 @@ class Settings:
             jwt_algorithm=read.text("JWT_ALGORITHM"),
             jwt_issuer=read.text("JWT_ISSUER"),
             jwt_audience=read.text("JWT_AUDIENCE"),
-            jwt_jwks_url=read.web_address("JWT_JWKS_URL"),
+            jwt_scope_claim=read.choice("JWT_SCOPE_CLAIM", ScopeClaim.SCOPE),
+            jwt_merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
+            jwt_audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AudienceClaim.AUD),
+            jwt_jwks_url=read.secure_address("JWT_JWKS_URL"),
             jwt_key_parameter=read.text("JWT_KEY_PARAMETER"),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
@@ -175,9 +199,15 @@ class _Reader:
         if text and text.upper() not in LOG_LEVELS:
             raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LOG_LEVELS)}")
 
-    def web_address(self, name: str) -> str:
+    def claim(self, name: str, default: str) -> str:
         text = self.text(name)
-        if text and not text.startswith(("https://", "http://")):
+        if text and _CLAIM.fullmatch(text) is None:
+            raise SettingError(f"{name} is {text!r}: it takes a claim's name, 1 to 128 characters without spaces")
+        return text or default
+
+    def secure_address(self, name: str) -> str:
+        text = self.text(name)
+        if text and _SECURE.fullmatch(text) is None:
             raise SettingError(f"{name} is {text!r}: it takes an address that begins with https://")
         return text
 

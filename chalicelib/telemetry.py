@@ -5,9 +5,13 @@ CloudWatch by way of the log, and to /metrics by way of the container's counters
 """
 
 import os
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import TypeAlias
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from chalicelib.counters import COUNT, SUM, Counters, Sample, name_and_labels, sample
@@ -20,12 +24,43 @@ PROCESSING_SECONDS = "credits_transaction_processing_seconds"
 
 _LEVEL = os.environ.get("LOG_LEVEL", "").strip().upper()
 
+_ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+_FREE_OF_PAYLOADS = ("botocore", "chalicelib", "pynamodb")
+"""Packages whose errors say what a service answered or a setting lacks, and hold nothing of a message."""
+
+
+class WithoutPayloads(LambdaPowertoolsFormatter):
+    """Writes of an error where it arose; its words only where they cannot hold what a sender wrote.
+
+    A KeyError, a failed conversion or pydantic's own words quote the value that they met.
+    """
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
+        """Return the error with its frames, then what caused it, latest first."""
+        return "\ncaused by\n".join(map(_described, _chain(ei[1])))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _described(error: BaseException) -> str:
+    name, words = type(error).__qualname__, ""
+    if type(error).__module__.partition(".")[0] in _FREE_OF_PAYLOADS:
+        words = f": {error}"
+    return f"{''.join(traceback.format_tb(error.__traceback__))}{name}{words}"
+
+
 # A bad level is `settings`' to name, at the first call: here it would fail the import without saying why.
 logger = Logger(
     service=os.environ.get("SERVICE_NAME") or "credit-service",
     level=_LEVEL if _LEVEL in LOG_LEVELS else "INFO",
     # A message is a sentence: to try each as JSON first would cost a fifth of the line.
-    json_deserializer=str,
+    logger_formatter=WithoutPayloads(json_deserializer=str, serialize_stacktrace=False),
 )
 counters = Counters()
 """What this container has counted since it started."""

@@ -28,8 +28,10 @@ STATUS_TRIES = 2
 """The plugin waits for its status: after some four seconds the last known one has to do."""
 
 INVOKE_CONNECT_SECONDS = 1.0
-INVOKE_READ_SECONDS = 8.0
-"""An admin waits for a function, its cold start too, inside the ten seconds of the API's own."""
+INVOKE_READ_SECONDS = 16.0
+"""An admin waits for a function, cold start and all, until it must have ended: after its own 15 seconds."""
+DESK_READ_SECONDS = 8.0
+"""How long the dead letters' queues are waited for, each."""
 
 
 def client_config(*, connect_seconds: float, read_seconds: float, tries: int) -> "Config":
@@ -130,7 +132,7 @@ def dead_letters() -> "DeadLetters":
     from chalicelib.contracts.letters import Parking
 
     chosen = settings()
-    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
+    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=DESK_READ_SECONDS, tries=1)
     places = (
         (Parking.INBOX, "DEAD_LETTER_QUEUE_URL", "INBOX_QUEUE_URL"),
         (Parking.OUTBOX, "OUTBOX_DEAD_LETTER_QUEUE_URL", "OUTBOX_QUEUE_URL"),
@@ -210,7 +212,8 @@ def token_verifier() -> "TokenVerifier | None":
     )
     if not any(given):
         return None
-    from chalicelib.adapters.tokens import ALGORITHMS, KeySet, ParameterKeys, TokenVerifier
+    from chalicelib.adapters.key_set import KeySet
+    from chalicelib.adapters.tokens import ALGORITHMS, ClaimNames, ParameterKeys, TokenVerifier
 
     algorithm = chosen.required("JWT_ALGORITHM")
     if algorithm not in ALGORITHMS:
@@ -221,10 +224,13 @@ def token_verifier() -> "TokenVerifier | None":
         raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
     parameter = chosen.jwt_key_parameter
     return TokenVerifier(
-        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url),
+        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url, algorithm),
         algorithm=algorithm,
         issuer=chosen.required("JWT_ISSUER"),
         audience=chosen.required("JWT_AUDIENCE"),
+        names=ClaimNames(
+            scope=chosen.jwt_scope_claim, merchant=chosen.jwt_merchant_claim, audience=chosen.jwt_audience_claim
+        ),
     )
 
 

@@ -5,6 +5,7 @@ credentials are made up, and an endpoint must be named.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -166,13 +167,22 @@ def _finished_outputs(cloudformation: "CloudFormationClient", stack_name: str) -
 def _put_gateway_responses(gateway: Any, api_id: str, stage: str, folder: Path) -> None:
     """Give the emulator's gateway the problem bodies of the template.
 
-    AWS takes them from the API's definition; ministack 1.5.33 knows them, but only by this call.
+    AWS takes them from the API's definition; ministack 1.5.33 knows them, but only by this call, and without a time.
     """
     template = yaml_parse((folder / "sam.yaml").read_text())
     definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     for response_type, response in definition.get(GATEWAY_RESPONSES, {}).items():
-        gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **response)
+        templates = {kind: without_time(text) for kind, text in response["responseTemplates"].items()}
+        known = {**response, "responseTemplates": templates}
+        gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **known)
     gateway.create_deployment(restApiId=api_id, stageName=stage)
+
+
+def without_time(text: str) -> str:
+    """Return a problem's template without the time that it names."""
+    problem = json.loads(text)
+    del problem["meta"]["timestamp"]
+    return json.dumps(problem)
 
 
 def failures(cloudformation: "CloudFormationClient", stack_name: str) -> str:

@@ -4,8 +4,9 @@ Sequences have no gaps, so a page is a range of them and costs one query of exac
 lies (architecture.md, decision 7). `created_at` follows the sequence, so dates are found by bisecting it.
 """
 
+import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ WINDOW_MAX = 1000
 """Records that one query of a filtered list looks at; it doubles from the least to the most."""
 EXAMINED_MAX = 20_000
 """Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
+INDEX_PAUSE_SECONDS = 0.1
+"""How long an index that lacks the newest records is left before it is asked once more."""
 
 _SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
 
@@ -49,7 +52,10 @@ class Sums:
 class History:
     """Reads the two tables. Every method may raise `RetryLater` (`unavailable`) when they cannot answer."""
 
-    def __init__(self, *, credits_table: str, transactions_table: str) -> None:
+    def __init__(
+        self, *, credits_table: str, transactions_table: str, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._sleep = sleep
         AccountRow.Meta.table_name = credits_table
         TransactionRow.Meta.table_name = transactions_table
 
@@ -71,12 +77,26 @@ class History:
             except DoesNotExist:
                 return None
 
-    def records(self, merchant_id: MerchantId, lowest: int, highest: int) -> tuple[Transaction, ...]:
-        """Return the merchant's records of these sequences, both included, newest first: one query of its rows."""
+    def records(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
+        """Return the account's records of these sequences, both included, newest first: one query of its rows.
+
+        An index is never read consistently. When it lacks the newest record alone, that is read by its id; when it
+        lacks more of the newest, it is asked once more. Those that it lacks then are left out, from the newest on.
+        """
         if highest < lowest:
             return ()
         with translated():
-            return tuple(self._query(merchant_id, lowest, highest))
+            found = tuple(self._query(account.merchant_id, lowest, highest))
+            if highest == account.sequence and _newest(found, lowest) < highest - 1:
+                self._sleep(INDEX_PAUSE_SECONDS)
+                found = tuple(self._query(account.merchant_id, lowest, highest))
+        if account.last_transaction_id is None or (highest, _newest(found, lowest)) != (
+            account.sequence,
+            account.sequence - 1,
+        ):
+            return found
+        newest = self.transaction(account.last_transaction_id)
+        return found if newest is None else (newest, *found)
 
     def matching(
         self, merchant_id: MerchantId, lowest: int, highest: int, *, kinds: Sequence[Kind], wanted: int
@@ -181,6 +201,10 @@ def _kind(row: TransactionRow) -> Kind:
         return kind_of(row.transaction_type, row.operation_type)
     except KeyError as error:
         raise NewerForm from error
+
+
+def _newest(found: Sequence[Transaction], lowest: int) -> int:
+    return found[0].sequence if found else lowest - 1
 
 
 def _of_kinds(kinds: Sequence[Kind]) -> Condition:

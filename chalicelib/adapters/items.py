@@ -16,7 +16,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Tally
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import Crossing, Outdated
 
 Item = dict[str, Any]
 """A low-level item: attribute name -> `{"S": …}`, `{"N": …}`, `{"M": …}` or `{"BOOL": …}`."""
@@ -60,6 +60,8 @@ def account_item(account: Account) -> Item:
     }
     if account.total_shortfall:
         item["total_shortfall"] = {"N": str(account.total_shortfall)}
+    if account.outdated is not None:
+        item["outdated"] = {"S": f"{account.outdated.threshold} {account.outdated.replaced_at}"}
     if account.low_balance_threshold is not None:
         item["low_balance_threshold"] = {"N": str(account.low_balance_threshold)}
     for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id"):
@@ -102,6 +104,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         status_transaction_id=TransactionId(status_id) if status_id else None,
         created_at=Instant(item["created_at"]["S"]),
         updated_at=Instant(item["updated_at"]["S"]),
+        outdated=_outdated_from(item),
     )
 
 
@@ -221,6 +224,11 @@ def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
         CrossingRecord(**{**record, "type": Crossing(record["type"])})
         for record in json.loads(_text(item, "crossings") or "[]")
     )
+
+
+def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
+    threshold, _, replaced_at = (_text(item, "outdated") or "").partition(" ")
+    return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
 
 
 def _totals(totals: Mapping[Kind, Total]) -> Item:

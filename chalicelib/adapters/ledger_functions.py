@@ -14,9 +14,12 @@ from chalicelib.domain.errors import Code, CreditsError, RetryLater
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-_BUSY = 429
+_BUSY = frozenset({409, 429})
+"""The function is being changed at this moment, or runs as often as it may."""
 _SERVER_ERROR = 500
 _MAY_WORK_LATER = frozenset({Code.CONTENDED, Code.UNAVAILABLE, Code.INTERNAL})
+_TIMED_OUT = (b'"Sandbox.Timedout"', b"Task timed out after ")
+"""What Lambda answers for a function that used up its time; older runtimes have the words alone."""
 
 
 class LedgerFunctions:
@@ -46,8 +49,9 @@ class LedgerFunctions:
         except (ClientError, BotoCoreError) as error:
             _raise_translated(error)
         if answered.get("FunctionError"):
-            # The function has logged it; it ran out of time or could not start.
-            raise RetryLater(Code.INTERNAL, f"the function failed: {answered['FunctionError']}")
+            # The function has logged it. To run out of time may happen to any call; the rest are bugs.
+            code = Code.UNAVAILABLE if any(words in payload for words in _TIMED_OUT) else Code.INTERNAL
+            raise RetryLater(code, f"the function failed: {answered['FunctionError']}")
         answer: dict[str, Any] = json.loads(payload)
         if "error" in answer:
             refused = answer["error"]
@@ -59,9 +63,9 @@ class LedgerFunctions:
 
 
 def _raise_translated(error: ClientError | BotoCoreError) -> NoReturn:
-    """Raise `RetryLater` for what may go away by itself; a missing function or right is a bug, as it is."""
+    """Raise `RetryLater` for what is transient; a missing function or right is a bug, as it is."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status != _BUSY and status < _SERVER_ERROR:
+        if status not in _BUSY and status < _SERVER_ERROR:
             raise error
     raise RetryLater(Code.UNAVAILABLE, f"the function did not answer: {type(error).__name__}") from error

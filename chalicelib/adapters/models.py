@@ -52,6 +52,7 @@ class AccountRow(Model):
     last_transaction_at = UnicodeAttribute(null=True)
     threshold = NumberAttribute()
     low_balance_threshold = NumberAttribute(null=True)
+    outdated = UnicodeAttribute(null=True)
     status_changed_at = UnicodeAttribute()
     status_transaction_id = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()

@@ -51,8 +51,7 @@ class StatusTable:
         except (ClientError, BotoCoreError) as error:
             logger.warning("plugin status unreadable", merchant_id=merchant, reason=_reason(error))
             return {}
-        item = answer.get("Item")
-        return {merchant: _known(item, now) if item else None}
+        return _reading(merchant, answer.get("Item"), now)
 
     def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> Readings:
         """Return what one BatchGetItem for each hundred of the merchants gives; they must be distinct."""
@@ -71,9 +70,9 @@ class StatusTable:
             answer = self._client.batch_get_item(RequestItems=wanted)
             unprocessed: Any = answer.get("UnprocessedKeys", {})
             left = unprocessed.get(self._table, {}).get("Keys", [])
-            readings |= dict.fromkeys(_merchants(keys) - _merchants(left))
-            for item in answer["Responses"].get(self._table, []):
-                readings[MerchantId(item["merchant_id"]["S"])] = _known(item, now)
+            items = {item["merchant_id"]["S"]: item for item in answer["Responses"].get(self._table, [])}
+            for merchant in _merchants(keys) - _merchants(left):
+                readings |= _reading(merchant, items.get(merchant), now)
             if not left:
                 return
             keys = left
@@ -83,8 +82,16 @@ def _merchants(keys: Any) -> set[MerchantId]:
     return {MerchantId(key["merchant_id"]["S"]) for key in keys}
 
 
-def _known(item: Any, now: datetime) -> KnownStatus:
-    return KnownStatus(version=int(item["version"]["N"]), enabled=int(item["balance"]["N"]) > 0, as_of=now)
+def _reading(merchant: MerchantId, item: Any, now: datetime) -> Readings:
+    if item is None:
+        return {merchant: None}
+    try:
+        version, balance = int(item["version"]["N"]), int(item["balance"]["N"])
+    except (KeyError, ValueError):
+        # Written by another hand than ours: no reason to call the plugin enabled, nor to fail its neighbours.
+        logger.warning("plugin status unreadable", merchant_id=merchant, reason="the item is none of ours")
+        return {}
+    return {merchant: KnownStatus(version=version, enabled=balance > 0, as_of=now)}
 
 
 def _reason(error: ClientError | BotoCoreError) -> str:

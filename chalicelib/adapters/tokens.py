@@ -1,13 +1,11 @@
 """Bearer tokens: who asks and what for, once signature, issuer, audience and times are right.
 
 The algorithm comes from the settings and never from the token. Keys come from the identity provider's key
-set, or from one parameter: a PEM public key for RS256 and ES256, a secret for HS256. A key set that was
-read goes on being right for a day while the provider cannot be reached.
+set, or from one parameter: a PEM public key for RS256 and ES256, a secret for HS256.
 """
 
 import re
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,9 +20,6 @@ ALGORITHMS = ("RS256", "ES256", "HS256")
 TOKEN_LENGTH_MAX = 8192
 LEEWAY_SECONDS = 10
 """How far two clocks may be apart."""
-FETCH_SECONDS = 3.0
-KEYS_KEEP_SECONDS = 300.0
-KEYS_STALE_SECONDS = 86_400.0
 
 _PEM_MARK = "-----BEGIN "
 _PEM = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
@@ -99,37 +94,26 @@ class ParameterKeys:
         return key
 
 
-class KeySet(jwt.PyJWKClient):
-    """The identity provider's key set, read again every five minutes, and for an unknown key twice a minute at most."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimNames:
+    """Where an issuer puts what we need to know; by default where RFC 9068 does."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url, lifespan=KEYS_KEEP_SECONDS, timeout=FETCH_SECONDS)
-        self._last: Any = None
-        self._read_at = 0.0
-
-    def fetch_data(self) -> Any:
-        """Return the key set, or the last one that was read while the provider cannot be reached, for a day."""
-        try:
-            self._last = super().fetch_data()
-            self._read_at = time.monotonic()
-        except PyJWKClientConnectionError:
-            if self._last is None or time.monotonic() - self._read_at > KEYS_STALE_SECONDS:
-                raise
-        return self._last
-
-    def keys(self, token: str) -> Sequence[jwt.PyJWK]:
-        """Return the one key that the token's header names."""
-        return [self.get_signing_key_from_jwt(token)]
+    scope: str = "scope"
+    merchant: str = "merchant_id"
+    audience: str = "aud"
 
 
 class TokenVerifier:
     """Verifies tokens of one issuer for one audience, signed with one algorithm."""
 
-    def __init__(self, keys: Keys, *, algorithm: str, issuer: str, audience: str) -> None:
+    def __init__(
+        self, keys: Keys, *, algorithm: str, issuer: str, audience: str, names: ClaimNames = ClaimNames()
+    ) -> None:
         self._keys = keys
         self._algorithm = algorithm
         self._issuer = issuer
         self._audience = audience
+        self._names = names
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     def bearer(self, authorization: str) -> Bearer:
@@ -143,7 +127,7 @@ class TokenVerifier:
         if match is None or len(authorization) > TOKEN_LENGTH_MAX:
             raise TokenRefusedError("no bearer token of three parts")
         try:
-            return _bearer(self._claims(match[1]))
+            return _bearer(self._claims(match[1]), self._names)
         except PyJWKClientConnectionError:
             raise
         # What is not signed yet may hold anything: numbers out of range, JSON of any depth.
@@ -161,24 +145,43 @@ class TokenVerifier:
         return self._decoded(token, last)
 
     def _decoded(self, token: str, key: Any) -> dict[str, Any]:
-        return self._jwt.decode(
+        standard = self._names.audience == "aud"
+        claims = self._jwt.decode(
             token,
             key,
             algorithms=[self._algorithm],
             issuer=self._issuer,
-            audience=self._audience,
+            audience=self._audience if standard else None,
             leeway=LEEWAY_SECONDS,
-            options={"require": ["exp", "iss", "aud"]},
+            options={"require": ["exp", "iss", self._names.audience], "verify_aud": standard},
         )
+        if not standard and claims[self._names.audience] != self._audience:
+            raise jwt.InvalidAudienceError(self._names.audience)
+        return claims
 
 
-def _bearer(claims: dict[str, Any]) -> Bearer:
-    scope, merchant = claims.get("scope", ""), claims.get("merchant_id")
-    if not isinstance(scope, str) or not isinstance(merchant, str | None):
-        raise TypeError("scope and merchant_id are texts")
+def _bearer(claims: dict[str, Any], names: ClaimNames) -> Bearer:
+    merchant = claims.get(names.merchant)
+    if not isinstance(merchant, str | None):
+        raise TypeError("a merchant's id is a text")
     return Bearer(
         subject=claims.get("sub") or "",
         merchant_id=None if merchant is None else merchant_id(merchant),
-        scope=scope,
+        scope=" ".join(_scopes(claims.get(names.scope, ""))),
         expires_at=int(claims["exp"]) + LEEWAY_SECONDS,
     )
+
+
+def _scopes(claim: Any) -> Iterator[str]:
+    """Yield the scopes of a claim, a text with spaces between them or a list, each without its resource server.
+
+    Cognito writes `server/credits:read`, where the server's own name may hold slashes too.
+    """
+    scopes = claim.split() if isinstance(claim, str) else claim
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise TypeError("scopes are a text or a list of texts")
+    for scope in scopes:
+        name = scope.rpartition("/")[2]
+        # An entry of a list is one scope: what has a space in it must not become two of them.
+        if name and not any(map(str.isspace, scope)):
+            yield name

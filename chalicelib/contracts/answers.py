@@ -259,7 +259,7 @@ class ErrorMember(_Model):
 
 
 class ProblemMeta(_Model):
-    """Which request is refused; what the gateway refuses by itself names no time."""
+    """Which request is refused; what the gateway refuses has its time in Unix milliseconds."""
 
     request_id: str
     correlation_id: str

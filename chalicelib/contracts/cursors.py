@@ -5,7 +5,7 @@ characters, one spelling for each. The signature covers the list too, its mercha
 cursor does not hold: used with others it is refused as a forged one is.
 
 `key` may be several keys, a line each: the first one signs, and each of them verifies, so that a key can be changed
-while people page.
+while people page ("Keys" in the runbook says in which order).
 """
 
 import hmac

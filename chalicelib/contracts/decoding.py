@@ -17,7 +17,7 @@ def read_object(text: str) -> dict[str, Any]:
 
     Raises:
         Rejected: `text` is not JSON (NaN and the like are none), nests too deep, is no object, or one of its
-            objects names a field twice.
+            objects names a field twice: then `field` is the name as the sender wrote it.
     """
     try:
         fields = _DECODER.decode(text)

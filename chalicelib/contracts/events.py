@@ -6,10 +6,11 @@ message is applied, also when only one of its five orders is bad.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from chalicelib.contracts.envelopes import read_envelope, rejected
+from chalicelib.contracts.envelopes import Envelope, read_envelope, rejected
 from chalicelib.contracts.orders import OrderPaid, OrderRefunded, OrderUpdated
 from chalicelib.contracts.payloads import (
     AccountCreated,
@@ -58,9 +59,14 @@ def read_event(body: str, terms: Terms) -> Event:
     """Return the event of a message body.
 
     Raises:
-        Rejected: the message is poison; `code`, the sentence and `field` say why, and hold none of its values.
+        Rejected: the message is poison; `code`, the sentence and `field` say why, and hold nothing of the sender's.
     """
-    envelope = read_envelope(body)
+    try:
+        envelope = read_envelope(body)
+    except Rejected as error:
+        if error.code is Code.DUPLICATE_FIELD and error.field not in _names():
+            raise Rejected(error.code, f"{error.message}, under a name of the sender's own") from None
+        raise
     model = INBOUND.get(envelope.event_type)
     if model is None:
         raise Rejected(Code.UNKNOWN_EVENT_TYPE, "the event type is none that moves credits", field="event_type")
@@ -73,3 +79,14 @@ def read_event(body: str, terms: Terms) -> Event:
         correlation_id=envelope.correlation_id,
         movements=tuple(payload.movements(envelope, terms)),
     )
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Return the names that the contract gives to fields. Any other is a sender's own, and may be personal."""
+    models: list[type[BaseModel]] = [Envelope, *INBOUND.values()]
+    schemas = [model.model_json_schema() for model in models]
+    schemas += [inner for schema in schemas for inner in schema.get("$defs", {}).values()]
+    fields = (name for model in models for name in model.model_fields)
+    properties = (name for schema in schemas for name in schema.get("properties", {}))
+    return frozenset((*fields, *properties, "data", "detail", "detail-type"))

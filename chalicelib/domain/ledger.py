@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction, Tally
-from chalicelib.domain.thresholds import Crossing, crossings
+from chalicelib.domain.thresholds import Crossing, Outdated, crossings, default_in_force
 
 SCHEMA_VERSION = 1
 """The version of the canonical form below; recorded with each transaction."""
@@ -33,7 +33,8 @@ class Account:
     """A merchant's credits. `sequence` counts the transactions posted so far, `version` the writes.
 
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
-    override of the default. `hash` is the newest link of the chain.
+    override of the default, `outdated` the default before the last change of the setting, while that is recent.
+    `hash` is the newest link of the chain.
     """
 
     merchant_id: MerchantId
@@ -51,6 +52,7 @@ class Account:
     status_transaction_id: TransactionId | None
     created_at: Instant
     updated_at: Instant
+    outdated: Outdated | None = None
 
     @property
     def enabled(self) -> bool:
@@ -155,8 +157,11 @@ def apply(
         )
     # A clock behind the last writer's must not make time run backwards within an account.
     created_at = max(now, account.updated_at)
-    override = account.low_balance_threshold
-    threshold = default_threshold if override is None else override
+    threshold, outdated = account.low_balance_threshold, None
+    if threshold is None:
+        threshold, outdated = default_in_force(
+            account.threshold, account.outdated, default=default_threshold, now=created_at
+        )
     transaction = Transaction(
         transaction_id=movement.transaction_id,
         merchant_id=account.merchant_id,
@@ -178,7 +183,7 @@ def apply(
         hash="",
     )
     _seal(transaction)
-    return _after(account, transaction), transaction, crossed_by(transaction, low_before=account.threshold)
+    return _after(account, transaction, outdated), transaction, crossed_by(transaction, low_before=account.threshold)
 
 
 def change_threshold(
@@ -211,7 +216,9 @@ def change_threshold(
         )
         for crossing in crossings(account.balance, account.balance, low_before=account.threshold, low_after=threshold)
     )
-    changed = replace(account, low_balance_threshold=low_balance_threshold, threshold=threshold, updated_at=time)
+    changed = replace(
+        account, low_balance_threshold=low_balance_threshold, threshold=threshold, updated_at=time, outdated=None
+    )
     return changed, crossed
 
 
@@ -220,7 +227,7 @@ def _seal(transaction: Transaction) -> None:
     object.__setattr__(transaction, "hash", record_hash(transaction))
 
 
-def _after(account: Account, transaction: Transaction) -> Account:
+def _after(account: Account, transaction: Transaction, outdated: Outdated | None) -> Account:
     kind = transaction.kind
     total = account.totals.get(kind, Total())
     # The opening decides the status too: the trial's record answers "since when".
@@ -244,6 +251,7 @@ def _after(account: Account, transaction: Transaction) -> Account:
         status_transaction_id=transaction.transaction_id if status_changed else account.status_transaction_id,
         created_at=account.created_at,
         updated_at=transaction.created_at,
+        outdated=outdated,
     )
 
 

@@ -1,6 +1,13 @@
-"""Which thresholds a movement crosses (spec, section 5)."""
+"""Which low-balance threshold is in force, and which thresholds a movement crosses (spec, section 5)."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from chalicelib.domain.ids import Instant
+
+SETTLING = timedelta(hours=1)
+"""How long after a changed setting workers of the old one may still post: as long as a deployment may take."""
 
 
 class Crossing(StrEnum):
@@ -29,3 +36,33 @@ def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tu
     if (before > 0) != (after > 0):
         passed.append(Crossing.PLUGIN_STATUS_CHANGED)
     return tuple(passed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """The default threshold that an account had until a changed setting replaced it, at this time."""
+
+    threshold: int
+    replaced_at: Instant
+
+
+def default_in_force(
+    stamped: int, outdated: Outdated | None, *, default: int, now: Instant
+) -> tuple[int, Outdated | None]:
+    """Return the default threshold for an account, and the one that is outdated by it while that may still come.
+
+    `stamped` is the one on the account, `default` that of the worker's settings. While a release goes out bit by bit,
+    workers of two settings alternate. Each account changes to the new one once: who brings the outdated one
+    afterwards does not move it back, or low and restored would be published in turns.
+    """
+    if outdated is None and default == stamped:
+        return stamped, None
+    if outdated is not None and _settled(outdated, now):
+        outdated = None
+    if default == stamped or (outdated is not None and default == outdated.threshold):
+        return stamped, outdated
+    return default, Outdated(threshold=stamped, replaced_at=now)
+
+
+def _settled(outdated: Outdated, now: Instant) -> bool:
+    return datetime.fromisoformat(now) - datetime.fromisoformat(outdated.replaced_at) >= SETTLING

@@ -104,7 +104,8 @@ def story(call: Call, merchant_id: str) -> Reply:
 
     found, history = _account(call, merchant_id), wiring_http.history()
     deciding = found.status_transaction_id
-    told = gathered(found, history.transaction(deciding) if deciding else None, history.records)
+    decided = history.transaction(deciding) if deciding else None
+    told = gathered(found, decided, lambda _, lowest, highest: history.records(found, lowest, highest))
     return _about(call, tell(found, told), found.merchant_id)
 
 

@@ -12,7 +12,7 @@ from chalicelib.handlers.routing import Reply, Routes
 from chalicelib.settings import settings
 
 SEARCH_SECONDS = 6.0
-"""How long a letter is looked for, inside the ten seconds of the API's own."""
+"""How long a letter is looked for, well inside the time of the API's own function."""
 LETTER_ID_LENGTH_MAX = 128
 
 blueprint = Blueprint(__name__)
@@ -61,7 +61,7 @@ def dead_letters(call: Call) -> Reply:
         next_cursor=None,
         numbered=False,
     )
-    links = {**place.links(call.path, {"parking": named and named.lower()}), "last": None}
+    links = {**place.links(call.link_path, {"parking": named and named.lower()}), "last": None}
     meta, pagination = call.meta(), {**place.pagination(), "pages": None}
     bare = [letter.model_copy(update={"body": ""}) for letter in letters]
     room = ANSWER_BYTES_MAX - answer_bytes(answers.listing_text(bare, meta, pagination, links))

@@ -30,7 +30,7 @@ routes = Routes(blueprint)
 @routes.get("/openapi.json", "/api/v1/openapi.json", token=False, open_to_all_origins=True)
 def openapi(call: Call) -> Reply:
     """Answer the API's document, which names the server as the caller reached it."""
-    return _file(call, _document(call.path.removesuffix(call.route)), {"Content-Type": "application/json"})
+    return _file(call, _document(call.link_path.removesuffix(call.route)), {"Content-Type": "application/json"})
 
 
 @routes.get("/docs", "/api/v1/docs", token=False)

@@ -43,7 +43,7 @@ def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most:
         next_cursor=cursors.sign_merchant(listed.after, scope=scope, key=key) if listed.after and key else None,
         numbered=False,
     )
-    links = place.links(call.path, {"threshold": at_most})
+    links = place.links(call.link_path, {"threshold": at_most})
     rows = [answers.Account.of(account) for account in listed.accounts]
     body = answers.listing_text(rows, call.meta(), place.pagination(), links)
     return Reply(body=body, headers={"Link": link_header(links)})

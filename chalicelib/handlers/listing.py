@@ -69,10 +69,14 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Records, newest first; `below` is the sequence at which the next page begins, None on the last one."""
+    """Records, newest first; `below` is the sequence at which the next page begins, None on the last one.
+
+    `unseen` records are so new that the index does not show them yet: the list is as of the one before them.
+    """
 
     records: tuple[Transaction, ...]
     below: int | None
+    unseen: int = 0
 
 
 def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: str | None) -> Reply:
@@ -96,7 +100,8 @@ def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: 
         lowest, highest = history.span(account, filters.start, filters.end)
         total = _total(account, filters, lowest, highest)
         has_previous = (asked.page > 1 and total != 0) if top is None else top < highest
-        page = _Reading(history, account.merchant_id, filters).page(asked, lowest, highest, top=top, total=total)
+        page = _Reading(history, account, filters).page(asked, lowest, highest, top=top, total=total)
+        total = None if total is None else total - page.unseen
     below = page.below
     place = Place(
         asked=asked,
@@ -113,7 +118,7 @@ class _Reading:
     """Reads pages of one filtered history."""
 
     history: History
-    merchant_id: MerchantId
+    account: Account
     filters: Filters
 
     def page(self, asked: Asked, lowest: int, highest: int, *, top: int | None, total: int | None) -> _Page:
@@ -128,12 +133,16 @@ class _Reading:
 
     def _range(self, lowest: int, highest: int, limit: int) -> _Page:
         bottom = max(lowest, highest - limit + 1)
-        records = self.history.records(self.merchant_id, bottom, highest)
-        return _Page(records, bottom - 1 if lowest < bottom <= highest else None)
+        records = self.history.records(self.account, bottom, highest)
+        seen = records[0].sequence if records else bottom - 1
+        unseen = highest - seen if highest == self.account.sequence else 0
+        return _Page(records, bottom - 1 if lowest < bottom <= highest else None, max(0, unseen))
 
     def _matches(self, lowest: int, highest: int, limit: int) -> _Page:
         # One more than the page holds tells whether another page follows.
-        found = self.history.matching(self.merchant_id, lowest, highest, kinds=self.filters.kinds, wanted=limit + 1)
+        found = self.history.matching(
+            self.account.merchant_id, lowest, highest, kinds=self.filters.kinds, wanted=limit + 1
+        )
         if len(found.transactions) > limit:
             return _Page(found.transactions[:limit], found.transactions[limit].sequence)
         # The search stopped on its way: the page is short, and its cursor goes on from there.
@@ -143,7 +152,9 @@ class _Reading:
         end = asked.skipped + asked.limit
         # Where the total is known, nothing is read behind the last match.
         wanted = end + 1 if total is None else min(end + 1, total)
-        found = self.history.matching(self.merchant_id, lowest, highest, kinds=self.filters.kinds, wanted=wanted)
+        found = self.history.matching(
+            self.account.merchant_id, lowest, highest, kinds=self.filters.kinds, wanted=wanted
+        )
         if len(found.transactions) < wanted and found.below:
             raise Problem(
                 Refusal.PAGE_TOO_FAR,
@@ -200,7 +211,7 @@ def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int
 def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: Place, filters: Filters) -> Reply:
     # The alias names the merchant in its path, which a link keeps in the form that ids are kept in.
     by_path = "{merchant_id}" in call.route
-    path = f"{call.path.rpartition('/')[0]}/{merchant_id}" if by_path else call.path
+    path = f"{call.link_path.rpartition('/')[0]}/{merchant_id}" if by_path else call.link_path
     links = place.links(path, {"merchant_id": None if by_path else merchant_id, **filters.parameters()})
     rows = [answers.Transaction.of(record) for record in page.records]
     return Reply(

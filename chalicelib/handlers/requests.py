@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -122,14 +123,17 @@ class Call:
             correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else request_id,
             now=now,
             headers=headers,
-            repeated_headers=frozenset(
-                name.lower() for name, values in (event.get("multiValueHeaders") or {}).items() if len(values) > 1
-            ),
+            repeated_headers=_repeated(event.get("multiValueHeaders") or {}),
             parameters=event.get("multiValueQueryStringParameters") or {},
             authorizer=context.get("authorizer"),
             body=event.get("body") or "",
             body_in_base64=bool(event.get("isBase64Encoded")),
         )
+
+    @property
+    def link_path(self) -> str:
+        """The path as links hold it: API Gateway does not count a slash at its end."""
+        return self.path.rstrip("/")
 
     def meta(self) -> dict[str, str]:
         """Return the answer's `meta`."""
@@ -283,6 +287,12 @@ def readable(reader: Reader, merchant: MerchantId, what: str) -> None:
     """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this reader."""
     if not reader.may_read(merchant):
         raise not_found(what)
+
+
+def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    # The gateway lists each spelling of a name by itself, and to HTTP they are one name.
+    given = Counter(name.lower() for name, values in headers.items() for _ in values)
+    return frozenset(name for name, times in given.items() if times > 1)
 
 
 def _public_path(event: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -94,8 +95,11 @@ async def repeat(around: Surroundings, step: Callable[[], Awaitable[bool]], want
     while await around.may_work() and wanted():
         try:
             went_well = await step()
-        except Exception:
-            log.exception("bridge: a batch failed unexpectedly; it comes again")
+        except Exception as error:  # noqa: BLE001 - it is reported
+            # Where it arose, without its words: they may quote a message.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            name = type(error).__qualname__
+            log.log(logging.ERROR, "bridge: a batch failed unexpectedly; it comes again: %s\n%s", name, frames)
             went_well = False
         failures = 0 if went_well else failures + 1
         if failures:

@@ -64,7 +64,10 @@ def openapi() -> dict[str, Any]:
                     "description": (
                         "RS256 or ES256, verified by JWKS, or HS256 where configured; `iss`, `aud` and `exp` are "
                         "required. Scopes: `credits:read` (the data of the claim `merchant_id`), `credits:admin` "
-                        "(all merchants), `credits:ops` (the operators' routes)."
+                        "(all merchants), `credits:ops` (the operators' routes). The scopes are a text or a list, "
+                        "with or without the name of a resource server before them (`server/credits:read`). An "
+                        "installation may take them from `scp` or `scopes`, the merchant from another claim, and "
+                        "`client_id` in place of `aud`."
                     ),
                 }
             },

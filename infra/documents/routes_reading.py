@@ -118,7 +118,11 @@ _STORY = Route(
 )
 
 _HISTORY = Success(
-    description="A page, newest first; an account without transactions has an empty one.",
+    description=(
+        "A page, newest first; an account without transactions has an empty one. In the second after a write, the list "
+        "may be as of the record before: then `total` says so too, and nothing is left out in between. A list by type, "
+        "and sums by dates, may lack a record of that second."
+    ),
     model=answers.Listing[answers.Transaction],
     examples={
         "two of nine": samples.listing(samples.transactions(), f"{API}/credits/transactions", total=9),

@@ -228,7 +228,7 @@ def _throttled() -> Any:
         "detail": said,
         "instance": f"urn:uuid:{request_id}",
         "error": {"code": "TOO_MANY_REQUESTS", "message": said, "details": {}},
-        "meta": {"request_id": request_id, "correlation_id": request_id},
+        "meta": {"request_id": request_id, "correlation_id": request_id, "timestamp": "1795257000000"},
     }
 
 

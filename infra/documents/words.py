@@ -63,9 +63,13 @@ WORDS: Mapping[str, Word] = {
     "details": Word("The field, value or scope at fault, where there is one."),
     "Problem.status": Word("The HTTP status.", {"minimum": 400, "maximum": 599}),
     "ProblemMeta.timestamp": Word(
-        "When it was answered; missing where the gateway refused the request by itself.", TIME_FORM
+        "When it was answered, in ISO 8601; what the gateway refuses without asking the service has Unix milliseconds, "
+        "as digits."
     ),
-    "ProblemMeta.correlation_id": Word("The caller's `X-Correlation-ID`, or the request's own id."),
+    "ProblemMeta.correlation_id": Word(
+        "The caller's `X-Correlation-ID`, or the request's own id. What the gateway refuses without asking the service "
+        "has the request's id here, and the caller's in the header."
+    ),
     # Accounts
     "id": Word("The id, derived and never changing.", UUID_FORM),
     "merchant_id": Word("The merchant: a UUID.", UUID_FORM),

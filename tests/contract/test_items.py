@@ -25,7 +25,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Tally
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import Crossing, Outdated
 from tests.builders import NOON, SHOP, account_of, merchant
 
 WRITE_UNIT_BYTES = 1024
@@ -63,6 +63,7 @@ accounts = st.builds(
     status_transaction_id=st.none() | ids,
     created_at=instants,
     updated_at=instants,
+    outdated=st.none() | st.builds(Outdated, threshold=credit_sums, replaced_at=instants),
 )
 tallies = st.builds(
     Tally,
@@ -191,7 +192,16 @@ def test_the_model_of_a_record_reads_and_writes_the_same_item(transaction: Trans
     }
 
 
-def test_the_largest_account_is_one_write_unit() -> None:
+@pytest.mark.parametrize(
+    "threshold",
+    [
+        {"low_balance_threshold": CREDITS_LARGE},
+        # An account with a threshold of its own has no default that could be outdated.
+        {"outdated": Outdated(threshold=CREDITS_MAX, replaced_at=NOON)},
+    ],
+    ids=str,
+)
+def test_the_largest_account_is_one_write_unit(threshold: dict[str, Any]) -> None:
     busy = replace(
         account_of(0),
         balance=CREDITS_LARGE,
@@ -200,8 +210,8 @@ def test_the_largest_account_is_one_write_unit() -> None:
         totals={kind: Total(count=ORDERS_MAX, credits=CREDITS_LARGE) for kind in Kind},
         total_shortfall=CREDITS_LARGE,
         threshold=CREDITS_LARGE,
-        low_balance_threshold=CREDITS_LARGE,
         status_transaction_id=TransactionId(SHOP),
+        **threshold,
     )
 
     item = account_item(busy)

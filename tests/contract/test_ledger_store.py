@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.fold import ITEMS_MAX, Commit, fold
-from chalicelib.domain.ids import TransactionId
+from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.ports import Committed, LedgerStore, Refused
@@ -23,6 +23,7 @@ from tests.builders import (
 )
 from tests.fakes import decide, settle
 
+MUCH_LATER = Instant("2099-01-01T00:00:00.000Z")
 ABSENT = TransactionId("00000000-0000-5000-8000-000000000000")
 
 
@@ -75,6 +76,17 @@ def test_a_later_write_goes_on_from_the_account(store: LedgerStore) -> None:
 
     assert later.before == opening.after
     assert account_in(store) == later.after
+
+
+def test_an_outdated_threshold_is_kept_for_a_while_and_then_gone(store: LedgerStore) -> None:
+    write(store, trial())
+    for number, (now, default) in enumerate([(NOON, 30), (LATER, 30), (MUCH_LATER, 30)]):
+        commit = decide(store, [order(str(number))], now=now, default_threshold=default).commit
+        assert commit is not None
+        assert store.commit(commit) == Committed()
+        assert account_in(store) == commit.after
+        assert commit.after.threshold == 30
+        assert (commit.after.outdated is None) is (now is MUCH_LATER)
 
 
 def test_a_read_leaves_out_what_is_not_there(store: LedgerStore) -> None:

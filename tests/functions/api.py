@@ -157,7 +157,7 @@ def _body(body: Any) -> dict[str, Any]:
 
 
 def _identifiers(route: str, path: str) -> dict[str, str]:
-    pairs = zip(route.split("/"), path.split("/"), strict=True)
+    pairs = zip(route.split("/"), path.rstrip("/").split("/"), strict=True)
     return {name.strip("{}"): value for name, value in pairs if name.startswith("{")}
 
 

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
 from chalicelib.contracts import answers
 from chalicelib.handlers.admin import adjust_credits, set_threshold
@@ -103,6 +103,15 @@ def test_an_adjustment_of_a_merchant_without_account_is_404(api: Api) -> None:
 @pytest.mark.parametrize("key", [None, "", " ", "k" * 65, "schlüssel", "a\tb"])
 def test_an_adjustment_needs_a_key(api: Api, functions: Functions, key: str | None) -> None:
     answered = adjusted(api, key)
+
+    assert (answered.status, answered.body["error"]["details"]["field"]) == (400, "Idempotency-Key")
+    assert functions.invoked == []
+
+
+@pytest.mark.parametrize("other", ["idempotency-key", "IDEMPOTENCY-KEY"])
+@pytest.mark.parametrize("value", ["a1", "a2"])
+def test_a_key_given_twice_in_whatever_case_is_refused(api: Api, functions: Functions, other: str, value: str) -> None:
+    answered = api.post(ADJUST, GOODWILL, token=ADMIN, headers={"Idempotency-Key": "a1", other: value})
 
     assert (answered.status, answered.body["error"]["details"]["field"]) == (400, "Idempotency-Key")
     assert functions.invoked == []
@@ -214,12 +223,24 @@ def refused(code: str, status: int) -> ClientError:
     )
 
 
+class Broken:
+    """An answer of which the connection brings only the beginning."""
+
+    def read(self) -> bytes:
+        raise ResponseStreamingError(error="arn:aws")
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
         (ReadTimeoutError(endpoint_url="https://lambda"), 503),
         (refused("TooManyRequestsException", 429), 503),
+        (refused("ResourceConflictException", 409), 503),
         (refused("ServiceException", 502), 503),
+        (ConnectTimeoutError(endpoint_url="https://lambda"), 503),
+        ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorType":"Sandbox.Timedout"}')}, 503),
+        ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage":"x Task timed out after 15.00 s"}')}, 503),
+        ({"Payload": Broken()}, 503),
         (refused("AccessDeniedException", 403), 500),
         ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage": "arn:aws"}')}, 500),
     ],
@@ -232,6 +253,8 @@ def test_a_function_that_does_not_answer_is_said_without_its_words(
     answered = adjusted(api)
 
     assert answered.status == status
+    assert answered.headers.get("Retry-After") == ("1" if status == 503 else None)
+    assert answered.headers["Content-Type"] == "application/problem+json"
     assert "arn" not in json.dumps(answered.body)
 
 

@@ -88,6 +88,12 @@ def test_behind_a_stage_the_document_names_the_stage_as_its_server(aws: Aws) -> 
         assert json.loads(raw(path, stage="prod")["body"])["servers"] == [{"url": "/prod"}]
 
 
+def test_a_slash_at_the_end_does_not_become_a_part_of_the_server(aws: Aws) -> None:
+    answered = raw("/openapi.json/", route="/openapi.json", stage="prod")
+
+    assert json.loads(answered["body"])["servers"] == [{"url": "/prod"}]
+
+
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
 def test_who_holds_the_document_already_is_told_so(aws: Aws, path: str) -> None:
     tag = raw(path)["headers"]["ETag"]

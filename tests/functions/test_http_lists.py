@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.client import BaseClient
 
 from app import app
 from chalicelib import wiring_http
@@ -77,6 +79,84 @@ def test_the_alias_lists_the_same_and_links_to_itself(api: Api, shop: MerchantId
 
     assert sequences(answered) == sequences(list_of(api, shop))
     assert answered.body["links"]["next"] == f"/api/v1/credits/transactions/merchant/{shop}?limit=20&page=2"
+
+
+@pytest.fixture
+def lag(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The newest sequences that the index shows, one for each query to come; once they are used up it shows all."""
+    visible: list[int] = []
+    real_call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def lagging(client: BaseClient, operation: str, request: Mapping[str, Any]) -> Any:
+        answer = real_call(client, operation, request)
+        if operation == "Query" and visible:
+            newest = visible.pop(0)
+            answer["Items"] = [item for item in answer["Items"] if int(item["sequence"]["N"]) <= newest]
+            answer["Count"] = len(answer["Items"])
+        return answer
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", lagging)
+    monkeypatch.setattr("chalicelib.adapters.history.INDEX_PAUSE_SECONDS", 0)
+    return visible
+
+
+@pytest.mark.parametrize(
+    ("shown", "limit", "expected", "requests"),
+    [
+        ([24], "5", [25, 24, 23, 22, 21], ["GetItem", "Query", "GetItem"]),
+        ([24], "1", [25], ["GetItem", "Query", "GetItem"]),
+        ([22], "5", [25, 24, 23, 22, 21], ["GetItem", "Query", "Query"]),
+        ([22, 24], "5", [25, 24, 23, 22, 21], ["GetItem", "Query", "Query", "GetItem"]),
+        ([20], "5", [25, 24, 23, 22, 21], ["GetItem", "Query", "Query"]),
+    ],
+)
+def test_records_that_the_index_does_not_show_yet_are_on_the_first_page_all_the_same(
+    api: Api,
+    shop: MerchantId,
+    aws: Aws,
+    lag: list[int],
+    shown: list[int],
+    limit: str,
+    expected: list[int],
+    requests: list[str],
+) -> None:
+    lag += shown
+    aws.calls.clear()
+
+    answered = list_of(api, shop, limit=limit)
+
+    assert sequences(answered) == expected
+    assert answered.body["pagination"]["total"] == 25
+    assert aws.operations() == requests
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected", "total"), [([22, 23], [23, 22, 21], 23), ([22, 21], [21], 21), ([20, 20], [], 20)]
+)
+def test_an_index_that_stays_behind_gives_a_list_as_of_its_newest_record_and_leaves_nothing_out(
+    api: Api, shop: MerchantId, lag: list[int], shown: list[int], expected: list[int], total: int
+) -> None:
+    lag += shown
+
+    answered = list_of(api, shop, limit="5")
+    following = list_of(api, shop, limit="5", cursor=answered.body["pagination"]["next_cursor"])
+
+    assert (sequences(answered), answered.body["pagination"]["total"]) == (expected, total)
+    assert sequences(following) == [20, 19, 18, 17, 16]
+
+
+@pytest.mark.parametrize("merchant_in_path", [False, True])
+def test_links_of_a_list_asked_for_with_a_slash_at_its_end_lead_on(
+    api: Api, shop: MerchantId, merchant_in_path: bool
+) -> None:
+    path = f"/credits/transactions/merchant/{shop}" if merchant_in_path else "/credits/transactions"
+    route = path.replace(shop, "{merchant_id}")
+    parameters = {} if merchant_in_path else {"merchant_id": shop}
+
+    answered = api.get(f"{path}/", route=route, token=OWNER, parameters=parameters)
+
+    assert answered.status == 200
+    assert {link.partition("?")[0] for link in answered.body["links"].values() if link} == {f"/api/v1{path}"}
 
 
 def test_a_page_costs_one_account_and_one_query_of_its_rows_wherever_it_lies(

@@ -10,8 +10,10 @@ from botocore.exceptions import ConnectTimeoutError
 from chalicelib import wiring_http
 from tests.builders import SHOP, order, trial
 from tests.functions.api import (
+    CREDITS_TABLE,
     NOON,
     OTHER,
+    OWNER,
     Answered,
     Api,
     Aws,
@@ -46,6 +48,40 @@ def test_both_names_of_the_status_route_answer_alike(api: Api, ledger: Ledger) -
     alias = api.get(f"/plugin-status/{SHOP}", route="/plugin-status/{merchant_id}")
 
     assert alias.body["data"] == status_of(api, SHOP).body["data"]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"balance": {"N": "5"}},
+        {"version": {"N": "5"}},
+        {"balance": {"S": "5"}, "version": {"N": "1"}},
+        {"balance": {"N": "5"}, "version": {"N": "0.5"}},
+        {"balance": {"N": "0.5"}, "version": {"N": "1"}},
+        {"balance": {"NULL": True}, "version": {"N": "1"}},
+    ],
+    ids=str,
+)
+def test_an_item_of_another_hand_is_unavailable_and_spoils_no_neighbour(
+    api: Api, ledger: Ledger, attributes: dict[str, Any]
+) -> None:
+    ledger.post(trial())
+    ledger.client.put_item(TableName=CREDITS_TABLE, Item={"merchant_id": {"S": OTHER}, **attributes})
+
+    alone = status_of(api, OTHER)
+    both = api.post("/credits/plugin-status/batch", {"merchant_ids": [SHOP, OTHER]}, token=OWNER)
+
+    assert (alone.status, alone.body["data"]["status"], alone.body["data"]["reason"]) == (
+        200,
+        "disabled",
+        "unavailable",
+    )
+    assert alone.headers["Cache-Control"] == "no-store"
+    assert {shop: one["reason"] for shop, one in both.body["data"]["statuses"].items()} == {
+        SHOP: "sufficient_credits",
+        OTHER: "unavailable",
+    }
 
 
 @pytest.mark.parametrize("form", [SHOP.upper(), SHOP.replace("-", ""), SHOP.replace("-", "%2D")])

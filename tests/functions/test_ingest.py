@@ -752,6 +752,9 @@ def test_what_is_personal_is_in_no_table_no_queue_and_no_line(
         ("evt.shopify.webhook.order_paid", {"order_items": [{"order_id": 1, "total": CANARY}]}, {}),
         ("evt.shopify.webhook.order_paid", {"order_id": 1, "order_items": [CANARY]}, {}),
         ("evt.shopify.webhook.order_paid", {"order_id": 1, "currency": CANARY}, {}),
+        ("evt.shopify.webhook.order_paid", {"order_items": {CANARY: 1}}, {}),
+        ("evt.shopify.webhook.order_paid", {"order_id": {CANARY: CANARY}}, {}),
+        ("evt.billing.payment_succeeded", {"payment_id": "p1", "credits": {CANARY: 1}}, {}),
     ],
 )
 def test_why_a_message_is_poison_is_said_without_its_values(
@@ -768,3 +771,35 @@ def test_why_a_message_is_poison_is_said_without_its_values(
     assert CANARY in parked.body
     for place in (*parked.attributes.values(), system.log.getvalue(), captured.out, captured.err):
         assert CANARY not in place
+
+
+def test_a_name_of_the_senders_own_is_neither_logged_nor_a_reason(
+    system: System, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = asking("evt.shopify.webhook.order_paid", {"order_id": 1, "customers": {CANARY: 1, "x": 2}})
+    assert system.ingest(opened(), body.replace('"x"', json.dumps(CANARY))) == []
+
+    [parked] = system.parked()
+    captured = capsys.readouterr()
+    assert parked.attributes["code"] == "duplicate_field"
+    for place in (*parked.attributes.values(), system.log.getvalue(), captured.out, captured.err):
+        assert CANARY not in place
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_bug_that_quotes_a_message_is_logged_without_the_quotation(
+    system: System, monkeypatch: pytest.MonkeyPatch, chained: bool
+) -> None:
+    def read_event(*_: Any) -> Any:
+        if chained:
+            raise ValueError(CANARY) from KeyError(CANARY)
+        raise KeyError(CANARY)
+
+    monkeypatch.setattr("chalicelib.handlers.batch.read_event", read_event)
+
+    system.ingest(opened())
+
+    [line] = [line for line in system.lines() if "exception" in line]
+    assert line["exception_name"] == ("ValueError" if chained else "KeyError")
+    assert "in read_event" in line["exception"]
+    assert CANARY not in system.log.getvalue()

@@ -60,10 +60,16 @@ def test_a_function_gets_the_names_of_the_resources_that_came_up(endpoint: str, 
 
 
 def test_a_route_that_does_not_exist_is_a_problem_not_an_accusation(endpoint: str, outputs: dict[str, str]) -> None:
+    asked = urllib.request.Request(  # noqa: S310 - a loopback address
+        f"{api_address(endpoint, 'dev', outputs)}/api/v1/nowhere", headers={"X-Correlation-ID": "asked by a test"}
+    )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{api_address(endpoint, 'dev', outputs)}/api/v1/nowhere")  # noqa: S310 - a loopback address
+        urllib.request.urlopen(asked)  # noqa: S310 - the same
 
     problem = json.loads(refused.value.read())
+    assert refused.value.headers["X-Correlation-ID"] == "asked by a test"
+    assert refused.value.headers["X-Request-Id"] == problem["meta"]["request_id"]
+    assert "$" not in json.dumps(problem)
     assert refused.value.headers["Content-Type"] == "application/problem+json"
     assert (refused.value.code, problem["status"], problem["error"]["code"]) == (404, 404, "NOT_FOUND")
 

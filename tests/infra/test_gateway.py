@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.wiring_http import INVOKE_CONNECT_SECONDS, INVOKE_READ_SECONDS
+
+GATEWAY_SECONDS = 29
+"""The longest that API Gateway waits for an integration (its quotas)."""
+OWN_START_SECONDS = 5
 Resources = dict[str, dict[str, Any]]
 
 
@@ -27,8 +32,8 @@ GATEWAY_STATUSES = {
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "THROTTLED": 429,
     "QUOTA_EXCEEDED": 429,
-    "AUTHORIZER_FAILURE": 500,
-    "AUTHORIZER_CONFIGURATION_ERROR": 500,
+    "AUTHORIZER_FAILURE": 503,
+    "AUTHORIZER_CONFIGURATION_ERROR": 503,
     "API_CONFIGURATION_ERROR": 500,
     "DEFAULT_5XX": 500,
     "INTEGRATION_FAILURE": 503,
@@ -49,12 +54,20 @@ def test_the_gateway_refuses_with_a_problem_that_any_page_may_read(
     assert response["statusCode"] == str(status)
     assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
     assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'"
-    assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == "'X-Correlation-ID, Retry-After'"
+    assert headers["gatewayresponse.header.Access-Control-Expose-Headers"] == (
+        "'Retry-After, X-Correlation-ID, X-Request-Id'"
+    )
     assert headers["gatewayresponse.header.Cache-Control"] == "'no-store'"
-    assert headers["gatewayresponse.header.X-Correlation-ID"] == "context.requestId"
+    assert headers["gatewayresponse.header.X-Correlation-ID"] == "method.request.header.X-Correlation-ID"
+    assert headers["gatewayresponse.header.X-Request-Id"] == "context.requestId"
     assert problem["status"] == status
     assert problem["detail"] == problem["error"]["message"]
-    assert {"type", "title", "instance", "meta"} < set(problem)
+    assert {"type", "title", "instance"} < set(problem)
+    assert problem["meta"] == {
+        "request_id": "$context.requestId",
+        "correlation_id": "$context.requestId",
+        "timestamp": "$context.requestTimeEpoch",
+    }
 
 
 @pytest.mark.parametrize(
@@ -70,8 +83,16 @@ def test_a_refusal_says_what_to_do_about_it(resources: Resources, status: int, h
 def test_what_is_unavailable_may_be_asked_for_again(resources: Resources) -> None:
     responses = properties(resources, "RestAPI")["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
 
-    for response_type in ("INTEGRATION_FAILURE", "INTEGRATION_TIMEOUT"):
+    for response_type in (name for name, status in GATEWAY_STATUSES.items() if status == 503):
         assert responses[response_type]["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'"
+
+
+def test_the_api_answers_before_the_gateway_does_and_after_the_function_that_it_waits_for(resources: Resources) -> None:
+    """A slow function is a 503 of the API's own, with its words; the gateway waits 29 seconds."""
+    waits = INVOKE_CONNECT_SECONDS + INVOKE_READ_SECONDS
+    for function in ("AdjustCredits", "SetThreshold"):
+        assert properties(resources, function)["Timeout"] < INVOKE_READ_SECONDS
+    assert waits + OWN_START_SECONDS < properties(resources, "APIHandler")["Timeout"] < GATEWAY_SECONDS
 
 
 def test_the_api_is_regional_and_throttled(resources: Resources) -> None:

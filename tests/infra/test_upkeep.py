@@ -60,13 +60,14 @@ def test_a_switch_is_on_when_it_says_so(template: dict[str, Any], condition: str
     assert template["Conditions"][condition] == {"Fn::Equals": [{"Ref": parameter}, value]}
 
 
-def test_the_bus_has_the_stacks_name_and_keeps_what_passed_it(resources: Resources) -> None:
+def test_the_bus_has_the_stacks_name_and_keeps_what_asks_for_a_movement_and_nothing_else(resources: Resources) -> None:
     archive = resources["CreditsArchive"]
 
     assert properties(resources, "CreditsBus")["Name"] == {"Fn::Sub": "${AWS::StackName}"}
     assert archive["Condition"] == "KeepsArchive"
     assert archive["Properties"] == {
         "SourceArn": {"Fn::GetAtt": ["CreditsBus", "Arn"]},
+        "EventPattern": properties(resources, "InboundRule")["EventPattern"],
         "RetentionDays": {"Ref": "ArchiveDays"},
     }
 

@@ -116,6 +116,17 @@ def test_a_merchant_a_transaction_and_an_order_are_found_and_what_is_unknown_is_
     expect(console.page.get_by_text("Give the id of a merchant")).to_be_visible()
 
 
+@pytest.mark.parametrize("view", ["%", "%E0%A4%A", "merchant/%", "transaction/%25%"])
+def test_an_address_that_nobody_made_is_no_page_and_the_next_one_is_seen(console: Console, view: str) -> None:
+    console.signed_in(view)
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("Not found")
+
+    console.page.get_by_role("link", name="To the overview").click()
+
+    expect(console.page.get_by_role("heading", level=1)).not_to_have_text("Not found")
+    assert console.complaints == []
+
+
 def test_the_ledger_goes_on_to_its_end_and_is_filtered_and_its_chain_holds(console: Console) -> None:
     console.signed_in(f"merchant/{OFF}")
     ledger = console.page.get_by_role("region", name="Ledger")

@@ -91,6 +91,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+def test_sixteen_at_once_that_start_cold_are_posted_once_and_none_gets_a_bare_failure(site: Site) -> None:
+    before = site.account(SHOP)["balance"]
+    key = str(uuid4())
+
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(site.admin, "POST", "/credits/admin/adjustments", GOODWILL, key=key) for _ in range(16)]
+        answered = [one.result() for one in asked]
+
+    posted = [one for one in answered if one.status != 503]
+    assert {one.status for one in posted} <= {200, 201}, answered
+    assert sum(one.status == 201 for one in posted) <= 1, answered
+    for one in answered:
+        assert one in posted or one.media_type == "application/problem+json", one
+    assert site.admin("POST", "/credits/admin/adjustments", GOODWILL, key=key).status in (200, 201)
+    assert site.account(SHOP)["balance"] == before + 5
+
+
 def test_an_adjustment_over_http_is_posted_once(site: Site) -> None:
     before = site.account(SHOP)["balance"]
     key = str(uuid4())

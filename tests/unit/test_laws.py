@@ -378,6 +378,22 @@ def test_the_crossings_told_are_those_that_the_balances_imply(
         assert (crossing.balance, crossing.threshold) == (record.balance_after, record.threshold)
 
 
+@law(trials, dirty, cuts, st.permutations([20, 20, 20, 20, 40, 40, 40]))
+def test_a_setting_that_goes_out_bit_by_bit_changes_an_account_once(
+    opening: Movement, movements: list[Movement], at: list[int], defaults: list[int]
+) -> None:
+    store, clock = FakeLedger(), FakeClock()
+    settle(store, [opening], now=clock(), default_threshold=20)
+    for batch, default in zip(delivered(movements, at), defaults, strict=False):
+        clock.advance(milliseconds=400_000)
+        settle(store, batch, now=clock(), default_threshold=default)
+    thresholds = [record.threshold for record in store.history(SHOP)]
+    assert thresholds == sorted(thresholds)
+    clock.advance(milliseconds=3_600_000)
+    settle(store, [order("the last")], now=clock(), default_threshold=40)
+    assert store.accounts[SHOP].threshold == 40
+
+
 @law(trials, dirty, cuts, st.lists(st.integers(-500, 500), min_size=8, max_size=8))
 def test_time_never_runs_backwards_whatever_the_clocks_say(
     opening: Movement, movements: list[Movement], at: list[int], steps: list[int]

@@ -38,6 +38,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         jwt_algorithm="",
         jwt_issuer="",
         jwt_audience="",
+        jwt_scope_claim="scope",
+        jwt_merchant_claim="merchant_id",
+        jwt_audience_claim="aud",
         jwt_jwks_url="",
         jwt_key_parameter="",
         cursor_key_parameter="",
@@ -77,7 +80,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("JWT_ALGORITHM", "RS256", "jwt_algorithm", "RS256"),
         ("JWT_ISSUER", "https://issuer", "jwt_issuer", "https://issuer"),
         ("JWT_AUDIENCE", "credits", "jwt_audience", "credits"),
+        ("JWT_SCOPE_CLAIM", "scp", "jwt_scope_claim", "scp"),
+        ("JWT_MERCHANT_CLAIM", "custom:merchant_id", "jwt_merchant_claim", "custom:merchant_id"),
+        ("JWT_AUDIENCE_CLAIM", "client_id", "jwt_audience_claim", "client_id"),
         ("JWT_JWKS_URL", "https://keys", "jwt_jwks_url", "https://keys"),
+        ("JWT_JWKS_URL", "http://127.0.0.1:8015/keys", "jwt_jwks_url", "http://127.0.0.1:8015/keys"),
         ("JWT_KEY_PARAMETER", "/key", "jwt_key_parameter", "/key"),
         ("CURSOR_KEY_PARAMETER", "/key", "cursor_key_parameter", "/key"),
         ("CORS_ORIGINS", "https://a, https://b,", "cors_origins", ("https://a", "https://b")),
@@ -192,8 +199,22 @@ def test_an_origin_that_no_browser_would_send_is_named(text: str) -> None:
         Settings.read({"CORS_ORIGINS": text})
 
 
-@pytest.mark.parametrize("text", ["identity.example/keys", "file:///etc/passwd", "ftp://identity.example/keys"])
-def test_an_address_of_keys_that_is_none_is_named(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "identity.example/keys",
+        "file:///etc/passwd",
+        "ftp://identity.example/keys",
+        "http://identity.example/keys",
+        "http://127.0.0.1.example/keys",
+        "http://127.0.0.1:1@identity.example/keys",
+        "http://localhost@identity.example/keys",
+        "https://name:password@identity.example/keys",
+        "https://",
+        "https://identity.example/ke ys",
+    ],
+)
+def test_an_address_of_keys_that_is_none_or_not_secure_is_named(text: str) -> None:
     with pytest.raises(SettingError, match="JWT_JWKS_URL"):
         Settings.read({"JWT_JWKS_URL": text})
 
@@ -265,3 +286,17 @@ def test_the_settings_of_a_container_are_read_once_and_on_first_use(monkeypatch:
         assert module.settings() is first
     finally:
         module.settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("JWT_SCOPE_CLAIM", "roles"),
+        ("JWT_AUDIENCE_CLAIM", "azp"),
+        ("JWT_MERCHANT_CLAIM", "merchant id"),
+        ("JWT_MERCHANT_CLAIM", "m" * 129),
+    ],
+)
+def test_a_claim_that_cannot_be_read_is_named(name: str, text: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        Settings.read({name: text})

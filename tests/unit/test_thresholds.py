@@ -1,8 +1,12 @@
 """Which thresholds are passed (spec, section 5)."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
-from chalicelib.domain.thresholds import Crossing, crossings
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.thresholds import SETTLING, Crossing, Outdated, crossings, default_in_force
+from tests.builders import NOON
 
 LOW, RESTORED = Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED
 EXHAUSTED, STATUS = Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED
@@ -50,3 +54,44 @@ def test_a_changed_setting_misses_no_crossing(
     before: int, after: int, low_before: int, low_after: int, expected: tuple[Crossing, ...]
 ) -> None:
     assert crossings(before, after, low_before=low_before, low_after=low_after) == expected
+
+
+def later(by: timedelta) -> Instant:
+    return instant(datetime.fromisoformat(NOON) + by)
+
+
+REPLACED_20 = Outdated(threshold=20, replaced_at=NOON)
+JUST_BEFORE = SETTLING - timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("stamped", "outdated", "default", "after", "expected"),
+    [
+        pytest.param(20, None, 20, timedelta(0), (20, None), id="nothing changed"),
+        pytest.param(20, None, 30, timedelta(0), (30, REPLACED_20), id="the first worker of a new setting"),
+        pytest.param(30, REPLACED_20, 20, timedelta(0), (30, REPLACED_20), id="a worker of the old one"),
+        pytest.param(30, REPLACED_20, 20, JUST_BEFORE, (30, REPLACED_20), id="a late one"),
+        pytest.param(30, REPLACED_20, 30, JUST_BEFORE, (30, REPLACED_20), id="another worker of the new one"),
+        pytest.param(30, REPLACED_20, 30, SETTLING, (30, None), id="all have changed"),
+        pytest.param(
+            30,
+            REPLACED_20,
+            20,
+            SETTLING,
+            (20, Outdated(threshold=30, replaced_at=later(SETTLING))),
+            id="the setting was taken back",
+        ),
+        pytest.param(
+            30,
+            REPLACED_20,
+            40,
+            timedelta(minutes=1),
+            (40, Outdated(threshold=30, replaced_at=later(timedelta(minutes=1)))),
+            id="a third setting",
+        ),
+    ],
+)
+def test_an_account_changes_to_a_new_default_once_and_an_old_worker_does_not_move_it_back(
+    stamped: int, outdated: Outdated | None, default: int, after: timedelta, expected: tuple[int, Outdated | None]
+) -> None:
+    assert default_in_force(stamped, outdated, default=default, now=later(after)) == expected

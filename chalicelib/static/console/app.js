@@ -19,7 +19,7 @@ function useAddress() {
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
-  return address.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  return address.replace(/^#\/?/, "").split("/").filter(Boolean);
 }
 
 function useSession() {
