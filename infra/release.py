@@ -39,6 +39,7 @@ KEYS = (
     "JWT_KEY_PARAMETER",
     "CURSOR_KEY_PARAMETER",
     "ALARM_EMAIL",
+    "PERMISSIONS_BOUNDARY",
 )
 """Settings that a local stack has of its own, and a stage from whoever deploys it."""
 DATA = frozenset({"AWS::DynamoDB::Table"})
