@@ -9,9 +9,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ProfileNotFound
 
+from infra.aws_session import aws_session
 from infra.commands.output import unable
 from infra.local.description import Description, function_names, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
+from infra.names import stack_name
 from infra.region import REGION
 
 READ_SECONDS = 60
@@ -101,14 +103,9 @@ def local_target() -> Target:
     )
 
 
-def stack_name(stage: str) -> str:
-    """Return the CloudFormation stack of a stage."""
-    return f"credits-{stage}"
-
-
 def _deployed(stage: str, profile: str | None) -> Target:
     try:
-        session = boto3.Session(profile_name=profile)
+        session = aws_session(profile)
     except ProfileNotFound as error:
         raise unable(f"{error}. `aws configure list-profiles` names those that there are.") from None
     if session.region_name is None:
