@@ -16,13 +16,13 @@ def region_of(environment: Mapping[str, str]) -> str | None:
     return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
 
 
-def aws_session(profile: str | None = None) -> boto3.Session:
-    """Return a session of the profile, in the region of the environment or else the profile's.
+def aws_session(profile: str | None = None, region: str | None = None) -> boto3.Session:
+    """Return a session of the profile in `region`, or else the environment's, or else the profile's.
 
     Raises:
         ProfileNotFound: there is no such profile.
     """
-    return boto3.Session(profile_name=profile, region_name=region_of(os.environ))
+    return boto3.Session(profile_name=profile, region_name=region or region_of(os.environ))
 
 
 def clients(session: boto3.Session) -> Callable[[str], Any]:

@@ -248,7 +248,8 @@ def _races_and_faults(on: Stage) -> None:
     adjustment = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 1, "reason": "r", "admin_id": "a"}
     threshold = {"merchant_id": SHOP, "admin_id": "a", "correlation_id": "c"}
     throttled = refusal("TransactWriteItems")
-    for number, faults in enumerate(([throttled], [lost_answer], [on.overtake], [on.overtake] * 3, [throttled] * 25)):
+    in_turn: list[list[Fault]] = [[throttled], [lost_answer], [on.overtake], [on.overtake] * 3, [throttled] * 25]
+    for number, faults in enumerate(in_turn):
         on.fail("TransactWriteItems", *faults)
         on.call("adjust_credits", {**adjustment, "adjustment_id": f"fault {number}"})
         on.fail("TransactWriteItems", *faults)

@@ -15,6 +15,7 @@ from infra.local.description import Description, function_names, local_directory
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from infra.names import stack_name
 from infra.region import REGION
+from infra.versions import ALIAS
 
 READ_SECONDS = 60
 CONNECT_SECONDS = 5
@@ -67,6 +68,10 @@ class Target:
             proxies={} if self.local else None,
         )
         return self.session.client(service, endpoint_url=self.endpoint, config=config)  # type: ignore[call-overload]
+
+    def in_use(self, function: str) -> str:
+        """Return what to invoke of a function, by its name in app.py: the version that callers get, not the newest."""
+        return f"{self.functions[function]}:{ALIAS}"
 
 
 def find(stage: str | None = None, profile: str | None = None) -> Target:

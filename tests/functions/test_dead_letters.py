@@ -40,6 +40,7 @@ class Functions:
 
     def __init__(self) -> None:
         self.answers: list[dict[str, Any] | Exception] = []
+        self.qualifier = ""
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's names
         if self.answers:
@@ -48,7 +49,8 @@ class Functions:
                 raise answer
             return answer
         event = json.loads(Payload)
-        return {"Payload": BytesIO(json.dumps(getattr(app, FunctionName)(event, Context())).encode())}
+        function, _, self.qualifier = FunctionName.partition(":")
+        return {"Payload": BytesIO(json.dumps(getattr(app, function)(event, Context())).encode())}
 
 
 class Desk:

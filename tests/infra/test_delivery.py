@@ -121,4 +121,9 @@ def test_admins_get_their_right_by_a_policy_of_its_own(resources: Resources) -> 
 
     assert policy["Type"] == "AWS::IAM::ManagedPolicy"
     assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
-    assert statement["Resource"] == [{"Fn::GetAtt": ["AdjustCredits", "Arn"]}, {"Ref": "AdjustCredits.Alias"}]
+    assert statement["Resource"] == {"Ref": "AdjustCredits.Alias"}
+
+
+def test_the_outputs_name_what_to_invoke(template: dict[str, Any]) -> None:
+    for function in ("AdjustCredits", "SetThreshold"):
+        assert template["Outputs"][f"{function}AliasArn"] == {"Value": {"Ref": f"{function}.Alias"}}
