@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy run test test-all mutants second-opinion check bench package fmt clean audit scan
+.PHONY: help deploy preflight run test test-all mutants second-opinion check bench package fmt clean audit scan
 
 STAGE ?= dev
 PARTS ?= counted package imports cpu busy limits
@@ -58,6 +58,9 @@ audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so wh
 scan: $(READY) ## Scan templates and workflows: nothing but what infra/scan_exceptions.yaml argues.
 	@test -x .venv/scan/bin/checkov || ($(PYTHON) -m venv .venv/scan && .venv/scan/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-scan.txt)
 	@$(BIN)/python -m infra.scan .venv/scan/bin
+
+preflight: $(READY) ## Look at the account before STAGE is deployed: limits, names, bucket, region, identity (STAGE=dev).
+	@$(BIN)/python -m infra.preflight $(STAGE)
 
 deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
 	@$(BIN)/python -m infra.release $(STAGE)

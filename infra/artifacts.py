@@ -22,6 +22,11 @@ CLOSED = {
 }
 
 
+def bucket_name(account: str, region: str) -> str:
+    """Return the bucket of an account and region for releases."""
+    return f"credits-releases-{account}-{region}"
+
+
 def upload(session: boto3.Session, folder: Path, *, account: str) -> str:
     """Upload code and template of `folder` under names made of their content, and return the template's address."""
     s3: S3Client = session.client("s3", config=Config(s3={"addressing_style": "path"}))
@@ -37,7 +42,7 @@ def upload(session: boto3.Session, folder: Path, *, account: str) -> str:
 
 def _bucket(s3: "S3Client", account: str, region: str) -> str:
     """Return the bucket; it is there afterwards, encrypted, and open to nobody else and over TLS only."""
-    name = f"credits-releases-{account}-{region}"
+    name = bucket_name(account, region)
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         # us-east-1 is the one region that a bucket's place must not name.
         place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -35,6 +35,7 @@ PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
 REQUIREMENTS = ("requirements.txt", "constraints.txt")
 BUILDERS = ("build.py", "archive.py", "slim.py", "lint.py", "template_parts.py")
+CHECKS = "infra/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
@@ -156,6 +157,7 @@ def _inputs() -> Iterator[Path]:
     yield from (ROOT / "infra" / name for name in BUILDERS)
     yield from (ROOT / name for name in PARTS)
     yield from (ROOT / "infra/stages").glob("*.yaml")
+    yield from (ROOT / CHECKS).glob("*.py")
     yield from (ROOT / ".chalice").glob("*.json")
     for path in (ROOT / "chalicelib").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -1,4 +1,4 @@
-"""Lints a packaged template as SAM and as the CloudFormation that SAM makes of it."""
+"""Lints a packaged template as SAM and as the CloudFormation that SAM makes of it, and asks what AWS would refuse."""
 
 import json
 import logging
@@ -12,6 +12,7 @@ from cfnlint.config import ManualArgs
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.refusals.rules import refusals
 from infra.region import REGION
 
 
@@ -23,13 +24,15 @@ class _NoManagedPolicies:
 
 
 def findings(sam: Path, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield what cfn-lint has to say of the template `sam`, one sentence each; nothing when it is clean.
+    """Yield what cfn-lint and infra.refusals find in the template `sam`, one sentence each; nothing when it is clean.
 
     The translation is what AWS makes of it with these `values` of parameters.
     """
     template = sam.read_text()
+    cloudformation = translated(template, values)
     yield from _findings("SAM", template)
-    yield from _findings("CloudFormation", translated(template, values))
+    yield from _findings("CloudFormation", cloudformation)
+    yield from refusals(cloudformation, values)
 
 
 def findings_of_cloudformation(template: Path) -> list[str]:

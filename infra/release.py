@@ -1,31 +1,37 @@
-"""Deploys a stage to AWS: packages, lints, shows the change set, asks, and follows (`make deploy STAGE=prod`).
+"""Deploys a stage to AWS: looks, packages, lints, shows the change set, asks, and follows (`make deploy STAGE=prod`).
 
 The values of parameters come from infra/stages, then from the environment under their setting's name (README,
-"Settings") or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment. Credentials and
-region are the AWS SDK's own; `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1`
-does not ask; what would remove or replace a table is refused whoever says so, unless `REPLACE_DATA=1`.
+"Settings") or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment. Credentials are
+the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's; `CLOUDFORMATION_ROLE` is the role
+that makes the resources, else the caller does. `YES=1` does not ask; what would remove or replace a table is refused
+whoever says so, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once, whatever alarm rings. `SUFFIX=-2` or
+`STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
 """
 
 import os
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, WaiterError
 from rich.console import Console
-from rich.table import Table
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.artifacts import upload
+from infra.aws_session import aws_session, clients
 from infra.build import TemplateRefusedError, package
-from infra.commands.target import stack_name
-from infra.deployment import DeploymentFailedError, failures, release
+from infra.change_sets import Change, Proposal, changes, propose, shown
+from infra.deployment import DeploymentFailedError, release
+from infra.local.description import function_names
 from infra.local.parameters import SETTINGS, choose_parameters
+from infra.names import StackNameError, stack_to_deploy
+from infra.preflight import findings, plan_of
+from infra.preflight import shown as shown_findings
+from infra.stack_state import StackBusyError, follow, mended, stack_there
 from infra.stages import UnknownStageError, values
+from infra.versions import prune
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -42,86 +48,77 @@ KEYS = (
     "JWT_KEY_PARAMETER",
     "CURSOR_KEY_PARAMETER",
     "ALARM_EMAIL",
+    "PERMISSIONS_BOUNDARY",
 )
 """Settings that a local stack has of its own, and a stage from whoever deploys it."""
-DATA = frozenset({"AWS::DynamoDB::Table"})
-"""Types of resources that hold what cannot be made again."""
-CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
-POLL_SECONDS = 2.0
-WAIT_SECONDS = 3600.0
-"""A gradual deployment takes five minutes for each alias, several at once."""
+PROTECTED: "ParameterTypeDef" = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}
 
 
 class DeploymentRefusedError(RuntimeError):
     """Raised when this deployment must not or shall not take place; its text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What a deployment does to one resource. `replacement` is CloudFormation's True, False or Conditional."""
-
-    action: str
-    logical_id: str
-    resource_type: str
-    replacement: str
-    scope: str
-
-    @property
-    def loses_data(self) -> bool:
-        """Return whether data may be out of reach afterwards, retained or not."""
-        return self.resource_type in DATA and (self.action == "Remove" or self.replacement in ("True", "Conditional"))
-
-
 def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -> dict[str, str]:
     """Bring `stage` to the state of this repository and return the stack's outputs.
 
     Raises:
-        DeploymentRefusedError: somebody said no, or a table would be removed or replaced.
+        DeploymentRefusedError, StackBusyError: somebody said no, something is in the way, or a table would be replaced.
         DeploymentFailedError: CloudFormation did not get there and went back; the text names what failed.
-        TemplateRefusedError, UnknownStageError: there is nothing that could be deployed.
+        TemplateRefusedError, UnknownStageError, StackNameError: there is nothing that could be deployed.
     """
-    chosen = values(stage)
-    session = boto3.Session()
+    chosen = {**values(stage), **given_parameters(environment)}
+    name = stack_to_deploy(stage, environment)
+    session = aws_session()
     if session.region_name is None:
         raise DeploymentRefusedError("no region: set AWS_REGION, or the region of the profile")
-    account = session.client("sts").get_caller_identity()["Account"]
-    name = stack_name(stage)
-    console.print(f"Stage {stage}: stack {name} in account {account}, {session.region_name}", highlight=False)
-    folder = package(stage)
-    template = upload(session, folder, account=account)
     cloudformation = session.client("cloudformation", config=Config(retries={"mode": "standard", "max_attempts": 10}))
-    before = _stack(cloudformation, name)
-    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
-    parameters = _parameters(declared, stage, chosen, environment, before)
     role = {"RoleARN": environment["CLOUDFORMATION_ROLE"]} if environment.get("CLOUDFORMATION_ROLE") else {}
-    change_set = _propose(cloudformation, name, template, parameters, stage, new=before is None, role=role)
-    if change_set is None:
-        console.print("Nothing to change.")
-        return _outputs(before)
-    changes = list(_changes(cloudformation, change_set))
-    console.print(_shown(changes))
-    try:
-        _refuse_loss(changes, environment)
-        _ask(name, environment, console)
-    except DeploymentRefusedError:
-        cloudformation.delete_change_set(ChangeSetName=change_set)
-        raise
-    cloudformation.execute_change_set(ChangeSetName=change_set)
-    outputs = _follow(cloudformation, name, console)
-    if values(stage).get("DeletionProtection") == "true":
-        cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+    before = mended(cloudformation, name, lambda question: _ask(question, environment, console), role, console)
+    plan = plan_of(clients(session), name, session.region_name, chosen, before)
+    console.print(f"Stage {stage}: stack {name} in account {plan.account}, {plan.region}", highlight=False)
+    if not shown_findings(list(findings(clients(session), plan)), console):
+        raise DeploymentRefusedError("nothing was changed")
+    folder = package(stage)
+    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
+    like = _values_like(session, environment.get("LIKE", "")) if environment.get("LIKE") else {}
+    proposal = Proposal(
+        stack=name,
+        stage=stage,
+        template_url=upload(session, folder, account=plan.account),
+        parameters=_parameters(declared, stage, {**like, **chosen}, environment, before),
+        new=before is None,
+        role=role,
+    )
+    outputs = _deployed(cloudformation, proposal, environment, console, before)
+    if deleted := prune(session.client("lambda"), sorted(set(function_names(outputs).values()))):
+        console.print(f"{deleted} old versions of functions deleted", highlight=False)
     return outputs
 
 
-def _stack(cloudformation: "CloudFormationClient", name: str) -> Mapping[str, Any] | None:
-    """Return the description of a stack that exists; one whose first change set was never executed does not."""
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
+def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
+    """Return the parameters of another stack, `credits-prod` or `eu-west-1/credits-prod`; secret ones have to be given.
+
+    Raises:
+        DeploymentRefusedError: there is no such stack.
+    """
+    region, _, name = like.rpartition("/")
+    stack = stack_there(session.client("cloudformation", region_name=region or session.region_name), name)
+    if stack is None:
+        raise DeploymentRefusedError(f"LIKE: there is no stack {like}")
+    found = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
+    # Two stacks of one region would both write the one setting of API Gateway that it has.
+    here = {} if region and region != session.region_name else {"ManageGatewayAccount": "false"}
+    own = {"Stage", "Release"}
+    return {key: value for key, value in found.items() if key not in own and set(value) != {"*"}} | here
+
+
+def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters that the caller names in `PARAMETERS`, and what `EMERGENCY` sets for this once.
+
+    While an alarm rings, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
+    """
+    emergency = {"GradualDeployment": "false"} if environment.get("EMERGENCY") == "1" else {}
+    return dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split()) | emergency
 
 
 def _parameters(
@@ -131,12 +128,12 @@ def _parameters(
     environment: Mapping[str, str],
     before: Mapping[str, Any] | None,
 ) -> list["ParameterTypeDef"]:
-    """Return every parameter with its value, or with the word that the last one stands."""
-    by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
-    by_name = dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split())
-    if unknown := sorted(by_name.keys() - declared.keys()):
+    """Return every parameter with its value: the chosen one, the environment's, or that of the stack `before`."""
+    if unknown := sorted(given_parameters(environment).keys() - declared.keys()):
         raise DeploymentRefusedError(f"the template has no parameter {', '.join(unknown)}")
-    given = {**chosen, **by_setting, **by_name, "Stage": stage}
+    by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
+    given = {name: value for name, value in chosen.items() if name in declared}
+    given |= {**by_setting, **given_parameters(environment), "Stage": stage}
     known = {one["ParameterKey"]: one.get("ParameterValue", "") for one in (before or {}).get("Parameters", [])}
     kept = {name for name in declared if name in known and name not in given and name != "Release"}
     # A hash of what the functions will see: their versions are made anew when it changes, and only then.
@@ -149,108 +146,66 @@ def _parameters(
     return passed
 
 
-def _propose(
+def _deployed(
     cloudformation: "CloudFormationClient",
-    name: str,
-    template_url: str,
-    parameters: Sequence["ParameterTypeDef"],
-    stage: str,
-    *,
-    new: bool,
-    role: Mapping[str, Any],
-) -> str | None:
-    """Return the change set that would bring the stack there, None where it is there already."""
+    proposal: Proposal,
+    environment: Mapping[str, str],
+    console: Console,
+    before: Mapping[str, Any] | None,
+) -> dict[str, str]:
+    """Bring the stack to the proposal, protected from its first success on, and return its outputs.
+
+    A table that is protected from the start could not be taken away when something else of a first creation fails,
+    and the stack would be stuck: so a new one gets its protection by a second change set, which holds nothing else.
+    """
+    first = replace(proposal, parameters=_unprotected(proposal.parameters)) if proposal.new else proposal
+    stack = _executed(cloudformation, first, environment, console) or before
+    if first != proposal:
+        then = replace(proposal, new=False)
+        stack = _executed(cloudformation, then, {**environment, "YES": "1"}, console) or stack
+    if any(one == PROTECTED for one in proposal.parameters):
+        cloudformation.update_termination_protection(StackName=proposal.stack, EnableTerminationProtection=True)
+    return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
+
+
+def _unprotected(parameters: Sequence["ParameterTypeDef"]) -> Sequence["ParameterTypeDef"]:
+    """Return the parameters of a stack whose tables may still be deleted; the same where they may anyhow."""
+    without: ParameterTypeDef = {"ParameterKey": PROTECTED["ParameterKey"], "ParameterValue": "false"}
+    return [without if one == PROTECTED else one for one in parameters]
+
+
+def _executed(
+    cloudformation: "CloudFormationClient", proposal: Proposal, environment: Mapping[str, str], console: Console
+) -> Mapping[str, Any] | None:
+    """Show a change set, ask, execute it, and return the stack afterwards; None where there is nothing to change."""
+    change_set = propose(cloudformation, proposal)
+    if change_set is None:
+        console.print("Nothing to change.")
+        return None
+    found = list(changes(cloudformation, change_set))
+    console.print(shown(found))
     try:
-        created = cloudformation.create_change_set(
-            StackName=name,
-            ChangeSetName=f"release-{int(time.time())}",
-            ChangeSetType="CREATE" if new else "UPDATE",
-            TemplateURL=template_url,
-            Parameters=parameters,
-            Capabilities=CAPABILITIES,
-            **role,
-            Tags=[{"Key": "service", "Value": "credit-service"}, {"Key": "stage", "Value": stage}],
-        )["Id"]
-    except cloudformation.exceptions.ClientError as error:
-        # Such as a parameter whose value the template does not allow.
-        raise DeploymentFailedError(str(error)) from error
-    try:
-        cloudformation.get_waiter("change_set_create_complete").wait(
-            ChangeSetName=created, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
-        )
-    except WaiterError as error:
-        reason = cloudformation.describe_change_set(ChangeSetName=created).get("StatusReason", "")
-        cloudformation.delete_change_set(ChangeSetName=created)
-        if "didn't contain changes" in reason or "No updates" in reason:
-            return None
-        raise DeploymentFailedError(f"no change set: {reason}") from error
-    return created
+        _refuse_loss(found, environment)
+        _ask(f"Deploy to {proposal.stack}?", environment, console)
+    except DeploymentRefusedError:
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        raise
+    # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
+    cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    return follow(cloudformation, proposal.stack, console, "Deploying")
 
 
-def _changes(cloudformation: "CloudFormationClient", change_set: str) -> Iterator[Change]:
-    more: dict[str, Any] = {}
-    while True:
-        page = cloudformation.describe_change_set(ChangeSetName=change_set, **more)
-        for one in page.get("Changes", []):
-            change = one["ResourceChange"]
-            yield Change(
-                action=change["Action"],
-                logical_id=change["LogicalResourceId"],
-                resource_type=change["ResourceType"],
-                replacement=change.get("Replacement", ""),
-                scope=", ".join(change.get("Scope", [])),
-            )
-        if not page.get("NextToken"):
-            return
-        more = {"NextToken": page["NextToken"]}
-
-
-def _shown(changes: Sequence[Change]) -> Table:
-    table = Table("", "resource", "type", "replaced", "what", title=f"{len(changes)} changes", title_justify="left")
-    colours = {"Add": "green", "Modify": "yellow", "Remove": "red"}
-    for change in sorted(changes, key=lambda one: (one.action, one.resource_type, one.logical_id)):
-        colour = "bold red" if change.loses_data else colours.get(change.action, "")
-        table.add_row(
-            change.action, change.logical_id, change.resource_type, change.replacement, change.scope, style=colour
-        )
-    return table
-
-
-def _refuse_loss(changes: Sequence[Change], environment: Mapping[str, str]) -> None:
-    lost = sorted(change.logical_id for change in changes if change.loses_data)
+def _refuse_loss(found: Sequence[Change], environment: Mapping[str, str]) -> None:
+    lost = sorted(change.logical_id for change in found if change.loses_data)
     if lost and environment.get("REPLACE_DATA") != "1":
         raise DeploymentRefusedError(f"{', '.join(lost)} may be removed or replaced; REPLACE_DATA=1 if that is meant")
 
 
-def _ask(name: str, environment: Mapping[str, str], console: Console) -> None:
+def _ask(question: str, environment: Mapping[str, str], console: Console) -> None:
     if environment.get("YES") == "1":
         return
-    if console.input(f"Deploy to {name}? \\[y/N] ").strip().lower() not in ("y", "yes"):
+    if console.input(f"{question} \\[y/N] ").strip().lower() not in ("y", "yes"):
         raise DeploymentRefusedError("not deployed")
-
-
-def _follow(cloudformation: "CloudFormationClient", name: str, console: Console) -> dict[str, str]:
-    """Show how the deployment comes along, and return the stack's outputs when it is done."""
-    deadline, last = time.monotonic() + WAIT_SECONDS, ""
-    with console.status("Deploying") as status:
-        while time.monotonic() < deadline:
-            stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-            state = stack["StackStatus"]
-            if state != last:
-                console.print(f"  {state}", highlight=False)
-                last = state
-            status.update(f"{state}: infra/monitoring/runbook says what its alarms mean")
-            # Done, rolled back or stuck; an update that takes its leavings away is still at work.
-            if not state.endswith("_IN_PROGRESS"):
-                if "ROLLBACK" in state or "FAILED" in state:
-                    raise DeploymentFailedError(failures(cloudformation, name))
-                return _outputs(stack)
-            time.sleep(POLL_SECONDS)
-    raise DeploymentFailedError(f"the stack {name} is still in progress after {WAIT_SECONDS / 60:.0f} minutes")
-
-
-def _outputs(stack: Mapping[str, Any] | None) -> dict[str, str]:
-    return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
 
 
 def main() -> None:
@@ -258,7 +213,14 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         outputs = deploy_stage(sys.argv[1], os.environ, console)
-    except (DeploymentRefusedError, DeploymentFailedError, TemplateRefusedError, UnknownStageError) as error:
+    except (
+        DeploymentRefusedError,
+        DeploymentFailedError,
+        StackBusyError,
+        StackNameError,
+        TemplateRefusedError,
+        UnknownStageError,
+    ) as error:
         console.print(f"✗ {error}", style="red", markup=False, highlight=False)
         sys.exit(1)
     for name in ("ApiUrl", "DashboardUrl", "AlarmTopicArn", "Release"):

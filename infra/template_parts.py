@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE, ALARMS, DASHBOARD = "infra/template.yaml", "infra/monitoring/alarms.yaml", "infra/monitoring/dashboard.json"
 PARTS = (TEMPLATE, ALARMS, DASHBOARD)
 UNQUALIFIED, ALIAS = ".Arn}/invocations", ".Arn}:live/invocations"
-FUNCTION, PERMISSION = "AWS::Serverless::Function", "AWS::Lambda::Permission"
+FUNCTION, PERMISSION, ROLE = "AWS::Serverless::Function", "AWS::Lambda::Permission", "AWS::IAM::Role"
+BOUNDARY = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
 
 
 class TemplatePartsError(ValueError):
@@ -40,8 +41,8 @@ def finish(sam: Path, *, stage: str, code: Path) -> None:
     """Rewrite Chalice's `sam` so that stages differ by the defaults of two parameters alone, and calls go to aliases.
 
     Chalice writes the stage into each function and points the gateway at functions without an alias, which a gradual
-    deployment would never reach. YAML's own aliases,
-    which CloudFormation refuses, are spelled out.
+    deployment would never reach. Every role, Chalice's too, gets the permissions boundary. YAML's own aliases, which
+    CloudFormation refuses, are spelled out.
     """
     template = _read(sam)
     for resource in template["Resources"].values():
@@ -52,6 +53,8 @@ def finish(sam: Path, *, stage: str, code: Path) -> None:
             resource["Properties"]["AutoPublishCodeSha256"] = {"Ref": "Release"}
         elif resource["Type"] == PERMISSION:
             resource["Properties"]["FunctionName"] = {"Ref": f"{_named(resource['Properties']['FunctionName'])}.Alias"}
+        elif resource["Type"] == ROLE:
+            resource["Properties"]["PermissionsBoundary"] = BOUNDARY
     _call_aliases(template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"])
     parameters = template["Parameters"]
     parameters["Stage"]["Default"] = stage

@@ -23,8 +23,17 @@ from tests.builders import SHOP, merchant
 from tests.figures_tables import created
 from tests.functions.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.functions.events import Context, batch, charged, opened, paid, refunded, stream_record
-from tests.functions.system import BUS, System, let_no_poll_wait, seen, system_on
-from tests.rights import Need, Recorder
+from tests.functions.system import (
+    BUS,
+    Fault,
+    System,
+    let_no_poll_wait,
+    lost_answer,
+    refusal,
+    seen,
+    system_on,
+)
+from tests.rights import Need, Recorder, Request
 
 FIGURES_TABLE = "figures-test"
 TOKEN_KEY, CURSOR_KEY = "/keys/token", "/keys/cursor"
@@ -92,6 +101,22 @@ class Stage:
         with self.recorder.running(function):
             return getattr(app, function)(event, Context(900_000))
 
+    def fail(self, operation: str, *faults: Fault | None) -> None:
+        """Let the next requests of an operation fail so, and only those of the next call."""
+        self.system.faults.clear()
+        self.system.fail(operation, *faults)
+
+    def overtake(self, request: Request, send: Callable[[Request], Any]) -> Any:
+        """Let another writer change the account just before a write."""
+        with self.recorder.aside():
+            self.system.dynamodb.update_item(
+                TableName=CREDITS_TABLE,
+                Key={"merchant_id": {"S": SHOP}},
+                UpdateExpression="SET version = version + :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+            )
+        return send(request)
+
     def park(self, queue: str, body: str, **attributes: str) -> None:
         """Put a message into a queue, as AWS or a function would."""
         named: Any = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
@@ -147,6 +172,8 @@ def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
     with stage(monkeypatch) as on:
         _keys(on)
         _movements(on)
+        _refusals(on)
+        _races_and_faults(on)
         _streams(on)
         _requests(on)
         _dead_letters(on)
@@ -193,6 +220,56 @@ def _movements(on: Stage) -> None:
     for threshold in (5, 10_000, None):
         asked = {"merchant_id": SHOP, "low_balance_threshold": threshold, "admin_id": "a", "correlation_id": "c"}
         assert "error" not in on.call("set_threshold", asked)
+
+
+def _refusals(on: Stage) -> None:
+    """Ask for what is declined: too much, a key with other content, no account; and the same again."""
+    wanted = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 10**6, "reason": "r", "admin_id": "a"}
+    for changed, code in (
+        ({"adjustment_id": "much"}, "INSUFFICIENT_CREDITS"),
+        ({"adjustment_id": "a1", "credits": 29}, "KEY_REUSED"),
+        ({"adjustment_id": "a3", "merchant_id": merchant("unknown")}, "ACCOUNT_MISSING"),
+        ({"adjustment_id": "a4", "credits": -1}, None),
+    ):
+        for _ in range(2):
+            forget_the_container()
+            answer = on.call("adjust_credits", {**wanted, **changed})
+            assert code in (None, answer["error"]["code"].upper()), answer
+    for asked in ({"merchant_id": merchant("unknown")}, {"low_balance_threshold": -1}, {"low_balance_threshold": 5}):
+        full = {"merchant_id": SHOP, "low_balance_threshold": 5, "admin_id": "a", "correlation_id": "c", **asked}
+        on.call("set_threshold", full)
+    # A declined charge does not exist, but a refund of more than was charged, and what waits for its ground too long.
+    late = seen(paid("o9", merchant_id=merchant("unknown")), seconds_ago=7200, deliveries=9)
+    on.call("ingest_events", batch([late, seen(refunded("o1")), seen(refunded("never"))]))
+
+
+def _races_and_faults(on: Stage) -> None:
+    """Let every writer lose races and answers, be throttled and find its account changed, first and in a row."""
+    adjustment = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 1, "reason": "r", "admin_id": "a"}
+    threshold = {"merchant_id": SHOP, "admin_id": "a", "correlation_id": "c"}
+    throttled = refusal("TransactWriteItems")
+    in_turn: list[list[Fault]] = [[throttled], [lost_answer], [on.overtake], [on.overtake] * 3, [throttled] * 25]
+    for number, faults in enumerate(in_turn):
+        on.fail("TransactWriteItems", *faults)
+        on.call("adjust_credits", {**adjustment, "adjustment_id": f"fault {number}"})
+        on.fail("TransactWriteItems", *faults)
+        on.call("adjust_credits", {**adjustment, "adjustment_id": f"much {number}", "credits": 10**6})
+        for operation in ("TransactWriteItems", "UpdateItem"):
+            on.fail(operation, *faults)
+            on.call("set_threshold", {**threshold, "low_balance_threshold": 10 + number})
+        on.fail("TransactWriteItems", *faults)
+        on.call("ingest_events", batch([seen(paid(f"fault {number}")), seen(refunded(f"fault {number}"))]))
+    on.fail("BatchGetItem", refusal("BatchGetItem"))
+    forget_the_container()
+    on.call("ingest_events", batch([seen(paid("unread"))]))
+    on.fail("PutEvents", *[refusal("PutEvents", "InternalFailure", 500)] * 4)
+    records = on.system.stream(TRANSACTIONS_TABLE)
+    on.call("publish_transaction_events", batch(records))
+    on.fail("PutEvents", lost_answer)
+    on.call("publish_threshold_events", batch(on.system.stream(CREDITS_TABLE)))
+    on.fail("TransactWriteItems", *[throttled] * 25)
+    on.call("roll_up", batch(on.system.stream(CREDITS_TABLE)))
+    on.system.faults.clear()
 
 
 def _streams(on: Stage) -> None:

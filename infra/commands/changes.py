@@ -159,7 +159,8 @@ def _preview(effect: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _functions(target: Target) -> LedgerFunctions:
-    functions = target.functions
     return LedgerFunctions(
-        target.client("lambda"), adjust=functions["adjust_credits"], set_threshold=functions["set_threshold"]
+        target.client("lambda"),
+        adjust=target.in_use("adjust_credits"),
+        set_threshold=target.in_use("set_threshold"),
     )

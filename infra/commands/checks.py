@@ -19,7 +19,8 @@ from chalicelib.adapters.fleet import HEARTBEAT
 from infra.commands import api
 from infra.commands.failures import sentence
 from infra.commands.jetstream import connected
-from infra.commands.target import Target, stack_name
+from infra.commands.target import Target
+from infra.names import stack_name
 
 HEARTBEAT_SECONDS = 60
 """The bridge writes its heartbeat every ten seconds."""

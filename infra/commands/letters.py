@@ -115,7 +115,7 @@ def dead_letters(target: Target) -> DeadLetters:
             ),
             Place(parking=Parking.STREAM, queue_url=target.stream_dead_letter_queue_url, back_to_url=None),
         ),
-        functions={name: target.functions[name] for name in STREAM_FUNCTIONS if name in target.functions},
+        functions={name: target.in_use(name) for name in STREAM_FUNCTIONS if name in target.functions},
     )
 
 

@@ -9,10 +9,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ProfileNotFound
 
+from infra.aws_session import aws_session
 from infra.commands.output import unable
 from infra.local.description import Description, function_names, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
+from infra.names import stack_name
 from infra.region import REGION
+from infra.versions import ALIAS
 
 READ_SECONDS = 60
 CONNECT_SECONDS = 5
@@ -66,6 +69,10 @@ class Target:
         )
         return self.session.client(service, endpoint_url=self.endpoint, config=config)  # type: ignore[call-overload]
 
+    def in_use(self, function: str) -> str:
+        """Return what to invoke of a function, by its name in app.py: the version that callers get, not the newest."""
+        return f"{self.functions[function]}:{ALIAS}"
+
 
 def find(stage: str | None = None, profile: str | None = None) -> Target:
     """Return the deployed stage, or the local stack where none is named.
@@ -101,14 +108,9 @@ def local_target() -> Target:
     )
 
 
-def stack_name(stage: str) -> str:
-    """Return the CloudFormation stack of a stage."""
-    return f"credits-{stage}"
-
-
 def _deployed(stage: str, profile: str | None) -> Target:
     try:
-        session = boto3.Session(profile_name=profile)
+        session = aws_session(profile)
     except ProfileNotFound as error:
         raise unable(f"{error}. `aws configure list-profiles` names those that there are.") from None
     if session.region_name is None:

@@ -4,9 +4,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import boto3
 import typer
 
+from infra.aws_session import aws_session
 from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables
 from infra.recovery.tables import restore as restore_tables
@@ -31,11 +31,11 @@ def restore(
     sources = Tables(credits=outputs["CreditsTableName"], transactions=outputs["TransactionsTableName"])
     arns = None
     if into is not None:
-        old = boto3.client("dynamodb", region_name=region)
+        old = _client("dynamodb", region)
         names = sources.credits, sources.transactions
         found = [old.describe_table(TableName=name)["Table"]["TableArn"] for name in names]
         arns = Tables(credits=found[0], transactions=found[1])
-    client = boto3.client("dynamodb", region_name=into or region)
+    client = _client("dynamodb", into or region)
     for name in restore_tables(client, sources, prefix, at=at, arns=arns).by_logical_id.values():
         typer.echo(name)
 
@@ -48,7 +48,7 @@ def agree(
 ) -> None:
     """Remove restored accounts that know of records which were not restored, and name them for `credits rebuild`."""
     tables = Tables(credits=credits_table, transactions=transactions_table)
-    for account in agreement.take_back(boto3.client("dynamodb", region_name=region), tables):
+    for account in agreement.take_back(_client("dynamodb", region), tables):
         own = account.low_balance_threshold
         afterwards = "" if own is None else f"   and afterwards: credits threshold {account.merchant_id} {own}"
         typer.echo(f"credits rebuild {account.merchant_id} --yes{afterwards}")
@@ -63,7 +63,7 @@ def adopt(
     region: Region = None,
 ) -> None:
     """Make a new stack around the tables; deploy the stage's package over it afterwards."""
-    client = boto3.client("cloudformation", region_name=region)
+    client = _client("cloudformation", region)
     tables = Tables(credits=credits_table, transactions=transactions_table)
     adoption.adopt(client, stack, Path("build") / stage, tables)
 
@@ -71,19 +71,19 @@ def adopt(
 @application.command(name="stop-writers")
 def stop_writers(stack: Stack, region: Region = None) -> None:
     """Keep the stack's functions from writing."""
-    writers.stop(boto3.client("lambda", region_name=region), _outputs(stack, region))
+    writers.stop(_client("lambda", region), _outputs(stack, region))
 
 
 @application.command(name="let-writers-go")
 def let_writers_go(stack: Stack, region: Region = None) -> None:
     """Let them write again."""
-    writers.let_go(boto3.client("lambda", region_name=region), _outputs(stack, region))
+    writers.let_go(_client("lambda", region), _outputs(stack, region))
 
 
 @application.command()
 def replay(since: Moment, until: Moment, stack: Stack, region: Region = None) -> None:
     """Replay the events in that passed the stack's bus between the two times."""
-    client = boto3.client("events", region_name=region)
+    client = _client("events", region)
     name = f"{stack}-{since:%Y%m%dT%H%M%S}-{until:%Y%m%dT%H%M%S}"
     typer.echo(again.replay(client, _outputs(stack, region)["EventBusName"], since=since, until=until, name=name))
 
@@ -97,12 +97,16 @@ def move(
 ) -> None:
     """Move what waits in the stack's inbox into another stack's."""
     source, target = _outputs(stack, region)["InboxQueueUrl"], _outputs(to, into or region)["InboxQueueUrl"]
-    clients = boto3.client("sqs", region_name=region), boto3.client("sqs", region_name=into or region)
+    clients = _client("sqs", region), _client("sqs", into or region)
     typer.echo(f"{again.move(clients[0], source, clients[1], target)} messages moved")
 
 
+def _client(service: str, region: str | None) -> Any:
+    return aws_session(region=region).client(service)  # type: ignore[call-overload]
+
+
 def _outputs(stack: str, region: str | None) -> dict[str, Any]:
-    client = boto3.client("cloudformation", region_name=region)
+    client = _client("cloudformation", region)
     (found,) = client.describe_stacks(StackName=stack)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
 

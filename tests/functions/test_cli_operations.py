@@ -19,7 +19,18 @@ from infra.commands.target import Target
 from tests.builders import SHOP, merchant
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.functions.events import STREAM_ARN, Context, adjusted, asking, batch, charged, opened, paid, refunded
+from tests.functions.events import (
+    STREAM_ARN,
+    Context,
+    adjusted,
+    asking,
+    batch,
+    charged,
+    opened,
+    paid,
+    refunded,
+    stream_record,
+)
 from tests.functions.system import System, _client, failed_entries, let_no_poll_wait, refusal
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
 
@@ -463,3 +474,25 @@ def test_a_message_with_a_field_of_lambdas_name_is_put_back_like_any_other(desk:
     assert desk.told("dead-letters", "redrive", letter["id"])["put_back"] == 1
     desk.system.ingest(*desk.system.in_inbox())
     assert desk.system.balance() == 105
+
+
+def test_a_command_invokes_the_version_that_callers_get(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = stream_record({"merchant_id": {"S": SHOP}}, sequence_number=7)
+    parked = {"function": "publish_threshold_events", "code": "record_unreadable"}
+    attributes: Any = {name: {"DataType": "String", "StringValue": text} for name, text in parked.items()}
+    desk.system.sqs.send_message(
+        QueueUrl=desk.system.urls["STREAM_DEAD_LETTER_QUEUE_URL"],
+        MessageBody=json.dumps(record),
+        MessageAttributes=attributes,
+    )
+    asked: list[str] = []
+    invoke = Functions.invoke
+
+    def invoked(functions: Functions, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's
+        asked.append(FunctionName)
+        return invoke(functions, FunctionName=FunctionName, Payload=Payload)
+
+    monkeypatch.setattr(Functions, "invoke", invoked)
+    desk.run("dead-letters", "redrive", "--all")
+
+    assert asked == ["publish_threshold_events:live"]

@@ -44,6 +44,7 @@ class Functions:
     def __init__(self) -> None:
         self.answers: list[dict[str, Any] | Exception] = []
         self.lost: BaseException | None = None
+        self.qualifier = ""
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's names
         if self.answers:
@@ -52,7 +53,8 @@ class Functions:
                 raise answer
             return answer
         event = json.loads(Payload)
-        answered = json.dumps(getattr(app, FunctionName)(event, Context())).encode()
+        function, _, self.qualifier = FunctionName.partition(":")
+        answered = json.dumps(getattr(app, function)(event, Context())).encode()
         if (lost := self.lost) is not None:
             self.lost = None
             raise lost

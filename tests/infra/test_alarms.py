@@ -19,9 +19,12 @@ PLACEHOLDERS = {"MERCHANT": "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d", "ID": "a-let
 
 QUEUE, FUNCTION, RULE = ("QueueName",), ("FunctionName",), ("EventBusName", "RuleName")
 API, TABLE, OURS = ("ApiName", "Stage"), ("TableName",), ("service",)
+INDEX = ("TableName", "GlobalSecondaryIndexName")
 EMITTED = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): QUEUE,
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): QUEUE,
+    ("AWS/SQS", "NumberOfMessagesDeleted"): QUEUE,
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): QUEUE,
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     ("AWS/Lambda", "Errors"): FUNCTION,
@@ -53,20 +56,26 @@ VALUES = {
     "OutboxDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "StreamDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "InboxAgeAlarm": ("Maximum", 60, 5, 5, 300, "notBreaching"),
+    "InboxInFlightAlarm": ("Maximum", 60, 5, 5, 60_000, "notBreaching"),
     "OutboxAgeAlarm": ("Maximum", 60, 5, 5, 300, "notBreaching"),
     "IteratorAgeAlarm": ("Maximum", 60, 5, 5, 60_000, "notBreaching"),
+    "OutboxStuckAlarm": ("Maximum Sum", 60, 10, 10, 0, "notBreaching"),
     "RuleFailuresAlarm": ("Sum", 60, 1, 1, 0, "notBreaching"),
     "ApiErrorsAlarm": ("Average", 60, 3, 2, 0.01, "notBreaching"),
     "ApiLatencyAlarm": ("p95", 60, 5, 3, {"Ref": "ApiLatencyMilliseconds"}, "notBreaching"),
     "FunctionErrorsAlarm": ("Sum", 60, 3, 2, 0, "notBreaching"),
+    "EventFunctionErrorsAlarm": ("Sum", 60, 3, 2, 0, "notBreaching"),
+    "ReleaseErrorsAlarm": ("Sum", 60, 3, 2, 10, "notBreaching"),
     "FunctionThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
+    "EventFunctionThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     "TableThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
+    "IndexThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     # The last comparison stands until the next one says something else.
     "LedgerDriftAlarm": ("Maximum", 300, 1, 1, 0, "ignore"),
     "BridgeHeartbeatAlarm": ("Maximum", 60, 2, 2, 60, "notBreaching"),
-    "StatusUnavailableAlarm": ("Sum", 60, 2, 1, 0, "notBreaching"),
+    "StatusUnavailableAlarm": ("Sum", 60, 3, 2, 0, "notBreaching"),
 }
-"""Statistic, period in seconds, periods looked at and needed, threshold, and what a gap counts for."""
+"""Statistics, period in seconds, periods looked at and needed, threshold, and what a gap counts for."""
 
 WATCHED = {
     "DeadLettersAlarm": {"DeadLetterQueue.QueueName"},
@@ -74,6 +83,9 @@ WATCHED = {
     "StreamDeadLettersAlarm": {"StreamDeadLetterQueue.QueueName"},
     "InboxAgeAlarm": {"InboxQueue.QueueName"},
     "OutboxAgeAlarm": {"OutboxQueue.QueueName"},
+    "OutboxStuckAlarm": {"OutboxQueue.QueueName"},
+    "InboxInFlightAlarm": {"InboxQueue.QueueName"},
+    "IndexThrottlesAlarm": {"CreditsTable", "by_level", "TransactionsTable", "by_merchant"},
     "RuleFailuresAlarm": {"CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-outbound"},
     "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable"},
     "LedgerDriftAlarm": {"ServiceName"},
@@ -151,7 +163,7 @@ def test_an_alarm_waits_as_long_and_for_as_much_as_its_page_says(resources: Reso
     found = alarms(resources)[alarm]
     statistic, period, looked_at, needed, threshold, gap = VALUES[alarm]
 
-    assert {stat for _, stat in metrics(found)} == {statistic}
+    assert {stat for _, stat in metrics(found)} == set(statistic.split())
     periods = {found["Period"]} if "Period" in found else {one["MetricStat"]["Period"] for one in found["Metrics"][1:]}
     assert periods == {period}
     assert (found["EvaluationPeriods"], found["DatapointsToAlarm"]) == (looked_at, needed)
@@ -170,7 +182,8 @@ def test_an_alarms_metric_is_one_that_is_emitted_with_these_dimensions(resources
         namespace = "credits" if metric["Namespace"] == {"Ref": "AWS::StackName"} else metric["Namespace"]
         dimensions = tuple(one["Name"] for one in metric["Dimensions"])
 
-        assert dimensions == EMITTED[namespace, metric["MetricName"]]
+        of_index = INDEX if alarm == "IndexThrottlesAlarm" else EMITTED[namespace, metric["MetricName"]]
+        assert dimensions == of_index
 
 
 @pytest.mark.parametrize("alarm", WATCHED)
@@ -180,11 +193,42 @@ def test_an_alarm_watches_what_its_name_says(resources: Resources, alarm: str) -
     assert found == WATCHED[alarm]
 
 
-@pytest.mark.parametrize("alarm", ["FunctionErrorsAlarm", "FunctionThrottlesAlarm"])
-def test_every_function_counts_in_the_alarms_of_functions(resources: Resources, alarm: str) -> None:
-    found = [text(one["Value"]) for metric, _ in metrics(alarms(resources)[alarm]) for one in metric["Dimensions"]]
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+def test_every_function_counts_in_one_of_the_alarms_of_functions(resources: Resources, metric: str) -> None:
+    found = [
+        text(one["Value"])
+        for alarm in (f"Function{metric}Alarm", f"EventFunction{metric}Alarm")
+        for read, _ in metrics(alarms(resources)[alarm])
+        for one in read["Dimensions"]
+        if read["MetricName"] == metric
+    ]
 
     assert sorted(found) == sorted(functions(resources))
+
+
+def test_a_release_is_taken_back_by_more_than_an_error_now_and_then(resources: Resources) -> None:
+    """Those that only a schedule calls are left out: they cannot fail as often."""
+    found = alarms(resources)["ReleaseErrorsAlarm"]
+    watched = {text(one["Value"]) for metric, _ in metrics(found) for one in metric["Dimensions"]}
+
+    assert watched == functions(resources) - {"ReportMarks", "Reconcile"}
+    assert found["Threshold"] > 1
+
+
+def test_an_outbox_with_events_that_none_leaves_is_stuck(resources: Resources) -> None:
+    whole, *parts = alarms(resources)["OutboxStuckAlarm"]["Metrics"]
+
+    assert resources["OutboxStuckAlarm"]["Condition"] == "HasAlarmsOnSums"
+    assert whole["Expression"] == "IF(m1 + m2 > 0 AND m3 < 1, 1, 0)"
+    assert [(one["Id"], one["MetricStat"]["Metric"]["MetricName"], one["ReturnData"]) for one in parts] == [
+        ("m1", "ApproximateNumberOfMessagesVisible", False),
+        ("m2", "ApproximateNumberOfMessagesNotVisible", False),
+        ("m3", "NumberOfMessagesDeleted", False),
+    ]
+
+
+def test_few_answers_do_not_make_the_api_slow(resources: Resources) -> None:
+    assert alarms(resources)["ApiLatencyAlarm"]["EvaluateLowSampleCountPercentile"] == "ignore"
 
 
 def test_every_function_behind_a_stream_counts_in_the_alarm_of_streams(resources: Resources) -> None:
@@ -203,11 +247,20 @@ def test_every_function_behind_a_stream_counts_in_the_alarm_of_streams(resources
     assert sorted(found) == sorted(reading)
 
 
-@pytest.mark.parametrize(
-    "alarm",
-    [alarm for alarm in VALUES if alarm.split("Alarm")[0] in ("IteratorAge", "RuleFailures")]
-    + ["FunctionErrorsAlarm", "FunctionThrottlesAlarm", "TableThrottlesAlarm"],
-)
+ON_SUMS = [
+    "EventFunctionErrorsAlarm",
+    "EventFunctionThrottlesAlarm",
+    "FunctionErrorsAlarm",
+    "FunctionThrottlesAlarm",
+    "IndexThrottlesAlarm",
+    "IteratorAgeAlarm",
+    "ReleaseErrorsAlarm",
+    "RuleFailuresAlarm",
+    "TableThrottlesAlarm",
+]
+
+
+@pytest.mark.parametrize("alarm", ON_SUMS)
 def test_an_alarm_on_several_metrics_takes_all_of_them(resources: Resources, alarm: str) -> None:
     whole, *parts = alarms(resources)[alarm]["Metrics"]
 

@@ -13,7 +13,7 @@ from infra.stages import STAGES, values
 Resources = dict[str, dict[str, Any]]
 
 FUNCTION = "AWS::Serverless::Function"
-ROLLED_BACK_BY = ["ApiErrorsAlarm", "ApiLatencyAlarm", "StatusUnavailableAlarm", "FunctionErrorsAlarm"]
+ROLLED_BACK_BY = ["ApiErrorsAlarm", "ApiLatencyAlarm", "StatusUnavailableAlarm", "ReleaseErrorsAlarm"]
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +82,17 @@ def test_in_prod_every_alias_moves_gradually_and_back_by_the_same_alarms(
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["Properties"]["AutoRollbackConfiguration"]["Events"]
 
 
+def test_the_api_has_one_stage_with_limits_and_logs(production: Resources, template: dict[str, Any]) -> None:
+    """SAM makes another one, "Stage", open to all, unless the API names a version of OpenAPI."""
+    (stage,) = of_type(production, "AWS::ApiGateway::Stage")
+    (deployment,) = of_type(production, "AWS::ApiGateway::Deployment")
+
+    assert template["Resources"]["RestAPI"]["Properties"]["OpenApiVersion"] == "2.0"
+    assert "StageName" not in deployment["Properties"]
+    assert stage["Properties"]["AccessLogSetting"]["DestinationArn"]
+    assert stage["Properties"]["MethodSettings"][0]["ThrottlingRateLimit"]
+
+
 def test_queues_streams_and_schedules_wake_aliases(production: Resources) -> None:
     sources = of_type(production, "AWS::Lambda::EventSourceMapping")
     scheduled = [
@@ -110,4 +121,9 @@ def test_admins_get_their_right_by_a_policy_of_its_own(resources: Resources) -> 
 
     assert policy["Type"] == "AWS::IAM::ManagedPolicy"
     assert (statement["Effect"], statement["Action"]) == ("Allow", "lambda:InvokeFunction")
-    assert statement["Resource"] == [{"Fn::GetAtt": ["AdjustCredits", "Arn"]}, {"Ref": "AdjustCredits.Alias"}]
+    assert statement["Resource"] == {"Ref": "AdjustCredits.Alias"}
+
+
+def test_the_outputs_name_what_to_invoke(template: dict[str, Any]) -> None:
+    for function in ("AdjustCredits", "SetThreshold"):
+        assert template["Outputs"][f"{function}AliasArn"] == {"Value": {"Ref": f"{function}.Alias"}}

@@ -11,7 +11,7 @@ LEDGER = ("CreditsTable", "TransactionsTable")
 LEDGER_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 WRITING_LEDGER = {"AdjustCreditsRole", "IngestEventsRole", "SetThresholdRole"}
 KEY_READERS = {"ApiHandlerRole": "CursorKeyParameter", "AuthorizeRole": "JwtKeyParameter"}
-OF_THE_ACCOUNT = "GatewayAccountRole"
+OF_SERVICES = {"CodeDeployRole", "GatewayAccountRole"}
 
 
 def listed(value: Any) -> list[Any]:
@@ -20,7 +20,7 @@ def listed(value: Any) -> list[Any]:
 
 def roles(resources: Resources) -> list[str]:
     """Return the roles of the functions."""
-    return [name for name, one in resources.items() if one["Type"] == "AWS::IAM::Role" and name != OF_THE_ACCOUNT]
+    return [name for name, one in resources.items() if one["Type"] == "AWS::IAM::Role" and name not in OF_SERVICES]
 
 
 def statements(resources: Resources, role: str, *, keys_are_set: bool) -> Iterator[dict[str, Any]]:
@@ -63,6 +63,32 @@ def test_nobody_but_lambda_takes_a_role_of_a_function(resources: Resources) -> N
         (trust,) = resources[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
         assert "ManagedPolicyArns" not in resources[role]["Properties"]
+
+
+def test_no_role_goes_beyond_the_boundary_where_there_is_one(template: dict[str, Any], resources: Resources) -> None:
+    """The role that deploys for GitHub makes no role without it."""
+    boundary = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+    found = {name: one["Properties"] for name, one in resources.items() if one["Type"] == "AWS::IAM::Role"}
+
+    assert len(found) > len(OF_SERVICES)
+    assert all(one["PermissionsBoundary"] == boundary for one in found.values())
+    assert template["Conditions"]["HasPermissionsBoundary"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "PermissionsBoundary"}, ""]}]
+    }
+    assert template["Parameters"]["PermissionsBoundary"]["Default"] == ""
+
+
+def test_codedeploy_moves_aliases_with_a_role_of_this_template(template: dict[str, Any], resources: Resources) -> None:
+    role = resources["CodeDeployRole"]
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    name = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSCodeDeployRoleForLambda"
+
+    preference = template["Globals"]["Function"]["DeploymentPreference"]
+    assert preference["Role"] == {"Fn::GetAtt": ["CodeDeployRole", "Arn"]}
+    assert trust["Principal"] == {"Service": "codedeploy.amazonaws.com"}
+    assert (trust["Effect"], trust["Action"]) == ("Allow", "sts:AssumeRole")
+    assert role["Properties"]["ManagedPolicyArns"] == [{"Fn::Sub": name}]
+    assert role["Properties"]["Tags"] == resources["GatewayAccountRole"]["Properties"]["Tags"]
 
 
 def test_a_function_may_read_the_one_key_that_its_setting_names_once_it_does(resources: Resources) -> None:

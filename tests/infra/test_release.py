@@ -5,22 +5,49 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from rich.console import Console
+from samtranslator.yaml_helper import yaml_parse
 
+from infra.aws_session import aws_session, region_of
+from infra.build import ROOT
+from infra.change_sets import Change
 from infra.deployment import DeploymentFailedError, release
+from infra.names import StackNameError, stack_to_deploy
+from infra.refusals.resolved import listed
 from infra.region import REGION
 from infra.release import (
-    Change,
     DeploymentRefusedError,
     _ask,
     _parameters,
     _refuse_loss,
+    _unprotected,
     deploy_stage,
 )
 from infra.stages import UnknownStageError, values
 from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
 
 EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
+ASKED: set[str] = set()
+"""What deployments asked of the account, as service and operation."""
+ACTIONS = {
+    "apigateway:GetAccount": "apigateway:GET",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+"""Operations whose right has another name."""
+WITHOUT_RIGHT = {"sts:GetCallerIdentity", "lambda:GetFunctionConfiguration", "dynamodb:DescribeTable"}
+"""What needs none, and what these tests asked themselves."""
+NOT_PLAYED = {
+    "cloudformation:ContinueUpdateRollback",
+    "cloudformation:DeleteStack",
+    "cloudformation:DescribeStackEvents",
+    "iam:PassRole",
+    "lambda:DeleteFunction",
+    "s3:GetObject",
+}
+"""Rights for what does not happen here: stacks to be mended, old versions, CloudFormation's own role."""
 STOOD: dict[str, Any] = {
     "Parameters": [
         {"ParameterKey": "JwtIssuer", "ParameterValue": "https://identity.example"},
@@ -111,12 +138,12 @@ def test_nothing_is_deployed_without_a_yes(monkeypatch: pytest.MonkeyPatch, said
     monkeypatch.setattr("sys.stdin", StringIO(said))
     console = Console(file=StringIO())
 
-    _ask("credits-prod", {"YES": "1"}, console)
+    _ask("Deploy?", {"YES": "1"}, console)
     if goes_on:
-        _ask("credits-prod", {}, console)
+        _ask("Deploy?", {}, console)
     else:
         with pytest.raises(DeploymentRefusedError):
-            _ask("credits-prod", {}, console)
+            _ask("Deploy?", {}, console)
 
 
 def test_a_stage_that_there_is_not_is_said_with_those_that_there_are() -> None:
@@ -124,9 +151,86 @@ def test_a_stage_that_there_is_not_is_said_with_those_that_there_are() -> None:
         deploy_stage("live", {}, Console(file=StringIO()))
 
 
+def test_in_an_emergency_all_calls_move_at_once_and_only_this_time(template: dict[str, Any]) -> None:
+    at_once = {"Parameters": [{"ParameterKey": "GradualDeployment", "ParameterValue": "false"}]}
+
+    assert passed(template, {"EMERGENCY": "1"}, STOOD)["GradualDeployment"] == "false"
+    assert passed(template, {"EMERGENCY": "0"}, at_once)["GradualDeployment"] == "true"
+
+
+def test_the_workflow_has_the_emergency_and_the_suffix() -> None:
+    workflow = yaml_parse((ROOT / ".github/workflows/deploy.yml").read_text())
+    inputs = (workflow.get("on") or workflow[True])["workflow_dispatch"]["inputs"]
+    environment = workflow["jobs"]["deploy"]["steps"][-1]["env"]
+
+    assert (inputs["emergency"]["type"], inputs["emergency"]["default"]) == ("boolean", False)
+    assert environment["EMERGENCY"] == "${{ inputs.emergency && '1' || '' }}"
+    assert environment["SUFFIX"] == "${{ inputs.suffix }}"
+    assert environment["PERMISSIONS_BOUNDARY"] == "${{ vars.PERMISSIONS_BOUNDARY_ARN }}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, "credits-prod"),
+        ({"SUFFIX": "-2"}, "credits-prod-2"),
+        ({"STACK": "credits-prod-b"}, "credits-prod-b"),
+        ({"STACK": "other", "SUFFIX": "-2"}, "other"),
+        ({"STACK": "", "SUFFIX": ""}, "credits-prod"),
+    ],
+)
+def test_another_stack_of_the_stage_has_a_name_of_its_own(environment: dict[str, str], name: str) -> None:
+    assert stack_to_deploy("prod", environment) == name
+
+
+@pytest.mark.parametrize("suffix", ["_2", " 2", "-B", "-" * 40])
+def test_a_name_that_resources_cannot_have_is_refused(suffix: str) -> None:
+    with pytest.raises(StackNameError):
+        stack_to_deploy("prod", {"SUFFIX": suffix})
+
+
+@pytest.mark.parametrize(
+    ("environment", "region"),
+    [
+        ({}, None),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}, "eu-west-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+    ],
+)
+def test_the_region_comes_from_either_variable(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], region: str | None
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+
+    assert region_of(environment) == region
+    assert aws_session().region_name == region
+
+
+def test_a_tables_protection_waits_for_the_first_success() -> None:
+    parameters: Any = [{"ParameterKey": "DeletionProtection", "ParameterValue": "true"}, {"ParameterKey": "Stage"}]
+
+    assert _unprotected(parameters) == [
+        {"ParameterKey": "DeletionProtection", "ParameterValue": "false"},
+        {"ParameterKey": "Stage"},
+    ]
+
+
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    answer: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(client: Any, operation: str, request: dict[str, Any]) -> Any:
+        ASKED.add(f"{client.meta.service_model.signing_name}:{operation}")
+        return answer(client, operation, request)
+
     with ministack(tmp_path_factory.mktemp("account")) as url, pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
         for name, value in FAKE_AWS_ENVIRONMENT.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -152,6 +256,18 @@ def test_a_stage_is_deployed_shown_first_changed_and_left_alone_when_nothing_cha
 
     assert second["CreditsTableName"] == first["CreditsTableName"]
     assert second["Release"] != first["Release"]
+    like = {
+        "YES": "1",
+        "SUFFIX": "-2",
+        "LIKE": "credits-dev",
+        "PARAMETERS": f"{EMULATED} DeletionProtection=true",
+    }
+    beside = deploy_stage("dev", like, console)
+    assert beside["CreditsTableName"].startswith("credits-dev-2")
+    dynamodb = aws_session().client("dynamodb")
+    assert dynamodb.describe_table(TableName=beside["CreditsTableName"])["Table"]["DeletionProtectionEnabled"]
+    settings = aws_session().client("lambda").get_function_configuration(FunctionName=beside["IngestEventsName"])
+    assert settings["Environment"]["Variables"]["TRIAL_CREDITS"] == "7"
     screen.truncate(0)
     assert deploy_stage("dev", {"YES": "1", "PARAMETERS": EMULATED}, console)["Release"] == second["Release"]
 
@@ -164,3 +280,18 @@ def test_a_deployment_that_does_not_get_there_says_what_failed(account: str) -> 
 
     with pytest.raises(DeploymentFailedError, match="Archive"):
         deploy_stage("dev", {"YES": "1", "PARAMETERS": "ArchiveDays=1 AlarmsOnSums=false"}, screen)
+
+
+@pytest.mark.slow
+@pytest.mark.stack
+@pytest.mark.xdist_group("deployment")
+def test_the_role_that_deploys_may_do_what_a_deployment_asks_and_nothing_else(account: str) -> None:
+    """Last, after the deployments above."""
+    del account
+    (policy,) = yaml_parse((ROOT / "infra/github.yaml").read_text())["Resources"]["DeployRole"]["Properties"][
+        "Policies"
+    ]
+    granted = {action for statement in policy["PolicyDocument"]["Statement"] for action in listed(statement["Action"])}
+    asked = {ACTIONS.get(one, one) for one in ASKED - WITHOUT_RIGHT}
+
+    assert asked | NOT_PLAYED == granted

@@ -242,29 +242,28 @@ def test_a_message_stays_hidden_for_six_timeouts_of_its_function_and_the_batchin
     assert properties(resources, "InboxQueue")["VisibilityTimeout"] >= 6 * timeout + window
 
 
-def test_every_queue_is_open_over_tls_only_and_to_its_own_rule_only(resources: Resources) -> None:
-    senders: dict[str, set[str]] = {}
-    guarded: set[str] = set()
+def test_every_queue_has_a_policy_of_its_own_open_over_tls_only_and_to_its_own_rule_only(resources: Resources) -> None:
+    senders: dict[str, str] = {}
+    guarded: list[str] = []
     for policy in (one["Properties"] for one in resources.values() if one["Type"] == "AWS::SQS::QueuePolicy"):
-        queues = {one["Ref"] for one in policy["Queues"]}
-        for statement in policy["PolicyDocument"]["Statement"]:
-            listed = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-            assert {one["Fn::GetAtt"][0] for one in listed} == queues
-            if statement["Effect"] == "Deny":
-                assert statement["Principal"] == "*"
-                assert statement["Action"] == "sqs:*"
-                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-                guarded |= queues
-            else:
-                assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-                assert statement["Action"] == "sqs:SendMessage"
-                rule = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0]
-                senders[rule] = queues
+        (queue,) = (one["Ref"] for one in policy["Queues"])
+        *allowed, denied = policy["PolicyDocument"]["Statement"]
+        assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sqs:*")
+        assert denied["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        guarded.append(queue)
+        for statement in allowed:
+            assert statement["Effect"] == "Allow"
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+            assert statement["Action"] == "sqs:SendMessage"
+            senders[queue] = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0]
+        assert all(one["Resource"] == arn(queue) for one in (*allowed, denied))
 
-    assert guarded == set(QUEUES)
+    assert sorted(guarded) == sorted(QUEUES)
     assert senders == {
-        "InboundRule": {"InboxQueue", "DeadLetterQueue"},
-        "OutboundRule": {"OutboxQueue", "OutboxDeadLetterQueue"},
+        "InboxQueue": "InboundRule",
+        "DeadLetterQueue": "InboundRule",
+        "OutboxQueue": "OutboundRule",
+        "OutboxDeadLetterQueue": "OutboundRule",
     }
 
 

@@ -15,6 +15,7 @@ TAGGED_BY_LIST = {
     "AWS::SNS::Topic",
     "AWS::SQS::Queue",
 }
+ROLES = {"CodeDeployRole", "GatewayAccountRole"}
 TAGGED_BY_NAME = {"service": {"Ref": "ServiceName"}, "stage": {"Ref": "Stage"}}
 SET = {
     "HasAlarmEmail": "AlarmEmail",
@@ -33,7 +34,7 @@ def properties(resources: Resources, name: str) -> dict[str, Any]:
 def test_everything_that_costs_says_whose_it_is(template: dict[str, Any], resources: Resources) -> None:
     for name, one in resources.items():
         # Chalice generates the functions' roles; `make deploy` tags the stack, and so all of it.
-        if one["Type"] in TAGGED_BY_LIST and not (one["Type"] == "AWS::IAM::Role" and name != "GatewayAccountRole"):
+        if one["Type"] in TAGGED_BY_LIST and not (one["Type"] == "AWS::IAM::Role" and name not in ROLES):
             assert one["Properties"]["Tags"] == TAGS
     assert template["Globals"]["Function"]["Tags"] == TAGGED_BY_NAME
     assert TAGGED_BY_NAME.items() <= properties(resources, "RestAPI")["Tags"].items()

@@ -1,0 +1,10 @@
+"""What AWS refuses in a template, or does otherwise than it reads, and neither cfn-lint nor an emulator shows.
+
+    resolved.py   the template with its parameters' values in place: what CloudFormation acts on
+    policies.py   queue policies, sizes of policies
+    alarms.py     alarms: how many metrics, few samples, indexes, ages
+    wiring.py     stages of the API, streams, filters, environments, reserved copies
+    rules.py      the table: each rule with its source
+
+Of a rule that this package does not hold, nothing is known: an empty answer is no promise.
+"""

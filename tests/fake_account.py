@@ -1,0 +1,67 @@
+"""An AWS account in memory, as far as a deployment looks at it: canned answers, and a stack with states."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Answer = Mapping[str, Any] | ClientError
+
+
+def refused(code: str, text: str = "no") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": text}}, "Any")
+
+
+@dataclass
+class FakeAccount:
+    """Answers each `service.operation` with what `answers` has for it, and records what was asked."""
+
+    answers: dict[str, Answer]
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        return _Client(self, service)
+
+
+@dataclass
+class _Client:
+    account: FakeAccount
+    service: str
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def answered(**request: Any) -> Any:
+            name = f"{self.service}.{operation}"
+            self.account.asked.append((name, request))
+            answer = self.account.answers[name]
+            if isinstance(answer, ClientError):
+                raise answer
+            return answer
+
+        return answered
+
+
+@dataclass
+class FakeCloudFormation:
+    """A stack that is in each of `states` once, the last one for good; None is a stack that is not there."""
+
+    states: deque[str | None]
+    calls: list[str] = field(default_factory=list)
+    events: list[dict[str, str]] = field(default_factory=list)
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - as boto3 calls it
+        state = self.states.popleft() if len(self.states) > 1 else self.states[0]
+        if state is None:
+            raise refused("ValidationError", f"Stack with id {StackName} does not exist")
+        return {"Stacks": [{"StackStatus": state, "StackId": f"arn:{StackName}", "StackName": StackName}]}
+
+    def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        del StackName
+        return {"StackEvents": self.events}
+
+    def delete_stack(self, **request: Any) -> None:
+        self.calls.append(f"delete {request['StackName']} {request.get('RoleARN', '')}".strip())
+
+    def continue_update_rollback(self, **request: Any) -> None:
+        self.calls.append(f"continue {request['StackName']} {request.get('RoleARN', '')}".strip())

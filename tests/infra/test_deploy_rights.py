@@ -1,0 +1,176 @@
+"""What GitHub's deployments may do: what CloudFormation needs, to the action, and never more than the boundary."""
+
+import json
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.build import ROOT
+from infra.cloudformation_rights import BESIDE_SCHEMAS, READ_ALL_THE_SAME, UNUSED, needed, of_schema
+from infra.lint import translated
+from infra.refusals.policies import INLINE_BYTES, MANAGED_BYTES, length
+from infra.refusals.resolved import listed, resources
+from infra.refusals.wiring import rights_to_tag
+from infra.stages import STAGES, values
+
+Statements = list[dict[str, Any]]
+
+WITHOUT_RESOURCE = {
+    "cloudwatch:DescribeAlarms",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "events:ListEventBuses",
+    "iam:GetAccountSummary",
+    "lambda:CreateEventSourceMapping",
+    "lambda:GetAccountSettings",
+    "lambda:GetEventSourceMapping",
+    "logs:CreateLogDelivery",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutLogEvents",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+"""What may be granted on everything: the calls know no resource, or write the log of a whole account."""
+CODE_DEPLOY = {"lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"}
+API_GATEWAY = {"logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:DescribeLogStreams"}
+"""What the two services do by managed policies of AWS."""
+
+
+@cache
+def github() -> dict[str, Any]:
+    found: dict[str, Any] = yaml_parse((ROOT / "infra/github.yaml").read_text())["Resources"]
+    return found
+
+
+def statements(role: str) -> Statements:
+    (policy,) = github()[role]["Properties"]["Policies"]
+    found: Statements = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+def boundary() -> Statements:
+    found: Statements = github()["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def actions(found: Statements) -> set[str]:
+    return {action for one in found for action in listed(one["Action"])}
+
+
+@pytest.fixture(scope="module")
+def types(packaged: Path) -> set[str]:
+    """Return the types of all resources of all stages."""
+    found: set[str] = set()
+    for stage in STAGES:
+        template = json.loads(translated((packaged / "sam.yaml").read_text(), values(stage)))
+        found |= {one["Type"] for one in template["Resources"].values()}
+    return found
+
+
+def test_the_role_of_deployments_may_do_what_the_schemas_of_the_resources_ask(types: set[str]) -> None:
+    assert actions(statements("CloudFormationRole")) == needed(types)
+
+
+def test_every_exception_is_needed_and_argued(types: set[str]) -> None:
+    of_schemas = frozenset[str]().union(*(of_schema(one) for one in types))
+
+    assert all(any(fnmatchcase(action, pattern) for action in of_schemas) for pattern in UNUSED)
+    assert all(UNUSED.values())
+    assert of_schemas >= READ_ALL_THE_SAME
+    assert not of_schemas & BESIDE_SCHEMAS.keys() - {"cloudwatch:DescribeAlarms", *_of_log_groups()}
+
+
+def _of_log_groups() -> set[str]:
+    return {action for action in BESIDE_SCHEMAS if action.startswith("logs:")}
+
+
+def test_event_sources_can_be_tagged(packaged: Path) -> None:
+    template = json.loads(translated((packaged / "sam.yaml").read_text(), values("prod")))
+    granted = {"Statement": [one for one in statements("CloudFormationRole") if one["Sid"] == "Sources"]}
+
+    assert list(rights_to_tag(resources(template, values("prod")), granted)) == []
+
+
+@pytest.mark.parametrize("found", [statements("CloudFormationRole"), statements("DeployRole"), boundary()])
+def test_nothing_is_granted_by_a_pattern_and_little_on_everything(found: Statements) -> None:
+    assert not [action for action in actions(found) if "*" in action]
+    for statement in found:
+        if "*" in listed(statement["Resource"]):
+            assert set(listed(statement["Action"])) <= WITHOUT_RESOURCE
+
+
+def test_roles_are_made_and_changed_within_the_boundary_only() -> None:
+    within = {"iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary", "iam:AttachRolePolicy"}
+    for statement in statements("CloudFormationRole"):
+        if within & set(listed(statement["Action"])):
+            assert statement["Condition"]["StringEquals"] == {"iam:PermissionsBoundary": {"Ref": "Boundary"}}
+    assert "iam:DeleteRolePermissionsBoundary" not in actions(statements("CloudFormationRole"))
+
+
+def test_no_deployment_can_change_the_boundary_or_the_roles_that_deploy() -> None:
+    name = github()["Boundary"]["Properties"]["ManagedPolicyName"]["Fn::Sub"]
+    own = [
+        text["Fn::Sub"].rsplit("/", 1)[-1]
+        for statement in statements("CloudFormationRole")
+        if any(action.startswith("iam:") for action in listed(statement["Action"]))
+        for text in listed(statement["Resource"])
+    ]
+
+    assert set(own) == {"credits-${Stage}*"}
+    for stage in STAGES:
+        pattern = own[0].replace("${Stage}", stage)
+        assert not fnmatchcase(name.replace("${Stage}", stage), pattern)
+        assert not fnmatchcase(f"credits-github-{stage}-CloudFormationRole-x", pattern)
+
+
+def test_roles_are_handed_to_three_services_only() -> None:
+    (passing,) = [one for one in statements("CloudFormationRole") if "iam:PassRole" in listed(one["Action"])]
+
+    assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == [
+        "apigateway.amazonaws.com",
+        "codedeploy.amazonaws.com",
+        "lambda.amazonaws.com",
+    ]
+
+
+def test_policies_of_aws_are_attached_only_where_a_role_of_a_service_needs_them(packaged: Path) -> None:
+    (attaching,) = [one for one in statements("CloudFormationRole") if "iam:AttachRolePolicy" in listed(one["Action"])]
+    template: dict[str, Any] = yaml_parse((packaged / "sam.yaml").read_text())["Resources"]
+    used = [arn for one in template.values() for arn in one.get("Properties", {}).get("ManagedPolicyArns", [])]
+
+    assert sorted(map(str, attaching["Condition"]["ArnEquals"]["iam:PolicyARN"])) == sorted(map(str, used))
+
+
+def test_the_boundary_allows_what_the_roles_of_the_stack_do_and_nothing_of_administrators(packaged: Path) -> None:
+    template: dict[str, Any] = yaml_parse((packaged / "sam.yaml").read_text())["Resources"]
+    granted = {
+        action
+        for one in template.values()
+        if one["Type"] == "AWS::IAM::Role"
+        for policy in one["Properties"].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed((statement["Fn::If"][1] if "Fn::If" in statement else statement)["Action"])
+    }
+    of_services = CODE_DEPLOY | API_GATEWAY | {"cloudwatch:DescribeAlarms", "kms:Decrypt"}
+
+    assert granted | of_services == actions(boundary())
+    assert not {action for action in actions(boundary()) if action.split(":")[0] in ("iam", "sts", "cloudformation")}
+
+
+def test_the_policies_fit() -> None:
+    assert length({"Statement": statements("CloudFormationRole")}) < INLINE_BYTES
+    assert length({"Statement": statements("DeployRole")}) < INLINE_BYTES
+    assert length({"Statement": boundary()}) < MANAGED_BYTES

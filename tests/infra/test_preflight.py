@@ -1,0 +1,146 @@
+"""What is looked at before anything is made: limits, names, the bucket, the gateway's logs, and who asks."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from infra.preflight import Finding, Plan, findings, plan_of, shown
+from infra.stages import values
+from tests.fake_account import Answer, FakeAccount, refused
+
+STACK = "credits-prod"
+NEW: dict[str, Answer] = {
+    "sts.get_caller_identity": {"Account": "123456789012"},
+    "lambda.get_account_settings": {
+        "AccountLimit": {
+            "ConcurrentExecutions": 1000,
+            "UnreservedConcurrentExecutions": 1000,
+            "TotalCodeSize": 80_000_000_000,
+        },
+        "AccountUsage": {"TotalCodeSize": 0},
+    },
+    "iam.get_account_summary": {
+        "SummaryMap": {"Roles": 10, "RolesQuota": 1000, "Policies": 0, "PoliciesQuota": 1500},
+    },
+    "events.list_event_buses": {"EventBuses": [{"Name": "credits-prod-2"}]},
+    "logs.describe_log_groups": {"logGroups": [{"logGroupName": "/aws/lambda/credits-prod-2-api"}]},
+    "s3.head_bucket": refused("404"),
+    "apigateway.get_account": {},
+}
+"""A new account in which nothing is in the way; another stack of the stage is there."""
+
+
+def plan(before: dict[str, str] | None = None, **chosen: str) -> Plan:
+    return Plan(
+        stack=STACK, account="123456789012", region="eu-west-1", values={**values("prod"), **chosen}, before=before
+    )
+
+
+def found(changed: dict[str, Answer], asked: Plan | None = None) -> list[Finding]:
+    return list(findings(FakeAccount({**NEW, **changed}).client, asked or plan()))
+
+
+def concurrency(limit: int, unreserved: int, used: int = 0) -> dict[str, Answer]:
+    limits = {
+        "ConcurrentExecutions": limit,
+        "UnreservedConcurrentExecutions": unreserved,
+        "TotalCodeSize": 80_000_000_000,
+    }
+    return {"lambda.get_account_settings": {"AccountLimit": limits, "AccountUsage": {"TotalCodeSize": used}}}
+
+
+def test_nothing_is_in_the_way_of_a_new_account() -> None:
+    assert found({}) == []
+
+
+@pytest.mark.parametrize(("limit", "most"), [(10, 0), (50, 0), (300, 200)])
+def test_a_young_account_cannot_reserve_what_prod_asks_for(limit: int, most: int) -> None:
+    (finding,) = found(concurrency(limit, limit))
+
+    assert finding.stops
+    assert f"this account may run {limit} copies at once" in finding.text
+    assert f"ApiConcurrency={most}" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "before", "unreserved", "stops"),
+    [
+        ({"ApiConcurrency": "0"}, None, 10, False),
+        ({}, {"ApiConcurrency": "300"}, 100, False),
+        ({}, {"ApiConcurrency": "200"}, 200, False),
+        ({}, {"ApiConcurrency": "200"}, 199, True),
+    ],
+    ids=["none asked for", "already reserved", "just enough", "one too few"],
+)
+def test_what_the_stack_has_reserved_already_counts(
+    chosen: dict[str, str], before: dict[str, str] | None, unreserved: int, *, stops: bool
+) -> None:
+    assert [one.stops for one in found(concurrency(1000, unreserved), plan(before, **chosen))] == [True] * stops
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        (concurrency(1000, 1000, used=79_900_000_000), "79.9 of 80.0 GB"),
+        (
+            {
+                "iam.get_account_summary": {
+                    "SummaryMap": {"Roles": 990, "RolesQuota": 1000, "Policies": 0, "PoliciesQuota": 9}
+                }
+            },
+            "990 of 1000 are there",
+        ),
+        ({"events.list_event_buses": {"EventBuses": [{"Name": STACK}]}}, f"an event bus {STACK}"),
+        (
+            {"logs.describe_log_groups": {"logGroups": [{"logGroupName": f"/aws/lambda/{STACK}-api"}]}},
+            f"a log group /aws/lambda/{STACK}-api",
+        ),
+        ({"s3.head_bucket": refused("403")}, "credits-releases-123456789012-eu-west-1 for releases cannot be used"),
+    ],
+    ids=["code", "roles", "bus", "logs", "bucket"],
+)
+def test_what_would_make_a_creation_fail_is_said_before(changed: dict[str, Answer], text: str) -> None:
+    stopping = [one for one in found(changed) if one.stops]
+
+    assert stopping
+    assert all(text in one.text for one in stopping)
+
+
+@pytest.mark.parametrize("service", ["events.list_event_buses", "logs.describe_log_groups", "iam.get_account_summary"])
+def test_a_stack_that_is_there_may_have_its_own_names(service: str) -> None:
+    account = FakeAccount(NEW)
+
+    assert list(findings(account.client, plan({"ApiConcurrency": "300"}))) == []
+    assert service not in [name for name, _ in account.asked]
+
+
+def test_the_gateways_logs_are_left_to_whoever_writes_them_already() -> None:
+    taken: dict[str, Answer] = {"apigateway.get_account": {"cloudwatchRoleArn": "arn:theirs"}}
+
+    (finding,) = found(taken)
+
+    assert (finding.stops, "arn:theirs" in finding.text) == (False, True)
+    assert found(taken, plan(ManageGatewayAccount="false")) == []
+
+
+def test_what_may_not_be_asked_stops_nobody() -> None:
+    (finding,) = found({"iam.get_account_summary": refused("AccessDenied")})
+
+    assert (finding.stops, "it may not be asked" in finding.text) == (False, True)
+
+
+def test_whose_account_it_is_comes_from_the_credentials() -> None:
+    before = {"Parameters": [{"ParameterKey": "ApiConcurrency", "ParameterValue": "5"}]}
+
+    found_plan = plan_of(FakeAccount(NEW).client, STACK, "eu-west-1", {}, before)
+
+    assert (found_plan.account, found_plan.region, found_plan.reserved) == ("123456789012", "eu-west-1", 5)
+
+
+@pytest.mark.parametrize(("stops", "goes_on"), [(True, False), (False, True)])
+def test_a_finding_is_shown_and_stops_what_it_must(*, stops: bool, goes_on: bool) -> None:
+    screen = StringIO()
+
+    assert shown([Finding(text="too few", stops=stops)], Console(file=screen)) is goes_on
+    assert screen.getvalue() == f"{'✗' if stops else '!'} too few\n"

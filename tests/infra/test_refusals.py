@@ -1,0 +1,101 @@
+"""What AWS refuses: each rule finds what it is for, in the template of 2026-11-25 too, and nothing in today's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.lint import findings, translated
+from infra.refusals.resolved import resources as in_effect
+from infra.refusals.rules import RULES, refusals
+from infra.refusals.wiring import reserved_copies, rights_to_tag
+from infra.stages import STAGES, values
+from tests.refused import OLD, OTHERS, ROLE_OF_OLD, SOURCE, Resource, resource
+
+
+def said(template: dict[str, Resource]) -> list[str]:
+    return list(refusals(json.dumps({"Resources": template}), {}))
+
+
+@pytest.mark.parametrize(("item", "rule", "template", "text"), OLD, ids=[f"{one[0]}-{one[1]}" for one in OLD])
+def test_the_old_templates_faults_are_named(item: int, rule: str, template: dict[str, Resource], text: str) -> None:
+    del item
+
+    assert any(one.startswith(f"AWS: {rule} ") and text in one for one in said(template))
+
+
+def test_the_old_role_of_deployments_could_not_tag_event_sources() -> None:
+    assert list(rights_to_tag({"Inbox": SOURCE}, ROLE_OF_OLD)) != []
+    tagging = {"Action": ["lambda:TagResource", "lambda:UntagResource"], "Resource": "arn:…:event-source-mapping:*"}
+    assert list(rights_to_tag({"Inbox": SOURCE}, {"Statement": [*ROLE_OF_OLD["Statement"], tagging]})) == []
+
+
+@pytest.mark.parametrize(("rule", "template", "text"), OTHERS, ids=[f"{one[0]}: {one[2]}" for one in OTHERS])
+def test_a_rule_names_what_breaks_it(rule: str, template: dict[str, Resource], text: str) -> None:
+    assert any(one.startswith(f"AWS: {rule} ") and text in one for one in said(template))
+
+
+def test_every_rule_has_a_source_and_an_extract_that_breaks_it() -> None:
+    assert {rule.name for rule in RULES} == {one[1] for one in OLD} | {one[0] for one in OTHERS}
+    assert all(rule.source.startswith("https://docs.aws.amazon.com/") for rule in RULES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_todays_template_breaks_no_rule(packaged: Path, stage: str) -> None:
+    given = {**values(stage), "Stage": stage}
+
+    assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
+
+
+def test_a_package_that_breaks_a_rule_is_refused_with_the_other_findings(packaged: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "sam.yaml"
+    broken.write_text((packaged / "sam.yaml").read_text().replace("EvaluateLowSampleCountPercentile: ignore", ""))
+
+    assert [one for one in findings(broken, {}) if "alarm-few-samples ApiLatencyAlarm" in one]
+
+
+def test_a_young_account_has_too_few_copies_for_a_reservation() -> None:
+    function = {"F": resource("Lambda::Function", ReservedConcurrentExecutions="300")}
+
+    assert list(reserved_copies(function, 1000)) == []
+    assert "300 copies reserved of 10" in next(reserved_copies(function, 10))
+
+
+TEMPLATE: dict[str, Any] = {
+    "Parameters": {"Copies": {"Default": 0}, "Name": {"Default": "x"}},
+    "Conditions": {
+        "Few": {"Fn::Equals": [{"Ref": "Copies"}, 0]},
+        "Many": {"Fn::Not": [{"Condition": "Few"}]},
+        "Both": {"Fn::And": [{"Condition": "Few"}, {"Condition": "Many"}]},
+        "Either": {"Fn::Or": [{"Condition": "Few"}, {"Condition": "Many"}]},
+    },
+    "Resources": {
+        "Always": {
+            "Type": "T",
+            "Properties": {
+                "Copies": {"Fn::If": ["Many", {"Ref": "Copies"}, {"Ref": "AWS::NoValue"}]},
+                "List": [{"Fn::If": ["Many", "many", {"Ref": "AWS::NoValue"}]}, "last"],
+                "Text": {"Fn::Sub": "${Name} of ${Always}"},
+            },
+        },
+        "Sometimes": {"Type": "T", "Condition": "Both"},
+        "Mostly": {"Type": "T", "Condition": "Either"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("copies", "properties"),
+    [
+        ("0", {"List": ["last"], "Text": {"Fn::Sub": "x of ${Always}"}}),
+        ("3", {"Copies": "3", "List": ["many", "last"], "Text": {"Fn::Sub": "x of ${Always}"}}),
+    ],
+)
+def test_conditions_and_parameters_are_resolved_as_cloudformation_would(
+    copies: str, properties: dict[str, Any]
+) -> None:
+    found = in_effect(TEMPLATE, {"Copies": copies})
+
+    assert found.keys() == {"Always", "Mostly"}
+    assert found["Always"]["Properties"] == properties
