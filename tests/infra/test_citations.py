@@ -30,6 +30,9 @@ WITHIN = re.compile(
 )
 DECISION = re.compile(r"\bdecisions? (\d{4}(?:(?:, | and )\d{4})*)", re.IGNORECASE)
 PAGE = re.compile(rf"(?<![\w/.{{}}*$<>-])(?P<page>(?:\.\./)*(?:\.?[\w-]+/)*[\w.-]*\w\.md)\b(?:, {QUOTED})?")
+FILE = re.compile(
+    r"(?<![\w/.$}*-])(?:chalicelib|infra|tests)/(?:[\w-]+/)*[\w.-]*\w\.(?:py|ya?ml|json|conf|toml|html|js|png)\b"
+)
 LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<target>[^)\s]+)\)")
 FORMER = re.compile(
     r"\bspec, (?:section|\d|hard)|\bspec sections?\b|\bspec(?:-\d)?\.md|\bhard[- ]cases?(?:\.md|, )|\.\./shared\b"
@@ -114,6 +117,7 @@ def unresolved(text: str, path: Path) -> list[str]:
             found[0] for number in re.findall(r"\d{4}", found[1]) if not list(DOCS.glob(f"decisions/{number}-*.md"))
         ]
     wrong += [found[0] for found in PAGE.finditer(flat) if wrong_page(found, path)]
+    wrong += [found[0] for found in FILE.finditer(flat) if not (ROOT / found[0]).exists()]
     wrong += [found[0] for found in FORMER.finditer(flat)]
     if path.suffix == ".md":
         wrong += [found["target"] for found in LINK.finditer(flat) if wrong_link(found["target"], path)]
@@ -150,6 +154,7 @@ def test_the_contract_has_its_twenty_sections_and_the_index_every_decision() -> 
         "Cheaper (decisions 0001 and\n# 0999).",
         "See infra/docs/nowhere.md.",
         'See infra/docs/testing.md, "Nowhere".',
+        "As chalicelib/domain/nowhere.py does.",
         "See [there](nowhere.md).",
         "See [there](README.md#nowhere).",
         "Never a float (spec, section 1).",
