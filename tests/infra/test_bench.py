@@ -31,6 +31,14 @@ def test_the_page_s_costs_are_those_of_the_counted_figures(figures: list[Figure]
     assert f"{costs.START}\n{costs.sheet_of(figures)}\n{costs.END}" in page, "python -m infra.bench.costs --write"
 
 
+def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Figure]) -> None:
+    dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
+    alone, folded = (f"{dollars[f'a million orders, {how}']:.2f}" for how in ("each alone", "folded by 99"))
+
+    row = f"| a million orders, each alone; folded by 99 | {alone} dollars; {folded} dollars |"
+    assert row in (PAGE.parents[2] / "README.md").read_text()
+
+
 def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_a_read(figures: list[Figure]) -> None:
     dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
 
