@@ -4,7 +4,7 @@
 
 `counted` and `package` are the same on every machine, and gates of the tests; `busy` starts an emulator; `long`
 fills a ledger of 100,000 accounts and 1,000,000 transactions, which takes minutes and some gigabytes. `--write` puts
-the table into the README.
+the table into the page of measurements.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
-from infra.bench.figures import Figure, document, put_between, table
-from infra.build import BUILD, ROOT, package
+from infra.bench.figures import PAGE, Figure, document, put_between, table
+from infra.build import BUILD, package
 
 ZIP_MEGABYTES_MAX = 14.5
 START, END = "<!-- measured: python -m infra.bench --write -->", "<!-- /measured -->"
@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the service.")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=USUAL)
     parser.add_argument("--json", type=Path, default=BUILD / "bench.json")
-    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    parser.add_argument("--write", action="store_true", help="put the table into infra/docs/measurements.md")
     chosen = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     figures = [figure for part in chosen.parts for figure in PARTS[part]()]
@@ -107,8 +107,7 @@ def main() -> None:
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps(document(figures), indent=1, ensure_ascii=False))
     if chosen.write:
-        page = ROOT / "README.md"
-        page.write_text(put_between(page.read_text(), START, END, table(figures)))
+        PAGE.write_text(put_between(PAGE.read_text(), START, END, table(figures)))
     missed = [figure.name for figure in figures if not figure.met]
     print(f"\n{len(figures)} figures, {len(missed)} goals missed{': ' if missed else ''}{', '.join(missed)}")
     if missed and set(chosen.parts) <= {"counted", "package", "long"}:

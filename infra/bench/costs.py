@@ -1,4 +1,4 @@
-"""What running the service costs: `python -m infra.bench.costs` prints the sheet, `--write` puts it into the README.
+"""What running the service costs: `python -m infra.bench.costs` prints the sheet, `--write` puts it into its page.
 
 Units and requests are the counted ones (`counted`), prices the published ones. Nothing measured in time goes in: how
 long a call takes is written down here, well above what was seen, so that the sheet is the same everywhere.
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from infra.bench.counted import all_counted
-from infra.bench.figures import Figure, put_between
-from infra.build import ROOT
+from infra.bench.figures import PAGE, Figure, put_between
 
 MILLION = 1_000_000
 
@@ -65,7 +64,7 @@ def sheet(counted: Mapping[str, float]) -> list[Line]:
 
 
 def text(lines: Sequence[Line]) -> str:
-    """Return the sheet as the README has it."""
+    """Return the sheet as the page of measurements has it."""
     rows = [f"| {line.what} | {line.dollars:,.2f} | {line.parts} |" for line in lines]
     return "\n".join(["| us-east-1, on demand | dollars | of which |", "|---|---|---|", *rows])
 
@@ -143,13 +142,12 @@ def sheet_of(figures: Sequence[Figure]) -> str:
 
 
 def main() -> None:
-    """Print the sheet, or put it into the README."""
+    """Print the sheet, or put it into the page of measurements."""
     made = counted_sheet()
     if "--write" not in sys.argv:
         print(made)
         return
-    path = ROOT / "README.md"
-    path.write_text(put_between(path.read_text(), START, END, made))
+    PAGE.write_text(put_between(PAGE.read_text(), START, END, made))
 
 
 if __name__ == "__main__":

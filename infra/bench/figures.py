@@ -2,6 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+PAGE: Final = Path(__file__).parents[1] / "docs/measurements.md"
+"""The page that holds the tables."""
 
 
 @dataclass(frozen=True, slots=True)

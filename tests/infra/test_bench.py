@@ -4,8 +4,7 @@ import pytest
 
 from infra.bench import costs, limits, long
 from infra.bench.counted import all_counted
-from infra.bench.figures import Figure, row
-from infra.build import ROOT
+from infra.bench.figures import PAGE, Figure, row
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +19,24 @@ def test_every_counted_figure_meets_its_goal(figures: list[Figure]) -> None:
     assert [figure for figure in figures if figure.value == 0 and not figure.name.startswith("status, cached")] == []
 
 
-def test_the_readme_says_what_is_counted(figures: list[Figure]) -> None:
-    page = (ROOT / "README.md").read_text()
+def test_the_page_of_measurements_has_what_is_counted(figures: list[Figure]) -> None:
+    page = PAGE.read_text()
 
     assert [row(figure) for figure in figures if row(figure) not in page] == []
 
 
-def test_the_readmes_costs_are_those_of_the_counted_figures(figures: list[Figure]) -> None:
-    page = (ROOT / "README.md").read_text()
+def test_the_page_s_costs_are_those_of_the_counted_figures(figures: list[Figure]) -> None:
+    page = PAGE.read_text()
 
     assert f"{costs.START}\n{costs.sheet_of(figures)}\n{costs.END}" in page, "python -m infra.bench.costs --write"
+
+
+def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Figure]) -> None:
+    dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
+    alone, folded = (f"{dollars[f'a million orders, {how}']:.2f}" for how in ("each alone", "folded by 99"))
+
+    row = f"| a million orders, each alone; folded by 99 | {alone} dollars; {folded} dollars |"
+    assert row in (PAGE.parents[2] / "README.md").read_text()
 
 
 def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_a_read(figures: list[Figure]) -> None:

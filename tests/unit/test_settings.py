@@ -1,10 +1,8 @@
 """The settings of spec section 10: their defaults, and a bad or missing one is named."""
 
 import logging
-import re
 import runpy
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +11,6 @@ from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.domain.orders import Basis, Direction, Policy
 from chalicelib.settings import SettingError, Settings
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -217,27 +213,6 @@ def test_an_origin_that_no_browser_would_send_is_named(text: str) -> None:
 def test_an_address_of_keys_that_is_none_or_not_secure_is_named(text: str) -> None:
     with pytest.raises(SettingError, match="JWT_JWKS_URL"):
         Settings.read({"JWT_JWKS_URL": text})
-
-
-class Asked(dict[str, str]):
-    """An empty environment that notes what it is asked for."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self[key] = ""
-        return default
-
-
-def test_the_readme_documents_every_setting() -> None:
-    asked = Asked()
-    Settings.read(asked)
-    table = README.read_text().partition("## Settings")[2].partition("\n## ")[0]
-    # Settings that share a beginning are written as `NAME_MIN`, `…_MAX`.
-    documented = set(re.findall(r"`([A-Z…_]+)`", table))
-
-    missing = [name for name in asked if name not in documented and f"…_{name.rpartition('_')[2]}" not in documented]
-
-    assert len(asked) > 30
-    assert not missing
 
 
 @pytest.mark.parametrize("text", ["LOUD", "1", "INFO,DEBUG"])
