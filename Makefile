@@ -2,11 +2,13 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy preflight run test test-all mutants second-opinion check bench package fmt clean audit scan
+.PHONY: help deploy preflight bridge-image run test test-all mutants second-opinion check bench package fmt clean audit scan
 
 STAGE ?= dev
 PARTS ?= counted package imports cpu busy limits
 TESTS ?= test
+IMAGE ?= credits-bridge:latest
+PUSH ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 REQUIREMENTS := $(shell cat requirements.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
@@ -22,7 +24,7 @@ PARALLEL := -n 2 --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(COMMAND) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
@@ -64,6 +66,9 @@ preflight: $(READY) ## Look at the account before STAGE is deployed: limits, nam
 
 deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
 	@$(BIN)/python -m infra.release $(STAGE)
+
+bridge-image: ## Build the bridge's image for both processors with Docker (IMAGE=registry/name:tag; PUSH=1 pushes it).
+	@docker buildx build --platform linux/amd64,linux/arm64 -f infra/bridge/Dockerfile -t $(IMAGE) $(if $(PUSH),--push,) .
 
 bench: $(READY) ## Measure: requests, units, CPU, cold start, size, busy merchants (PARTS="counted long", build/bench.json).
 	@$(BIN)/python -m infra.bench --parts $(PARTS)

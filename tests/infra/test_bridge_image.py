@@ -250,6 +250,35 @@ def test_only_the_call_that_knows_no_resource_is_allowed_on_all_of_them(service:
             assert "*" not in json.dumps(statement["Action"])
 
 
+ENDPOINTS = {"SQS", "DynamoDB", "ECR", "S3", "Secrets Manager", "CloudWatch Logs"}
+"""What a task asks, and ECS before it (repost.aws/knowledge-center/ecs-fargate-docker-timeout-error)."""
+
+
+def test_the_image_is_built_for_every_processor_that_the_task_may_have() -> None:
+    template = yaml_parse((ROOT / "infra/bridge/ecs.yaml").read_text())
+    platform = template["Resources"]["TaskDefinition"]["Properties"]["RuntimePlatform"]
+    parameter = template["Parameters"]["Architecture"]
+    makefile = (ROOT / "Makefile").read_text()
+    (built,) = re.findall(r"--platform (\S+)", makefile)
+
+    assert platform == {"CpuArchitecture": {"Ref": "Architecture"}, "OperatingSystemFamily": "LINUX"}
+    built_for = {"linux/amd64": "X86_64", "linux/arm64": "ARM64"}
+    assert {built_for[one] for one in built.split(",")} == set(parameter["AllowedValues"])
+
+
+def test_the_checks_build_the_image_by_the_same_command() -> None:
+    jobs = yaml_parse((ROOT / ".github/workflows/check.yml").read_text())["jobs"]
+
+    assert [step["run"] for step in jobs["image"]["steps"] if "run" in step][-1] == "make bridge-image"
+
+
+def test_private_subnets_are_told_every_endpoint_that_a_task_needs(service: Mapping[str, Any]) -> None:
+    del service
+    said = yaml_parse((ROOT / "infra/bridge/ecs.yaml").read_text())["Parameters"]["SecurityGroups"]["Description"]
+
+    assert {name for name in ENDPOINTS if name in said} == ENDPOINTS
+
+
 def test_the_task_has_time_to_drain_and_is_replaced_only_when_it_is_dead(service: Mapping[str, Any]) -> None:
     (container,) = service["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     given = {each["Name"]: each["Value"] for each in container["Environment"] if isinstance(each["Value"], str)}
