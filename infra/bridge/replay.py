@@ -3,6 +3,8 @@
 The bridge's durable consumers are made anew, starting at that time, on every stream that they stand on. The ledger
 takes each fact once, so too early a time costs work and nothing else. Stop every bridge before and start it after:
 it fills in its own settings and leaves the start as it is. Reads the bridge's settings from the environment.
+
+Run again after it was broken off it makes the consumer that it had removed, on every stream with subjects of events in.
 """
 
 import asyncio
@@ -15,9 +17,11 @@ from typing import Any, Final
 
 import nats
 from nats.aio.client import Client
+from nats.js.api import StreamConfig
 
 from infra.bridge.settings import Settings, SettingsError
 from infra.bridge.streams import CONSUMER
+from infra.bridge.subjects import INBOUND_TYPES, bound
 
 ANSWER_SECONDS: Final = 10.0
 NO_SUCH_CONSUMER: Final = 10014
@@ -43,20 +47,29 @@ async def replay(urls: Sequence[str], since: datetime) -> dict[str, int]:
     client = await nats.connect(list(urls), name="credit-service replay")
     try:
         streams = await client.jetstream().streams_info()
-        names = [stream.config.name or "" for stream in streams]
-        return {name: pending for name in names if (pending := await _again(client, name, since)) is not None}
+        configurations = [stream.config for stream in streams]
+        again = {one.name or "": await _again(client, one.name or "", _inbound(one), since) for one in configurations}
+        return {name: pending for name, pending in again.items() if pending is not None}
     finally:
         await client.close()
 
 
-async def _again(client: Client, stream: str, since: datetime) -> int | None:
-    """Make our consumer on `stream` anew and return what lies before it, None where it has none."""
+def _inbound(configuration: StreamConfig) -> list[str]:
+    return [subject for subject in INBOUND_TYPES if bound(subject, configuration.subjects or ())]
+
+
+async def _again(client: Client, stream: str, inbound: Sequence[str], since: datetime) -> int | None:
+    """Make our consumer on `stream` anew and return what lies before it, None where it has none and none belongs."""
     known = await _ask(client, f"CONSUMER.INFO.{stream}.{CONSUMER}", {})
-    if known.get("error", {}).get("err_code") == NO_SUCH_CONSUMER:
+    missing = known.get("error", {}).get("err_code") == NO_SUCH_CONSUMER
+    if missing and not inbound:
         return None
     starts = {"deliver_policy": "by_start_time", "opt_start_time": since.isoformat().replace("+00:00", "Z")}
-    kept = {name: value for name, value in known["config"].items() if name != "opt_start_seq"}
-    await _ask(client, f"CONSUMER.DELETE.{stream}.{CONSUMER}", {})
+    if missing:
+        kept: dict[str, Any] = {"durable_name": CONSUMER, "ack_policy": "explicit", "filter_subjects": list(inbound)}
+    else:
+        kept = {name: value for name, value in known["config"].items() if name != "opt_start_seq"}
+        await _ask(client, f"CONSUMER.DELETE.{stream}.{CONSUMER}", {})
     body = {"stream_name": stream, "config": {**kept, **starts}}
     made = await _ask(client, f"CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}", body)
     return int(made["num_pending"])

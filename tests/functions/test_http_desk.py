@@ -177,10 +177,9 @@ class Measured:
         return answer
 
 
-@pytest.mark.parametrize("text", ["x", '"', "\\", "\n", "\x80", "漢", "😀"])
-def test_a_hundred_long_letters_fit_into_one_answer_of_lambda(desk: System, text: str) -> None:
+def test_a_hundred_long_letters_fit_into_one_answer_of_lambda(desk: System) -> None:
     measured = Measured()
-    long = text * (250_000 // len(text.encode()))
+    long = "😀" * 15_000
     for number in range(100):
         body = long if number % 2 else f"short {number}"
         desk.sqs.send_message(QueueUrl=desk.urls["DEAD_LETTER_QUEUE_URL"], MessageBody=body)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.dead_letters import REASON_LENGTH_MAX, DeadLetter
+from chalicelib.contracts.dead_letters import REASON_LENGTH_MAX, DeadLetter, body_bytes, fitted
 from chalicelib.contracts.letters import CODE_RECORDS_UNPROCESSED, Letter, Parking
 from tests.builders import SHOP
 from tests.functions.events import STREAM_ARN
@@ -97,6 +97,25 @@ def test_whatever_a_body_and_its_attributes_hold_the_letter_can_be_answered(
     assert (letter.body, letter.parking) == (body, parking)
     assert len(answered["reason"]) <= REASON_LENGTH_MAX
     assert letter.put_back_with["redriven"] == str(letter.redriven + 1)
+
+
+@pytest.mark.parametrize("text", ["x", '"', "\\", "\n", "\x80", "漢", "😀"])
+@pytest.mark.parametrize("room", [0, 1_000, 300_000, 10**9])
+def test_bodies_take_no_more_room_than_there_is_and_the_longest_are_cut(text: str, room: int) -> None:
+    bodies = [*(text * 9_000 for _ in range(4)), "", *(text * 3 for _ in range(5))]
+    letters = [DeadLetter.of(Letter.from_message(message(body), Parking.INBOX)) for body in bodies]
+
+    fit = fitted(letters, room=room)
+
+    assert sum(body_bytes(letter.body) - body_bytes("") for letter in fit) <= room
+    assert all(body.startswith(letter.body) for body, letter in zip(bodies, fit, strict=True))
+    assert [letter.body_cut for letter in fit] == [
+        len(letter.body) < len(body) for body, letter in zip(bodies, fit, strict=True)
+    ]
+    assert len({letter.body for letter in fit[:4]}) == 1, "what is equal is cut alike"
+    if room >= 1_000:
+        assert not any(letter.body_cut for letter in fit[4:]), "the short ones are left"
+        assert fit[0].body
 
 
 @pytest.mark.parametrize("parking", [parking for parking in Parking if parking is not Parking.STREAM])
