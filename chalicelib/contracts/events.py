@@ -55,14 +55,14 @@ class Event:
     movements: tuple[Movement, ...]
 
 
-def read_event(body: str, terms: Terms) -> Event:
-    """Return the event of a message body.
+def read_event(body: str, terms: Terms, *, subject: str | None = None) -> Event:
+    """Return the event of a message body, which has the type `subject` where it came over NATS.
 
     Raises:
         Rejected: the message is poison; `code`, the sentence and `field` say why, and hold nothing of the sender's.
     """
     try:
-        envelope = read_envelope(body)
+        envelope = read_envelope(body, subject=subject)
     except Rejected as error:
         if error.code is Code.DUPLICATE_FIELD and error.field not in _names():
             raise Rejected(error.code, f"{error.message}, under a name of the sender's own") from None
