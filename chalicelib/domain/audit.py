@@ -6,6 +6,7 @@ Pure, and it never repairs: drift is reported (spec, section 7). `rebuilt` says 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, later_than
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
@@ -119,12 +120,18 @@ def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried:
     """Derive the threshold events of the newest record, which the account carries until its next write."""
     if (account.updated_at, account.threshold) != (last.created_at, last.threshold):
         return  # A threshold was changed since: that write carries its own, which the records do not tell.
-    of_newest = tuple(crossing for crossing in carried if crossing.transaction_id == last.transaction_id)
-    if walk.newest_doubtful or of_newest == walk.newest_crossings:
+    newest = walk.newest
+    assert newest is not None, "there is a last record"
+    of_newest = tuple(
+        crossing
+        for crossing in carried
+        if crossing.transaction_id == last.transaction_id
+        and not (newest.doubtful and crossing.type in OF_THE_THRESHOLD)
+    )
+    if of_newest == newest.crossings:
         return
     said, derived = (
-        ", ".join(crossing.type for crossing in crossings) or "nothing"
-        for crossings in (of_newest, walk.newest_crossings)
+        ", ".join(crossing.type for crossing in crossings) or "nothing" for crossings in (of_newest, newest.crossings)
     )
     detail = f"the account carries {said}, its newest record crossed {derived}"
     walk.report(Drift.CROSSING_WRONG, last.sequence, detail, last.transaction_id)

@@ -18,6 +18,8 @@ SCHEMA_VERSION = 1
 """The version of the canonical form below; recorded with each transaction."""
 GENESIS_HASH = "0" * 64
 """The `previous_hash` of a merchant's first transaction."""
+THRESHOLD_BEFORE = "threshold_before"
+"""In a record's metadata: the threshold that its account had before it, where the record before may not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,9 @@ def apply(
     created_at = max(now, account.updated_at)
     override = account.low_balance_threshold
     threshold = default_threshold if override is None else override
+    # Without it, this record's threshold, the account's and that of the record before are one and the same.
+    if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
+        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
     transaction = Transaction(
         transaction_id=movement.transaction_id,
         merchant_id=account.merchant_id,

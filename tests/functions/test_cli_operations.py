@@ -282,11 +282,41 @@ def test_a_threshold_that_an_admin_changed_is_told_while_the_account_carries_it(
     desk.run("republish", SHOP)
     assert desk.heard() == published
 
-    # Behind the next write nobody knows its id any more, and this is said.
+    # After the next write nobody knows its id any more; that write's record tells that it crossed nothing itself.
     desk.system.ingest(paid(1))
     told = desk.told("republish", SHOP)
-    assert told["doubtful"] == [f"{SHOP} #2"]
+    assert told["doubtful"] == []
     assert desk.heard() == published[:1]
+
+
+def test_a_record_of_an_earlier_release_is_in_doubt_where_the_threshold_moved_past_the_balance(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    app.set_threshold({"merchant_id": SHOP, "low_balance_threshold": 500, "admin_id": "a"}, Context())
+    desk.system.ingest(paid(1))
+    desk.system.dynamodb.update_item(
+        TableName=TRANSACTIONS_TABLE,
+        Key={"transaction_id": {"S": desk.system.history()[-1].transaction_id}},
+        UpdateExpression="REMOVE extra_metadata.threshold_before",
+    )
+
+    assert desk.told("republish", SHOP)["doubtful"] == [f"{SHOP} #2"]
+    assert [event_type for event_type, _ in desk.heard()] == ["evt.credits.account.created"]
+
+
+def test_low_after_a_threshold_that_went_back_under_another_setting_is_published_again(desk: Desk) -> None:
+    desk.system.ingest(opened(), adjusted("DECREASE", 95))
+    desk.system.configure(LOW_BALANCE_THRESHOLD_PERCENT="3")
+    app.set_threshold({"merchant_id": SHOP, "low_balance_threshold": None, "admin_id": "a"}, Context())
+    desk.system.configure(LOW_BALANCE_THRESHOLD_PERCENT="20")
+    desk.system.ingest(paid(1))
+    newest = desk.system.history()[-1]
+    published = [event for event in desk.streamed() if "low" in event[0]]
+
+    assert desk.told("republish", "--transaction", newest.transaction_id)["doubtful"] == []
+    again = desk.heard()
+    assert len(again) == 1
+    assert set(again) < set(published)
+    assert desk.told("verify", SHOP)["findings"] == []
 
 
 def pointer(desk: Desk, function: str) -> str:

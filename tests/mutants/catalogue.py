@@ -10,6 +10,7 @@ THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/order
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
+DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/story.py"
 STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
 
 
@@ -294,6 +295,26 @@ MUTANTS = (
             "crossed_by(transaction, low_before=account.threshold)",
             "crossed_by(transaction, low_before=transaction.threshold)",
         ),
+    ),
+    _mutant(
+        "a record that does not tell the threshold before it",
+        (LEDGER, "        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}\n", "        pass\n"),
+    ),
+    _mutant(
+        "a record that tells a threshold before it that was none",
+        (LEDGER, "THRESHOLD_BEFORE: account.threshold}", "THRESHOLD_BEFORE: threshold}"),
+    ),
+    _mutant(
+        "a derivation that does not ask the record", (DERIVATION, "if isinstance(named, int):", "if named is record:")
+    ),
+    _mutant(
+        "a story with a derivation of its own",
+        (
+            STORY,
+            "    derived = derived_crossings(record, before=known)\n",
+            "    derived = derived_crossings(replace(record, metadata={}, threshold=record.threshold + 1), before=None)\n",
+        ),
+        (STORY, "from dataclasses import dataclass\n", "from dataclasses import dataclass, replace\n"),
     ),
     _mutant(
         "an opening that crosses",

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from chalicelib import wiring_figures
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.judge_derived import judge_derived
 from tests.simulator.judge_ledger import Ledger, read_ledger
 from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
 from tests.simulator.letters import CANARY
@@ -36,6 +37,7 @@ def judge(world: World) -> None:
     judge_admins(world, ledger)
     judge_calls(world)
     _events(world, ledger)
+    judge_derived(world)
     _figures(world)
     _canary(world)
     _reconciled(world)

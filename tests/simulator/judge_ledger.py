@@ -158,13 +158,19 @@ class _Judged:
         if books.rows and row["created_at"] < books.rows[-1]["created_at"]:
             self._violated(f"time runs backwards: {row}")
         opening = not books.rows
+        if not opening:
+            named = row["extra_metadata"].get("threshold_before", books.rows[-1]["threshold"])
+            if named != low_before:
+                self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
         self._note(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
 
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
-            name: value for name, value in row["extra_metadata"].items() if name not in ("policy", "reason", "admin_id")
+            name: value
+            for name, value in row["extra_metadata"].items()
+            if name not in ("policy", "reason", "admin_id", "threshold_before")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
