@@ -186,6 +186,7 @@ class Posting:
             if lost_races > LOST_RACES_MAX:
                 # What the refusal brought is old by now: others went on writing during the pause.
                 self._read_again(work)
+            self._require_counted(work)
             decided = self._fold(work, time.now())
             if self._look_again(work, decided.outcomes):
                 continue
@@ -213,6 +214,13 @@ class Posting:
                 work.lost_races += 1
                 lost_races += 1
                 attempt = _step_aside(attempt, time, started - time.remaining_seconds())
+
+    def _require_counted(self, work: Work) -> None:
+        """Raise `RetryLater` (`account_behind`) where the account, read again, does not count a record that is known."""
+        if work.behind() is not None:
+            self._read_again(work)
+            if (error := work.behind()) is not None:
+                raise error
 
     def _fold(self, work: Work, now: Instant) -> Fold:
         return fold(

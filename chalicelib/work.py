@@ -5,7 +5,7 @@ from dataclasses import replace
 from operator import eq
 
 from chalicelib.domain.defects import defects
-from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
@@ -40,6 +40,23 @@ class Work:
         self.account = remembered or known.accounts.get(self.merchant_id)
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
+
+    def behind(self) -> RetryLater | None:
+        """Return `account_behind` where the account, as known, does not count a known record of the merchant.
+
+        A record and its account are one write: either the account is an old one, or somebody put it back, as a restore
+        does. A write on it would then claim the sequence of a record that exists, and lose what that one moved.
+        """
+        sequence, newest = (self.account.sequence, self.account.hash) if self.account else (0, "")
+        for record in self.stored.values():
+            ahead = record.sequence > sequence or (record.sequence == sequence and record.hash != newest)
+            if ahead and record.merchant_id == self.merchant_id:
+                return RetryLater(
+                    Code.ACCOUNT_BEHIND,
+                    f"the account of merchant {self.merchant_id} does not count its record {record.sequence}, "
+                    f"{record.transaction_id}: credits rebuild {self.merchant_id}",
+                )
+        return None
 
     def reject_defects(self) -> None:
         """Reject every request that holds an impossible movement, whole."""

@@ -35,7 +35,7 @@ DRAINED_WITHIN_SECONDS = 4 * 3600.0
 STEPS_MAX = 200_000
 ASKED_MAX = 60
 """How often an admin asks while the answer is that it may work later."""
-LATER = frozenset({"contended", "unavailable", "internal"})
+LATER = frozenset({"account_behind", "contended", "unavailable", "internal"})
 
 
 @dataclass
