@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import charge
@@ -113,16 +113,18 @@ class Posting:
         """
         account, attempt = self._current(merchant_id), 0
         while True:
+            now = time.now()
             changed, crossed = change_threshold(
                 account,
                 low_balance_threshold,
                 default_threshold=self._default_threshold,
                 correlation_id=correlation_id,
-                now=time.now(),
+                now=now,
             )
             if changed is account:
                 return account
-            after = replace(changed, version=account.version + 1)
+            # The events are named by the version: after a restore, one must not come again for another change.
+            after = replace(changed, version=version_never_had(account.version, now=now))
             _require_time(time, MARGIN_SECONDS)
             try:
                 answer = self._store.commit(
@@ -216,7 +218,7 @@ class Posting:
                 attempt = _step_aside(attempt, time, started - time.remaining_seconds())
 
     def _require_counted(self, work: Work) -> None:
-        """Raise `RetryLater` (`account_behind`) where the account, read again, does not count a record that is known."""
+        """Raise `RetryLater` (`account_behind`) where the account, read again, lacks a record that is known."""
         if work.behind() is not None:
             self._read_again(work)
             if (error := work.behind()) is not None:

@@ -122,17 +122,19 @@ def check(
     *,
     pause: Callable[[float], None],
     tick: Callable[[], None] = lambda: None,
+    to_the_end: bool = False,
 ) -> Check:
     """Walk one merchant's ledger and return what was found every time of `LOOKS`, so that no write under way counts.
 
-    `tick` is called before each page of records, and may raise to end the walk.
+    The walk ends where the account has come to, or `to_the_end` of the records: then it proves what the account must
+    be, also where it lags. `tick` is called before each page of records, and may raise to end the walk.
     """
-    looked = _look(reader, merchant_id, tick)
+    looked = _look(reader, merchant_id, tick, to_the_end=to_the_end)
     for _ in range(LOOKS - 1):
         if not looked.findings:
             break
         pause(LOOK_AGAIN_SECONDS)
-        again = _look(reader, merchant_id, tick)
+        again = _look(reader, merchant_id, tick, to_the_end=to_the_end)
         standing = {_place(finding) for finding in looked.findings}
         again.findings = tuple(finding for finding in again.findings if _place(finding) in standing)
         looked = again
@@ -198,7 +200,7 @@ def _reason(going: Sweep, snapshot: Snapshot | UnreadableAccount) -> str | None:
     return _ROOM if going.unchanged_records + account.sequence <= UNCHANGED_RECORDS_MAX else None
 
 
-def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None]) -> Check:
+def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None], *, to_the_end: bool) -> Check:
     snapshot = reader.account(merchant_id)
     if isinstance(snapshot, UnreadableAccount):
         finding = Finding(
@@ -211,12 +213,12 @@ def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None
     account = snapshot.account if snapshot else None
     walk = Walk(merchant_id)
     tick()
-    for page in reader.records(merchant_id, 1, account.sequence if account else None):
+    for page in reader.records(merchant_id, 1, None if account is None or to_the_end else account.sequence):
         for record in page:
             walk.step(record)
         tick()
     findings = compared(walk, account, crossings=snapshot.crossings if snapshot else ())
-    if account is not None:
+    if account is not None and not to_the_end:
         findings += _behind(reader, account)
     return Check(merchant_id=merchant_id, account=account, walk=walk, findings=findings)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
-from chalicelib.domain.ids import Instant, MerchantId, later_than
+from chalicelib.domain.ids import Instant, MerchantId, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -57,7 +57,7 @@ def compared(walk: Walk, account: Account | None, *, crossings: Iterable[Crossin
 def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     """Return the account as its records leave it; what they do not tell, an admin's own threshold, is as `known`.
 
-    Only of a closed walk that is `intact` and has records. `version` stays: the write counts it.
+    Only of a closed walk that is `intact` and has records. `version` is one that no write to the account has had.
     """
     first, last, status = walk.first, walk.last, walk.status
     assert walk.intact, "what is not proven is no ground to rebuild on"
@@ -65,19 +65,25 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     assert last is not None
     assert status is not None
     account = known or open_account(walk.merchant_id, threshold=last.threshold, now=first.created_at)
+    threshold = account.threshold
+    if account.sequence < last.sequence and account.low_balance_threshold is None:
+        threshold = last.threshold
     return replace(
         account,
         balance=last.balance_after,
         sequence=last.sequence,
+        version=version_never_had(account.version, now=now),
         totals=dict(walk.totals),
         total_shortfall=walk.total_shortfall,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,
+        threshold=threshold if account.low_balance_threshold is None else account.low_balance_threshold,
         status_changed_at=status.created_at,
         status_transaction_id=status.transaction_id,
+        created_at=first.created_at,
         # As with a changed threshold: what this write carries is not what the newest record crossed.
-        updated_at=later_than(max(account.updated_at, last.created_at), now=now),
+        updated_at=later_than(last.created_at, now=now),
     )
 
 

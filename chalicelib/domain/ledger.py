@@ -32,8 +32,10 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A merchant's credits. `sequence` counts the transactions posted so far, `version` the writes.
+    """A merchant's credits. `sequence` counts the transactions posted so far.
 
+    `version` grows with every write: by one, but for a changed threshold and a rebuild, which give it one that no
+    write has had.
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
     override of the default. `hash` is the newest link of the chain.
     """

@@ -18,7 +18,7 @@ class Walk:
 
     `totals` and `total_shortfall` are what the records add up to, `first` and `last` the ends of them, `status` the one
     that switched the plugin last, `expected` the sequence that would come next. `newest` are the thresholds
-    that the last one passed.
+    that the last one passed, `tallies` what was refunded of each order.
 
     `intact` tells that the records are whole and each sealed, so that they prove what the account must be. What follows
     from another finding is not reported beside it: behind a record that is missing, changed or unreadable, balances
@@ -37,8 +37,8 @@ class Walk:
         self.expected = 1
         self.intact = True
         self.findings: list[Finding] = []
+        self.tallies = Tallies(merchant_id)
         self._pending: list[Transaction] = []
-        self._tallies = Tallies(merchant_id)
         self._torn = False
 
     def step(self, record: Transaction | Unreadable) -> None:
@@ -60,7 +60,7 @@ class Walk:
         if account is not None and self.expected <= account.sequence:
             self._miss(account.sequence + 1 - self.expected)
         if self.intact:
-            self.findings += self._tallies.differences()
+            self.findings += self.tallies.differences()
 
     def _settle(self, next_hash: str | None) -> None:
         """Walk over the sequence that is pending: over the record that the next one follows, where several claim it."""
@@ -119,7 +119,7 @@ class Walk:
             self.status = record
         self.newest = derived_crossings(record, before=self.last)
         if self.intact:
-            self.findings += self._tallies.take(record)
+            self.findings += self.tallies.take(record)
         self.first = self.first or record
         self.last = record
         self.expected = record.sequence + 1

@@ -117,7 +117,11 @@ class _Judged:
         for change in changes:
             if change.table == TRANSACTIONS and change.old is not None:
                 self._tallied(change)
-        books.version += 1
+        if not rows and account["version"] > books.version:
+            # A changed threshold takes a version that no write can have had: its event is named by it.
+            books.version = account["version"]
+        else:
+            books.version += 1
         self._account(merchant, books, account, opening=opening)
         self._tallies(rows, changes, books)
 
@@ -252,7 +256,7 @@ class _Judged:
         elif books.balance <= before and books.threshold < books.balance:
             kind = "balance_restored"
         if kind is not None:
-            crossing = {"type": kind, "row": None, "merchant_id": merchant, "version": books.version + 1}
+            crossing = {"type": kind, "row": None, "merchant_id": merchant, "version": account["version"]}
             now = {"balance": books.balance, "threshold": books.threshold, "sequence": len(books.rows)}
             self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
 
