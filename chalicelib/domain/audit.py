@@ -5,14 +5,18 @@ Pure, and it never repairs: drift is reported (spec, section 7). `rebuilt` says 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
-from chalicelib.domain.ids import Instant, MerchantId, later_than, version_never_had
+from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""How far ahead of the clock a time on an account may be; the next record would get it."""
 
 
 def audit(
@@ -21,21 +25,28 @@ def audit(
     records: Iterable[Transaction | Unreadable],
     *,
     crossings: Iterable[CrossingRecord] = (),
+    now: Instant | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything that does not agree between a merchant's account and its records, in their order.
 
-    `crossings` are those that the account carries from its last write.
+    `crossings` are those that the account carries from its last write; without `now` no time is compared with it.
     """
     walk = Walk(merchant_id)
     for record in records:
         walk.step(record)
-    return compared(walk, account, crossings=crossings)
+    return compared(walk, account, crossings=crossings, now=now)
 
 
-def compared(walk: Walk, account: Account | None, *, crossings: Iterable[CrossingRecord] = ()) -> tuple[Finding, ...]:
+def compared(
+    walk: Walk,
+    account: Account | None,
+    *,
+    crossings: Iterable[CrossingRecord] = (),
+    now: Instant | None = None,
+) -> tuple[Finding, ...]:
     """Return what the walk found, and what it proves of the account that its last record has left; the walk is closed.
 
-    Behind a record that is missing, changed or unreadable the account's counters prove nothing, and are left out.
+    After a record that is missing, changed or unreadable the account's counters prove nothing, and are left out.
     """
     walk.close(account)
     last = walk.expected - 1
@@ -50,7 +61,14 @@ def compared(walk: Walk, account: Account | None, *, crossings: Iterable[Crossin
             walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest record's hash")
         for kind, name, said, proven in _differences(walk, account, walk.last):
             walk.report(kind, last, f"the account's {name} is {said}, its ledger says {proven}")
+        if account.updated_at < walk.last.created_at:
+            walk.report(
+                Drift.ACCOUNT_TIME, last, f"the account was updated at {account.updated_at}, before its newest record"
+            )
         _compare_crossings(walk, account, walk.last, tuple(crossings))
+    if account is not None:
+        for kind, detail in _wrong_in_itself(account, now):
+            walk.report(kind, account.sequence, detail)
     return tuple(walk.findings)
 
 
@@ -94,7 +112,18 @@ def plausible(account: Account) -> bool:
         total.credits if kind.direction is Direction.INCREASE else -total.credits
         for kind, total in account.totals.items()
     )
-    return (count, moved) == (account.sequence, account.balance)
+    in_time = account.updated_at >= (account.last_transaction_at or account.updated_at)
+    agrees = in_time and (count, moved) == (account.sequence, account.balance)
+    return agrees and not any(_wrong_in_itself(account, None))
+
+
+def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Drift, str]]:
+    """Yield what no write leaves on an account, whatever its records: of what kind, and a sentence."""
+    own = account.low_balance_threshold
+    if own not in (None, account.threshold):
+        yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"
+    if now is not None and account.updated_at > instant(datetime.fromisoformat(now) + CLOCKS_DIFFER):
+        yield Drift.ACCOUNT_TIME, f"the account was updated at {account.updated_at}, which is in the future"
 
 
 def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tuple[Drift, str, object, object]]:
@@ -112,6 +141,8 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_COUNTER, "last transaction", account.last_transaction_id, last.transaction_id),
         (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
     ]
+    if walk.first is not None:
+        pairs.append((Drift.ACCOUNT_TIME, "time of opening", account.created_at, walk.first.created_at))
     status = walk.status
     if status is not None:
         # The newest status event derived: since when the plugin is what it is, and by which transaction.

@@ -18,8 +18,9 @@ blueprint = Blueprint(__name__)
 def reconcile(event: Any, context: Any) -> dict[str, Any]:
     """Compare accounts with their ledgers, report what does not agree, and return how far that has come.
 
-    `{"finished", "started_at", "accounts", "walked", "records", "drift", "too_long"}`. A sweep that is under way goes
-    on; without one a new one begins, but not where the event says `{"only": "unfinished"}`. Nothing is ever repaired.
+    `{"finished", "started_at", "accounts", "walked", "records", "scanned", "drift", "too_long"}`. A sweep that is under
+    way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`. Nothing is ever
+    repaired.
     """
     from chalicelib import wiring
     from chalicelib.domain.errors import RetryLater
@@ -77,6 +78,7 @@ def _reported(going: "Sweep") -> dict[str, Any]:
         "accounts": going.accounts,
         "walked": going.walked,
         "records": going.records,
+        "scanned": going.scanned,
         "drift": drift(going) if going.finished_at is None else going.drift,
         "too_long": sorted(going.too_long),
     }

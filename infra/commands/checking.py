@@ -12,7 +12,7 @@ from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.findings import Finding, UnreadableAccount
 from chalicelib.domain.fold import TallyChange
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ids import merchant_id as _merchant_id
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
@@ -47,7 +47,7 @@ def verify(
     accounts = records = 0
     findings: list[Finding] = []
     for merchant_id in wanted:
-        checked = check(reader, merchant_id, pause=time.sleep)
+        checked = check(reader, merchant_id, pause=time.sleep, now=_now)
         accounts += 1
         records += checked.walk.walked if checked.walk else 0
         findings += checked.findings
@@ -82,7 +82,7 @@ def rebuild(
     """
     target = find(stage, profile)
     reader, merchant_id = ledger_reader(target), MerchantId(merchant)
-    found = proposed(reader, merchant_id, now=instant(datetime.now(UTC)), pause=time.sleep)
+    found = proposed(reader, merchant_id, now=_now(), pause=time.sleep)
     if found.broken:
         _say_findings(found.broken)
         raise refused("The records do not prove themselves: they are no ground to rebuild on. Restore them first.")
@@ -93,7 +93,7 @@ def rebuild(
     wrong = bool(differences or found.findings)
     if wrong and yes and not written(_ledger(target), found):
         raise refused("The account was written to meanwhile; nothing was changed. Try again.")
-    left = check(reader, merchant_id, pause=time.sleep).findings if wrong and yes else ()
+    left = check(reader, merchant_id, pause=time.sleep, now=_now).findings if wrong and yes else ()
     if as_json:
         shown = {name: {"account": said, "ledger": proven} for name, said, proven in differences}
         print_json(
@@ -136,14 +136,29 @@ def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[Merch
 
 
 def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
+    """Yield every merchant that has an account, and then every other one that has records."""
     after = None
     while True:
         page = reader.accounts(after)
         for found in page.accounts:
             yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
         if page.last is None:
-            return
+            break
         after = page.last
+    place, given = None, set()
+    while True:
+        records = reader.merchants(place)
+        for merchant_id in reader.without_account(records.merchants):
+            if merchant_id not in given:
+                given.add(merchant_id)
+                yield merchant_id
+        if records.last is None:
+            return
+        place = records.last
+
+
+def _now() -> Instant:
+    return instant(datetime.now(UTC))
 
 
 def _ledger(target: Target) -> DynamoDBLedger:

@@ -20,6 +20,9 @@ MENDED = frozenset(
         Drift.ACCOUNT_HASH,
         Drift.ACCOUNT_SEQUENCE,
         Drift.ACCOUNT_STATUS,
+        Drift.ACCOUNT_THRESHOLD,
+        Drift.ACCOUNT_TIME,
+        Drift.ACCOUNT_LEVEL,
         Drift.CROSSING_WRONG,
         Drift.TALLY_WRONG,
     }
@@ -48,7 +51,7 @@ class Rebuild:
 
 def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pause: Callable[[float], None]) -> Rebuild:
     """Return what a rebuild would write. The walk goes to the end of the records, wherever the account has come to."""
-    checked = check(reader, merchant_id, pause=pause, to_the_end=True)
+    checked = check(reader, merchant_id, pause=pause, now=lambda: now, to_the_end=True)
     walk = checked.walk
     found = Rebuild(merchant_id=merchant_id, before=checked.account, after=None, tallies=(), findings=checked.findings)
     if walk is None or walk.last is None or found.broken:

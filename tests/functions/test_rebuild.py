@@ -166,3 +166,31 @@ def test_no_event_id_of_a_threshold_comes_again_after_a_rebuild(desk: Desk) -> N
     [second] = desk.heard()
     assert second[0] == first[0]
     assert second[1] != first[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({"level": {"S": "zero#1"}}, "account_level"),
+        ({"updated_at": {"S": "2099-01-01T00:00:00.000Z"}}, "account_time"),
+        ({"created_at": {"S": "2020-01-01T00:00:00.000Z"}}, "account_time"),
+        ({"low_balance_threshold": {"N": "7"}}, "account_threshold"),
+    ],
+)
+def test_what_no_counter_shows_is_found_and_rebuilt(desk: Desk, changed: dict[str, Any], kind: str) -> None:
+    desk.system.ingest(opened(), adjusted("DECREASE", 95))
+    desk.change_account(SHOP, **changed)
+
+    assert [finding["kind"] for finding in desk.told("verify", SHOP, status=1)["findings"]] == [kind]
+    assert desk.told("rebuild", SHOP, "--yes")["left"] == []
+    assert desk.told("verify", SHOP)["findings"] == []
+    assert desk.system.account().updated_at < "2099"
+
+
+def test_verify_finds_records_whose_account_is_gone(desk: Desk) -> None:
+    desk.system.ingest(opened(), paid(1))
+    delete_account(desk)
+
+    told = desk.told("verify", status=1)
+    assert [(finding["kind"], finding["sequence"]) for finding in told["findings"]] == [("account_missing", 2)]
+    assert told["accounts"] == 1
