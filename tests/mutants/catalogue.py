@@ -10,6 +10,8 @@ THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/order
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
+AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/reconciling.py"
+REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/story.py"
 STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
 
@@ -432,5 +434,46 @@ MUTANTS = (
     _mutant(
         "since when a plugin is off, not kept",
         (LEDGER, "account.enabled != (transaction.balance_after > 0)", "account.enabled is None"),
+    ),
+    # After a restore.
+    _mutant(
+        "a rebuild as far as the account only",
+        (REBUILDING, ", to_the_end=True)", ")"),
+    ),
+    _mutant(
+        "a rebuild that starts the version anew",
+        (AUDIT, "version=version_never_had(account.version, now=now),", "version=account.version + 1,"),
+    ),
+    _mutant(
+        "a threshold set with the next version",
+        (POSTING, "version=version_never_had(account.version, now=now))", "version=account.version + 1)"),
+    ),
+    _mutant(
+        "a rebuild that leaves tallies as they are",
+        (REBUILDING, "tallies=tuple(tallies.corrections())", "tallies=()"),
+    ),
+    _mutant(
+        "records after a gap left where they are",
+        (AGREEMENT, "    for record in after_a_gap:\n", "    for record in after_a_gap[:0]:\n"),
+    ),
+    _mutant(
+        "an account that is ahead left where it is",
+        (AGREEMENT, "    if kept < sequence and account", "    if kept < 0 and account"),
+    ),
+    _mutant(
+        "an account that lags called right",
+        (
+            AGREEMENT,
+            "    return torn if kept > sequence or after_a_gap else None\n",
+            "    return torn if after_a_gap else None\n",
+        ),
+    ),
+    _mutant(
+        "records without an account not looked for",
+        (
+            RECONCILING,
+            "        candidates=reader.without_account(wanted),\n",
+            "        candidates=reader.without_account([]),\n",
+        ),
     ),
 )

@@ -13,6 +13,7 @@ from tests.simulator.judge_ledger import Ledger, read_ledger
 from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
 from tests.simulator.letters import CANARY
 from tests.simulator.product import handler
+from tests.simulator.restoring import judge_restored
 from tests.simulator.running import Context
 from tests.simulator.world import DEAD_LETTERS, World
 
@@ -41,6 +42,10 @@ def judge(world: World) -> None:
     _figures(world)
     _canary(world)
     _reconciled(world)
+    if world.story.torn and not world.violations:
+        judge_restored(world)
+        _figures(world)
+        _reconciled(world)
 
 
 def _events(world: World, ledger: Ledger) -> None:

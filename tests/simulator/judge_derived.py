@@ -17,15 +17,12 @@ def judge_derived(world: World) -> None:
         if event["detail"]["payload"]["transaction_id"] is not None
     }
     crossed = {event_id for event_id, event_type in heard.items() if event_type.endswith(tuple(Crossing))}
-    again: set[str] = set()
     told: set[str] = set()
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = account_from(item)
         records = _records(world, account.merchant_id)
         for before, record in zip([None, *records], records, strict=False):
-            found = derived(record, before=before)
-            again |= {event.event_id for event in (*found.of_transaction, *found.of_crossings)}
-            if found.doubtful:
+            if derived(record, before=before).doubtful:
                 world.violated(f"what a record crossed is in doubt: {record}")
         told |= {
             said.event_id
@@ -33,13 +30,27 @@ def judge_derived(world: World) -> None:
             for said in chapter.events
             if said.event_id is not None
         }
-    for name, found_ids, wanted in (("republish", again, set(heard)), ("the story", told & crossed, crossed)):
+    for name, found_ids, wanted in (
+        ("republish", derived_again(world), set(heard)),
+        ("the story", told & crossed, crossed),
+    ):
         if found_ids != wanted:
             world.violated(
                 f"{name} leaves out {[heard[one] for one in wanted - found_ids]}, invents {found_ids - wanted}"
             )
     if invented := told - set(heard):
         world.violated(f"the story invents {invented}")
+
+
+def derived_again(world: World) -> set[str]:
+    """Return the ids of all events that are derived from the records as they are now."""
+    found: set[str] = set()
+    for item in world.aws.tables.tables[CREDITS].items.values():
+        records = _records(world, account_from(item).merchant_id)
+        for before, record in zip([None, *records], records, strict=False):
+            events = derived(record, before=before)
+            found |= {event.event_id for event in (*events.of_transaction, *events.of_crossings)}
+    return found
 
 
 def _records(world: World, merchant: str) -> list[Transaction]:

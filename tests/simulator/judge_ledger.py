@@ -29,6 +29,7 @@ from tests.simulator.world import World
 TALLY = ("refunded_count", "refunded_credits", "refunded_money", "refunded_total", "refunded_full", "refunded_at")
 MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
 SHARDS_OF_LEVEL = 8
+CLOCKS_DIFFER_SECONDS = 60.0
 
 
 @dataclass
@@ -117,11 +118,12 @@ class _Judged:
         for change in changes:
             if change.table == TRANSACTIONS and change.old is not None:
                 self._tallied(change)
-        if not rows and account["version"] > books.version:
+        books.version += 1
+        if not rows:
             # A changed threshold takes a version that no write can have had: its event is named by it.
-            books.version = account["version"]
-        else:
-            books.version += 1
+            books.version = max(books.version, account["version"])
+            if account["version"] < (self._write.at - CLOCKS_DIFFER_SECONDS) * 1000:
+                self._violated(f"a threshold set with a version that a write may have had: {account}")
         self._account(merchant, books, account, opening=opening)
         self._tallies(rows, changes, books)
 

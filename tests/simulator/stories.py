@@ -49,13 +49,17 @@ class AdminCall:
 
 @dataclass
 class Story:
-    """A run's story. `environments` are the settings, each from so many seconds on."""
+    """A run's story. `environments` are the settings, each from so many seconds on.
+
+    Where it is `replayed`, all events come again a day later; where it is `torn`, the tables are then restored.
+    """
 
     environments: list[tuple[float, Mapping[str, str]]]
     seconds: float
     posted: list[Posted] = field(default_factory=list)
     admin_calls: list[AdminCall] = field(default_factory=list)
     replayed: bool = False
+    torn: bool = False
 
 
 def merchant(name: str) -> str:
@@ -101,6 +105,8 @@ def story(seed: int) -> Story:
     letters += [POISON[kind](random.choice(shops)) for kind in poisons]
     _post(random, made, letters)
     made.replayed = random.random() < 0.2
+    # Under other settings some of it would be asked for otherwise: who tells everything again does so under the same.
+    made.torn = random.random() < 0.4 and len(made.environments) == 1
     return made
 
 
