@@ -95,10 +95,14 @@ class FiguresStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """An account as it stands, with the crossings that it carries from its last write."""
+    """An account as it stands, with the crossings that it carries from its last write.
+
+    `misplaced` says in a sentence that the store lists it elsewhere than it belongs, None where it does not.
+    """
 
     account: Account
     crossings: tuple[CrossingRecord, ...]
+    misplaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,15 @@ class AccountsPage:
 
     accounts: tuple[Snapshot | UnreadableAccount, ...]
     last: MerchantId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MerchantsPage:
+    """Whose records some of all records are: each merchant once. `last` is the place where the next page goes on."""
+
+    merchants: tuple[MerchantId, ...]
+    records: int
+    last: str | None
 
 
 class LedgerReader(Protocol):
@@ -118,6 +131,14 @@ class LedgerReader(Protocol):
 
     def account(self, merchant_id: MerchantId) -> Snapshot | UnreadableAccount | None:
         """Return the account as it stands now, None if there is none."""
+        ...
+
+    def merchants(self, after: str | None) -> MerchantsPage:
+        """Return whose the next records are after the place `after`, in an order of the store's own."""
+        ...
+
+    def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:
+        """Return those of the merchants that have no account; one that was opened just now may be among them."""
         ...
 
     def records(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import charge
@@ -113,16 +113,18 @@ class Posting:
         """
         account, attempt = self._current(merchant_id), 0
         while True:
+            now = time.now()
             changed, crossed = change_threshold(
                 account,
                 low_balance_threshold,
                 default_threshold=self._default_threshold,
                 correlation_id=correlation_id,
-                now=time.now(),
+                now=now,
             )
             if changed is account:
                 return account
-            after = replace(changed, version=account.version + 1)
+            # The events are named by the version: after a restore, one must not come again for another change.
+            after = replace(changed, version=version_never_had(account.version, now=now))
             _require_time(time, MARGIN_SECONDS)
             try:
                 answer = self._store.commit(
@@ -187,6 +189,7 @@ class Posting:
             if lost_races > LOST_RACES_MAX:
                 # What the refusal brought is old by now: others went on writing during the pause.
                 self._read_again(work)
+            self._require_counted(work)
             decided = self._fold(work, time.now())
             if work.reject_poison(decided) or work.put_leaning_last(decided):
                 continue
@@ -216,6 +219,13 @@ class Posting:
                 work.lost_races += 1
                 lost_races += 1
                 attempt = _step_aside(attempt, time, started - time.remaining_seconds())
+
+    def _require_counted(self, work: Work) -> None:
+        """Raise `RetryLater` (`account_behind`) where the account, read again, lacks a record that is known."""
+        if work.behind() is not None:
+            self._read_again(work)
+            if (error := work.behind()) is not None:
+                raise error
 
     def _fold(self, work: Work, now: Instant) -> Fold:
         return fold(

@@ -4,12 +4,14 @@ Beside `posting` and `counting` the third use case, and the only one that change
 accounts in pages; each is compared with itself, which costs nothing besides, and walked record by record where there
 is reason to: it has changed since the last sweep began, something was found the last time, it does not agree with
 itself, its turn has come (every account once in `ROTATION_DAYS`), or there is room left for those that have not
-changed. What is found is looked at again before it is said: a write may have been under way.
+changed. Then it goes over the records, as many as `RECORDS_SCANNED_MAX` and from where the last sweep came to, for
+merchants whose account is gone. What is found is looked at again before it is reported: a write may be under way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 from zlib import crc32
 
 from chalicelib.domain.audit import compared, plausible
@@ -26,6 +28,9 @@ ROTATION_DAYS = 30
 """Within so many daily sweeps every account is walked, changed or not."""
 UNCHANGED_RECORDS_MAX = 100_000
 """Records of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
+RECORDS_SCANNED_MAX = 1_000_000
+"""Records that a sweep goes over for merchants without an account: 125,000 read units, a cent and a half a day, and up
+to 500,000 more for the accounts of merchants with few records each. A larger ledger takes several days for a round."""
 DRIFTED_MAX = 1_000
 """Merchants with a finding that are remembered from sweep to sweep, to be walked again; 36 KB."""
 LOOKS = 3
@@ -42,7 +47,8 @@ class Sweep:
     `since` is when the sweep before it began (None: there was none, and everything counts as changed), `drifted` the
     merchants with a finding, `drift` the findings of the last sweep that came to its end. `too_long` are merchants
     whose ledgers were not walked because one call's time is too short for them, `newer` counts those with an account or
-    records in the form of a newer release, which alone can compare them: that is no drift.
+    records in the form of a newer release, which alone can compare them: that is no drift. `accounts_done` tells that
+    only records are left to go over; `scanned` counts them, and `place` is where they go on, in the next sweep too.
     """
 
     started_at: Instant
@@ -59,6 +65,9 @@ class Sweep:
     drifted: frozenset[MerchantId] = frozenset()
     suspects: frozenset[MerchantId] = frozenset()
     too_long: frozenset[MerchantId] = frozenset()
+    accounts_done: bool = False
+    scanned: int = 0
+    place: str | None = None
 
 
 def begun(last: Sweep | None, *, now: Instant) -> Sweep:
@@ -67,7 +76,7 @@ def begun(last: Sweep | None, *, now: Instant) -> Sweep:
         return Sweep(started_at=now)
     if last.finished_at is None:
         return last
-    return Sweep(started_at=now, since=last.started_at, drift=last.drift, suspects=last.drifted)
+    return Sweep(started_at=now, since=last.started_at, drift=last.drift, suspects=last.drifted, place=last.place)
 
 
 def sweep(
@@ -90,22 +99,56 @@ def sweep(
     while going.finished_at is None:
         if time.remaining_seconds() < MARGIN_SECONDS:
             return going
-        page = reader.accounts(going.after)
-        for snapshot in page.accounts:
+        page = _page_of_records(reader, going) if going.accounts_done else _page_of_accounts(reader, going)
+        for candidate in page.candidates:
             try:
-                going, walked = _looked_at(reader, going, snapshot, time=time, say=say)
+                going, walked = _looked_at(reader, going, candidate, time=time, say=say)
             except _OutOfTime:
                 if not fresh:
                     keep(going)
                     return going
                 # It had a whole call for itself.
-                merchant_id = _merchant(snapshot)
-                going, walked = replace(going, after=merchant_id, too_long=going.too_long | {merchant_id}), True
+                too_long = going.too_long | {_merchant(candidate)}
+                going, walked = replace(_passed(going, candidate, counts=0), too_long=too_long), True
             fresh = fresh and not walked
-        if page.last is None:
-            going = replace(going, finished_at=time.now(), after=None, drift=going.found)
+        going = replace(going, **page.turned)
+        if page.ends:
+            going = replace(going, finished_at=time.now(), drift=going.found)
         keep(going)
     return going
+
+
+_Candidate = Snapshot | UnreadableAccount | MerchantId
+"""An account, or a merchant that has records and no account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """What a sweep looks at next, what has `turned` on its bookmark when that is done, and whether it `ends` there."""
+
+    candidates: Sequence[_Candidate]
+    turned: Mapping[str, Any]
+    ends: bool = False
+
+
+def _page_of_accounts(reader: LedgerReader, going: Sweep) -> _Page:
+    page = reader.accounts(going.after)
+    turned = {"accounts_done": True, "after": None} if page.last is None else {}
+    return _Page(candidates=page.accounts, turned=turned)
+
+
+def _page_of_records(reader: LedgerReader, going: Sweep) -> _Page:
+    page = reader.merchants(going.place)
+    # Those with a finding the last time are looked for every time, wherever the round over the records has come to.
+    suspects = going.suspects if going.scanned == 0 else frozenset()
+    known = going.drifted | going.too_long
+    wanted = [merchant_id for merchant_id in (*page.merchants, *sorted(suspects)) if merchant_id not in known]
+    scanned = going.scanned + page.records
+    return _Page(
+        candidates=reader.without_account(wanted),
+        turned={"scanned": scanned, "place": page.last},
+        ends=page.last is None or scanned >= RECORDS_SCANNED_MAX,
+    )
 
 
 @dataclass(slots=True)
@@ -127,18 +170,21 @@ def check(
     merchant_id: MerchantId,
     *,
     pause: Callable[[float], None],
+    now: Callable[[], Instant],
     tick: Callable[[], None] = lambda: None,
+    to_the_end: bool = False,
 ) -> Check:
     """Walk one merchant's ledger and return what was found every time of `LOOKS`, so that no write under way counts.
 
-    `tick` is called before each page of records, and may raise to end the walk.
+    The walk ends where the account has come to, or `to_the_end` of the records: then it proves what the account must
+    be, also where it lags. `tick` is called before each page of records, and may raise to end the walk.
     """
-    looked = _look(reader, merchant_id, tick)
+    looked = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
     for _ in range(LOOKS - 1):
         if not looked.findings:
             break
         pause(LOOK_AGAIN_SECONDS)
-        again = _look(reader, merchant_id, tick)
+        again = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
         standing = {_place(finding) for finding in looked.findings}
         again.findings = tuple(finding for finding in again.findings if _place(finding) in standing)
         looked = again
@@ -152,22 +198,22 @@ class _OutOfTime(Exception):  # noqa: N818 - not an error: the walk is handed ba
 def _looked_at(
     reader: LedgerReader,
     going: Sweep,
-    snapshot: Snapshot | UnreadableAccount,
+    candidate: _Candidate,
     *,
     time: Time,
     say: Callable[["Check"], None],
 ) -> tuple[Sweep, bool]:
-    """Return the sweep behind this account, and whether it was walked."""
-    merchant_id = _merchant(snapshot)
-    reason = _reason(going, snapshot)
+    """Return the sweep after this candidate, and whether its ledger was walked."""
+    reason = _reason(going, candidate)
     if reason is None:
-        return replace(going, after=merchant_id, accounts=going.accounts + 1), False
+        return _passed(going, candidate), False
 
     def tick() -> None:
         if time.remaining_seconds() < MARGIN_SECONDS:
             raise _OutOfTime
 
-    checked = check(reader, merchant_id, pause=time.sleep, tick=tick)
+    merchant_id = _merchant(candidate)
+    checked = check(reader, merchant_id, pause=time.sleep, now=time.now, tick=tick)
     records = checked.walk.walked if checked.walk else 0
     if checked.findings:
         say(checked)
@@ -175,9 +221,7 @@ def _looked_at(
     if checked.findings and len(drifted) < DRIFTED_MAX:
         drifted |= {merchant_id}
     return replace(
-        going,
-        after=merchant_id,
-        accounts=going.accounts + 1,
+        _passed(going, candidate),
         walked=going.walked + 1,
         records=going.records + records,
         unchanged_records=going.unchanged_records + (records if reason == _ROOM else 0),
@@ -187,17 +231,27 @@ def _looked_at(
     ), True
 
 
+def _passed(going: Sweep, candidate: _Candidate, *, counts: int = 1) -> Sweep:
+    """Return the sweep after this candidate: of an account, the bookmark is moved."""
+    if isinstance(candidate, str):
+        return going
+    return replace(going, after=_merchant(candidate), accounts=going.accounts + counts)
+
+
 _ROOM = "room"
 
 
-def _reason(going: Sweep, snapshot: Snapshot | UnreadableAccount) -> str | None:
-    """Return why the account is to be walked, None if it is not."""
-    if isinstance(snapshot, UnreadableAccount):
+def _reason(going: Sweep, candidate: _Candidate) -> str | None:
+    """Return why the ledger is to be walked, None if it is not."""
+    if isinstance(candidate, str):
+        return "account missing"
+    if isinstance(candidate, UnreadableAccount):
         return "unreadable"
+    snapshot = candidate
     account = snapshot.account
     if going.since is None or account.updated_at >= _earlier(going.since):
         return "changed"
-    if account.merchant_id in going.suspects or not plausible(account):
+    if account.merchant_id in going.suspects or snapshot.misplaced is not None or not plausible(account):
         return "suspect"
     day = datetime.fromisoformat(going.started_at).toordinal()
     if (crc32(account.merchant_id.encode()) + day) % ROTATION_DAYS == 0:
@@ -205,7 +259,9 @@ def _reason(going: Sweep, snapshot: Snapshot | UnreadableAccount) -> str | None:
     return _ROOM if going.unchanged_records + account.sequence <= UNCHANGED_RECORDS_MAX else None
 
 
-def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None]) -> Check:
+def _look(
+    reader: LedgerReader, merchant_id: MerchantId, now: Instant, tick: Callable[[], None], *, to_the_end: bool
+) -> Check:
     snapshot = reader.account(merchant_id)
     if isinstance(snapshot, UnreadableAccount):
         if snapshot.newer:
@@ -220,12 +276,16 @@ def _look(reader: LedgerReader, merchant_id: MerchantId, tick: Callable[[], None
     account = snapshot.account if snapshot else None
     walk = Walk(merchant_id)
     tick()
-    for page in reader.records(merchant_id, 1, account.sequence if account else None):
+    for page in reader.records(merchant_id, 1, None if account is None or to_the_end else account.sequence):
         for record in page:
             walk.step(record)
         tick()
-    findings = compared(walk, account, crossings=snapshot.crossings if snapshot else ())
-    if account is not None:
+    findings = compared(walk, account, crossings=snapshot.crossings if snapshot else (), now=now)
+    follows = {Drift.ACCOUNT_BALANCE, Drift.ACCOUNT_THRESHOLD} & {finding.kind for finding in findings}
+    if snapshot is not None and snapshot.misplaced is not None and not follows:
+        walk.report(Drift.ACCOUNT_LEVEL, snapshot.account.sequence, snapshot.misplaced)
+        findings = tuple(walk.findings)
+    if account is not None and not to_the_end:
         findings += _behind(reader, account)
     return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)
 
@@ -250,8 +310,10 @@ def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
     )
 
 
-def _merchant(snapshot: Snapshot | UnreadableAccount) -> MerchantId:
-    return snapshot.merchant_id if isinstance(snapshot, UnreadableAccount) else snapshot.account.merchant_id
+def _merchant(candidate: _Candidate) -> MerchantId:
+    if isinstance(candidate, str):
+        return candidate
+    return candidate.merchant_id if isinstance(candidate, UnreadableAccount) else candidate.account.merchant_id
 
 
 def _place(finding: Finding) -> tuple[object, ...]:

@@ -46,6 +46,23 @@ class Work:
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
 
+    def behind(self) -> RetryLater | None:
+        """Return `account_behind` where the account, as known, does not count a known record of the merchant.
+
+        A record and its account are one write: either the account is an old one, or somebody put it back, as a restore
+        does. A write on it would then claim the sequence of a record that exists, and lose what that one moved.
+        """
+        sequence, newest = (self.account.sequence, self.account.hash) if self.account else (0, "")
+        for record in self.stored.values():
+            ahead = record.sequence > sequence or (record.sequence == sequence and record.hash != newest)
+            if ahead and record.merchant_id == self.merchant_id:
+                return RetryLater(
+                    Code.ACCOUNT_BEHIND,
+                    f"the account of merchant {self.merchant_id} does not count its record {record.sequence}, "
+                    f"{record.transaction_id}: credits rebuild {self.merchant_id}",
+                )
+        return None
+
     def require_readable(self) -> None:
         """Raise what is wrong with an item that the movements rest on, if anything is."""
         if self.unreadable is not None:

@@ -63,7 +63,7 @@ def _of_row(row: Row, *, low_before: int | None) -> Iterator[Announcement]:
     if row["transaction_type"] in OF_TYPE:
         yield _announcement(OF_TYPE[row["transaction_type"]], row, _members_of_type(row))
     if low_before is not None:
-        yield from _crossings(row, low_before=low_before)
+        yield from _crossings(row, low_before=row["extra_metadata"].get("threshold_before", low_before))
 
 
 def _members_of_type(row: Row) -> dict[str, Any]:

@@ -161,11 +161,14 @@ class DynamoDBLedger:
         if change.before is not None:
             condition = "refunded_count=:known"
             values[":known"] = {"N": str(change.before.count)}
+        expression = "SET " + ",".join(f"{name}=:{name}" for name in attributes)
+        if change.before is not None and change.before.total is not None and change.after.total is None:
+            expression += " REMOVE refunded_total"
         return {
             "Update": {
                 "TableName": self._transactions_table,
                 "Key": {"transaction_id": {"S": change.order}},
-                "UpdateExpression": "SET " + ",".join(f"{name}=:{name}" for name in attributes),
+                "UpdateExpression": expression,
                 "ConditionExpression": condition,
                 "ExpressionAttributeValues": values,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

@@ -4,24 +4,31 @@ Through the boto3 client, because what a hand has changed must be read too, what
 eventually consistent, at half the price: whoever finds something reads again before saying so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.faults import raise_if_transient
-from chalicelib.adapters.items import account_from, crossings_from, transaction_from
-from chalicelib.domain.errors import NewerForm
+from chalicelib.adapters.items import account_from, crossings_from, level, transaction_from
+from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.ports import AccountsPage, Snapshot
+from chalicelib.ports import AccountsPage, MerchantsPage, Snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ACCOUNTS_PAGE = 500
 """Accounts of one page, about half a megabyte."""
+RECORDS_PAGE = 1_000
+"""Records of one page of all of them, about a megabyte and 125 read units."""
+KEYS_MAX = 100
+"""Keys that one BatchGetItem takes."""
+READ_ROUNDS_MAX = 8
+"""How often the keys that a batch read left unprocessed are asked for again."""
 SEQUENCE_MAX = 10**15
 
 
@@ -57,6 +64,54 @@ class DynamoDBLedgerReader:
             raise
         return _snapshot(item) if item else None
 
+    def merchants(self, after: str | None) -> MerchantsPage:
+        """Return whose the next records are: a page of a scan of the index, where a merchant's records are together."""
+        behind: dict[str, Any] = {"ExclusiveStartKey": json.loads(after)} if after else {}
+        try:
+            page = self._client.scan(
+                TableName=self._transactions_table,
+                IndexName="by_merchant",
+                ProjectionExpression="merchant_id",
+                Limit=RECORDS_PAGE,
+                **behind,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise_if_transient(error)
+            raise
+        merchants = dict.fromkeys(MerchantId(item["merchant_id"]["S"]) for item in page["Items"])
+        last = page.get("LastEvaluatedKey")
+        return MerchantsPage(
+            merchants=tuple(merchants),
+            records=len(page["Items"]),
+            last=json.dumps(last, separators=(",", ":")) if last else None,
+        )
+
+    def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:
+        """Return those without an account: nothing but the keys of the others is read, 100 in a request."""
+        wanted = list(dict.fromkeys(merchants))
+        found: set[str] = set()
+        for start in range(0, len(wanted), KEYS_MAX):
+            found |= self._existing(wanted[start : start + KEYS_MAX])
+        return [merchant_id for merchant_id in wanted if merchant_id not in found]
+
+    def _existing(self, merchants: Sequence[MerchantId]) -> set[str]:
+        found: set[str] = set()
+        keys = [{"merchant_id": {"S": merchant_id}} for merchant_id in merchants]
+        asked: Any = {self._credits_table: {"Keys": keys, "ProjectionExpression": "merchant_id"}}
+        for _ in range(READ_ROUNDS_MAX):
+            try:
+                answer = self._client.batch_get_item(RequestItems=asked)
+            except (ClientError, BotoCoreError) as error:
+                raise_if_transient(error)
+                raise
+            found.update(
+                cast("Any", item)["merchant_id"]["S"] for item in answer["Responses"].get(self._credits_table, [])
+            )
+            asked = answer["UnprocessedKeys"]
+            if not asked:
+                return found
+        raise RetryLater(Code.UNAVAILABLE, "the ledger did not answer for all keys of a batch read")
+
     def records(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
     ) -> Iterator[Sequence[Transaction | Unreadable]]:
@@ -87,11 +142,19 @@ class DynamoDBLedgerReader:
 
 def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
     try:
-        return Snapshot(account=account_from(item), crossings=crossings_from(item))
+        account = account_from(item)
+        return Snapshot(account=account, crossings=crossings_from(item), misplaced=_misplaced(item, level(account)))
     except Exception as error:  # noqa: BLE001 - whatever a hand has made of the item, it is a finding
         return UnreadableAccount(
             merchant_id=MerchantId(item["merchant_id"]["S"]), why=_why(error), newer=isinstance(error, NewerForm)
         )
+
+
+def _misplaced(item: Mapping[str, Any], right: str | None) -> str | None:
+    listed = item.get("level", {}).get("S")
+    if listed == right:
+        return None
+    return f"the account is listed at {listed or 'no level'}, it belongs at {right or 'none'}"
 
 
 def _record(item: Mapping[str, Any]) -> Transaction | Unreadable:

@@ -7,19 +7,16 @@ the account, which no record keeps. They are at hand only until the account's ne
 from dataclasses import dataclass
 
 from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.domain.ledger import Transaction, crossed_by
-from chalicelib.domain.thresholds import Crossing
-from chalicelib.domain.walk import doubtful
-
-_OF_THE_THRESHOLD = (Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED)
+from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.ledger import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
     """The events of a record: what the stream of transactions publishes, and that of accounts.
 
-    `doubtful` tells that low or restored are left out, because the records do not tell whether this one passed the
-    threshold or the threshold was moved past the balance before it.
+    `doubtful` tells that low or restored are left out: an earlier release wrote the record, and the ledger does not
+    tell whether it passed the threshold or an admin moved the threshold past the balance before it.
     """
 
     of_transaction: tuple[PublishedEvent, ...]
@@ -28,17 +25,12 @@ class Derived:
 
 
 def derived(record: Transaction, *, before: Transaction | None) -> Derived:
-    """Return the events of a record; `before` is the one it follows, None for the first."""
-    low_before = before.threshold if before else record.threshold
-    unclear = doubtful(record, low_before=low_before)
+    """Return the events of a record; `before` is the one it follows, None where there is none or it is not at hand."""
     published = transaction_event(record)
+    crossed = derived_crossings(record, before=before)
     return Derived(
         of_transaction=(published,) if published else (),
-        of_crossings=tuple(
-            # Of a movement, the transaction is the fact: the account's version is not in its events.
-            crossing_event(record.merchant_id, crossing, version=0)
-            for crossing in crossed_by(record, low_before=low_before)
-            if not (unclear and crossing.type in _OF_THE_THRESHOLD)
-        ),
-        doubtful=unclear,
+        # Of a movement, the transaction is the fact: the account's version is not in its events.
+        of_crossings=tuple(crossing_event(record.merchant_id, crossing, version=0) for crossing in crossed.crossings),
+        doubtful=crossed.doubtful,
     )

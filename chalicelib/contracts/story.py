@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.contracts.plugin_status import Reason
 from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.thresholds import Crossing, crossings
@@ -152,49 +153,67 @@ _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
 }
 
 
+_DOUBTFUL = "Whether the balance passed the low-balance threshold here, or a change of it did before, no record tells."
+
+
+def _consequence(crossing: CrossingRecord) -> str:
+    return _CONSEQUENCES[crossing.type](crossing)
+
+
 def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
     """Return what is told of a record, None for one of the many that passed no threshold."""
-    crossed = _crossed(previous, record)
+    known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
+    derived = derived_crossings(record, before=known)
+    changed = _threshold_moved(
+        sequence=record.sequence - 1,
+        balance=record.balance_before,
+        before=known.threshold if known and not derived.doubtful else derived.low_before,
+        after=derived.low_before,
+        time=record.created_at,
+    )
     opening = record.sequence == 1
-    if not (crossed or opening or decides):
+    if not (derived.crossings or changed or opening or decides):
         return None
     published = transaction_event(record)
-    events = [published] if published else []
     # Not the account's version: of a movement, the transaction is the fact.
-    events += [crossing_event(record.merchant_id, crossing, version=0) for crossing in crossed]
-    sentences = [_movement(record), *(_CONSEQUENCES[crossing.type](crossing) for crossing in crossed)]
+    events = [crossing_event(record.merchant_id, crossing, version=0) for crossing in [*changed, *derived.crossings]]
+    sentences = [
+        *(
+            [f"The low-balance threshold went from {known.threshold} to {derived.low_before}."]
+            if changed and known
+            else []
+        ),
+        *map(_consequence, changed),
+        _movement(record),
+        *map(_consequence, derived.crossings),
+    ]
     if opening and not record.balance_after:
         sentences.append("The plugin is off from the start.")
+    if derived.doubtful and known is not None:
+        sentences.append(_DOUBTFUL)
     return Chapter(
         time=record.created_at,
         transaction_id=record.transaction_id,
         sequence=record.sequence,
         balance=record.balance_after,
         sentence=" ".join(sentences),
-        events=[Said.of(event) for event in events],
+        events=[Said.of(event) for event in ([published] if published else []) + events],
     )
 
 
-def _crossed(previous: Transaction | None, record: Transaction) -> list[CrossingRecord]:
-    if record.sequence == 1:
-        return []  # Opening an account crosses nothing (spec, section 5).
-    known = previous is not None and previous.sequence == record.sequence - 1
+def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, time: Instant) -> list[CrossingRecord]:
+    """Return what an admin crossed who moved the threshold from `before` to `after` over an account at rest."""
     return [
         CrossingRecord(
             type=crossing,
-            transaction_id=record.transaction_id,
-            sequence=record.sequence,
-            balance=record.balance_after,
-            threshold=record.threshold,
-            time=record.created_at,
-            correlation_id=record.correlation_id,
+            transaction_id=None,
+            sequence=sequence,
+            balance=balance,
+            threshold=after,
+            time=time,
+            correlation_id=None,
         )
-        for crossing in crossings(
-            record.balance_before,
-            record.balance_after,
-            low_before=previous.threshold if previous is not None and known else record.threshold,
-            low_after=record.threshold,
-        )
+        for crossing in crossings(balance, balance, low_before=before, low_after=after)
     ]
 
 
@@ -202,20 +221,13 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
     """Return the last chapter where an admin moved the threshold after the newest movement."""
     if newest is None or newest.sequence != account.sequence or newest.threshold == account.threshold:
         return []
-    crossed = [
-        CrossingRecord(
-            type=crossing,
-            transaction_id=None,
-            sequence=account.sequence,
-            balance=account.balance,
-            threshold=account.threshold,
-            time=account.updated_at,
-            correlation_id=None,
-        )
-        for crossing in crossings(
-            account.balance, account.balance, low_before=newest.threshold, low_after=account.threshold
-        )
-    ]
+    crossed = _threshold_moved(
+        sequence=account.sequence,
+        balance=account.balance,
+        before=newest.threshold,
+        after=account.threshold,
+        time=account.updated_at,
+    )
     sentences = [f"The low-balance threshold went from {newest.threshold} to {account.threshold}."]
     return [
         Chapter(
@@ -223,7 +235,7 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
             transaction_id=None,
             sequence=None,
             balance=account.balance,
-            sentence=" ".join([*sentences, *(_CONSEQUENCES[crossing.type](crossing) for crossing in crossed)]),
+            sentence=" ".join([*sentences, *map(_consequence, crossed)]),
             events=[
                 Said.of(crossing_event(account.merchant_id, crossing, version=account.version)) for crossing in crossed
             ],

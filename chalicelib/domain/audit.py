@@ -5,13 +5,18 @@ Pure, and it never repairs: drift is reported (spec, section 7). `rebuilt` says 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 
+from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
-from chalicelib.domain.ids import Instant, MerchantId, later_than
+from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""How far ahead of the clock a time on an account may be; the next record would get it."""
 
 
 def audit(
@@ -20,21 +25,28 @@ def audit(
     records: Iterable[Transaction | Unreadable],
     *,
     crossings: Iterable[CrossingRecord] = (),
+    now: Instant | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything that does not agree between a merchant's account and its records, in their order.
 
-    `crossings` are those that the account carries from its last write.
+    `crossings` are those that the account carries from its last write; without `now` no time is compared with it.
     """
     walk = Walk(merchant_id)
     for record in records:
         walk.step(record)
-    return compared(walk, account, crossings=crossings)
+    return compared(walk, account, crossings=crossings, now=now)
 
 
-def compared(walk: Walk, account: Account | None, *, crossings: Iterable[CrossingRecord] = ()) -> tuple[Finding, ...]:
+def compared(
+    walk: Walk,
+    account: Account | None,
+    *,
+    crossings: Iterable[CrossingRecord] = (),
+    now: Instant | None = None,
+) -> tuple[Finding, ...]:
     """Return what the walk found, and what it proves of the account that its last record has left; the walk is closed.
 
-    Behind a record that is missing, changed or unreadable the account's counters prove nothing, and are left out.
+    After a record that is missing, changed or unreadable the account's counters prove nothing, and are left out.
     """
     walk.close(account)
     last = walk.expected - 1
@@ -49,14 +61,21 @@ def compared(walk: Walk, account: Account | None, *, crossings: Iterable[Crossin
             walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest record's hash")
         for kind, name, said, proven in _differences(walk, account, walk.last):
             walk.report(kind, last, f"the account's {name} is {said}, its ledger says {proven}")
+        if account.updated_at < walk.last.created_at:
+            walk.report(
+                Drift.ACCOUNT_TIME, last, f"the account was updated at {account.updated_at}, before its newest record"
+            )
         _compare_crossings(walk, account, walk.last, tuple(crossings))
+    if account is not None:
+        for kind, detail in _wrong_in_itself(account, now):
+            walk.report(kind, account.sequence, detail)
     return tuple(walk.findings)
 
 
 def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     """Return the account as its records leave it; what they do not tell, an admin's own threshold, is as `known`.
 
-    Only of a closed walk that is `intact` and has records. `version` stays: the write counts it.
+    Only of a closed walk that is `intact` and has records. `version` is one that no write to the account has had.
     """
     first, last, status = walk.first, walk.last, walk.status
     assert walk.intact, "what is not proven is no ground to rebuild on"
@@ -64,19 +83,25 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     assert last is not None
     assert status is not None
     account = known or open_account(walk.merchant_id, threshold=last.threshold, now=first.created_at)
+    threshold = account.threshold
+    if account.sequence < last.sequence and account.low_balance_threshold is None:
+        threshold = last.threshold
     return replace(
         account,
         balance=last.balance_after,
         sequence=last.sequence,
+        version=version_never_had(account.version, now=now),
         totals=dict(walk.totals),
         total_shortfall=walk.total_shortfall,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,
+        threshold=threshold if account.low_balance_threshold is None else account.low_balance_threshold,
         status_changed_at=status.created_at,
         status_transaction_id=status.transaction_id,
+        created_at=first.created_at,
         # As with a changed threshold: what this write carries is not what the newest record crossed.
-        updated_at=later_than(max(account.updated_at, last.created_at), now=now),
+        updated_at=later_than(last.created_at, now=now),
     )
 
 
@@ -87,7 +112,18 @@ def plausible(account: Account) -> bool:
         total.credits if kind.direction is Direction.INCREASE else -total.credits
         for kind, total in account.totals.items()
     )
-    return (count, moved) == (account.sequence, account.balance)
+    in_time = account.updated_at >= (account.last_transaction_at or account.updated_at)
+    agrees = in_time and (count, moved) == (account.sequence, account.balance)
+    return agrees and not any(_wrong_in_itself(account, None))
+
+
+def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Drift, str]]:
+    """Yield what no write leaves on an account, whatever its records: of what kind, and a sentence."""
+    own = account.low_balance_threshold
+    if own not in (None, account.threshold):
+        yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"
+    if now is not None and account.updated_at > instant(datetime.fromisoformat(now) + CLOCKS_DIFFER):
+        yield Drift.ACCOUNT_TIME, f"the account was updated at {account.updated_at}, which is in the future"
 
 
 def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tuple[Drift, str, object, object]]:
@@ -105,6 +141,8 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_COUNTER, "last transaction", account.last_transaction_id, last.transaction_id),
         (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
     ]
+    if walk.first is not None:
+        pairs.append((Drift.ACCOUNT_TIME, "time of opening", account.created_at, walk.first.created_at))
     status = walk.status
     if status is not None:
         # The newest status event derived: since when the plugin is what it is, and by which transaction.
@@ -119,12 +157,18 @@ def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried:
     """Derive the threshold events of the newest record, which the account carries until its next write."""
     if (account.updated_at, account.threshold) != (last.created_at, last.threshold):
         return  # A threshold was changed since: that write carries its own, which the records do not tell.
-    of_newest = tuple(crossing for crossing in carried if crossing.transaction_id == last.transaction_id)
-    if walk.newest_doubtful or of_newest == walk.newest_crossings:
+    newest = walk.newest
+    assert newest is not None, "there is a last record"
+    of_newest = tuple(
+        crossing
+        for crossing in carried
+        if crossing.transaction_id == last.transaction_id
+        and not (newest.doubtful and crossing.type in OF_THE_THRESHOLD)
+    )
+    if of_newest == newest.crossings:
         return
     said, derived = (
-        ", ".join(crossing.type for crossing in crossings) or "nothing"
-        for crossings in (of_newest, walk.newest_crossings)
+        ", ".join(crossing.type for crossing in crossings) or "nothing" for crossings in (of_newest, newest.crossings)
     )
     detail = f"the account carries {said}, its newest record crossed {derived}"
     walk.report(Drift.CROSSING_WRONG, last.sequence, detail, last.transaction_id)

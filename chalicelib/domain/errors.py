@@ -34,6 +34,7 @@ class Code(StrEnum):
     # It may work later.
     ACCOUNT_MISSING = "account_missing"
     ORDER_MISSING = "order_missing"
+    ACCOUNT_BEHIND = "account_behind"
     CONTENDED = "contended"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"

@@ -25,6 +25,9 @@ class Drift(StrEnum):
     ACCOUNT_HASH = "account_hash"
     ACCOUNT_COUNTER = "account_counter"
     ACCOUNT_STATUS = "account_status"
+    ACCOUNT_THRESHOLD = "account_threshold"
+    ACCOUNT_TIME = "account_time"
+    ACCOUNT_LEVEL = "account_level"
     CROSSING_WRONG = "crossing_wrong"
 
 

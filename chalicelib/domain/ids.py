@@ -18,6 +18,16 @@ def instant(moment: datetime) -> Instant:
     return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
+def version_never_had(version: int, *, now: Instant) -> int:
+    """Return a version later than `version` that no write to the account has had, also on a history that a restore cut.
+
+    Whoever counted or published an image of the account then takes the next one for newer, and no event id made of a
+    version comes again. A version counts writes, each of two write units; DynamoDB takes 1,000 of an item in a second,
+    and so the milliseconds since 1970 are ahead of every version, one that was made here before included.
+    """
+    return max(version + 1, round(datetime.fromisoformat(now).timestamp() * 1000))
+
+
 def later_than(time: Instant, *, now: Instant) -> Instant:
     """Return `now`, or the first instant behind `time` where the clock has not come to it."""
     return max(now, instant(datetime.fromisoformat(time) + timedelta(milliseconds=1)))

@@ -18,6 +18,8 @@ SCHEMA_VERSION = 1
 """The version of the canonical form below; recorded with each transaction."""
 GENESIS_HASH = "0" * 64
 """The `previous_hash` of a merchant's first transaction."""
+THRESHOLD_BEFORE = "threshold_before"
+"""In a record's metadata: the threshold that its account had before it, where the record before may not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +32,10 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A merchant's credits. `sequence` counts the transactions posted so far, `version` the writes.
+    """A merchant's credits. `sequence` counts the transactions posted so far.
 
+    `version` grows with every write: by one, but for a changed threshold and a rebuild, which give it one that no
+    write has had.
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
     override of the default, `outdated` the default before the last change of the setting, while that is recent.
     `hash` is the newest link of the chain.
@@ -162,6 +166,9 @@ def apply(
         threshold, outdated = default_in_force(
             account.threshold, account.outdated, default=default_threshold, now=created_at
         )
+    # Without it, this record's threshold, the account's and that of the record before are one and the same.
+    if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
+        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
     transaction = Transaction(
         transaction_id=movement.transaction_id,
         merchant_id=account.merchant_id,

@@ -3,13 +3,14 @@
 An order's tally is the one part of a record that changes and that no hash seals; the refunds prove it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
-from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
+from chalicelib.domain.fold import TallyChange
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Tally, refund
@@ -24,27 +25,34 @@ class _Refunded:
     sequence: int
     taken: int
     total: Decimal | None
-    recorded: Tally
+    recorded: Tally | None
     replayed: Tally
+    refunded_at: Instant
 
 
 class Tallies:
-    """The refunded orders of one merchant, as its records come by in their order."""
+    """The refunded orders of one merchant, as its records come by in their order.
 
-    def __init__(self, merchant_id: MerchantId) -> None:
+    An order is known by the tally on its record; those in `uncounted` are known without. After the walk `uncounted`
+    holds them, and every order of a refund whose record has no tally.
+    """
+
+    def __init__(self, merchant_id: MerchantId, *, uncounted: Collection[TransactionId] = ()) -> None:
+        self.uncounted = set(uncounted)
         self._merchant_id = merchant_id
         self._orders: dict[TransactionId, _Refunded] = {}
 
     def take(self, record: Transaction) -> Iterator[Finding]:
         """Take the next record, and yield what is wrong with it if it is a refund."""
         if record.kind.is_order:
-            if record.tally is not None:
+            if record.tally is not None or record.transaction_id in self.uncounted:
                 self._orders[record.transaction_id] = _Refunded(
                     sequence=record.sequence,
                     taken=abs(record.amount),
                     total=_money(record, "total"),
                     recorded=record.tally,
                     replayed=Tally(),
+                    refunded_at=record.refunded_at or record.created_at,
                 )
         elif record.kind in _REFUNDS and (wrong := self._replay(record)) is not None:
             yield Finding(
@@ -58,20 +66,30 @@ class Tallies:
     def differences(self) -> Iterator[Finding]:
         """Yield every order whose record says something else than its refunds."""
         for order_id, order in self._orders.items():
-            if order.recorded != order.replayed:
+            if (order.recorded or Tally()) != order.replayed:
+                said, proven = told(order.recorded or Tally()), told(order.replayed)
                 yield Finding(
                     kind=Drift.TALLY_WRONG,
                     merchant_id=self._merchant_id,
                     sequence=order.sequence,
-                    detail=f"the order's record says {_said(order.recorded)}, its refunds say {_said(order.replayed)}",
+                    detail=f"the order's record says {said}, its refunds say {proven}",
                     transaction_id=order_id,
                 )
 
+    def corrections(self) -> Iterator[TallyChange]:
+        """Yield for every order whose record says something else than its refunds what it should say."""
+        for order_id, order in self._orders.items():
+            if (order.recorded or Tally()) != order.replayed:
+                yield TallyChange(order=order_id, before=order.recorded, after=order.replayed, time=order.refunded_at)
+
     def _replay(self, record: Transaction) -> tuple[Drift, str] | None:
         named = str(record.metadata.get("order_id"))
-        order = self._orders.get(transaction_id(self._merchant_id, order_key(named)))
+        order_id = transaction_id(self._merchant_id, order_key(named))
+        order = self._orders.get(order_id)
         if order is None:
+            self.uncounted.add(order_id)
             return Drift.TALLY_WRONG, f"the refund is not counted on the record of order {named}"
+        order.refunded_at = record.created_at
         try:
             due, order.replayed = refund(
                 order.replayed,
@@ -92,6 +110,7 @@ def _money(record: Transaction, name: str) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _said(tally: Tally) -> str:
+def told(tally: Tally) -> str:
+    """Return a tally in words."""
     part = "all of it" if tally.full else f"{tally.money:f} of {tally.total if tally.total is not None else 'unknown'}"
     return f"{tally.credits} credits in {tally.count} refunds ({part})"

@@ -4,9 +4,10 @@ Pure. A `Walk` takes the records one by one and keeps only what the next ones ne
 be walked; of the orders it keeps those that were refunded.
 """
 
+from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import GENESIS_HASH, Account, CrossingRecord, Total, Transaction, crossed_by, record_hash
+from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, record_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.tallies import Tallies
@@ -16,8 +17,8 @@ class Walk:
     """One merchant's records, walked from the first one on. After `close` it is spent.
 
     `totals` and `total_shortfall` are what the records add up to, `first` and `last` the ends of them, `status` the one
-    that switched the plugin last, `expected` the sequence that would come next. `newest_crossings` are the thresholds
-    that the last one passed, doubtful where the ledger alone cannot tell. `newer` counts the records whose form only a
+    that switched the plugin last, `expected` the sequence that would come next. `newest` are the thresholds
+    that the last one passed, `tallies` what was refunded of each order. `newer` counts the records whose form only a
     newer release knows.
 
     `intact` tells that the records are whole and each sealed, so that they prove what the account must be. What follows
@@ -34,13 +35,12 @@ class Walk:
         self.status: Transaction | None = None
         self.totals: dict[Kind, Total] = {}
         self.total_shortfall = 0
-        self.newest_crossings: tuple[CrossingRecord, ...] = ()
-        self.newest_doubtful = False
+        self.newest: Derived | None = None
         self.expected = 1
         self.intact = True
         self.findings: list[Finding] = []
+        self.tallies = Tallies(merchant_id)
         self._pending: list[Transaction] = []
-        self._tallies = Tallies(merchant_id)
         self._torn = False
 
     def step(self, record: Transaction | Unreadable) -> None:
@@ -67,7 +67,7 @@ class Walk:
         if account is not None and self.expected <= account.sequence:
             self._miss(account.sequence + 1 - self.expected)
         if self.intact:
-            self.findings += self._tallies.differences()
+            self.findings += self.tallies.differences()
 
     def _settle(self, next_hash: str | None) -> None:
         """Walk over the sequence that is pending: over the record that the next one follows, where several claim it."""
@@ -124,11 +124,9 @@ class Walk:
         self.total_shortfall += record.shortfall
         if record.sequence == 1 or (record.balance_before > 0) != (record.balance_after > 0):
             self.status = record
-        low_before = self.last.threshold if self.last else record.threshold
-        self.newest_crossings = crossed_by(record, low_before=low_before)
-        self.newest_doubtful = doubtful(record, low_before=low_before)
+        self.newest = derived_crossings(record, before=self.last)
         if self.intact:
-            self.findings += self._tallies.take(record)
+            self.findings += self.tallies.take(record)
         self.first = self.first or record
         self.last = record
         self.expected = record.sequence + 1
@@ -153,15 +151,6 @@ class Walk:
         """Take down a finding behind which nothing follows from what was walked before."""
         self.report(kind, sequence, detail, of)
         self._torn, self.intact = True, False
-
-
-def doubtful(record: Transaction, *, low_before: int) -> bool:
-    """Return whether the low-balance events of the record cannot be told from the ledger alone.
-
-    They cannot where the threshold was changed since the record before it, across the balance that stood: an admin's
-    change has said so itself (without a transaction), a changed setting leaves it to this record to say.
-    """
-    return (record.balance_before > low_before) != (record.balance_before > record.threshold)
 
 
 def _inconsistent(record: Transaction, last: Transaction | None) -> str | None:

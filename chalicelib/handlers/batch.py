@@ -165,7 +165,7 @@ class Batch:
             reason = f"{error.message}, and did not come within {self._settings.ground_retry_seconds_total} seconds"
             self._rejected.append((message, Rejected(error.code, reason, field=error.field)))
             return
-        if error.code is Code.INTERNAL:
+        if error.code in (Code.INTERNAL, Code.ACCOUNT_BEHIND):
             logger.error(error.message, message_id=message.message_id, exc_info=error.__cause__)
         growth = 2 ** min(message.deliveries - 1, GROWTH_MAX)
         if error.ground_missing:

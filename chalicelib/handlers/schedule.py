@@ -18,9 +18,9 @@ blueprint = Blueprint(__name__)
 def reconcile(event: Any, context: Any) -> dict[str, Any]:
     """Compare accounts with their ledgers, report what does not agree, and return how far that has come.
 
-    `{"finished", "started_at", "accounts", "walked", "records", "drift", "newer_form", "too_long"}`. A sweep that is
-    under way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`. Nothing is
-    ever repaired. `newer_form` counts the merchants that only a newer release can compare: no drift.
+    `{"finished", "started_at", "accounts", "walked", "records", "scanned", "drift", "newer_form", "too_long"}`. A sweep
+    that is under way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`.
+    Nothing is ever repaired. `newer_form` counts the merchants that only a newer release can compare: no drift.
     """
     from chalicelib import wiring
     from chalicelib.domain.errors import RetryLater
@@ -78,6 +78,7 @@ def _reported(going: "Sweep") -> dict[str, Any]:
         "accounts": going.accounts,
         "walked": going.walked,
         "records": going.records,
+        "scanned": going.scanned,
         "drift": drift(going) if going.finished_at is None else going.drift,
         "newer_form": going.newer,
         "too_long": sorted(going.too_long),

@@ -1,8 +1,8 @@
 """`credits verify` and `rebuild`: whether the ledger proves itself, and an account made anew from its records."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,36 +10,23 @@ import typer
 
 from chalicelib.adapters.dynamodb import DynamoDBLedger
 from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
-from chalicelib.domain.audit import rebuilt
-from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
-from chalicelib.domain.fold import Commit
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.findings import Finding, UnreadableAccount
+from chalicelib.domain.fold import TallyChange
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ids import merchant_id as _merchant_id
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
-from chalicelib.ports import Committed
-from chalicelib.reconciling import Check, check
+from chalicelib.domain.orders import Tally
+from chalicelib.domain.tallies import told
+from chalicelib.reconciling import check
 from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
+from infra.recovery.rebuilding import proposed, written
 
 SHOWN_EVERY = 1_000
 """Accounts after which the progress of a long check is said again."""
-
-_MENDED_BY_REBUILD = frozenset(
-    {
-        Drift.ACCOUNT_MISSING,
-        Drift.ACCOUNT_BALANCE,
-        Drift.ACCOUNT_COUNTER,
-        Drift.ACCOUNT_HASH,
-        Drift.ACCOUNT_SEQUENCE,
-        Drift.ACCOUNT_STATUS,
-        Drift.CROSSING_WRONG,
-        # Stands on an order's record, which nobody rewrites: it says nothing against the account.
-        Drift.TALLY_WRONG,
-    }
-)
 
 
 def verify(
@@ -62,7 +49,7 @@ def verify(
     findings: list[Finding] = []
     newer: list[MerchantId] = []
     for merchant_id in wanted:
-        checked = check(reader, merchant_id, pause=time.sleep)
+        checked = check(reader, merchant_id, pause=time.sleep, now=_now)
         accounts += 1
         records += checked.walk.walked if checked.walk else 0
         findings += checked.findings
@@ -99,34 +86,49 @@ def rebuild(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an account anew from its records: balance, counters, status. Exit status 1 where they differ or are broken.
+    """Make an account anew from its records: balance, counters, status, and what was refunded of its orders.
 
-    The records are never touched, and must prove themselves first. The write is made only if the account is still the
-    one that was compared; nothing is published by it.
+    Walks to the end of the records, wherever the account has come to. No record is changed but for the tally of refunds
+    on an order, and the records must prove themselves first. The write is made only if the account is still the one
+    that was compared; nothing is published by it. Exit status 1 where something differs or is broken.
     """
     target = find(stage, profile)
-    checked = check(ledger_reader(target), MerchantId(merchant), pause=time.sleep)
-    if checked.newer:
+    reader, merchant_id = ledger_reader(target), MerchantId(merchant)
+    found = proposed(reader, merchant_id, now=_now(), pause=time.sleep)
+    if found.newer:
         raise refused(f"The ledger of {merchant} has items in the form of a newer release: rebuild with that release.")
-    broken = [finding for finding in checked.findings if finding.kind not in _MENDED_BY_REBUILD]
-    if broken:
-        _say_findings(broken)
+    if found.broken:
+        _say_findings(found.broken)
         raise refused("The records do not prove themselves: they are no ground to rebuild on. Restore them first.")
-    if checked.walk is None or checked.walk.last is None:
+    if found.after is None:
         raise refused(f"Merchant {merchant} has no records.")
-    after = rebuilt(checked.walk, checked.account, now=instant(datetime.now(UTC)))
-    differences = list(_differences(checked.account, after))
-    if differences and yes:
+    differences = list(_differences(found.before, found.after, found.tallies))
+    # A finding may be of what no field shows, such as the crossings that the account carries.
+    wrong = bool(differences or found.findings)
+    if wrong and yes:
         with repeatable(context):
-            _write(target, checked, after)
+            done = written(_ledger(target), found)
+        if not done:
+            raise refused("The account was written to meanwhile; nothing was changed. Try again.")
+    left = check(reader, merchant_id, pause=time.sleep, now=_now).findings if wrong and yes else ()
     if as_json:
         shown = {name: {"account": said, "ledger": proven} for name, said, proven in differences}
-        print_json({"merchant_id": merchant, "differences": shown, "written": bool(differences and yes)})
+        print_json(
+            {
+                "merchant_id": merchant,
+                "findings": [_members(finding) for finding in found.findings],
+                "differences": shown,
+                "written": wrong and yes,
+                "left": [_members(finding) for finding in left],
+            }
+        )
     else:
+        _say_findings(found.findings)
         for name, said, proven in differences:
             say(f"{name}: {said} → {proven}")
-        say(_outcome(merchant, differences=bool(differences), written=yes))
-    if differences and not yes:
+        say(_outcome(merchant, wrong=wrong, written=yes))
+        _say_findings(left)
+    if (wrong and not yes) or left:
         raise typer.Exit(FOUND)
 
 
@@ -151,31 +153,41 @@ def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[Merch
 
 
 def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
+    """Yield every merchant that has an account, and then every other one that has records."""
     after = None
     while True:
         page = reader.accounts(after)
         for found in page.accounts:
             yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
         if page.last is None:
-            return
+            break
         after = page.last
+    place, given = None, set()
+    while True:
+        records = reader.merchants(place)
+        for merchant_id in reader.without_account(records.merchants):
+            if merchant_id not in given:
+                given.add(merchant_id)
+                yield merchant_id
+        if records.last is None:
+            return
+        place = records.last
 
 
-def _write(target: Target, checked: Check, after: Account) -> None:
-    before = checked.account
-    ledger = DynamoDBLedger(
+def _now() -> Instant:
+    return instant(datetime.now(UTC))
+
+
+def _ledger(target: Target) -> DynamoDBLedger:
+    return DynamoDBLedger(
         target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
     )
-    version = before.version if before else 0
-    answer = ledger.commit(
-        Commit(merchant_id=checked.merchant_id, before=before, after=replace(after, version=version + 1))
-    )
-    if not isinstance(answer, Committed):
-        raise refused("The account was written to meanwhile; nothing was changed. Try again.")
 
 
-def _differences(before: Account | None, after: Account) -> Iterator[tuple[str, str, str]]:
-    """Yield each field of the account that its ledger makes another, with both values in words."""
+def _differences(
+    before: Account | None, after: Account, tallies: Iterable[TallyChange]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what the ledger makes another: fields of the account and tallies of orders, with both values in words."""
     for field in fields(Account):
         if field.name in ("version", "updated_at"):
             continue
@@ -190,14 +202,16 @@ def _differences(before: Account | None, after: Account) -> Iterator[tuple[str, 
             one, other = counted.get(kind), proven.get(kind)
             if one != other:
                 yield f"{kind.transaction_type} {kind.direction}", _total(one), _total(other)
+    for change in tallies:
+        yield f"refunded of {change.order}", told(change.before or Tally()), told(change.after)
 
 
 def _total(total: Total | None) -> str:
     return "none" if total is None else f"{total.count} of {total.credits} credits"
 
 
-def _outcome(merchant: str, *, differences: bool, written: bool) -> str:
-    if not differences:
+def _outcome(merchant: str, *, wrong: bool, written: bool) -> str:
+    if not wrong:
         return f"The account of {merchant} is what its ledger says; there is nothing to rebuild."
     return "Written." if written else "Nothing was written; --yes writes it."
 

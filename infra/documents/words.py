@@ -109,7 +109,10 @@ WORDS: Mapping[str, Word] = {
     "sequence": Word("1, 2, 3 … without gaps within an account, in the order of recording.", {"minimum": 1}),
     "idempotency_key": Word("Derived from the business fact; a fact moves credits once."),
     "reference_id": Word("The business id: of the order, refund, payment, subscription or adjustment."),
-    "extra_metadata": Word("What else is kept: policy, total, currency, reason, admin, and the like."),
+    "extra_metadata": Word(
+        "What else is kept: policy, total, currency, reason, admin, and the like; `threshold_before`, the low-balance "
+        "threshold before this transaction, where it changed since the one before."
+    ),
     "schema_version": Word("The version of the hash's canonical form.", {"minimum": 1}),
     "hash": Word("SHA-256 over the previous hash and this record: a change anywhere in the chain shows.", HASH_FORM),
     "previous_hash": Word("The previous record's hash; 64 zeros for the first.", HASH_FORM),

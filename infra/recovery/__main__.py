@@ -1,6 +1,6 @@
 """`python -m infra.recovery`: the steps of README.md beside this file, one command each."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +26,8 @@ def restore(
     region: Region = None,
     into: Annotated[str | None, typer.Option(help="Another region, where the new tables are to be.")] = None,
 ) -> None:
-    """Restore the ledger's tables as they were, beside the old ones."""
+    """Restore the ledger's tables as they were, beside the old ones; print the moment for `agree`, and their names."""
+    typer.echo(f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S%z}")
     outputs = _outputs(stack, region)
     sources = Tables(credits=outputs["CreditsTableName"], transactions=outputs["TransactionsTableName"])
     arns = None
@@ -44,14 +45,19 @@ def restore(
 def agree(
     credits_table: Annotated[str, typer.Option()],
     transactions_table: Annotated[str, typer.Option()],
+    at: Annotated[datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="The moment that `restore` printed.")],
     region: Region = None,
 ) -> None:
-    """Remove restored accounts that know of records which were not restored, and name them for `credits rebuild`."""
+    """Remove what is left of torn writes from restored tables, and name the merchants for `credits rebuild`."""
     tables = Tables(credits=credits_table, transactions=transactions_table)
-    for account in agreement.take_back(_client("dynamodb", region), tables):
-        own = account.low_balance_threshold
-        afterwards = "" if own is None else f"   and afterwards: credits threshold {account.merchant_id} {own}"
-        typer.echo(f"credits rebuild {account.merchant_id} --yes{afterwards}")
+    client = _client("dynamodb", region)
+    for torn in agreement.agree(client, tables, at=at):
+        if not torn.kept:
+            typer.echo(f"# {torn.merchant_id}: no record is left; the replay opens it anew")
+            continue
+        own = torn.low_balance_threshold
+        afterwards = "" if own is None else f"   and afterwards: credits threshold {torn.merchant_id} {own}"
+        typer.echo(f"credits rebuild {torn.merchant_id} --yes{afterwards}")
 
 
 @application.command()

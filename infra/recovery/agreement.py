@@ -1,58 +1,146 @@
-"""Restored tables made to agree: an account that knows of a record which was not restored is taken back."""
+"""Restored tables made to agree: what is left of a torn write is removed, and `credits rebuild` named for the rest.
+
+The two tables are restored to the same second and may disagree about the writes of that second, in either direction
+and by any number of records. Only while nobody writes.
+"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.domain.findings import UnreadableAccount
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from infra.recovery.tables import Tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PAGE: Final = 100
-"""Keys that one batch read takes."""
+TORN: Final = timedelta(minutes=15)
+"""How long before the moment named a write may be that the restore tore: the latest one that can be restored is some
+five minutes old. What is older is for `credits verify`."""
+AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenBack:
-    """An account that was removed: `credits rebuild` makes it anew, but for the threshold of its own that it had."""
+class Torn:
+    """A merchant whose account and records disagree: `credits rebuild` makes the account anew, where records are left.
 
-    merchant_id: str
-    low_balance_threshold: int | None
-
-
-def take_back(client: "DynamoDBClient", tables: Tables) -> Iterator[TakenBack]:
-    """Remove every account of the restored `tables` whose last record is not there; yield each before it is removed.
-
-    So whoever is interrupted and begins again has heard of every account that is gone.
-    The two tables are restored to the same second and may disagree about a write of that second. An account that
-    lags behind its records is left: `credits rebuild` alone mends that. Only while nobody writes.
+    `kept` is the sequence up to which its records are whole, `removed` counts those that were after a gap.
+    `taken_back` tells that the account knew of records which are not there, and was removed with
+    `low_balance_threshold`, a threshold of its own.
     """
-    for page in _pages(client, tables.credits):
-        found = _recorded(client, tables.transactions, [account["last_transaction_id"]["S"] for account in page])
-        for account in page:
-            if account["last_transaction_id"]["S"] in found:
-                continue
-            own = account.get("low_balance_threshold")
-            threshold = int(own["N"]) if own else None
-            yield TakenBack(merchant_id=account["merchant_id"]["S"], low_balance_threshold=threshold)
-            client.delete_item(TableName=tables.credits, Key={"merchant_id": account["merchant_id"]})
+
+    merchant_id: MerchantId
+    kept: int
+    removed: int
+    taken_back: bool = False
+    low_balance_threshold: int | None = None
 
 
-def _pages(client: "DynamoDBClient", table: str) -> Iterator[list[Any]]:
-    """Yield the accounts that have a record, a batch read's worth at a time."""
-    for page in client.get_paginator("scan").paginate(
-        TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": PAGE}
-    ):
-        yield [account for account in page["Items"] if "last_transaction_id" in account]
+@dataclass(frozen=True, slots=True)
+class _Record:
+    transaction_id: str
+    sequence: int
 
 
-def _recorded(client: "DynamoDBClient", table: str, transaction_ids: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    keys = [{"transaction_id": {"S": each}} for each in transaction_ids]
-    wanted: Any = {table: {"Keys": keys, "ProjectionExpression": "transaction_id", "ConsistentRead": True}}
-    while keys and wanted:
-        answer = client.batch_get_item(RequestItems=wanted)
-        found.update(record["transaction_id"]["S"] for record in answer["Responses"].get(table, []))
-        wanted = answer["UnprocessedKeys"]
-    return found
+def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: int = AT_ONCE) -> Iterator[Torn]:
+    """Make the restored `tables` ready for `credits rebuild`, and yield each merchant that needs it.
+
+    A merchant is yielded before anything of it is removed, so whoever is interrupted and begins again has heard of all
+    that is gone. `at` is the moment that the tables were restored to. What is older than `TORN` before it is not
+    removed: that was no restore, and `credits verify` names it.
+    """
+    reader = DynamoDBLedgerReader(client, credits_table=tables.credits, transactions_table=tables.transactions)
+    look = partial(_looked_at, client, tables, instant(at - TORN))
+    named: set[MerchantId] = set()
+    with ThreadPoolExecutor(at_once) as workers:
+        for page in _pages(reader):
+            for torn, removals in workers.map(look, page):
+                # An account that was taken back is met again, among the records without an account.
+                if torn is None or torn.merchant_id in named:
+                    continue
+                named.add(torn.merchant_id)
+                yield torn
+                for table, key in removals:
+                    client.delete_item(TableName=table, Key=key)
+
+
+def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
+    """Yield every merchant that has an account, and then those that have none and records."""
+    after: MerchantId | None = None
+    while True:
+        accounts = reader.accounts(after)
+        yield [
+            found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
+            for found in accounts.accounts
+        ]
+        if accounts.last is None:
+            break
+        after = accounts.last
+    place, known = None, set[MerchantId]()
+    while True:
+        records = reader.merchants(place)
+        found_without = [each for each in reader.without_account(records.merchants) if each not in known]
+        known.update(found_without)
+        yield found_without
+        if records.last is None:
+            return
+        place = records.last
+
+
+def _looked_at(
+    client: "DynamoDBClient", tables: Tables, since: Instant, merchant_id: MerchantId
+) -> tuple[Torn | None, Sequence[tuple[str, Any]]]:
+    """Return what is torn of a merchant, None for nothing, and the tables and keys of what must be removed."""
+    key: Any = {"merchant_id": {"S": merchant_id}}
+    account: Any = client.get_item(TableName=tables.credits, Key=key, ConsistentRead=True).get("Item")
+    kept, after_a_gap = _newest(client, tables.transactions, merchant_id, since)
+    removals: list[tuple[str, Any]] = [
+        (tables.transactions, {"transaction_id": {"S": record.transaction_id}}) for record in after_a_gap
+    ]
+    torn = Torn(merchant_id=merchant_id, kept=kept, removed=len(after_a_gap))
+    sequence = int(account["sequence"]["N"]) if account else 0
+    if kept < sequence and account["updated_at"]["S"] >= since:
+        own = account.get("low_balance_threshold")
+        taken = replace(torn, taken_back=True, low_balance_threshold=int(own["N"]) if own else None)
+        return taken, [*removals, (tables.credits, key)]
+    return (torn if kept > sequence or after_a_gap else None), removals
+
+
+def _newest(client: "DynamoDBClient", table: str, merchant_id: str, since: Instant) -> tuple[int, Sequence[_Record]]:
+    """Return up to which sequence the merchant's records are without a gap, and those after one.
+
+    Reads from the newest one back to the first that was created before `since`.
+    """
+    later: list[_Record] = []
+    whole: list[_Record] = []
+    for record, created_at in _newest_first(client, table, merchant_id):
+        if whole and record.sequence < whole[-1].sequence - 1:
+            later += whole
+            whole = []
+        whole.append(record)
+        if created_at < since:
+            return whole[0].sequence, later
+    if whole and whole[-1].sequence > 1:
+        return 0, [*later, *whole]
+    return (whole[0].sequence if whole else 0), later
+
+
+def _newest_first(client: "DynamoDBClient", table: str, merchant_id: str) -> Iterator[tuple[_Record, str]]:
+    pages = client.get_paginator("query").paginate(
+        TableName=table,
+        IndexName="by_merchant",
+        KeyConditionExpression="merchant_id = :merchant",
+        ExpressionAttributeNames={"#sequence": "sequence"},
+        ExpressionAttributeValues={":merchant": {"S": merchant_id}},
+        ProjectionExpression="transaction_id, #sequence, created_at",
+        ScanIndexForward=False,
+        PaginationConfig={"PageSize": 100},
+    )
+    for page in pages:
+        for item in page["Items"]:
+            yield _Record(item["transaction_id"]["S"], int(item["sequence"]["N"])), item["created_at"]["S"]

@@ -215,7 +215,10 @@ def test_an_account_is_rebuilt_only_when_it_is_said(desk: Desk) -> None:
 
     assert "Written." in desk.run("rebuild", SHOP, "--yes").stdout
     after = desk.system.account()
-    assert after == replace(before, version=before.version + 1, updated_at=after.updated_at, low_balance_threshold=8)
+    assert after == replace(
+        before, version=after.version, updated_at=after.updated_at, low_balance_threshold=8, threshold=8
+    )
+    assert after.version > 10**12
     assert desk.system.items(TRANSACTIONS_TABLE) == records
     assert desk.told("verify")["findings"] == []
     assert "nothing to rebuild" in desk.run("rebuild", SHOP, "--yes").stdout
@@ -230,7 +233,8 @@ def test_an_account_that_was_deleted_is_rebuilt(desk: Desk) -> None:
     desk.system.dynamodb.delete_item(TableName=CREDITS_TABLE, Key={"merchant_id": {"S": SHOP}})
 
     assert desk.run("rebuild", SHOP, "--yes").exit_code == 0
-    assert desk.system.account() == replace(before, updated_at=desk.system.account().updated_at)
+    after = desk.system.account()
+    assert after == replace(before, version=after.version, updated_at=after.updated_at)
 
 
 def test_a_broken_ledger_is_no_ground_to_rebuild_on(desk: Desk) -> None:
@@ -256,7 +260,7 @@ def test_an_account_written_to_meanwhile_is_left_alone(desk: Desk, monkeypatch: 
         desk.change_account(SHOP, version={"N": "9"})
         return found
 
-    monkeypatch.setattr("infra.commands.checking.check", overtaken)
+    monkeypatch.setattr("infra.recovery.rebuilding.check", overtaken)
     said = desk.run("rebuild", SHOP, "--yes")
     assert (said.exit_code, "written to meanwhile" in said.stderr) == (1, True)
     assert desk.system.balance() == 5
@@ -321,11 +325,41 @@ def test_a_threshold_that_an_admin_changed_is_told_while_the_account_carries_it(
     desk.run("republish", SHOP)
     assert desk.heard() == published
 
-    # Behind the next write nobody knows its id any more, and this is said.
+    # After the next write nobody knows its id any more; that write's record tells that it crossed nothing itself.
     desk.system.ingest(paid(1))
     told = desk.told("republish", SHOP)
-    assert told["doubtful"] == [f"{SHOP} #2"]
+    assert told["doubtful"] == []
     assert desk.heard() == published[:1]
+
+
+def test_a_record_of_an_earlier_release_is_in_doubt_where_the_threshold_moved_past_the_balance(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    app.set_threshold({"merchant_id": SHOP, "low_balance_threshold": 500, "admin_id": "a"}, Context())
+    desk.system.ingest(paid(1))
+    desk.system.dynamodb.update_item(
+        TableName=TRANSACTIONS_TABLE,
+        Key={"transaction_id": {"S": desk.system.history()[-1].transaction_id}},
+        UpdateExpression="REMOVE extra_metadata.threshold_before",
+    )
+
+    assert desk.told("republish", SHOP)["doubtful"] == [f"{SHOP} #2"]
+    assert [event_type for event_type, _ in desk.heard()] == ["evt.credits.account.created"]
+
+
+def test_low_after_a_threshold_that_went_back_under_another_setting_is_published_again(desk: Desk) -> None:
+    desk.system.ingest(opened(), adjusted("DECREASE", 95))
+    desk.system.configure(LOW_BALANCE_THRESHOLD_PERCENT="3")
+    app.set_threshold({"merchant_id": SHOP, "low_balance_threshold": None, "admin_id": "a"}, Context())
+    desk.system.configure(LOW_BALANCE_THRESHOLD_PERCENT="20")
+    desk.system.ingest(paid(1))
+    newest = desk.system.history()[-1]
+    published = [event for event in desk.streamed() if "low" in event[0]]
+
+    assert desk.told("republish", "--transaction", newest.transaction_id)["doubtful"] == []
+    again = desk.heard()
+    assert len(again) == 1
+    assert set(again) < set(published)
+    assert desk.told("verify", SHOP)["findings"] == []
 
 
 def pointer(

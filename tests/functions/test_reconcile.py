@@ -54,6 +54,18 @@ class Hand:
         key = {"transaction_id": {"S": self.record(sequence).transaction_id}}
         self.system.dynamodb.delete_item(TableName=TRANSACTIONS_TABLE, Key=key)
 
+    def remove_account(self) -> None:
+        self.system.dynamodb.delete_item(TableName=CREDITS_TABLE, Key={"merchant_id": {"S": self.merchant_id}})
+
+    def remove_from_account(self, name: str) -> None:
+        """Remove an attribute of an account's item."""
+        self.system.dynamodb.update_item(
+            TableName=CREDITS_TABLE,
+            Key={"merchant_id": {"S": self.merchant_id}},
+            UpdateExpression="REMOVE #name",
+            ExpressionAttributeNames={"#name": name},
+        )
+
     def insert_record(self, sequence: int) -> None:
         """Insert a record that claims the sequence of another, well sealed."""
         forged = replace(
@@ -129,7 +141,7 @@ def test_a_ledger_as_it_was_written_proves_itself(books: Books, capsys: pytest.C
     answer = books.reconcile()
 
     started_at = answer.pop("started_at")
-    counted = {"accounts": 5, "walked": 5, "records": 40, "drift": 0, "newer_form": 0}
+    counted = {"accounts": 5, "walked": 5, "records": 40, "scanned": 40, "drift": 0, "newer_form": 0}
     assert answer == {"finished": True, **counted, "too_long": []}
     assert (books.said(), books.figures.item(RECONCILED)["drift"]) == ([], {"N": "0"})
     assert books.bookmark()["started_at"] == started_at
@@ -178,6 +190,29 @@ PLANTED: dict[str, tuple[Callable[[Hand], None], str, int]] = {
     ),
     "a record unreadable": (lambda hand: hand.change_record(4, transaction_type={"S": "GIFT"}), "record_unreadable", 4),
     "an account unreadable": (lambda hand: hand.change_account(version={"S": "many"}), "account_unreadable", 0),
+    "a time of opening edited": (
+        lambda hand: hand.change_account(created_at={"S": "2025-01-01T00:00:00.000Z"}),
+        "account_time",
+        8,
+    ),
+    "an update in the future": (
+        lambda hand: hand.change_account(updated_at={"S": "2099-01-01T00:00:00.000Z"}),
+        "account_time",
+        8,
+    ),
+    "an update before the newest record": (
+        lambda hand: hand.change_account(updated_at={"S": "2025-01-01T00:00:00.000Z"}),
+        "account_time",
+        8,
+    ),
+    "a threshold that is not its own": (
+        lambda hand: hand.change_account(low_balance_threshold={"N": "15"}),
+        "account_threshold",
+        8,
+    ),
+    "listed nowhere": (lambda hand: hand.remove_from_account("level"), "account_level", 8),
+    "listed elsewhere": (lambda hand: hand.change_account(level={"S": "zero#1"}), "account_level", 8),
+    "an account removed": (lambda hand: hand.remove_account(), "account_missing", 8),
     "a record given away": (lambda hand: hand.change_record(8, merchant_id={"S": OTHERS[0]}), "record_missing", 8),
 }
 
@@ -236,6 +271,38 @@ def test_the_next_sweep_walks_what_has_changed_and_what_is_suspect(
     assert [finding[:2] for finding in books.said()] == sorted(
         [(SHOP, "record_missing"), (OTHERS[0], "account_balance")]
     )
+
+
+def test_an_attribute_that_lists_an_account_wrongly_makes_it_suspect_also_where_nothing_has_changed(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
+    monkeypatch.setattr(reconciling, "ROTATION_DAYS", 10**9)
+    monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
+    books.reconcile()
+    books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda: "2099-01-01T00:00:00.000Z")
+    Hand(books.system).remove_from_account("level")
+    Hand(books.system, OTHERS[0]).change_account(updated_at={"S": "2025-01-01T00:00:00.000Z"})
+
+    answer = books.reconcile()
+    assert (answer["walked"], answer["drift"]) == (2, 2)
+
+
+def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_again_every_day(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "RECORDS_SCANNED_MAX", 8)
+    monkeypatch.setattr("chalicelib.adapters.ledger_reader.RECORDS_PAGE", 4)
+    Hand(books.system).remove_account()
+
+    days = [books.reconcile() for _ in range(5)]
+    assert {(day["finished"], day["scanned"]) for day in days} == {(True, 8)}
+    found = next(number for number, day in enumerate(days) if day["drift"])
+    assert [day["drift"] for day in days] == [0] * found + [1] * (5 - found)
+    assert books.said() == [(SHOP, "account_missing", 8)] * (5 - found)
+    assert books.bookmark()["place"] is None
+
+    assert [books.reconcile()["drift"] for _ in range(5)] == [1] * 5, "wherever the next round has come to"
 
 
 @pytest.mark.slow
@@ -317,7 +384,7 @@ def test_a_ledger_too_long_for_any_call_is_named_and_holds_up_nobody(
     assert books.system.lines()[-1]["level"] == "WARNING"
 
 
-@pytest.mark.parametrize("operation", ["Scan", "Query", "GetItem"])
+@pytest.mark.parametrize("operation", ["Scan", "Query", "GetItem", "BatchGetItem"])
 def test_a_table_that_does_not_answer_leaves_the_sweep_where_it_was(books: Books, operation: str) -> None:
     answer = books.reconcile()
     Hand(books.system).change_account(balance={"N": "77"})
@@ -333,7 +400,9 @@ def test_a_table_that_does_not_answer_leaves_the_sweep_where_it_was(books: Books
 
     reader._client._make_api_call = call  # type: ignore[attr-defined]
     stopped = app.reconcile({}, PLENTY)
-    assert (stopped["finished"], stopped["drift"]) == (False, answer["drift"])
+    # The accounts come first: what was found of them remains.
+    found = 1 if operation == "BatchGetItem" else answer["drift"]
+    assert (stopped["finished"], stopped["drift"]) == (False, found)
     assert (
         "did not answer"
         in next(line for line in books.system.lines() if line["message"] == "reconciling stopped")["reason"]

@@ -42,9 +42,9 @@ def test_an_account_is_named_before_it_is_taken_back(dynamodb: "DynamoDBClient")
         item = {**account_item(account), "last_transaction_id": {"S": f"of {shop}"}}
         dynamodb.put_item(TableName=LEDGER.credits, Item=item)
 
-    first = next(agreement.take_back(dynamodb, LEDGER))
+    first = next(agreement.agree(dynamodb, LEDGER, at=AT, at_once=1))
     left = {item["merchant_id"]["S"] for item in dynamodb.scan(TableName=LEDGER.credits)["Items"]}
-    again_named = {each.merchant_id for each in agreement.take_back(dynamodb, LEDGER)}
+    again_named = {each.merchant_id for each in agreement.agree(dynamodb, LEDGER, at=AT, at_once=1)}
 
     assert (left, first.merchant_id in shops) == (shops, True)
     assert again_named == shops

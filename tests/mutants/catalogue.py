@@ -12,6 +12,9 @@ BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/pub
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
 LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
 STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/ledger_reader.py"
+AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/reconciling.py"
+REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
+DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/story.py"
 STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
 
 
@@ -302,6 +305,26 @@ MUTANTS = (
         ),
     ),
     _mutant(
+        "a record that does not tell the threshold before it",
+        (LEDGER, "        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}\n", "        pass\n"),
+    ),
+    _mutant(
+        "a record that tells a threshold before it that was none",
+        (LEDGER, "THRESHOLD_BEFORE: account.threshold}", "THRESHOLD_BEFORE: threshold}"),
+    ),
+    _mutant(
+        "a derivation that does not ask the record", (DERIVATION, "if isinstance(named, int):", "if named is record:")
+    ),
+    _mutant(
+        "a story with a derivation of its own",
+        (
+            STORY,
+            "    derived = derived_crossings(record, before=known)\n",
+            "    derived = derived_crossings(replace(record, metadata={}, threshold=record.threshold + 1), before=None)\n",
+        ),
+        (STORY, "from dataclasses import dataclass\n", "from dataclasses import dataclass, replace\n"),
+    ),
+    _mutant(
         "an opening that crosses",
         (LEDGER, "    if transaction.sequence == 1:\n", "    if transaction.sequence == 0:\n"),
     ),
@@ -527,5 +550,46 @@ MUTANTS = (
     _mutant(
         "since when a plugin is off, not kept",
         (LEDGER, "account.enabled != (transaction.balance_after > 0)", "account.enabled is None"),
+    ),
+    # After a restore.
+    _mutant(
+        "a rebuild as far as the account only",
+        (REBUILDING, ", to_the_end=True)", ")"),
+    ),
+    _mutant(
+        "a rebuild that starts the version anew",
+        (AUDIT, "version=version_never_had(account.version, now=now),", "version=account.version + 1,"),
+    ),
+    _mutant(
+        "a threshold set with the next version",
+        (POSTING, "version=version_never_had(account.version, now=now))", "version=account.version + 1)"),
+    ),
+    _mutant(
+        "a rebuild that leaves tallies as they are",
+        (REBUILDING, "tallies=tuple(tallies.corrections())", "tallies=()"),
+    ),
+    _mutant(
+        "records after a gap left where they are",
+        (AGREEMENT, "    for record in after_a_gap:\n", "    for record in after_a_gap[:0]:\n"),
+    ),
+    _mutant(
+        "an account that is ahead left where it is",
+        (AGREEMENT, "    if kept < sequence and account", "    if kept < 0 and account"),
+    ),
+    _mutant(
+        "an account that lags called right",
+        (
+            AGREEMENT,
+            "    return torn if kept > sequence or after_a_gap else None\n",
+            "    return torn if after_a_gap else None\n",
+        ),
+    ),
+    _mutant(
+        "records without an account not looked for",
+        (
+            RECONCILING,
+            "        candidates=reader.without_account(wanted),\n",
+            "        candidates=reader.without_account([]),\n",
+        ),
     ),
 )

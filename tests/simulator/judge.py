@@ -9,11 +9,13 @@ from chalicelib import wiring_figures
 from chalicelib.counters import sample
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.judge_derived import judge_derived
 from tests.simulator.judge_ledger import Ledger, read_ledger
 from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
 from tests.simulator.letters import CANARY
 from tests.simulator.product import handler
 from tests.simulator.releases import NEWER, THIS, newer_since, run_as
+from tests.simulator.restoring import judge_restored
 from tests.simulator.running import Context
 from tests.simulator.world import DEAD_LETTERS, STREAM_DEAD_LETTERS, World
 
@@ -38,10 +40,15 @@ def judge(world: World) -> None:
     judge_admins(world, ledger)
     judge_calls(world)
     _events(world, ledger)
+    judge_derived(world)
     _figures(world)
     _counted(world)
     _canary(world)
     _reconciled(world)
+    if world.story.torn and not world.violations:
+        judge_restored(world)
+        _figures(world)
+        _reconciled(world)
 
 
 def _events(world: World, ledger: Ledger) -> None:

@@ -30,6 +30,7 @@ from tests.simulator.world import World
 TALLY = ("refunded_count", "refunded_credits", "refunded_money", "refunded_total", "refunded_full", "refunded_at")
 MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
 SHARDS_OF_LEVEL = 8
+CLOCKS_DIFFER_SECONDS = 60.0
 
 
 @dataclass
@@ -120,6 +121,11 @@ class _Judged:
             if change.table == TRANSACTIONS and change.old is not None:
                 self._tallied(change)
         books.version += 1
+        if not rows:
+            # A changed threshold takes a version that no write can have had: its event is named by it.
+            books.version = max(books.version, account["version"])
+            if account["version"] < (self._write.at - CLOCKS_DIFFER_SECONDS) * 1000:
+                self._violated(f"a threshold set with a version that a write may have had: {account}")
         self._account(merchant, books, account, opening=opening)
         self._tallies(rows, changes, books)
 
@@ -169,13 +175,19 @@ class _Judged:
         if books.rows and row["created_at"] < books.rows[-1]["created_at"]:
             self._violated(f"time runs backwards: {row}")
         opening = not books.rows
+        if not opening:
+            named = row["extra_metadata"].get("threshold_before", books.rows[-1]["threshold"])
+            if named != low_before:
+                self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
         self._note(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
 
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
-            name: value for name, value in row["extra_metadata"].items() if name not in ("policy", "reason", "admin_id")
+            name: value
+            for name, value in row["extra_metadata"].items()
+            if name not in ("policy", "reason", "admin_id", "threshold_before")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
@@ -257,7 +269,7 @@ class _Judged:
         elif books.balance <= before and books.threshold < books.balance:
             kind = "balance_restored"
         if kind is not None:
-            crossing = {"type": kind, "row": None, "merchant_id": merchant, "version": books.version + 1}
+            crossing = {"type": kind, "row": None, "merchant_id": merchant, "version": account["version"]}
             now = {"balance": books.balance, "threshold": books.threshold, "sequence": len(books.rows)}
             self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
 

@@ -22,7 +22,7 @@ def judge_messages(world: World, ledger: Ledger) -> None:
     in_call = {(message.by, message.body) for message in parked}
     for message in parked:
         _Parked(world, ledger, message).judge()
-    for deleted in world.deleted:
+    for deleted in world.inbox.deleted:
         letter = world.letters[deleted.body]
         if (deleted.call, deleted.body) in in_call:
             continue
@@ -34,8 +34,8 @@ def judge_messages(world: World, ledger: Ledger) -> None:
             elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
                 world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
     newer = newer_since(world.aws.tables.log)
-    for body, call in world.back:
-        _handed_back(world, ledger, body, call, newer)
+    for back in world.inbox.back:
+        _handed_back(world, ledger, back.body, back.call, newer)
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:

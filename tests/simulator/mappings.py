@@ -59,10 +59,23 @@ def declared() -> Mapping[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """How a delivery of a message ended that a call survived."""
+
+    body: str
+    call: str
+
+
 class QueuePoller:
-    """Brings the messages of the inbox to `ingest_events`, and deletes those that did not come back."""
+    """Brings the messages of the inbox to `ingest_events`, and deletes those that did not come back.
+
+    `deleted` are the deliveries that a call was done with, `back` those that it handed back.
+    """
 
     def __init__(self, lab: Lab, queues: Queues, url: str) -> None:
+        self.deleted: list[Delivered] = []
+        self.back: list[Delivered] = []
         self._lab = lab
         self._queues = queues
         self._url = url
@@ -104,6 +117,8 @@ class QueuePoller:
         if not back <= brought:
             self._lab.violated(f"{call.name} names messages that it was not brought: {sorted(back - brought)}")
             return
+        for message in messages:
+            (self.back if message.message_id in back else self.deleted).append(Delivered(message.body, call.name))
         for message_id in sorted(brought - back):
             if not self._lab.perhaps(0.05):
                 self._queues.delete(self._url, message_id)

@@ -50,7 +50,10 @@ class AdminCall:
 
 @dataclass
 class Story:
-    """A run's story. `environments` are the settings, each from so many seconds on, `shares` the newer release's."""
+    """A run's story. `environments` are the settings, each from so many seconds on, `shares` the newer release's.
+
+    Where it is `replayed`, all events come again a day later; where it is `torn`, the tables are then restored.
+    """
 
     environments: list[tuple[float, Mapping[str, str]]]
     seconds: float
@@ -58,6 +61,7 @@ class Story:
     posted: list[Posted] = field(default_factory=list)
     admin_calls: list[AdminCall] = field(default_factory=list)
     replayed: bool = False
+    torn: bool = False
 
 
 def merchant(name: str) -> str:
@@ -104,6 +108,8 @@ def story(seed: int) -> Story:
     _post(random, made, letters)
     made.shares = shares(seed, made.seconds)
     made.replayed = random.random() < 0.2
+    # Under other settings some of it would be asked for otherwise: who tells everything again does so under the same.
+    made.torn = random.random() < 0.4 and len(made.environments) == 1
     return made
 
 

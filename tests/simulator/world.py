@@ -36,7 +36,7 @@ DRAINED_WITHIN_SECONDS = 4 * 3600.0
 STEPS_MAX = 200_000
 ASKED_MAX = 120
 """How often an admin asks while the answer is that it may work later."""
-LATER = frozenset({"contended", "unavailable", "internal"})
+LATER = frozenset({"account_behind", "contended", "unavailable", "internal"})
 
 
 @dataclass
@@ -48,14 +48,6 @@ class Answered:
     answer: Mapping[str, Any] | None = None
 
 
-@dataclass
-class Deleted:
-    """A message that a call has done with."""
-
-    body: str
-    call: str
-
-
 class World:
     """A run of a story. After `play` it holds all that a judge needs."""
 
@@ -65,8 +57,6 @@ class World:
         self.calls: dict[str, Call] = {}
         self.letters: dict[str, Letter] = {posted.body: posted.letter for posted in story.posted}
         self.answered: list[Answered] = []
-        self.deleted: list[Deleted] = []
-        self.back: list[tuple[str, str]] = []
         self.requests: list[tuple[str, str, str]] = []
         self.violations: list[str] = []
         self.output = ""
@@ -124,18 +114,9 @@ class World:
         self.aws.queues.create(INBOX, visibility_seconds=visibility)
         self.aws.queues.create(DEAD_LETTERS)
         self.aws.queues.create(STREAM_DEAD_LETTERS)
-        lab = Lab(self._start, self._agenda.after, self._random, self._rough, self.violated)
-        self._inbox = _Inbox(lab, self)
-        tables = self.aws.tables.tables
-        self._streams = [
-            StreamPoller(lab, function, tables[name], shard)
-            for function, name in (
-                ("publish_threshold_events", CREDITS),
-                ("roll_up", CREDITS),
-                ("publish_transaction_events", TRANSACTIONS),
-            )
-            for shard in range(SHARDS)
-        ]
+        self._lab = Lab(self._start, self._agenda.after, self._random, self._rough, self.violated)
+        self.inbox = QueuePoller(self._lab, self.aws.queues, INBOX)
+        self._streams = self._opened_streams()
         for after, environment in self.story.environments[1:]:
             self._agenda.after(after, partial(self._deploy, environment))
         for after, share in self.story.shares:
@@ -148,7 +129,19 @@ class World:
             # One admin at a time sets a shop's threshold: the last one to ask is then the last one to be heard.
             if not any(self._same_turn(earlier.asked, asked) for earlier in self.answered[:-1]):
                 self._agenda.after(asked.after, partial(self._ask, number))
-        self._inbox.poll()
+        self.inbox.poll()
+
+    def _opened_streams(self) -> list[StreamPoller]:
+        tables = self.aws.tables.tables
+        return [
+            StreamPoller(self._lab, function, tables[name], shard)
+            for function, name in (
+                ("publish_threshold_events", CREDITS),
+                ("roll_up", CREDITS),
+                ("publish_transaction_events", TRANSACTIONS),
+            )
+            for shard in range(SHARDS)
+        ]
 
     def _create_table(self, name: str, logical_id: str) -> None:
         properties = declared()[logical_id]["Properties"]
@@ -164,7 +157,7 @@ class World:
         named = {"origin": "nats", "subject": subject} if subject else {}
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in named.items()}
         self.aws.queues.send(INBOX, posted.body, attributes)
-        self._inbox.wake()
+        self.inbox.wake()
 
     def _deploy(self, environment: Mapping[str, str]) -> None:
         self._environment = product.environment(**environment)
@@ -176,12 +169,36 @@ class World:
         """Let so many of all calls go to the newer release."""
         self._share = share
 
+    def come_again(self, prepare: Callable[[], None]) -> None:
+        """Let `prepare` do something while nobody writes, and then let all that was asked for be asked for again.
+
+        Containers know nothing any more, and the streams of the tables are new. Admins ask once more for what no event
+        tells: their adjustments.
+        """
+        self._deploy(self._environment)
+        for name in (CREDITS, TRANSACTIONS):
+            self.aws.tables.tables[name].shards = [[] for _ in range(SHARDS)]
+        self._streams = self._opened_streams()
+        prepare()
+        if self.violations:
+            return
+        again = [Answered(one.asked) for one in self.answered if one.asked.function == "adjust_credits"]
+        for number, answered in enumerate(again, start=len(self.answered)):
+            self._open.add(number)
+            self._agenda.after(answered.asked.after, partial(self._ask, number))
+        self.answered += again
+        self._post_again()
+
     def _replay(self) -> None:
         """A day later all events come once more, to containers that know nothing."""
         self._deploy(self._environment)
         self._agenda.at(self.clock.now + DAY_SECONDS, lambda: None)
         while self._agenda.next():
             pass
+        self._post_again()
+
+    def _post_again(self) -> None:
+        self._poll_streams()
         self._rough_until = self.clock.now + self.story.seconds + ROUGH_SECONDS
         for posted in self.story.posted:
             self._agenda.after(posted.after, partial(self._arrive, posted))
@@ -315,22 +332,3 @@ class World:
         except Killed:
             call.killed = True
             raise
-
-
-class _Inbox(QueuePoller):
-    """The poller of the inbox, which takes down for the judge how each delivery ended."""
-
-    def __init__(self, lab: Lab, world: World) -> None:
-        super().__init__(lab, world.aws.queues, INBOX)
-        self._world = world
-
-    def _end(self, call: Call, messages: Any) -> None:
-        super()._end(call, messages)
-        if call.killed or call.error is not None:
-            return
-        back = {failure["itemIdentifier"] for failure in call.answer["batchItemFailures"]}
-        for message in messages:
-            if message.message_id in back:
-                self._world.back.append((message.body, call.name))
-            else:
-                self._world.deleted.append(Deleted(message.body, call.name))

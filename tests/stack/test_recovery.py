@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,12 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters.items import account_item
+from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.domain.audit import rebuilt
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.walk import Walk
 from infra.build import package
 from infra.local.tokens import new_signer
 from infra.recovery import adoption, again, agreement, writers
@@ -112,17 +119,23 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
         tables = restore(client(first.endpoint, "dynamodb"), ledgers(first), "restored", at=None)
-        tear(first, tables, shops[0])
+        tear(first, tables, shops)
         publish_surely(nats_url, orders(shops, range(60, 120)))
         drained(first, nats_url)
     writers.stop(client(first.endpoint, "lambda"), first.outputs)
 
-    taken = list(agreement.take_back(client(first.endpoint, "dynamodb"), tables))
-    assert [each.merchant_id for each in taken] == [shops[0]]
+    torn = list(agreement.agree(client(first.endpoint, "dynamodb"), tables, at=datetime.now(UTC)))
+    assert {each.merchant_id: (each.taken_back, each.removed) for each in torn} == {
+        shops[0]: (True, 0),
+        shops[1]: (False, 0),
+        shops[2]: (True, 2),
+    }
     second = around(tables, first, "credits-second")
-    mended = command(second, "rebuild", shops[0], "--yes")
-    assert mended.returncode == 0, mended.stdout + mended.stderr
-    assert command(second, "verify").returncode == 0
+    for each in torn:
+        mended = command(second, "rebuild", each.merchant_id, "--yes")
+        assert mended.returncode == 0, mended.stdout + mended.stderr
+    verified = command(second, "verify")
+    assert verified.returncode == 0, verified.stdout
     replayed = subprocess.run(
         [sys.executable, "-m", "infra.bridge.replay", since.isoformat()],
         env=clean_environment({**ENVIRONMENT, "PYTHONPATH": str(ROOT), "NATS_URL": nats_url}),
@@ -137,11 +150,24 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
     assert command(second, "verify").returncode == 0
 
 
-def tear(service: Service, restored: Tables, shop: str) -> None:
-    """Take the newest record of the shop out of the restored table: its account was restored a moment later."""
-    newest = service.ledger(shop)[-1]["id"]
-    key = {"transaction_id": {"S": newest}}
-    client(service.endpoint, "dynamodb").delete_item(TableName=restored.transactions, Key=key)
+def tear(service: Service, restored: Tables, shops: Sequence[str]) -> None:
+    """Tear the restored tables: an account is two records ahead, one three behind, and of one a record is missing."""
+    ahead, behind, gap = shops
+    tables = client(service.endpoint, "dynamodb")
+    reader = DynamoDBLedgerReader(tables, credits_table=restored.credits, transactions_table=restored.transactions)
+
+    def records(shop: str) -> list[Transaction]:
+        found = [record for page in reader.records(MerchantId(shop), 1, None) for record in page]
+        return [record for record in found if isinstance(record, Transaction)]
+
+    for record in [*records(ahead)[-2:], records(gap)[-3]]:
+        tables.delete_item(TableName=restored.transactions, Key={"transaction_id": {"S": record.transaction_id}})
+    walk = Walk(MerchantId(behind))
+    for record in records(behind)[:-3]:
+        walk.step(record)
+    walk.close(None)
+    earlier = rebuilt(walk, None, now=records(behind)[-4].created_at)
+    tables.put_item(TableName=restored.credits, Item=account_item(replace(earlier, version=earlier.sequence)))
 
 
 def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -351,7 +351,8 @@ def test_an_account_is_rebuilt_from_its_records(change: str) -> None:
     walk = walk_of(records)
     compared(walk, wrong)
 
-    assert rebuilt(walk, wrong, now=LATER) == replace(account, low_balance_threshold=5, updated_at=LATER)
+    after = rebuilt(walk, wrong, now=LATER)
+    assert after == replace(account, low_balance_threshold=5, threshold=5, version=after.version, updated_at=LATER)
 
 
 def test_an_account_that_is_gone_is_rebuilt_but_for_what_no_record_tells() -> None:
@@ -359,7 +360,36 @@ def test_an_account_that_is_gone_is_rebuilt_but_for_what_no_record_tells() -> No
     walk = walk_of(records)
     compared(walk, None)
 
-    assert rebuilt(walk, None, now=LATER) == replace(account, version=0, updated_at=LATER)
+    after = rebuilt(walk, None, now=LATER)
+    assert after == replace(account, version=after.version, updated_at=LATER)
+
+
+def test_an_account_that_was_put_back_is_rebuilt_to_the_end_of_its_records() -> None:
+    account, records, _ = book(7)
+    walk = walk_of(records)
+    # From before a changed setting, too.
+    lagging = replace(account, sequence=3, balance=5, version=3, threshold=20, hash=records[2].hash)
+    compared(walk, lagging)
+
+    after = rebuilt(walk, lagging, now=LATER)
+    assert after == replace(account, version=after.version, updated_at=LATER)
+    assert after.threshold == records[-1].threshold == 7
+
+
+def test_a_rebuilt_account_has_a_version_that_no_write_has_had() -> None:
+    account, records, _ = book()
+
+    def version(known: Account | None, now: Instant) -> int:
+        walk = walk_of(records)
+        compared(walk, known)
+        return rebuilt(walk, known, now=now).version
+
+    assert version(None, NOON) > 10**12
+    assert version(account, NOON) == version(None, NOON)
+    # A second rebuild, of an account that was written to 500 times in each second since the first.
+    later = Instant("2025-06-01T12:00:10.000Z")
+    assert version(None, later) > version(None, NOON) + 5_000
+    assert version(replace(account, version=10**13), NOON) == 10**13 + 1
 
 
 @given(places=st.sets(st.integers(0, 10), min_size=1), seed=st.integers(0, 3))

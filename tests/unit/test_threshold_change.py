@@ -111,7 +111,7 @@ def test_a_change_is_one_write_of_the_account_alone_with_its_crossing(calls: Cal
     [commit] = calls.store.commits
     assert (commit.transactions, commit.tallies) == ((), ())
     assert calls.store.accounts[SHOP] == account
-    assert (account.version, account.sequence) == (2, 1)
+    assert (account.version > 10**12, account.sequence) == (True, 1)
     [crossing] = commit.crossings
     assert (crossing.transaction_id, crossing.sequence, crossing.balance) == (None, 1, 30)
     event = crossing_event(SHOP, crossing, version=account.version)

@@ -1,0 +1,93 @@
+"""An account made anew from its records, and with it what was refunded of its orders: what `credits rebuild` writes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.audit import rebuilt
+from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.fold import ITEMS_MAX, Commit, TallyChange
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.tallies import Tallies
+from chalicelib.ports import Committed, LedgerReader, LedgerStore
+from chalicelib.reconciling import check
+
+MENDED = frozenset(
+    {
+        Drift.ACCOUNT_MISSING,
+        Drift.ACCOUNT_BALANCE,
+        Drift.ACCOUNT_COUNTER,
+        Drift.ACCOUNT_HASH,
+        Drift.ACCOUNT_SEQUENCE,
+        Drift.ACCOUNT_STATUS,
+        Drift.ACCOUNT_THRESHOLD,
+        Drift.ACCOUNT_TIME,
+        Drift.ACCOUNT_LEVEL,
+        Drift.CROSSING_WRONG,
+        Drift.TALLY_WRONG,
+    }
+)
+"""The findings that a rebuild mends: those of the account, and of tallies, which the refunds' own records prove."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """What a merchant's ledger was found with, and the account and tallies that its records prove.
+
+    `after` is None where they prove nothing: `broken` says why, or there are no records. `newer` tells that some of the
+    ledger has the form of a newer release, which alone can rebuild it.
+    """
+
+    merchant_id: MerchantId
+    before: Account | None
+    after: Account | None
+    tallies: tuple[TallyChange, ...]
+    findings: tuple[Finding, ...]
+    newer: bool = False
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """The findings that no rebuild mends: the records themselves must be put right first."""
+        return tuple(finding for finding in self.findings if finding.kind not in MENDED)
+
+
+def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pause: Callable[[float], None]) -> Rebuild:
+    """Return what a rebuild would write. The walk goes to the end of the records, wherever the account has come to."""
+    checked = check(reader, merchant_id, pause=pause, now=lambda: now, to_the_end=True)
+    walk = checked.walk
+    found = Rebuild(
+        merchant_id=merchant_id,
+        before=checked.account,
+        after=None,
+        tallies=(),
+        findings=checked.findings,
+        newer=checked.newer,
+    )
+    if walk is None or walk.last is None or found.broken or found.newer:
+        return found
+    tallies = walk.tallies
+    if tallies.uncounted:
+        # Orders whose refunds are not on their records: only now is it known which orders to look at.
+        tallies = Tallies(merchant_id, uncounted=tallies.uncounted)
+        for page in reader.records(merchant_id, 1, walk.last.sequence):
+            for record in page:
+                assert isinstance(record, Transaction), "the records have just been walked"
+                list(tallies.take(record))
+    return replace(found, after=rebuilt(walk, checked.account, now=now), tallies=tuple(tallies.corrections()))
+
+
+def written(store: LedgerStore, rebuild: Rebuild) -> bool:
+    """Write a rebuild, and return whether it took effect: only on the account that it was made from.
+
+    With more tallies than one write takes it is several, and one that is refused leaves the rest to the next rebuild.
+    """
+    assert rebuild.after is not None, "only what the records prove is written"
+    before, after, tallies = rebuild.before, rebuild.after, list(rebuild.tallies)
+    while True:
+        some, tallies = tallies[: ITEMS_MAX - 1], tallies[ITEMS_MAX - 1 :]
+        commit = Commit(merchant_id=rebuild.merchant_id, before=before, after=after, tallies=tuple(some))
+        if not isinstance(store.commit(commit), Committed):
+            return False
+        if not tallies:
+            return True
+        before, after = after, replace(after, version=after.version + 1)

@@ -1,0 +1,59 @@
+"""What is derived from the ledger again is what was published: by `credits republish`, and by the story of a plugin."""
+
+from chalicelib.adapters.items import account_from, transaction_from
+from chalicelib.contracts.derived import derived
+from chalicelib.contracts.story import Told, tell
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.thresholds import Crossing
+from tests.simulator.aws import CREDITS, TRANSACTIONS
+from tests.simulator.world import World
+
+
+def judge_derived(world: World) -> None:
+    """Tell the world of every event that is derived otherwise than it was published."""
+    heard = {
+        event["detail"]["event_id"]: event["detail"]["event_type"]
+        for event in world.aws.heard
+        if event["detail"]["payload"]["transaction_id"] is not None
+    }
+    crossed = {event_id for event_id, event_type in heard.items() if event_type.endswith(tuple(Crossing))}
+    told: set[str] = set()
+    for item in world.aws.tables.tables[CREDITS].items.values():
+        account = account_from(item)
+        records = _records(world, account.merchant_id)
+        for before, record in zip([None, *records], records, strict=False):
+            if derived(record, before=before).doubtful:
+                world.violated(f"what a record crossed is in doubt: {record}")
+        told |= {
+            said.event_id
+            for chapter in tell(account, Told(records, complete=True)).chapters
+            for said in chapter.events
+            if said.event_id is not None
+        }
+    for name, found_ids, wanted in (
+        ("republish", derived_again(world), set(heard)),
+        ("the story", told & crossed, crossed),
+    ):
+        if found_ids != wanted:
+            world.violated(
+                f"{name} leaves out {[heard[one] for one in wanted - found_ids]}, invents {found_ids - wanted}"
+            )
+    if invented := told - set(heard):
+        world.violated(f"the story invents {invented}")
+
+
+def derived_again(world: World) -> set[str]:
+    """Return the ids of all events that are derived from the records as they are now."""
+    found: set[str] = set()
+    for item in world.aws.tables.tables[CREDITS].items.values():
+        records = _records(world, account_from(item).merchant_id)
+        for before, record in zip([None, *records], records, strict=False):
+            events = derived(record, before=before)
+            found |= {event.event_id for event in (*events.of_transaction, *events.of_crossings)}
+    return found
+
+
+def _records(world: World, merchant: str) -> list[Transaction]:
+    items = world.aws.tables.tables[TRANSACTIONS].items.values()
+    records = [transaction_from(item) for item in items if item["merchant_id"]["S"] == merchant]
+    return sorted(records, key=lambda record: record.sequence)

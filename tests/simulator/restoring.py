@@ -1,0 +1,223 @@
+"""A restore that tore the ledger's tables, the steps of infra/recovery/README.md, and what must be true afterwards.
+
+Both tables are put back to a moment; what was written in the seconds before it came back or did not, item by item. Then
+the guide's own code makes them agree, everything is sent again, and the ledger is judged by what it holds.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from random import Random
+from typing import Any
+
+from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.figures import DynamoDBFigures
+from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.counting import count
+from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.posting import Time
+from chalicelib.reconciling import check
+from infra.recount import accounts_in
+from infra.recovery.agreement import agree
+from infra.recovery.rebuilding import proposed, written
+from infra.recovery.tables import Tables
+from tests.published_chain import FIELDS, broken_links_in_answers
+from tests.simulator.asks import INCREASE, plain, record_id
+from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.judge_derived import derived_again
+from tests.simulator.product import handler
+from tests.simulator.running import Context
+from tests.simulator.tables import Item, Key
+from tests.simulator.world import DEAD_LETTERS, World
+
+TORN_SECONDS = 30.0
+"""How long before the moment of the restore an item may be that did not come back."""
+STEP_SECONDS = 10.0
+RECONCILING_SECONDS = 300.0
+TEARS = ("whole", "account behind", "account ahead", "gaps")
+
+
+def judge_restored(world: World) -> None:
+    """Tear the tables of a world that has come to its end, let the guide be followed, and judge what becomes of it."""
+    before = set(_rows(world))
+    world.come_again(partial(_restore, world))
+    if world.violations:
+        return
+    rows = _rows(world)
+    parked = {message.body for message in world.aws.queues.queues[DEAD_LETTERS].values()}
+    told = {ask.transaction_id for body in parked if body in world.letters for ask in world.letters[body].asks}
+    if lost := before - set(rows) - told - _refused(world):
+        world.violated(f"neither recorded again nor parked after a restore: {sorted(lost)}")
+    for item in world.aws.tables.tables[CREDITS].items.values():
+        account = plain(item)
+        own = [row for row in rows.values() if row["merchant_id"] == account["merchant_id"]]
+        _judge_ledger(world, account, sorted(own, key=lambda row: row["sequence"]))
+    heard = {event["detail"]["event_id"] for event in world.aws.heard}
+    if never := derived_again(world) - heard:
+        world.violated(f"derived after a restore and never published: {never}")
+
+
+def _restore(world: World) -> None:
+    random = Random(f"restore {world.clock.now}")
+    moment = _tear(world, random)
+    _lost_accounts_are_found(world)
+    client = world.home.client("dynamodb", None)
+    reader = DynamoDBLedgerReader(client, credits_table=CREDITS, transactions_table=TRANSACTIONS)
+    store = DynamoDBLedger(client, credits_table=CREDITS, transactions_table=TRANSACTIONS)
+
+    def rebuild(merchant_id: MerchantId) -> None:
+        found = proposed(reader, merchant_id, now=_now(world), pause=lambda _: None)
+        if found.after is None or not written(store, found):
+            world.violated(f"not rebuilt: {found}")
+        elif found.after.version <= (highest := _highest_version(world, merchant_id)):
+            world.violated(f"rebuilt with version {found.after.version}, and there was {highest}")
+
+    tables = Tables(credits=CREDITS, transactions=TRANSACTIONS)
+    torn = agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1)
+    world.clock.advance_to(world.clock.now + STEP_SECONDS)
+    for each in torn:
+        if each.kept:
+            rebuild(each.merchant_id)
+    world.clock.advance_to(world.clock.now + STEP_SECONDS)
+    found = list(_verified(world, reader))
+    if missed := [finding for finding in found if finding.kind is not Drift.TALLY_WRONG]:
+        world.violated(f"not named for a rebuild: {missed}")
+    for merchant_id in sorted({finding.merchant_id for finding in found}):
+        rebuild(merchant_id)
+    world.clock.advance_to(world.clock.now + STEP_SECONDS)
+    if left := list(_verified(world, reader)):
+        world.violated(f"the guide was followed, and there is left: {left}")
+    # The new stack has new figures.
+    world.aws.tables.tables[FIGURES].items.clear()
+    time = Time(now=partial(_now, world), remaining_seconds=lambda: 900.0, sleep=lambda _: None)
+    count(DynamoDBFigures(client, table=FIGURES), accounts_in(client, CREDITS, set()), time=time)
+
+
+def _tear(world: World, random: Random) -> float:
+    """Put both tables back to a moment, torn, and return it in seconds."""
+    tables = world.aws.tables.tables
+    log = [
+        (write.at, [change for change in write.changes if change.table in (CREDITS, TRANSACTIONS)])
+        for write in world.aws.tables.log
+    ]
+    moment = random.choice([at for at, changes in log if changes] or [world.clock.now])
+    restored: dict[str, dict[Key, Item]] = {CREDITS: {}, TRANSACTIONS: {}}
+    late: dict[tuple[str, Key], list[Item]] = {}
+    for at, changes in log:
+        for change in changes:
+            assert change.new is not None, "nothing is ever deleted"
+            if at < moment - TORN_SECONDS:
+                restored[change.table][change.key] = change.new
+            elif at <= moment:
+                late.setdefault((change.table, change.key), []).append(change.new)
+    tears: dict[str, tuple[str, int]] = {}
+    for (table, key), states in late.items():
+        merchant = states[0]["merchant_id"]["S"]
+        newest = max(int(new["sequence"]["N"]) for new in states)
+        if merchant not in tears:
+            tears[merchant] = random.choice(TEARS), max(0, newest - random.randrange(6))
+        if kept := _kept(random, table, states, *tears[merchant]):
+            restored[table][key] = states[kept - 1]
+    for name, items in restored.items():
+        tables[name].items.clear()
+        tables[name].items.update(items)
+    return moment
+
+
+def _lost_accounts_are_found(world: World) -> None:
+    """The daily comparison names every merchant that has records and no account."""
+    tables = world.aws.tables.tables
+    lost = {item["merchant_id"]["S"] for item in tables[TRANSACTIONS].items.values()}
+    lost -= {item["merchant_id"]["S"] for item in tables[CREDITS].items.values()}
+    if not lost:
+        return
+    handler("reconcile")({}, Context("reconcile", lambda: RECONCILING_SECONDS))
+    payloads = [event["detail"]["payload"] for event in world.aws.heard]
+    if unnamed := lost - {each["merchant_id"] for each in payloads if each.get("kind") == Drift.ACCOUNT_MISSING}:
+        world.violated(f"records without an account, and nobody says so: {unnamed}")
+
+
+def _highest_version(world: World, merchant: str) -> int:
+    """Return the highest version that any write before the restore gave the account, and 0 without any."""
+    changes = (change for write in world.aws.tables.log for change in write.changes if write.by)
+    images = (change.new for change in changes if change.table == CREDITS and change.key == (merchant,) and change.new)
+    return max((int(image["version"]["N"]) for image in images), default=0)
+
+
+def _kept(random: Random, table: str, states: list[Item], tear: str, last: int) -> int:
+    """Return how many of an item's late states came back."""
+    if tear == "gaps":
+        return random.randrange(len(states) + 1)
+    if tear == "account behind" and table == CREDITS:
+        return sum(int(state["sequence"]["N"]) <= last for state in states)
+    if tear == "account ahead" and table == TRANSACTIONS and int(states[0]["sequence"]["N"]) > last:
+        return 0
+    return len(states)
+
+
+def _verified(world: World, reader: DynamoDBLedgerReader) -> Iterator[Finding]:
+    merchants = {item["merchant_id"]["S"] for item in world.aws.tables.tables[CREDITS].items.values()}
+    merchants |= {item["merchant_id"]["S"] for item in world.aws.tables.tables[TRANSACTIONS].items.values()}
+    for merchant in sorted(merchants):
+        now = partial(_now, world)
+        yield from check(reader, MerchantId(merchant), pause=lambda _: None, now=now).findings
+
+
+def _now(world: World) -> Instant:
+    return instant(datetime.fromtimestamp(world.clock.now, UTC))
+
+
+def _rows(world: World) -> dict[str, Mapping[str, Any]]:
+    items = world.aws.tables.tables[TRANSACTIONS].items.values()
+    return {item["transaction_id"]["S"]: plain(item) for item in items}
+
+
+def _refused(world: World) -> set[str]:
+    """Return what admins asked for and were refused: in another order there may be too little to take."""
+    return {
+        answered.asked.ask.transaction_id
+        for answered in world.answered
+        if answered.asked.ask is not None and answered.answer is not None and "error" in answered.answer
+    }
+
+
+def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:
+    merchant, balance = account["merchant_id"], 0
+    if [row["sequence"] for row in rows] != list(range(1, len(rows) + 1)):
+        world.violated(f"sequences of {merchant} after a restore: {[row['sequence'] for row in rows]}")
+    totals: Counter[tuple[str, str]] = Counter()
+    given_back: Counter[str] = Counter()
+    for row in rows:
+        if (row["balance_before"], row["balance_after"]) != (balance, balance + row["amount"]):
+            world.violated(f"a balance of {balance} is not where this record starts: {row}")
+        balance = row["balance_after"]
+        totals[row["transaction_type"], row["operation_type"]] += abs(row["amount"])
+        if row["transaction_type"] == "REFUND":
+            given_back[record_id(merchant, f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")] += row["requested"]
+    for row in rows:
+        counted, back = row.get("refunded_credits", 0), given_back[row["transaction_id"]]
+        if not back == Decimal(counted) <= abs(row["amount"]):
+            world.violated(f"refunds of {back} credits, counted {counted}: {row}")
+    moved = {
+        (name, direction): members[member]
+        for name, members in account["totals"].items()
+        for direction, member in ((INCREASE, "credits_in"), ("DECREASE", "credits_out"))
+        if member in members
+    }
+    stands = account["balance"], account["sequence"], account["hash"], account["last_transaction_id"]
+    last = rows[-1]
+    if (stands, moved) != ((balance, len(rows), last["hash"], last["transaction_id"]), dict(totals)):
+        world.violated(f"an account that is not what its records say after a restore: {account}")
+    answers = [
+        {
+            **{name: row.get(name) for name in (*FIELDS, "previous_hash", "hash")},
+            "id": row["transaction_id"],
+            "shortfall": row.get("shortfall", 0),
+        }
+        for row in rows
+    ]
+    if broken := broken_links_in_answers(answers):
+        world.violated(f"the chain of {merchant} is broken at {broken} after a restore")
