@@ -52,9 +52,7 @@ KINDS: Mapping[str, Poison] = {
         "duplicate_field",
         "payment_id",
     ),
-    "no event type": Poison(
-        PAID, _changed(PAID, _without("event_type"), payment_id="bad", credits=5), "field_missing", "event_type"
-    ),
+    "the type of another subject": Poison(ORDER_PAID, _paid(5), "type_contradicts_subject", "event_type"),
     "no payload": Poison(
         PAID, lambda shop: json.dumps({"event_type": PAID, "event_id": shop}), "field_missing", "payload"
     ),
@@ -63,7 +61,7 @@ KINDS: Mapping[str, Poison] = {
         _changed(
             PAID, lambda event: {**event, "event_type": "evt.billing.payment_dreamt"}, payment_id="bad", credits=5
         ),
-        "unknown_event_type",
+        "type_contradicts_subject",
         "event_type",
     ),
     "two payloads": Poison(
@@ -129,3 +127,57 @@ KINDS: Mapping[str, Poison] = {
         "credits",
     ),
 }
+
+
+def _minting(shape: Callable[[Event, Event], Any]) -> Callable[[str], str]:
+    """Return how a body of `shape` is made, from the payload of an order and that of a payment."""
+
+    def body(shop: str) -> str:
+        order = {"merchant_id": shop, "order_id": 1}
+        return json.dumps(shape(order, {"merchant_id": shop, "payment_id": "minted", "credits": 1000}))
+
+    return body
+
+
+MINTING: Mapping[str, Callable[[str], str]] = {
+    "a payment": _minting(lambda _, paid: {"event_type": PAID, "payload": paid}),
+    "a payment as data": _minting(lambda _, paid: {"event_type": PAID, "data": paid}),
+    "an adjustment": _event(ADJUSTED, adjustment_id="minted", operation_type="INCREASE", credits=1000),
+    "a renewal": _event(RENEWED, subscription_id="minted", renewal_id="1", credits_used=1000),
+    "a trial of one's own": _event(OPENED, credits_to_use=1000),
+    "the type in capitals": _minting(lambda _, paid: {"event_type": PAID.upper(), "payload": paid}),
+    "the field in capitals": _minting(
+        lambda order, paid: {"Event_Type": PAID, "EVENT_TYPE": PAID, "payload": order, "Payload": paid}
+    ),
+    "a wildcard": _minting(lambda _, paid: {"event_type": "evt.>", "payload": paid}),
+    "the type twice": lambda shop: _paid(1000)(shop).replace(
+        '"event_type"', '"event_type": "evt.order.updated", "event_type"', 1
+    ),
+    "the type twice, once escaped": lambda shop: _paid(1000)(shop).replace(
+        '"event_type"', '"event_type": "evt.order.updated", "event\\u005ftype"', 1
+    ),
+    "an envelope of the bus": _minting(lambda _, paid: {"detail-type": PAID, "source": "billing", "detail": paid}),
+    "an envelope in an envelope of the bus": _minting(
+        lambda _, paid: {"detail-type": "evt.order.updated", "detail": {"event_type": PAID, "payload": paid}}
+    ),
+    "a detail in a detail": _minting(
+        lambda order, paid: {
+            "detail-type": "evt.order.updated",
+            "detail": {**order, "detail-type": PAID, "detail": paid},
+        }
+    ),
+    "both types at once": _minting(
+        lambda _, paid: {"detail-type": "evt.order.updated", "event_type": PAID, "detail": paid}
+    ),
+    "an envelope as the payload": _minting(
+        lambda _, paid: {"event_type": "evt.order.updated", "payload": {"event_type": PAID, "payload": paid}}
+    ),
+    "a bare payment": _minting(lambda _, paid: paid),
+    "a bare order that is a payment too": _minting(lambda order, paid: {**paid, **order}),
+    "a type for the payload": _minting(lambda order, _: {**order, "type": PAID, "transaction_type": "PAYMENT"}),
+    "a CloudEvent": _minting(
+        lambda _, paid: {"specversion": "1.0", "id": "1", "source": "/x", "type": PAID, "data": paid}
+    ),
+    "a list of events": _minting(lambda _, paid: [{"event_type": PAID, "payload": paid}]),
+}
+"""Bodies with which somebody who may send orders only tries to get credits, by their names."""

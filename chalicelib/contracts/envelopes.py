@@ -1,7 +1,8 @@
 """The envelope around an event in, as the queue brings it (spec, section 4; hard-cases.md, "Envelope").
 
 A body is an EventBridge envelope, whose `detail` is the platform's envelope or the bare payload, or the
-platform's envelope itself.
+platform's envelope itself. One from NATS may be the bare payload too: its subject is its type, and no body may
+claim another (contract, section 11).
 """
 
 from collections.abc import Mapping
@@ -29,17 +30,25 @@ class Envelope(BaseModel):
     payload: dict[str, Any]
 
 
-def read_envelope(body: str) -> Envelope:
-    """Return the envelope of a message body.
+def read_envelope(body: str, *, subject: str | None = None) -> Envelope:
+    """Return the envelope of a message body, which has the type `subject` where it came over NATS.
 
     Raises:
-        Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, or lacks
-            what an envelope needs; `field` names the first field at fault.
+        Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, lacks
+            what an envelope needs or has a type that is not its subject; `field` names the first field at fault.
     """
     fields = read_object(body)
     if "detail" in fields or "detail-type" in fields:
-        return _from_event_bridge(fields)
-    return _from_platform(fields, prefix="")
+        field, envelope = "detail-type", _from_event_bridge(fields)
+    elif subject is not None and "event_type" not in fields:
+        field, envelope = "event_type", _under(subject, fields, time=None, place="")
+    else:
+        field, envelope = "event_type", _from_platform(fields, prefix="")
+    if subject not in (None, envelope.event_type):
+        raise Rejected(
+            Code.TYPE_CONTRADICTS_SUBJECT, f"{field} is not the subject that the message came on", field=field
+        )
+    return envelope
 
 
 def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
@@ -64,15 +73,22 @@ def _from_event_bridge(fields: Mapping[str, Any]) -> Envelope:
         raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
     if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
-    bodies = detail.keys() & {"payload", "data"}
-    if bodies and "event_type" not in detail and detail.keys() & {"merchant_id", "identifiers"}:
-        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail is a payload and holds another", field=f"detail.{min(bodies)}")
-    if bodies or "event_type" in detail:
-        inner = {"event_type": event_type, **detail}
+    return _under(event_type, detail, time=fields.get("time"), place="detail.")
+
+
+def _under(event_type: str, fields: Mapping[str, Any], *, time: object, place: str) -> Envelope:
+    """Return the envelope of what came under a type: the platform's envelope, or the bare payload."""
+    bodies = fields.keys() & {"payload", "data"}
+    if bodies and "event_type" not in fields and fields.keys() & {"merchant_id", "identifiers"}:
+        raise Rejected(
+            Code.ENVELOPE_AMBIGUOUS, "the body is a payload and holds another", field=f"{place}{min(bodies)}"
+        )
+    if bodies or "event_type" in fields:
+        inner = {"event_type": event_type, **fields}
         if not inner.keys() & {"timestamp", "occurred_at"}:
-            inner["timestamp"] = fields.get("time")
-        return _from_platform(inner, prefix="detail.")
-    return _validated({"event_type": event_type, "timestamp": fields.get("time"), "payload": detail}, prefix="")
+            inner["timestamp"] = time
+        return _from_platform(inner, prefix=place)
+    return _validated({"event_type": event_type, "timestamp": time, "payload": fields}, prefix="")
 
 
 def _from_platform(fields: Mapping[str, Any], *, prefix: str) -> Envelope:

@@ -54,13 +54,13 @@ class Event:
     movements: tuple[Movement, ...]
 
 
-def read_event(body: str, terms: Terms) -> Event:
-    """Return the event of a message body.
+def read_event(body: str, terms: Terms, *, subject: str | None = None) -> Event:
+    """Return the event of a message body, which has the type `subject` where it came over NATS.
 
     Raises:
         Rejected: the message is poison; `code`, the sentence and `field` say why, and hold none of its values.
     """
-    envelope = read_envelope(body)
+    envelope = read_envelope(body, subject=subject)
     model = INBOUND.get(envelope.event_type)
     if model is None:
         raise Rejected(Code.UNKNOWN_EVENT_TYPE, "the event type is none that moves credits", field="event_type")

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import instant
 
+ORIGIN_NATS = "nats"
 ORIGIN_BUS = "bus"
 ORIGIN_QUEUE = "queue"
 
@@ -18,6 +20,7 @@ class Message:
     `sent_at` is when it came into the queue.
 
     `redriven` is how often the message was parked and put back before (None: never), as its sender says.
+    `subject` is where the bridge found it on NATS, and `ce_type` the header there that names another type.
     """
 
     message_id: str
@@ -28,6 +31,8 @@ class Message:
     first_seen: datetime
     sent_at: datetime
     redriven: str | None = None
+    subject: str | None = None
+    ce_type: str | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -37,19 +42,38 @@ class Message:
         """
         attributes = record.get("attributes", {})
         named = record.get("messageAttributes", {})
-        origin = named.get("origin", {}).get("stringValue")
+        said = {name: attribute.get("stringValue") for name, attribute in named.items()}
         sent = attributes.get("SentTimestamp")
         first = attributes.get("ApproximateFirstReceiveTimestamp") or sent
         return cls(
             message_id=record["messageId"],
             receipt_handle=record.get("receiptHandle", ""),
             body=record["body"],
-            origin=origin or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
+            origin=said.get("origin") or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
             deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
             first_seen=_moment(first),
             sent_at=_moment(sent or first),
-            redriven=named.get("redriven", {}).get("stringValue"),
+            redriven=said.get("redriven"),
+            subject=said.get("subject"),
+            ce_type=said.get("ce_type"),
         )
+
+    def bound_to(self) -> str | None:
+        """Return the only type that the body may have, None where its sender may send every type.
+
+        Rights on NATS are given by subject, and nobody but the bridge says the subject (contract, section 11).
+
+        Raises:
+            Rejected: it came over NATS, and its subject is not known or its headers contradict it.
+        """
+        if self.origin == ORIGIN_NATS and self.subject is None:
+            # Parked before the subject was kept: put back without it, the body could claim any type.
+            reason = "it came over NATS and its subject is not known: check it and send it again with `credits emit`"
+            raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, reason, field="event_type")
+        if self.ce_type not in (None, self.subject):
+            reason = "the header ce-type is not the subject that the message came on"
+            raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, reason, field="ce-type")
+        return self.subject
 
     def parked(self, *, code: str, reason: str, field: str | None) -> dict[str, str | None]:
         """Return the attributes under which the message is parked, its body unchanged (hard-cases.md)."""
@@ -60,6 +84,8 @@ class Message:
             "origin": self.origin,
             "first_seen": instant(self.first_seen),
             "redriven": self.redriven,
+            "subject": self.subject,
+            "ce_type": self.ce_type,
         }
 
 

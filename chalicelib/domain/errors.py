@@ -20,6 +20,7 @@ class Code(StrEnum):
     FIELD_MISSING = "field_missing"
     FIELD_INVALID = "field_invalid"
     ENVELOPE_AMBIGUOUS = "envelope_ambiguous"
+    TYPE_CONTRADICTS_SUBJECT = "type_contradicts_subject"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     CREDITS_INVALID = "credits_invalid"
     PERIOD_MISSING = "period_missing"

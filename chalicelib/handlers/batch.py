@@ -59,7 +59,8 @@ class Batch:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
             try:
-                self._requests.append((message, read_event(message.body, self._terms).movements))
+                event = read_event(message.body, self._terms, subject=message.bound_to())
+                self._requests.append((message, event.movements))
             except Rejected as error:
                 self._rejected.append((message, error))
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours

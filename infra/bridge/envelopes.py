@@ -11,6 +11,7 @@ SOURCE: Final = "credits"
 """How the service names itself on the bus and in `ce-source`: what bears it is ours and is never brought back."""
 
 SOURCE_HEADER: Final = "ce-source"
+TYPE_HEADER: Final = "ce-type"
 
 _SPECIFICATION_VERSION = "1.0"
 _HEADER_LENGTH = 255
@@ -72,7 +73,7 @@ def _envelope(body: str) -> dict[str, object]:
 
 def _headers(subject: str, detail: Mapping[str, object]) -> dict[str, str]:
     event_id = detail.get("event_id")
-    if not isinstance(event_id, str) or not _is_header(event_id):
+    if not isinstance(event_id, str) or header_text(event_id) is None:
         message = "its detail has no event_id that fits into a header"
         raise UnpublishableError(message)
     payload = detail.get("payload")
@@ -82,11 +83,13 @@ def _headers(subject: str, detail: Mapping[str, object]) -> dict[str, str]:
         "Nats-Msg-Id": event_id,
         "ce-specversion": _SPECIFICATION_VERSION,
         "ce-id": event_id,
-        "ce-type": subject,
+        TYPE_HEADER: subject,
         SOURCE_HEADER: SOURCE,
-        **{name: value for name, value in optional.items() if isinstance(value, str) and _is_header(value)},
+        **{name: value for name, value in optional.items() if isinstance(value, str) and header_text(value)},
     }
 
 
-def _is_header(value: str) -> bool:
-    return 0 < len(value) <= _HEADER_LENGTH and value.isascii() and value.isprintable() and value == value.strip()
+def header_text(value: str) -> str | None:
+    """Return `value` if a header and a queue's attribute can hold it as it is, else None."""
+    fits = 0 < len(value) <= _HEADER_LENGTH and value.isascii() and value.isprintable() and value == value.strip()
+    return value if fits else None

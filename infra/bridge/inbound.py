@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import Final, Protocol
 
 import nats.errors
 from nats.aio.msg import Msg
 
 from infra.bridge.delays import growing_delay
-from infra.bridge.envelopes import SOURCE, SOURCE_HEADER
+from infra.bridge.envelopes import SOURCE, SOURCE_HEADER, TYPE_HEADER, header_text
 from infra.bridge.parking import Parked, Publish, park
 from infra.bridge.queues import Entry, Queue, QueueRefusedError, QueueUnavailableError, Refusal, SendAnswer
 from infra.bridge.reports import BatchReport
 from infra.bridge.screening import Unsendable, merchant_group, screen, size_in_queue
 from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
 from infra.bridge.telemetry import Outcome
+
+UNREADABLE: Final = "unreadable"
+"""What stands for a header that no attribute of a queue message can hold."""
 
 
 class Delivery(Protocol):
@@ -174,13 +177,23 @@ def _is_own(delivery: Delivery) -> bool:
 
 
 def _attributes(delivery: Delivery) -> Mapping[str, str]:
-    """Return where a message came from, as the attributes of its queue message."""
+    """Return where a message came from, as the attributes of its queue message.
+
+    The subject is what the ledger binds the event's type to (contract, section 11): rights on NATS are given by it, and
+    nothing that the sender chose is taken for it. A header that names another type goes along as what contradicts it.
+    """
     metadata = delivery.metadata
+    contradicting = [
+        text
+        for name, text in (delivery.headers or {}).items()
+        if name.lower() == TYPE_HEADER and text != delivery.subject
+    ]
     return {
         "origin": "nats",
         "subject": delivery.subject,
         "stream": metadata.stream,
         "stream_sequence": str(metadata.sequence.stream),
+        **({"ce_type": header_text(contradicting[0]) or UNREADABLE} if contradicting else {}),
     }
 
 

@@ -65,9 +65,9 @@ def sqs_record(
     deliveries: int = 1,
     first_received_ms: int | None = None,
     receipt_handle: str = "handle",
-    origin: str | None = None,
+    **named: str | None,
 ) -> dict[str, Any]:
-    """Return a record of the queue; the message's id follows from its body unless it is said."""
+    """Return a record of the queue, with the attributes `named`; its id follows from its body unless it is given."""
     attributes = {
         "ApproximateReceiveCount": str(deliveries),
         "SentTimestamp": "1748779200000",
@@ -75,15 +75,16 @@ def sqs_record(
     }
     if first_received_ms is not None:
         attributes["ApproximateFirstReceiveTimestamp"] = str(first_received_ms)
-    named: dict[str, Any] = {
-        "origin": {"stringValue": origin, "dataType": "String", "stringListValues": [], "binaryListValues": []}
-    }
     return {
         "messageId": message_id or message_id_of(body),
         "receiptHandle": receipt_handle,
         "body": body,
         "attributes": attributes,
-        "messageAttributes": named if origin else {},
+        "messageAttributes": {
+            name: {"stringValue": text, "dataType": "String", "stringListValues": [], "binaryListValues": []}
+            for name, text in named.items()
+            if text
+        },
         "md5OfBody": "7b270e59b47ff90a553787216d55d91d",
         "eventSource": "aws:sqs",
         "eventSourceARN": QUEUE_ARN,

@@ -33,6 +33,7 @@ from tests.functions.system import System, refusal
 
 SECONDS = 20.0
 POISON = charged("p1", 0)
+PAYMENT = "evt.billing.payment_succeeded"
 
 
 class Functions:
@@ -118,7 +119,7 @@ def desk(system: System) -> Desk:
 
 
 def test_a_poison_message_is_listed_with_its_reason_and_what_it_says_of_itself(desk: Desk) -> None:
-    desk.system.ingest(sqs_record(POISON, origin="nats"))
+    desk.system.ingest(sqs_record(POISON, origin="nats", subject=PAYMENT))
 
     letter = desk.the_letter()
     assert (letter.parking, letter.code, letter.field, letter.origin, letter.redriven) == (
@@ -167,7 +168,7 @@ def test_a_letter_that_is_not_there_is_none(desk: Desk) -> None:
 def test_what_could_not_be_applied_is_applied_when_it_is_put_back_after_a_fix(desk: Desk) -> None:
     early = refunded(1)
     desk.system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
-    desk.system.ingest(opened(), sqs_record(early, origin="nats"))
+    desk.system.ingest(opened(), sqs_record(early, origin="nats", subject="evt.shopify.webhook.order_refunded"))
     assert desk.the_letter().code == "order_missing"
     desk.system.ingest(paid(1))
 
@@ -181,8 +182,23 @@ def test_what_could_not_be_applied_is_applied_when_it_is_put_back_after_a_fix(de
     assert desk.system.recorded() == ["TRIAL_MERCHANT", "SHOPIFY_ORDER_1", "SHOPIFY_REFUND_ORDER_1"]
 
 
+@pytest.mark.parametrize("ce_type", [None, PAYMENT])
+def test_a_letter_put_back_is_bound_to_its_subject_as_before(desk: Desk, ce_type: str | None) -> None:
+    minting = charged("p1", 1000)
+    desk.system.ingest(opened(), sqs_record(minting, origin="nats", subject="evt.order.updated", ce_type=ce_type))
+
+    for times in range(3):
+        letter = desk.the_letter()
+        assert (letter.code, letter.redriven) == ("type_contradicts_subject", times)
+        assert desk.letters.redrive(letter.letter_id, seconds=SECONDS) is not None
+        assert desk.deliver() == [minting]
+    assert [why for _, why in desk.letters.redrive_all(lambda _: True)] == [None]
+    assert desk.deliver() == [minting]
+    assert (desk.the_letter().redriven, desk.system.recorded()) == (4, ["TRIAL_MERCHANT"])
+
+
 def test_what_is_still_poison_is_parked_again_and_says_how_often_it_was_put_back(desk: Desk) -> None:
-    desk.system.ingest(sqs_record(POISON, origin="nats"))
+    desk.system.ingest(sqs_record(POISON, origin="nats", subject=PAYMENT))
     first = desk.the_letter()
 
     for times in (1, 2, 3):

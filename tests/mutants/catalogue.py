@@ -368,6 +368,30 @@ MUTANTS = (
         "a message that waits dropped",
         (BATCH, "        self.coming_back += [message.message_id for message, _ in self._delayed]\n", ""),
     ),
+    _mutant(
+        "the subject binds no type",
+        (BATCH, "self._terms, subject=message.bound_to())", "self._terms)"),
+    ),
+    _mutant(
+        "the subject taken for the type only where the body has none",
+        (
+            "chalicelib/contracts/envelopes.py",
+            "    if subject not in (None, envelope.event_type):\n",
+            "    if subject not in (None, envelope.event_type) and not envelope.event_type:\n",
+        ),
+    ),
+    _mutant(
+        "an envelope of the bus not bound to its subject",
+        (
+            "chalicelib/contracts/envelopes.py",
+            "    if subject not in (None, envelope.event_type):\n",
+            '    if field == "event_type" and subject not in (None, envelope.event_type):\n',
+        ),
+    ),
+    _mutant(
+        "a letter loses the subject that it came on",
+        ("chalicelib/contracts/messages.py", '            "subject": self.subject,\n', ""),
+    ),
     _mutant("a wrong reason", (BATCH, "message.parked(code=error.code,", "message.parked(code=Code.INTERNAL,")),
     _mutant(
         "a body in the log",

@@ -73,10 +73,7 @@ class _Parked:
         if letter is None:
             self._violated("a body that nobody sent")
             return
-        if not self._attributes.get("reason") or self._attributes.get("origin") not in ("bus", "queue"):
-            self._violated("no reason or origin")
-        if "first_seen" not in self._attributes:
-            self._violated("nobody knows since when")
+        self._judge_attributes(letter.subject)
         if letter.poison is not None:
             if (code, self._attributes.get("field")) != letter.poison:
                 self._violated(f"poison whose reason should be {letter.poison}")
@@ -88,6 +85,14 @@ class _Parked:
             for ask in letter.asks:
                 if not stands(ask, self._ledger) and not any(self._excused(ask, other) for other in _EXCUSES):
                     self._violated(f"{ask.key} was not done, and nobody said why")
+
+    def _judge_attributes(self, subject: str | None) -> None:
+        if not self._attributes.get("reason") or self._attributes.get("origin") not in ("bus", "queue", "nats"):
+            self._violated("no reason or origin")
+        if self._attributes.get("subject") != subject:
+            self._violated("put back, it would not be bound to the subject that it came on")
+        if "first_seen" not in self._attributes:
+            self._violated("nobody knows since when")
 
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"parked by {self._message.by}: {sentence}: {dict(self._attributes)} {self._message.body}")

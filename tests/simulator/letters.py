@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ Payload = Mapping[str, Any]
 class Letter:
     """An event to be sent: its type and payload, and what it asks for; `poison` is the code and field it dies of.
 
-    `raw` is the body where no envelope can hold what is wrong with it.
+    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS.
     """
 
     event_type: str
@@ -42,6 +42,7 @@ class Letter:
     poison: tuple[str, str | None] | None = None
     idempotency_key: str | None = None
     raw: str | None = None
+    subject: str | None = None
 
     def body(self, random: Random) -> str:
         """Return the letter in one of the forms that upstream services use, under an event id of its own."""
@@ -239,7 +240,26 @@ def _raw(text: str, code: str, field: str | None) -> Callable[[str], Letter]:
 _BAD_CREDITS = ("credits_invalid", "payload.credits")
 _GOOD_AND = [{"order_id": "poison-1"}, {"order_id": "poison-2"}]
 
+
+def _misplaced(poison: Callable[[str], Letter], subject: str) -> Callable[[str], Letter]:
+    return lambda merchant: replace(poison(merchant), subject=subject)
+
+
+_MISPLACED = ("type_contradicts_subject", "event_type")
+
 POISON: Mapping[str, Callable[[str], Letter]] = {
+    "a payment on the orders' subject": _misplaced(
+        _poison(PAYMENT, *_MISPLACED, payment_id="poison", credits=5), UPDATED
+    ),
+    "an envelope of the bus on the orders' subject": _misplaced(
+        _raw(
+            '{"detail-type": "evt.credits.manual_adjustment", "source": "shop", "detail": {"merchant_id": "SHOP", '
+            '"adjustment_id": "poison", "operation_type": "INCREASE", "credits": 7}}',
+            "type_contradicts_subject",
+            "detail-type",
+        ),
+        UPDATED,
+    ),
     "no JSON": _raw('{"event_type": "WHO', "not_json", None),
     "no object": _raw('["WHO"]', "not_json", None),
     "a field twice": _raw(

@@ -115,7 +115,10 @@ def _sqs_record(message: Message) -> dict[str, Any]:
         "receiptHandle": message.handles[-1],
         "body": message.body,
         "attributes": system_attributes(message),
-        "messageAttributes": {},
+        "messageAttributes": {
+            name: {"dataType": attribute["DataType"], "stringValue": attribute["StringValue"]}
+            for name, attribute in message.attributes.items()
+        },
         "md5OfBody": "",
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:inbox",

@@ -140,6 +140,12 @@ SCENARIOS: Mapping[str, Scenario] = {
         [_order(total="10"), paid(SHOP, [Order(1, "90"), Order(2, "10"), Order(3, "10")])], BY_TOTAL
     ),
     "poison": Scenario([POISON["one bad order of three"](SHOP)]),
+    "types of other subjects": Scenario(
+        [
+            POISON["a payment on the orders' subject"](SHOP),
+            POISON["an envelope of the bus on the orders' subject"](SHOP),
+        ]
+    ),
     "poison beside others": Scenario(
         [[_order(), POISON["zero credits"](SHOP), payment(SHOP, "p1", 3), POISON["no JSON"](SHOP)]]
     ),

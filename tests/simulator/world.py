@@ -153,7 +153,10 @@ class World:
         return self.clock.now < self._rough_until
 
     def _arrive(self, posted: Posted) -> None:
-        self.aws.queues.send(INBOX, posted.body)
+        subject = self.letters[posted.body].subject
+        named = {"origin": "nats", "subject": subject} if subject else {}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in named.items()}
+        self.aws.queues.send(INBOX, posted.body, attributes)
         self._inbox.wake()
 
     def _deploy(self, environment: Mapping[str, str]) -> None:

@@ -91,7 +91,10 @@ def sqs_record(body: str) -> dict[str, Any]:
         "receiptHandle": "AQEB",
         "body": body,
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": now, "ApproximateFirstReceiveTimestamp": now},
-        "messageAttributes": {"origin": {"stringValue": "nats", "dataType": "String"}},
+        "messageAttributes": {
+            "origin": {"stringValue": "nats", "dataType": "String"},
+            "subject": {"stringValue": json.loads(body)["event_type"], "dataType": "String"},
+        },
         "eventSource": "aws:sqs",
         "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:inbox",
         "awsRegion": "us-east-1",

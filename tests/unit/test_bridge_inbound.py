@@ -48,6 +48,32 @@ def test_a_confirmed_message_is_acknowledged_and_goes_on_unchanged() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"ce-type": "evt.billing.payment_succeeded"}, "evt.billing.payment_succeeded"),
+        ({"CE-Type": "EVT.ORDER.UPDATED"}, "EVT.ORDER.UPDATED"),
+        ({"ce-type": "evt.order.updated", "Ce-Type": "evt.merchant.created"}, "evt.merchant.created"),
+        ({"ce-type": ""}, "unreadable"),
+        ({"ce-type": "x" * 5000}, "unreadable"),
+        ({"ce-type": "\x00\ufffd"}, "unreadable"),
+        ({"ce-type": "evt.order.updated"}, None),
+        ({"subject": "evt.billing.payment_succeeded", "origin": "bus", "Nats-Subject": "evt.x"}, None),
+        (None, None),
+    ],
+)
+def test_no_header_changes_the_subject_and_one_that_contradicts_it_goes_along(
+    headers: dict[str, str] | None, said: str | None
+) -> None:
+    delivery = FakeDelivery(sequence=1, data=order(1), subject="evt.order.updated", headers=headers)
+    queue = FakeQueue()
+    forward([delivery], queue)
+    (entry,) = queue.requests[0]
+    assert (entry.attributes["origin"], entry.attributes["subject"]) == ("nats", "evt.order.updated")
+    assert entry.attributes.get("ce_type") == said
+    assert len(entry.attributes) == 4 + (said is not None)
+
+
 def test_in_a_batch_that_failed_in_part_only_the_failed_are_asked_for_again() -> None:
     deliveries = orders(5)
 

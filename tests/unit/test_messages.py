@@ -60,4 +60,6 @@ def test_a_message_is_parked_under_its_reason_origin_and_the_time_it_was_first_s
         "origin": "nats",
         "first_seen": "2025-06-01T12:00:00.123Z",
         "redriven": None,
+        "subject": None,
+        "ce_type": None,
     }
