@@ -5,13 +5,12 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlsplit
 
 import nats
 import nats.errors
-from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from infra.bridge.nats_client import NatsClient
 from infra.bridge.settings import Settings
 from infra.bridge.streams import StreamsError, set_up
 from infra.bridge.telemetry import Part, Telemetry
@@ -36,7 +35,7 @@ class Link:
         """Know nothing of NATS yet; `connect` comes next."""
         self._settings = settings
         self._telemetry = telemetry
-        self._client = Client()
+        self._client = NatsClient(settings.nats)
         self._doubt = asyncio.Event()
         self._said: str | None = None
         self._closing = False
@@ -57,7 +56,7 @@ class Link:
     async def connect(self) -> None:
         """Return once connected, however long NATS is away; afterwards the client reconnects for ever by itself."""
         await self._client.connect(
-            servers=list(self._settings.nats_urls),
+            servers=list(self._settings.nats.servers),
             name="credit-service bridge",
             connect_timeout=CONNECT_SECONDS,
             reconnect_time_wait=RECONNECT_SECONDS,
@@ -67,6 +66,7 @@ class Link:
             disconnected_cb=self._on_disconnected,
             reconnected_cb=self._on_reconnected,
             closed_cb=self._on_closed,
+            **self._settings.nats.login(),
         )
         self._on_connected("connected")
 
@@ -149,7 +149,6 @@ class Link:
         reason = str(error).removeprefix("nats: ") or type(error).__name__
         if reason != self._said:
             self._said = reason
-            hosts = ", ".join(urlsplit(url).hostname or "?" for url in self._settings.nats_urls)
-            log.warning("nats: %s (%s)", reason, hosts)
+            log.warning("nats: %s (%s)", reason, self._settings.nats.hosts)
             if not self._client.is_connected:
                 self._telemetry.report(Part.NATS, ok=False, detail=reason)

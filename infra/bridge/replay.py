@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import nats
 from nats.aio.client import Client
 
+from infra.bridge.access import Access
+from infra.bridge.nats_client import NatsClient
 from infra.bridge.settings import Settings, SettingsError
 from infra.bridge.streams import CONSUMER
 
@@ -33,14 +34,15 @@ def main(arguments: Sequence[str]) -> int:
         sentence = str(error) if isinstance(error, SettingsError) else "name one time, such as 2026-11-25T00:00:00Z."
         sys.stderr.write(f"replay: {sentence}\n")
         return UNABLE
-    for stream, messages in asyncio.run(replay(settings.nats_urls, since.astimezone(UTC))).items():
+    for stream, messages in asyncio.run(replay(settings.nats, since.astimezone(UTC))).items():
         sys.stdout.write(f"{stream}: {messages} messages since then\n")
     return DONE
 
 
-async def replay(urls: Sequence[str], since: datetime) -> dict[str, int]:
+async def replay(access: Access, since: datetime) -> dict[str, int]:
     """Make the consumers anew from `since` on and return how many messages each has before it, by stream."""
-    client = await nats.connect(list(urls), name="credit-service replay")
+    client = NatsClient(access)
+    await client.connect(servers=list(access.servers), name="credit-service replay", **access.login())
     try:
         streams = await client.jetstream().streams_info()
         names = [stream.config.name or "" for stream in streams]

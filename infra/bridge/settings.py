@@ -6,6 +6,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from infra.bridge.access import Access, AccessError
+
 SQS_BATCH_ENTRIES: Final = 10
 """Entries that one SQS request holds at most."""
 
@@ -21,7 +23,6 @@ SQS_POLL_SECONDS: Final = 20
 DEFAULT_HEALTH_PORT: Final = 8016
 LOOPBACK: Final = "127.0.0.1"
 
-_NATS_SCHEMES = ("nats", "tls")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LARGEST_PORT = 65_535
 
@@ -34,7 +35,7 @@ class SettingsError(ValueError):
 class Settings:
     """What the bridge is told from outside; every length of time is in seconds, every size in bytes."""
 
-    nats_urls: tuple[str, ...]
+    nats: Access
     inbox_queue_url: str
     outbox_queue_url: str
     figures_table: str | None
@@ -63,7 +64,7 @@ class Settings:
         """
         read = _Reader(environment)
         settings = cls(
-            nats_urls=read.nats_urls("NATS_URL"),
+            nats=read.nats_access(),
             inbox_queue_url=read.queue_url("INBOX_QUEUE_URL"),
             outbox_queue_url=read.queue_url("OUTBOX_QUEUE_URL"),
             figures_table=environment.get("FIGURES_TABLE", "").strip() or None,
@@ -123,15 +124,11 @@ class _Reader:
             raise SettingsError(message)
         return value
 
-    def nats_urls(self, name: str) -> tuple[str, ...]:
-        value = self.required(name, "the address of NATS, such as nats://127.0.0.1:4222")
-        urls = tuple(part.strip() for part in value.split(",") if part.strip())
-        for number, url in enumerate(urls, start=1):
-            # The address may hold a password, so the sentence says which one is wrong and not what it is.
-            if not _is_address(url, _NATS_SCHEMES):
-                message = f"{name}: address {number} of {len(urls)} is not of the form nats://host:port."
-                raise SettingsError(message)
-        return urls
+    def nats_access(self) -> Access:
+        try:
+            return Access.from_environment(self.environment)
+        except AccessError as error:
+            raise SettingsError(str(error)) from None
 
     def queue_url(self, name: str) -> str:
         value = self.required(name, "the address of an SQS queue")

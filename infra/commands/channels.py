@@ -10,8 +10,9 @@ import nats.errors
 from nats.aio.client import Client
 from nats.js.errors import APIError, NoStreamResponseError
 
+from infra.bridge.access import Access
 from infra.commands.events import Outgoing
-from infra.commands.jetstream import connected
+from infra.commands.jetstream import access_to, connected
 from infra.commands.output import unable
 from infra.commands.target import Target
 
@@ -49,11 +50,11 @@ def opened(target: Target, via: Via, nats_url: str | None) -> Iterator[Channel]:
     if via is Via.BUS:
         yield Bus(target.client("events"), target.event_bus)
         return
-    url = nats_url or (target.local.nats_url if target.local else None)
-    if url is None:
+    access = access_to(target, nats_url)
+    if access is None:
         raise unable(f"Where is NATS of stage {target.stage}? Name it by --nats or NATS_URL, or use --via bus.")
     with asyncio.Runner() as runner:
-        client = runner.run(_connected(url))
+        client = runner.run(_connected(access))
         try:
             yield Nats(runner, client)
         finally:
@@ -122,10 +123,9 @@ def _chunks(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         yield chunk
 
 
-async def _connected(url: str) -> Client:
+async def _connected(access: Access) -> Client:
     try:
-        return await connected(url)
+        return await connected(access)
     except (OSError, nats.errors.Error, TimeoutError) as error:
-        raise unable(
-            f"NATS at {url} does not answer ({str(error) or type(error).__name__}): `credits doctor` says more."
-        ) from None
+        reason = str(error) or type(error).__name__
+        raise unable(f"NATS at {access.hosts} does not answer ({reason}): `credits doctor` says more.") from None

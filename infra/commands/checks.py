@@ -16,9 +16,10 @@ import nats.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.fleet import HEARTBEAT
+from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.failures import sentence
-from infra.commands.jetstream import connected
+from infra.commands.jetstream import access_to, connected
 from infra.commands.target import Target, stack_name
 
 HEARTBEAT_SECONDS = 60
@@ -74,9 +75,9 @@ def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]
     yield "bus", _bus
     yield "inbox", _inbox
     yield "dead letters", _dead_letters
-    url = nats_url or (target.local.nats_url if target.local else None)
-    if url is not None:
-        yield "NATS", lambda _: _nats(url, target)
+    access = access_to(target, nats_url)
+    if access is not None:
+        yield "NATS", lambda _: _nats(access, target)
     yield "bridge", _bridge
     yield "API", _api
     if target.local is None:
@@ -222,17 +223,17 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
         yield _ok("dead letters", "none")
 
 
-def _nats(url: str, target: Target) -> Iterator[Finding]:
-    streams, waiting = asyncio.run(_jetstream(url))
+def _nats(access: Access, target: Target) -> Iterator[Finding]:
+    streams, waiting = asyncio.run(_jetstream(access))
     if not streams:
-        said = f"{url} has no consumer {CONSUMER}: the bridge has not set up its streams"
+        said = f"{access.hosts} has no consumer {CONSUMER}: the bridge has not set up its streams"
         yield Finding(component="NATS", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
-        yield _ok("NATS", f"{url}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
+        yield _ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
 
 
-async def _jetstream(url: str) -> tuple[list[str], int]:
-    client = await connected(url)
+async def _jetstream(access: Access) -> tuple[list[str], int]:
+    client = await connected(access)
     try:
         jetstream = client.jetstream()
         names, waiting = [], 0

@@ -1,16 +1,37 @@
 """A connection to NATS that gives up soon: a person waits for the answer."""
 
-import nats
+import os
+
 import nats.errors
 from nats.aio.client import Client
+
+from infra.bridge.access import NATS_URL, Access, AccessError
+from infra.bridge.nats_client import NatsClient
+from infra.commands.output import unable
+from infra.commands.target import Target
 
 CONNECT_SECONDS = 3
 ATTEMPTS = 1
 """How often a server is tried again; the client takes 0 for ever, and 60 if it is not told."""
 
 
-async def connected(url: str) -> Client:
-    """Return a client of the server at `url`, which is tried twice without a pause.
+def access_to(target: Target, nats_url: str | None) -> Access | None:
+    """Return how the target's NATS is reached, None where nobody says where it is.
+
+    The settings of the environment (`NATS_USER` and so on) are for the address that it or the command line names. Ends
+    the command where one of them is wrong.
+    """
+    environment = {**os.environ, NATS_URL: nats_url} if nats_url else {}
+    if not nats_url and target.local:
+        environment = {NATS_URL: target.local.nats_url}
+    try:
+        return Access.from_environment(environment) if environment else None
+    except AccessError as error:
+        raise unable(str(error)) from None
+
+
+async def connected(access: Access) -> Client:
+    """Return a client of the servers of `access`, each of which is tried twice without a pause.
 
     Raises:
         OSError, nats.errors.Error, TimeoutError: It does not answer.
@@ -21,15 +42,18 @@ async def connected(url: str) -> Client:
         """Keep what the client would log: the command says it in a sentence."""
         heard.append(error)
 
+    client = NatsClient(access)
     try:
-        return await nats.connect(
-            url,
+        await client.connect(
+            servers=list(access.servers),
             name="credits",
             connect_timeout=CONNECT_SECONDS,
             allow_reconnect=False,
             max_reconnect_attempts=ATTEMPTS,
             reconnect_time_wait=0,
             error_cb=listen,
+            **access.login(),
         )
     except nats.errors.NoServersError as error:
         raise (heard[-1] if heard else error) from None
+    return client

@@ -8,13 +8,13 @@ from tests.bridge_fakes import ENVIRONMENT, settings
 
 def test_three_addresses_are_enough() -> None:
     known = settings()
-    assert known.nats_urls == ("nats://127.0.0.1:4222",)
+    assert known.nats.servers == ("nats://127.0.0.1:4222",)
     assert (known.batch, known.message_bytes, known.log_level) == (10, 262_144, "INFO")
 
 
 def test_several_nats_servers_are_separated_by_commas() -> None:
     known = settings(NATS_URL="nats://a:4222, tls://b:4222")
-    assert known.nats_urls == ("nats://a:4222", "tls://b:4222")
+    assert known.nats.servers == ("nats://a:4222", "tls://b:4222")
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
