@@ -32,6 +32,19 @@ class NatsClient(Client):
         """What verifies the server, made anew at each connection, so that renewed certificates are used."""
         return self._access.context()
 
+    async def _process_connect_init(self) -> None:
+        """Open the conversation with a server; where that fails, nothing is left of the connection.
+
+        nats-py would wait for the end of a stream that a failed handshake has taken from it, for ever.
+        """
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]
+                self._transport = None
+            raise
+
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         """Take what a server says of itself; its first words, still in plain text, can only ask for more safety.
 

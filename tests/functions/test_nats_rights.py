@@ -1,0 +1,94 @@
+"""Rights on NATS, by subject, are rights to types: who may publish orders only cannot get credits by any body."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.msg import Msg
+
+from infra.bridge.inbound import Forwarder
+from tests.bridge_fakes import FakePublish, FakeQueue
+from tests.bridge_fakes import settings as bridge_settings
+from tests.builders import SHOP
+from tests.engines import nats_server
+from tests.functions.events import opened, sqs_record
+from tests.functions.system import System
+from tests.nats_logins import configured
+from tests.poison import MINTING, PAID
+
+ORDERS = "evt.order.updated"
+USERS = (
+    {"user": "bridge", "password": "b"},
+    {"user": "shop", "password": "s", "permissions": {"publish": [ORDERS], "subscribe": ["_INBOX.>"]}},
+)
+HEADERS: Sequence[Mapping[str, str]] = (
+    {},
+    {"ce-type": PAID, "ce-source": "billing", "ce-specversion": "1.0"},
+    {"subject": PAID, "origin": "bus", "Nats-Subject": PAID, "event_type": PAID},
+    {"detail-type": PAID, "Content-Type": "application/cloudevents+json"},
+)
+LARGEST = 1024 * 1024
+
+
+async def forwarded(url: str, bodies: Sequence[str]) -> FakeQueue:
+    """Publish every body with all headers as the shop, and return what the bridge put into the inbox."""
+    bridge = await nats.connect(url, user="bridge", password="b")
+    await bridge.jetstream().add_stream(name="UPSTREAM", subjects=["evt.>"])
+    refused: list[Exception] = []
+
+    async def refuse(error: Exception) -> None:
+        refused.append(error)
+
+    shop = await nats.connect(url, user="shop", password="s", error_cb=refuse)
+    for body in bodies:
+        for headers in HEADERS:
+            await shop.publish(ORDERS, body.encode(), headers=dict(headers))
+            await shop.publish(PAID, body.encode(), headers=dict(headers))
+            await shop.publish("evt.credits.manual_adjustment", body.encode(), headers=dict(headers))
+    await shop.flush()
+    await shop.close()
+    assert len(refused) == 2 * len(bodies) * len(HEADERS)
+
+    queue = FakeQueue()
+    forwarder = Forwarder(queue, FakePublish(), bridge_settings(), largest_payload=LARGEST)
+    subscription = await bridge.jetstream().pull_subscribe("evt.>", durable="credit-service", stream="UPSTREAM")
+    left = len(bodies) * len(HEADERS)
+    while left:
+        deliveries: list[Msg] = await subscription.fetch(min(left, 10), timeout=10)
+        await forwarder.forward(deliveries)
+        left -= len(deliveries)
+    await bridge.close()
+    return queue
+
+
+@pytest.mark.stack
+def test_who_may_publish_orders_only_gets_no_credits_by_any_body_or_header(system: System, tmp_path: Path) -> None:
+    bodies = [make(SHOP) for make in MINTING.values()]
+    with nats_server(tmp_path, configuration=configured(tmp_path, users=USERS)) as url:
+        queue = asyncio.run(forwarded(url, bodies))
+    entries = [entry for request in queue.requests for entry in request]
+    assert len(entries) == len(bodies) * len(HEADERS)
+    assert {entry.attributes["subject"] for entry in entries} == {ORDERS}
+
+    assert system.ingest(opened()) == []
+    for start in range(0, len(entries), 20):
+        records = [
+            sqs_record(
+                entry.body,
+                message_id=str(start + place),
+                origin=entry.attributes["origin"],
+                subject=entry.attributes["subject"],
+                ce_type=entry.attributes.get("ce_type"),
+            )
+            for place, entry in enumerate(entries[start : start + 20])
+        ]
+        assert system.ingest(*records) == []
+
+    # Some bodies are an order as well: that is what the shop has the right to.
+    assert system.recorded() == ["TRIAL_MERCHANT", "SHOPIFY_ORDER_1"]
+    assert system.balance() == 99
+    letters = system.parked()
+    assert "type_contradicts_subject" in {letter.attributes["code"] for letter in letters}
+    assert {letter.attributes["subject"] for letter in letters} == {ORDERS}
