@@ -239,6 +239,20 @@ def test_the_service_on_ecs_is_clean_for_the_linter() -> None:
     assert findings_of_cloudformation(ROOT / "infra/bridge/ecs.yaml") == []
 
 
+def test_every_secret_that_the_bridge_reads_is_handed_over_and_may_be_fetched(service: Mapping[str, Any]) -> None:
+    (container,) = service["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    first, *optional = container["Secrets"]
+    wanted = {
+        first["Name"]: first["ValueFrom"],
+        **{one["Fn::If"][1]["Name"]: one["Fn::If"][1]["ValueFrom"] for one in optional},
+    }
+    names = ("PASSWORD", "CREDENTIALS", "NKEY_SEED", "CA", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+    assert set(wanted) == {"NATS_URL", *(f"NATS_{name}" for name in names)}
+    (fetched,) = [one["Resource"] for one in statements(service["ExecutionRole"]) if one["Sid"] == "NatsUrl"]
+    assert [one["Fn::If"][1] if "Fn::If" in one else one for one in fetched] == list(wanted.values())
+    assert [one["Fn::If"][0] for one in optional] == [one["Fn::If"][0] for one in fetched[1:]]
+
+
 def statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for policy in role["Properties"]["Policies"]:
         yield from policy["PolicyDocument"]["Statement"]
@@ -253,12 +267,11 @@ def test_only_the_call_that_knows_no_resource_is_allowed_on_all_of_them(service:
 
 def test_the_task_has_time_to_drain_and_is_replaced_only_when_it_is_dead(service: Mapping[str, Any]) -> None:
     (container,) = service["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-    given = {each["Name"]: each["Value"] for each in container["Environment"] if isinstance(each["Value"], str)}
+    given = {each["Name"]: each["Value"] for each in container["Environment"] if isinstance(each.get("Value"), str)}
     known = Settings.from_environment({**ENVIRONMENT, **given})
     assert container["StopTimeout"] > known.drain_seconds + known.poll_seconds
     assert container["HealthCheck"]["Command"][-1] == "--alive"
     assert container["ReadonlyRootFilesystem"]
     assert container["User"] == Recipe.read().last("USER")
-    assert [each["Name"] for each in container["Secrets"]] == ["NATS_URL"]
     deployment = service["Service"]["Properties"]["DeploymentConfiguration"]
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
