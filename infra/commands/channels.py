@@ -10,7 +10,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.js.errors import APIError, NoStreamResponseError
 
-from infra.bridge.access import Access
+from infra.bridge.access import Access, AccessError
 from infra.commands.events import Outgoing
 from infra.commands.jetstream import access_to, connected
 from infra.commands.output import unable
@@ -50,7 +50,10 @@ def opened(target: Target, via: Via, nats_url: str | None) -> Iterator[Channel]:
     if via is Via.BUS:
         yield Bus(target.client("events"), target.event_bus)
         return
-    access = access_to(target, nats_url)
+    try:
+        access = access_to(target, nats_url)
+    except AccessError as error:
+        raise unable(str(error)) from None
     if access is None:
         raise unable(f"Where is NATS of stage {target.stage}? Name it by --nats or NATS_URL, or use --via bus.")
     with asyncio.Runner() as runner:

@@ -75,9 +75,8 @@ def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]
     yield "bus", _bus
     yield "inbox", _inbox
     yield "dead letters", _dead_letters
-    access = access_to(target, nats_url)
-    if access is not None:
-        yield "NATS", lambda _: _nats(access, target)
+    if nats_url or target.local is not None:
+        yield "NATS", lambda _: _nats(target, nats_url)
     yield "bridge", _bridge
     yield "API", _api
     if target.local is None:
@@ -223,7 +222,9 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
         yield _ok("dead letters", "none")
 
 
-def _nats(access: Access, target: Target) -> Iterator[Finding]:
+def _nats(target: Target, nats_url: str | None) -> Iterator[Finding]:
+    access = access_to(target, nats_url)
+    assert access is not None, "looked at only where it is known"
     streams, waiting = asyncio.run(_jetstream(access))
     if not streams:
         said = f"{access.hosts} has no consumer {CONSUMER}: the bridge has not set up its streams"

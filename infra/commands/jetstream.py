@@ -5,9 +5,8 @@ import os
 import nats.errors
 from nats.aio.client import Client
 
-from infra.bridge.access import NATS_URL, Access, AccessError
+from infra.bridge.access import NATS_URL, Access
 from infra.bridge.nats_client import NatsClient
-from infra.commands.output import unable
 from infra.commands.target import Target
 
 CONNECT_SECONDS = 3
@@ -18,16 +17,14 @@ ATTEMPTS = 1
 def access_to(target: Target, nats_url: str | None) -> Access | None:
     """Return how the target's NATS is reached, None where nobody says where it is.
 
-    The settings of the environment (`NATS_USER` and so on) are for the address that it or the command line names. Ends
-    the command where one of them is wrong.
+    The settings of the environment (`NATS_USER` and so on) are for the address that it or the command line names.
+
+    Raises:
+        AccessError: one of them is missing or wrong.
     """
-    environment = {**os.environ, NATS_URL: nats_url} if nats_url else {}
-    if not nats_url and target.local:
-        environment = {NATS_URL: target.local.nats_url}
-    try:
-        return Access.from_environment(environment) if environment else None
-    except AccessError as error:
-        raise unable(str(error)) from None
+    if nats_url:
+        return Access.from_environment({**os.environ, NATS_URL: nats_url})
+    return Access.from_environment({NATS_URL: target.local.nats_url}) if target.local else None
 
 
 async def connected(access: Access) -> Client:

@@ -107,6 +107,24 @@ def test_the_doctor_names_a_next_command_for_everything_that_fails(monkeypatch: 
     assert all(one["next"] for one in failed)
 
 
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"NATS_URL": "wss://user:pass-canary@nats-1"}, "NATS_URL: address 1 of 1 is not of the form"),
+        ({"NATS_URL": "tls://nats-1", "NATS_USER": "pass-canary"}, "NATS_USER and NATS_PASSWORD belong together"),
+        ({"NATS_URL": "tls://user:pass-canary@127.0.0.1:1"}, "NATS at tls://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_how_nats_is_reached_is_checked_without_a_secret_on_the_screen(
+    environment: dict[str, str], sentence: str
+) -> None:
+    told = said("emit", "merchant.created", f"merchant_id={uuid4()}", "--via", "nats", environment=environment)
+
+    assert told.status == 2
+    assert sentence in " ".join(told.err.split())
+    assert "canary" not in told.err + told.out
+
+
 def test_a_token_of_an_admin_says_so_for_programs_too() -> None:
     told = said("token", "--admin", "--subject", "support", "--json").json
 
