@@ -49,7 +49,9 @@ def poison_of(
     messages: Sequence[Sequence[Movement]], *, stored: Mapping[TransactionId, Transaction]
 ) -> list[Rejected | None]:
     """Return for each message why it is poison, None where it is none, posted to a ledger that holds `stored`."""
-    ledger = FakeLedger(accounts={SHOP: account_of(10_000)}, transactions=dict(stored))
+    # An account that has counted more than those records: one behind them would refuse every write.
+    account = replace(account_of(10_000), sequence=100)
+    ledger = FakeLedger(accounts={SHOP: account}, transactions=dict(stored))
     outcomes = Posting(ledger, default_threshold=20).post(messages, time=FakeCall().time)
     refusals = [[outcome for outcome in of_one if isinstance(outcome, Rejected)] for of_one in outcomes]
     alone = (Code.KEY_REUSED, Code.INSUFFICIENT_CREDITS)
