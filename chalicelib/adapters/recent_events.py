@@ -5,7 +5,7 @@ A view, not a record: what two shards write at the same moment may be missing in
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.adapters.figures import DynamoDBFigures
@@ -100,4 +100,7 @@ def _latest(events: Iterable[RecentEvent]) -> list[RecentEvent]:
 
 
 def _events(item: dict[str, Any]) -> list[RecentEvent]:
-    return [RecentEvent(**event) for event in json.loads(item["events"]["S"])] if item else []
+    # A newer release may keep more of an event.
+    known = {field.name for field in fields(RecentEvent)}
+    kept = json.loads(item["events"]["S"]) if item else []
+    return [RecentEvent(**{name: value for name, value in event.items() if name in known}) for event in kept]

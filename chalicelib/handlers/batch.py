@@ -15,7 +15,7 @@ from chalicelib.contracts.events import read_event
 from chalicelib.contracts.messages import Message
 from chalicelib.contracts.payloads import Terms
 from chalicelib.counters import sample
-from chalicelib.domain.errors import Code, CreditsError, Rejected, RetryLater
+from chalicelib.domain.errors import Code, CreditsError, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.posting import MARGIN_SECONDS, Time
@@ -173,6 +173,11 @@ class Batch:
         else:
             delay = min(growth, OUTAGE_DELAY_SECONDS_MAX)
         logger.info(
-            "waits", code=error.code, message_id=message.message_id, deliveries=message.deliveries, seconds=delay
+            "waits",
+            code=error.code,
+            newer_form=isinstance(error, NewerForm),
+            message_id=message.message_id,
+            deliveries=message.deliveries,
+            seconds=delay,
         )
         self._delayed.append((message, delay))

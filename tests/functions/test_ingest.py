@@ -790,7 +790,7 @@ def test_a_name_of_the_senders_own_is_neither_logged_nor_a_reason(
 def test_a_bug_that_quotes_a_message_is_logged_without_the_quotation(
     system: System, monkeypatch: pytest.MonkeyPatch, chained: bool
 ) -> None:
-    def read_event(*_: Any) -> Any:
+    def read_event(*_: Any, **_named: Any) -> Any:
         if chained:
             raise ValueError(CANARY) from KeyError(CANARY)
         raise KeyError(CANARY)

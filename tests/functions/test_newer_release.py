@@ -4,6 +4,7 @@ What rests on them is left to that release's workers, neither parked nor acknowl
 only answers goes on answering.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import app
 from chalicelib import wiring_figures
+from chalicelib.adapters.recent_events import RECENT
 from chalicelib.domain.ids import MerchantId, transaction_id
 from tests.builders import SHOP, adjustment, merchant, order, payment, trial
 from tests.figures_tables import created
@@ -164,6 +166,23 @@ def test_a_newer_account_is_left_also_where_this_release_sees_no_crossing(system
     answer = app.publish_threshold_events(batch([record]), Context())
 
     assert answer["batchItemFailures"]
+
+
+def test_the_latest_events_are_read_although_a_newer_release_keeps_more_of_them(system: System, figures: None) -> None:
+    recent = wiring_figures.recent_events()
+    event = {
+        "time": "2025-06-01T12:00:00.000Z",
+        "event_type": "evt.credits.balance_exhausted",
+        "event_id": "e1",
+        "merchant_id": SHOP,
+        "transaction_id": None,
+        "sequence": 3,
+        "balance": 0,
+    }
+    text = json.dumps([{**event, "level": "gold"}])
+    system.dynamodb.put_item(TableName=FIGURES_TABLE, Item={"id": {"S": RECENT}, "events": {"S": text}})
+
+    assert [found.event_id for found in recent.read()] == ["e1"]
 
 
 READ = {

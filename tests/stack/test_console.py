@@ -119,11 +119,11 @@ def test_a_merchant_a_transaction_and_an_order_are_found_and_what_is_unknown_is_
 @pytest.mark.parametrize("view", ["%", "%E0%A4%A", "merchant/%", "transaction/%25%"])
 def test_an_address_that_nobody_made_is_no_page_and_the_next_one_is_seen(console: Console, view: str) -> None:
     console.signed_in(view)
-    expect(console.page.get_by_role("heading", level=1)).to_have_text("Not found")
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("There is no such page")
 
     console.page.get_by_role("link", name="To the overview").click()
 
-    expect(console.page.get_by_role("heading", level=1)).not_to_have_text("Not found")
+    expect(console.page.get_by_role("heading", level=1)).not_to_have_text("There is no such page")
     assert console.complaints == []
 
 

@@ -73,8 +73,9 @@ def over_tls(url: str) -> str:
 
 
 def test_a_password_goes_over_tls_to_a_server_of_a_private_ca(
-    tmp_path: Path, authority: Authority, reach: Reach
+    tmp_path: Path, authority: Authority, reach: Reach, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     file = configured(tmp_path, users=[BRIDGE], tls=authority.signs("server"))
     with nats_server(tmp_path, configuration=file) as url:
         ca = {"NATS_CA_FILE": str(authority.file)}
@@ -82,8 +83,10 @@ def test_a_password_goes_over_tls_to_a_server_of_a_private_ca(
         asyncio.run(reach({"NATS_URL": url, **LOGIN, "NATS_CA": authority.file.read_text()}))
         named = over_tls(url).replace("//", "//bridge:p%40ss%2Fword%3A%23@")
         asyncio.run(reach({"NATS_URL": named, **ca}))
-        with pytest.raises((nats.errors.Error, OSError)):
+        with pytest.raises((nats.errors.Error, OSError)) as raised:
             asyncio.run(reach({"NATS_URL": over_tls(url), **LOGIN, "NATS_PASSWORD": CANARY, **ca}))
+    shown = f"{raised.value!r} {caplog.text}"
+    assert not any(secret in shown for secret in (CANARY, LOGIN["NATS_PASSWORD"], "p%40ss"))
 
 
 def test_a_server_that_is_not_verified_is_not_connected_to(tmp_path: Path, authority: Authority, reach: Reach) -> None:
