@@ -66,6 +66,7 @@ class Settings:
     plugin_status_cache_ttl: int
     plugin_status_stale_seconds: int
     redis_url: str
+    redis_url_parameter: str
     credits_table: str
     transactions_table: str
     figures_table: str
@@ -121,6 +122,7 @@ class Settings:
             plugin_status_cache_ttl=read.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=_DAY_SECONDS),
             plugin_status_stale_seconds=read.whole("PLUGIN_STATUS_STALE_SECONDS", 300, most=_DAY_SECONDS),
             redis_url=read.text("REDIS_URL"),
+            redis_url_parameter=read.text("REDIS_URL_PARAMETER"),
             credits_table=read.text("CREDITS_TABLE"),
             transactions_table=read.text("TRANSACTIONS_TABLE"),
             figures_table=read.text("FIGURES_TABLE"),

@@ -71,12 +71,12 @@ def plugin_statuses() -> "PluginStatuses":
 
 @cache
 def shared_statuses() -> "SharedStatuses | None":
-    """Return the statuses that containers share, None where REDIS_URL is not set: nothing of Redis is imported then.
+    """Return the statuses that containers share, None where no Redis is set or known: nothing of it is imported then.
 
     Raises:
-        SettingError: CREDITS_TABLE is missing, or REDIS_URL is no address.
+        SettingError: CREDITS_TABLE is missing, or REDIS_URL (or what its parameter holds) is no address.
     """
-    url = settings().redis_url
+    url = _redis_url()
     if not url:
         return None
     from chalicelib.adapters.redis_line import RedisLine
@@ -89,6 +89,22 @@ def shared_statuses() -> "SharedStatuses | None":
         # Not what it is: it may hold a password.
         raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
     return SharedStatuses(line, prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
+
+
+def _redis_url() -> str:
+    """Return REDIS_URL, or what the parameter or secret REDIS_URL_PARAMETER holds; empty where that cannot be read."""
+    name = settings().redis_url_parameter
+    if settings().redis_url or not name:
+        return settings().redis_url
+    from chalicelib.adapters.parameters import Parameter, ParameterError
+    from chalicelib.telemetry import logger
+
+    try:
+        return Parameter(name).text()
+    except ParameterError as error:
+        # Statuses come from the table then, as they do while Redis is broken.
+        logger.warning("no shared statuses", reason=str(error))
+        return ""
 
 
 @cache

@@ -49,6 +49,7 @@ KEYS = (
     "CURSOR_KEY_PARAMETER",
     "ALARM_EMAIL",
     "PERMISSIONS_BOUNDARY",
+    "REDIS_URL_PARAMETER",
 )
 """Settings that a local stack has of its own, and a stage from whoever deploys it."""
 PROTECTED: "ParameterTypeDef" = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}

@@ -18,7 +18,7 @@ import app
 from chalicelib import reconciling, wiring, wiring_figures, wiring_http
 from chalicelib.adapters.fleet import HEARTBEAT
 from chalicelib.domain.ledger import Transaction
-from chalicelib.settings import settings
+from chalicelib.settings import SettingError, settings
 from tests.builders import SHOP, merchant
 from tests.figures_tables import created
 from tests.functions.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
@@ -36,7 +36,7 @@ from tests.functions.system import (
 from tests.rights import Need, Recorder, Request
 
 FIGURES_TABLE = "figures-test"
-TOKEN_KEY, CURSOR_KEY = "/keys/token", "/keys/cursor"
+TOKEN_KEY, CURSOR_KEY, REDIS = "/keys/token", "/keys/cursor", "/keys/redis"
 SECRET = "s" * 40
 SCOPES = {"scope": "credits:read credits:admin credits:ops", "subject": "admin-7"}
 FUNCTIONS = {
@@ -67,6 +67,7 @@ ENVIRONMENT = {
     "JWT_AUDIENCE": "credit-service",
     "JWT_KEY_PARAMETER": TOKEN_KEY,
     "CURSOR_KEY_PARAMETER": CURSOR_KEY,
+    "REDIS_URL_PARAMETER": REDIS,
     "ADJUST_FUNCTION": "adjust_credits",
     "THRESHOLD_FUNCTION": "set_threshold",
     "THRESHOLD_EVENTS_FUNCTION": "publish_threshold_events",
@@ -141,7 +142,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             **FUNCTIONS,
             **{url: QUEUES[setting] for setting, url in urls.items()},
         }
-        for key, parameter in ((TOKEN_KEY, "JwtKeyParameter"), (CURSOR_KEY, "CursorKeyParameter")):
+        for key, parameter in (
+            (TOKEN_KEY, "JwtKeyParameter"),
+            (CURSOR_KEY, "CursorKeyParameter"),
+            (REDIS, "RedisUrlParameter"),
+        ):
             names |= {f"GetParameter {key}": PARAMETER.format(parameter)}
             names |= {f"GetSecretValue {key}": KEPT_SECRET.format(parameter)}
         called = {name: _caller(name) for name in FUNCTIONS if name != "app"}
@@ -194,8 +199,12 @@ def _keys(on: Stage) -> None:
     for name in (TOKEN_KEY, CURSOR_KEY):
         secrets.create_secret(Name=name, SecretString=SECRET)
     on.call("authorize", event)
+    secrets.create_secret(Name=REDIS, SecretString="no address")
     with on.recorder.running("app"):
         assert wiring_http.cursor_key() == SECRET
+        with pytest.raises(SettingError):
+            wiring_http.shared_statuses()
+    secrets.delete_secret(SecretId=REDIS, ForceDeleteWithoutRecovery=True)
     forget_the_container()
     for name in (TOKEN_KEY, CURSOR_KEY):
         ssm.put_parameter(Name=name, Value=SECRET, Type="SecureString")

@@ -15,6 +15,7 @@ from redis import Redis
 
 from chalicelib import wiring_http
 from chalicelib.adapters import redis_line
+from chalicelib.adapters.parameters import Parameter, ParameterError
 from chalicelib.adapters.plugin_status import PluginStatuses
 from chalicelib.adapters.redis_line import RedisLine
 from chalicelib.adapters.shared_status import SharedStatuses
@@ -354,3 +355,28 @@ def test_without_an_address_nothing_of_redis_is_imported() -> None:
     )
 
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("environment", "answer", "url"),
+    [
+        ({}, "unasked", ""),
+        ({"REDIS_URL": "redis://plain:1"}, "unasked", "redis://plain:1"),
+        ({"REDIS_URL": "redis://plain:1", "REDIS_URL_PARAMETER": "/redis"}, "unasked", "redis://plain:1"),
+        ({"REDIS_URL_PARAMETER": "/redis"}, "rediss://:secret@host:1", "rediss://:secret@host:1"),
+        ({"REDIS_URL_PARAMETER": "/redis"}, ParameterError("no"), ""),
+    ],
+)
+def test_the_address_of_redis_comes_from_a_parameter_where_it_holds_a_password(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], answer: str | ParameterError, url: str
+) -> None:
+    def text(parameter: Parameter) -> str:
+        assert (parameter.name, answer != "unasked") == ("/redis", True)
+        if isinstance(answer, ParameterError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Parameter, "text", text)
+    monkeypatch.setattr(wiring_http, "settings", lambda: Settings.read(environment))
+
+    assert wiring_http._redis_url() == url

@@ -10,7 +10,13 @@ Grants = dict[str, set[str]]
 LEDGER = ("CreditsTable", "TransactionsTable")
 LEDGER_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 WRITING_LEDGER = {"AdjustCreditsRole", "IngestEventsRole", "SetThresholdRole"}
-KEY_READERS = {"ApiHandlerRole": "CursorKeyParameter", "AuthorizeRole": "JwtKeyParameter"}
+KEY_READERS = {
+    "ApiHandlerRole": ("CursorKeyParameter", "RedisUrlParameter"),
+    "AuthorizeRole": ("JwtKeyParameter",),
+    "RollUpRole": ("RedisUrlParameter",),
+}
+OF_INSTALLATIONS = {"HasRedisSubnets", "HasKmsKey"}
+"""Conditions of rights that no call shows: where an installation has subnets, or keys of its own."""
 OF_SERVICES = {"CodeDeployRole", "GatewayAccountRole"}
 
 
@@ -28,7 +34,7 @@ def statements(resources: Resources, role: str, *, keys_are_set: bool) -> Iterat
     for statement in policy["PolicyDocument"]["Statement"]:
         if "Fn::If" not in statement:
             yield statement
-        elif keys_are_set:
+        elif keys_are_set and statement["Fn::If"][0] not in OF_INSTALLATIONS:
             yield statement["Fn::If"][1]
 
 
@@ -91,22 +97,68 @@ def test_codedeploy_moves_aliases_with_a_role_of_this_template(template: dict[st
     assert role["Properties"]["Tags"] == resources["GatewayAccountRole"]["Properties"]["Tags"]
 
 
-def test_a_function_may_read_the_one_key_that_its_setting_names_once_it_does(resources: Resources) -> None:
+def test_a_function_may_read_the_keys_that_its_settings_name_once_they_do(resources: Resources) -> None:
     place = "${AWS::Region}:${AWS::AccountId}"
     for role in roles(resources):
         without, with_keys = (grants(resources, role, keys_are_set=value) for value in (False, True))
         more = {one: actions for one, actions in with_keys.items() if one not in without}
-        parameter = KEY_READERS.get(role)
-        assert more == (
-            {
-                f"arn:${{AWS::Partition}}:ssm:{place}:parameter${{{parameter}}}": {"ssm:GetParameter"},
-                f"arn:${{AWS::Partition}}:secretsmanager:{place}:secret:${{{parameter}}}-??????": {
-                    "secretsmanager:GetSecretValue"
-                },
-            }
-            if parameter
-            else {}
-        )
+        assert more == {
+            f"arn:${{AWS::Partition}}:{service}:{place}:{text}": {action}
+            for parameter in KEY_READERS.get(role, ())
+            for service, text, action in (
+                ("ssm", f"parameter${{{parameter}}}", "ssm:GetParameter"),
+                ("secretsmanager", f"secret:${{{parameter}}}-??????", "secretsmanager:GetSecretValue"),
+            )
+        }
+
+
+def _in_subnets(resource: dict[str, Any]) -> bool:
+    return "VpcConfig" in resource.get("Properties", {})
+
+
+def of_installation(resources: Resources, condition: str) -> dict[str, dict[str, Any]]:
+    return {
+        role: statement["Fn::If"][1]
+        for role in roles(resources)
+        for statement in resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        if statement.get("Fn::If", [None])[0] == condition
+    }
+
+
+def test_who_reads_keys_may_decrypt_them_where_they_are_under_a_key_of_ones_own(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    found = of_installation(resources, "HasKmsKey")
+
+    assert found.keys() == KEY_READERS.keys()
+    assert template["Conditions"]["HasKmsKey"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "KmsKeyArn"}, ""]}]}
+    assert template["Parameters"]["KmsKeyArn"]["Default"] == ""
+    for statement in found.values():
+        assert (statement["Action"], statement["Resource"]) == ("kms:Decrypt", {"Ref": "KmsKeyArn"})
+        (services,) = statement["Condition"]["StringEquals"].values()
+        assert [one["Fn::Sub"].split(".")[0] for one in services] == ["secretsmanager", "ssm"]
+
+
+def test_who_asks_redis_can_be_in_its_subnets(template: dict[str, Any], resources: Resources) -> None:
+    found = of_installation(resources, "HasRedisSubnets")
+    inside = {name: one["Properties"]["VpcConfig"] for name, one in resources.items() if _in_subnets(one)}
+    network = inside["APIHandler"]
+
+    assert (found.keys(), inside.keys()) == ({"ApiHandlerRole", "RollUpRole"}, {"APIHandler", "RollUp"})
+    assert network == inside["RollUp"]
+    assert all(action.startswith("ec2:") for statement in found.values() for action in statement["Action"])
+    assert template["Conditions"]["HasRedisSubnets"] == {
+        "Fn::And": [
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": one}, ""]}]} for one in ("RedisSubnets", "RedisSecurityGroups")
+        ]
+    }
+    assert network["Fn::If"][0] == "HasRedisSubnets"
+    assert network["Fn::If"][1] == {
+        "SubnetIds": {"Fn::Split": [",", {"Ref": "RedisSubnets"}]},
+        "SecurityGroupIds": {"Fn::Split": [",", {"Ref": "RedisSecurityGroups"}]},
+    }
+    assert network["Fn::If"][2] == {"Ref": "AWS::NoValue"}
+    assert {template["Parameters"][one]["Default"] for one in ("RedisSubnets", "RedisSecurityGroups")} == {""}
 
 
 def test_no_role_has_a_wildcard_for_an_action_or_for_resources(resources: Resources) -> None:

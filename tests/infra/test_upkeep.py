@@ -21,6 +21,7 @@ SET = {
     "HasAlarmEmail": "AlarmEmail",
     "HasCursorKeyParameter": "CursorKeyParameter",
     "HasJwtKeyParameter": "JwtKeyParameter",
+    "HasRedisUrlParameter": "RedisUrlParameter",
 }
 POLICIES = {"AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::IAM::ManagedPolicy"}
 SIX_SENDS_SECONDS = 60

@@ -43,6 +43,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         cors_origins=(),
         stage="dev",
         redis_url="",
+        redis_url_parameter="",
         figures_table="",
         adjust_function="",
         threshold_function="",
