@@ -35,7 +35,7 @@ class Step:
 
 STEPS: Mapping[str, Step] = {
     "streams half made": Step(owner=streams, name="_ask", call=4),
-    "streams made": Step(owner=connection, name="set_up", after=True),
+    "streams made": Step(owner=connection, name="look", after=True),
     "batch fetched": Step(owner=JetStreamContext.PullSubscription, name="fetch", after=True),
     "queue took the batch": Step(owner=SqsQueue, name="send", after=True),
     "half acknowledged": Step(owner=Msg, name="ack", call=4),

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib.contracts.letters import Letter
+from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter
 
 BODY_LENGTH_MAX = 16_384
 """Characters of a body that are answered: a hundred letters have to fit into one answer."""
@@ -48,8 +48,8 @@ class DeadLetter(BaseModel):
             parked_at=letter.parked_at,
             event_type=letter.event_type,
             merchant_id=letter.merchant_id,
-            # One that points to records of a stream holds nothing that could be put back.
-            redrivable=letter.pointer is None,
+            # One that points to records of a stream or to a body in NATS holds nothing that could be put back.
+            redrivable=letter.pointer is None and letter.origin != ORIGIN_BRIDGE,
             body=letter.body[:BODY_LENGTH_MAX],
             body_length=len(letter.body),
         )

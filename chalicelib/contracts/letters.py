@@ -22,6 +22,9 @@ CODE_RECORDS_UNPROCESSED = "records_unprocessed"
 CODE_RECEIVES_EXHAUSTED = "receives_exhausted"
 """The queue moved the message itself, after very many deliveries without an end."""
 
+ORIGIN_BRIDGE = "bridge"
+"""The bridge parked a message from NATS that no queue can hold: NATS keeps its body, and the letter says where."""
+
 _PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "function", "redriven"})
 _OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
 _TEXT_LENGTH_MAX = 200

@@ -84,12 +84,9 @@ def redrive(call: Call, letter_id: str) -> Reply:
         raise bad_request("letter_id", f"A letter's id has 1 to {LETTER_ID_LENGTH_MAX} printable ASCII characters.")
     try:
         letter = wiring_http.dead_letters().redrive(letter_id, seconds=SEARCH_SECONDS)
-    except NotRedrivable:
-        raise Problem(
-            Refusal.NOT_REDRIVABLE,
-            "It points to records of a stream and holds none of them: publish them again from the ledger with "
-            "`credits republish --letter`.",
-        ) from None
+    except NotRedrivable as error:
+        why = str(error)
+        raise Problem(Refusal.NOT_REDRIVABLE, f"{why[:1].upper()}{why[1:]}.") from None
     if letter is None:
         raise not_found("dead letter")
     return Reply(body=answer_text(DeadLetter.of(letter), call.meta()), merchant_id=letter.merchant_id)
