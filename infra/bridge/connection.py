@@ -1,6 +1,7 @@
 """The connection to NATS: kept for ever, and known to be good only while the streams were seen to be there."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,12 +11,13 @@ from urllib.parse import urlsplit
 import nats
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from infra.bridge.looks import CHECK_SECONDS, look, tell
 from infra.bridge.parking import Stored
 from infra.bridge.settings import Settings
-from infra.bridge.streams import StreamsError
+from infra.bridge.streams import CONSUMER, StreamsError
 from infra.bridge.telemetry import Part, Telemetry
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ RECONNECT_SECONDS: Final = 1
 PING_SECONDS: Final = 10
 """After two of these without an answer the client gives a silent server up and connects again."""
 PUBLISH_SECONDS: Final = 5.0
+TERMINATED: Final = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.{CONSUMER}"
+"""Where JetStream says that a message is never delivered again."""
 RECHECK_SECONDS: Final = 1.0
 """The pause after a look that failed."""
 
@@ -73,6 +77,7 @@ class Link:
             closed_cb=self._on_closed,
         )
         self._on_connected("connected")
+        await self._client.subscribe(TERMINATED, cb=self._on_terminated)
 
     async def close(self) -> None:
         """Send what is still to be sent, acknowledgements above all, and close; an absent server is no obstacle."""
@@ -126,6 +131,12 @@ class Link:
     async def _request(self, subject: str, payload: bytes, seconds: float, /) -> bytes:
         answer = await self._client.request(subject, payload, timeout=seconds)
         return bytes(answer.data)
+
+    async def _on_terminated(self, advisory: Msg) -> None:
+        """Count a message that was handed out and that its stream dropped: only then is there a reason."""
+        content = json.loads(advisory.data)
+        if content.get("reason"):
+            self._telemetry.terminated[content["stream"]] += 1
 
     def _on_connected(self, how: str) -> None:
         # Only host and port: the address may hold a password.

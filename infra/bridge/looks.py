@@ -227,9 +227,21 @@ def _warnings(reading: _Reading) -> Sequence[str]:
     return warnings
 
 
+def _with_terminated(seen: Look, telemetry: Telemetry) -> Look:
+    """Return the look with the messages that streams dropped between two deliveries counted as dropped."""
+    streams = {
+        name: replace(state, dropped=state.dropped + count, dropped_at=datetime.now(UTC))
+        if (count := telemetry.terminated.pop(name, 0))
+        else state
+        for name, state in seen.streams.items()
+    }
+    return replace(seen, streams=streams)
+
+
 def tell(seen: Look, telemetry: Telemetry) -> None:
     """Report what was seen, and log what is news since the last look."""
     before, known = telemetry.look, telemetry.streams or {}
+    seen = _with_terminated(seen, telemetry)
     for name, state in seen.streams.items():
         was = known.get(name, StreamState(name=name, ok=True, detail=""))
         if not state.ok and (was.ok or was.detail != state.detail):

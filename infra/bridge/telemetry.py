@@ -1,6 +1,7 @@
 """What the bridge counts, and what it believes about the four things it depends on."""
 
 import time
+from collections import Counter as PlainCounter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,6 +124,8 @@ class Telemetry:
                 self._messages.labels(direction, outcome)
         self.look = Look(streams={})
         self.streams: Mapping[str, StreamState] | None = None
+        self.terminated: PlainCounter[str] = PlainCounter()
+        """Messages by stream that it dropped, since the last look, although they had been handed out."""
         self.registry.register(_Streams(lambda: self.look))
         self.parts: dict[Part, PartState] = {}
         for part in Part:

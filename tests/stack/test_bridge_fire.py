@@ -200,4 +200,4 @@ def streams_are_made(url: str) -> bool:
     async def look(client: Client) -> int:
         return len(await client.jetstream().streams_info())
 
-    return on_nats(url, look) >= len(("CREDIT", "PARKED", "UPSTREAM"))
+    return on_nats(url, look) >= len(("CREDIT", "CREDIT_ADJUSTMENTS", "PARKED", "UPSTREAM"))

@@ -154,6 +154,17 @@ def test_what_a_stream_drops_before_it_is_read_is_counted_and_its_limits_are_a_w
             assert "were dropped before they were read" in running.log.read_text()
 
 
+def test_a_message_that_its_stream_drops_between_two_deliveries_is_counted(tmp_path: Path, queues: Queues) -> None:
+    queues.client.delete_queue(QueueUrl=queues.inbox)
+    with nats_server(tmp_path) as url:
+        make_stream(url, "CREDIT", "evt.credits.>", max_msgs=3)
+        with bridge(tmp_path, url, queues, BRIDGE_RETRY_SECONDS_MIN="60", BRIDGE_RETRY_SECONDS_MAX="60") as running:
+            publish(url, ADJUSTMENT, order(1))
+            eventually(lambda: running.counted("inbound", "retried") == 1)
+            publish(url, "evt.credits.recharged", *(b"{}" for _ in range(3)))
+            eventually(lambda: seen(running, "CREDIT")["dropped"] == 1)
+
+
 def test_an_adjustment_comes_in_through_a_stream_of_ours_beside_the_old_services_small_one(
     tmp_path: Path, queues: Queues
 ) -> None:
