@@ -88,8 +88,7 @@ class Link:
             await self._client.close()
 
     def doubt(self) -> None:
-        """Stop taking up work until the streams and consumers have been looked at again."""
-        self._unready()
+        """Have the streams and consumers looked at again at once: one that fails must not stop the others meanwhile."""
         self._doubt.set()
 
     async def keep(self) -> None:

@@ -18,6 +18,7 @@ from infra.bridge.streams import (
     CONSUMER,
     CREDIT,
     REQUEST_SECONDS,
+    UNHAD,
     Requests,
     Stream,
     StreamsError,
@@ -112,9 +113,9 @@ async def _seen(request: Requests, reading: _Reading, settings: Settings) -> Str
         waiting = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
         floor = consumer.get("ack_floor", {}).get("stream_seq", 0)
         oldest_at = await _oldest(request, reading, floor) if waiting else None
-    except (StreamsError, TimeoutError) as error:
+    except UNHAD as error:
         return known.lost(reason_of(error))
-    dropped = 0 if made else _dropped(reading, consumer)
+    dropped = _dropped(reading, consumer, made=made)
     paused = bool(consumer.get("paused"))
     until = consumer.get("config", {}).get("pause_until")
     return replace(
@@ -179,14 +180,17 @@ def _start(reading: _Reading, settings: Settings) -> dict[str, object]:
     return {"deliver_policy": "all"}
 
 
-def _dropped(reading: _Reading, consumer: Mapping[str, Any]) -> int:
+def _dropped(reading: _Reading, consumer: Mapping[str, Any], *, made: bool) -> int:
     """Return how many messages the stream dropped unread since the last look, at most where others share it.
 
     What lies between the last delivered and the first message that is left is gone. In a stream with messages for
     others too, not more of that was for us than was unread at the last look, or came while nobody was reading.
     """
-    delivered = int(consumer.get("delivered", {}).get("stream_seq", 0))
     known = reading.known
+    if made and (known is None or known.floor is None):
+        return 0
+    # A new consumer has been given nothing; what the one before it had acknowledged is known.
+    delivered = int(known.floor or 0) if made and known else int(consumer.get("delivered", {}).get("stream_seq", 0))
     counted = known.first - 1 if known is not None else 0
     gap = max(0, reading.stream.first - 1 - max(delivered, counted))
     if not gap or reading.exact:

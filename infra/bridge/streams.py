@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import nats.errors
+
 from infra.bridge.settings import Settings
 from infra.bridge.subjects import ADJUSTMENT_TYPE, INBOUND_TYPES, OUTBOUND_TYPES, PARKING_SUBJECT, bound
 
@@ -69,6 +71,10 @@ class StreamsError(Exception):
         """Keep `code`, by which "not found" is known."""
         super().__init__(reason)
         self.code = code
+
+
+UNHAD: Final = (StreamsError, nats.errors.NoRespondersError, TimeoutError)
+"""What says of one stream that it cannot be had; the connection itself still works."""
 
 
 class Requests(Protocol):
@@ -177,7 +183,7 @@ async def set_up(request: Requests, wanted: Plan, found: Mapping[str, Stream], s
         configuration = {**(new if known is None else known.config), "name": name, "subjects": list(subjects)}
         try:
             answer = await ask(request, f"STREAM.{verb}.{name}", configuration)
-        except (StreamsError, TimeoutError) as error:
+        except UNHAD as error:
             refused[name] = reason_of(error)
         else:
             streams[name] = _stream({"config": configuration, **answer})
@@ -197,7 +203,7 @@ async def ask(request: Requests, call: str, body: Mapping[str, object]) -> dict[
 
 def reason_of(error: Exception) -> str:
     """Return why a request failed, in words also where the exception has none."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | nats.errors.NoRespondersError):
         return "JetStream does not answer: it may be down, or this user may not ask it"
     return str(error) or type(error).__name__
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import nats.errors
 import pytest
 
 from infra.bridge.looks import look, tell
@@ -66,7 +67,9 @@ def test_a_changed_setting_changes_the_consumer_and_keeps_the_rest_of_it() -> No
     assert server.consumers[UPSTREAM]["config"]["metadata"] == {"owner": "somebody"}
 
 
-@pytest.mark.parametrize("failure", ["consumer already exists on workqueue stream", TimeoutError()])
+@pytest.mark.parametrize(
+    "failure", ["consumer already exists on workqueue stream", TimeoutError(), nats.errors.NoRespondersError()]
+)
 def test_a_stream_that_cannot_be_had_is_named_and_stops_neither_the_others_nor_the_way_out(
     failure: str | Exception,
 ) -> None:
@@ -75,7 +78,7 @@ def test_a_stream_that_cannot_be_had_is_named_and_stops_neither_the_others_nor_t
     seen = looked(server)
     assert seen.consumed == ("BILLING", ADJUSTMENTS)
     assert set(seen.failing) == {"SHOPIFY"}
-    assert (str(failure) or "JetStream does not answer") in seen.failing["SHOPIFY"]
+    assert (failure if isinstance(failure, str) else "JetStream does not answer") in seen.failing["SHOPIFY"]
     assert seen.way_out is None
     server.refuse = {}
     assert looked(server, seen).consumed == ("BILLING", ADJUSTMENTS, "SHOPIFY")
@@ -224,6 +227,16 @@ def test_messages_that_were_dropped_before_they_were_read_are_counted_once() -> 
         seen = looked(server, seen)
         assert seen.streams["ORDERS"].dropped == dropped
     assert seen.streams["ORDERS"].dropped_at is not None
+
+
+def test_what_was_dropped_while_the_consumer_was_gone_is_counted_too() -> None:
+    server = FakeJetStream.with_streams(ORDERS=[PAID])
+    server.states["ORDERS"] = {"first_seq": 1, "last_seq": 20}
+    server.consumers["ORDERS"] = consumer(delivered={"stream_seq": 10}, ack_floor={"stream_seq": 10})
+    seen = looked(server)
+    del server.consumers["ORDERS"]
+    server.states["ORDERS"] = {"first_seq": 16, "last_seq": 40}
+    assert looked(server, seen).streams["ORDERS"].dropped == 5
 
 
 @pytest.mark.parametrize(
