@@ -89,6 +89,7 @@ def test_a_work_queue_that_is_another_consumers_stops_neither_the_other_streams_
         make_stream(url, "SHOPIFY", "evt.shopify.>", retention=RetentionPolicy.WORK_QUEUE)
         on_nats(url, consume)
         with bridge(tmp_path, url, queues, healthy=False) as running:
+            eventually(lambda: seen(running, "SHOPIFY") != {})
             publish(url, PAID, order(1))
             publish(url, ADJUSTMENT, order(2))
             publish(url, "evt.order.updated", order(3))

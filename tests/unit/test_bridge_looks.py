@@ -209,6 +209,15 @@ def test_what_comes_while_a_new_stream_cannot_be_had_is_read_afterwards() -> Non
     assert again.streams["SHOPIFY"].remade == 0
 
 
+def test_a_stream_that_is_made_after_the_first_look_is_read_whole_also_where_only_what_is_new_is_wanted() -> None:
+    server = FakeJetStream()
+    seen = looked(server, BRIDGE_START="new")
+    server.streams["SHOPIFY"] = {"name": "SHOPIFY", "subjects": ["evt.shopify.>"]}
+    server.states["SHOPIFY"] = {"first_seq": 1, "last_seq": 12}
+    looked(server, seen, BRIDGE_START="new")
+    assert start_of(server, "SHOPIFY") == {"deliver_policy": "all"}
+
+
 def test_a_work_queue_is_read_from_its_beginning_whatever_the_setting_says() -> None:
     server = FakeJetStream.with_streams(SHOPIFY=["evt.shopify.>"])
     server.streams["SHOPIFY"]["retention"] = "workqueue"
