@@ -56,24 +56,16 @@ class Seen:
 
     @classmethod
     def of(cls, heartbeat: Mapping[str, Any] | None) -> Self:
-        """Return what the heartbeat's item says; nothing for one that an older bridge has written."""
-        look = json.loads(heartbeat["look"]["S"]) if heartbeat and "look" in heartbeat else {}
-        return cls(
-            streams=tuple(
-                StreamMark(
-                    name=one["name"],
-                    ok=one["ok"],
-                    detail=one["detail"],
-                    waiting=one["waiting"],
-                    oldest_at=_instant(one["oldest_at"]),
-                    dropped=one["dropped"],
-                    dropped_at=_instant(one["dropped_at"]),
-                )
-                for one in look.get("streams", ())
-            ),
-            unowned=tuple(look.get("unowned", ())),
-            warnings=tuple(look.get("warnings", ())),
-        )
+        """Return what the heartbeat's item says; nothing of one that a bridge of another version has written."""
+        try:
+            look = json.loads(heartbeat["look"]["S"]) if heartbeat and "look" in heartbeat else {}
+            return cls(
+                streams=tuple(_mark(stream) for stream in look.get("streams", ())),
+                unowned=tuple(look.get("unowned", ())),
+                warnings=tuple(look.get("warnings", ())),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,3 +145,15 @@ class FleetReader:
 
 def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _mark(stream: Mapping[str, Any]) -> StreamMark:
+    return StreamMark(
+        name=stream["name"],
+        ok=stream["ok"],
+        detail=stream["detail"],
+        waiting=stream["waiting"],
+        oldest_at=_instant(stream["oldest_at"]),
+        dropped=stream["dropped"],
+        dropped_at=_instant(stream["dropped_at"]),
+    )

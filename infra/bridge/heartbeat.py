@@ -74,7 +74,7 @@ class Heart:
             item = self._client.get_item(TableName=self._table, Key={"id": {"S": KEY}}, ConsistentRead=True).get("Item")
             look = json.loads(item["look"]["S"]) if item and "look" in item else {"streams": []}
             states = [StreamState.recalled(kept) for kept in look["streams"]]
-        except (ClientError, BotoCoreError, ValueError, TypeError, KeyError) as error:
+        except (ClientError, BotoCoreError, ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("bridge: the last heartbeat cannot be read: %s", error)
             return
         if states:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.fleet import HEARTBEAT, FleetReader, StreamMark
+from chalicelib.adapters.fleet import HEARTBEAT, FleetReader, Seen, StreamMark
 from infra.bridge.heartbeat import KEY, Heart, keep_beating
 from infra.bridge.states import StreamState
 from infra.bridge.telemetry import Part, Telemetry
@@ -99,7 +99,7 @@ def test_a_bridge_that_starts_knows_where_the_last_one_was(table: FiguresTable) 
     assert again.streams == telemetry.streams, "what is not looked at yet is not forgotten"
 
 
-@pytest.mark.parametrize("look", [None, "no JSON", '{"streams": [{"is": "new"}]}', "[]"])
+@pytest.mark.parametrize("look", [None, "no JSON", '{"streams": [{"is": "new"}]}', "[]", '{"streams": [5]}'])
 def test_a_heartbeat_of_another_version_is_no_obstacle(table: FiguresTable, look: str | None) -> None:
     telemetry = Telemetry()
     if look is not None:
@@ -109,6 +109,7 @@ def test_a_heartbeat_of_another_version_is_no_obstacle(table: FiguresTable, look
     heart(table, telemetry, name="no-such-table").recall()
 
     assert telemetry.streams is None
+    assert FleetReader(table.client, figures_table=table.name, credits_table="credits").read().seen == Seen()
 
 
 def test_a_heartbeat_that_cannot_be_written_is_said_once_and_when_it_can_again(
