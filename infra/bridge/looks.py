@@ -255,7 +255,9 @@ def tell(seen: Look, telemetry: Telemetry) -> None:
         if state.dropped > was.dropped:
             log.error(
                 "stream %s: %d messages were dropped before they were read, up to sequence %d",
-                *(name, state.dropped - was.dropped, state.first - 1),
+                name,
+                state.dropped - was.dropped,
+                state.first - 1,
             )
         if state.remade > was.remade:
             log.warning("stream %s: its consumer was gone; made again after sequence %s", name, was.floor)

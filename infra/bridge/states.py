@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-_OF_THE_PROCESS: Final = {"ok": False, "readable": False}
+_OF_THE_PROCESS: Final = {"ok": False, "readable": False, "detail": "not seen since the bridge started"}
 """What nothing is known of until this process has looked itself."""
 
 

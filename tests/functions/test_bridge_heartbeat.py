@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_bridge_that_starts_knows_where_the_last_one_was(table: FiguresTable) 
 
     heart(table, telemetry).recall()
 
-    assert telemetry.streams == {"SHOPIFY": SHOPIFY}
+    assert telemetry.streams == {"SHOPIFY": replace(SHOPIFY, detail="not seen since the bridge started")}
     heart(table, telemetry).beat(NOON + timedelta(seconds=1))
     again = Telemetry()
     heart(table, again).recall()
