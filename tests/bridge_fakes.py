@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
 
+from infra.bridge.parking import Stored
 from infra.bridge.queues import Entry, Received, Refusal, SendAnswer
 from infra.bridge.settings import Settings
 
@@ -113,12 +114,12 @@ class FakePublish:
     fail: Callable[[str, Mapping[str, str]], Exception | None] = lambda *_: None
     published: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
 
-    async def __call__(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> bool:
-        """Return whether a message with this id was there already."""
+    async def __call__(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Stored:
+        """Return where the message is, and whether one with this id was there already."""
         failure = self.fail(subject, headers)
         if failure is not None:
             raise failure
         repeated = any(known["Nats-Msg-Id"] == headers["Nats-Msg-Id"] for _, _, known in self.published)
         if not repeated:
             self.published.append((subject, payload, headers))
-        return repeated
+        return Stored(stream="PARKED", sequence=len(self.published), repeated=repeated)

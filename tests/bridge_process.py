@@ -117,6 +117,7 @@ def launch_bridge(
             "BRIDGE_HEALTH_PORT": str(port),
             "BRIDGE_POLL_SECONDS": "1",
             "BRIDGE_RETRY_SECONDS_MAX": "1",
+            "BRIDGE_UPSTREAM": "create",
             # An acknowledgement that dies with NATS is made good after this time, well inside WAIT_SECONDS.
             "BRIDGE_ACK_WAIT_SECONDS": "10",
             **changes,

@@ -34,8 +34,8 @@ class Step:
 
 
 STEPS: Mapping[str, Step] = {
-    "streams half made": Step(owner=streams, name="_ask", call=4),
-    "streams made": Step(owner=connection, name="set_up", after=True),
+    "streams half made": Step(owner=streams, name="ask", call=5),
+    "streams made": Step(owner=connection, name="look", after=True),
     "batch fetched": Step(owner=JetStreamContext.PullSubscription, name="fetch", after=True),
     "queue took the batch": Step(owner=SqsQueue, name="send", after=True),
     "half acknowledged": Step(owner=Msg, name="ack", call=4),

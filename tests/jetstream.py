@@ -14,8 +14,6 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 OUTBOUND_STREAM = "CREDIT"
 OUTBOUND_SUBJECTS = "evt.credits.>"
-INBOUND_SUBJECT = "evt.credits.manual_adjustment"
-"""The one subject in the same stream that the service hears instead of telling it."""
 CONSUMER_OF_THE_BRIDGE = "credit-service"
 ANSWER_SECONDS = 30.0
 FETCHED_AT_ONCE = 200
@@ -80,10 +78,8 @@ class JetStream:
     async def _read(self) -> None:
         while pending := (await self._outbound.consumer_info()).num_pending:
             for message in await self._outbound.fetch(min(pending, FETCHED_AT_ONCE), timeout=ANSWER_SECONDS):
-                if message.subject != INBOUND_SUBJECT:
-                    event = json.loads(message.data)
-                    heard = Heard(subject=message.subject, headers=message.headers or {}, event=event)
-                    self._told.append(heard)
+                event = json.loads(message.data)
+                self._told.append(Heard(subject=message.subject, headers=message.headers or {}, event=event))
 
     def _run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10 * ANSWER_SECONDS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.fleet import HEARTBEAT
+from chalicelib.adapters.fleet import HEARTBEAT, Seen
 from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Components:
         if seconds > HEARTBEAT_SECONDS_MAX:
             return False, f"The last heartbeat is {seconds} s old."
         if item["status"]["S"] != "ok":
-            return False, "The bridge says that a part of it does not work."
+            failing = ", ".join(stream.name for stream in Seen.of(item).streams if not stream.ok)
+            return False, f"The bridge cannot read {failing}." if failing else "A part of the bridge does not work."
         return True, None
 
     def _cache(self) -> tuple[bool, str | None]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.faults import raise_if_transient
-from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking
 from chalicelib.domain.errors import Code, RetryLater
 
 if TYPE_CHECKING:
@@ -175,6 +175,11 @@ class DeadLetters:
                 raise NotRedrivable(
                     f"it points to {letter.pointer.records} records of a stream and holds none of them: "
                     "publish them again from the ledger with `credits republish --letter`"
+                )
+            if letter.origin == ORIGIN_BRIDGE:
+                raise NotRedrivable(
+                    "NATS keeps its body, which no queue can hold: have it published anew, or raise "
+                    "BRIDGE_MESSAGE_BYTES and run `python -m infra.bridge.replay` from its time on"
                 )
             if look.place.back_to_url is None:
                 self._play(letter)

@@ -1,9 +1,10 @@
 """Everything that /metrics says, read in one go: the fleet's figures, all containers' counters, marks of others."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,11 +18,54 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HEARTBEAT = "heartbeat#bridge"
-"""Where the bridge says that it lives: its attribute `at` is a time."""
+"""Where the bridge says that it lives: its attribute `at` is a time, `look` what it saw of NATS, as JSON."""
 RECONCILED = "reconcile"
 """Where the daily comparison leaves its last finding: its attribute `drift` counts what did not agree."""
 MERCHANTS_MAX = 1000
 """Merchants up to which a metric of each one's own is served (spec, section 7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamMark:
+    """A stream of NATS as the bridge last saw it. `ok` is False where it cannot be read, and `detail` is why.
+
+    `waiting` messages are not acknowledged, the oldest since `oldest_at`; `dropped` were dropped by the stream before
+    they were read, the last of them at `dropped_at`.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    waiting: int
+    oldest_at: datetime | None
+    dropped: int
+    dropped_at: datetime | None
+
+    def age_seconds(self, now: datetime) -> float:
+        """Return how long the oldest message has waited, 0 where none waits."""
+        return max(0.0, (now - self.oldest_at).total_seconds()) if self.oldest_at else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the bridge last saw of NATS: each stream, inbound subjects without one, and what must be known of some."""
+
+    streams: tuple[StreamMark, ...] = ()
+    unowned: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, heartbeat: Mapping[str, Any] | None) -> Self:
+        """Return what the heartbeat's item says; nothing of one that a bridge of another version has written."""
+        try:
+            look = json.loads(heartbeat["look"]["S"]) if heartbeat and "look" in heartbeat else {}
+            return cls(
+                streams=tuple(_mark(stream) for stream in look.get("streams", ())),
+                unowned=tuple(look.get("unowned", ())),
+                warnings=tuple(look.get("warnings", ())),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +75,7 @@ class Fleet:
     figures: Figures
     counters: Mapping[str, float]
     heartbeat: datetime | None
+    seen: Seen
     drift: int | None
 
 
@@ -39,6 +84,7 @@ class Marks:
     """What others left behind. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
 
     heartbeat: datetime | None
+    seen: Seen
     drift: int | None
 
 
@@ -62,6 +108,7 @@ class FleetReader:
             figures=self._figures.fleet(),
             counters=self._counters.sums(),
             heartbeat=marks.heartbeat,
+            seen=marks.seen,
             drift=marks.drift,
         )
 
@@ -72,6 +119,7 @@ class FleetReader:
         reconciled = marks.get(RECONCILED)
         return Marks(
             heartbeat=datetime.fromisoformat(heartbeat["at"]["S"]) if heartbeat else None,
+            seen=Seen.of(heartbeat),
             drift=int(reconciled["drift"]["N"]) if reconciled and "drift" in reconciled else None,
         )
 
@@ -93,3 +141,19 @@ class FleetReader:
             if "LastEvaluatedKey" not in page:
                 return found
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _mark(stream: Mapping[str, Any]) -> StreamMark:
+    return StreamMark(
+        name=stream["name"],
+        ok=stream["ok"],
+        detail=stream["detail"],
+        waiting=stream["waiting"],
+        oldest_at=_instant(stream["oldest_at"]),
+        dropped=stream["dropped"],
+        dropped_at=_instant(stream["dropped_at"]),
+    )

@@ -24,6 +24,9 @@ CODE_RECORDS_UNPROCESSED = "records_unprocessed"
 CODE_RECEIVES_EXHAUSTED = "receives_exhausted"
 """The queue moved the message itself, after very many deliveries without an end."""
 
+ORIGIN_BRIDGE = "bridge"
+"""The bridge parked a message from NATS that no queue can hold: NATS keeps its body, and the letter says where."""
+
 _PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "function", "redriven"})
 _OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
 _TEXT_LENGTH_MAX = 200
@@ -85,7 +88,9 @@ class Letter:
     @property
     def redrivable(self) -> bool:
         """Whether it holds something to put back: a message, or a record and the function that could not read it."""
-        return self.pointer is None and (self.parking is not Parking.STREAM or self.function is not None)
+        if self.pointer is not None or self.origin == ORIGIN_BRIDGE:
+            return False
+        return self.parking is not Parking.STREAM or self.function is not None
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any], parking: Parking) -> Self:

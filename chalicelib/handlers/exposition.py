@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from chalicelib.adapters.fleet import Fleet
+from chalicelib.adapters.fleet import Fleet, Seen
 from chalicelib.counters import BUCKET, COUNT, INFINITE, SECONDS, SUM, name_and_labels, sample
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import MerchantId
@@ -67,6 +67,7 @@ def _families(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: d
     if fleet.heartbeat is not None:
         heartbeat.add_metric([], max(0.0, (now - fleet.heartbeat).total_seconds()))
     yield heartbeat
+    yield from _of_the_streams(fleet.seen, now)
     if balances is not None:
         # Untyped: its name is the contract's, but a balance is no counter.
         family = UntypedMetricFamily("credits_balance_total", "Credits of a merchant.", labels=["merchant_id"])
@@ -103,6 +104,29 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
     status.add_metric(["enabled"], figures.enabled)
     status.add_metric(["disabled"], figures.disabled)
     yield status
+
+
+def _of_the_streams(seen: Seen, now: datetime) -> Iterable[Metric]:
+    """Yield what the bridge last saw of NATS, under the names that its own /metrics has."""
+    labels = ["stream"]
+    up = GaugeMetricFamily("credits_bridge_stream_up", "1 when the bridge can read the stream, else 0.", labels=labels)
+    waiting = GaugeMetricFamily(
+        "credits_bridge_stream_waiting_messages", "Messages that the bridge has not acknowledged yet.", labels=labels
+    )
+    oldest = GaugeMetricFamily(
+        "credits_bridge_stream_oldest_seconds", "Time that the oldest of them has waited.", labels=labels
+    )
+    dropped = CounterMetricFamily(
+        "credits_bridge_stream_dropped_messages",
+        "Messages that the stream dropped before they were read, at most.",
+        labels=labels,
+    )
+    for stream in seen.streams:
+        up.add_metric([stream.name], int(stream.ok))
+        waiting.add_metric([stream.name], stream.waiting)
+        oldest.add_metric([stream.name], stream.age_seconds(now))
+        dropped.add_metric([stream.name], stream.dropped)
+    yield from (up, waiting, oldest, dropped)
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], counters: Mapping[str, float]) -> Metric:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from infra.bridge.connection import Link
 from infra.bridge.health import serve_health
@@ -31,6 +32,15 @@ HEARTBEATS = 1
 """The thread that the heartbeat has to itself."""
 STREAMS_SERVED = 4
 """Streams whose lanes have a thread each; two are usual, and lanes of further ones wait for a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queues:
+    """The queues that the bridge works with; without `letters` what it parks is in NATS alone."""
+
+    inbox: SqsQueue
+    outbox: SqsQueue
+    letters: SqsQueue | None
 
 
 def main() -> int:
@@ -78,21 +88,24 @@ async def _work(settings: Settings, telemetry: Telemetry, stopping: asyncio.Even
             (settings.outbox_queue_url, settings.outbox_lanes, settings.poll_seconds),
         )
     )
+    letters: SqsQueue | None = None
+    if settings.dead_letter_queue_url is not None:
+        letters = SqsQueue(settings.dead_letter_queue_url, executor=executor, connections=threads, poll_seconds=0)
     beating: asyncio.Task[None] | None = None
     if settings.figures_table is not None:
-        beating = asyncio.create_task(keep_beating(Heart(settings.figures_table, telemetry), executor, stopping))
+        heart = Heart(settings.figures_table, telemetry)
+        await asyncio.get_running_loop().run_in_executor(executor, heart.recall)
+        beating = asyncio.create_task(keep_beating(heart, executor, stopping))
     try:
         while not stopping.is_set():
-            await _serve(settings, telemetry, stopping, inbox, outbox)
+            await _serve(settings, telemetry, stopping, Queues(inbox=inbox, outbox=outbox, letters=letters))
     finally:
         if beating is not None:
             beating.cancel()
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-async def _serve(
-    settings: Settings, telemetry: Telemetry, stopping: asyncio.Event, inbox: SqsQueue, outbox: SqsQueue
-) -> None:
+async def _serve(settings: Settings, telemetry: Telemetry, stopping: asyncio.Event, queues: Queues) -> None:
     """Carry messages over one connection until it is closed for good or the process is to end."""
     link = Link(settings, telemetry)
     if not await _connected(link, stopping):
@@ -101,15 +114,17 @@ async def _serve(
     around = Surroundings(link=link, settings=settings, telemetry=telemetry, over=over)
 
     def forwarder() -> Forwarder:
-        return Forwarder(inbox, link.publish, settings, largest_payload=link.largest_payload)
+        return Forwarder(
+            queues.inbox, link.publish, settings, largest_payload=link.largest_payload, letters=queues.letters
+        )
 
     try:
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(link.keep())
             tasks.create_task(lanes_for_streams(around, tasks, forwarder))
             for _ in range(settings.outbox_lanes):
-                publisher = Publisher(outbox, link.publish, settings)
-                tasks.create_task(OutboundLane(around, outbox, publisher).run())
+                publisher = Publisher(queues.outbox, link.publish, settings)
+                tasks.create_task(OutboundLane(around, queues.outbox, publisher).run())
             await first_of(stopping, link.closed)
             over.set()
             keeper.cancel()

@@ -1,6 +1,7 @@
 """The connection to NATS: kept for ever, and known to be good only while the streams were seen to be there."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,11 +9,14 @@ from typing import Final
 
 import nats
 import nats.errors
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from infra.bridge.looks import CHECK_SECONDS, look, tell
 from infra.bridge.nats_client import NatsClient
+from infra.bridge.parking import Stored
 from infra.bridge.settings import Settings
-from infra.bridge.streams import StreamsError, set_up
+from infra.bridge.streams import CONSUMER, StreamsError
 from infra.bridge.telemetry import Part, Telemetry
 
 log = logging.getLogger(__name__)
@@ -22,14 +26,17 @@ RECONNECT_SECONDS: Final = 1
 PING_SECONDS: Final = 10
 """After two of these without an answer the client gives a silent server up and connects again."""
 PUBLISH_SECONDS: Final = 5.0
-CHECK_SECONDS: Final = 30.0
-"""How often the streams and consumers are looked at without a reason."""
+TERMINATED: Final = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.{CONSUMER}"
+"""Where JetStream says that a message is never delivered again."""
 RECHECK_SECONDS: Final = 1.0
 """The pause after a look that failed."""
 
 
 class Link:
-    """One NATS client. `ready` is set while it is connected and everything in JetStream was seen to be in place."""
+    """One NATS client. `ready` is set while it is connected and JetStream was seen to answer.
+
+    `streams` are those to read from, and `way_out` is set while there is a stream for every event to publish.
+    """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
         """Know nothing of NATS yet; `connect` comes next."""
@@ -40,6 +47,7 @@ class Link:
         self._said: str | None = None
         self._closing = False
         self.ready = asyncio.Event()
+        self.way_out = asyncio.Event()
         self.closed = asyncio.Event()
         self.streams: tuple[str, ...] = ()
 
@@ -69,6 +77,7 @@ class Link:
             **self._settings.nats.login(),
         )
         self._on_connected("connected")
+        await self._client.subscribe(TERMINATED, cb=self._on_terminated)
 
     async def close(self) -> None:
         """Send what is still to be sent, acknowledgements above all, and close; an absent server is no obstacle."""
@@ -79,8 +88,7 @@ class Link:
             await self._client.close()
 
     def doubt(self) -> None:
-        """Stop taking up work until the streams and consumers have been looked at again."""
-        self.ready.clear()
+        """Have the streams and consumers looked at again at once: one that fails must not stop the others meanwhile."""
         self._doubt.set()
 
     async def keep(self) -> None:
@@ -89,25 +97,28 @@ class Link:
             self._doubt.clear()
             pause = CHECK_SECONDS
             try:
-                self.streams = await set_up(self._request, self._settings)
+                seen = await look(self._request, self._settings, self._telemetry.streams)
             except (StreamsError, nats.errors.Error, TimeoutError) as error:
-                self.ready.clear()
+                self._unready()
                 pause = RECHECK_SECONDS
                 reason = str(error) or type(error).__name__
                 if reason != self._telemetry.parts[Part.STREAMS].detail:
                     log.warning("streams: not in place: %s", reason)
                 self._telemetry.report(Part.STREAMS, ok=False, detail=reason)
             else:
-                if self._telemetry.report(Part.STREAMS, ok=True, detail=f"consuming {', '.join(self.streams)}"):
-                    log.info("streams: in place; consuming %s", ", ".join(self.streams))
+                if self.streams != seen.consumed:
+                    log.info("streams: consuming %s", ", ".join(seen.consumed))
+                self.streams = seen.consumed
+                tell(seen, self._telemetry)
                 if not self._doubt.is_set() and self._client.is_connected:
                     self.ready.set()
+                    (self.way_out.set if seen.way_out is None else self.way_out.clear)()
             await self._wait_for_doubt(pause)
 
-    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> bool:
-        """Return whether JetStream had the message already, once a stream has confirmed that it is stored."""
+    async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Stored:
+        """Return where JetStream keeps the message, once a stream has confirmed that it is stored."""
         answer = await self.jetstream.publish(subject, payload, timeout=PUBLISH_SECONDS, headers=dict(headers))
-        return bool(answer.duplicate)
+        return Stored(stream=answer.stream, sequence=answer.seq, repeated=bool(answer.duplicate))
 
     async def _wait_for_doubt(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -119,6 +130,12 @@ class Link:
     async def _request(self, subject: str, payload: bytes, seconds: float, /) -> bytes:
         answer = await self._client.request(subject, payload, timeout=seconds)
         return bytes(answer.data)
+
+    async def _on_terminated(self, advisory: Msg) -> None:
+        """Count a message that was handed out and that its stream dropped: only then is there a reason."""
+        content = json.loads(advisory.data)
+        if content.get("reason"):
+            self._telemetry.terminated[content["stream"]] += 1
 
     def _on_connected(self, how: str) -> None:
         # Only host and port: the address may hold a password.
@@ -133,14 +150,18 @@ class Link:
         self._on_connected("reconnected")
         self.doubt()
 
-    async def _on_disconnected(self) -> None:
+    def _unready(self) -> None:
         self.ready.clear()
+        self.way_out.clear()
+
+    async def _on_disconnected(self) -> None:
+        self._unready()
         self._telemetry.report(Part.NATS, ok=False, detail="disconnected")
         if not self._closing:
             log.warning("nats: disconnected; what is under way comes again")
 
     async def _on_closed(self) -> None:
-        self.ready.clear()
+        self._unready()
         self._telemetry.report(Part.NATS, ok=False, detail="closed")
         self.closed.set()
 

@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -38,14 +39,27 @@ async def serve_health(telemetry: Telemetry, host: str, port: int) -> asyncio.Se
 
 
 def health(telemetry: Telemetry) -> dict[str, object]:
-    """Return the state of each part, since how many seconds, and the counters of both directions."""
-    now = time.monotonic()
+    """Return the state of each part, since how many seconds, of each stream, and the counters of both directions."""
+    now, today = time.monotonic(), datetime.now(UTC)
     return {
         "status": "ok" if telemetry.healthy else "degraded",
         "parts": {
             part.value: {"ok": state.ok, "detail": state.detail, "for_seconds": round(now - state.since, 3)}
             for part, state in telemetry.parts.items()
         },
+        "streams": {
+            name: {
+                "ok": state.ok,
+                "detail": state.detail,
+                "waiting": state.waiting,
+                "oldest_seconds": round(state.age_seconds(today), 3),
+                "dropped": state.dropped,
+                "remade": state.remade,
+            }
+            for name, state in telemetry.look.streams.items()
+        },
+        "unowned": telemetry.look.unowned,
+        "warnings": telemetry.look.warnings,
         "messages": {
             direction.value: {
                 "in_flight": telemetry.in_flight(direction),

@@ -1,9 +1,12 @@
 """The bridge's heartbeat: an item of the figures table that says when the bridge last lived, and how well.
 
 `/metrics` answers its age (`credits_bridge_heartbeat_age_seconds`). Several bridges share it: the last one counts.
+It also holds what was seen of each stream, so that a bridge that starts knows where one before it has stopped: a
+consumer that was deleted meanwhile goes on from there.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -14,6 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.bridge.states import StreamState
 from infra.bridge.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -45,11 +49,15 @@ class Heart:
     def beat(self, now: datetime) -> bool:
         """Write that the bridge lives, and whether all its parts do; return whether the table took it."""
         status = "ok" if self._telemetry.healthy else "degraded"
-        at = now.isoformat(timespec="milliseconds")
+        seen = self._telemetry.look
+        look = {
+            "streams": [state.kept() for state in (self._telemetry.streams or {}).values()],
+            "unowned": seen.unowned,
+            "warnings": seen.warnings,
+        }
+        item = {"id": KEY, "at": now.isoformat(timespec="milliseconds"), "status": status, "look": json.dumps(look)}
         try:
-            self._client.put_item(
-                TableName=self._table, Item={"id": {"S": KEY}, "at": {"S": at}, "status": {"S": status}}
-            )
+            self._client.put_item(TableName=self._table, Item={name: {"S": text} for name, text in item.items()})
         except (ClientError, BotoCoreError) as error:
             if not self._failing:
                 log.warning("bridge: the heartbeat is not written: %s", error)
@@ -59,6 +67,18 @@ class Heart:
             log.info("bridge: the heartbeat is written again")
         self._failing = False
         return True
+
+    def recall(self) -> None:
+        """Make known what the last heartbeat says of the streams; where it cannot be read, nothing is known."""
+        try:
+            item = self._client.get_item(TableName=self._table, Key={"id": {"S": KEY}}, ConsistentRead=True).get("Item")
+            look = json.loads(item["look"]["S"]) if item and "look" in item else {"streams": []}
+            states = [StreamState.recalled(kept) for kept in look["streams"]]
+        except (ClientError, BotoCoreError, ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("bridge: the last heartbeat cannot be read: %s", error)
+            return
+        if states:
+            self._telemetry.streams = {state.name: state for state in states}
 
 
 async def keep_beating(

@@ -10,8 +10,8 @@ from nats.aio.msg import Msg
 
 from infra.bridge.delays import growing_delay
 from infra.bridge.envelopes import SOURCE, SOURCE_HEADER, TYPE_HEADER, header_text
-from infra.bridge.parking import Parked, Publish, park
-from infra.bridge.queues import Entry, Queue, QueueRefusedError, QueueUnavailableError, Refusal, SendAnswer
+from infra.bridge.parking import Parked, Publish, park, send_letter
+from infra.bridge.queues import Entry, Queue, QueueError, QueueRefusedError, QueueUnavailableError, Refusal, SendAnswer
 from infra.bridge.reports import BatchReport
 from infra.bridge.screening import Unsendable, merchant_group, screen, size_in_queue
 from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
@@ -63,9 +63,15 @@ class _Ready:
 class Forwarder:
     """Puts JetStream messages into the inbox queue."""
 
-    def __init__(self, queue: Queue, publish: Publish, settings: Settings, *, largest_payload: int) -> None:
-        """Send into `queue`; park with `publish` what cannot be sent, in NATS messages of `largest_payload` bytes."""
+    def __init__(
+        self, queue: Queue, publish: Publish, settings: Settings, *, largest_payload: int, letters: Queue | None = None
+    ) -> None:
+        """Send into `queue`; park with `publish` what cannot be sent, in NATS messages of `largest_payload` bytes.
+
+        `letters` is the dead-letter queue, which names what is parked.
+        """
         self._queue = queue
+        self._letters = letters
         self._publish = publish
         self._settings = settings
         self._largest_payload = largest_payload
@@ -74,7 +80,7 @@ class Forwarder:
         """Settle every one of `deliveries` and return what became of them.
 
         A message is acknowledged when the queue confirmed its entry, terminated when the parking
-        stream confirmed it, and asked for again, later each time, in every other case.
+        stream and the dead-letter queue confirmed it, and asked for again, later each time, in every other case.
         """
         report = BatchReport()
         ready: list[_Ready] = []
@@ -145,12 +151,15 @@ class Forwarder:
             subject=delivery.subject,
             stream=metadata.stream,
             sequence=metadata.sequence.stream,
+            stored_at=metadata.timestamp,
             body=delivery.data,
             why=why,
         )
         try:
-            await park(message, self._publish, largest_payload=self._largest_payload)
-        except (nats.errors.Error, TimeoutError) as error:
+            kept = await park(message, self._publish, largest_payload=self._largest_payload)
+            if self._letters is not None:
+                await send_letter(message, kept, self._letters)
+        except (nats.errors.Error, TimeoutError, QueueError) as error:
             await self._retry(delivery, f"parking failed: {str(error) or type(error).__name__}", report)
             return
         await delivery.term()

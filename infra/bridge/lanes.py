@@ -46,10 +46,11 @@ class Surroundings:
     telemetry: Telemetry
     over: asyncio.Event
 
-    async def may_work(self) -> bool:
-        """Wait until NATS is ready and return True, or False when it is all over."""
-        if not (self.link.ready.is_set() or self.over.is_set()):
-            await first_of(self.link.ready, self.over)
+    async def may_work(self, gate: asyncio.Event | None = None) -> bool:
+        """Wait until NATS is ready, or `gate` is set where there is one, and return True, or False when all is over."""
+        gate = gate or self.link.ready
+        if not (gate.is_set() or self.over.is_set()):
+            await first_of(gate, self.over)
         return not self.over.is_set()
 
     async def pause(self, failures: int) -> None:
@@ -85,14 +86,20 @@ async def first_of(*events: asyncio.Event) -> None:
             wait.cancel()
 
 
-async def repeat(around: Surroundings, step: Callable[[], Awaitable[bool]], wanted: Callable[[], bool]) -> None:
+async def repeat(
+    around: Surroundings,
+    step: Callable[[], Awaitable[bool]],
+    wanted: Callable[[], bool],
+    *,
+    gate: asyncio.Event | None = None,
+) -> None:
     """Do `step` until it is all over or no longer `wanted`, pausing while it says that it did not go well.
 
     A step that fails in a way nobody foresaw is reported and not repeated at once; its messages were
     not settled, so they come again, and a message that meets a bug does not take the bridge down.
     """
     failures = 0
-    while await around.may_work() and wanted():
+    while await around.may_work(gate) and wanted():
         try:
             went_well = await step()
         except Exception as error:  # noqa: BLE001 - it is reported
@@ -168,7 +175,8 @@ class InboundLane:
 class OutboundLane:
     """Carries events of the outbox onto NATS.
 
-    Nothing is received while NATS is away: each receive would count towards the dead-letter queue.
+    Nothing is received while NATS or the stream of events is away: each receive would count towards the dead-letter
+    queue.
     """
 
     def __init__(self, around: Surroundings, queue: Queue, publisher: Publisher) -> None:
@@ -179,7 +187,7 @@ class OutboundLane:
 
     async def run(self) -> None:
         """Work until it is all over; then nothing taken up is unsettled."""
-        await repeat(self._around, self._step, lambda: True)
+        await repeat(self._around, self._step, lambda: True, gate=self._around.link.way_out)
 
     async def _step(self) -> bool:
         """Receive and publish one batch; return whether the queue and NATS could both be reached."""

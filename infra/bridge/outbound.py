@@ -54,7 +54,7 @@ class Publisher:
     async def _publish_one(self, message: Received) -> _Result:
         try:
             event = publication(message.body)
-            repeated = await self._publish(event.subject, event.payload, event.headers)
+            stored = await self._publish(event.subject, event.payload, event.headers)
         except UnpublishableError as error:
             return _Result(message=message, outcome=Outcome.UNPUBLISHABLE, reason=f"{message.identity}: {error}")
         except nats.errors.MaxPayloadError:
@@ -62,7 +62,7 @@ class Publisher:
             return _Result(message=message, outcome=Outcome.UNPUBLISHABLE, reason=reason)
         except (nats.errors.Error, TimeoutError) as error:
             return _Result(message=message, outcome=Outcome.RETRIED, reason=str(error) or type(error).__name__)
-        return _Result(message=message, outcome=Outcome.REPEATED if repeated else Outcome.PUBLISHED)
+        return _Result(message=message, outcome=Outcome.REPEATED if stored.repeated else Outcome.PUBLISHED)
 
     async def _settle(self, results: Sequence[_Result]) -> None:
         """Delete what is done and give the rest back; both are tried even when the first fails."""

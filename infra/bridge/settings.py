@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from infra.bridge.access import Access, AccessError
@@ -38,7 +39,10 @@ class Settings:
     nats: Access
     inbox_queue_url: str
     outbox_queue_url: str
+    dead_letter_queue_url: str | None
     figures_table: str | None
+    create_upstream: bool
+    start: Literal["all", "new"] | datetime
     lanes: int
     outbox_lanes: int
     batch: int
@@ -67,7 +71,14 @@ class Settings:
             nats=read.nats_access(),
             inbox_queue_url=read.queue_url("INBOX_QUEUE_URL"),
             outbox_queue_url=read.queue_url("OUTBOX_QUEUE_URL"),
+            dead_letter_queue_url=(
+                read.queue_url("DEAD_LETTER_QUEUE_URL")
+                if environment.get("DEAD_LETTER_QUEUE_URL", "").strip()
+                else None
+            ),
             figures_table=environment.get("FIGURES_TABLE", "").strip() or None,
+            create_upstream=read.choice("BRIDGE_UPSTREAM", ("wait", "create")) == "create",
+            start=read.start("BRIDGE_START"),
             lanes=read.number("BRIDGE_LANES", default=8, lowest=1, highest=64),
             outbox_lanes=read.number("BRIDGE_OUTBOX_LANES", default=2, lowest=1, highest=64),
             batch=read.number("BRIDGE_BATCH", default=SQS_BATCH_ENTRIES, lowest=1, highest=SQS_BATCH_ENTRIES),
@@ -151,6 +162,27 @@ class _Reader:
         except ValueError:
             message = f"{name} is {value!r}; it must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0."
             raise SettingsError(message) from None
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        """Return one of `choices`, of which the first is the default."""
+        value = self.environment.get(name, "").strip().lower() or choices[0]
+        if value not in choices:
+            message = f"{name} is {value!r}; it must be one of {', '.join(choices)}."
+            raise SettingsError(message)
+        return value
+
+    def start(self, name: str) -> Literal["all", "new"] | datetime:
+        value = self.environment.get(name, "").strip() or "all"
+        if value.lower() == "all":
+            return "all"
+        if value.lower() == "new":
+            return "new"
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            message = f"{name} is {value!r}; it must be all, new or an instant such as 2026-11-25T00:00:00Z."
+            raise SettingsError(message) from None
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
 
     def log_level(self, name: str) -> str:
         value = self.environment.get(name, "").strip().upper() or "INFO"

@@ -1,4 +1,4 @@
-"""The JetStream side set up: which stream takes which subject, and the durable consumer on each.
+"""The streams: which one takes which subject, made or extended where something is missing.
 
 The plan is a pure function of the streams that exist. Applying it goes through JetStream's own API
 in JSON rather than through the client's typed configuration: that one drops every setting it does
@@ -9,22 +9,18 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+import nats.errors
 
 from infra.bridge.settings import Settings
-from infra.bridge.subjects import (
-    INBOUND_TYPES,
-    OUTBOUND_SUBJECTS,
-    OUTBOUND_TYPES,
-    PARKING_SUBJECT,
-    bound,
-    covers,
-    overlaps,
-)
+from infra.bridge.subjects import ADJUSTMENT_TYPE, INBOUND_TYPES, OUTBOUND_TYPES, PARKING_SUBJECT, bound
 
 log = logging.getLogger(__name__)
 
 CREDIT: Final = "CREDIT"
+ADJUSTMENTS: Final = "CREDIT_ADJUSTMENTS"
+"""After `CREDIT` in the alphabet: a client that asks for the stream of `evt.credits.>` takes the first one."""
 UPSTREAM: Final = "UPSTREAM"
 PARKED: Final = "PARKED"
 CONSUMER: Final = "credit-service"
@@ -38,7 +34,8 @@ _DAY: Final = 24 * 60 * 60 * _NANOSECONDS
 _GIBIBYTE: Final = 1024**3
 _WINDOW: Final = 2 * 60 * _NANOSECONDS
 
-# A full parking stream refuses, so that what cannot be parked stays where it is: nothing is lost.
+# A full stream of adjustments refuses the next one, and whoever publishes it learns so. A full parking
+# stream refuses too, so that what cannot be parked stays where it is: nothing is lost.
 # What waits for the bridge has no limit but its age, for the same reason.
 NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
     CREDIT: {
@@ -46,6 +43,13 @@ NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
         "max_age": 7 * _DAY,
         "max_msgs": 1_000_000,
         "max_bytes": _GIBIBYTE,
+        "duplicate_window": _WINDOW,
+    },
+    ADJUSTMENTS: {
+        "storage": "file",
+        "max_age": 30 * _DAY,
+        "max_bytes": _GIBIBYTE,
+        "discard": "new",
         "duplicate_window": _WINDOW,
     },
     UPSTREAM: {"storage": "file", "max_age": 14 * _DAY, "duplicate_window": _WINDOW},
@@ -61,7 +65,16 @@ NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
 
 
 class StreamsError(Exception):
-    """JetStream would not have it so; the text says which request and why."""
+    """JetStream refused; the text names the request and the reason. `code` is the answer's HTTP-like code."""
+
+    def __init__(self, reason: str, code: int = 0) -> None:
+        """Keep `code`, by which "not found" is known."""
+        super().__init__(reason)
+        self.code = code
+
+
+UNHAD: Final = (StreamsError, nats.errors.NoRespondersError, TimeoutError)
+"""What says of one stream that it cannot be had; the connection itself still works."""
 
 
 class Requests(Protocol):
@@ -73,90 +86,86 @@ class Requests(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Subjects of the streams to be made or changed, and for every stream the inbound subjects it owns then."""
+    """Subjects of the streams to be made or changed, and the inbound subjects that no stream takes then."""
 
     subjects: Mapping[str, tuple[str, ...]]
-    consumed: Mapping[str, tuple[str, ...]]
+    unowned: tuple[str, ...]
 
 
-def plan(existing: Mapping[str, Sequence[str]]) -> Plan:
-    """Return what must change so that every subject of the contract lands in exactly one stream.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """A stream as JetStream describes it."""
 
-    `existing` holds the subjects of the streams that are there. Their subjects stay, and what they
-    own already is consumed from them; JetStream allows no two streams to overlap.
+    config: Mapping[str, Any]
+    state: Mapping[str, Any]
+    created: str
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """The subjects that it takes."""
+        return tuple(str(subject) for subject in self.config.get("subjects") or ())
+
+    @property
+    def first(self) -> int:
+        """The sequence of its first message, or of the next one where it holds none."""
+        return int(self.state.get("first_seq", 0))
+
+    @property
+    def last(self) -> int:
+        """The sequence of the message that it took last."""
+        return int(self.state.get("last_seq", 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """The streams after a plan was applied, and why some could not be made or changed."""
+
+    streams: Mapping[str, Stream]
+    refused: Mapping[str, str]
+
+
+def plan(existing: Mapping[str, Sequence[str]], *, create_upstream: bool) -> Plan:
+    """Return what must change so that every subject of the contract that is ours to bind has one stream.
+
+    `existing` holds the subjects of the streams that are there. Their subjects stay, and what they own already is
+    consumed from them; JetStream allows no two streams to overlap. Inbound subjects of other services are theirs:
+    ours takes those that nobody owns only with `create_upstream`, or a service that makes its own stream later would
+    be refused.
     """
     now = {name: tuple(subjects) for name, subjects in existing.items()}
-    now[CREDIT] = _credit_subjects(now)
-    now[UPSTREAM] = _with_exact(UPSTREAM, INBOUND_TYPES, now)
+    now[CREDIT] = _with_exact(CREDIT, OUTBOUND_TYPES, now)
+    now[ADJUSTMENTS] = _with_exact(ADJUSTMENTS, (ADJUSTMENT_TYPE,), now)
+    if create_upstream:
+        now[UPSTREAM] = _with_exact(UPSTREAM, INBOUND_TYPES, now)
     now[PARKED] = _with_exact(PARKED, (PARKING_SUBJECT,), now)
-    consumed = {
-        name: tuple(subject for subject in INBOUND_TYPES if bound(subject, subjects)) for name, subjects in now.items()
-    }
+    everywhere = [subject for subjects in now.values() for subject in subjects]
     return Plan(
-        subjects={name: now[name] for name in NEW_STREAMS if now[name] != tuple(existing.get(name, ()))},
-        consumed={name: subjects for name, subjects in consumed.items() if subjects},
+        subjects={
+            name: now[name] for name in NEW_STREAMS if name in now and now[name] != tuple(existing.get(name, ()))
+        },
+        unowned=tuple(subject for subject in INBOUND_TYPES if not bound(subject, everywhere)),
     )
 
 
-async def set_up(request: Requests, settings: Settings) -> tuple[str, ...]:
-    """Make streams and consumers as planned and return the streams to consume from, in alphabetical order.
+def consumed(streams: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the inbound subjects that each stream owns, for the streams that own one."""
+    owned = {
+        name: tuple(subject for subject in INBOUND_TYPES if bound(subject, subjects))
+        for name, subjects in streams.items()
+    }
+    return {name: subjects for name, subjects in owned.items() if subjects}
+
+
+async def find_streams(request: Requests) -> dict[str, Stream]:
+    """Return every stream of the account by its name.
 
     Raises `StreamsError` when JetStream refuses, and what `request` raises when it does not answer.
     """
-    configurations = await _configurations(request)
-    wanted = plan({name: _subjects(configuration) for name, configuration in configurations.items()})
-    for name, subjects in wanted.subjects.items():
-        known = configurations.get(name)
-        verb = "CREATE" if known is None else "UPDATE"
-        new = {**NEW_STREAMS[name], "num_replicas": settings.stream_replicas}
-        configuration = {**(new if known is None else known), "name": name, "subjects": list(subjects)}
-        await _ask(request, f"STREAM.{verb}.{name}", configuration)
-        log.info("stream %s %s: %s", name, "made" if known is None else "changed", ", ".join(subjects))
-    for name, subjects in wanted.consumed.items():
-        await _set_up_consumer(request, name, subjects, settings)
-    return tuple(sorted(wanted.consumed))
-
-
-async def _set_up_consumer(request: Requests, stream: str, subjects: Sequence[str], settings: Settings) -> None:
-    ours: dict[str, object] = {
-        "durable_name": CONSUMER,
-        "ack_policy": "explicit",
-        "ack_wait": settings.ack_wait_seconds * _NANOSECONDS,
-        "max_ack_pending": settings.in_flight,
-        "max_deliver": -1,
-        "filter_subjects": list(subjects),
-    }
-    known = await _consumer(request, stream)
-    if known is not None and all(known.get(name) == value for name, value in ours.items()):
-        return
-    kept = {name: value for name, value in (known or {"deliver_policy": "all"}).items() if name != "filter_subject"}
-    await _ask(
-        request,
-        f"CONSUMER.DURABLE.CREATE.{stream}.{CONSUMER}",
-        {"stream_name": stream, "config": {**kept, **ours}},
-    )
-    log.info("consumer %s on stream %s: %s", CONSUMER, stream, ", ".join(subjects))
-
-
-async def _consumer(request: Requests, stream: str) -> dict[str, object] | None:
-    """Return the configuration of our consumer on `stream`, with one filter and many read alike."""
-    answer = json.loads(await request(f"$JS.API.CONSUMER.INFO.{stream}.{CONSUMER}", b"", REQUEST_SECONDS))
-    configuration = answer.get("config")
-    if not isinstance(configuration, dict):
-        return None
-    if "filter_subject" in configuration:
-        configuration["filter_subjects"] = [configuration["filter_subject"]]
-    return configuration
-
-
-async def _configurations(request: Requests) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, Stream] = {}
     for _ in range(PAGES):
-        answer = await _ask(request, "STREAM.LIST", {"offset": len(found)})
-        page = answer.get("streams")
-        streams = page if isinstance(page, list) else []
-        for stream in streams:
-            found[stream["config"]["name"]] = stream["config"]
+        answer = await ask(request, "STREAM.LIST", {"offset": len(found)})
+        streams = answer.get("streams") or []
+        found |= {stream["config"]["name"]: _stream(stream) for stream in streams}
         total = answer.get("total")
         if not streams or not isinstance(total, int) or len(found) >= total:
             return found
@@ -164,33 +173,43 @@ async def _configurations(request: Requests) -> dict[str, dict[str, object]]:
     raise StreamsError(message)
 
 
-async def _ask(request: Requests, call: str, body: Mapping[str, object]) -> dict[str, object]:
-    answer = json.loads(await request(f"$JS.API.{call}", json.dumps(body).encode(), REQUEST_SECONDS))
+async def set_up(request: Requests, wanted: Plan, found: Mapping[str, Stream], settings: Settings) -> Applied:
+    """Make and change streams as planned; one that JetStream refuses is named and stops none of the others."""
+    streams, refused = dict(found), {}
+    for name, subjects in wanted.subjects.items():
+        known = found.get(name)
+        verb = "CREATE" if known is None else "UPDATE"
+        new = {**NEW_STREAMS[name], "num_replicas": settings.stream_replicas}
+        configuration = {**(new if known is None else known.config), "name": name, "subjects": list(subjects)}
+        try:
+            answer = await ask(request, f"STREAM.{verb}.{name}", configuration)
+        except UNHAD as error:
+            refused[name] = reason_of(error)
+        else:
+            streams[name] = _stream({"config": configuration, **answer})
+            log.info("stream %s %s: %s", name, "made" if known is None else "changed", ", ".join(subjects))
+    return Applied(streams=streams, refused=refused)
+
+
+async def ask(request: Requests, call: str, body: Mapping[str, object]) -> dict[str, Any]:
+    """Return JetStream's answer to `call`; raise `StreamsError` when it refuses."""
+    answer: dict[str, Any] = json.loads(await request(f"$JS.API.{call}", json.dumps(body).encode(), REQUEST_SECONDS))
     error = answer.get("error")
     if error is not None:
         message = f"JetStream refused {call}: {error.get('description', error)}"
-        raise StreamsError(message)
-    return dict(answer)
+        raise StreamsError(message, int(error.get("code", 0)))
+    return answer
 
 
-def _subjects(configuration: Mapping[str, object]) -> tuple[str, ...]:
-    subjects = configuration.get("subjects")
-    return tuple(str(subject) for subject in subjects) if isinstance(subjects, list) else ()
+def reason_of(error: Exception) -> str:
+    """Return why a request failed, in words also where the exception has none."""
+    if isinstance(error, TimeoutError | nats.errors.NoRespondersError):
+        return "JetStream does not answer: it may be down, or this user may not ask it"
+    return str(error) or type(error).__name__
 
 
-def _credit_subjects(streams: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the subjects of `CREDIT`: its own and the outbound ones, one by one where others have some."""
-    own = tuple(streams.get(CREDIT, ()))
-    if bound(OUTBOUND_SUBJECTS, own):
-        return own
-    foreign = [subject for name, subjects in streams.items() if name != CREDIT for subject in subjects]
-    # A narrower subject of its own goes, since a stream's subjects may not overlap each other
-    # either; all that it matched is matched by the wider one.
-    rest = [subject for subject in own if not covers(OUTBOUND_SUBJECTS, subject)]
-    if not any(overlaps(OUTBOUND_SUBJECTS, subject) for subject in (*foreign, *rest)):
-        return (*rest, OUTBOUND_SUBJECTS)
-    ours_here = [subject for subject in INBOUND_TYPES if covers(OUTBOUND_SUBJECTS, subject)]
-    return _with_exact(CREDIT, (*OUTBOUND_TYPES, *ours_here), streams)
+def _stream(answer: Mapping[str, Any]) -> Stream:
+    return Stream(config=answer["config"], state=answer.get("state") or {}, created=str(answer.get("created", "")))
 
 
 def _with_exact(name: str, wanted: Sequence[str], streams: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

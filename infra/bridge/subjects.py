@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+ADJUSTMENT_TYPE = "evt.credits.manual_adjustment"
+"""The one inbound type in the namespace of the outbound ones."""
+
 INBOUND_TYPES = (
     "evt.merchant.created",
     "evt.account.created",
@@ -10,7 +13,7 @@ INBOUND_TYPES = (
     "evt.shopify.webhook.order_refunded",
     "evt.billing.payment_succeeded",
     "evt.subscription.renewed",
-    "evt.credits.manual_adjustment",
+    ADJUSTMENT_TYPE,
 )
 """What asks for a movement (spec, section 3): the only subjects that the bridge consumes."""
 
@@ -25,10 +28,8 @@ OUTBOUND_TYPES = (
     "evt.credits.plugin_status_changed",
     "evt.credits.drift_detected",
 )
-"""What the service says (spec, sections 5 and 7); bound one by one where `OUTBOUND_SUBJECTS` cannot be."""
-
-OUTBOUND_SUBJECTS = "evt.credits.>"
-"""What the stream `CREDIT` binds when nothing else has a part of it (hard cases, JetStream)."""
+"""What the service publishes (spec, sections 5 and 7). Streams bind them one by one: `evt.credits.>` would take the
+inbound `ADJUSTMENT_TYPE` too, whose stream must not drop what is unread (contract, section 19)."""
 
 PARKING_SUBJECT = "parked.credit-service"
 """Where an inbound message goes that the queue can never take."""
@@ -61,17 +62,6 @@ def covers(wide: str, narrow: str) -> bool:
         if wanted not in ("*", narrow_tokens[position]):
             return False
     return len(wide_tokens) == len(narrow_tokens)
-
-
-def overlaps(one: str, other: str) -> bool:
-    """Return whether some subject is matched by both; JetStream refuses two streams that overlap."""
-    one_tokens, other_tokens = one.split("."), other.split(".")
-    for mine, yours in zip(one_tokens, other_tokens, strict=False):
-        if ">" in (mine, yours):
-            return True
-        if mine != yours and "*" not in (mine, yours):
-            return False
-    return len(one_tokens) == len(other_tokens)
 
 
 def bound(subject: str, patterns: Iterable[str]) -> bool:

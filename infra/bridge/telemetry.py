@@ -1,12 +1,18 @@
 """What the bridge counts, and what it believes about the four things it depends on."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter as PlainCounter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from infra.bridge.states import Look, StreamState
 
 
 class Direction(StrEnum):
@@ -37,6 +43,7 @@ class Part(StrEnum):
     OUTBOX = "outbox"
 
 
+_STREAM: Final = ("stream",)
 _INBOUND_OUTCOMES = (Outcome.FORWARDED, Outcome.RETRIED, Outcome.PARKED, Outcome.OWN)
 _OUTBOUND_OUTCOMES = (Outcome.PUBLISHED, Outcome.REPEATED, Outcome.RETRIED, Outcome.UNPUBLISHABLE)
 OUTCOMES: Mapping[Direction, tuple[Outcome, ...]] = {
@@ -65,6 +72,12 @@ class Telemetry:
             "credits_bridge_in_flight_messages",
             "credits_bridge_up",
             "credits_bridge_nats_reconnects_total",
+            "credits_bridge_stream_up",
+            "credits_bridge_stream_waiting_messages",
+            "credits_bridge_stream_oldest_seconds",
+            "credits_bridge_stream_dropped_messages_total",
+            "credits_bridge_stream_consumers_remade_total",
+            "credits_bridge_unowned_subjects",
             "process_resident_memory_bytes",
         }
     )
@@ -109,6 +122,11 @@ class Telemetry:
             self._batch_seconds.labels(direction)
             for outcome in outcomes:
                 self._messages.labels(direction, outcome)
+        self.look = Look(streams={})
+        self.streams: Mapping[str, StreamState] | None = None
+        self.terminated: PlainCounter[str] = PlainCounter()
+        """Messages by stream that it dropped, since the last look, although they had been handed out."""
+        self.registry.register(_Streams(lambda: self.look))
         self.parts: dict[Part, PartState] = {}
         for part in Part:
             self.report(part, ok=part in {Part.INBOX, Part.OUTBOX}, detail="not used yet")
@@ -126,6 +144,13 @@ class Telemetry:
         self.parts[part] = PartState(ok=ok, detail=detail, since=since)
         self._up.labels(part).set(int(ok))
         return changed
+
+    def saw(self, look: Look) -> None:
+        """Take over what a look has seen."""
+        self.look, self.streams = look, look.streams
+        reasons = [f"{name}: {reason}" for name, reason in look.failing.items()]
+        detail = "; ".join(reasons) or f"consuming {', '.join(look.consumed)}"
+        self.report(Part.STREAMS, ok=not reasons and look.way_out is None, detail=detail)
 
     def took_up(self, direction: Direction, messages: int) -> None:
         """Count `messages` as under way."""
@@ -155,3 +180,52 @@ class Telemetry:
     def exposition(self) -> bytes:
         """Return all metrics as Prometheus text."""
         return generate_latest(self.registry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Streams(Collector):
+    """What prometheus-client collects of the last look."""
+
+    look: Callable[[], Look]
+
+    def collect(self) -> Iterator[Metric]:
+        seen, now = self.look(), datetime.now(UTC)
+        values: list[tuple[GaugeMetricFamily | CounterMetricFamily, Callable[[StreamState], float]]] = [
+            (
+                GaugeMetricFamily("credits_bridge_stream_up", "1 when the stream can be read, else 0.", labels=_STREAM),
+                lambda state: int(state.ok),
+            ),
+            (
+                GaugeMetricFamily(
+                    "credits_bridge_stream_waiting_messages", "Messages not acknowledged yet.", labels=_STREAM
+                ),
+                lambda state: state.waiting,
+            ),
+            (
+                GaugeMetricFamily(
+                    "credits_bridge_stream_oldest_seconds", "Time that the oldest of them has waited.", labels=_STREAM
+                ),
+                lambda state: state.age_seconds(now),
+            ),
+            (
+                CounterMetricFamily(
+                    "credits_bridge_stream_dropped_messages",
+                    "Messages that the stream dropped before they were read, at most.",
+                    labels=_STREAM,
+                ),
+                lambda state: state.dropped,
+            ),
+            (
+                CounterMetricFamily(
+                    "credits_bridge_stream_consumers_remade", "Consumers that somebody had deleted.", labels=_STREAM
+                ),
+                lambda state: state.remade,
+            ),
+        ]
+        for family, value in values:
+            for name, state in seen.streams.items():
+                family.add_metric([name], value(state))
+            yield family
+        yield GaugeMetricFamily(
+            "credits_bridge_unowned_subjects", "Inbound subjects that no stream takes.", value=len(seen.unowned)
+        )

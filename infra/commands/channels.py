@@ -106,7 +106,9 @@ class Nats:
         try:
             await self._jetstream.publish(event.event_type, event.body.encode())
         except NoStreamResponseError:
-            return f"no stream takes {event.event_type}; the bridge makes one for every event that moves credits"
+            return (
+                f"no stream takes {event.event_type}; its service makes one, or the bridge with BRIDGE_UPSTREAM=create"
+            )
         except (nats.errors.Error, APIError, TimeoutError) as error:
             return f"NATS did not confirm it: {str(error) or type(error).__name__}"
         return None

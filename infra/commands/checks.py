@@ -15,11 +15,12 @@ from uuid import uuid4
 import nats.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.fleet import HEARTBEAT
+from chalicelib.adapters.fleet import HEARTBEAT, Seen
 from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
+from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
 from infra.names import stack_name
 
@@ -263,13 +264,21 @@ def _bridge(target: Target) -> Iterator[Finding]:
         said = "no heartbeat: it has not run yet, or without FIGURES_TABLE"
         yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
         return
-    age = (datetime.now(UTC) - datetime.fromisoformat(item["at"]["S"])).total_seconds()
+    now = datetime.now(UTC)
+    age = (now - datetime.fromisoformat(item["at"]["S"])).total_seconds()
     status = item.get("status", {}).get("S", "ok")
     if age > HEARTBEAT_SECONDS or status != "ok":
         said = f"its last heartbeat is {age:.0f} s old and says {status}"
         yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
         yield _ok("bridge", f"lived {age:.0f} s ago, {status}")
+    seen = Seen.of(item)
+    failing, odd = troubles(seen, now)
+    for state, sentences in ((State.FAILED, failing), (State.LOOK, odd)):
+        for said in sentences:
+            yield Finding(component="streams", state=state, said=said, next=RUNBOOK_OF_STREAMS)
+    if seen.streams and not failing and not odd:
+        yield _ok("streams", in_order(seen))
 
 
 def _api(target: Target) -> Iterator[Finding]:

@@ -186,7 +186,9 @@ WORDS: Mapping[str, Word] = {
     "redriven": Word("How often it was put back before.", COUNT_FORM),
     "first_seen": Word("When it was first seen.", TIME_FORM),
     "parked_at": Word("When it was parked.", TIME_FORM),
-    "redrivable": Word("Whether it can be put back; one that points to records of a stream cannot."),
+    "redrivable": Word(
+        "Whether it can be put back; one that points to records of a stream, or to a body that NATS keeps, cannot."
+    ),
     "body": Word("What came, unchanged; where `body_cut` says so, the beginning of it."),
     "body_length": Word("The body's characters (Unicode code points), all of them.", COUNT_FORM),
     "body_cut": Word("Whether `body` is only the beginning; the answer about the one letter has all of it."),

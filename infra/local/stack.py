@@ -169,11 +169,14 @@ def _launch_bridge(site: Site, outputs: Mapping[str, str]) -> Engine:
         {
             **FAKE_AWS_ENVIRONMENT,
             **BRIDGE_PATIENCE,
+            # Nobody else makes streams here.
+            "BRIDGE_UPSTREAM": "create",
             **chosen,
             "AWS_ENDPOINT_URL": addresses.aws_endpoint,
             "NATS_URL": addresses.nats_url,
             "INBOX_QUEUE_URL": outputs["InboxQueueUrl"],
             "OUTBOX_QUEUE_URL": outputs["OutboxQueueUrl"],
+            "DEAD_LETTER_QUEUE_URL": outputs["DeadLetterQueueUrl"],
             "FIGURES_TABLE": outputs["FiguresTableName"],
             "BRIDGE_HEALTH_PORT": str(site.ports["BRIDGE_HEALTH_PORT"].number),
         }

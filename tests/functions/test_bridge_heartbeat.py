@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.fleet import HEARTBEAT, FleetReader
+from chalicelib.adapters.fleet import HEARTBEAT, FleetReader, Seen, StreamMark
 from infra.bridge.heartbeat import KEY, Heart, keep_beating
+from infra.bridge.states import StreamState
 from infra.bridge.telemetry import Part, Telemetry
 from tests.bridge_fakes import settings
 from tests.figures_tables import FiguresTable, table_in_process
+from tests.heartbeats import beat
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -45,6 +48,69 @@ def test_a_beat_says_how_well_the_parts_do(table: FiguresTable) -> None:
     heart(table, telemetry).beat(NOON + timedelta(seconds=10))
 
     assert table.item(KEY)["status"] == {"S": "ok"}
+
+
+SHOPIFY = StreamState(
+    name="SHOPIFY",
+    detail="its consumer is paused until 2030-01-01T00:00:00Z",
+    created="2025-01-01T00:00:00Z",
+    waiting=3,
+    unread=2,
+    oldest_at=NOON - timedelta(minutes=7),
+    first=5,
+    last=9,
+    floor=6,
+    dropped=4,
+    dropped_at=NOON - timedelta(minutes=2),
+    remade=1,
+    had=True,
+)
+
+
+def test_a_beat_says_what_was_seen_of_each_stream(table: FiguresTable) -> None:
+    beat(table, NOON, SHOPIFY, unowned=("evt.order.updated",), warnings=("a warning",))
+
+    seen = FleetReader(table.client, figures_table=table.name, credits_table="credits").read().seen
+
+    assert (seen.unowned, seen.warnings) == (("evt.order.updated",), ("a warning",))
+    assert seen.streams == (
+        StreamMark(
+            name="SHOPIFY",
+            ok=False,
+            detail=SHOPIFY.detail,
+            waiting=3,
+            oldest_at=SHOPIFY.oldest_at,
+            dropped=4,
+            dropped_at=SHOPIFY.dropped_at,
+        ),
+    )
+    assert table.item(KEY)["status"] == {"S": "degraded"}
+
+
+def test_a_bridge_that_starts_knows_where_the_last_one_was(table: FiguresTable) -> None:
+    beat(table, NOON, SHOPIFY)
+    telemetry = Telemetry()
+
+    heart(table, telemetry).recall()
+
+    assert telemetry.streams == {"SHOPIFY": replace(SHOPIFY, detail="not seen since the bridge started")}
+    heart(table, telemetry).beat(NOON + timedelta(seconds=1))
+    again = Telemetry()
+    heart(table, again).recall()
+    assert again.streams == telemetry.streams, "what is not looked at yet is not forgotten"
+
+
+@pytest.mark.parametrize("look", [None, "no JSON", '{"streams": [{"is": "new"}]}', "[]", '{"streams": [5]}'])
+def test_a_heartbeat_of_another_version_is_no_obstacle(table: FiguresTable, look: str | None) -> None:
+    telemetry = Telemetry()
+    if look is not None:
+        table.put(KEY, at=NOON.isoformat(), status="ok", look=look)
+
+    heart(table, telemetry).recall()
+    heart(table, telemetry, name="no-such-table").recall()
+
+    assert telemetry.streams is None
+    assert FleetReader(table.client, figures_table=table.name, credits_table="credits").read().seen == Seen()
 
 
 def test_a_heartbeat_that_cannot_be_written_is_said_once_and_when_it_can_again(

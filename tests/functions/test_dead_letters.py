@@ -1,7 +1,9 @@
 """What is parked can be listed, shown and put back, as often as anybody likes, and nothing of it is lost."""
 
+import asyncio
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,9 +14,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 import app
 from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
 from chalicelib.adapters.items import transaction_from
-from chalicelib.contracts.letters import Letter, Parking, Pointer
+from chalicelib.contracts.dead_letters import DeadLetter
+from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking, Pointer
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import Instant
+from infra.bridge.parking import Parked, park, send_letter
+from infra.bridge.screening import Unsendable
+from tests.bridge_fakes import MERCHANT, FakePublish, FakeQueue, order
 from tests.builders import SHOP
 from tests.functions.api import TRANSACTIONS_TABLE
 from tests.functions.events import (
@@ -32,6 +38,7 @@ from tests.functions.events import (
 from tests.functions.system import System, refusal
 
 SECONDS = 20.0
+PAID = "evt.shopify.webhook.order_paid"
 POISON = charged("p1", 0)
 PAYMENT = "evt.billing.payment_succeeded"
 
@@ -395,6 +402,26 @@ def test_a_pointer_to_records_says_which_and_that_they_are_published_from_the_le
     [(_, why)] = desk.letters.redrive_all(lambda _: True)
     assert why is not None
     assert "credits republish --letter" in why
+    assert desk.the_letter().letter_id == letter.letter_id
+
+
+def test_what_the_bridge_parked_is_a_letter_like_any_and_is_not_put_back_without_its_body(desk: Desk) -> None:
+    publish = FakePublish()
+    why = Unsendable(code="too_large", reason="It is too large.")
+    seen_at = datetime(2025, 6, 1, 12, tzinfo=UTC)
+    message = Parked(subject=PAID, stream="UPSTREAM", sequence=9, stored_at=seen_at, body=order(1), why=why)
+    kept = asyncio.run(park(message, publish, largest_payload=1024 * 1024))
+    letters = FakeQueue()
+    asyncio.run(send_letter(message, kept, letters))
+    ((entry,),) = letters.requests
+    desk.park("DEAD_LETTER_QUEUE_URL", entry.body, **entry.attributes)
+
+    letter = desk.the_letter()
+    assert (letter.code, letter.origin, letter.event_type) == ("too_large", ORIGIN_BRIDGE, PAID)
+    assert letter.merchant_id == MERCHANT
+    assert not DeadLetter.of(letter).redrivable
+    with pytest.raises(NotRedrivable, match=r"infra\.bridge\.replay"):
+        desk.letters.redrive(letter.letter_id, seconds=SECONDS)
     assert desk.the_letter().letter_id == letter.letter_id
 
 

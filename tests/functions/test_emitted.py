@@ -15,10 +15,12 @@ from chalicelib import wiring_figures
 from chalicelib.adapters.fleet import HEARTBEAT, RECONCILED
 from chalicelib.domain.errors import RetryLater
 from chalicelib.settings import settings
+from infra.bridge.states import StreamState
 from tests.builders import SHOP
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import Api, Aws, Ledger, throttled
 from tests.functions.events import Context
+from tests.heartbeats import beat
 
 FIGURES_TABLE = "figures-test"
 EVERY_MINUTE = {
@@ -78,6 +80,28 @@ def test_the_age_of_the_bridges_heartbeat_is_told_in_seconds(
     namespace, dimensions, seconds = emitted(capsys.readouterr().out)["credits_bridge_heartbeat_age_seconds"]
     assert (namespace, dimensions) == ("credits", ["service"])
     assert 90 <= seconds < 150
+
+
+def test_a_stream_that_waits_or_fails_or_has_dropped_messages_is_told(
+    table: FiguresTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = datetime.now(UTC)
+    oldest, long_ago = now - timedelta(seconds=400), now - timedelta(hours=2)
+    beat(
+        table,
+        now,
+        StreamState(name="SHOPIFY", detail="paused", waiting=3, oldest_at=oldest),
+        StreamState(name="CREDIT", ok=True, dropped=3, dropped_at=now),
+        StreamState(name="OLD", ok=True, dropped=5, dropped_at=long_ago),
+    )
+
+    report()
+
+    told = emitted(capsys.readouterr().out)
+    assert all(dimensions == ["service"] for _, dimensions, _ in told.values())
+    assert told["credits_bridge_streams_failing"][2] == 1
+    assert told["credits_bridge_stream_dropped_messages"][2] == 3
+    assert 400 <= told["credits_bridge_stream_oldest_seconds"][2] < 460
 
 
 def test_the_drift_that_was_found_last_is_told(table: FiguresTable, capsys: pytest.CaptureFixture[str]) -> None:

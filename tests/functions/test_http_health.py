@@ -10,6 +10,8 @@ import pytest
 from chalicelib import wiring_figures
 from chalicelib.adapters.fleet import HEARTBEAT
 from chalicelib.settings import settings
+from infra.bridge.states import StreamState
+from tests import heartbeats
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import ADMIN, CREDITS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
 
@@ -70,6 +72,12 @@ def test_a_bridge_that_is_silent_or_says_so_fails(
 
     assert data["status"] == "degraded"
     assert data["components"]["bridge"]["status"] == "failing"
+
+
+def test_a_stream_that_the_bridge_cannot_read_is_named(api: Api, figures: FiguresTable) -> None:
+    heartbeats.beat(figures, datetime.now(UTC), StreamState(name="SHOPIFY", detail="paused"))
+
+    assert asked(api)["components"]["bridge"]["detail"] == "The bridge cannot read SHOPIFY."
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,10 +22,12 @@ from chalicelib.counting import count
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.settings import settings
+from infra.bridge.states import StreamState
 from tests.builders import SHOP, account_of, merchant
 from tests.figure_calls import call
 from tests.figures_tables import FiguresTable, created
 from tests.functions.api import ADMIN, CREDITS_TABLE, NOON, OPS, OWNER, Api, Aws, Ledger, throttled
+from tests.heartbeats import beat
 
 FIGURES_TABLE = "figures-test"
 PROMTOOL = shutil.which("promtool")
@@ -256,6 +259,20 @@ def test_the_bridges_heartbeat_has_an_age_and_the_comparison_a_finding(table: Fi
 
     assert found["credits_bridge_heartbeat_age_seconds", labels()] == 41.5
     assert found["credits_ledger_drift", labels()] == 2
+
+
+def test_each_stream_of_the_bridge_is_there_by_its_name(table: FiguresTable) -> None:
+    oldest = NOON - timedelta(seconds=90)
+    beat(table, NOON, StreamState(name="SHOPIFY", waiting=7, oldest_at=oldest, dropped=2))
+
+    with time_machine.travel(NOON, tick=False):
+        found = asked("/metrics", OPS).samples
+
+    of_it = labels(stream="SHOPIFY")
+    assert found["credits_bridge_stream_up", of_it] == 0
+    assert found["credits_bridge_stream_waiting_messages", of_it] == 7
+    assert found["credits_bridge_stream_oldest_seconds", of_it] == 90
+    assert found["credits_bridge_stream_dropped_messages_total", of_it] == 2
 
 
 @pytest.fixture

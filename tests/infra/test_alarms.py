@@ -47,6 +47,9 @@ EMITTED = {
     # tests/functions/test_emitted.py shows each of these.
     ("credits", "credits_ledger_drift"): OURS,
     ("credits", "credits_bridge_heartbeat_age_seconds"): OURS,
+    ("credits", "credits_bridge_streams_failing"): OURS,
+    ("credits", "credits_bridge_stream_oldest_seconds"): OURS,
+    ("credits", "credits_bridge_stream_dropped_messages"): OURS,
     ("credits", "credits_plugin_status_unavailable_total"): OURS,
 }
 """Namespace and name of a metric to its dimensions, as AWS documents them; `credits` is our own namespace."""
@@ -73,6 +76,9 @@ VALUES = {
     # The last comparison stands until the next one says something else.
     "LedgerDriftAlarm": ("Maximum", 300, 1, 1, 0, "ignore"),
     "BridgeHeartbeatAlarm": ("Maximum", 60, 2, 2, 60, "notBreaching"),
+    "BridgeStreamsAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
+    "BridgeWaitingAlarm": ("Maximum", 60, 2, 2, 300, "notBreaching"),
+    "BridgeDroppedAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "StatusUnavailableAlarm": ("Sum", 60, 3, 2, 0, "notBreaching"),
 }
 """Statistics, period in seconds, periods looked at and needed, threshold, and what a gap counts for."""
@@ -90,6 +96,9 @@ WATCHED = {
     "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable"},
     "LedgerDriftAlarm": {"ServiceName"},
     "BridgeHeartbeatAlarm": {"ServiceName"},
+    "BridgeStreamsAlarm": {"ServiceName"},
+    "BridgeWaitingAlarm": {"ServiceName"},
+    "BridgeDroppedAlarm": {"ServiceName"},
     "StatusUnavailableAlarm": {"ServiceName"},
     "ApiErrorsAlarm": {"AWS::StackName", "Stage"},
     "ApiLatencyAlarm": {"AWS::StackName", "Stage"},

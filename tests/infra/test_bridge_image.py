@@ -172,6 +172,7 @@ def test_what_the_image_holds_carries_a_message_and_passes_its_own_health_check(
     with ministack(tmp_path) as endpoint, queues_in(endpoint) as queues, nats_server(tmp_path) as url:
         own = {name: value.replace("/bridge", str(image.work)) for name, value in image.environment.items()}
         settings = {"NATS_URL": url, "BRIDGE_HEALTH_PORT": str(free_port()), "BRIDGE_POLL_SECONDS": "1"}
+        settings["BRIDGE_UPSTREAM"] = "create"
         environment = clean_environment({**FAKE_AWS_ENVIRONMENT, **queues.environment(), **own, **settings})
 
         def probed(*arguments: str) -> int:

@@ -120,7 +120,10 @@ def test_every_alarm_on_one_metric_goes_off_beyond_its_threshold_and_not_before(
         (
             "api-errors",
             "api-latency",
+            "bridge-dropped",
             "bridge-heartbeat",
+            "bridge-streams",
+            "bridge-waiting",
             "dead-letters",
             "inbox-age",
             "ledger-drift",

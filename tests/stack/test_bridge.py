@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import NotFoundError
 
+from infra.bridge.subjects import OUTBOUND_TYPES
 from tests.bridge_fakes import MERCHANT, order
 from tests.bridge_process import (
     PAID,
@@ -127,7 +128,7 @@ def test_what_the_bridge_published_is_not_brought_back(tmp_path: Path, queues: Q
         publish(url, subject, order(2), headers={"ce-source": "back-office"})
         assert numbers(collect(queues, queues.inbox, 1)) == [2]
         assert running.counted("inbound", "own") == 1
-        eventually(lambda: unacknowledged(url, "CREDIT") == 0)
+        eventually(lambda: unacknowledged(url, "CREDIT_ADJUSTMENTS") == 0)
 
 
 def test_an_existing_credit_stream_keeps_its_settings_and_gains_our_subjects(tmp_path: Path, queues: Queues) -> None:
@@ -157,7 +158,7 @@ def test_an_existing_credit_stream_keeps_its_settings_and_gains_our_subjects(tmp
             after, consumer = on_nats(url, look)
             publish(url, PAID, order(1))
             assert numbers(collect(queues, queues.inbox, 1)) == [1]
-    assert after.subjects == ["evt.credit.*", "cmd.credit.*", "evt.credits.>"]
+    assert after.subjects == ["evt.credit.*", "cmd.credit.*", *OUTBOUND_TYPES]
     assert after.evolve(subjects=before.subjects) == before
     assert consumer.config.filter_subjects == [PAID, "evt.shopify.webhook.order_refunded"]
 

@@ -13,6 +13,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js import api
 
+from infra.bridge.subjects import OUTBOUND_TYPES
 from tests.bridge_fakes import order
 from tests.bridge_process import (
     PAID,
@@ -42,7 +43,7 @@ SHOPS = 6
 CREDITS = 100_000
 DRAIN_SECONDS = 600.0
 FEW_STEPS = ("streams half made", "half acknowledged", "event published")
-WIDE_WINDOW = api.StreamConfig(name="CREDIT", subjects=["evt.credits.>"], duplicate_window=3600)
+WIDE_WINDOW = api.StreamConfig(name="CREDIT", subjects=list(OUTBOUND_TYPES), duplicate_window=3600)
 """Repeats are dropped however long a busy machine takes to come to them."""
 
 
@@ -200,4 +201,4 @@ def streams_are_made(url: str) -> bool:
     async def look(client: Client) -> int:
         return len(await client.jetstream().streams_info())
 
-    return on_nats(url, look) >= len(("CREDIT", "PARKED", "UPSTREAM"))
+    return on_nats(url, look) >= len(("CREDIT", "CREDIT_ADJUSTMENTS", "PARKED", "UPSTREAM"))

@@ -52,7 +52,7 @@ def queues(flows: Stack) -> Iterator[Queues]:
 
 
 def test_the_recommended_streams_are_those_that_the_bridge_makes_but_in_three_places() -> None:
-    subjects = plan({}).subjects
+    subjects = plan({}, create_upstream=True).subjects
     assert {name: {**stream, "subjects": tuple(stream["subjects"])} for name, stream in STREAMS.items()} == {
         name: {"name": name, "subjects": subjects[name], **NEW_STREAMS[name], "num_replicas": 3} for name in NEW_STREAMS
     }
@@ -141,6 +141,7 @@ RIGHT_OF = {
     "ReceiveMessage": "sqs:ReceiveMessage",
     "DeleteMessageBatch": "sqs:DeleteMessage",
     "ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "GetItem": "dynamodb:GetItem",
     "PutItem": "dynamodb:PutItem",
 }
 """What AWS asks for before it lets a call through (SQS and DynamoDB, "actions, resources and condition keys")."""

@@ -3,15 +3,18 @@
 import gzip
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from nats.aio.client import Client
 
 from infra.commands.channels import IN_FLIGHT
+from tests.bridge_process import on_nats
 from tests.command_line import Said, said
 from tests.engines import FAKE_AWS_ENVIRONMENT
-from tests.running_stack import Stack
+from tests.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
 
@@ -174,6 +177,29 @@ def test_the_doctor_finds_a_running_stack_well(run: Command) -> None:
     # Other tests park messages in the same stack.
     assert [one for one in bad if one["component"] != "dead letters"] == []
     assert {one["component"] for one in told.json["findings"]} >= {"tables", "functions", "NATS", "bridge", "API"}
+
+
+def test_the_doctor_and_the_health_name_a_stream_whose_consumer_is_paused(flows: Stack, run: Command) -> None:
+    pause = "$JS.API.CONSUMER.PAUSE.CREDIT_ADJUSTMENTS.credit-service"
+
+    def paused_until(instant: datetime) -> None:
+        async def act(client: Client) -> None:
+            await client.request(pause, json.dumps({"pause_until": instant.isoformat()}).encode(), timeout=5)
+
+        on_nats(flows.description.nats_url, act)
+
+    def named() -> bool:
+        findings = run("doctor", "--json").json["findings"]
+        return any(one["component"] == "streams" and one["state"] == "failed" for one in findings)
+
+    try:
+        paused_until(datetime.now(UTC) + timedelta(minutes=5))
+        until("the doctor to name the stream", named, 60)
+        (found,) = [one for one in run("doctor", "--json").json["findings"] if one["component"] == "streams"]
+        assert found["said"].startswith("CREDIT_ADJUSTMENTS: its consumer is paused until ")
+    finally:
+        paused_until(datetime.now(UTC) - timedelta(minutes=5))
+    until("the doctor to find all well", lambda: not named(), 60)
 
 
 def test_a_deployed_stage_is_found_by_its_stack(flows: Stack, run: Command) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import nats.errors
 import pytest
@@ -23,9 +24,11 @@ def forward(
     publish: FakePublish | None = None,
     *,
     largest_payload: int = LARGEST,
+    letters: FakeQueue | None = None,
     **changes: str,
 ) -> BatchReport:
-    forwarder = Forwarder(queue, publish or FakePublish(), settings(**changes), largest_payload=largest_payload)
+    known, to_nats = settings(**changes), publish or FakePublish()
+    forwarder = Forwarder(queue, to_nats, known, largest_payload=largest_payload, letters=letters)
     return asyncio.run(forwarder.forward(deliveries))
 
 
@@ -194,6 +197,51 @@ def test_what_can_never_be_sent_is_parked_with_its_reason_and_then_terminated(bo
     )
     assert delivery.settled == ["term"]
     assert neighbour.settled == ["ack"]
+
+
+def test_what_is_parked_is_named_in_a_letter_that_says_why_whose_and_where_it_is_kept() -> None:
+    letters, publish = FakeQueue(), FakePublish()
+    delivery = FakeDelivery(sequence=9, data=order(1) + b" " * 2000)
+    forward([delivery], FakeQueue(), publish, letters=letters, BRIDGE_MESSAGE_BYTES="1024")
+    ((entry,),) = letters.requests
+    body = json.loads(entry.body)
+    assert (body["event_type"], body["payload"]) == (delivery.subject, {"merchant_id": MERCHANT})
+    assert body["kept"] == {
+        "stream": "PARKED",
+        "sequences": [1],
+        "bytes": len(delivery.data),
+        "sha256": sha256(delivery.data).hexdigest(),
+    }
+    assert entry.attributes == {
+        "code": "too_large",
+        "reason": entry.attributes["reason"],
+        "origin": "bridge",
+        "subject": delivery.subject,
+        "stream": "UPSTREAM",
+        "stream_sequence": "9",
+        "first_seen": "2026-01-01T00:00:00.000Z",
+    }
+    assert entry.attributes["reason"].endswith("NATS keeps it in the stream PARKED, sequence 1.")
+    assert delivery.settled == ["term"]
+
+
+@pytest.mark.parametrize(
+    "letters",
+    [
+        FakeQueue(failures=[QueueUnavailableError("Timeout", "no answer")]),
+        FakeQueue(refuse=lambda _: Refusal(code="InternalError", reason="later")),
+        FakeQueue(forget=frozenset({"letter"})),
+    ],
+    ids=["away", "refused", "unanswered"],
+)
+def test_a_message_is_not_given_up_before_the_dead_letters_have_it(letters: FakeQueue) -> None:
+    delivery, publish = FakeDelivery(sequence=1, data=b""), FakePublish()
+    report = forward([delivery], FakeQueue(), publish, letters=letters)
+    assert delivery.settled == ["nak 1"]
+    assert report.outcomes == {Outcome.RETRIED: 1}
+    again = FakeQueue()
+    forward([delivery], FakeQueue(), publish, letters=again)
+    assert (delivery.settled, len(publish.published), len(again.requests)) == (["nak 1", "term"], 1, 1)
 
 
 @pytest.mark.parametrize("failure", [nats.errors.TimeoutError(), nats.errors.NoRespondersError()])

@@ -88,7 +88,7 @@ def test_nothing_is_received_while_nats_is_not_ready() -> None:
 def test_an_outage_of_the_queue_shows_in_the_health_and_passes(short_pauses: None) -> None:
     async def run() -> list[bool]:
         around, queue = surroundings(), QueueWithoutEnd()
-        around.link.ready.set()
+        around.link.way_out.set()
         lane = OutboundLane(around, queue, Publisher(queue, FakePublish(), around.settings))
         running = asyncio.create_task(lane.run())
         await asyncio.sleep(0.05)

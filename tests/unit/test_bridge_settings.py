@@ -1,5 +1,7 @@
 """The bridge's settings: defaults, and sentences that name what is wrong."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from infra.bridge.settings import Settings, SettingsError
@@ -49,12 +51,26 @@ def test_a_missing_address_is_named(name: str) -> None:
         ("BRIDGE_HEALTH_PORT", "65536"),
         ("BRIDGE_HEALTH_HOST", "localhost:80"),
         ("BRIDGE_STREAM_REPLICAS", "6"),
+        ("BRIDGE_UPSTREAM", "take"),
+        ("BRIDGE_START", "yesterday"),
+        ("DEAD_LETTER_QUEUE_URL", "dead"),
         ("LOG_LEVEL", "loud"),
     ],
 )
 def test_a_bad_setting_is_named_in_a_sentence(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}[ :].*\\.$"):
         settings(**{name: value})
+
+
+def test_streams_of_others_are_waited_for_and_read_from_their_beginning_unless_told_otherwise() -> None:
+    assert (settings().create_upstream, settings().start) == (False, "all")
+    assert settings(BRIDGE_UPSTREAM="Create").create_upstream
+    assert settings(BRIDGE_START="NEW").start == "new"
+
+
+@pytest.mark.parametrize("text", ["2026-11-25T00:00:00Z", "2026-11-25", "2026-11-25T02:00:00+02:00"])
+def test_a_start_is_an_instant_in_utc(text: str) -> None:
+    assert settings(BRIDGE_START=text).start == datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def test_the_password_in_an_address_is_not_said() -> None:

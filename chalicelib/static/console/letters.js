@@ -53,6 +53,7 @@ function Letter({ letter }) {
     <div role="status">${state.done && html`<p class="good"><strong>Put back.</strong> It is tried again now; if its reason still holds, it comes back here.</p>`}</div>
     ${!state.done && (letter.redrivable
       ? html`<button type="button" onClick=${putBack} disabled=${state.busy}>${state.busy ? "Putting back…" : "Put back"}</button>`
+      : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published anew, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay.</p>`
       : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
   </li>`;
 }
