@@ -41,7 +41,7 @@ mutants: $(READY) ## Put each of the deliberate bugs into a copy of the code: do
 
 # 69 says that there was no engine to ask, for want of Maven or Java: that is said, and fails nothing.
 second-opinion: $(READY) ## Ask AWS's own DynamoDB engine about the store and its races (fetched with Maven, Java 17).
-	@$(BIN)/python -m infra.dynamodb_local pytest -q -rP -k "DynamoDB and Local or awss" \
+	@$(BIN)/python -m infra.local.dynamodb_local pytest -q -rP -k "DynamoDB and Local or awss" \
 		tests/contract tests/stack/test_races.py || [ $$? -eq 69 ]
 
 check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint, types, architecture, documents, template, tests.
@@ -49,23 +49,23 @@ check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint,
 	@echo "Lint" && $(BIN)/ruff check --quiet $(SOURCES)
 	@echo "Types" && $(BIN)/mypy --no-error-summary
 	@echo "Architecture" && $(BIN)/lint-imports --no-logo
-	@echo "Documents" && $(BIN)/python -m infra.documents --check
-	@echo "Package and template" && $(BIN)/python -m infra.build dev && $(BIN)/python -m infra.build prod
+	@echo "Documents" && $(BIN)/python -m infra.interfaces --check
+	@echo "Package and template" && $(BIN)/python -m infra.packaging.build dev && $(BIN)/python -m infra.packaging.build prod
 	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
 
 audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so where nobody answers.
 	@test -x .venv/audit/bin/pip-audit || ($(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt)
-	@$(BIN)/python -m infra.audit .venv/audit/bin/pip-audit
+	@$(BIN)/python -m infra.scanning.audit .venv/audit/bin/pip-audit
 
-scan: $(READY) ## Scan templates and workflows: nothing but what infra/scan_exceptions.yaml argues.
+scan: $(READY) ## Scan templates and workflows: nothing but what infra/scanning/scan_exceptions.yaml argues.
 	@test -x .venv/scan/bin/checkov || ($(PYTHON) -m venv .venv/scan && .venv/scan/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-scan.txt)
-	@$(BIN)/python -m infra.scan .venv/scan/bin
+	@$(BIN)/python -m infra.scanning.scan .venv/scan/bin
 
 preflight: $(READY) ## Look at the account before STAGE is deployed: limits, names, bucket, region, identity (STAGE=dev).
-	@$(BIN)/python -m infra.preflight $(STAGE)
+	@$(BIN)/python -m infra.deploying.preflight $(STAGE)
 
 deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
-	@$(BIN)/python -m infra.release $(STAGE)
+	@$(BIN)/python -m infra.deploying.aws $(STAGE)
 
 bridge-image: ## Build the bridge's image for both processors with Docker (IMAGE=registry/name:tag; PUSH=1 pushes it).
 	@docker buildx build --platform linux/amd64,linux/arm64 -f infra/bridge/Dockerfile -t $(IMAGE) $(if $(PUSH),--push,) .
@@ -74,7 +74,7 @@ bench: $(READY) ## Measure: requests, units, CPU, cold start, size, busy merchan
 	@$(BIN)/python -m infra.bench --parts $(PARTS)
 
 package: $(READY) ## Leave build/<STAGE>/sam.yaml and deployment.zip (STAGE=dev).
-	@$(BIN)/python -m infra.build $(STAGE)
+	@$(BIN)/python -m infra.packaging.build $(STAGE)
 
 fmt: $(READY) ## Format the code and mend what the linter can mend.
 	@$(BIN)/ruff check --fix --quiet $(SOURCES) || true
@@ -85,8 +85,8 @@ clean: ## Remove everything that was made, but .venv.
 	@rm -rf .hypothesis .import_linter_cache
 	@find . -path ./.venv -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
 
-$(COMMAND): $(READY) infra/console.py
-	@$(BIN)/python -m infra.console
+$(COMMAND): $(READY) infra/commands/install.py
+	@$(BIN)/python -m infra.commands.install
 
 $(READY):
 	@echo "Setting up .venv for these requirements (about half a minute)"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.fleet import HEARTBEAT, Seen
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, Seen
 from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.adapters.shared_status import SharedStatuses
+    from chalicelib.adapters.redis.statuses import SharedStatuses
 
 HEARTBEAT_SECONDS_MAX = 60
 """How old the bridge's last heartbeat may be; it beats every ten seconds."""

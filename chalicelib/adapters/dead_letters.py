@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import raise_if_transient
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking
 from chalicelib.domain.errors import Code, RetryLater
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.contracts.published import PublishedEvent
+from chalicelib.contracts.outbound.published import PublishedEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

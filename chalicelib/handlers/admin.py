@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint
 
-from chalicelib import wiring_figures
+from chalicelib.wiring import for_figures
 
 if TYPE_CHECKING:
     from chalicelib.domain.errors import CreditsError
@@ -24,9 +24,9 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     The same adjustment again returns the same transaction; under the same id with other content `key_reused`.
     Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead.
     """
-    from chalicelib import wiring
-    from chalicelib.contracts.adjustments import DUPLICATE, POSTED, adjustment, refusal
-    from chalicelib.contracts.answers import Transaction
+    from chalicelib.wiring import for_posting
+    from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, adjustment, refusal
+    from chalicelib.contracts.api.answers import Transaction
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.outcomes import Posted
     from chalicelib.telemetry import logger
@@ -34,7 +34,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         movement = adjustment(event)
-        outcome = wiring.posting().post_one(movement, time=wiring.call_time(context))
+        outcome = for_posting.posting().post_one(movement, time=for_posting.call_time(context))
     except CreditsError as error:
         _count(error, time.perf_counter() - started)
         logger.warning("adjustment refused", code=error.code, field=error.field)
@@ -63,19 +63,19 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     Takes `{merchant_id, low_balance_threshold, admin_id, correlation_id}`; a threshold of null is the default.
     A function of its own, because it needs no right to the transactions.
     """
-    from chalicelib import wiring
-    from chalicelib.contracts.adjustments import refusal, threshold
-    from chalicelib.contracts.answers import Account
+    from chalicelib.wiring import for_posting
+    from chalicelib.contracts.inbound.adjustments import refusal, threshold
+    from chalicelib.contracts.api.answers import Account
     from chalicelib.domain.errors import CreditsError
     from chalicelib.telemetry import logger
 
     try:
         asked = threshold(event)
-        account = wiring.posting().set_threshold(
+        account = for_posting.posting().set_threshold(
             asked.merchant_id,
             asked.low_balance_threshold,
             correlation_id=asked.correlation_id,
-            time=wiring.call_time(context),
+            time=for_posting.call_time(context),
         )
     except CreditsError as error:
         logger.warning("threshold refused", code=error.code, field=error.field)
@@ -102,4 +102,4 @@ def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None
         processed(seconds, 1)
     count("credits_duplicates_total", int(isinstance(outcome, Duplicate)))
     count("credits_conflicts_total", int(isinstance(outcome, CreditsError) and outcome.code is Code.KEY_REUSED))
-    wiring_figures.lay_counters_down()
+    for_figures.lay_counters_down()

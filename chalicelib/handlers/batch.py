@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import wiring
-from chalicelib.contracts.events import read_event
-from chalicelib.contracts.messages import Message
-from chalicelib.contracts.payloads import Terms
+from chalicelib.wiring import for_posting
+from chalicelib.contracts.inbound.events import read_event
+from chalicelib.contracts.inbound.messages import Message
+from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.counters import sample
 from chalicelib.domain.errors import Code, CreditsError, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.posting import MARGIN_SECONDS, Time
+from chalicelib.usecases.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, waited
 
@@ -44,7 +44,7 @@ class Batch:
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
         self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
         self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
-        self._posting = wiring.posting()
+        self._posting = for_posting.posting()
         self._terms = Terms(trial_credits=configured.trial_credits, policy=configured.policy)
         self._requests: list[tuple[Message, Sequence[Movement]]] = []
         self._rejected: list[tuple[Message, CreditsError]] = []
@@ -89,7 +89,7 @@ class Batch:
                 continue
             attributes = message.parked(code=error.code, reason=error.message, field=error.field)
             try:
-                wiring.queues().park(self._dead_letter_queue_url, message.body, attributes)
+                for_posting.queues().park(self._dead_letter_queue_url, message.body, attributes)
             except (ClientError, BotoCoreError):
                 logger.exception("dead-letter queue did not confirm", message_id=message.message_id)
                 self.coming_back.append(message.message_id)
@@ -109,7 +109,7 @@ class Batch:
             return  # They come back all the same, after the queue's own visibility timeout.
         delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
         try:
-            wiring.queues().put_off(self._inbox_queue_url, delays)
+            for_posting.queues().put_off(self._inbox_queue_url, delays)
         except (ClientError, BotoCoreError):
             # They come back all the same, after the queue's own visibility timeout.
             logger.exception("the inbox did not take the delays", messages=len(delays))

@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import wiring
-from chalicelib.adapters.items import account_from, crossings_from
-from chalicelib.contracts.published import PublishedEvent, crossing_event
+from chalicelib.wiring import for_posting
+from chalicelib.adapters.dynamodb.items import account_from, crossings_from
+from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import instant
-from chalicelib.posting import MARGIN_SECONDS, Time
+from chalicelib.usecases.posting import MARGIN_SECONDS, Time
 from chalicelib.settings import settings
 from chalicelib.telemetry import count_parked, logger
 
@@ -65,7 +65,7 @@ def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, funct
         "first_seen": instant(datetime.now(UTC)),
     }
     try:
-        wiring.queues().park(queue_url, json.dumps(record), attributes)
+        for_posting.queues().park(queue_url, json.dumps(record), attributes)
     except (ClientError, BotoCoreError):
         logger.exception("dead-letter queue did not confirm", event_id=record.get("eventID"))
         return False

@@ -9,9 +9,9 @@ from typing import Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib import wiring, wiring_figures
-from chalicelib.adapters.items import transaction_from
-from chalicelib.contracts.published import PublishedEvent, transaction_event
+from chalicelib.wiring import for_posting, for_figures
+from chalicelib.adapters.dynamodb.items import transaction_from
+from chalicelib.contracts.outbound.published import PublishedEvent, transaction_event
 from chalicelib.handlers.stream_records import Failures, coming_back, crossing_events, dead_letter_queue_url, parked
 from chalicelib.telemetry import count, logger
 
@@ -52,7 +52,7 @@ def _publish(
     function: str,
 ) -> Failures:
     records: Sequence[Mapping[str, Any]] = event.to_dict()["Records"]
-    time = wiring.call_time(event.context)
+    time = for_posting.call_time(event.context)
     queue_url = dead_letter_queue_url()
     by_record: list[tuple[str, list[PublishedEvent]]] = []
     failed: set[str] = set()
@@ -64,11 +64,11 @@ def _publish(
             if not parked(record, error, queue_url, function=function, time=time):
                 failed.add(sequence_number)
     events = [event for _, of_record in by_record for event in of_record]
-    refused = {event.event_id for event in wiring.bus().publish(events, remaining_seconds=time.remaining_seconds)}
+    refused = {event.event_id for event in for_posting.bus().publish(events, remaining_seconds=time.remaining_seconds)}
     failed |= {number for number, of_record in by_record if any(event.event_id in refused for event in of_record)}
     for event_type in sorted({event.event_type for event in events}):
         published = sum(event.event_type == event_type and event.event_id not in refused for event in events)
         count("credits_events_published_total", published, {"event_type": event_type})
     logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
-    wiring_figures.lay_counters_down()
+    for_figures.lay_counters_down()
     return coming_back(failed)

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 from infra.bench.figures import PAGE, Figure, document, put_between, table
-from infra.build import BUILD, package
+from infra.packaging.build import BUILD, package
 
 ZIP_MEGABYTES_MAX = 14.5
 START, END = "<!-- measured: python -m infra.bench --write -->", "<!-- /measured -->"

@@ -11,16 +11,17 @@ from typing import Any, cast
 from uuid import NAMESPACE_DNS, uuid5
 
 import app
-from chalicelib import telemetry, wiring, wiring_figures, wiring_http
-from chalicelib.adapters.items import account_item, transaction_item
+from chalicelib import telemetry
+from chalicelib.wiring import for_posting, for_figures, for_api
+from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Kind, Movement
-from chalicelib.handlers import figures
+from chalicelib.handlers import roll_up
 from chalicelib.settings import settings
 from infra.bench.units import Item
-from infra.region import REGION
+from infra.packaging.region import REGION
 
 CALL_MILLISECONDS = 30_000
 OPENED_AT = Instant("2026-01-01T00:00:00.000Z")
@@ -216,13 +217,13 @@ def publish_thresholds(accounts: Sequence[Item]) -> None:
 
 def new_container() -> None:
     """Forget what a container builds once and knows from earlier calls."""
-    for module in (wiring, wiring_http, wiring_figures):
+    for module in (for_posting, for_api, for_figures):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
     settings.cache_clear()
     # What a container does every ten seconds or every minute belongs to no call.
-    wiring_figures._LaidDown.at = figures._Said.at = float("inf")  # noqa: SLF001
+    for_figures._LaidDown.at = roll_up._Said.at = float("inf")  # noqa: SLF001
 
 
 @contextmanager

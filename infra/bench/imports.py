@@ -28,7 +28,7 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
         "status route": ("import app; from chalicelib import wiring_http; wiring_http.plugin_statuses()", 1.3),
         "ingest": (
-            "import chalicelib.handlers.batch, chalicelib.handlers.inbound, chalicelib.wiring as w; w.posting()",
+            "import chalicelib.handlers.batch, chalicelib.handlers.ingest_events, chalicelib.wiring.for_posting as w; w.posting()",
             1.6,
         ),
         "threshold publisher": (
@@ -36,7 +36,7 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
             1.3,
         ),
         "authorizer": (
-            "import chalicelib.handlers.authorizer, chalicelib.wiring_http, chalicelib.adapters.tokens",
+            "import chalicelib.handlers.authorize, chalicelib.wiring.for_api, chalicelib.adapters.tokens",
             0.5,
         ),
     }

@@ -12,10 +12,10 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from chalicelib.adapters.dynamodb import DynamoDBLedger
-from chalicelib.adapters.items import account_from
-from chalicelib.adapters.wire import send_as_built
-from chalicelib.posting import Posting
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.items import account_from
+from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.usecases.posting import Posting
 from infra.bench.busy import ORDERS, SHOP, client_at, write_all
 from infra.bench.counted import BALANCE, NINETY_NINE, TEN
 from infra.bench.figures import Figure

@@ -28,7 +28,7 @@ log = logging.getLogger("infra.bridge")
 BEAT_SECONDS: Final = 10
 REQUEST_SECONDS: Final = 3
 KEY: Final = "heartbeat#bridge"
-"""The item's key, as `chalicelib.adapters.fleet` reads it."""
+"""The item's key, as `chalicelib.adapters.dynamodb.fleet` reads it."""
 
 
 class Heart:

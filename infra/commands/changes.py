@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import typer
 
-from chalicelib.adapters.ledger_functions import LedgerFunctions
-from chalicelib.contracts import answers
-from chalicelib.contracts.adjustments import POSTED
+from chalicelib.adapters.functions import LedgerFunctions
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX

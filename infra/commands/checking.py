@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from chalicelib.adapters.dynamodb import DynamoDBLedger
-from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.findings import Finding, UnreadableAccount
 from chalicelib.domain.fold import TallyChange
 from chalicelib.domain.ids import Instant, MerchantId, instant
@@ -18,7 +18,7 @@ from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import told
-from chalicelib.reconciling import check
+from chalicelib.usecases.reconciling import check
 from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable

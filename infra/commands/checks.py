@@ -15,14 +15,14 @@ from uuid import uuid4
 import nats.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.fleet import HEARTBEAT, Seen
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, Seen
 from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
 from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
-from infra.names import stack_name
+from infra.deploying.names import stack_name
 
 HEARTBEAT_SECONDS = 60
 """The bridge writes its heartbeat every ten seconds."""

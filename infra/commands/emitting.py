@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chalicelib.contracts import answers
-from chalicelib.contracts.events import INBOUND
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction

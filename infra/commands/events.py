@@ -13,8 +13,8 @@ from typing import IO, Any
 from uuid import uuid4
 
 from chalicelib.contracts.decoding import read_object
-from chalicelib.contracts.events import INBOUND, read_event
-from chalicelib.contracts.payloads import Terms
+from chalicelib.contracts.inbound.events import INBOUND, read_event
+from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import instant
 from chalicelib.domain.movements import Movement

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from chalicelib.contracts import answers
-from chalicelib.contracts.story import Story, gathered, tell
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.story import Story, gathered, tell
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from infra.commands import api

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.adapters.fleet import Seen
+from chalicelib.adapters.dynamodb.fleet import Seen
 
 OLD_SECONDS: Final = 300
 """How long a message may wait in its stream; the alarm waits as long."""

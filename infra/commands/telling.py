@@ -10,19 +10,19 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.eventbridge import EventBridgeBus
-from chalicelib.adapters.figures import DynamoDBFigures
-from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
-from chalicelib.contracts.derived import derived
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.letters import Letter
-from chalicelib.contracts.published import PublishedEvent, crossing_event
-from chalicelib.counting import count
+from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
+from chalicelib.usecases.counting import count
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.ports import Snapshot
-from chalicelib.posting import Time
+from chalicelib.usecases.posting import Time
 from infra.commands.checking import ledger_reader
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
 from infra.commands.options import AsJson, OneMerchant, Profile, Stage

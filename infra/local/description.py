@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.deployment import ROOT
+from infra.deploying.emulator import ROOT
 from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, OPS_SCOPE, Signer
-from infra.region import REGION
+from infra.packaging.region import REGION
 
 FILE_NAME = "stack.json"
 OPS_TOKEN_FILE = "ops-token"  # noqa: S105 - the name of a file

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.region import REGION
+from infra.packaging.region import REGION
 
 LOOPBACK = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from infra.local.description import Description
 from infra.local.shops import DEMO_SHOP, SHOPS
-from infra.region import REGION
+from infra.packaging.region import REGION
 
 SHOP = next(shop for shop in SHOPS if shop.spends_all)
 NEW_SHOP = "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d"

@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import h11
 
-from chalicelib.contracts.problems import MEDIA_TYPE, Problem, Refusal
+from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
 

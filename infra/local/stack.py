@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from infra.deployment import ROOT, api_address, deploy, package_directory
+from infra.deploying.emulator import ROOT, api_address, deploy, package_directory
 from infra.local.description import FILE_NAME, Addresses, function_names
 from infra.local.engines import (
     FAKE_AWS_ENVIRONMENT,
@@ -33,7 +33,7 @@ from infra.local.screen import Screen
 from infra.local.shops import DEMO_SHOP
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
 from infra.local.watch import StackFailedError, Watch, in_background
-from infra.region import REGION
+from infra.packaging.region import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -125,7 +125,7 @@ def _package(site: Site, watch: Watch, screen: Screen) -> None:
     """
     log = site.directory / "packaging.log"
     with screen.step("Packaging the application, as for AWS"):
-        command = [sys.executable, "-m", "infra.build", site.stage]
+        command = [sys.executable, "-m", "infra.packaging.build", site.stage]
         process = launch(command, log=log, environment=site.environment, directory=ROOT, leashed=True)
         build = Engine(name="packaging", process=process, log=log, ready=lambda: process.poll() == 0, finishes=True)
         watch.add(build, layer=SERVICES)

@@ -13,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from chalicelib.settings import SettingError, Settings
-from infra.deployment import ROOT, DeploymentFailedError
+from infra.deploying.emulator import ROOT, DeploymentFailedError
 from infra.local import examples
 from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, Description, describe, local_directory, write
 from infra.local.parameters import SETTINGS

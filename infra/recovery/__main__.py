@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.aws_session import aws_session
+from infra.deploying.aws_session import aws_session
 from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables
 from infra.recovery.tables import restore as restore_tables

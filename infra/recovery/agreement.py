@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.findings import UnreadableAccount
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from infra.recovery.tables import Tables

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.ports import LedgerStore
-from tests.engines import ministack
-from tests.fakes import FakeLedger
-from tests.stores import DYNAMODB_LOCAL_URL, Tables, tables_at, tables_in_process, tables_simulated
+from tests.support.engines import ministack
+from tests.support.fakes import FakeLedger
+from tests.support.stores import DYNAMODB_LOCAL_URL, Tables, tables_at, tables_in_process, tables_simulated
 
 FAKE, MOTO, MINISTACK, DYNAMODB_LOCAL = "fake", "moto", "ministack", "DynamoDB Local"
 SIMULATED = "the simulator's engine"

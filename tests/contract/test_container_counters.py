@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.adapters.container_counters import SILENT_SECONDS, SLOTS_PER_READ, ContainerCounters
-from tests.engines import ministack
-from tests.figures_tables import FiguresTable, table_at, table_in_process
+from chalicelib.adapters.dynamodb.container_counters import SILENT_SECONDS, SLOTS_PER_READ, ContainerCounters
+from tests.support.engines import ministack
+from tests.support.figures_tables import FiguresTable, table_at, table_in_process
 
 MOTO, MINISTACK = "moto", "ministack"
 ON_MINISTACK = pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")])

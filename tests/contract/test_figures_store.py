@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.adapters.figures import DynamoDBFigures
-from chalicelib.counting import count
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.usecases.counting import count
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import BUCKETS, Change, Figures, change, contribution, recount
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.ports import FiguresStore
-from tests.builders import account_of, merchant
-from tests.engines import ministack
-from tests.fake_figures import FakeFigures
-from tests.figure_calls import call
-from tests.figures_tables import FiguresTable, table_at, table_in_process, table_simulated
-from tests.histories import images
+from tests.support.builders import account_of, merchant
+from tests.support.engines import ministack
+from tests.support.fake_figures import FakeFigures
+from tests.support.figure_calls import call
+from tests.support.figures_tables import FiguresTable, table_at, table_in_process, table_simulated
+from tests.support.histories import images
 
 FAKE, MOTO, MINISTACK, SIMULATED = "fake", "moto", "ministack", "the simulator's engine"
 IN_PROCESS = {MOTO: table_in_process, SIMULATED: table_simulated}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.adapters.items import (
+from chalicelib.adapters.dynamodb.items import (
     Item,
     account_from,
     account_item,
@@ -19,14 +19,14 @@ from chalicelib.adapters.items import (
     transaction_from,
     transaction_item,
 )
-from chalicelib.adapters.models import AccountRow, TransactionRow
+from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Tally
 from chalicelib.domain.thresholds import Crossing, Outdated
-from tests.builders import NOON, SHOP, account_of, merchant
+from tests.support.builders import NOON, SHOP, account_of, merchant
 
 WRITE_UNIT_BYTES = 1024
 ORDERS_MAX = 99_999_999

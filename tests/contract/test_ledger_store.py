@@ -9,7 +9,7 @@ from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.ports import Committed, LedgerStore, Refused
-from tests.builders import (
+from tests.support.builders import (
     LATER,
     NOON,
     SHOP,
@@ -21,7 +21,7 @@ from tests.builders import (
     refund_of,
     trial,
 )
-from tests.fakes import decide, settle
+from tests.support.fakes import decide, settle
 
 MUCH_LATER = Instant("2099-01-01T00:00:00.000Z")
 ABSENT = TransactionId("00000000-0000-5000-8000-000000000000")

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from chalicelib.adapters.items import LEVEL_SHARDS, crossings_from
+from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, crossings_from
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Committed
-from tests.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial
-from tests.fakes import decide
-from tests.stores import DYNAMODB_LOCAL_URL, NO_SECOND_OPINION, Tables
+from tests.support.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial
+from tests.support.fakes import decide
+from tests.support.stores import DYNAMODB_LOCAL_URL, NO_SECOND_OPINION, Tables
 
 THRESHOLD = 20
 

@@ -9,10 +9,10 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
-from chalicelib.adapters.dynamodb import DynamoDBLedger
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.fold import Commit, fold
-from tests.builders import NOON, SHOP, by_id, order, refund_of, trial
-from tests.stores import client_at
+from tests.support.builders import NOON, SHOP, by_id, order, refund_of, trial
+from tests.support.stores import client_at
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,7 +54,7 @@ def test_a_write_sent_as_built_is_the_request_that_botocore_makes(monkeypatch: p
 
     with closing(client_at("http://127.0.0.1:1")) as as_built:
         ours, length = sent(as_built, later)
-    monkeypatch.setattr("tests.stores.send_as_built", lambda _client: None)
+    monkeypatch.setattr("tests.support.stores.send_as_built", lambda _client: None)
     with closing(client_at("http://127.0.0.1:1")) as serializing:
         theirs, _ = sent(serializing, later)
 

@@ -8,10 +8,10 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from app import app
-from chalicelib import wiring, wiring_http
-from chalicelib.adapters.ledger_functions import LedgerFunctions
+from chalicelib.wiring import for_posting, for_api
+from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.settings import settings
-from tests.functions.api import (
+from tests.support.api import (
     CREDITS_TABLE,
     REGION,
     TRANSACTIONS_TABLE,
@@ -21,7 +21,7 @@ from tests.functions.api import (
     Ledger,
     create_tables,
 )
-from tests.functions.system import System, system_on
+from tests.support.system import System, system_on
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def forget_the_container() -> None:
-    for module in (wiring, wiring_http):
+    for module in (for_posting, for_api):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
@@ -69,7 +69,7 @@ def ledger(aws: Aws) -> Ledger:
 
 @pytest.fixture
 def api(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Api:
-    monkeypatch.setattr(wiring_http, "cursor_key", lambda: "k" * 32)
+    monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
     return Api(app)
 
 
@@ -77,7 +77,7 @@ def api(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Api:
 def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
     stand_in = Functions()
     invoking = LedgerFunctions(stand_in, adjust="adjust-test", set_threshold="threshold-test")  # type: ignore[arg-type]
-    monkeypatch.setattr(wiring_http, "ledger_functions", lambda: invoking)
+    monkeypatch.setattr(for_api, "ledger_functions", lambda: invoking)
     return stand_in
 
 

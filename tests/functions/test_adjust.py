@@ -7,9 +7,9 @@ import pytest
 
 import app
 from chalicelib.domain.ids import credit_id
-from tests.builders import SHOP, merchant
-from tests.functions.events import Context, adjusted, charged, opened
-from tests.functions.system import System, lost_answer, refusal
+from tests.support.builders import SHOP, merchant
+from tests.support.events import Context, adjusted, charged, opened
+from tests.support.system import System, lost_answer, refusal
 
 ASKED = {
     "merchant_id": SHOP,

@@ -15,12 +15,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chalicelib import wiring_http
+from chalicelib.wiring import for_api
 from chalicelib.adapters import parameters
-from chalicelib.handlers.authorizer import authorize
+from chalicelib.handlers.authorize import authorize
 from chalicelib.settings import SettingError, settings
-from tests.builders import SHOP
-from tests.functions.api import REGION
+from tests.support.builders import SHOP
+from tests.support.api import REGION
 
 METHOD = "arn:aws:execute-api:eu-west-1:123456789012:abc/dev/GET/api/v1/credits/accounts/x"
 SECRET = "s" * 32
@@ -47,7 +47,7 @@ def container(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def forget() -> None:
-    for built_once in (settings, wiring_http.token_verifier, wiring_http._parameter):
+    for built_once in (settings, for_api.token_verifier, for_api._parameter):
         built_once.cache_clear()
 
 
@@ -158,7 +158,7 @@ def test_a_known_key_goes_on_while_its_store_cannot_be_reached(monkeypatch: pyte
         raise EndpointConnectionError(endpoint_url="https://ssm")
 
     monkeypatch.setattr(BaseClient, "_make_api_call", unreachable)
-    wiring_http._parameter(KEY_NAME)._ask_at = 0
+    for_api._parameter(KEY_NAME)._ask_at = 0
 
     assert effect(asked(token())) == "Allow"
     assert effect(asked(token("o" * 32))) == "Deny"
@@ -171,21 +171,21 @@ def test_a_cursor_key_is_long_enough_or_named(monkeypatch: pytest.MonkeyPatch, l
     boto3.client("ssm").put_parameter(Name="/credits/cursor-key", Value="k" * length, Type="SecureString")
 
     if usable:
-        assert wiring_http.cursor_key() == "k" * length
+        assert for_api.cursor_key() == "k" * length
         return
     with pytest.raises(SettingError, match="CURSOR_KEY_PARAMETER"):
-        wiring_http.cursor_key()
+        for_api.cursor_key()
 
 
 def test_two_cursor_keys_are_both_long_enough_or_named() -> None:
     boto3.client("ssm").put_parameter(Name=KEY_NAME, Value=f"{'n' * 32}\n{'k' * 32}\n", Type="SecureString")
-    parameter = wiring_http._parameter(KEY_NAME)
+    parameter = for_api._parameter(KEY_NAME)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("CURSOR_KEY_PARAMETER", KEY_NAME)
-        assert wiring_http.cursor_key() == f"{'n' * 32}\n{'k' * 32}"
+        assert for_api.cursor_key() == f"{'n' * 32}\n{'k' * 32}"
         parameter._value = f"{'n' * 32}\n{'k' * 31}"
         with pytest.raises(SettingError, match="31 characters"):
-            wiring_http.cursor_key()
+            for_api.cursor_key()
 
 
 @pytest.mark.usefixtures("configured")
@@ -203,14 +203,14 @@ def test_a_changed_key_is_taken_within_five_minutes_while_the_old_one_goes_on(mo
 
 
 def test_without_a_cursor_key_there_is_none() -> None:
-    assert wiring_http.cursor_key() is None
+    assert for_api.cursor_key() is None
 
 
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("chalicelib.handlers.authorizer", {"boto3", "botocore.client", "pydantic", "pynamodb", "jwt"}),
-        ("chalicelib.handlers.http", {"boto3", "botocore.client", "pydantic", "pynamodb", "jwt"}),
+        ("chalicelib.handlers.authorize", {"boto3", "botocore.client", "pydantic", "pynamodb", "jwt"}),
+        ("chalicelib.api.merchants", {"boto3", "botocore.client", "pydantic", "pynamodb", "jwt"}),
     ],
 )
 def test_a_module_starts_without_what_its_first_call_may_not_need(module: str, absent: set[str]) -> None:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.fleet import HEARTBEAT, FleetReader, Seen, StreamMark
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, FleetReader, Seen, StreamMark
 from infra.bridge.heartbeat import KEY, Heart, keep_beating
 from infra.bridge.states import StreamState
 from infra.bridge.telemetry import Part, Telemetry
-from tests.bridge_fakes import settings
-from tests.figures_tables import FiguresTable, table_in_process
-from tests.heartbeats import beat
+from tests.support.bridge_fakes import settings
+from tests.support.figures_tables import FiguresTable, table_in_process
+from tests.support.heartbeats import beat
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 

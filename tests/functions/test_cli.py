@@ -13,16 +13,16 @@ import jwt
 import pytest
 from typer.testing import CliRunner, Result
 
-from chalicelib.adapters.items import account_item
-from chalicelib.counting import count
-from infra import cli, console
+from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.usecases.counting import count
+from infra.commands import cli, install
 from infra.commands.target import Target
 from infra.local.description import FILE_NAME, Description, Jwt
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
-from infra.region import REGION
-from tests.builders import SHOP, account_of, merchant
-from tests.figure_calls import call
-from tests.figures_tables import FiguresTable, table_in_process
+from infra.packaging.region import REGION
+from tests.support.builders import SHOP, account_of, merchant
+from tests.support.figure_calls import call
+from tests.support.figures_tables import FiguresTable, table_in_process
 
 CREDITS_TABLE = "credits-test"
 NOBODY_LISTENS = "http://127.0.0.1:1"
@@ -145,7 +145,7 @@ def test_without_a_stack_it_says_how_to_start_one(local: Path) -> None:
 
 
 def test_the_command_runs_from_any_folder(tmp_path: Path) -> None:
-    command = console.install(tmp_path / "credits", python=sys.executable)
+    command = install.install(tmp_path / "credits", python=sys.executable)
     environment = {**os.environ, "LOCAL_DIR": str(tmp_path)}
 
     ran = subprocess.run([command, "token"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

@@ -9,17 +9,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import app
-from chalicelib.adapters.items import account_item
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.reconciling import check
-from infra import cli
+from chalicelib.usecases.reconciling import check
+from infra.commands import cli
 from infra.commands import changes, checking, emitting, letters, telling
 from infra.commands.output import visible
 from infra.commands.target import Target
-from tests.builders import SHOP, merchant
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.functions.events import (
+from tests.support.builders import SHOP, merchant
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.events import (
     STREAM_ARN,
     Context,
     adjusted,
@@ -31,7 +31,7 @@ from tests.functions.events import (
     refunded,
     stream_record,
 )
-from tests.functions.system import System, _client, failed_entries, let_no_poll_wait, refusal
+from tests.support.system import System, _client, failed_entries, let_no_poll_wait, refusal
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
 
 OTHER = merchant("other")
@@ -105,7 +105,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
     let_no_poll_wait(monkeypatch)
-    monkeypatch.setattr("chalicelib.reconciling.LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("chalicelib.usecases.reconciling.LOOK_AGAIN_SECONDS", 0)
     for module in (changes, checking, emitting, letters, telling):
         monkeypatch.setattr(module, "find", lambda *_: target)
     return Desk(system, figures, functions)

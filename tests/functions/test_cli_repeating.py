@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from typer.testing import Result
 
-from tests.builders import SHOP
-from tests.functions.events import charged, opened, paid
-from tests.functions.system import lost_answer, refusal
+from tests.support.builders import SHOP
+from tests.support.events import charged, opened, paid
+from tests.support.system import lost_answer, refusal
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_dead_letters import POISON
 

@@ -13,17 +13,17 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 import app
 from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
-from chalicelib.adapters.items import transaction_from
-from chalicelib.contracts.dead_letters import DeadLetter
+from chalicelib.adapters.dynamodb.items import transaction_from
+from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking, Pointer
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import Instant
 from infra.bridge.parking import Parked, park, send_letter
 from infra.bridge.screening import Unsendable
-from tests.bridge_fakes import MERCHANT, FakePublish, FakeQueue, order
-from tests.builders import SHOP
-from tests.functions.api import TRANSACTIONS_TABLE
-from tests.functions.events import (
+from tests.support.bridge_fakes import MERCHANT, FakePublish, FakeQueue, order
+from tests.support.builders import SHOP
+from tests.support.api import TRANSACTIONS_TABLE
+from tests.support.events import (
     STREAM_ARN,
     Context,
     asking,
@@ -35,7 +35,7 @@ from tests.functions.events import (
     sqs_record,
     stream_record,
 )
-from tests.functions.system import System, refusal
+from tests.support.system import System, refusal
 
 SECONDS = 20.0
 PAID = "evt.shopify.webhook.order_paid"

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import wiring_figures
-from chalicelib.adapters.fleet import HEARTBEAT, RECONCILED
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, RECONCILED
 from chalicelib.domain.errors import RetryLater
 from chalicelib.settings import settings
 from infra.bridge.states import StreamState
-from tests.builders import SHOP
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import Api, Aws, Ledger, throttled
-from tests.functions.events import Context
-from tests.heartbeats import beat
+from tests.support.builders import SHOP
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import Api, Aws, Ledger, throttled
+from tests.support.events import Context
+from tests.support.heartbeats import beat
 
 FIGURES_TABLE = "figures-test"
 EVERY_MINUTE = {
@@ -47,9 +47,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> None:
 def table(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[FiguresTable]:
     monkeypatch.setenv("FIGURES_TABLE", FIGURES_TABLE)
     settings.cache_clear()
-    wiring_figures.fleet.cache_clear()
+    for_figures.fleet.cache_clear()
     yield created(ledger.client, FIGURES_TABLE)
-    wiring_figures.fleet.cache_clear()
+    for_figures.fleet.cache_clear()
 
 
 def emitted(output: str) -> dict[str, tuple[str, list[str], float]]:

@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.adapters.eventbridge import ATTEMPTS_MAX, ENTRIES_MAX, EventBridgeBus
 from chalicelib.adapters.queues import ATTRIBUTE_LENGTH_MAX, Queues
-from chalicelib.contracts.published import AccountOpened, PublishedEvent
+from chalicelib.contracts.outbound.published import AccountOpened, PublishedEvent
 from chalicelib.domain.ids import TransactionId
-from chalicelib.wiring import _CLIENT
-from tests.builders import NOON, SHOP
-from tests.engines import REGION
-from tests.wires import Fault, Wire, answered, lost, refused
+from chalicelib.wiring.for_posting import _CLIENT
+from tests.support.builders import NOON, SHOP
+from tests.support.engines import REGION
+from tests.support.wires import Fault, Wire, answered, lost, refused
 
 BUS = "the-bus"
 QUEUE_URL = "https://sqs.test/1/queue"

@@ -8,14 +8,14 @@ import boto3
 import pytest
 
 from app import app
-from chalicelib import wiring_http
+from chalicelib.wiring import for_api
 from chalicelib.settings import settings
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
-from tests.builders import SHOP, adjustment, trial
-from tests.functions.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Aws, Functions, Ledger
-from tests.functions.forger import Forger, valid_tokens
-from tests.functions.gateway import Gateway, HttpAnswer
-from tests.functions.hostile import Row, Scene, faults, forged_rows, rows
+from tests.support.builders import SHOP, adjustment, trial
+from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Aws, Functions, Ledger
+from tests.support.forger import Forger, valid_tokens
+from tests.support.gateway import Gateway, HttpAnswer
+from tests.support.hostile import Row, Scene, faults, forged_rows, rows
 
 KEY_NAME = "/credits/jwt-key"
 CURSOR_KEY_NAME = "/credits/cursor-key"
@@ -95,5 +95,5 @@ def test_the_scene_lets_a_rightful_request_through(scene: Scene, forger: Forger)
     answer = sent(rightful, scene, tokens["admin"])
 
     assert answer.status == 201, answer.text
-    assert wiring_http.history().account(SHOP) is not None
+    assert for_api.history().account(SHOP) is not None
     assert json.loads(answer.text)["data"]["balance_after"] == 100

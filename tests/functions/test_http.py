@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib import wiring_http
-from chalicelib.contracts import answers
+from chalicelib.wiring import for_api
+from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import credit_id
-from tests.builders import SHOP, adjustment, order, payment, refund_of, trial
-from tests.functions.api import (
+from tests.support.builders import SHOP, adjustment, order, payment, refund_of, trial
+from tests.support.api import (
     ADMIN,
     NOBODY,
     NOON,
@@ -254,7 +254,7 @@ def test_what_pynamodb_reads_is_what_the_ledger_wrote(api: Api, ledger: Ledger) 
     ledger.post(trial(2), order("1", total="12.50"), order("2"), order("3"))
     ledger.post(refund_of("1", "r1", amount="1.25", order_total="12.50"), adjustment("a", -1))
 
-    history = wiring_http.history()
+    history = for_api.history()
     account = history.account(SHOP)
     assert account is not None
     written = ledger.store.read([SHOP], [record.transaction_id for record in history.records(account, 1, 6)])

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
-from chalicelib.contracts import answers
+from chalicelib.contracts.api import answers
 from chalicelib.handlers.admin import adjust_credits, set_threshold
-from tests.builders import SHOP, adjustment, merchant, order, payment, trial
-from tests.functions.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Context, Functions, Ledger
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
+from tests.support.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Context, Functions, Ledger
 
 ADJUST = "/credits/admin/adjustments"
 OLD_ROUTE = "/credits/transactions/admin/manual-adjustment"

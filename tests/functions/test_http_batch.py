@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from chalicelib.contracts import answers
-from tests.builders import SHOP, merchant, order, trial
-from tests.functions.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Ledger, throttled
+from chalicelib.contracts.api import answers
+from tests.support.builders import SHOP, merchant, order, trial
+from tests.support.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Ledger, throttled
 
 
 def statuses_of(api: Api, *shops: str) -> Answered:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.handlers import console_files as module
-from chalicelib.handlers.console_files import STYLE_PLACE, VERSION_PLACE, bundle, console_files
-from tests.functions.api import Aws
+from chalicelib.api import console_files as module
+from chalicelib.api.console_files import STYLE_PLACE, VERSION_PLACE, bundle, console_files
+from tests.support.api import Aws
 from tests.functions.test_http_documents import raw
 
 PAGE_BYTES_MAX = 60_000

@@ -9,15 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 
 import app
-from chalicelib import telemetry, wiring_figures, wiring_http
-from chalicelib.adapters.recent_events import KEPT_MAX, RecentEvents
-from chalicelib.contracts.dead_letters import body_bytes
-from tests.builders import SHOP
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, throttled
-from tests.functions.events import Context, charged, opened, paid
-from tests.functions.stream_events import event
-from tests.functions.system import System, let_no_poll_wait
+from chalicelib import telemetry
+from chalicelib.wiring import for_figures, for_api
+from chalicelib.adapters.dynamodb.recent_events import KEPT_MAX, RecentEvents
+from chalicelib.contracts.api.dead_letters import body_bytes
+from tests.support.builders import SHOP
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, throttled
+from tests.support.events import Context, charged, opened, paid
+from tests.support.stream_events import event
+from tests.support.system import System, let_no_poll_wait
 
 LETTERS = "/credits/admin/dead-letters"
 FIGURES_TABLE = "figures-test"
@@ -46,11 +47,11 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
 
 
 def forget_the_figures() -> None:
-    for built_once in (wiring_figures.figures, wiring_figures.fleet, wiring_figures.recent_events):
+    for built_once in (for_figures.figures, for_figures.fleet, for_figures.recent_events):
         built_once.cache_clear()
-    wiring_figures.container_counters.cache_clear()
+    for_figures.container_counters.cache_clear()
     telemetry.counters._values.clear()
-    wiring_figures._LaidDown.at = float("-inf")
+    for_figures._LaidDown.at = float("-inf")
 
 
 @pytest.fixture
@@ -232,7 +233,7 @@ def test_the_live_view_says_what_was_done_what_waits_and_what_was_crossed(
 
 def forget_the_figures_laid_down() -> None:
     """Let the counters be laid down again, as after ten seconds."""
-    wiring_figures._LaidDown.at = float("-inf")
+    for_figures._LaidDown.at = float("-inf")
 
 
 def test_threshold_events_repeat_in_no_way_and_only_the_latest_are_kept(desk: System, table: FiguresTable) -> None:
@@ -243,10 +244,10 @@ def test_threshold_events_repeat_in_no_way_and_only_the_latest_are_kept(desk: Sy
         desk.ingest(paid(number))
 
     rolled_up(desk)
-    first = wiring_figures.recent_events().read()
+    first = for_figures.recent_events().read()
     rolled_up(desk)
 
-    assert wiring_figures.recent_events().read() == first
+    assert for_figures.recent_events().read() == first
     assert len(first) == KEPT_MAX
     assert [one.sequence for one in first] == sorted((one.sequence for one in first), reverse=True)
 
@@ -293,6 +294,6 @@ def test_a_queue_that_does_not_answer_is_unavailable(
         def waiting(self, _: str) -> None:
             raise throttled()
 
-    monkeypatch.setattr(wiring_http, "queues", Silent)
+    monkeypatch.setattr(for_api, "queues", Silent)
 
     assert api.get("/credits/admin/activity", token=ADMIN).status == 503

@@ -10,10 +10,10 @@ from urllib.parse import urljoin
 import pytest
 
 from app import app
-from infra.documents.__main__ import DOCUMENTS
-from infra.documents.operations import Who
-from infra.documents.routes import ROUTES
-from tests.functions.api import Api, Aws
+from infra.interfaces.__main__ import DOCUMENTS
+from infra.interfaces.operations import Who
+from infra.interfaces.routes import ROUTES
+from tests.support.api import Api, Aws
 
 OPENAPI = json.loads(next(iter(DOCUMENTS)).read_text())
 

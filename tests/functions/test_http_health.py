@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring_figures
-from chalicelib.adapters.fleet import HEARTBEAT
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.settings import settings
 from infra.bridge.states import StreamState
-from tests import heartbeats
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import ADMIN, CREDITS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
+from tests.support import heartbeats
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
 
 FIGURES_TABLE = "figures-test"
 TABLES = {"credits": CREDITS_TABLE, "transactions": TRANSACTIONS_TABLE, "figures": FIGURES_TABLE}
@@ -23,9 +23,9 @@ TABLES = {"credits": CREDITS_TABLE, "transactions": TRANSACTIONS_TABLE, "figures
 def figures(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[FiguresTable]:
     monkeypatch.setenv("FIGURES_TABLE", FIGURES_TABLE)
     settings.cache_clear()
-    wiring_figures.components.cache_clear()
+    for_figures.components.cache_clear()
     yield created(ledger.client, FIGURES_TABLE)
-    wiring_figures.components.cache_clear()
+    for_figures.components.cache_clear()
 
 
 def beat(figures: FiguresTable, *, seconds_ago: int, status: str = "ok") -> None:

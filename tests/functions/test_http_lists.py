@@ -10,13 +10,13 @@ import pytest
 from botocore.client import BaseClient
 
 from app import app
-from chalicelib import wiring_http
-from chalicelib.adapters import history as history_module
-from chalicelib.contracts import answers
+from chalicelib.wiring import for_api
+from chalicelib.adapters.dynamodb import history as history_module
+from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import MerchantId, instant
-from tests.builders import SHOP, adjustment, order, payment, trial
-from tests.fakes import FakeLedger, settle
-from tests.functions.api import (
+from tests.support.builders import SHOP, adjustment, order, payment, trial
+from tests.support.fakes import FakeLedger, settle
+from tests.support.api import (
     ADMIN,
     NOBODY,
     NOON,
@@ -96,7 +96,7 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return answer
 
     monkeypatch.setattr(BaseClient, "_make_api_call", lagging)
-    monkeypatch.setattr("chalicelib.adapters.history.INDEX_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.history.INDEX_PAUSE_SECONDS", 0)
     return visible
 
 
@@ -227,7 +227,7 @@ def test_a_cursor_of_another_merchant_is_refused(api: Api, shop: MerchantId, led
 def test_without_a_key_pages_work_and_cursors_are_not_given(
     api: Api, shop: MerchantId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring_http, "cursor_key", lambda: None)
+    monkeypatch.setattr(for_api, "cursor_key", lambda: None)
 
     answered = list_of(api, shop)
 

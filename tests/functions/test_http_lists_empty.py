@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.builders import SHOP, order, trial
-from tests.functions.api import ADMIN, Api, Ledger
+from tests.support.builders import SHOP, order, trial
+from tests.support.api import ADMIN, Api, Ledger
 
 
 @pytest.mark.parametrize("transaction_type", ["TRIAL", "PAYMENT", "SUBSCRIPTION"])

@@ -14,20 +14,21 @@ import time_machine
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import app
-from chalicelib import telemetry, wiring_figures
-from chalicelib.adapters.fleet import HEARTBEAT, RECONCILED
-from chalicelib.adapters.items import account_item
+from chalicelib import telemetry
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, RECONCILED
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.counters import sample
-from chalicelib.counting import count
+from chalicelib.usecases.counting import count
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.settings import settings
 from infra.bridge.states import StreamState
-from tests.builders import SHOP, account_of, merchant
-from tests.figure_calls import call
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import ADMIN, CREDITS_TABLE, NOON, OPS, OWNER, Api, Aws, Ledger, throttled
-from tests.heartbeats import beat
+from tests.support.builders import SHOP, account_of, merchant
+from tests.support.figure_calls import call
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import ADMIN, CREDITS_TABLE, NOON, OPS, OWNER, Api, Aws, Ledger, throttled
+from tests.support.heartbeats import beat
 
 FIGURES_TABLE = "figures-test"
 PROMTOOL = shutil.which("promtool")
@@ -86,12 +87,12 @@ def asked(path: str, token: Mapping[str, str] | None) -> Said:
 
 
 def forget_the_container() -> None:
-    wiring_figures.fleet.cache_clear()
-    wiring_figures.container_counters.cache_clear()
+    for_figures.fleet.cache_clear()
+    for_figures.container_counters.cache_clear()
     telemetry.counters._values.clear()
     telemetry._unsaid.clear()
     telemetry._unsaid_seconds.clear()
-    wiring_figures._LaidDown.at = float("-inf")
+    for_figures._LaidDown.at = float("-inf")
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_status_checks_are_counted_by_their_answer(api: Api, table: FiguresTable
         for shop, times in ((SHOP, 3), (merchant("nobody"), 2)):
             for _ in range(times):
                 api.get(f"/credits/plugin-status/{shop}", route="/credits/plugin-status/{merchant_id}")
-    wiring_figures._LaidDown.at = float("-inf")
+    for_figures._LaidDown.at = float("-inf")
 
     found = asked("/metrics", OPS).samples
 
@@ -293,7 +294,7 @@ def test_each_merchants_balance_is_a_metric_only_where_that_is_switched_on(
 def test_too_many_merchants_are_left_out(
     per_merchant: FiguresTable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("chalicelib.adapters.fleet.MERCHANTS_MAX", 1)
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.fleet.MERCHANTS_MAX", 1)
     ledger.client.put_item(TableName=CREDITS_TABLE, Item=account_item(some(100)))
 
     assert "credits_balance_total" not in asked("/metrics", OPS).text
@@ -323,15 +324,15 @@ def test_promtool_finds_nothing_to_say(per_merchant: FiguresTable, ledger: Ledge
 
 def test_counters_are_laid_down_at_most_every_ten_seconds_and_only_when_changed(table: FiguresTable, aws: Aws) -> None:
     telemetry.count("credits_duplicates_total", 1)
-    wiring_figures.lay_counters_down(now=100.0)
+    for_figures.lay_counters_down(now=100.0)
     aws.calls.clear()
 
     telemetry.count("credits_duplicates_total", 1)
-    wiring_figures.lay_counters_down(now=109.9)
+    for_figures.lay_counters_down(now=109.9)
     assert aws.operations() == []
-    wiring_figures.lay_counters_down(now=110.1)
+    for_figures.lay_counters_down(now=110.1)
     assert aws.operations() == ["PutItem"]
-    wiring_figures.lay_counters_down(now=121.0)
+    for_figures.lay_counters_down(now=121.0)
     assert aws.operations() == ["PutItem"]
 
 
@@ -351,7 +352,7 @@ def test_status_checks_reach_cloudwatch_in_sums(
 ) -> None:
     for _ in range(4):
         api.get(f"/credits/plugin-status/{SHOP}", route="/credits/plugin-status/{merchant_id}")
-    wiring_figures.lay_counters_down(now=float("inf"))
+    for_figures.lay_counters_down(now=float("inf"))
 
     said = capsys.readouterr().out
     assert said.count('"credits_plugin_status_checks_total":[1.0]') == 1

@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib import wiring_http
-from tests.builders import SHOP, order, trial
-from tests.functions.api import (
+from chalicelib.wiring import for_api
+from tests.support.builders import SHOP, order, trial
+from tests.support.api import (
     CREDITS_TABLE,
     NOON,
     OTHER,
@@ -135,7 +135,7 @@ def test_who_holds_the_answer_already_gets_304_until_it_changes(api: Api, ledger
 
     known = status_of(api, SHOP, headers={"If-None-Match": tag})
     ledger.post(order("1"))
-    wiring_http.plugin_statuses.cache_clear()
+    for_api.plugin_statuses.cache_clear()
     changed = status_of(api, SHOP, headers={"If-None-Match": tag})
 
     assert (known.status, known.body, known.headers["ETag"]) == (304, None, tag)

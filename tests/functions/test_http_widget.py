@@ -3,7 +3,7 @@
 import gzip
 from hashlib import sha256
 
-from tests.functions.api import Aws
+from tests.support.api import Aws
 from tests.functions.test_http_documents import raw
 
 PUBLISHED = {

@@ -11,17 +11,17 @@ from uuid import UUID, uuid5
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib import wiring
-from chalicelib.contracts import payloads
+from chalicelib.wiring import for_posting
+from chalicelib.contracts.inbound import payloads
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.settings import SettingError
 from chalicelib.telemetry import say_counted
-from tests.builders import NOON, SHOP, merchant, payment, trial
-from tests.fakes import FakeLedger, settle
-from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
-from tests.functions.events import (
+from tests.support.builders import NOON, SHOP, merchant, payment, trial
+from tests.support.fakes import FakeLedger, settle
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
+from tests.support.events import (
     adjusted,
     asking,
     charged,
@@ -31,7 +31,7 @@ from tests.functions.events import (
     refunded,
     sqs_record,
 )
-from tests.functions.system import Parked, System, lost_answer, refusal, seen
+from tests.support.system import Parked, System, lost_answer, refusal, seen
 
 OTHER = merchant("other shop")
 POISON = '{"event_type": "evt.billing.payment_succeeded", "payload": {"credits": "5"}, "twice": 1, "twice": 2}'
@@ -390,7 +390,7 @@ def test_an_outage_beside_a_ground_that_never_came_parks_nothing(system: System)
 
     for outcomes in ([missing, failed], [failed, missing]):
         fake = FakePosting(list(outcomes))
-        system.monkeypatch.setattr(wiring, "posting", cache(lambda fake=fake: fake))
+        system.monkeypatch.setattr(for_posting, "posting", cache(lambda fake=fake: fake))
         assert system.ingest(seen(body, seconds_ago=4000, deliveries=9)) == [message_id_of(body)]
 
     assert system.parked() == []

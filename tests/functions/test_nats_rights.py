@@ -9,14 +9,14 @@ import pytest
 from nats.aio.msg import Msg
 
 from infra.bridge.inbound import Forwarder
-from tests.bridge_fakes import FakePublish, FakeQueue
-from tests.bridge_fakes import settings as bridge_settings
-from tests.builders import SHOP
-from tests.engines import nats_server
-from tests.functions.events import opened, sqs_record
-from tests.functions.system import System
-from tests.nats_logins import configured
-from tests.poison import MINTING, PAID
+from tests.support.bridge_fakes import FakePublish, FakeQueue
+from tests.support.bridge_fakes import settings as bridge_settings
+from tests.support.builders import SHOP
+from tests.support.engines import nats_server
+from tests.support.events import opened, sqs_record
+from tests.support.system import System
+from tests.support.nats_logins import configured
+from tests.support.poison import MINTING, PAID
 
 ORDERS = "evt.order.updated"
 USERS = (

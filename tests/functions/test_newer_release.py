@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import wiring_figures
-from chalicelib.adapters.recent_events import RECENT
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.recent_events import RECENT
 from chalicelib.domain.ids import MerchantId, transaction_id
-from tests.builders import SHOP, adjustment, merchant, order, payment, trial
-from tests.figures_tables import created
-from tests.functions.api import ADMIN, CREDITS_TABLE, TRANSACTIONS_TABLE, Api, Ledger
-from tests.functions.events import Context, adjusted, batch, charged, opened, paid, refunded
-from tests.functions.system import System
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
+from tests.support.figures_tables import created
+from tests.support.api import ADMIN, CREDITS_TABLE, TRANSACTIONS_TABLE, Api, Ledger
+from tests.support.events import Context, adjusted, batch, charged, opened, paid, refunded
+from tests.support.system import System
 from tests.functions.test_cli_operations import Desk, desk
 
 __all__ = ["desk"]  # a fixture
@@ -43,10 +43,10 @@ def make_newer(client: Any, table: str, key: str) -> None:
 @pytest.fixture
 def figures(system: System) -> Iterator[None]:
     built = (
-        wiring_figures.figures,
-        wiring_figures.fleet,
-        wiring_figures.recent_events,
-        wiring_figures.container_counters,
+        for_figures.figures,
+        for_figures.fleet,
+        for_figures.recent_events,
+        for_figures.container_counters,
     )
     system.configure(FIGURES_TABLE=FIGURES_TABLE)
     created(system.dynamodb, FIGURES_TABLE)
@@ -149,8 +149,8 @@ def test_a_newer_record_of_a_stream_is_left_and_the_rest_goes_on(system: System,
     assert answer == {"batchItemFailures": [{"itemIdentifier": streamed.newer}]}
     assert system.parked("STREAM_DEAD_LETTER_QUEUE_URL") == []
     if streamed.function is app.roll_up:
-        assert wiring_figures.figures().fleet().merchants == 2
-        assert {event.merchant_id for event in wiring_figures.recent_events().read()} == {
+        assert for_figures.figures().fleet().merchants == 2
+        assert {event.merchant_id for event in for_figures.recent_events().read()} == {
             record["dynamodb"]["NewImage"]["merchant_id"]["S"] for record in (streamed.records[0], streamed.records[2])
         }
     else:
@@ -169,7 +169,7 @@ def test_a_newer_account_is_left_also_where_this_release_sees_no_crossing(system
 
 
 def test_the_latest_events_are_read_although_a_newer_release_keeps_more_of_them(system: System, figures: None) -> None:
-    recent = wiring_figures.recent_events()
+    recent = for_figures.recent_events()
     event = {
         "time": "2025-06-01T12:00:00.000Z",
         "event_type": "evt.credits.balance_exhausted",

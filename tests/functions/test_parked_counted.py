@@ -6,12 +6,13 @@ from typing import Any, cast
 import pytest
 
 import app
-from chalicelib import telemetry, wiring_figures
-from chalicelib.adapters.container_counters import ContainerCounters
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import CREDITS_TABLE
-from tests.functions.events import Context, asking, batch, charged, opened, paid
-from tests.functions.system import System
+from chalicelib import telemetry
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import CREDITS_TABLE
+from tests.support.events import Context, asking, batch, charged, opened, paid
+from tests.support.system import System
 
 FIGURES_TABLE = "figures-test"
 PARKED = "credits_messages_parked_total|code="
@@ -19,9 +20,9 @@ PARKED = "credits_messages_parked_total|code="
 
 def another_container() -> None:
     """Start another container; the one before it is frozen for ever."""
-    for built in (wiring_figures.container_counters, wiring_figures.figures):
+    for built in (for_figures.container_counters, for_figures.figures):
         built.cache_clear()
-    wiring_figures._LaidDown.at = float("-inf")
+    for_figures._LaidDown.at = float("-inf")
     telemetry.counters._values.clear()
     telemetry.counters.pressing = False
 
@@ -71,7 +72,7 @@ def test_what_a_stream_function_parks_is_counted_at_once(system: System, figures
 
 def test_a_table_that_fails_is_asked_again_and_else_by_the_next_call(system: System, figures: FiguresTable) -> None:
     system.ingest(opened())
-    counters = cast("Any", wiring_figures.container_counters())
+    counters = cast("Any", for_figures.container_counters())
     laid_down, asked = counters.lay_down, []
 
     def lay_down(values: Any) -> None:
@@ -83,7 +84,7 @@ def test_a_table_that_fails_is_asked_again_and_else_by_the_next_call(system: Sys
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counters, "lay_down", lay_down)
         system.ingest("{")
-        assert len(asked) == wiring_figures.PRESSING_TRIES
+        assert len(asked) == for_figures.PRESSING_TRIES
         system.ingest(paid(1))
 
     assert sums(figures)[f"{PARKED}not_json"] == 1

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import wiring_figures
-from chalicelib.adapters.items import account_item
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ledger import Account
-from tests.builders import SHOP
-from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.functions.events import Context, adjusted, batch, charged, opened, paid, refunded
-from tests.functions.stream_events import event
+from tests.support.builders import SHOP
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.events import Context, adjusted, batch, charged, opened, paid, refunded
+from tests.support.stream_events import event
 from tests.functions.test_cli_operations import Desk, desk, history
 
 __all__ = ["desk"]
@@ -129,10 +129,10 @@ def test_a_refund_that_was_lost_is_given_back_by_the_replay(desk: Desk) -> None:
 
 def rolled_up(desk: Desk) -> Any:
     for built_once in (
-        wiring_figures.figures,
-        wiring_figures.fleet,
-        wiring_figures.recent_events,
-        wiring_figures.container_counters,
+        for_figures.figures,
+        for_figures.fleet,
+        for_figures.recent_events,
+        for_figures.container_counters,
     ):
         built_once.cache_clear()
     return app.roll_up(event(desk.system.stream(CREDITS_TABLE)), Context())

@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import reconciling, wiring_figures
-from chalicelib.adapters.fleet import RECONCILED
-from chalicelib.adapters.items import transaction_from, transaction_item
+from chalicelib.usecases import reconciling
+from chalicelib.wiring import for_figures
+from chalicelib.adapters.dynamodb.fleet import RECONCILED
+from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import MerchantId, transaction_id
 from chalicelib.domain.ledger import Transaction, record_hash
-from tests.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
-from tests.fakes import FakeLedger, settle
-from tests.figures_tables import FiguresTable, created
-from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
-from tests.functions.events import Context, paid, refunded
-from tests.functions.system import System, refusal
+from tests.support.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.fakes import FakeLedger, settle
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
+from tests.support.events import Context, paid, refunded
+from tests.support.system import System, refusal
 
 OTHERS = [merchant(f"other {number}") for number in range(4)]
 PLENTY = Context(900_000)
@@ -123,7 +124,7 @@ class Books:
 
 
 def forget() -> None:
-    for built_once in (wiring_figures.bookmarks, wiring_figures.ledger_reader, wiring_figures.container_counters):
+    for built_once in (for_figures.bookmarks, for_figures.ledger_reader, for_figures.container_counters):
         built_once.cache_clear()
 
 
@@ -263,7 +264,7 @@ def test_the_next_sweep_walks_what_has_changed_and_what_is_suspect(
     assert books.reconcile()["walked"] == 5
 
     # Behind a finding, an account is walked until it is whole; so is one that does not agree with itself.
-    books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda: "2099-01-01T00:00:00.000Z")
+    books.system.monkeypatch.setattr("chalicelib.wiring.for_posting.now", lambda: "2099-01-01T00:00:00.000Z")
     Hand(books.system, OTHERS[0]).change_account(balance={"N": "1000000"})
     books.said()
     answer = books.reconcile()
@@ -280,7 +281,7 @@ def test_an_attribute_that_lists_an_account_wrongly_makes_it_suspect_also_where_
     monkeypatch.setattr(reconciling, "ROTATION_DAYS", 10**9)
     monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
     books.reconcile()
-    books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda: "2099-01-01T00:00:00.000Z")
+    books.system.monkeypatch.setattr("chalicelib.wiring.for_posting.now", lambda: "2099-01-01T00:00:00.000Z")
     Hand(books.system).remove_from_account("level")
     Hand(books.system, OTHERS[0]).change_account(updated_at={"S": "2025-01-01T00:00:00.000Z"})
 
@@ -292,7 +293,7 @@ def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciling, "RECORDS_SCANNED_MAX", 8)
-    monkeypatch.setattr("chalicelib.adapters.ledger_reader.RECORDS_PAGE", 4)
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.ledger_reader.RECORDS_PAGE", 4)
     Hand(books.system).remove_account()
 
     days = [books.reconcile() for _ in range(5)]
@@ -313,14 +314,14 @@ def test_every_account_has_its_turn_in_a_month(books: Books, monkeypatch: pytest
 
     walked = 0
     for day in range(1, 31):
-        books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda day=day: f"2099-01-{day:02}T03:17:00.000Z")
+        books.system.monkeypatch.setattr("chalicelib.wiring.for_posting.now", lambda day=day: f"2099-01-{day:02}T03:17:00.000Z")
         walked += books.reconcile()["walked"]
     assert walked == 5
 
 
 def test_a_small_ledger_is_walked_whole_every_day(books: Books) -> None:
     books.reconcile()
-    books.system.monkeypatch.setattr("chalicelib.wiring.now", lambda: "2099-01-01T00:00:00.000Z")
+    books.system.monkeypatch.setattr("chalicelib.wiring.for_posting.now", lambda: "2099-01-01T00:00:00.000Z")
     Hand(books.system).change_record(4, reference_id={"S": "other"})
 
     answer = books.reconcile()
@@ -343,7 +344,7 @@ class Running:
 def test_a_call_that_is_short_of_time_stops_and_the_next_one_goes_on(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.adapters.ledger_reader.ACCOUNTS_PAGE", 2)
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.ledger_reader.ACCOUNTS_PAGE", 2)
     Hand(books.system).remove_record(3)
 
     first = books.reconcile(context=Running(5))
@@ -372,7 +373,7 @@ def test_a_call_without_any_time_hands_everything_back(books: Books) -> None:
 def test_a_ledger_too_long_for_any_call_is_named_and_holds_up_nobody(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chalicelib.adapters.ledger_reader.ACCOUNTS_PAGE", 1)
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.ledger_reader.ACCOUNTS_PAGE", 1)
     calls = 0
     answer: dict[str, Any] = {"finished": False}
     while not answer["finished"]:
@@ -388,7 +389,7 @@ def test_a_ledger_too_long_for_any_call_is_named_and_holds_up_nobody(
 def test_a_table_that_does_not_answer_leaves_the_sweep_where_it_was(books: Books, operation: str) -> None:
     answer = books.reconcile()
     Hand(books.system).change_account(balance={"N": "77"})
-    reader = wiring_figures.ledger_reader()
+    reader = for_figures.ledger_reader()
     fails = {"left": 1}
     original = reader._client._make_api_call  # type: ignore[attr-defined]
 
@@ -423,7 +424,7 @@ def test_drift_that_the_bus_does_not_take_is_counted_and_told_the_next_time(book
 
 def test_a_write_under_way_is_no_drift(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     # Between the reading of the account and that of its records, an order comes and is refunded.
-    reader = wiring_figures.ledger_reader()
+    reader = for_figures.ledger_reader()
     original = reader.records
     came = {"left": 2}
 

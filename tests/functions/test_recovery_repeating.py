@@ -9,12 +9,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.adapters.items import account_item
+from chalicelib.adapters.dynamodb.items import account_item
 from infra.recovery import again, agreement, tables
 from infra.recovery.tables import Tables
-from tests.builders import SHOP, account_of, merchant
-from tests.functions.api import REGION
-from tests.stores import declared
+from tests.support.builders import SHOP, account_of, merchant
+from tests.support.api import REGION
+from tests.support.stores import declared
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,18 +11,20 @@ import pytest
 from moto import mock_aws
 
 from app import roll_up
-from chalicelib import counting, telemetry, wiring, wiring_figures, wiring_http
-from chalicelib.adapters.items import account_item
+from chalicelib.usecases import counting
+from chalicelib import telemetry
+from chalicelib.wiring import for_posting, for_figures, for_api
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures, recount
 from chalicelib.domain.ledger import Account
-from chalicelib.handlers.figures import _Said
+from chalicelib.handlers.roll_up import _Said
 from chalicelib.settings import settings
-from tests.builders import SHOP, account_of, merchant
-from tests.fake_figures import FakeFigures
-from tests.figures_tables import FiguresTable, created
-from tests.functions.stream_events import Context, event, raw_record, record
-from tests.histories import images
+from tests.support.builders import SHOP, account_of, merchant
+from tests.support.fake_figures import FakeFigures
+from tests.support.figures_tables import FiguresTable, created
+from tests.support.stream_events import Context, event, raw_record, record
+from tests.support.histories import images
 
 FIGURES_TABLE = "figures-test"
 REGION = "eu-west-1"
@@ -30,18 +32,18 @@ REGION = "eu-west-1"
 
 BUILT_ONCE = (
     settings,
-    wiring.dynamodb,
-    wiring.queues,
-    wiring_http.shared_statuses,
-    wiring_figures.figures,
-    wiring_figures.container_counters,
+    for_posting.dynamodb,
+    for_posting.queues,
+    for_api.shared_statuses,
+    for_figures.figures,
+    for_figures.container_counters,
 )
 
 
 def forget_the_container() -> None:
     for built in BUILT_ONCE:
         built.cache_clear()
-    wiring_figures._LaidDown.at = _Said.at = float("-inf")
+    for_figures._LaidDown.at = _Said.at = float("-inf")
     telemetry.counters._values.clear()
     telemetry.counters.pressing = False
 
@@ -116,7 +118,7 @@ def test_a_batch_tried_again_from_its_middle_counts_once(container: None, monkey
     written, ledger = images(200, 12, seed=9)
     records = [record(account) for account in written]
     store = FakeFigures(before_effect=deque([None, RetryLater(Code.UNAVAILABLE, "throttled")] * 60))
-    monkeypatch.setattr(wiring_figures, "figures", lambda: store)
+    monkeypatch.setattr(for_figures, "figures", lambda: store)
     monkeypatch.setattr(counting, "ATTEMPTS_MAX", 1)
 
     rounds = 0
@@ -134,8 +136,8 @@ def test_what_could_not_be_counted_comes_again_and_nothing_else(
 ) -> None:
     one, other = record(some(3)), record(some(4, name="other"))
     store = FakeFigures(before_effect=deque([RetryLater(Code.UNAVAILABLE, "throttled")] * 50))
-    monkeypatch.setattr(wiring_figures, "figures", lambda: store)
-    monkeypatch.setattr("chalicelib.wiring.time.sleep", lambda _: None)
+    monkeypatch.setattr(for_figures, "figures", lambda: store)
+    monkeypatch.setattr("chalicelib.wiring.for_posting.time.sleep", lambda _: None)
 
     assert called([one, other]) == [each["dynamodb"]["SequenceNumber"] for each in (one, other)]
     assert store.fleet() == Figures()
@@ -181,7 +183,7 @@ class Shared:
 
 def test_shared_statuses_learn_of_every_account(table: FiguresTable, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = Shared()
-    monkeypatch.setattr(wiring_http, "shared_statuses", lambda: shared)
+    monkeypatch.setattr(for_api, "shared_statuses", lambda: shared)
 
     called([record(some(0)), record(some(4, name="other"))])
 
@@ -194,7 +196,7 @@ def test_shared_statuses_learn_of_every_account(table: FiguresTable, monkeypatch
 def test_shared_statuses_that_fail_hold_up_no_figure(
     table: FiguresTable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(wiring_http, "shared_statuses", lambda: Shared(OSError("no Redis")))
+    monkeypatch.setattr(for_api, "shared_statuses", lambda: Shared(OSError("no Redis")))
 
     assert called([record(some(4))]) == []
 
@@ -219,7 +221,7 @@ def test_five_thousand_mixed_events_with_every_batch_delivered_twice_equal_a_rec
     recounted = recount(ledger.accounts.values())
     assert min(recounted.zero, recounted.low, recounted.shortfall, len(recounted.totals) - 8) > 0, "a dull history"
     store = FakeFigures()
-    monkeypatch.setattr(wiring_figures, "figures", lambda: store)
+    monkeypatch.setattr(for_figures, "figures", lambda: store)
     records = [record(account) for account in written]
     random, batches = Random(2), []  # noqa: S311 - the same every time
     for start in range(0, len(records), 100):

@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from chalicelib import wiring_http
-from chalicelib.adapters import redis_line
+from chalicelib.wiring import for_api
+from chalicelib.adapters.redis import connection
 from chalicelib.adapters.parameters import Parameter, ParameterError
-from chalicelib.adapters.plugin_status import PluginStatuses
-from chalicelib.adapters.redis_line import RedisLine
-from chalicelib.adapters.shared_status import SharedStatuses
-from chalicelib.adapters.status_table import KnownStatus
-from chalicelib.contracts.plugin_status import PluginStatus, Reason
+from chalicelib.usecases.plugin_status import PluginStatuses
+from chalicelib.adapters.redis.connection import RedisLine
+from chalicelib.adapters.redis.statuses import SharedStatuses
+from chalicelib.adapters.dynamodb.status_table import KnownStatus
+from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
 from chalicelib.settings import SettingError, Settings
-from tests.builders import SHOP, account_of, merchant
-from tests.engines import LOOPBACK, free_port, redis_server
-from tests.redis_faults import proxy, silent_server, tls_server
-from tests.status_sources import STALE_SECONDS, FakeTable, container
+from tests.support.builders import SHOP, account_of, merchant
+from tests.support.engines import LOOPBACK, free_port, redis_server
+from tests.support.redis_faults import proxy, silent_server, tls_server
+from tests.support.status_sources import STALE_SECONDS, FakeTable, container
 
 KEY = "{credits}:plugin-status:" + SHOP
 BUDGET_SECONDS = 0.05
@@ -65,14 +65,14 @@ def shared(server: str, held: Redis) -> Iterator[SharedStatuses]:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a server that is well the time that a busy test machine takes from it."""
     for name in ("READ_SECONDS", "WRITE_SECONDS", "LEARN_SECONDS"):
-        monkeypatch.setattr(f"chalicelib.adapters.shared_status.{name}", 10.0)
+        monkeypatch.setattr(f"chalicelib.adapters.redis.statuses.{name}", 10.0)
 
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.adapters.shared_status.READ_SECONDS", 0.03)
-    monkeypatch.setattr("chalicelib.adapters.shared_status.WRITE_SECONDS", 0.02)
-    monkeypatch.setattr(redis_line, "SOCKET_SECONDS", 0.3)
+    monkeypatch.setattr("chalicelib.adapters.redis.statuses.READ_SECONDS", 0.03)
+    monkeypatch.setattr("chalicelib.adapters.redis.statuses.WRITE_SECONDS", 0.02)
+    monkeypatch.setattr(connection, "SOCKET_SECONDS", 0.3)
 
 
 def known(version: int, *, enabled: bool = True, as_of: datetime = NOW) -> KnownStatus:
@@ -267,7 +267,7 @@ def test_a_broken_redis_changes_no_answer_costs_one_short_wait_and_then_nothing(
 
 @pytest.mark.usefixtures("strict")
 def test_a_broken_redis_is_tried_again_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_line, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "REST_SECONDS", 0.05)
     with silent_server() as url, connected(url) as shared:
         statuses = container(FakeTable(rows={SHOP: (3, 1)}), shared)
         asked(statuses)
@@ -289,7 +289,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_a_broken_redis(
 def test_redis_stopped_and_started_again_in_mid_traffic_leaves_every_answer_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_line, "REST_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "REST_SECONDS", 0.05)
     port = free_port()
     table = FakeTable(rows={SHOP: (1, 1)})
     with ExitStack() as running, connected(f"redis://{LOOPBACK}:{port}") as shared:
@@ -334,11 +334,11 @@ def test_a_full_server_breaks_no_answer(shared: SharedStatuses, held: Redis) -> 
 @pytest.mark.parametrize("url", ["localhost:6379", "http://localhost", "redis://:secret@host:many"])
 def test_an_address_that_is_none_is_refused_by_name_and_not_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = Settings.read({"REDIS_URL": url, "CREDITS_TABLE": "credits"})
-    monkeypatch.setattr(wiring_http, "settings", lambda: chosen)
-    wiring_http.shared_statuses.cache_clear()
+    monkeypatch.setattr(for_api, "settings", lambda: chosen)
+    for_api.shared_statuses.cache_clear()
 
     with pytest.raises(SettingError, match="REDIS_URL takes") as raised:
-        wiring_http.shared_statuses()
+        for_api.shared_statuses()
 
     assert "secret" not in str(raised.value)
 
@@ -346,7 +346,7 @@ def test_an_address_that_is_none_is_refused_by_name_and_not_repeated(url: str, m
 def test_without_an_address_nothing_of_redis_is_imported() -> None:
     asking = (
         "import sys; from chalicelib import wiring_http; import app; "
-        "assert wiring_http.shared_statuses() is None; wiring_http.plugin_statuses(); "
+        "assert for_api.shared_statuses() is None; for_api.plugin_statuses(); "
         "print([name for name in sys.modules if name.partition('.')[0] in {'redis', 'pydantic', 'pynamodb', 'jwt'}])"
     )
     environment = {"CREDITS_TABLE": "credits", "AWS_DEFAULT_REGION": "eu-west-1"}
@@ -377,6 +377,6 @@ def test_the_address_of_redis_comes_from_a_parameter_where_it_holds_a_password(
         return answer
 
     monkeypatch.setattr(Parameter, "text", text)
-    monkeypatch.setattr(wiring_http, "settings", lambda: Settings.read(environment))
+    monkeypatch.setattr(for_api, "settings", lambda: Settings.read(environment))
 
-    assert wiring_http._redis_url() == url
+    assert for_api._redis_url() == url

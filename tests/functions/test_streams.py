@@ -8,14 +8,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 import app
-from chalicelib.adapters.items import account_item, crossings_attribute
+from chalicelib.adapters.dynamodb.items import account_item, crossings_attribute
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import CrossingRecord
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.settings import SettingError
-from tests.builders import SHOP, account_of, merchant
-from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.functions.events import (
+from tests.support.builders import SHOP, account_of, merchant
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.events import (
     STREAM_ARN,
     Context,
     adjusted,
@@ -27,7 +27,7 @@ from tests.functions.events import (
     refunded,
     stream_record,
 )
-from tests.functions.system import System, failed_entries, lost_answer, refusal
+from tests.support.system import System, failed_entries, lost_answer, refusal
 
 NOON = Instant("2025-06-01T12:00:00.000Z")
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import wiring_figures, wiring_http
-from tests.builders import SHOP, merchant
-from tests.figures_tables import created
-from tests.functions.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.functions.events import Context, asking, batch, charged, opened, paid, stream_record
-from tests.functions.system import System, refusal, seen
+from chalicelib.wiring import for_figures, for_api
+from tests.support.builders import SHOP, merchant
+from tests.support.figures_tables import created
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.events import Context, asking, batch, charged, opened, paid, stream_record
+from tests.support.system import System, refusal, seen
 
 SHORT = Context(900)
 OTHERS = [merchant(f"late {number}") for number in range(3)]
@@ -112,8 +112,8 @@ def test_an_adjustment_that_there_is_no_time_for_is_refused_and_may_be_asked_for
 def test_accounts_that_there_is_no_time_to_count_come_back(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = created(system.dynamodb, "figures-test")
     system.configure(FIGURES_TABLE="figures-test")
-    monkeypatch.setattr(wiring_figures, "figures", lambda: figures.store)
-    monkeypatch.setattr(wiring_http, "shared_statuses", lambda: None)
+    monkeypatch.setattr(for_figures, "figures", lambda: figures.store)
+    monkeypatch.setattr(for_api, "shared_statuses", lambda: None)
     system.ingest(*map(opened, OTHERS))
     records = system.stream(CREDITS_TABLE)
 

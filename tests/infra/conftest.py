@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.build import package
+from infra.packaging.build import package
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.bridge.settings import Settings
-from infra.lint import findings_of_cloudformation
+from infra.packaging.lint import findings_of_cloudformation
 from infra.local.engines import Engine, launch, running
-from tests.bridge_fakes import ENVIRONMENT, order
-from tests.bridge_process import PAID, collect, numbers, publish, queues_in
-from tests.engines import FAKE_AWS_ENVIRONMENT, PROGRAMS, clean_environment, free_port, ministack, nats_server
+from tests.support.bridge_fakes import ENVIRONMENT, order
+from tests.support.bridge_process import PAID, collect, numbers, publish, queues_in
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, PROGRAMS, clean_environment, free_port, ministack, nats_server
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "infra/bridge/Dockerfile"
@@ -195,7 +195,7 @@ def test_what_the_image_holds_carries_a_message_and_passes_its_own_health_check(
 
 @pytest.fixture(scope="module")
 def compose() -> Mapping[str, Any]:
-    content: Mapping[str, Any] = yaml_parse((ROOT / "infra/compose.yaml").read_text())
+    content: Mapping[str, Any] = yaml_parse((ROOT / "infra/local/compose.yaml").read_text())
     return content
 
 

@@ -10,10 +10,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from infra import build
-from infra.archive import compile_folder, write_archive
-from infra.build import BUILD, ROOT, package
-from infra.slim import CALLED_SERVICES, shipped, ships
+from infra.packaging import build
+from infra.packaging.archive import compile_folder, write_archive
+from infra.packaging.build import BUILD, ROOT, package
+from infra.packaging.slim import CALLED_SERVICES, shipped, ships
 
 LARGEST_ZIP_BYTES = 14_500_000
 

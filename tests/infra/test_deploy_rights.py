@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.build import ROOT
-from infra.cloudformation_rights import BESIDE_SCHEMAS, READ_ALL_THE_SAME, UNUSED, needed, of_schema
-from infra.lint import translated
-from infra.refusals.policies import INLINE_BYTES, MANAGED_BYTES, length
-from infra.refusals.resolved import listed, resources
-from infra.refusals.wiring import rights_to_tag
-from infra.stages import STAGES, values
+from infra.packaging.build import ROOT
+from infra.deploying.cloudformation_rights import BESIDE_SCHEMAS, READ_ALL_THE_SAME, UNUSED, needed, of_schema
+from infra.packaging.lint import translated
+from infra.packaging.refusals.policies import INLINE_BYTES, MANAGED_BYTES, length
+from infra.packaging.refusals.resolved import listed, resources
+from infra.packaging.refusals.wiring import rights_to_tag
+from infra.deploying.stages import STAGES, values
 
 Statements = list[dict[str, Any]]
 
@@ -55,7 +55,7 @@ API_GATEWAY = {"logs:CreateLogGroup", "logs:DescribeLogGroups", "logs:DescribeLo
 
 @cache
 def github() -> dict[str, Any]:
-    found: dict[str, Any] = yaml_parse((ROOT / "infra/github.yaml").read_text())["Resources"]
+    found: dict[str, Any] = yaml_parse((ROOT / "infra/deploying/github.yaml").read_text())["Resources"]
     return found
 
 

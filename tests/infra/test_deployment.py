@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.deployment import DeploymentFailedError, api_address, deploy
-from infra.region import REGION
-from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
+from infra.deploying.emulator import DeploymentFailedError, api_address, deploy
+from infra.packaging.region import REGION
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("deployment")]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.wiring_http import INVOKE_CONNECT_SECONDS, INVOKE_READ_SECONDS
+from chalicelib.wiring.for_api import INVOKE_CONNECT_SECONDS, INVOKE_READ_SECONDS
 
 GATEWAY_SECONDS = 29
 """The longest that API Gateway waits for an integration (its quotas)."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import redis_server
+from tests.support.engines import redis_server
 
 STARTED_WITH_APP = "app.app"
 IMPORTING = """
@@ -34,11 +34,11 @@ FUNCTIONS = [
     "app.app",
     "chalicelib.handlers.admin.adjust_credits",
     "chalicelib.handlers.admin.set_threshold",
-    "chalicelib.handlers.authorizer.authorize",
-    "chalicelib.handlers.figures.roll_up",
-    "chalicelib.handlers.inbound.ingest_events",
-    "chalicelib.handlers.marks.report_marks",
-    "chalicelib.handlers.schedule.reconcile",
+    "chalicelib.handlers.authorize.authorize",
+    "chalicelib.handlers.roll_up.roll_up",
+    "chalicelib.handlers.ingest_events.ingest_events",
+    "chalicelib.handlers.report_marks.report_marks",
+    "chalicelib.handlers.reconcile.reconcile",
     "chalicelib.handlers.streams.publish_threshold_events",
     "chalicelib.handlers.streams.publish_transaction_events",
 ]

@@ -12,7 +12,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.bridge.telemetry import Telemetry
-from tests.monitoring import DASHBOARD, METRICS, MONITORING, expressions
+from tests.support.monitoring import DASHBOARD, METRICS, MONITORING, expressions
 
 PROMETHEUS = MONITORING / "prometheus"
 PROMTOOL = shutil.which("promtool")

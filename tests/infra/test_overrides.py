@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.template_parts import whole_template
+from infra.packaging.template import whole_template
 from tests.infra import (
     test_alarms,
     test_delivery,

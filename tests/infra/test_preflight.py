@@ -5,9 +5,9 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from infra.preflight import Finding, Plan, findings, plan_of, shown
-from infra.stages import values
-from tests.fake_account import Answer, FakeAccount, refused
+from infra.deploying.preflight import Finding, Plan, findings, plan_of, shown
+from infra.deploying.stages import values
+from tests.support.fake_account import Answer, FakeAccount, refused
 
 STACK = "credits-prod"
 NEW: dict[str, Answer] = {

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.lint import findings_of_cloudformation
+from infra.packaging.lint import findings_of_cloudformation
 from infra.recovery.adoption import only_tables
 
 

@@ -9,14 +9,14 @@ from botocore.client import BaseClient
 from rich.console import Console
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.aws_session import aws_session, region_of
-from infra.build import ROOT
-from infra.change_sets import Change
-from infra.deployment import DeploymentFailedError, release
-from infra.names import StackNameError, stack_to_deploy
-from infra.refusals.resolved import listed
-from infra.region import REGION
-from infra.release import (
+from infra.deploying.aws_session import aws_session, region_of
+from infra.packaging.build import ROOT
+from infra.deploying.change_sets import Change
+from infra.deploying.emulator import DeploymentFailedError, release
+from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.packaging.refusals.resolved import listed
+from infra.packaging.region import REGION
+from infra.deploying.aws import (
     DeploymentRefusedError,
     _ask,
     _parameters,
@@ -24,8 +24,8 @@ from infra.release import (
     _unprotected,
     deploy_stage,
 )
-from infra.stages import UnknownStageError, values
-from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
+from infra.deploying.stages import UnknownStageError, values
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 
 EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
 ASKED: set[str] = set()
@@ -288,7 +288,7 @@ def test_a_deployment_that_does_not_get_there_says_what_failed(account: str) -> 
 def test_the_role_that_deploys_may_do_what_a_deployment_asks_and_nothing_else(account: str) -> None:
     """Last, after the deployments above."""
     del account
-    (policy,) = yaml_parse((ROOT / "infra/github.yaml").read_text())["Resources"]["DeployRole"]["Properties"][
+    (policy,) = yaml_parse((ROOT / "infra/deploying/github.yaml").read_text())["Resources"]["DeployRole"]["Properties"][
         "Policies"
     ]
     granted = {action for statement in policy["PolicyDocument"]["Statement"] for action in listed(statement["Action"])}

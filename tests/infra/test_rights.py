@@ -1,6 +1,6 @@
 """Rights needed are rights granted: every function is called in every way it can be, and what it asks of AWS recorded.
 
-infra/rights.md is made here: `UPDATE_DOCS=1 .venv/bin/python -m pytest tests/infra/test_rights.py` writes it anew.
+infra/docs/rights.md is made here: `UPDATE_DOCS=1 .venv/bin/python -m pytest tests/infra/test_rights.py` writes it anew.
 """
 
 import os
@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 
 import app
-from infra.build import ROOT
+from infra.packaging.build import ROOT
 from tests.infra.test_policies import Grants, grants, listed, name, statements
-from tests.rights import Need
-from tests.rights_played import FUNCTIONS, played
+from tests.support.rights import Need
+from tests.support.rights_played import FUNCTIONS, played
 
 pytestmark = pytest.mark.xdist_group("rights")
 
 Resources = dict[str, dict[str, Any]]
 
-DOCUMENT = ROOT / "infra/rights.md"
+DOCUMENT = ROOT / "infra/docs/rights.md"
 POLLED = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 READ = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 INTRODUCTION = """# Rights of the functions
 
 What each function needs and has, and nothing else. A test made this table: it called every function in every way it
-can be called, recorded what was asked of AWS (tests/rights_played.py), added what Lambda asks in its name (its log, its
+can be called, recorded what was asked of AWS (tests/support/rights_played.py), added what Lambda asks in its name (its log, its
 queue or stream, the queue for what its stream gives up), and compared with the packaged policies, which are equal.
 Where an item is named, the policy allows no other. `dynamodb:Scan` is granted to the API only where
 `METRICS_PER_MERCHANT` is on, a key only where a setting names it.

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.build import ROOT
-from infra.lint import findings_of_cloudformation
-from infra.scan import Finding, exceptions, unargued
+from infra.packaging.build import ROOT
+from infra.packaging.lint import findings_of_cloudformation
+from infra.scanning.scan import Finding, exceptions, unargued
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ARGUED = {"CKV_1": {"resources": "*Table", "reason": "There is a reason and it has more than eight words."}}
@@ -54,11 +54,11 @@ def test_every_exception_of_ours_has_a_reason() -> None:
 
 
 def test_the_roles_of_github_are_clean_for_the_linter() -> None:
-    assert findings_of_cloudformation(ROOT / "infra/github.yaml") == []
+    assert findings_of_cloudformation(ROOT / "infra/deploying/github.yaml") == []
 
 
 def test_only_one_repository_and_environment_becomes_the_role_that_deploys() -> None:
-    resources = yaml_parse((ROOT / "infra/github.yaml").read_text())["Resources"]
+    resources = yaml_parse((ROOT / "infra/deploying/github.yaml").read_text())["Resources"]
     (trust,) = resources["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
 
     assert trust["Condition"] == {

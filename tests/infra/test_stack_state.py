@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from infra import stack_state
-from infra.deployment import DeploymentFailedError
-from infra.stack_state import NEVER_MADE, StackBusyError, follow, mended
-from tests.fake_account import FakeCloudFormation
+from infra.deploying import stack_state
+from infra.deploying.emulator import DeploymentFailedError
+from infra.deploying.stack_state import NEVER_MADE, StackBusyError, follow, mended
+from tests.support.fake_account import FakeCloudFormation
 
 FAILED = {
     "LogicalResourceId": "CreditsArchive",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.build import TemplateRefusedError, _refuse_findings
-from infra.lint import findings
+from infra.packaging.build import TemplateRefusedError, _refuse_findings
+from infra.packaging.lint import findings
 
 Resources = dict[str, dict[str, Any]]
 
@@ -17,13 +17,13 @@ TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
 FUNCTIONS = {
     "APIHandler": "app.app",
     "AdjustCredits": "chalicelib.handlers.admin.adjust_credits",
-    "Authorize": "chalicelib.handlers.authorizer.authorize",
-    "IngestEvents": "chalicelib.handlers.inbound.ingest_events",
+    "Authorize": "chalicelib.handlers.authorize.authorize",
+    "IngestEvents": "chalicelib.handlers.ingest_events.ingest_events",
     "PublishThresholdEvents": "chalicelib.handlers.streams.publish_threshold_events",
     "PublishTransactionEvents": "chalicelib.handlers.streams.publish_transaction_events",
-    "Reconcile": "chalicelib.handlers.schedule.reconcile",
-    "ReportMarks": "chalicelib.handlers.marks.report_marks",
-    "RollUp": "chalicelib.handlers.figures.roll_up",
+    "Reconcile": "chalicelib.handlers.reconcile.reconcile",
+    "ReportMarks": "chalicelib.handlers.report_marks.report_marks",
+    "RollUp": "chalicelib.handlers.roll_up.roll_up",
     "SetThreshold": "chalicelib.handlers.admin.set_threshold",
 }
 INBOUND_TYPES = {
@@ -104,8 +104,8 @@ def test_the_template_has_no_finding_as_sam_nor_as_cloudformation(packaged: Path
 
 
 def test_a_package_with_a_finding_is_refused(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.lint.findings", lambda sam, values: iter([f"{sam.name}: {values['Stage']}"]))
-    monkeypatch.setattr("infra.stages.values", lambda stage: {"Stage": stage})
+    monkeypatch.setattr("infra.packaging.lint.findings", lambda sam, values: iter([f"{sam.name}: {values['Stage']}"]))
+    monkeypatch.setattr("infra.deploying.stages.values", lambda stage: {"Stage": stage})
 
     with pytest.raises(TemplateRefusedError, match=r"sam.yaml: prod"):
         _refuse_findings(packaged / "sam.yaml", "prod")

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from infra.versions import prune
+from infra.deploying.versions import prune
 
 
 @dataclass

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WORK = "chalicelib/work.py"
-POSTING, FOLD, LEDGER = "chalicelib/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
+WORK = "chalicelib/usecases/work.py"
+POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
 OUTCOMES = "chalicelib/domain/outcomes.py"
 THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
-DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb.py", "chalicelib/adapters/items.py"
-BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/published.py"
-BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/inbound.py"
+DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
+BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
+BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/ingest_events.py"
 LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
-STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/ledger_reader.py"
-AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/reconciling.py"
+STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/dynamodb/ledger_reader.py"
+AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
-DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/story.py"
-STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/figures.py"
+DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
+STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/roll_up.py"
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ MUTANTS = (
     ),
     _mutant(
         "ids of a key that run into each other",
-        ("chalicelib/contracts/payloads.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
+        ("chalicelib/contracts/inbound/payloads.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
     ),
     _mutant(
         "a conflict taken for a duplicate",
@@ -188,7 +188,7 @@ MUTANTS = (
     _mutant(
         "half an event applied",
         (
-            "chalicelib/contracts/events.py",
+            "chalicelib/contracts/inbound/events.py",
             "tuple(payload.movements(envelope, terms))",
             "tuple(payload.movements(envelope, terms))[:2]",
         ),
@@ -196,12 +196,12 @@ MUTANTS = (
     _mutant(
         "a bad order does not stop its neighbours",
         (
-            "chalicelib/contracts/orders.py",
+            "chalicelib/contracts/inbound/orders.py",
             "    order_id: Id | None = None\n    total: Money | None = None\n\n\n_ONE_ORDER",
             "    order_id: Id | None = None\n    total: object | None = None\n\n\n_ONE_ORDER",
         ),
         (
-            "chalicelib/contracts/orders.py",
+            "chalicelib/contracts/inbound/orders.py",
             '_agreed((entry.total for entry in entries), Code.ORDER_AMBIGUOUS, "total")',
             "next((Decimal(str(e.total)) for e in entries if e.total and str(e.total)[0] != '-'), None)",
         ),
@@ -449,7 +449,7 @@ MUTANTS = (
     _mutant(
         "the subject taken for the type only where the body has none",
         (
-            "chalicelib/contracts/envelopes.py",
+            "chalicelib/contracts/inbound/envelopes.py",
             "    if subject not in (None, envelope.event_type):\n",
             "    if subject not in (None, envelope.event_type) and not envelope.event_type:\n",
         ),
@@ -457,14 +457,14 @@ MUTANTS = (
     _mutant(
         "an envelope of the bus not bound to its subject",
         (
-            "chalicelib/contracts/envelopes.py",
+            "chalicelib/contracts/inbound/envelopes.py",
             "    if subject not in (None, envelope.event_type):\n",
             '    if field == "event_type" and subject not in (None, envelope.event_type):\n',
         ),
     ),
     _mutant(
         "a letter loses the subject that it came on",
-        ("chalicelib/contracts/messages.py", '            "subject": self.subject,\n', ""),
+        ("chalicelib/contracts/inbound/messages.py", '            "subject": self.subject,\n', ""),
     ),
     _mutant("a wrong reason", (BATCH, "message.parked(code=error.code,", "message.parked(code=Code.INTERNAL,")),
     _mutant(
@@ -492,12 +492,12 @@ MUTANTS = (
     _mutant(
         "figures counted without a condition",
         (
-            "chalicelib/adapters/figures.py",
+            "chalicelib/adapters/dynamodb/figures.py",
             'put["ConditionExpression"] = "version = :known"',
             'put["ConditionExpression"] = "attribute_exists(version)"',
         ),
         (
-            "chalicelib/adapters/figures.py",
+            "chalicelib/adapters/dynamodb/figures.py",
             'put["ConditionExpression"] = "attribute_not_exists(id)"',
             'put["ConditionExpression"] = "attribute_not_exists(nothing)"',
         ),
@@ -515,7 +515,7 @@ MUTANTS = (
     _mutant(
         "a lost answer taken for a refusal",
         (
-            "chalicelib/adapters/ledger_functions.py",
+            "chalicelib/adapters/functions.py",
             "RetryLater if code in _MAY_WORK_LATER else CreditsError",
             "CreditsError",
         ),

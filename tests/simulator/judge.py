@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
-from chalicelib import wiring_figures
+from chalicelib.wiring import for_figures
 from chalicelib.counters import sample
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
@@ -150,7 +150,7 @@ def _figures(world: World) -> None:
         shortfall=sum(account.get("total_shortfall", 0) for account in accounts),
         transactions=sum(account["sequence"] for account in accounts),
     )
-    fleet = wiring_figures.figures().fleet()
+    fleet = for_figures.figures().fleet()
     wrong = {name: (getattr(fleet, name), counted[name]) for name in counted if getattr(fleet, name) != counted[name]}
     if wrong:
         world.violated(f"figures are not what the accounts add up to (are, should be): {wrong}")
@@ -158,7 +158,7 @@ def _figures(world: World) -> None:
 
 def _counted(world: World) -> None:
     """What was parked is counted before its call answered, unless something went wrong in it."""
-    sums = wiring_figures.container_counters().sums()
+    sums = for_figures.container_counters().sums()
     letters = [
         letter for queue in (DEAD_LETTERS, STREAM_DEAD_LETTERS) for letter in world.aws.queues.queues[queue].values()
     ]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
-from tests.published_chain import FIELDS, broken_links_in_answers
+from tests.oracles.published_chain import FIELDS, broken_links_in_answers
 from tests.simulator.asks import (
     DECREASE,
     INCREASE,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from chalicelib.adapters import dynamodb, items
+from chalicelib.adapters.dynamodb import ledger, items
 from chalicelib.domain import ledger
 from tests.simulator.tables import Write
 

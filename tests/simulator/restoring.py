@@ -12,19 +12,19 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from chalicelib.adapters.dynamodb import DynamoDBLedger
-from chalicelib.adapters.figures import DynamoDBFigures
-from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
-from chalicelib.counting import count
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.usecases.counting import count
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.posting import Time
-from chalicelib.reconciling import check
-from infra.recount import accounts_in
+from chalicelib.usecases.posting import Time
+from chalicelib.usecases.reconciling import check
+from infra.commands.recount import accounts_in
 from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written
 from infra.recovery.tables import Tables
-from tests.published_chain import FIELDS, broken_links_in_answers
+from tests.oracles.published_chain import FIELDS, broken_links_in_answers
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.judge_derived import derived_again

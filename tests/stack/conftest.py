@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.running_stack import Stack, running_stack
+from tests.support.running_stack import Stack, running_stack
 
 # Orders wait for their account for as long as a test can take, and try again often.
 PATIENCE = {"GROUND_RETRY_SECONDS_MIN": "1", "GROUND_RETRY_SECONDS_MAX": "2", "GROUND_RETRY_SECONDS_TOTAL": "120"}

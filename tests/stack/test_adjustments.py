@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.marketplace import happened, merchant
-from tests.running_stack import Stack
+from tests.support.marketplace import happened, merchant
+from tests.support.running_stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 

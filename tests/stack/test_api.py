@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.marketplace import happened, merchant
-from tests.running_stack import Answer, Stack, until
+from tests.support.marketplace import happened, merchant
+from tests.support.running_stack import Answer, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.running_stack import Stack
-from tests.stack_process import ROOT
+from tests.support.running_stack import Stack
+from tests.support.stack_process import ROOT
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 

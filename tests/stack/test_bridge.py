@@ -17,8 +17,8 @@ from nats.js import api
 from nats.js.errors import NotFoundError
 
 from infra.bridge.subjects import OUTBOUND_TYPES
-from tests.bridge_fakes import MERCHANT, order
-from tests.bridge_process import (
+from tests.support.bridge_fakes import MERCHANT, order
+from tests.support.bridge_process import (
     PAID,
     ROOT,
     WAIT_SECONDS,
@@ -34,7 +34,7 @@ from tests.bridge_process import (
     stored,
     unacknowledged,
 )
-from tests.engines import clean_environment, free_port, ministack, nats_server
+from tests.support.engines import clean_environment, free_port, ministack, nats_server
 
 pytestmark = pytest.mark.stack
 

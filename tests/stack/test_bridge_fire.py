@@ -14,8 +14,8 @@ from nats.aio.client import Client
 from nats.js import api
 
 from infra.bridge.subjects import OUTBOUND_TYPES
-from tests.bridge_fakes import order
-from tests.bridge_process import (
+from tests.support.bridge_fakes import order
+from tests.support.bridge_process import (
     PAID,
     WAIT_SECONDS,
     Queues,
@@ -29,13 +29,13 @@ from tests.bridge_process import (
     stored,
     unacknowledged,
 )
-from tests.dying_bridge import STEPS
-from tests.engines import nats_server, stop
-from tests.faulty_sqs import Fault, faulty_road
-from tests.fire import BRIDGE, NATS, on_fire, order_of, put_out
-from tests.marketplace import happened
-from tests.published_chain import broken_links_in_answers
-from tests.running_stack import Stack, until
+from tests.support.dying_bridge import STEPS
+from tests.support.engines import nats_server, stop
+from tests.support.faulty_sqs import Fault, faulty_road
+from tests.support.fire import BRIDGE, NATS, on_fire, order_of, put_out
+from tests.support.marketplace import happened
+from tests.oracles.published_chain import broken_links_in_answers
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 
@@ -127,7 +127,7 @@ def test_killed_at_any_step_the_next_bridge_finishes_what_was_begun(
                 put_out(queues, sent[-10:])
             if "parked" in step:
                 publish(url, PAID, giant)
-            program = ("-m", "tests.dying_bridge", step)
+            program = ("-m", "tests.support.dying_bridge", step)
             engine, _ = launch_bridge(tmp_path, url, queues, program=program, BRIDGE_ACK_WAIT_SECONDS="2")
             try:
                 assert engine.process.wait(WAIT_SECONDS) == -signal.SIGKILL, engine.last_words()

@@ -15,8 +15,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.bridge.streams import NEW_STREAMS, plan
 from infra.local.engines import Engine, launch_nats, running
-from tests.bridge_fakes import order
-from tests.bridge_process import (
+from tests.support.bridge_fakes import order
+from tests.support.bridge_process import (
     PAID,
     ROOT,
     Queues,
@@ -31,10 +31,10 @@ from tests.bridge_process import (
     stored,
     unacknowledged,
 )
-from tests.engines import LOOPBACK, free_port, nats_server
-from tests.faulty_sqs import faulty_road
-from tests.fire import publish_surely
-from tests.running_stack import Stack, until
+from tests.support.engines import LOOPBACK, free_port, nats_server
+from tests.support.faulty_sqs import faulty_road
+from tests.support.fire import publish_surely
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 

@@ -15,8 +15,8 @@ from nats.js.api import ConsumerConfig, RetentionPolicy
 from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
 from chalicelib.contracts.letters import Parking
 from infra.bridge.looks import CHECK_SECONDS
-from tests.bridge_fakes import order
-from tests.bridge_process import (
+from tests.support.bridge_fakes import order
+from tests.support.bridge_process import (
     PAID,
     Bridge,
     Queues,
@@ -31,7 +31,7 @@ from tests.bridge_process import (
     stored,
     unacknowledged,
 )
-from tests.engines import ministack, nats_server
+from tests.support.engines import ministack, nats_server
 
 pytestmark = pytest.mark.stack
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.marketplace import Event, happened, merchant
-from tests.poison import ADJUSTED, CREATED, ORDER_PAID, PAID, REFUNDED, RENEWED
-from tests.running_stack import Stack, until
+from tests.support.marketplace import Event, happened, merchant
+from tests.support.poison import ADJUSTED, CREATED, ORDER_PAID, PAID, REFUNDED, RENEWED
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 

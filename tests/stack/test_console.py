@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.browser import chromium, needs_chromium
-from tests.console import Console, tab, token_for
-from tests.marketplace import Event, happened, merchant
-from tests.running_stack import Stack, until
+from tests.support.browser import chromium, needs_chromium
+from tests.support.console import Console, tab, token_for
+from tests.support.marketplace import Event, happened, merchant
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people"), needs_chromium]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.deployment import ROOT
-from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
-from tests.figures_tables import FiguresTable, table_at
+from infra.deploying.emulator import ROOT
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
+from tests.support.figures_tables import FiguresTable, table_at
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")]
 

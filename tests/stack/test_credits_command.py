@@ -11,10 +11,10 @@ import pytest
 from nats.aio.client import Client
 
 from infra.commands.channels import IN_FLIGHT
-from tests.bridge_process import on_nats
-from tests.command_line import Said, said
-from tests.engines import FAKE_AWS_ENVIRONMENT
-from tests.running_stack import Stack, until
+from tests.support.bridge_process import on_nats
+from tests.support.command_line import Said, said
+from tests.support.engines import FAKE_AWS_ENVIRONMENT
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.marketplace import Event, happened, merchant
-from tests.running_stack import Letter, Stack, until
+from tests.support.marketplace import Event, happened, merchant
+from tests.support.running_stack import Letter, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 

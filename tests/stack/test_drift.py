@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from chalicelib.adapters.items import transaction_from, transaction_item
+from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.ledger import record_hash
-from infra.cli import application
-from tests.marketplace import happened, merchant
-from tests.running_stack import Stack, until
+from infra.commands.cli import application
+from tests.support.marketplace import happened, merchant
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 

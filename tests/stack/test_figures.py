@@ -18,10 +18,10 @@ import boto3
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.deployment import ROOT
+from infra.deploying.emulator import ROOT
 from infra.local.ports import DEFAULT_PORTS
-from tests.builders import merchant
-from tests.engines import FAKE_AWS_ENVIRONMENT, free_port, stop
+from tests.support.builders import merchant
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, free_port, stop
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures stack")]
 
@@ -55,7 +55,7 @@ class Stack:
 
     def credits(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Return what the command line says."""
-        command = [sys.executable, "-m", "infra.cli", *arguments]
+        command = [sys.executable, "-m", "infra.commands.cli", *arguments]
         environment = {**os.environ, "LOCAL_DIR": str(self.directory)}
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from infra.deployment import ROOT
-from tests.engines import PROGRAMS
-from tests.guides import blocks, masked, ran, rewritten
-from tests.running_stack import Stack
+from infra.deploying.emulator import ROOT
+from tests.support.engines import PROGRAMS
+from tests.support.guides import blocks, masked, ran, rewritten
+from tests.support.running_stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
 

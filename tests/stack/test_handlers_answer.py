@@ -16,11 +16,11 @@ from uuid import uuid4
 
 import pytest
 
-from infra.deployment import package_directory
+from infra.deploying.emulator import package_directory
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
-from tests.marketplace import happened, merchant
-from tests.recount import facts
-from tests.running_stack import Stack, until
+from tests.support.marketplace import happened, merchant
+from tests.oracles.recount import facts
+from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 
@@ -149,7 +149,7 @@ def test_ingest_events_posts_what_is_good_and_gives_back_what_waits_for_its_acco
     early_order = happened("evt.shopify.webhook.order_paid", merchant("never opens"), order_id=1)
     early = sqs_record(json.dumps(early_order))
 
-    answer = package.answer("ingest_events", "chalicelib.handlers.inbound.ingest_events", {"Records": [good, early]})
+    answer = package.answer("ingest_events", "chalicelib.handlers.ingest_events.ingest_events", {"Records": [good, early]})
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": early["messageId"]}]}
     assert package.stack.recorded([fact.transaction_id for fact in facts(opened)])
@@ -214,7 +214,7 @@ def test_adjust_credits_answers_with_the_transaction(package: Package) -> None:
 def test_reconcile_walks_the_ledger(package: Package) -> None:
     package.stack.tell(happened("evt.merchant.created", merchant("is checked in a fresh process")))
 
-    answer = package.answer("reconcile", "chalicelib.handlers.schedule.reconcile", {})
+    answer = package.answer("reconcile", "chalicelib.handlers.reconcile.reconcile", {})
 
     assert answer["finished"]
     assert answer["walked"] > 0
@@ -226,7 +226,7 @@ def test_authorize_lets_in_who_has_a_token_and_nobody_else(package: Package) -> 
     def effect(token: str) -> tuple[str, str | None]:
         method = "arn:aws:execute-api:us-east-1:000000000000:api/dev/GET/api/v1/health"
         event = {"type": "TOKEN", "authorizationToken": f"Bearer {token}", "methodArn": method}
-        answer = package.answer("authorize", "chalicelib.handlers.authorizer.authorize", event)
+        answer = package.answer("authorize", "chalicelib.handlers.authorize.authorize", event)
         return answer["policyDocument"]["Statement"][0]["Effect"], answer.get("context", {}).get("merchant_id")
 
     assert effect(package.stack.owner(shop)) == ("Allow", shop)

@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests.builders import merchant
-from tests.functions.forger import Forger, valid_tokens
-from tests.functions.hostile import Row, Scene, faults, forged_rows, rows
-from tests.running_stack import client
-from tests.stack_process import READY_SECONDS, started, wait
+from tests.support.builders import merchant
+from tests.support.forger import Forger, valid_tokens
+from tests.support.hostile import Row, Scene, faults, forged_rows, rows
+from tests.support.running_stack import client
+from tests.support.stack_process import READY_SECONDS, started, wait
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("hostile stack")]
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.engines import LOOPBACK, answers, free_port
-from tests.running_stack import client
-from tests.stack_process import END_SECONDS, READY_SECONDS, Run, started, wait
+from tests.support.engines import LOOPBACK, answers, free_port
+from tests.support.running_stack import client
+from tests.support.stack_process import END_SECONDS, READY_SECONDS, Run, started, wait
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("local stack")]
 

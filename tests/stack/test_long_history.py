@@ -9,16 +9,16 @@ import pytest
 from botocore.client import BaseClient
 
 from app import app
-from chalicelib import wiring_http
-from chalicelib.adapters.items import account_item, transaction_item
-from chalicelib.adapters.models import AccountRow, TransactionRow
+from chalicelib.wiring import for_api
+from chalicelib.adapters.dynamodb.items import account_item, transaction_item
+from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ledger import Account
 from chalicelib.settings import settings
-from tests.builders import NOON, SHOP, order, trial
-from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
-from tests.functions.api import Api
-from tests.stores import Tables, tables_at
+from tests.support.builders import NOON, SHOP, order, trial
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
+from tests.support.api import Api
+from tests.support.stores import Tables, tables_at
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("long history")]
 
@@ -82,7 +82,7 @@ def api(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         monkeypatch.setenv(name, value)
     for row in (AccountRow, TransactionRow):
         monkeypatch.setattr(row.Meta, "read_timeout_seconds", ANSWER_SECONDS)
-    monkeypatch.setattr(wiring_http, "cursor_key", lambda: "k" * 32)
+    monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
     forget()
     yield Api(app)
     forget()
@@ -90,7 +90,7 @@ def api(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 def forget() -> None:
     settings.cache_clear()
-    wiring_http.history.cache_clear()
+    for_api.history.cache_clear()
 
 
 def test_pages_1_1000_and_10000_of_200000_read_what_they_return_in_as_many_requests(

@@ -14,10 +14,10 @@ import pytest
 
 from infra.bridge.telemetry import Telemetry
 from infra.local.engines import LOOPBACK, Engine, answers, launch, running
-from tests.engines import clean_environment, free_port
-from tests.marketplace import happened
-from tests.monitoring import METRICS, MONITORING, PER_MERCHANT, expressions
-from tests.running_stack import Stack, until
+from tests.support.engines import clean_environment, free_port
+from tests.support.marketplace import happened
+from tests.support.monitoring import METRICS, MONITORING, PER_MERCHANT, expressions
+from tests.support.running_stack import Stack, until
 
 PROMETHEUS = shutil.which("prometheus")
 SCRAPED_SECONDS = 120.0

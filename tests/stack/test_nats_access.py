@@ -14,12 +14,12 @@ from infra.bridge.connection import Link
 from infra.bridge.nats_client import NatsClient
 from infra.bridge.telemetry import Part, Telemetry
 from infra.commands.jetstream import connected
-from tests.bridge_fakes import settings
-from tests.certificates import Authority
-from tests.command_line import said
-from tests.engines import free_port, nats_server
+from tests.support.bridge_fakes import settings
+from tests.support.certificates import Authority
+from tests.support.command_line import said
+from tests.support.engines import free_port, nats_server
 from tests.functions.test_cli import describe
-from tests.nats_logins import Listener, configured, listener, operator, seed_of
+from tests.support.nats_logins import Listener, configured, listener, operator, seed_of
 
 pytestmark = [
     pytest.mark.stack,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from infra.cli import application
-from tests.marketplace import happened, merchant
-from tests.poison import CREATED, KINDS, ORDER_PAID, PAID
-from tests.running_stack import Letter, Stack, until
+from infra.commands.cli import application
+from tests.support.marketplace import happened, merchant
+from tests.support.poison import CREATED, KINDS, ORDER_PAID, PAID
+from tests.support.running_stack import Letter, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 

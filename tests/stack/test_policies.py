@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.marketplace import Event, happened, merchant
-from tests.published_chain import broken_links_in_answers
-from tests.running_stack import Stack, running_stack
+from tests.support.marketplace import Event, happened, merchant
+from tests.oracles.published_chain import broken_links_in_answers
+from tests.support.running_stack import Stack, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 

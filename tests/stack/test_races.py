@@ -11,17 +11,17 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib import wiring
+from chalicelib.wiring import for_posting
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Posted
-from chalicelib.posting import Posting, Time
-from tests.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
-from tests.engines import ministack
-from tests.published_chain import broken_links
-from tests.stores import DYNAMODB_LOCAL_URL, Tables, client_at, tables_at
+from chalicelib.usecases.posting import Posting, Time
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.engines import ministack
+from tests.oracles.published_chain import broken_links
+from tests.support.stores import DYNAMODB_LOCAL_URL, Tables, client_at, tables_at
 
 WRITERS = 16
 MESSAGES_AT_ONCE = 6
@@ -88,7 +88,7 @@ def write(tables: Tables, messages: Sequence[Message], start: Barrier) -> list[t
     finished: list[tuple[Movement, Posted | Duplicate]] = []
     with closing(client_at(tables.url)) as client:
         posting = Posting(tables.ledger(client), default_threshold=20)
-        call = Time(now=wiring.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
+        call = Time(now=for_posting.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
         waiting = [(message, 1) for message in messages]
         start.wait()
         while waiting:
@@ -173,7 +173,7 @@ def test_every_order_keeps_the_tally_of_all_its_refunds(tables: Tables) -> None:
 
 def test_what_does_not_fit_into_the_balance_is_declined_whoever_is_first(tables: Tables) -> None:
     store = tables.ledger()
-    call = Time(now=wiring.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
+    call = Time(now=for_posting.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
     Posting(store, default_threshold=20).post([[trial(POT)]], time=call)
     start = Barrier(WRITERS)
 

@@ -18,24 +18,24 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.items import account_item
-from chalicelib.adapters.ledger_reader import DynamoDBLedgerReader
+from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.audit import rebuilt
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.walk import Walk
-from infra.build import package
+from infra.packaging.build import package
 from infra.local.tokens import new_signer
 from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables, restore
-from tests.bridge_fakes import ENVIRONMENT
-from tests.bridge_process import ROOT, Queues, bridge, unacknowledged
-from tests.engines import FAKE_AWS_ENVIRONMENT, clean_environment, ministack, nats_server
-from tests.fire import order_of, publish_surely
-from tests.marketplace import happened
-from tests.published_chain import broken_links_in_answers
-from tests.running_stack import until
-from tests.service import Service, client
+from tests.support.bridge_fakes import ENVIRONMENT
+from tests.support.bridge_process import ROOT, Queues, bridge, unacknowledged
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, clean_environment, ministack, nats_server
+from tests.support.fire import order_of, publish_surely
+from tests.support.marketplace import happened
+from tests.oracles.published_chain import broken_links_in_answers
+from tests.support.running_stack import until
+from tests.support.service import Service, client
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
 
@@ -175,7 +175,7 @@ def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[st
     stage = service.name.removeprefix("credits-")
     environment = {**FAKE_AWS_ENVIRONMENT, "AWS_ENDPOINT_URL": service.endpoint, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, "-m", "infra.cli", *arguments, "--stage", stage],
+        [sys.executable, "-m", "infra.commands.cli", *arguments, "--stage", stage],
         env=clean_environment(environment),
         capture_output=True,
         text=True,

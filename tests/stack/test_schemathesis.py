@@ -13,11 +13,11 @@ from pathlib import Path
 import jwt
 import pytest
 
-from infra.documents.story import MERCHANT, story
+from infra.interfaces.story import MERCHANT, story
 from infra.local.tokens import ADMIN_SCOPE, OPS_SCOPE
-from tests.engines import PROGRAMS, clean_environment
-from tests.running_stack import client
-from tests.stack_process import READY_SECONDS, Run, started, wait
+from tests.support.engines import PROGRAMS, clean_environment
+from tests.support.running_stack import client
+from tests.support.stack_process import READY_SECONDS, Run, started, wait
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("schemathesis")]
 

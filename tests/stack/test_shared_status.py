@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
-from tests.engines import LOOPBACK, free_port, redis_server
-from tests.running_stack import client
-from tests.stack_process import started
+from tests.support.engines import LOOPBACK, free_port, redis_server
+from tests.support.running_stack import client
+from tests.support.stack_process import started
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("shared status")]
 

@@ -13,15 +13,15 @@ from uuid import uuid4
 
 import pytest
 
-from infra.build import package
+from infra.packaging.build import package
 from infra.local.tokens import new_signer
-from tests.engines import ministack
-from tests.marketplace import happened
-from tests.published_chain import broken_links_in_answers
-from tests.recount import Event, facts
-from tests.releases import package_of, previous_release
-from tests.running_stack import until
-from tests.service import UNANSWERED, Service
+from tests.support.engines import ministack
+from tests.support.marketplace import happened
+from tests.oracles.published_chain import broken_links_in_answers
+from tests.oracles.recount import Event, facts
+from tests.support.releases import package_of, previous_release
+from tests.support.running_stack import until
+from tests.support.service import UNANSWERED, Service
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
 

@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.browser import chromium, needs_chromium
-from tests.engines import LOOPBACK
-from tests.marketplace import happened
-from tests.running_stack import Stack
+from tests.support.browser import chromium, needs_chromium
+from tests.support.engines import LOOPBACK
+from tests.support.marketplace import happened
+from tests.support.running_stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people"), needs_chromium]
 

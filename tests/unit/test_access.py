@@ -7,7 +7,7 @@ import pytest
 
 from infra.bridge.access import Access, AccessError
 from infra.bridge.nkeys import NkeyError, public_key, signing_key
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 # The example of the documentation of NATS ("NKeys").
 SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts import answers
-from chalicelib.contracts.pages import Asked, Place, link_header
-from chalicelib.contracts.plugin_status import PluginStatus, Reason
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.pages import Asked, Place, link_header
+from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
 from chalicelib.domain.ids import Instant, MerchantId, credit_id
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
-from chalicelib.handlers.routing import json_text
-from tests.builders import LATER, NOON, SHOP, TEN_EARNED, adjustment, order, payment, refund_of, trial
-from tests.fakes import FakeLedger, settle
+from chalicelib.api.routing import json_text
+from tests.support.builders import LATER, NOON, SHOP, TEN_EARNED, adjustment, order, payment, refund_of, trial
+from tests.support.fakes import FakeLedger, settle
 
 META = {"request_id": "r", "correlation_id": "c", "timestamp": "2025-06-01T12:00:00.000Z"}
 

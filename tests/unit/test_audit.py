@@ -16,9 +16,9 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.domain.walk import Walk
-from tests.builders import LATER, NOON, SHOP, TEN_EARNED, TEN_PER_ITEM, adjustment, order, payment, refund_of, trial
-from tests.fakes import FakeLedger, settle
-from tests.histories import images
+from tests.support.builders import LATER, NOON, SHOP, TEN_EARNED, TEN_PER_ITEM, adjustment, order, payment, refund_of, trial
+from tests.support.fakes import FakeLedger, settle
+from tests.support.histories import images
 
 Book = tuple[Account, list[Transaction], tuple[CrossingRecord, ...]]
 

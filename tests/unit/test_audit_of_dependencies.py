@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra import audit
+from infra.scanning import audit
 
 PINNED = "# made by hand\nchalice==1.34.0\naws_lambda-powertools[all]==3.37.0  # logs\npydantic==2.13.5\n"
 SAFE: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ from infra.bridge.health import serve_health
 from infra.bridge.reports import BatchReport
 from infra.bridge.settings import LOOPBACK, SettingsError
 from infra.bridge.telemetry import Direction, Outcome, Part, Telemetry
-from tests.engines import free_port
+from tests.support.engines import free_port
 
 
 def ask(telemetry: Telemetry, request: bytes) -> tuple[int, bytes]:

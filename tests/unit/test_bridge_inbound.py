@@ -13,7 +13,7 @@ from infra.bridge.queues import Entry, QueueRefusedError, QueueUnavailableError,
 from infra.bridge.reports import BatchReport
 from infra.bridge.screening import Unsendable, merchant_group, screen
 from infra.bridge.telemetry import Outcome
-from tests.bridge_fakes import MERCHANT, FakeDelivery, FakePublish, FakeQueue, order, settings
+from tests.support.bridge_fakes import MERCHANT, FakeDelivery, FakePublish, FakeQueue, order, settings
 
 LARGEST = 1024 * 1024
 

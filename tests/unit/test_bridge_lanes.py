@@ -13,7 +13,7 @@ from infra.bridge.outbound import Publisher
 from infra.bridge.queues import QueueUnavailableError, Received
 from infra.bridge.reports import BatchReport
 from infra.bridge.telemetry import Direction, Outcome, Part, Telemetry
-from tests.bridge_fakes import FakePublish, FakeQueue, settings
+from tests.support.bridge_fakes import FakePublish, FakeQueue, settings
 
 ROOT = Path(__file__).parents[2]
 

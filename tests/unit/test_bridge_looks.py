@@ -15,8 +15,8 @@ from infra.bridge.states import Look, StreamState
 from infra.bridge.streams import ADJUSTMENTS, CREDIT, UPSTREAM, StreamsError
 from infra.bridge.subjects import ADJUSTMENT_TYPE, OUTBOUND_TYPES
 from infra.bridge.telemetry import Part, Telemetry
-from tests.bridge_fakes import settings
-from tests.fake_jetstream import FakeJetStream
+from tests.support.bridge_fakes import settings
+from tests.support.fake_jetstream import FakeJetStream
 
 PAID = "evt.shopify.webhook.order_paid"
 CREATE = {"BRIDGE_UPSTREAM": "create"}

@@ -13,7 +13,7 @@ from infra.bridge.outbound import Publisher
 from infra.bridge.queues import QueueError, QueueUnavailableError, Received
 from infra.bridge.reports import BatchReport
 from infra.bridge.telemetry import Outcome
-from tests.bridge_fakes import MERCHANT, FakePublish, FakeQueue, settings
+from tests.support.bridge_fakes import MERCHANT, FakePublish, FakeQueue, settings
 
 
 def envelope(

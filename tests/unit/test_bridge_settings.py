@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from infra.bridge.settings import Settings, SettingsError
-from tests.bridge_fakes import ENVIRONMENT, settings
+from tests.support.bridge_fakes import ENVIRONMENT, settings
 
 
 def test_three_addresses_are_enough() -> None:

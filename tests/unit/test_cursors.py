@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts import cursors
-from chalicelib.contracts.problems import Problem, Refusal
+from chalicelib.contracts.api import cursors
+from chalicelib.contracts.api.problems import Problem, Refusal
 from chalicelib.domain.ids import MerchantId
 
 KEY = "k" * 32

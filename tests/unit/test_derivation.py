@@ -6,16 +6,16 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.derived import derived
-from chalicelib.contracts.published import crossing_event
-from chalicelib.contracts.story import Told, tell
+from chalicelib.contracts.outbound.derived import derived
+from chalicelib.contracts.outbound.published import crossing_event
+from chalicelib.contracts.api.story import Told, tell
 from chalicelib.domain.audit import audit
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.fold import Commit, fold
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, CrossingRecord, Transaction, change_threshold
 from chalicelib.domain.thresholds import Crossing
-from tests.builders import SHOP, adjustment, order, payment, trial
+from tests.support.builders import SHOP, adjustment, order, payment, trial
 
 Step = tuple[str, int | None]
 """Credits added or removed by a movement, an admin's threshold (None: the default), or another default."""

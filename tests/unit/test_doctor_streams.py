@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.fleet import Seen, StreamMark
+from chalicelib.adapters.dynamodb.fleet import Seen, StreamMark
 from infra.commands.streams import in_order, troubles
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)

@@ -10,18 +10,18 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter, ValidationError
 
 from chalicelib.contracts import values
-from chalicelib.contracts.events import INBOUND, read_event
-from chalicelib.contracts.plugin_status import merchants_asked
-from chalicelib.contracts.problems import STATUS, Problem
-from chalicelib.contracts.published import PUBLISHED
+from chalicelib.contracts.inbound.events import INBOUND, read_event
+from chalicelib.contracts.api.plugin_status import merchants_asked
+from chalicelib.contracts.api.problems import STATUS, Problem
+from chalicelib.contracts.outbound.published import PUBLISHED
 from infra.bridge.subjects import INBOUND_TYPES, OUTBOUND_TYPES
-from infra.documents import asyncapi as events
-from infra.documents import openapi as api
-from infra.documents.__main__ import DOCUMENTS, outdated
-from infra.documents.bodies import StatusBatchRequest
-from infra.documents.routes import ROUTES
-from infra.documents.story import MERCHANT, TERMS, story
-from infra.documents.words import WORDS, explained
+from infra.interfaces import asyncapi as events
+from infra.interfaces import openapi as api
+from infra.interfaces.__main__ import DOCUMENTS, outdated
+from infra.interfaces.bodies import StatusBatchRequest
+from infra.interfaces.routes import ROUTES
+from infra.interfaces.story import MERCHANT, TERMS, story
+from infra.interfaces.words import WORDS, explained
 
 OPENAPI, ASYNCAPI = (json.loads(path.read_text()) for path in DOCUMENTS)
 """Published by a function that is not there yet."""

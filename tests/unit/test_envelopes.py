@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from chalicelib.contracts.envelopes import Envelope, read_envelope, rejected
+from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, rejected
 from chalicelib.contracts.values import Credits, Id
 from chalicelib.domain.errors import Code
 

@@ -6,8 +6,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from chalicelib.contracts.events import INBOUND, read_event
-from chalicelib.contracts.payloads import Terms
+from chalicelib.contracts.inbound.events import INBOUND, read_event
+from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Policy

@@ -7,8 +7,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from chalicelib.contracts.events import read_event
-from chalicelib.contracts.payloads import Terms
+from chalicelib.contracts.inbound.events import read_event
+from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import OrderMovement, RefundMovement
 from chalicelib.domain.orders import Basis, Policy

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.events import read_event
-from chalicelib.contracts.payloads import Terms
+from chalicelib.contracts.inbound.events import read_event
+from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.orders import Policy
 

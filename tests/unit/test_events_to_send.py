@@ -9,8 +9,8 @@ from chalicelib.domain.ledger import Transaction
 from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
 from infra.commands.emitting import Result, _progress, _send
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
-from tests.builders import NOON, SHOP, order, trial
-from tests.fakes import FakeLedger, settle
+from tests.support.builders import NOON, SHOP, order, trial
+from tests.support.fakes import FakeLedger, settle
 
 
 def test_values_are_what_they_look_like_and_decimals_lose_no_digit() -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing
-from tests.builders import (
+from tests.support.builders import (
     LATER,
     NOON,
     SHOP,
@@ -30,7 +30,7 @@ from tests.builders import (
     renewal,
     trial,
 )
-from tests.fakes import FakeLedger, decide, settle
+from tests.support.fakes import FakeLedger, decide, settle
 
 
 def folded(

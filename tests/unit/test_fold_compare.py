@@ -13,8 +13,8 @@ from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Basis, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted, compare
-from chalicelib.posting import Posting
-from tests.builders import (
+from chalicelib.usecases.posting import Posting
+from tests.support.builders import (
     LATER,
     NOON,
     ONE_PER_ORDER,
@@ -31,8 +31,8 @@ from tests.builders import (
     renewal,
     trial,
 )
-from tests.calls import FakeCall
-from tests.fakes import FakeLedger
+from tests.support.calls import FakeCall
+from tests.support.fakes import FakeLedger
 
 MINIMUM_BY_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10), minimum=5)
 

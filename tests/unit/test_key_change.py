@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.adapters import parameters
-from chalicelib.contracts import cursors
-from chalicelib.contracts.problems import Problem
+from chalicelib.contracts.api import cursors
+from chalicelib.contracts.api.problems import Problem
 
 RUNBOOK = Path(__file__).parents[2] / "infra/monitoring/runbook/README.md"
 KEYS = {"old": "o" * 32, "new": "n" * 32}

@@ -25,8 +25,8 @@ from chalicelib.domain.orders import Direction, Tally, charge, refund
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Committed
-from chalicelib.posting import Posting
-from tests.builders import (
+from chalicelib.usecases.posting import Posting
+from tests.support.builders import (
     LATER,
     NOON,
     SHOP,
@@ -40,9 +40,9 @@ from tests.builders import (
     renewal,
     trial,
 )
-from tests.calls import FakeCall
-from tests.fakes import FakeClock, FakeLedger, decide, settle
-from tests.published_chain import broken_links
+from tests.support.calls import FakeCall
+from tests.support.fakes import FakeClock, FakeLedger, decide, settle
+from tests.oracles.published_chain import broken_links
 
 FEW = settings(
     derandomize=True,

@@ -9,7 +9,7 @@ from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, apply, open_account
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.thresholds import Crossing
-from tests.builders import LATER, NOON, SHOP, account_of, adjustment, order, payment, trial
+from tests.support.builders import LATER, NOON, SHOP, account_of, adjustment, order, payment, trial
 
 
 def applied(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.dead_letters import REASON_LENGTH_MAX, DeadLetter, body_bytes, fitted
+from chalicelib.contracts.api.dead_letters import REASON_LENGTH_MAX, DeadLetter, body_bytes, fitted
 from chalicelib.contracts.letters import CODE_RECORDS_UNPROCESSED, Letter, Parking
-from tests.builders import SHOP
-from tests.functions.events import STREAM_ARN
+from tests.support.builders import SHOP
+from tests.support.events import STREAM_ARN
 
 STREAM_INFO = {
     "approximateArrivalOfFirstRecord": "2025-06-01T12:00:00Z",

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from infra.local.ports import DEFAULT_PORTS, REDIS_PORT, PortError, choose_ports
-from tests.engines import LOOPBACK, free_port
+from tests.support.engines import LOOPBACK, free_port
 
 
 def environment_with(api_port: int | str) -> dict[str, str]:

@@ -15,10 +15,10 @@ from types import MappingProxyType
 
 import pytest
 
-from chalicelib.contracts import answers
+from chalicelib.contracts.api import answers
 from infra.local.engines import launch
 from infra.local.proxy import BODY_BYTES
-from tests.engines import LOOPBACK, clean_environment, free_port, stop
+from tests.support.engines import LOOPBACK, clean_environment, free_port, stop
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "/_aws/execute-api/abc/dev"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chalicelib.contracts.messages import Message
-from tests.functions.events import opened, sqs_record
+from chalicelib.contracts.inbound.messages import Message
+from tests.support.events import opened, sqs_record
 
 BODY = opened()
 NOON_MS = 1_748_779_200_123

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.ids import MerchantId, credit_id, merchant_id, transaction_id, uuid_v5
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
-from tests.builders import merchant, order, refund_of
+from tests.support.builders import merchant, order, refund_of
 
 MERCHANT = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
 

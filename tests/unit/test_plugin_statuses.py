@@ -6,11 +6,11 @@ from itertools import product
 
 import pytest
 
-from chalicelib.adapters.status_table import BATCH_TRIES, KnownStatus
-from chalicelib.contracts.plugin_status import PluginStatus, Reason
+from chalicelib.adapters.dynamodb.status_table import BATCH_TRIES, KnownStatus
+from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
 from chalicelib.domain.ids import MerchantId
-from tests.builders import SHOP, merchant
-from tests.status_sources import CACHE_SECONDS, STALE_SECONDS, FakeShared, FakeTable, container
+from tests.support.builders import SHOP, merchant
+from tests.support.status_sources import CACHE_SECONDS, STALE_SECONDS, FakeShared, FakeTable, container
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 AGES = {"fresh": CACHE_SECONDS - 1, "old": CACHE_SECONDS + 1, "too old": STALE_SECONDS}

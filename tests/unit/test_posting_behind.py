@@ -7,10 +7,10 @@ import pytest
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Outcome, Posted
-from chalicelib.posting import Posting
-from tests.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
-from tests.calls import FakeCall
-from tests.fakes import FakeLedger
+from chalicelib.usecases.posting import Posting
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.calls import FakeCall
+from tests.support.fakes import FakeLedger
 
 OTHER = merchant("other")
 

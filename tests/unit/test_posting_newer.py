@@ -5,8 +5,8 @@ import pytest
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.movements import Movement
-from tests.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
-from tests.calls import FakeCall
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.calls import FakeCall
 from tests.unit.test_posting import codes, ledger_with, post, posting_on, recount
 
 OTHER = merchant("other")

@@ -8,8 +8,8 @@ import pytest
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, Commit
 from chalicelib.domain.movements import Movement
-from tests.builders import SHOP, order, payment, refund_of, trial
-from tests.fakes import FakeLedger
+from tests.support.builders import SHOP, order, payment, refund_of, trial
+from tests.support.fakes import FakeLedger
 from tests.unit.test_posting import codes, ledger_with, post, posting_on, recount
 
 POISON: list[Movement] = [refund_of("O", "1", amount="5"), refund_of("P", "3", amount="9")]

@@ -11,11 +11,11 @@ from chalicelib.domain.fold import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Refused
-from chalicelib.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting
-from tests.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
-from tests.calls import FakeCall
-from tests.fakes import FakeLedger, settle
-from tests.published_chain import broken_links
+from chalicelib.usecases.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting
+from tests.support.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.calls import FakeCall
+from tests.support.fakes import FakeLedger, settle
+from tests.oracles.published_chain import broken_links
 
 OTHER = merchant("other")
 LOST = RetryLater(Code.UNAVAILABLE, "the ledger did not answer")

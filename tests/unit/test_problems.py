@@ -5,8 +5,8 @@ from http import HTTPStatus
 
 import pytest
 
-from chalicelib.contracts import answers
-from chalicelib.contracts.problems import (
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.problems import (
     STATUS,
     Problem,
     Refusal,

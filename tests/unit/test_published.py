@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from chalicelib.contracts.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import CrossingRecord, Transaction
 from chalicelib.domain.movements import Kind

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.contracts.published import PUBLISHED, crossing_event, transaction_event
+from chalicelib.contracts.outbound.published import PUBLISHED, crossing_event, transaction_event
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import CrossingRecord
 from chalicelib.domain.thresholds import Crossing
-from infra.documents.story import story
-from tests.builders import NOON, SHOP
+from infra.interfaces.story import story
+from tests.support.builders import NOON, SHOP
 
 CROSSED = CrossingRecord(
     type=Crossing.LOW_BALANCE_REACHED,
@@ -58,7 +58,7 @@ def test_each_record_publishes_the_payload_of_its_type() -> None:
     }
 
 
-@pytest.mark.parametrize("module", ["chalicelib.contracts.published", "chalicelib.handlers.http_docs"])
+@pytest.mark.parametrize("module", ["chalicelib.contracts.outbound.published", "chalicelib.api.documents"])
 def test_neither_publishers_nor_documents_wait_for_pydantic(module: str) -> None:
     code = f"import {module}, sys; print([name for name in ('pydantic', 'openapi_pydantic') if name in sys.modules])"
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.contracts import story
-from chalicelib.contracts.published import crossing_event
-from chalicelib.contracts.story import Chapter, Story, gathered, tell
+from chalicelib.contracts.api import story
+from chalicelib.contracts.outbound.published import crossing_event
+from chalicelib.contracts.api.story import Chapter, Story, gathered, tell
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Transaction, change_threshold
 from chalicelib.domain.movements import Movement
-from tests.builders import LATER, SHOP, adjustment, order, payment, refund_of, renewal, trial
-from tests.fakes import FakeClock, FakeLedger, settle
-from tests.histories import images
+from tests.support.builders import LATER, SHOP, adjustment, order, payment, refund_of, renewal, trial
+from tests.support.fakes import FakeClock, FakeLedger, settle
+from tests.support.histories import images
 
 LOW = "evt.credits.low_balance_reached"
 RESTORED = "evt.credits.balance_restored"

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.events import read_event
-from chalicelib.contracts.messages import Message
-from chalicelib.contracts.payloads import Terms
+from chalicelib.contracts.inbound.events import read_event
+from chalicelib.contracts.inbound.messages import Message
+from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.orders import Policy
-from tests.builders import SHOP
-from tests.functions.events import charged, sqs_record
-from tests.poison import MINTING
+from tests.support.builders import SHOP
+from tests.support.events import charged, sqs_record
+from tests.support.poison import MINTING
 
 TERMS = Terms(trial_credits=100, policy=Policy())
 ORDER, PAYMENT = "evt.order.updated", "evt.billing.payment_succeeded"

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.contracts.published import crossing_event
+from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Refused
-from chalicelib.posting import ATTEMPTS_MAX, Posting, Time
-from tests.builders import LATER, NOON, SHOP, account_of, payment, trial
-from tests.fakes import FakeClock, FakeLedger, settle
+from chalicelib.usecases.posting import ATTEMPTS_MAX, Posting, Time
+from tests.support.builders import LATER, NOON, SHOP, account_of, payment, trial
+from tests.support.fakes import FakeClock, FakeLedger, settle
 
 UNAVAILABLE = RetryLater(Code.UNAVAILABLE, "no answer")
 

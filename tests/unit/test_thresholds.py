@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.thresholds import SETTLING, Crossing, Outdated, crossings, default_in_force
-from tests.builders import NOON
+from tests.support.builders import NOON
 
 LOW, RESTORED = Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED
 EXHAUSTED, STATUS = Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED

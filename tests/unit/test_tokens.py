@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chalicelib.adapters.tokens import LEEWAY_SECONDS, ClaimNames, Keys, ParameterKeys, TokenRefusedError, TokenVerifier
 from chalicelib.settings import SettingError
-from tests.builders import SHOP
+from tests.support.builders import SHOP
 
 ISSUER = "https://identity.example"
 AUDIENCE = "credit-service"

@@ -1,0 +1,59 @@
+"""How far a sweep over the ledger has come, kept in the figures table beside what /metrics says of it."""
+
+import json
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.fleet import RECONCILED
+from chalicelib.usecases.reconciling import Sweep
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_SETS = frozenset({"drifted", "suspects", "too_long"})
+
+
+class Bookmarks:
+    """Keeps the one bookmark. Both methods may raise `RetryLater` (`unavailable`)."""
+
+    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def last(self) -> Sweep | None:
+        """Return the sweep that was kept last, None before the first and where none can be read any more."""
+        key: Any = {"id": {"S": RECONCILED}}
+        try:
+            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        except (ClientError, BotoCoreError) as error:
+            raise_if_transient(error, "the figures")
+            raise
+        if "sweep" not in item:
+            return None
+        # An earlier or later release may have kept more or less of a sweep.
+        known = {field.name for field in fields(Sweep)}
+        kept: dict[str, Any] = {name: value for name, value in json.loads(item["sweep"]["S"]).items() if name in known}
+        kept |= {name: frozenset(value) for name, value in kept.items() if name in _SETS}
+        return Sweep(**kept)
+
+    def keep(self, sweep: Sweep) -> None:
+        """Keep the sweep; `drift` beside it is what /metrics says: the last one's until this one finds more or ends."""
+        kept = {name: sorted(value) if name in _SETS else value for name, value in asdict(sweep).items()}
+        item: Any = {
+            "id": {"S": RECONCILED},
+            "drift": {"N": str(drift(sweep))},
+            "sweep": {"S": json.dumps(kept, separators=(",", ":"))},
+        }
+        try:
+            self._client.put_item(TableName=self._table, Item=item)
+        except (ClientError, BotoCoreError) as error:
+            raise_if_transient(error, "the figures")
+            raise
+
+
+def drift(sweep: Sweep) -> int:
+    """Return how many findings stand: what the last finished sweep found, or this one so far if that is more."""
+    return max(sweep.drift, sweep.found)

@@ -1,0 +1,156 @@
+"""The fleet's figures in DynamoDB: an item for each merchant counted, and a few for the sums.
+
+The merchants' items and their bucket's sums change in one TransactWriteItems, and only where every merchant
+still has the version known: that is what makes repeats, retries in part and two shards at once count once.
+Everything stays under 1 KB, so an account's write costs 2 units and a share of the bucket's 2.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.figures import BUCKETS, Change, Counted, Figures, total
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Total
+from chalicelib.domain.movements import Kind
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS_MAX = 100
+"""Keys that one BatchGetItem takes."""
+READ_ROUNDS_MAX = 8
+"""How often the keys that a batch read left unprocessed are asked for again."""
+
+_MERCHANT = "merchant#"
+_BUCKET = "fleet#"
+_SUMS = ("merchants", "zero", "low", "balance", "shortfall")
+_LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
+
+Item = Mapping[str, Any]
+
+
+class DynamoDBFigures:
+    """The `FiguresStore` on the figures table."""
+
+    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
+        """Return what was counted of each merchant, read consistently, 100 in a request."""
+        found = {}
+        for item in self.read([f"{_MERCHANT}{merchant_id}" for merchant_id in merchants]):
+            merchant_id = MerchantId(item["id"]["S"].removeprefix(_MERCHANT))
+            found[merchant_id] = Counted(version=int(item["version"]["N"]), figures=_figures_from(item))
+        return found
+
+    def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+        """Write the merchants' items and add to the bucket's sums in one TransactWriteItems, or nothing of it."""
+        actions = [self._counted_action(change) for change in changes]
+        if sums := _attributes(total(change.difference for change in changes)):
+            actions.append(self._sums_action(bucket, sums))
+        try:
+            self._client.transact_write_items(TransactItems=cast("Any", actions))
+        except self._client.exceptions.TransactionCanceledException as error:
+            _refuse_bugs(cast("Sequence[Item]", error.response["CancellationReasons"]))
+            return False
+        except ClientError as error:
+            if error.response["Error"]["Code"] in BUSY:
+                return False
+            raise_if_transient(error)
+            raise
+        except BotoCoreError as error:
+            raise_if_transient(error)
+            raise
+        return True
+
+    def fleet(self) -> Figures:
+        """Return the sum of all buckets, each of them as of one moment."""
+        return total(_figures_from(item) for item in self.read([f"{_BUCKET}{number}" for number in range(BUCKETS)]))
+
+    def read(self, keys: Sequence[str]) -> list[Item]:
+        """Return the items that there are under these keys, read consistently."""
+        items: list[Item] = []
+        for start in range(0, len(keys), KEYS_MAX):
+            items += self._read_batch(keys[start : start + KEYS_MAX])
+        return items
+
+    def _read_batch(self, keys: Sequence[str]) -> list[Item]:
+        items: list[Item] = []
+        wanted: Any = {self._table: {"Keys": [{"id": {"S": key}} for key in keys], "ConsistentRead": True}}
+        for _ in range(READ_ROUNDS_MAX):
+            try:
+                answer = self._client.batch_get_item(RequestItems=wanted)
+            except (ClientError, BotoCoreError) as error:
+                raise_if_transient(error)
+                raise
+            items += answer["Responses"].get(self._table, [])
+            wanted = answer["UnprocessedKeys"]
+            if not wanted:
+                return items
+        raise RetryLater(Code.UNAVAILABLE, "the figures did not answer for all keys of a batch read")
+
+    def _counted_action(self, change: Change) -> Item:
+        item = {
+            "id": {"S": f"{_MERCHANT}{change.merchant_id}"},
+            "version": {"N": str(change.after.version)},
+            **_attributes(change.after.figures),
+        }
+        put: dict[str, Any] = {"TableName": self._table, "Item": item}
+        if change.before is None:
+            put["ConditionExpression"] = "attribute_not_exists(id)"
+        else:
+            put["ConditionExpression"] = "version = :known"
+            put["ExpressionAttributeValues"] = {":known": {"N": str(change.before.version)}}
+        return {"Put": put}
+
+    def _sums_action(self, bucket: int, sums: Item) -> Item:
+        places = list(enumerate(sums))
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"id": {"S": f"{_BUCKET}{bucket}"}},
+                "UpdateExpression": "ADD " + ",".join(f"#{place} :{place}" for place, _ in places),
+                "ExpressionAttributeNames": {f"#{place}": name for place, name in places},
+                "ExpressionAttributeValues": {f":{place}": sums[name] for place, name in places},
+            }
+        }
+
+
+def _attributes(figures: Figures) -> dict[str, Any]:
+    """Return the figures that are not 0 as attributes, flat so that a sum can be added to."""
+    numbers = {name: getattr(figures, name) for name in _SUMS}
+    for kind, of_kind in figures.totals.items():
+        counted, moved = _names(kind)
+        numbers |= {counted: of_kind.count, moved: of_kind.credits}
+    return {name: {"N": str(number)} for name, number in numbers.items() if number}
+
+
+def _figures_from(item: Item) -> Figures:
+    totals = {}
+    for kind in Kind:
+        counted, moved = _names(kind)
+        of_kind = Total(count=_whole(item, counted), credits=_whole(item, moved))
+        if of_kind != Total():
+            totals[kind] = of_kind
+    return Figures(**{name: _whole(item, name) for name in _SUMS}, totals=totals)
+
+
+def _names(kind: Kind) -> tuple[str, str]:
+    return f"{kind.name}_count", f"{kind.name}_credits"
+
+
+def _whole(item: Item, name: str) -> int:
+    attribute = item.get(name)
+    return int(attribute["N"]) if attribute else 0
+
+
+def _refuse_bugs(reasons: Sequence[Item]) -> None:
+    unknown = {str(reason.get("Code")) for reason in reasons if reason.get("Code") is not None} - _LOST
+    if unknown:
+        # The write itself is at fault: a bug, never a lost race.
+        raise RuntimeError(f"DynamoDB refused to count {len(reasons)} items: {sorted(unknown)}")

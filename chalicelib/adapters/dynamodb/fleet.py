@@ -1,0 +1,159 @@
+"""Everything that /metrics says, read in one go: the fleet's figures, all containers' counters, marks of others."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
+from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.domain.figures import Figures
+from chalicelib.domain.ids import MerchantId
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+HEARTBEAT = "heartbeat#bridge"
+"""Where the bridge says that it lives: its attribute `at` is a time, `look` what it saw of NATS, as JSON."""
+RECONCILED = "reconcile"
+"""Where the daily comparison leaves its last finding: its attribute `drift` counts what did not agree."""
+MERCHANTS_MAX = 1000
+"""Merchants up to which a metric of each one's own is served (spec, section 7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamMark:
+    """A stream of NATS as the bridge last saw it. `ok` is False where it cannot be read, and `detail` is why.
+
+    `waiting` messages are not acknowledged, the oldest since `oldest_at`; `dropped` were dropped by the stream before
+    they were read, the last of them at `dropped_at`.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    waiting: int
+    oldest_at: datetime | None
+    dropped: int
+    dropped_at: datetime | None
+
+    def age_seconds(self, now: datetime) -> float:
+        """Return how long the oldest message has waited, 0 where none waits."""
+        return max(0.0, (now - self.oldest_at).total_seconds()) if self.oldest_at else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the bridge last saw of NATS: each stream, inbound subjects without one, and what must be known of some."""
+
+    streams: tuple[StreamMark, ...] = ()
+    unowned: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, heartbeat: Mapping[str, Any] | None) -> Self:
+        """Return what the heartbeat's item says; nothing of one that a bridge of another version has written."""
+        try:
+            look = json.loads(heartbeat["look"]["S"]) if heartbeat and "look" in heartbeat else {}
+            return cls(
+                streams=tuple(_mark(stream) for stream in look.get("streams", ())),
+                unowned=tuple(look.get("unowned", ())),
+                warnings=tuple(look.get("warnings", ())),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What is known of the fleet. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
+
+    figures: Figures
+    counters: Mapping[str, float]
+    heartbeat: datetime | None
+    seen: Seen
+    drift: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What others left behind. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
+
+    heartbeat: datetime | None
+    seen: Seen
+    drift: int | None
+
+
+class FleetReader:
+    """Reads the figures table, and for a metric of each merchant's own the credits table."""
+
+    def __init__(self, client: "DynamoDBClient", *, figures_table: str, credits_table: str) -> None:
+        self._client = client
+        self._credits_table = credits_table
+        self._figures = DynamoDBFigures(client, table=figures_table)
+        self._counters = ContainerCounters(client, table=figures_table)
+
+    def figures(self) -> Figures:
+        """Return the fleet's figures; raises `RetryLater` when they cannot be read."""
+        return self._figures.fleet()
+
+    def read(self) -> Fleet:
+        """Return all that is known of the fleet; raises `RetryLater` when it cannot be read."""
+        marks = self.marks()
+        return Fleet(
+            figures=self._figures.fleet(),
+            counters=self._counters.sums(),
+            heartbeat=marks.heartbeat,
+            seen=marks.seen,
+            drift=marks.drift,
+        )
+
+    def marks(self) -> Marks:
+        """Return what others left behind; raises `RetryLater` when it cannot be read."""
+        marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED])}
+        heartbeat = marks.get(HEARTBEAT)
+        reconciled = marks.get(RECONCILED)
+        return Marks(
+            heartbeat=datetime.fromisoformat(heartbeat["at"]["S"]) if heartbeat else None,
+            seen=Seen.of(heartbeat),
+            drift=int(reconciled["drift"]["N"]) if reconciled and "drift" in reconciled else None,
+        )
+
+    def balances(self) -> dict[MerchantId, int] | None:
+        """Return the balance of every merchant, None where there are too many to be served one by one."""
+        found: dict[MerchantId, int] = {}
+        more: dict[str, Any] = {}
+        while True:
+            try:
+                page = self._client.scan(
+                    TableName=self._credits_table, ProjectionExpression="merchant_id, balance", **more
+                )
+            except (ClientError, BotoCoreError) as error:
+                raise_if_transient(error)
+                raise
+            found |= {MerchantId(item["merchant_id"]["S"]): int(item["balance"]["N"]) for item in page["Items"]}
+            if len(found) >= MERCHANTS_MAX:
+                return None
+            if "LastEvaluatedKey" not in page:
+                return found
+            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _mark(stream: Mapping[str, Any]) -> StreamMark:
+    return StreamMark(
+        name=stream["name"],
+        ok=stream["ok"],
+        detail=stream["detail"],
+        waiting=stream["waiting"],
+        oldest_at=_instant(stream["oldest_at"]),
+        dropped=stream["dropped"],
+        dropped_at=_instant(stream["dropped_at"]),
+    )

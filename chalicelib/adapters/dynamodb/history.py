@@ -1,0 +1,220 @@
+"""Accounts and their records, read through PynamoDB.
+
+Sequences have no gaps, so a page is a range of them and costs one query of exactly its rows, wherever it
+lies (architecture.md, decision 7). `created_at` follows the sequence, so dates are found by bisecting it.
+"""
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+from pynamodb.exceptions import DoesNotExist, PynamoDBException
+from pynamodb.expressions.condition import Condition
+
+from chalicelib.adapters.dynamodb.items import account_from, kind_of, transaction_from
+from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
+from chalicelib.domain.errors import Code, NewerForm, RetryLater
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ledger import Account, Total, Transaction
+from chalicelib.domain.movements import Kind
+
+WINDOW_MIN = 50
+WINDOW_MAX = 1000
+"""Records that one query of a filtered list looks at; it doubles from the least to the most."""
+EXAMINED_MAX = 20_000
+"""Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
+INDEX_PAUSE_SECONDS = 0.1
+"""How long an index that lacks the newest records is left before it is asked once more."""
+
+_SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Records of certain kinds, newest first. `below` is where to look on, 0 when everything was looked at."""
+
+    transactions: tuple[Transaction, ...]
+    below: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What records of one merchant add up to; `last_transaction_at` is the newest one's time, None without any."""
+
+    totals: Mapping[Kind, Total]
+    total_shortfall: int
+    last_transaction_at: Instant | None
+
+
+class History:
+    """Reads the two tables. Every method may raise `RetryLater` (`unavailable`) when they cannot answer."""
+
+    def __init__(
+        self, *, credits_table: str, transactions_table: str, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._sleep = sleep
+        AccountRow.Meta.table_name = credits_table
+        TransactionRow.Meta.table_name = transactions_table
+
+    def account(self, merchant_id: MerchantId) -> Account | None:
+        """Return the merchant's account as it stands now, None if there is none."""
+        with translated():
+            try:
+                row = AccountRow.get(merchant_id, consistent_read=True)
+                return account_from(row.to_dynamodb_dict(), answering=True)
+            except DoesNotExist:
+                return None
+
+    def transaction(self, transaction_id: TransactionId) -> Transaction | None:
+        """Return one record as it stands now, None if there is none."""
+        with translated():
+            try:
+                row = TransactionRow.get(transaction_id, consistent_read=True)
+                return transaction_from(row.to_dynamodb_dict(), answering=True)
+            except DoesNotExist:
+                return None
+
+    def records(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
+        """Return the account's records of these sequences, both included, newest first: one query of its rows.
+
+        An index is never read consistently. When it lacks the newest record alone, that is read by its id; when it
+        lacks more of the newest, it is asked once more. Those that it lacks then are left out, from the newest on.
+        """
+        if highest < lowest:
+            return ()
+        with translated():
+            found = tuple(self._query(account.merchant_id, lowest, highest))
+            if highest == account.sequence and _newest(found, lowest) < highest - 1:
+                self._sleep(INDEX_PAUSE_SECONDS)
+                found = tuple(self._query(account.merchant_id, lowest, highest))
+        if account.last_transaction_id is None or (highest, _newest(found, lowest)) != (
+            account.sequence,
+            account.sequence - 1,
+        ):
+            return found
+        newest = self.transaction(account.last_transaction_id)
+        return found if newest is None else (newest, *found)
+
+    def matching(
+        self, merchant_id: MerchantId, lowest: int, highest: int, *, kinds: Sequence[Kind], wanted: int
+    ) -> Found:
+        """Return up to `wanted` records of these kinds and sequences, newest first.
+
+        What does not match is read too, and paid for; after `EXAMINED_MAX` records the search stops, and
+        `below` tells where it would go on.
+        """
+        if not kinds:
+            # DynamoDB takes no empty list of choices.
+            return Found(transactions=(), below=0)
+        found: list[Transaction] = []
+        floor = max(lowest, highest - EXAMINED_MAX + 1)
+        window = max(WINDOW_MIN, wanted)
+        condition = _of_kinds(kinds)
+        with translated():
+            while highest >= floor and len(found) < wanted:
+                bottom = max(floor, highest - window + 1)
+                found += self._query(merchant_id, bottom, highest, condition)
+                highest, window = bottom - 1, min(2 * window, WINDOW_MAX)
+        below = found[wanted - 1].sequence - 1 if len(found) >= wanted else highest
+        return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
+
+    def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
+        """Return what the merchant's records of these sequences, both included, add up to; reads every one of them."""
+        counts: dict[Kind, list[int]] = {}
+        shortfall, newest = 0, None
+        rows = self._rows(merchant_id, lowest, highest, attributes=_SUMMED) if lowest <= highest else iter(())
+        with translated():
+            for row in rows:
+                of_kind = counts.setdefault(_kind(row), [0, 0])
+                of_kind[0] += 1
+                of_kind[1] += abs(int(row.amount))
+                shortfall += int(row.shortfall or 0)
+                newest = newest or Instant(row.created_at)
+        totals = {kind: Total(count=count, credits=moved) for kind, (count, moved) in counts.items()}
+        return Sums(totals=totals, total_shortfall=shortfall, last_transaction_at=newest)
+
+    def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
+        """Return the lowest and highest sequence of the records from `start` to `end`, both included.
+
+        Bisected: two queries of one row for each doubling of the ledger's length, and none where the
+        account itself tells. Nothing in between makes the lowest higher than the highest.
+        """
+        lowest, highest = 1, account.sequence
+        newest = account.last_transaction_at or account.created_at
+        with translated():
+            if start is not None and start > account.created_at:
+                lowest = self._first_at(account, start) if start <= newest else highest + 1
+            if end is not None and end < newest:
+                highest = self._first_at(account, _just_after(end)) - 1 if end >= account.created_at else 0
+        return lowest, highest
+
+    def _first_at(self, account: Account, time: str) -> int:
+        """Return the lowest sequence whose record was created at `time` or later."""
+
+        def created_at(sequence: int) -> str:
+            row = next(self._rows(account.merchant_id, sequence, sequence), None)
+            # A record that the index does not show yet is among the newest.
+            return row.created_at if row is not None else _just_after(account.last_transaction_at or account.created_at)
+
+        return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
+
+    def _query(
+        self, merchant_id: MerchantId, lowest: int, highest: int, condition: Condition | None = None
+    ) -> Iterator[Transaction]:
+        rows = self._rows(merchant_id, lowest, highest, condition)
+        return (transaction_from(row.to_dynamodb_dict(), answering=True) for row in rows)
+
+    def _rows(
+        self,
+        merchant_id: MerchantId,
+        lowest: int,
+        highest: int,
+        condition: Condition | None = None,
+        attributes: Sequence[str] | None = None,
+    ) -> Iterator[TransactionRow]:
+        return TransactionRow.by_sequence.query(
+            merchant_id,
+            TransactionRow.sequence.between(lowest, highest),
+            filter_condition=condition,
+            scan_index_forward=False,
+            attributes_to_get=list(attributes) if attributes else None,
+        )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `RetryLater` (`unavailable`) where PynamoDB says that a table did not answer."""
+    try:
+        yield
+    except PynamoDBException as error:
+        # Not `cause_response_code`: of a timeout it raises AttributeError
+        cause = error.cause
+        why = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else type(cause).__name__
+        raise RetryLater(Code.UNAVAILABLE, f"the history did not answer: {why}") from error
+
+
+def _kind(row: TransactionRow) -> Kind:
+    try:
+        return kind_of(row.transaction_type, row.operation_type)
+    except KeyError as error:
+        raise NewerForm from error
+
+
+def _newest(found: Sequence[Transaction], lowest: int) -> int:
+    return found[0].sequence if found else lowest - 1
+
+
+def _of_kinds(kinds: Sequence[Kind]) -> Condition:
+    types = sorted({kind.transaction_type for kind in kinds})
+    directions = sorted({str(kind.direction) for kind in kinds})
+    condition: Condition = TransactionRow.transaction_type.is_in(*types)
+    condition &= TransactionRow.operation_type.is_in(*directions)
+    return condition
+
+
+def _just_after(time: str) -> str:
+    # Times are texts of one length, so a text that goes on comes right after, and before the next millisecond.
+    return f"{time}~"

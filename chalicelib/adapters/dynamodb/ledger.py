@@ -1,0 +1,220 @@
+"""The ledger's store on DynamoDB: one read for a whole batch, one atomic write for a merchant's movements.
+
+The write goes through the botocore client and not through PynamoDB, which exposes neither the items behind failed
+conditions nor the order of its requests, and is fifteen times slower at writing an item (traps.md).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
+from chalicelib.adapters.dynamodb.items import (
+    Item,
+    account_from,
+    account_item,
+    crossings_attribute,
+    tally_attributes,
+    transaction_from,
+    transaction_item,
+)
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.fold import Commit, TallyChange
+from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.ports import Committed, Known, Refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS_MAX = 100
+"""Keys that one BatchGetItem takes."""
+READ_ROUNDS_MAX = 8
+READ_PAUSE_SECONDS = 0.01
+"""How often the keys that a batch read left unprocessed are asked for again, and after what growing pause."""
+
+_OPTIONAL_ATTRIBUTES = ("total_shortfall", "low_balance_threshold", "outdated", "level", "crossings")
+"""What an account's item may hold or not: a write sets what there is and removes the rest."""
+
+
+class DynamoDBLedger:
+    """The `LedgerStore` on the two tables."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        *,
+        credits_table: str,
+        transactions_table: str,
+        sleep: Callable[[float], None] = time.sleep,
+        answering: bool = False,
+    ) -> None:
+        """`answering` is for who only tells what it has read (`items.account_from`), and never commits."""
+        self._answering = answering
+        self._client = client
+        self._sleep = sleep
+        self._credits_table = credits_table
+        self._transactions_table = transactions_table
+
+    def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
+        """Return the accounts and records, read consistently, 100 of both together in a request."""
+        keys: list[tuple[str, str, str]] = [
+            (self._credits_table, "merchant_id", key) for key in dict.fromkeys(merchants)
+        ]
+        keys += [(self._transactions_table, "transaction_id", key) for key in dict.fromkeys(transactions)]
+        accounts: dict[MerchantId, Account] = {}
+        records: dict[TransactionId, Transaction] = {}
+        unreadable: dict[str, Exception] = {}
+        remaining = iter(keys)
+        while chunk := list(islice(remaining, KEYS_MAX)):
+            for table, item in self._read_items(chunk):
+                name = "merchant_id" if table == self._credits_table else "transaction_id"
+                try:
+                    if table == self._credits_table:
+                        account = account_from(item, answering=self._answering)
+                        accounts[account.merchant_id] = account
+                    else:
+                        record = transaction_from(item, answering=self._answering)
+                        records[record.transaction_id] = record
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with an item, it is reported with its key
+                    unreadable[item[name]["S"]] = error
+        return Known(accounts=accounts, transactions=records, unreadable=unreadable)
+
+    def commit(self, commit: Commit) -> Committed | Refused:
+        """Write all of `commit` in one TransactWriteItems, or nothing of it."""
+        actions = [self._account_action(commit)]
+        actions += [self._record_action(transaction) for transaction in commit.transactions]
+        actions += [self._tally_action(change) for change in commit.tallies]
+        try:
+            self._client.transact_write_items(TransactItems=cast("Any", actions))
+        except self._client.exceptions.TransactionCanceledException as error:
+            refused = _refusal(commit, cast("Sequence[Mapping[str, Any]]", error.response["CancellationReasons"]))
+            return replace(refused, repeated=_repeated(error))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in BUSY:
+                return Refused(account=commit.before, contended=True, repeated=_repeated(error))
+            raise_if_transient(error)
+            raise
+        except BotoCoreError as error:
+            raise_if_transient(error)
+            raise
+        return Committed()
+
+    def _read_items(self, keys: Sequence[tuple[str, str, str]]) -> Iterable[tuple[str, Item]]:
+        wanted: dict[str, Any] = {}
+        for table, name, key in keys:
+            request = wanted.setdefault(table, {"Keys": [], "ConsistentRead": True})
+            request["Keys"].append({name: {"S": key}})
+        for attempt in range(READ_ROUNDS_MAX):
+            if attempt:
+                self._sleep(READ_PAUSE_SECONDS * 2**attempt)
+            try:
+                answer = self._client.batch_get_item(RequestItems=wanted)
+            except (ClientError, BotoCoreError) as error:
+                raise_if_transient(error)
+                raise
+            for table, items in answer["Responses"].items():
+                yield from ((table, cast("Item", item)) for item in items)
+            wanted = cast("dict[str, Any]", answer["UnprocessedKeys"])
+            if not wanted:
+                return
+        raise RetryLater(Code.UNAVAILABLE, "the ledger did not answer for all keys of a batch read")
+
+    def _account_action(self, commit: Commit) -> Item:
+        item = account_item(commit.after)
+        if commit.crossings:
+            item["crossings"] = crossings_attribute(commit.crossings)
+        if commit.before is None:
+            return self._put(self._credits_table, item, "attribute_not_exists(merchant_id)")
+        key = {"merchant_id": item.pop("merchant_id")}
+        names = {f"#{place}": name for place, name in enumerate(item)}
+        values = {f":{place}": value for place, value in enumerate(item.values())}
+        expression = "SET " + ",".join(f"#{place}=:{place}" for place in range(len(item)))
+        if absent := [name for name in _OPTIONAL_ATTRIBUTES if name not in item]:
+            names |= {f"#{name}": name for name in absent}
+            expression += " REMOVE " + ",".join(f"#{name}" for name in absent)
+        return {
+            "Update": {
+                "TableName": self._credits_table,
+                "Key": key,
+                "UpdateExpression": expression,
+                "ConditionExpression": "#known=:known",
+                "ExpressionAttributeNames": {**names, "#known": "version"},
+                "ExpressionAttributeValues": {**values, ":known": {"N": str(commit.before.version)}},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _record_action(self, transaction: Transaction) -> Item:
+        return self._put(
+            self._transactions_table, transaction_item(transaction), "attribute_not_exists(transaction_id)"
+        )
+
+    def _tally_action(self, change: TallyChange) -> Item:
+        attributes = tally_attributes(change.after, change.time)
+        values = {f":{name}": value for name, value in attributes.items()}
+        condition = "attribute_exists(transaction_id) AND attribute_not_exists(refunded_count)"
+        if change.before is not None:
+            condition = "refunded_count=:known"
+            values[":known"] = {"N": str(change.before.count)}
+        expression = "SET " + ",".join(f"{name}=:{name}" for name in attributes)
+        if change.before is not None and change.before.total is not None and change.after.total is None:
+            expression += " REMOVE refunded_total"
+        return {
+            "Update": {
+                "TableName": self._transactions_table,
+                "Key": {"transaction_id": {"S": change.order}},
+                "UpdateExpression": expression,
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": values,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    @staticmethod
+    def _put(table: str, item: Item, condition: str) -> Item:
+        return {
+            "Put": {
+                "TableName": table,
+                "Item": item,
+                "ConditionExpression": condition,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+
+def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
+    """Read the cancellation, whose reasons stand in the order of the request: account, records, tallies.
+
+    Several reasons may stand side by side, so each is read for what it says: a failed condition brings the item
+    that stands there, and only that proves a lost race or a duplicate; a conflict proves nothing (traps.md).
+    """
+    codes = {reason.get("Code") for reason in reasons}
+    transient = codes & TRANSIENT
+    unknown = codes - TRANSIENT - BUSY - {FAILED_CONDITION, "None", None}
+    if unknown:
+        # The write itself is at fault (ValidationError, ItemCollectionSizeLimitExceeded): a bug, never a lost race.
+        raise RuntimeError(f"DynamoDB refused a write of {len(reasons)} items: {sorted(map(str, unknown))}")
+    evidence = [reason.get("Item") for reason in reasons if reason.get("Code") == FAILED_CONDITION]
+    if transient and not evidence:
+        raise RetryLater(Code.UNAVAILABLE, f"the ledger is throttled: {', '.join(sorted(map(str, transient)))}")
+    account = commit.before
+    if reasons[0].get("Code") == FAILED_CONDITION:
+        account = account_from(reasons[0]["Item"]) if reasons[0].get("Item") else None
+    return Refused(
+        account=account,
+        transactions=tuple(
+            transaction_from(reason["Item"])
+            for reason in reasons[1:]
+            if reason.get("Code") == FAILED_CONDITION and reason.get("Item")
+        ),
+        contended=bool(codes & BUSY or transient),
+    )
+
+
+def _repeated(error: ClientError) -> bool:
+    return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))

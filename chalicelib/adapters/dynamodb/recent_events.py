@@ -1,0 +1,106 @@
+"""The latest threshold events of the whole fleet, in one small item of the figures table, for a live view.
+
+A view, not a record: what two shards write at the same moment may be missing in it, the ledger has it all.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.contracts.outbound.published import PublishedEvent
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+RECENT = "recent"
+"""The item's key."""
+KEPT_MAX = 12
+"""Events that are kept: some 3 KB, so a write costs three units, and only a crossing causes one."""
+TRIES_MAX = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentEvent:
+    """A threshold event: of which merchant, when, and the balance after it; `transaction_id` as in the event."""
+
+    time: Instant
+    event_type: str
+    event_id: str
+    merchant_id: MerchantId
+    transaction_id: TransactionId | None
+    sequence: int
+    balance: int
+
+    @classmethod
+    def of(cls, event: PublishedEvent) -> Self:
+        """Return what is kept of `event`."""
+        return cls(
+            time=instant(event.time),
+            event_type=event.event_type,
+            event_id=event.event_id,
+            merchant_id=event.merchant_id,
+            transaction_id=event.payload.transaction_id,
+            sequence=event.payload.sequence,
+            balance=event.payload.balance,
+        )
+
+
+class RecentEvents:
+    """Notes events, and reads the latest. Both may raise what botocore raises."""
+
+    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._figures = DynamoDBFigures(client, table=table)
+
+    def note(self, events: Iterable[RecentEvent]) -> None:
+        """Put the events among the latest; a repeat changes nothing. Gives up where others write all the time."""
+        news = {event.event_id: event for event in events}
+        for _ in range(TRIES_MAX):
+            item = self._item()
+            known = {event.event_id: event for event in _events(item)}
+            latest = _latest({**known, **news}.values())
+            if latest == list(known.values()) or self._put(latest, item):
+                return
+
+    def read(self) -> list[RecentEvent]:
+        """Return the latest events, newest first."""
+        return _events(self._item())
+
+    def _item(self) -> dict[str, Any]:
+        return dict(next(iter(self._figures.read([RECENT])), {}))
+
+    def _put(self, events: list[RecentEvent], known: dict[str, Any]) -> bool:
+        """Write the item where it is still the one known, and return whether it was."""
+        writes = int(known["writes"]["N"]) if known else 0
+        item: dict[str, Any] = {
+            "id": {"S": RECENT},
+            "writes": {"N": str(writes + 1)},
+            "events": {"S": json.dumps([asdict(event) for event in events], separators=(",", ":"))},
+        }
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
+        if known:
+            condition = {
+                "ConditionExpression": "writes = :writes",
+                "ExpressionAttributeValues": {":writes": {"N": str(writes)}},
+            }
+        try:
+            self._client.put_item(TableName=self._table, Item=item, **condition)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _latest(events: Iterable[RecentEvent]) -> list[RecentEvent]:
+    newest_first = sorted(events, key=lambda event: (event.time, event.merchant_id, event.sequence), reverse=True)
+    return newest_first[:KEPT_MAX]
+
+
+def _events(item: dict[str, Any]) -> list[RecentEvent]:
+    # A newer release may keep more of an event.
+    known = {field.name for field in fields(RecentEvent)}
+    kept = json.loads(item["events"]["S"]) if item else []
+    return [RecentEvent(**{name: value for name, value in event.items() if name in known}) for event in kept]

@@ -1,0 +1,1 @@
+"""Plugin statuses that containers share in Redis."""

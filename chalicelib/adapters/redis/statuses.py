@@ -1,0 +1,140 @@
+"""The last known plugin statuses of all containers, in Redis (spec, section 6): one text a merchant.
+
+`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, what it says, and when that was last known to
+be so. Only a newer version replaces it, or the same one seen again later, so that it does not matter who
+writes first. Whoever reads it judges its age by that time; Redis drops it when it is too old to be of use.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from chalicelib.adapters.redis.connection import RedisLine
+from chalicelib.adapters.dynamodb.status_table import KnownStatus
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ledger import Account
+
+READ_SECONDS = 0.03
+WRITE_SECONDS = 0.02
+"""What a request waits for Redis at most: 50 ms in all."""
+LEARN_SECONDS = 0.5
+"""What a batch of the stream waits for it; no request does."""
+
+WORDS: Final = {True: "enabled", False: "disabled"}
+_MEANINGS: Final = {word: enabled for enabled, word in WORDS.items()}
+
+_KEEP_THE_NEWEST = """
+local standing = {}
+for i, key in ipairs(KEYS) do
+  local version, as_of = tonumber(ARGV[4 * i - 3]), ARGV[4 * i - 1]
+  local held = redis.call('GET', key) or ''
+  local held_version, word, held_as_of = string.match(held, '^(%d+) (%l+) (%d+%-%d+%-%d+T[%d:.]+Z)$')
+  if word ~= 'enabled' and word ~= 'disabled' then held_version = nil end
+  held_version = tonumber(held_version)
+  if held_version and (held_version > version or held_version == version and held_as_of >= as_of) then
+    standing[i] = held
+  else
+    standing[i] = ARGV[4 * i - 3] .. ' ' .. ARGV[4 * i - 2] .. ' ' .. as_of
+    redis.call('SET', key, standing[i], 'PX', ARGV[4 * i])
+  end
+end
+return standing
+"""
+"""Sent whole each time: a server that was restarted knows it too, and it stays one round trip."""
+
+
+class SharedStatuses:
+    """Reads and writes the shared statuses, many in one round trip; None where Redis did not answer in time.
+
+    `prefix` keeps stages apart that share a server. A status is kept until `stale_seconds` after it was known.
+    """
+
+    def __init__(
+        self,
+        line: RedisLine,
+        *,
+        prefix: str,
+        stale_seconds: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._line = line
+        # In braces: all keys of a stage are in one slot, as a cluster wants it of a command with many.
+        self._prefix = f"{{{prefix}}}:plugin-status:"
+        self._stale_seconds = stale_seconds
+        self._clock = clock
+
+    def read(self, merchants: Iterable[MerchantId]) -> dict[MerchantId, KnownStatus] | None:
+        """Return what is known of the merchants, without those of whom nothing is."""
+        asked = tuple(merchants)
+        keys = [self._prefix + merchant for merchant in asked]
+        held = self._line.ask(lambda client: client.mget(keys), within_seconds=READ_SECONDS)
+        return None if held is None else _known(asked, held)
+
+    def write(
+        self, statuses: Mapping[MerchantId, KnownStatus], *, now: datetime
+    ) -> dict[MerchantId, KnownStatus] | None:
+        """Write those that are newer than what stands there, and return what stands there now."""
+        return self._write(statuses, now, WRITE_SECONDS)
+
+    def learn(self, accounts: Iterable[Account]) -> None:
+        """Write the statuses that these accounts came to, in whatever order they come; nothing where Redis fails.
+
+        For the stream. A record that is played back late says what was known when it was written, no more.
+        """
+        newest: dict[MerchantId, Account] = {}
+        for account in accounts:
+            other = newest.get(account.merchant_id)
+            if other is None or other.version < account.version:
+                newest[account.merchant_id] = account
+        now = self._clock()
+        statuses = {
+            merchant: KnownStatus(
+                version=account.version,
+                enabled=account.enabled,
+                # Another container's clock may be ahead of this one.
+                as_of=min(datetime.fromisoformat(account.updated_at), now),
+            )
+            for merchant, account in newest.items()
+        }
+        self._write(statuses, now, LEARN_SECONDS)
+
+    def alive(self) -> bool:
+        """Return whether Redis answers as soon as a request can wait for it."""
+        return bool(self._line.ask(lambda client: client.ping(), within_seconds=READ_SECONDS))
+
+    def _write(
+        self, statuses: Mapping[MerchantId, KnownStatus], now: datetime, within_seconds: float
+    ) -> dict[MerchantId, KnownStatus] | None:
+        keys: list[str] = []
+        arguments: list[str | int] = []
+        written: list[MerchantId] = []
+        for merchant, status in statuses.items():
+            left = self._stale_seconds - (now - status.as_of).total_seconds()
+            if left > 0:
+                written.append(merchant)
+                keys.append(self._prefix + merchant)
+                arguments += [status.version, WORDS[status.enabled], instant(status.as_of), int(left * 1000) + 1]
+        if not written:
+            return {}
+        standing = self._line.ask(
+            lambda client: client.eval(_KEEP_THE_NEWEST, len(keys), *keys, *arguments), within_seconds=within_seconds
+        )
+        return None if standing is None else _known(written, standing)
+
+
+def _known(merchants: Iterable[MerchantId], held: Iterable[Any]) -> dict[MerchantId, KnownStatus]:
+    found = ((merchant, _status(text)) for merchant, text in zip(merchants, held, strict=True))
+    return {merchant: status for merchant, status in found if status is not None}
+
+
+def _status(held: bytes | None) -> KnownStatus | None:
+    """Return what a text of Redis says; None for none and for one that is not ours."""
+    if held is None:
+        return None
+    try:
+        version, word, as_of = held.decode("ascii").split(" ")
+        return KnownStatus(
+            version=int(version), enabled=_MEANINGS[word], as_of=datetime.fromisoformat(as_of).astimezone(UTC)
+        )
+    except (ValueError, KeyError):
+        return None

@@ -1,0 +1,105 @@
+"""The routes for admins (spec, section 6): adjustments, thresholds, and the accounts at zero or low.
+
+What changes the ledger is done by its own functions, which this one invokes: the API itself may only read.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from chalice.app import Blueprint
+
+from chalicelib.wiring import for_api
+from chalicelib.contracts.api.problems import bad_request
+from chalicelib.api.requests import Call, merchant_of
+from chalicelib.api.routing import Reply, Routes, json_text
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+_OLD_PARAMETERS = ("merchant_id", "operation_type", "reason")
+_OLD_AMOUNTS = ("credits", "credits_to_use", "credits_used")
+_DIGITS_MAX = 64
+
+
+@routes.post("/api/v1/credits/admin/adjustments")
+def adjust(call: Call) -> Reply:
+    """Post an adjustment once under its key: 201 with the transaction, 200 with the same when it was posted before."""
+    admin = call.admin().name()
+    return _adjusted(call, call.idempotency_key(), call.json_object(), admin)
+
+
+@routes.post("/api/v1/credits/transactions/admin/manual-adjustment")
+def adjust_by_the_old_route(call: Call) -> Reply:
+    """Post an adjustment as `adjust` does; what it is may stand in the old route's query parameters."""
+    admin = call.admin().name()
+    key = call.idempotency_key()
+    asked = _old_parameters(call)
+    fields = call.json_object() if call.body or not asked else {}
+    for name in asked.keys() & fields.keys():
+        raise bad_request(name, f"{name} stands in the parameters and in the body.")
+    return _adjusted(call, key, {**fields, **asked}, admin)
+
+
+@routes.put("/api/v1/credits/admin/accounts/{merchant_id}/low-balance-threshold")
+def set_threshold(call: Call, merchant_id: str) -> Reply:
+    """Give the account a low-balance threshold of its own, or with null the default again; answer the account."""
+    from chalicelib.contracts.inbound.adjustments import threshold
+
+    admin, merchant = call.admin().name(), merchant_of(merchant_id)
+    whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
+    asked = threshold({**call.json_object(), **whose})
+    account = for_api.ledger_functions().set_threshold(asked.model_dump())
+    return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
+
+
+@routes.get("/api/v1/credits/admin/zero-balance")
+def zero_balance(call: Call) -> Reply:
+    """Answer a page of the accounts without credits, by cursor."""
+    from chalicelib.api.level_listing import zero_page
+
+    call.admin()
+    return zero_page(call, levels=for_api.levels(), key=for_api.cursor_key())
+
+
+@routes.get("/api/v1/credits/admin/low-balance")
+def low_balance(call: Call) -> Reply:
+    """Answer a page of the accounts with credits, but no more than their threshold, by cursor.
+
+    `threshold` leaves out those with more credits than that; whoever lies above the own threshold is never there.
+    """
+    from chalicelib.api.level_listing import low_page
+
+    call.admin()
+    return low_page(call, levels=for_api.levels(), key=for_api.cursor_key())
+
+
+def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply:
+    from chalicelib.contracts.inbound.adjustments import DUPLICATE, adjustment
+
+    whose = {"adjustment_id": key, "admin_id": admin, "correlation_id": call.correlation_id}
+    # Checked before anything is invoked, and handed on without what the request holds besides.
+    movement = adjustment({**fields, **whose})
+    answer = for_api.ledger_functions().adjust(
+        {
+            "merchant_id": movement.merchant_id,
+            "operation_type": movement.kind.direction,
+            "credits": movement.credits,
+            "reason": movement.metadata["reason"],
+            **whose,
+        }
+    )
+    return Reply(
+        body=json_text(answer["transaction"], call.meta()),
+        status=HTTPStatus.OK if answer["outcome"] == DUPLICATE else HTTPStatus.CREATED,
+        merchant_id=movement.merchant_id,
+    )
+
+
+def _old_parameters(call: Call) -> dict[str, Any]:
+    asked: dict[str, Any] = {name: text for name in _OLD_PARAMETERS if (text := call.text(name)) is not None}
+    for name in _OLD_AMOUNTS:
+        text = call.text(name)
+        if text is not None:
+            digits = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+            asked[name] = int(text) if digits else text
+    return asked

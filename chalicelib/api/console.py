@@ -1,0 +1,61 @@
+"""The console: one page and its scripts, which ship with the code, served by the API itself (spec, section 6).
+
+The page names its scripts below a folder that is the digest of all of them, so that browsers keep them for a year and
+a new version is a new address. Relative addresses only: it works at the root, and below a stage or a base path.
+"""
+
+from http import HTTPStatus
+
+from chalice.app import Blueprint
+
+from chalicelib.contracts.api.problems import not_found
+from chalicelib.api.console_files import console_files
+from chalicelib.api.requests import Call
+from chalicelib.api.routing import Reply, Routes, without_slash
+
+YEAR_SECONDS = 31_536_000
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src {style}; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+)
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+
+@routes.get("/console", token=False)
+def console(call: Call) -> Reply:
+    """Answer the page; it may load its own scripts and ask this API, and nothing else."""
+    if (elsewhere := without_slash(call)) is not None:
+        return elsewhere
+    shipped = console_files()
+    tag = f'W/"{shipped.version}"'
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        # Asked for again each time, and mostly answered with 304: the scripts behind it are kept.
+        "Cache-Control": "no-cache",
+        "ETag": tag,
+        "Content-Security-Policy": _POLICY.format(style=shipped.style_source),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Referrer-Policy": "no-referrer",
+    }
+    known = {one.strip().removeprefix("W/") for one in call.headers.get("if-none-match", "").split(",")}
+    if known & {"*", tag.removeprefix("W/")}:
+        return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Reply(body=shipped.page, headers=headers)
+
+
+@routes.get("/console/{version}/{name}", token=False)
+def console_file(call: Call, version: str, name: str) -> Reply:  # noqa: ARG001 - every view has its call
+    """Answer a script of the page, to be kept for a year.
+
+    Under another version's address too, so that a page opened before a deployment goes on, but not to be kept.
+    """
+    shipped = console_files()
+    text = shipped.scripts.get(name)
+    if text is None:
+        raise not_found("script")
+    kept = f"public, max-age={YEAR_SECONDS}, immutable" if version == shipped.version else "no-store"
+    return Reply(body=text, headers={"Content-Type": "text/javascript; charset=utf-8", "Cache-Control": kept})

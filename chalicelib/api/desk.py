@@ -1,0 +1,108 @@
+"""The routes of those who look after the service: the live view's figures, and what is parked (spec, section 6)."""
+
+from urllib.parse import unquote
+
+from chalice.app import Blueprint
+
+from chalicelib.wiring import for_figures, for_api
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
+from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
+from chalicelib.api.requests import Call
+from chalicelib.api.routing import Reply, Routes
+from chalicelib.settings import settings
+
+SEARCH_SECONDS = 6.0
+"""How long a letter is looked for, well inside the time of the API's own function."""
+LETTER_ID_LENGTH_MAX = 128
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+
+@routes.get("/api/v1/credits/admin/activity")
+def activity(call: Call) -> Reply:
+    """Answer what the service has done so far and what waits, as of now."""
+    call.admin()
+    from chalicelib.contracts.api.answers import answer_text
+    from chalicelib.api.live import activity_now
+
+    for_figures.lay_counters_down()
+    data = activity_now(
+        for_figures.fleet(),
+        for_figures.recent_events(),
+        for_api.queues(),
+        inbox_url=settings().required("INBOX_QUEUE_URL"),
+        dead_letter_urls=for_api.dead_letter_urls(),
+        now=call.now,
+    )
+    return Reply(body=answer_text(data, call.meta()))
+
+
+@routes.get("/api/v1/credits/admin/dead-letters")
+def dead_letters(call: Call) -> Reply:
+    """Answer the newest parked messages of all queues, or of one, with their reasons."""
+    call.admin()
+    from chalicelib.contracts.api import answers
+    from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
+    from chalicelib.contracts.letters import Parking
+
+    asked = Asked(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX))
+    named = call.choice("parking", [parking.upper() for parking in Parking])
+    parkings = [Parking(named.lower())] if named else list(Parking)
+    found = for_api.dead_letters().listing(wanted=asked.limit, parkings=parkings)
+    letters = [DeadLetter.of(letter) for letter in found.letters[: asked.limit]]
+    # A queue can be counted but not paged: what is put back makes room for the rest.
+    total = max(found.counted, len(found.letters))
+    place = Place(
+        asked=asked,
+        total=total,
+        has_next=total > len(letters),
+        has_previous=False,
+        next_cursor=None,
+        numbered=False,
+    )
+    links = {**place.links(call.link_path, {"parking": named and named.lower()}), "last": None}
+    meta, pagination = call.meta(), {**place.pagination(), "pages": None}
+    bare = [letter.model_copy(update={"body": ""}) for letter in letters]
+    room = ANSWER_BYTES_MAX - answer_bytes(answers.listing_text(bare, meta, pagination, links))
+    text = answers.listing_text(fitted(letters, room=room), meta, pagination, links)
+    return Reply(body=text, headers={"Link": link_header(links)})
+
+
+@routes.get("/api/v1/credits/admin/dead-letters/{letter_id}")
+def dead_letter(call: Call, letter_id: str) -> Reply:
+    """Return one parked message with the whole of its body."""
+    call.admin()
+    from chalicelib.contracts.api.answers import answer_text
+    from chalicelib.contracts.api.dead_letters import DeadLetter
+
+    named = _letter_id(letter_id)
+    letter = for_api.dead_letters().find(named, seconds=SEARCH_SECONDS)
+    if letter is None:
+        raise not_found("dead letter")
+    return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
+
+
+@routes.post("/api/v1/credits/admin/dead-letters/{letter_id}/redrive")
+def redrive(call: Call, letter_id: str) -> Reply:
+    """Put a parked message back to where it came from, and answer it as it was; harmless any number of times."""
+    call.admin()
+    from chalicelib.adapters.dead_letters import NotRedrivable
+    from chalicelib.contracts.api.answers import answer_text
+    from chalicelib.contracts.api.dead_letters import DeadLetter
+
+    named = _letter_id(letter_id)
+    try:
+        letter = for_api.dead_letters().redrive(named, seconds=SEARCH_SECONDS)
+    except NotRedrivable as error:
+        raise Problem(Refusal.NOT_REDRIVABLE, f"The letter cannot be put back: {error}.") from None
+    if letter is None:
+        raise not_found("dead letter")
+    return Reply(body=answer_text(DeadLetter.of(letter), call.meta()), merchant_id=letter.merchant_id)
+
+
+def _letter_id(text: str) -> str:
+    letter_id = unquote(text)
+    if len(letter_id) > LETTER_ID_LENGTH_MAX or not letter_id.isascii() or not letter_id.isprintable():
+        raise bad_request("letter_id", f"A letter's id has 1 to {LETTER_ID_LENGTH_MAX} printable ASCII characters.")
+    return letter_id

@@ -1,0 +1,151 @@
+"""The metrics of spec section 7 as Prometheus text, made by prometheus-client from what `FleetReader` read."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    UntypedMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from chalicelib.adapters.dynamodb.fleet import Fleet, Seen
+from chalicelib.counters import BUCKET, COUNT, INFINITE, SECONDS, SUM, name_and_labels, sample
+from chalicelib.domain.figures import Figures
+from chalicelib.domain.ids import MerchantId
+from chalicelib.telemetry import PROCESSING_SECONDS
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+_COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "credits_plugin_status_checks_total": ("Plugin statuses answered.", ("status",)),
+    "credits_plugin_status_unavailable_total": ("Plugin statuses answered although the table was unreadable.", ()),
+    "credits_events_published_total": ("Events that the bus took.", ("event_type",)),
+    "credits_messages_parked_total": ("Messages put into the dead-letter queue.", ("code",)),
+    "credits_conflicts_total": ("Movements asked for under a key that stands with other content.", ()),
+    "credits_duplicates_total": ("Movements asked for that had been recorded before.", ()),
+    "credits_orders_changed_total": ("Orders that came again with data that would be charged differently.", ()),
+    "credits_lost_races_total": ("Writes made again because another writer was faster.", ()),
+}
+"""What containers count, with its help and labels."""
+
+
+def prometheus_text(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: datetime) -> str:
+    """Return the metrics; `balances` adds one for each merchant, None leaves that out."""
+    registry = CollectorRegistry()
+    registry.register(_Families(lambda: _families(fleet, balances=balances, now=now)))
+    return generate_latest(registry).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Families(Collector):
+    """What prometheus-client collects from."""
+
+    families: Callable[[], Iterable[Metric]]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families()
+
+
+def _families(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: datetime) -> Iterable[Metric]:
+    yield from _of_the_fleet(fleet.figures)
+    for name, (text, labels) in _COUNTED.items():
+        yield _counter(name, text, labels, fleet.counters)
+    yield _durations(fleet.counters)
+    drift = GaugeMetricFamily("credits_ledger_drift", "Differences that the last comparison of the ledger found.")
+    if fleet.drift is not None:
+        drift.add_metric([], fleet.drift)
+    yield drift
+    heartbeat = GaugeMetricFamily("credits_bridge_heartbeat_age_seconds", "Time since the bridge last said it lives.")
+    if fleet.heartbeat is not None:
+        heartbeat.add_metric([], max(0.0, (now - fleet.heartbeat).total_seconds()))
+    yield heartbeat
+    yield from _of_the_streams(fleet.seen, now)
+    if balances is not None:
+        # Untyped: its name is the contract's, but a balance is no counter.
+        family = UntypedMetricFamily("credits_balance_total", "Credits of a merchant.", labels=["merchant_id"])
+        for merchant_id, balance in balances.items():
+            family.add_metric([merchant_id], balance)
+        yield family
+
+
+def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
+    transactions = CounterMetricFamily(
+        "credits_transactions", "Transactions recorded.", labels=["type", "reference_type"]
+    )
+    moved = CounterMetricFamily(
+        "credits_moved", "Credits that transactions moved, unsigned.", labels=["type", "reference_type"]
+    )
+    for kind, of_kind in figures.totals.items():
+        labels = [kind.direction.value, kind.transaction_type]
+        transactions.add_metric(labels, of_kind.count)
+        moved.add_metric(labels, of_kind.credits)
+    yield from (transactions, moved)
+    yield CounterMetricFamily(
+        "credits_balance_updated", "Transactions that a balance took up.", value=figures.transactions
+    )
+    yield CounterMetricFamily(
+        "credits_shortfall", "Credits asked for that an account did not have.", value=figures.shortfall
+    )
+    yield GaugeMetricFamily("credits_merchants", "Merchants with an account.", value=figures.merchants)
+    yield GaugeMetricFamily("credits_fleet_balance", "Credits of all merchants.", value=figures.balance)
+    yield GaugeMetricFamily("credits_merchants_zero_balance", "Merchants without credits.", value=figures.zero)
+    yield GaugeMetricFamily(
+        "credits_merchants_low_balance", "Merchants above zero, at or below their threshold.", value=figures.low
+    )
+    status = GaugeMetricFamily("credits_plugin_status", "Merchants by the status of their plugin.", labels=["status"])
+    status.add_metric(["enabled"], figures.enabled)
+    status.add_metric(["disabled"], figures.disabled)
+    yield status
+
+
+def _of_the_streams(seen: Seen, now: datetime) -> Iterable[Metric]:
+    """Yield what the bridge last saw of NATS, under the names that its own /metrics has."""
+    labels = ["stream"]
+    up = GaugeMetricFamily("credits_bridge_stream_up", "1 when the bridge can read the stream, else 0.", labels=labels)
+    waiting = GaugeMetricFamily(
+        "credits_bridge_stream_waiting_messages", "Messages that the bridge has not acknowledged yet.", labels=labels
+    )
+    oldest = GaugeMetricFamily(
+        "credits_bridge_stream_oldest_seconds", "Time that the oldest of them has waited.", labels=labels
+    )
+    dropped = CounterMetricFamily(
+        "credits_bridge_stream_dropped_messages",
+        "Messages that the stream dropped before they were read, at most.",
+        labels=labels,
+    )
+    for stream in seen.streams:
+        up.add_metric([stream.name], int(stream.ok))
+        waiting.add_metric([stream.name], stream.waiting)
+        oldest.add_metric([stream.name], stream.age_seconds(now))
+        dropped.add_metric([stream.name], stream.dropped)
+    yield from (up, waiting, oldest, dropped)
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...], counters: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=labels)
+    if not labels:
+        family.add_metric([], counters.get(sample(name), 0))
+        return family
+    for key in sorted(counters):
+        counted, values = name_and_labels(key)
+        if counted == name and values.keys() == set(labels):
+            family.add_metric([values[label] for label in labels], counters[key])
+    return family
+
+
+def _durations(counters: Mapping[str, float]) -> Metric:
+    family = HistogramMetricFamily(PROCESSING_SECONDS, "Time that the call took which posted a transaction.")
+    bounds = [*map(str, SECONDS), INFINITE]
+    counts = [counters.get(sample(PROCESSING_SECONDS + BUCKET, {"le": bound}), 0) for bound in bounds]
+    buckets = list(zip(bounds, accumulate(counts), strict=True))
+    if counters.get(sample(PROCESSING_SECONDS + COUNT)):
+        family.add_metric([], buckets, counters[sample(PROCESSING_SECONDS + SUM)])
+    return family

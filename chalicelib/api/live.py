@@ -1,0 +1,58 @@
+"""The figures of the live view, put together from the fleet, the counters of all containers, and the queues."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.fleet import FleetReader
+from chalicelib.adapters.queues import Queues
+from chalicelib.adapters.dynamodb.recent_events import RecentEvents
+from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
+from chalicelib.contracts.api.fleet import FleetStatus
+from chalicelib.counters import COUNT, SUM, name_and_labels, sample
+from chalicelib.domain.ids import instant
+from chalicelib.telemetry import OLDEST_SECONDS
+
+
+def activity_now(
+    fleet: FleetReader,
+    recent: RecentEvents,
+    queues: Queues,
+    *,
+    inbox_url: str,
+    dead_letter_urls: Iterable[str],
+    now: datetime,
+) -> Activity:
+    """Return the latest figures; raises `RetryLater` when a table or a queue cannot answer."""
+    try:
+        read = fleet.read()
+        inbox = queues.waiting(inbox_url)
+        dead_letters = sum(sum(queues.waiting(url)) for url in dead_letter_urls)
+        events = recent.read()
+    except (ClientError, BotoCoreError) as error:
+        raise_if_transient(error, "the queues")
+        raise
+    return Activity(
+        as_of=instant(now),
+        fleet=FleetStatus.of(read.figures),
+        transactions=read.figures.transactions,
+        orders=sum(total.count for kind, total in read.figures.totals.items() if kind.is_order),
+        duplicates=_counted(read.counters, "credits_duplicates_total"),
+        conflicts=_counted(read.counters, "credits_conflicts_total"),
+        parked=_counted(read.counters, "credits_messages_parked_total"),
+        shortfall=read.figures.shortfall,
+        batches=_counted(read.counters, OLDEST_SECONDS + COUNT),
+        oldest_message_seconds=round(max(0.0, read.counters.get(sample(OLDEST_SECONDS + SUM), 0.0)), 3),
+        inbox=Waiting(**inbox._asdict()),
+        dead_letters=dead_letters,
+        bridge_seen_at=instant(read.heartbeat) if read.heartbeat else None,
+        drift=read.drift,
+        threshold_events=[ThresholdEvent.model_validate(event) for event in events],
+    )
+
+
+def _counted(counters: Mapping[str, float], name: str) -> int:
+    """Return the sum of a counter over all its labels."""
+    return round(sum(value for key, value in counters.items() if name_and_labels(key)[0] == name))

@@ -1,0 +1,174 @@
+"""The HTTP API (spec, section 6): every route, what it needs from a caller, and what it answers.
+
+Heavy imports wait for the route that needs them: plugin status and health come without pydantic and PynamoDB.
+"""
+
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from chalice.app import Blueprint, Chalice, Request, Response
+
+from chalicelib.wiring import for_api
+from chalicelib.contracts.api.plugin_status import PluginStatus, Reason, merchants_asked
+from chalicelib.contracts.api.problems import bad_request, not_found
+from chalicelib.counters import sample
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ledger import Account
+from chalicelib.api.requests import Call, merchant_of, readable, transaction_of
+from chalicelib.api.routing import Reply, Routes, json_text, refusal_of_the_framework
+from chalicelib.settings import settings
+from chalicelib.telemetry import add_up, count, logger
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+CHECKS = {
+    status: sample("credits_plugin_status_checks_total", {"status": status}) for status in ("enabled", "disabled")
+}
+"""The counter of the answers with each status; its key is made once, not for each answer."""
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+
+def configure(app: Chalice) -> None:
+    """Make what Chalice refuses by itself (a method, a content type) problems too, and keep traces inside."""
+    app.debug = False
+
+    @app.middleware("http")
+    def _problems(request: Request, get_response: Callable[[Request], Response]) -> Response:
+        return refusal_of_the_framework(request, get_response(request))
+
+
+@routes.get("/api/v1/health", "/api/v1/credits/health", token=False)
+def health(call: Call) -> Reply:
+    """Answer that the API's process is alive; nothing is read for it."""
+    data = {"status": "ok", "service": logger.service, "stage": settings().stage}
+    return Reply(body=json_text(data, call.meta()))
+
+
+@routes.get(
+    "/api/v1/credits/plugin-status/{merchant_id}",
+    "/api/v1/plugin-status/{merchant_id}",
+    token=False,
+    open_to_all_origins=True,
+)
+def plugin_status(call: Call, merchant_id: str) -> Reply:
+    """Answer whether the shop's plugin is on: 200 for every well-formed id, or 304 to a caller who knows."""
+    merchant = merchant_of(merchant_id)
+    status = for_api.plugin_statuses().of(merchant, now=call.now)
+    _count([status])
+    headers = {"Cache-Control": status.cache_control}
+    if (tag := status.entity_tag) is not None:
+        headers["ETag"] = tag
+        if call.holds(tag):
+            return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers, merchant_id=merchant)
+    return Reply(body=json_text(status.data(), call.meta()), headers=headers, merchant_id=merchant)
+
+
+@routes.post("/api/v1/credits/plugin-status/batch")
+def plugin_statuses(call: Call) -> Reply:
+    """Answer the plugin statuses of up to 100 shops, with one read for all that are not known already."""
+    call.caller()
+    merchants = merchants_asked(call.json_object())
+    statuses = for_api.plugin_statuses().of_many(merchants, now=call.now)
+    _count(statuses.values())
+    data = {"statuses": {merchant: status.data() for merchant, status in statuses.items()}}
+    return Reply(body=json_text(data, call.meta()))
+
+
+@routes.get("/api/v1/credits/accounts/{merchant_id}", "/api/v1/credits/{merchant_id}")
+def account(call: Call, merchant_id: str) -> Reply:
+    """Answer the merchant's account, as it stands now."""
+    from chalicelib.contracts.api import answers
+
+    found = _account(call, merchant_id)
+    return _about(call, answers.Account.of(found), found.merchant_id)
+
+
+@routes.get("/api/v1/credits/accounts/{merchant_id}/balance")
+def balance(call: Call, merchant_id: str) -> Reply:
+    """Answer the merchant's balance, as it stands now."""
+    from chalicelib.contracts.api import answers
+
+    found = _account(call, merchant_id)
+    data = answers.Balance(merchant_id=found.merchant_id, balance=found.balance, as_of=instant(call.now))
+    return _about(call, data, found.merchant_id)
+
+
+@routes.get("/api/v1/credits/accounts/{merchant_id}/story")
+def story(call: Call, merchant_id: str) -> Reply:
+    """Answer why the merchant's plugin is off or on, in order, and what was published."""
+    from chalicelib.contracts.api.story import gathered, tell
+
+    found, history = _account(call, merchant_id), for_api.history()
+    deciding = found.status_transaction_id
+    decided = history.transaction(deciding) if deciding else None
+    told = gathered(found, decided, lambda _, lowest, highest: history.records(found, lowest, highest))
+    return _about(call, tell(found, told), found.merchant_id)
+
+
+@routes.get("/api/v1/credits/transactions")
+def transactions(call: Call) -> Reply:
+    """Answer a page of the history of the merchant that the parameter `merchant_id` names, newest first."""
+    call.reader()
+    merchant_id = call.text("merchant_id")
+    if merchant_id is None:
+        raise bad_request("merchant_id", "The parameter merchant_id is missing.")
+    return merchant_transactions(call, merchant_id)
+
+
+@routes.get("/api/v1/credits/transactions/merchant/{merchant_id}")
+def merchant_transactions(call: Call, merchant_id: str) -> Reply:
+    """Answer a page of the merchant's history, newest first."""
+    from chalicelib.api.listing import history_page
+
+    reader, merchant = call.reader(), merchant_of(merchant_id)
+    readable(reader, merchant, "merchant")
+    return history_page(call, merchant, history=for_api.history(), key=for_api.cursor_key())
+
+
+@routes.get("/api/v1/credits/transactions/merchant/{merchant_id}/stats")
+def stats(call: Call, merchant_id: str) -> Reply:
+    """Answer what the merchant's transactions add up to, all or those of a range of dates."""
+    from chalicelib.api.statistics import stats_of
+
+    reader, merchant = call.reader(), merchant_of(merchant_id)
+    readable(reader, merchant, "merchant")
+    return _about(call, stats_of(call, merchant, history=for_api.history()), merchant)
+
+
+@routes.get("/api/v1/credits/transactions/{transaction_id}")
+def transaction(call: Call, transaction_id: str) -> Reply:
+    """Answer one transaction."""
+    from chalicelib.contracts.api import answers
+
+    reader, wanted = call.reader(), transaction_of(transaction_id)
+    found = for_api.history().transaction(wanted)
+    if found is None:
+        raise not_found("transaction")
+    readable(reader, found.merchant_id, "transaction")
+    return _about(call, answers.Transaction.of(found), found.merchant_id)
+
+
+def _count(statuses: Collection[PluginStatus]) -> None:
+    for status in statuses:
+        add_up(CHECKS[status.status])
+    unreadable = sum(status.stale or status.reason is Reason.UNAVAILABLE for status in statuses)
+    count("credits_plugin_status_unavailable_total", unreadable)
+
+
+def _account(call: Call, text: str) -> Account:
+    reader, merchant = call.reader(), merchant_of(text)
+    readable(reader, merchant, "account")
+    found = for_api.history().account(merchant)
+    if found is None:
+        raise not_found("account")
+    return found
+
+
+def _about(call: Call, data: "BaseModel", merchant: MerchantId) -> Reply:
+    from chalicelib.contracts.api import answers
+
+    return Reply(body=answers.answer_text(data, call.meta()), merchant_id=merchant)

@@ -1,0 +1,72 @@
+"""The routes for operating the service: its health, the fleet in figures, metrics for Prometheus (spec, 6, 7)."""
+
+from typing import TYPE_CHECKING
+
+from chalice.app import Blueprint
+
+from chalicelib.wiring import for_figures
+from chalicelib.api.requests import Call
+from chalicelib.api.routing import Reply, Routes
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.dynamodb.fleet import FleetReader
+    from chalicelib.domain.ids import MerchantId
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+
+@routes.get("/api/v1/credits/plugin-status/metrics")
+def plugin_status_metrics(call: Call) -> Reply:
+    """Answer how many plugins are on, how many off, and how the balances stand."""
+    call.ops()
+    from chalicelib.contracts.api import answers
+    from chalicelib.contracts.api.fleet import FleetStatus
+
+    data = FleetStatus.of(for_figures.fleet().figures())
+    return Reply(body=answers.answer_text(data, call.meta()))
+
+
+@routes.get("/api/v1/health/detailed")
+def health_detailed(call: Call) -> Reply:
+    """Answer how each component does, and how long it took to say so; 200 also where one of them fails."""
+    call.ops()
+    from chalicelib.contracts.api import answers
+    from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
+
+    states = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
+    findings = for_figures.components().findings()
+    data = DetailedHealth(
+        status=Overall.DEGRADED if any(found.well is False for found in findings.values()) else Overall.OK,
+        service=logger.service,
+        stage=settings().stage,
+        components={
+            name: Component(status=states[found.well], latency_ms=round(found.seconds * 1000, 1), detail=found.detail)
+            for name, found in findings.items()
+        },
+    )
+    return Reply(body=answers.answer_text(data, call.meta()))
+
+
+@routes.get("/metrics", "/api/v1/metrics")
+def metrics(call: Call) -> Reply:
+    """Answer the metrics of the fleet and of all containers as Prometheus text."""
+    call.ops()
+    from chalicelib.api.exposition import CONTENT_TYPE, prometheus_text
+
+    # What this container has counted belongs to the sum too, as far as it may write it down by now.
+    for_figures.lay_counters_down()
+    fleet = for_figures.fleet()
+    text = prometheus_text(fleet.read(), balances=_balances(fleet), now=call.now)
+    return Reply(body=text, headers={"Content-Type": CONTENT_TYPE})
+
+
+def _balances(fleet: "FleetReader") -> "dict[MerchantId, int] | None":
+    if not settings().metrics_per_merchant:
+        return None
+    balances = fleet.balances()
+    if balances is None:
+        logger.warning("METRICS_PER_MERCHANT is on, but there are too many merchants: theirs are left out")
+    return balances

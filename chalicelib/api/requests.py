@@ -1,0 +1,303 @@
+"""What a request asks for and who asks, read from the API Gateway event and checked before anything is done."""
+
+import re
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from urllib.parse import unquote
+from uuid import uuid4
+
+from chalicelib.contracts.decoding import read_object
+from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, forbidden, not_found, unauthorized
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, merchant_id
+
+READ_SCOPE = "credits:read"
+ADMIN_SCOPE = "credits:admin"
+OPS_SCOPE = "credits:ops"
+PARAMETER_LENGTH_MAX = 512
+BODY_BYTES_MAX = 64 * 1024
+KEY_LENGTH_MAX = 64
+"""Characters of an `Idempotency-Key`: it becomes the adjustment's id (spec, section 3)."""
+
+_CORRELATION_ID = re.compile(r"[ -~]{1,64}")
+_PRINTABLE = re.compile(rf"[ -~]{{1,{KEY_LENGTH_MAX}}}")
+# What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_WHOLE_DIGITS_MAX = 10
+_MILLISECOND = timedelta(milliseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who asks, by the token that the authorizer accepted."""
+
+    subject: str
+    merchant_id: str | None
+    scopes: frozenset[str]
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any] | None, *, now: datetime) -> Self:
+        """Return who asks.
+
+        Raises:
+            Problem: `UNAUTHORIZED`, when no authorizer let the request in or the token has run out since: the
+                gateway keeps the authorizer's answer for a while.
+        """
+        if context is None:
+            raise unauthorized("A valid bearer token is required.")
+        if int(context.get("expires_at") or now.timestamp() + 1) <= now.timestamp():
+            raise unauthorized("The token has expired.")
+        return cls(
+            subject=context.get("subject") or "",
+            merchant_id=context.get("merchant_id"),
+            scopes=frozenset((context.get("scope") or "").split(" ")),
+        )
+
+    @property
+    def admin(self) -> bool:
+        """Whether every merchant may be read."""
+        return ADMIN_SCOPE in self.scopes
+
+    def require_reading(self) -> None:
+        """Raise `FORBIDDEN` where the token can read no merchant at all."""
+        if not self.admin and READ_SCOPE not in self.scopes:
+            raise forbidden(READ_SCOPE)
+
+    def require_admin(self) -> None:
+        """Raise `FORBIDDEN` where the token is not an admin's."""
+        if not self.admin:
+            raise forbidden(ADMIN_SCOPE)
+
+    def require_ops(self) -> None:
+        """Raise `FORBIDDEN` where the token is not for operating the service; an admin's alone is not."""
+        if OPS_SCOPE not in self.scopes:
+            raise forbidden(OPS_SCOPE)
+
+    def name(self) -> str:
+        """Return the token's subject as it is recorded; raises `FORBIDDEN` where it cannot be."""
+        if _PRINTABLE.fullmatch(self.subject) is None:
+            raise Problem(
+                Refusal.FORBIDDEN,
+                f"The token's subject must name who asks, in 1 to {KEY_LENGTH_MAX} printable ASCII characters.",
+                details={"claim": "sub"},
+            )
+        return self.subject
+
+    def may_read(self, merchant: str) -> bool:
+        """Return whether this merchant's data is there for the token (hard-cases.md, "Who may read")."""
+        return self.admin or (READ_SCOPE in self.scopes and self.merchant_id == merchant)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request. `path` is as the client sees it, without parameters; `route` names it in the log."""
+
+    route: str
+    path: str
+    request_id: str
+    correlation_id: str
+    now: datetime
+    headers: Mapping[str, str]
+    repeated_headers: frozenset[str]
+    parameters: Mapping[str, Sequence[str]]
+    authorizer: Mapping[str, Any] | None
+    body: str
+    body_in_base64: bool
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
+        """Return the request of an API Gateway proxy event."""
+        context = event["requestContext"]
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        request_id = context.get("requestId") or str(uuid4())
+        correlation_id = headers.get("x-correlation-id", "").strip()
+        return cls(
+            route=context["resourcePath"],
+            path=_public_path(event),
+            request_id=request_id,
+            correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else request_id,
+            now=now,
+            headers=headers,
+            repeated_headers=_repeated(event.get("multiValueHeaders") or {}),
+            parameters=event.get("multiValueQueryStringParameters") or {},
+            authorizer=context.get("authorizer"),
+            body=event.get("body") or "",
+            body_in_base64=bool(event.get("isBase64Encoded")),
+        )
+
+    @property
+    def link_path(self) -> str:
+        """The path as links hold it: API Gateway does not count a slash at its end."""
+        return self.path.rstrip("/")
+
+    def meta(self) -> dict[str, str]:
+        """Return the answer's `meta`."""
+        timestamp = instant(self.now)
+        return {"request_id": self.request_id, "correlation_id": self.correlation_id, "timestamp": timestamp}
+
+    def caller(self) -> Reader:
+        """Return who asks, with whatever valid token; raises `Problem` (401) without one."""
+        return Reader.from_context(self.authorizer, now=self.now)
+
+    def reader(self) -> Reader:
+        """Return who asks; raises `Problem` where the token cannot read anything (401, 403)."""
+        reader = self.caller()
+        reader.require_reading()
+        return reader
+
+    def admin(self) -> Reader:
+        """Return the admin who asks; raises `Problem` for anybody else (401, 403)."""
+        reader = self.caller()
+        reader.require_admin()
+        return reader
+
+    def ops(self) -> Reader:
+        """Return who operates the service; raises `Problem` for anybody else (401, 403)."""
+        reader = self.caller()
+        reader.require_ops()
+        return reader
+
+    def require_small_body(self) -> None:
+        """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (spec, section 6)."""
+        # A text has at least as many bytes as characters, so most of what is too large need not be encoded.
+        if len(self.body) > 2 * BODY_BYTES_MAX or len(self._body_bytes()) > BODY_BYTES_MAX:
+            raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {BODY_BYTES_MAX} bytes at the most.")
+
+    def json_object(self) -> dict[str, Any]:
+        """Return the body's JSON object; raises `Problem` (415, 400) for any other body.
+
+        A body whose type is not said is taken for JSON, as the gateway does.
+        """
+        media_type, _, parameter = self.headers.get("content-type", "application/json").partition(";")
+        charset = parameter.strip().lower().removeprefix("charset=").strip('"')
+        if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+            raise Problem(Refusal.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, as application/json.")
+        try:
+            return read_object(self._body_text())
+        except Rejected as error:
+            raise Problem(error.code, error.message, details={"field": error.field or "body"}) from None
+
+    def idempotency_key(self) -> str:
+        """Return the header `Idempotency-Key`; raises `BAD_REQUEST` where it is missing or none."""
+        key = self.headers.get("idempotency-key", "").strip()
+        if not key or "idempotency-key" in self.repeated_headers:
+            raise bad_request("Idempotency-Key", "The header Idempotency-Key is required, once.")
+        if _PRINTABLE.fullmatch(key) is None:
+            raise bad_request(
+                "Idempotency-Key", f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} printable ASCII characters."
+            )
+        return key
+
+    def holds(self, entity_tag: str) -> bool:
+        """Return whether the caller has the answer of this tag, by `If-None-Match` (RFC 9110, weak comparison)."""
+        held = {tag.strip().removeprefix("W/") for tag in self.headers.get("if-none-match", "").split(",")}
+        return "*" in held or entity_tag.removeprefix("W/") in held
+
+    def _body_text(self) -> str:
+        text = self._body_bytes().decode(errors="replace")
+        if _REPLACED in text:
+            raise Problem(Code.NOT_JSON, "the body is not UTF-8", details={"field": "body"})
+        return text
+
+    def _body_bytes(self) -> bytes:
+        # A lone surrogate cannot come from the wire; should the gateway make one, decoding refuses it.
+        return b64decode(self.body) if self.body_in_base64 else self.body.encode(errors="surrogatepass")
+
+    def text(self, name: str) -> str | None:
+        """Return a parameter's text, None where it is not given or empty; given twice is a bad request."""
+        values = self.parameters.get(name) or [""]
+        if len(values) > 1:
+            raise bad_request(name, f"The parameter {name} is given more than once.")
+        if len(values[0]) > PARAMETER_LENGTH_MAX:
+            raise bad_request(name, f"The parameter {name} is longer than {PARAMETER_LENGTH_MAX} characters.")
+        return values[0] or None
+
+    def _word(self, name: str) -> str | None:
+        """Return the text of a parameter that cannot be empty, None where it is not given."""
+        text = self.text(name)
+        if text is None and name in self.parameters:
+            raise bad_request(name, f"The parameter {name} is empty.")
+        return text
+
+    def whole(self, name: str, *, default: int, most: int, least: int = 1) -> int:
+        """Return a parameter that is a whole number from `least` to `most`."""
+        text = self._word(name)
+        if text is None:
+            return default
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= _WHOLE_DIGITS_MAX else -1
+        if not least <= number <= most:
+            raise bad_request(name, f"The parameter {name} is a whole number from {least} to {most}.")
+        return number
+
+    def choice(self, name: str, allowed: Sequence[str]) -> str | None:
+        """Return a parameter that is one of a few words, in any case."""
+        text = self._word(name)
+        if text is not None and text.upper() not in allowed:
+            raise bad_request(name, f"The parameter {name} is one of {', '.join(allowed)}.")
+        return text and text.upper()
+
+    def moment(self, name: str, *, last: bool) -> Instant | None:
+        """Return a parameter that is a day or a time in ISO 8601, UTC where it names no zone.
+
+        A day means its first millisecond, or its `last`; so does a time that is finer than milliseconds.
+        """
+        # RFC 3339 takes small letters too, Python capital ones only.
+        text = (self.text(name) or "").upper()
+        if not text:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            if len(text) <= len("2026-01-31") and last:
+                moment += timedelta(days=1) - _MILLISECOND
+            return instant(moment if last else moment + _MILLISECOND - _MICROSECOND)
+        except (ValueError, OverflowError):
+            raise bad_request(name, f"The parameter {name} is a day or a time in ISO 8601.") from None
+
+    def dates(self) -> tuple[Instant | None, Instant | None]:
+        """Return the parameters `start_date` and `end_date`, both included."""
+        start, end = self.moment("start_date", last=False), self.moment("end_date", last=True)
+        if start is not None and end is not None and start > end:
+            raise bad_request("start_date", "start_date lies behind end_date.")
+        return start, end
+
+
+def merchant_of(text: str) -> MerchantId:
+    """Return the merchant id that a path or parameter holds, as it is kept; raises `BAD_REQUEST`."""
+    try:
+        return merchant_id(unquote(text))
+    except ValueError:
+        raise bad_request("merchant_id", "A merchant id is a UUID.") from None
+
+
+def transaction_of(text: str) -> TransactionId:
+    """Return the transaction id that a path holds, as it is kept; raises `BAD_REQUEST`."""
+    try:
+        return TransactionId(merchant_id(unquote(text)))
+    except ValueError:
+        raise bad_request("transaction_id", "A transaction id is a UUID.") from None
+
+
+def readable(reader: Reader, merchant: MerchantId, what: str) -> None:
+    """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this reader."""
+    if not reader.may_read(merchant):
+        raise not_found(what)
+
+
+def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    # The gateway lists each spelling of a name by itself, and to HTTP they are one name.
+    given = Counter(name.lower() for name, values in headers.items() for _ in values)
+    return frozenset(name for name, times in given.items() if times > 1)
+
+
+def _public_path(event: Mapping[str, Any]) -> str:
+    # At an address of AWS the stage or base path belongs to the path that clients use; a proxy in front of
+    # the emulator has taken it away, and the emulator names no domain.
+    context = event["requestContext"]
+    path = context.get("path") if context.get("domainName") else event.get("path")
+    return str(path or context["resourcePath"])

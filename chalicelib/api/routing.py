@@ -1,0 +1,197 @@
+"""The one door of every route: request in, answer or problem out, one log line.
+
+Whatever a route raises leaves as a problem body without internals; CORS, correlation and request id stand on
+every answer. No pydantic here: what a route says comes to it as text.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, Concatenate, ParamSpec
+
+from chalice.app import Blueprint, Request, Response
+
+from chalicelib.wiring import for_figures
+from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
+from chalicelib.domain.errors import CreditsError
+from chalicelib.handlers.authorize import authorize
+from chalicelib.api.requests import Call
+from chalicelib.settings import SettingError, settings
+from chalicelib.telemetry import logger
+
+PREFLIGHT_SECONDS = 7200
+"""How long a browser need not ask again what it may send."""
+
+_ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-ID"
+_EXPOSED_HEADERS = "ETag, Link, Retry-After, X-Correlation-ID, X-Request-Id"
+_OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED_HEADERS}
+
+Identifiers = ParamSpec("Identifiers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a route answers: the body as JSON text. `merchant_id` is for the log line."""
+
+    body: str
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Mapping[str, str] = field(default_factory=dict)
+    merchant_id: str | None = None
+
+
+View = Callable[Concatenate[Call, Identifiers], Reply]
+
+
+def json_text(data: Any, meta: Mapping[str, str]) -> str:
+    """Return the body of a plain answer about one thing."""
+    return json.dumps({"data": data, "meta": meta}, separators=(",", ":"))
+
+
+def without_slash(call: Call) -> Reply | None:
+    """Return where to look for a page that was asked for with a slash behind its name, None if it was not.
+
+    API Gateway takes `/docs/` for `/docs`, but the page's relative addresses hold for the latter only.
+    """
+    if not call.path.endswith("/"):
+        return None
+    name = call.route.rpartition("/")[2]
+    return Reply(body="", status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"../{name}"})
+
+
+class Routes:
+    """Registers the routes of a blueprint, each behind the one door."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint = blueprint
+        self._methods: dict[str, list[str]] = {}
+        self._open_paths: set[str] = set()
+
+    def get(
+        self, *paths: str, token: bool = True, open_to_all_origins: bool = False
+    ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer GET at each of the paths with the view; without `token` for anyone."""
+        return self._route("GET", paths, token=token, open_to_all_origins=open_to_all_origins)
+
+    def post(self, *paths: str) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer POST at each of the paths with the view, for callers with a token."""
+        return self._route("POST", paths, token=True, open_to_all_origins=False)
+
+    def put(self, *paths: str) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer PUT at each of the paths with the view, for callers with a token."""
+        return self._route("PUT", paths, token=True, open_to_all_origins=False)
+
+    def _route(
+        self, method: str, paths: Sequence[str], *, token: bool, open_to_all_origins: bool
+    ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        def register(view: View[Identifiers]) -> View[Identifiers]:
+            @wraps(view)
+            def answered(*identifiers: Identifiers.args, **named: Identifiers.kwargs) -> Response:
+                return self._answer(lambda call: view(call, *identifiers, **named))
+
+            for path in paths:
+                if path not in self._methods:
+                    self._register(path, "OPTIONS", self._preflight, authorizer=None)
+                self._methods.setdefault(path, []).append(method)
+                if open_to_all_origins:
+                    self._open_paths.add(path)
+                self._register(path, method, answered, authorizer=authorize if token else None)
+            return view
+
+        return register
+
+    def _register(self, path: str, method: str, view: Callable[..., Response], *, authorizer: Any) -> None:
+        # Chalice would refuse other content types in words of its own, and its preflight knows one origin only.
+        route = self._blueprint.route(
+            path, methods=[method], content_types=["*/*"], cors=False, authorizer=authorizer, name=view.__name__
+        )
+        route(view)
+
+    def _preflight(self, **_identifiers: str) -> Response:
+        """Tell a browser what it may send here."""
+
+        def allowed(call: Call) -> Reply:
+            headers = {
+                "Access-Control-Allow-Methods": ", ".join([*self._methods[call.route], "OPTIONS"]),
+                "Access-Control-Allow-Headers": _ALLOWED_HEADERS,
+                "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            }
+            return Reply(body="", status=HTTPStatus.NO_CONTENT, headers=headers)
+
+        return self._answer(allowed)
+
+    def _answer(self, view: Callable[[Call], Reply]) -> Response:
+        started = time.perf_counter()
+        request: Request = self._blueprint.current_request
+        call = Call.from_event(request.to_original_event(), now=datetime.now(UTC))
+        reply = _reply(view, call)
+        headers: dict[str, str | list[str]] = {
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Correlation-ID": call.correlation_id,
+            "X-Request-Id": call.request_id,
+            **(_OPEN_TO_ALL if call.route in self._open_paths else _cors(call)),
+            **reply.headers,
+        }
+        logger.info(
+            "answered",
+            method=request.method,
+            route=call.route,
+            status=reply.status.value,
+            merchant_id=reply.merchant_id,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+            request_id=call.request_id,
+            correlation_id=call.correlation_id,
+        )
+        for_figures.lay_counters_down()
+        return Response(body=reply.body, status_code=reply.status.value, headers=headers)
+
+
+def refusal_of_the_framework(request: Request, response: Response) -> Response:
+    """Return `response`, as a problem where Chalice refused the request before any route saw it."""
+    if not (isinstance(response.body, dict) and "Code" in response.body):
+        return response
+    call = Call.from_event(request.to_original_event(), now=datetime.now(UTC))
+    logger.warning("refused by the framework", status=response.status_code, request_id=call.request_id)
+    problem = internal_error()
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        problem = Problem(Refusal.METHOD_NOT_ALLOWED, "This route does not take this method.")
+    reply = _refused(problem, call)
+    headers = {**response.headers, **reply.headers, "X-Correlation-ID": call.correlation_id}
+    return Response(body=reply.body, status_code=reply.status.value, headers=headers)
+
+
+def _reply(view: Callable[[Call], Reply], call: Call) -> Reply:
+    try:
+        call.require_small_body()
+        return view(call)
+    except Problem as problem:
+        return _refused(problem, call)
+    except CreditsError as error:
+        logger.warning("refused by the ledger", code=error.code, reason=error.message, request_id=call.request_id)
+        return _refused(from_error(error), call)
+    except Exception:  # noqa: BLE001 - the outermost place: it is reported, and the caller gets an answer
+        logger.exception("a fault of ours", request_id=call.request_id, route=call.route)
+        return _refused(internal_error(), call)
+
+
+def _refused(problem: Problem, call: Call) -> Reply:
+    body = problem.body(instance=call.path, meta=call.meta())
+    headers = {"Content-Type": MEDIA_TYPE, **problem.headers}
+    return Reply(body=json.dumps(body, separators=(",", ":")), status=problem.status, headers=headers)
+
+
+def _cors(call: Call) -> dict[str, str]:
+    try:
+        allowed = settings().cors_origins
+    except SettingError:
+        # The route has failed on the same setting, and its problem says so in the log.
+        allowed = ()
+    origin = call.headers.get("origin")
+    if origin is None or origin not in allowed:
+        return {"Vary": "Origin"}
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Expose-Headers": _EXPOSED_HEADERS}

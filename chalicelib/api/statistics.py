@@ -1,0 +1,40 @@
+"""What a merchant's transactions add up to: by the account's own counters, or by the records of a range of dates."""
+
+from chalicelib.adapters.dynamodb.history import EXAMINED_MAX, History
+from chalicelib.contracts.api.answers import Stats
+from chalicelib.contracts.api.problems import Problem, Refusal
+from chalicelib.domain.ids import MerchantId
+from chalicelib.api.requests import Call
+
+
+def stats_of(call: Call, merchant_id: MerchantId, *, history: History) -> Stats:
+    """Return the sums that the call asks for; without an account there was nothing, as in the merchant's history.
+
+    Raises:
+        Problem: a date is none (400), or the range holds more records than one request may read.
+    """
+    start, end = call.dates()
+    account = history.account(merchant_id)
+    if account is None:
+        return Stats.of(merchant_id, totals={}, total_shortfall=0, last_transaction_at=None)
+    lowest, highest = history.span(account, start, end)
+    if (lowest, highest) == (1, account.sequence):
+        return Stats.of(
+            merchant_id,
+            totals=account.totals,
+            total_shortfall=account.total_shortfall,
+            last_transaction_at=account.last_transaction_at,
+        )
+    if highest - lowest >= EXAMINED_MAX:
+        raise Problem(
+            Refusal.RANGE_TOO_LONG,
+            f"The range holds {highest - lowest + 1} transactions, more than the {EXAMINED_MAX} that are added up.",
+            details={"field": "start_date"},
+        )
+    sums = history.sums(merchant_id, lowest, highest)
+    return Stats.of(
+        merchant_id,
+        totals=sums.totals,
+        total_shortfall=sums.total_shortfall,
+        last_transaction_at=sums.last_transaction_at,
+    )

@@ -1,0 +1,1 @@
+"""What the HTTP API answers: bodies, problems, pages and cursors."""

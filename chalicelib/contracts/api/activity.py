@@ -1,0 +1,48 @@
+"""What the live view of the service shows: the fleet, what was done so far, and what waits (spec, section 6)."""
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.contracts.api.fleet import FleetStatus
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
+
+
+class Waiting(_Model):
+    """Messages of a queue: those that wait, and those that a function has at the moment or has put off."""
+
+    waiting: int
+    under_way: int
+
+
+class ThresholdEvent(_Model):
+    """One of the latest threshold events of the fleet."""
+
+    time: str
+    event_type: str
+    event_id: str
+    merchant_id: str
+    transaction_id: str | None
+    sequence: int
+    balance: int
+
+
+class Activity(_Model):
+    """The latest figures. What is counted is counted since the beginning: the difference of two answers is a rate."""
+
+    as_of: str
+    fleet: FleetStatus
+    transactions: int
+    orders: int
+    duplicates: int
+    conflicts: int
+    parked: int
+    shortfall: int
+    inbox: Waiting
+    batches: int
+    oldest_message_seconds: float
+    dead_letters: int
+    bridge_seen_at: str | None
+    drift: int | None
+    threshold_events: list[ThresholdEvent]

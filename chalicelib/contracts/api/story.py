@@ -1,0 +1,305 @@
+"""Why a shop's plugin is off or on, as a story in order: times, transaction ids, sentences, and what was published.
+
+Told from the account and records of its ledger alone. What was published is derived from the ledger's crossings by
+the code that the publishers run, and is no log of deliveries (hard-cases.md, "Why off, since when, what was
+published"). The console, the API and the command line tell the same story.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.contracts.api.plugin_status import Reason
+from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.thresholds import Crossing, crossings
+
+BEFORE_MAX = 200
+"""Records up to the one that decided the status that a story looks back at."""
+AFTER_MAX = 200
+"""Of the records behind it, how many of the first and of the newest a story looks at."""
+
+SOURCE = (
+    "Derived from the ledger's crossings, as the publishers derive it; deliveries are not logged. "
+    "A threshold changed between two movements shows with the movement that follows."
+)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Said(_Model):
+    """An event that a chapter published.
+
+    `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no record keeps.
+    """
+
+    event_type: str
+    event_id: str | None
+
+    @classmethod
+    def of(cls, event: PublishedEvent) -> Self:
+        """Return what is said of `event`."""
+        by_movement = event.payload.transaction_id is not None
+        return cls(event_type=event.event_type, event_id=event.event_id if by_movement else None)
+
+
+class Chapter(_Model):
+    """A moment that mattered; `transaction_id` and `sequence` are null where no movement caused it."""
+
+    time: str
+    transaction_id: str | None
+    sequence: int | None
+    balance: int
+    sentence: str
+    events: list[Said]
+
+
+class Story(_Model):
+    """The answer to "why is this plugin off, or on", in order."""
+
+    merchant_id: str
+    status: str
+    reason: Reason
+    since: str
+    transaction_id: str | None
+    balance: int
+    threshold: int
+    because: str
+    since_then: str | None
+    remedy: str | None
+    chapters: list[Chapter]
+    source: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The records that a story is told from, oldest first; `complete` tells that none is left out since the opening."""
+
+    records: Sequence[Transaction]
+    complete: bool
+
+
+Records = Callable[[MerchantId, int, int], Sequence[Transaction]]
+"""Reads a merchant's records of these sequences, both included, newest first."""
+
+
+def gathered(account: Account, decided: Transaction | None, read: Records) -> Told:
+    """Return the records around the one that decided the status, and the newest; at most three reads.
+
+    `decided` is that record, None where there is none to be found: the story looks back from the newest then.
+    """
+    middle = account.sequence if decided is None else decided.sequence
+    wanted = [
+        (middle - BEFORE_MAX + 1, middle + AFTER_MAX),
+        (max(middle + AFTER_MAX, account.sequence - AFTER_MAX) + 1, account.sequence),
+    ]
+    if middle > BEFORE_MAX:
+        wanted.insert(0, (1, 1))
+    # An index may show a record a moment late; this one was read by its key.
+    found = {} if decided is None else {decided.sequence: decided}
+    for lowest, highest in wanted:
+        if max(1, lowest) <= min(highest, account.sequence):
+            records = read(account.merchant_id, max(1, lowest), min(highest, account.sequence))
+            found |= {record.sequence: record for record in records}
+    records = [found[sequence] for sequence in sorted(found)]
+    return Told(records, complete=[record.sequence for record in records] == list(range(1, account.sequence + 1)))
+
+
+def tell(account: Account, told: Told) -> Story:
+    """Return the story of `account`; of records that were not gathered it says nothing."""
+    decided = next((one for one in told.records if one.transaction_id == account.status_transaction_id), None)
+    chapters = [
+        chapter
+        for previous, record in zip([None, *told.records], told.records, strict=False)
+        if (chapter := _chapter(previous, record, decides=record is decided)) is not None
+    ]
+    changed = _threshold_changed(account, told.records[-1] if told.records else None)
+    return Story(
+        merchant_id=account.merchant_id,
+        status="enabled" if account.enabled else "disabled",
+        reason=Reason.SUFFICIENT_CREDITS if account.enabled else Reason.INSUFFICIENT_CREDITS,
+        since=account.status_changed_at,
+        transaction_id=account.status_transaction_id,
+        balance=account.balance,
+        threshold=account.threshold,
+        because=_movement(decided) if decided else "The transaction that decided it cannot be read.",
+        since_then=_since_then(account, decided, told),
+        remedy=None if account.enabled else _REMEDY,
+        chapters=[*chapters, *changed],
+        source=SOURCE,
+        complete=told.complete,
+    )
+
+
+_REMEDY = "The next credit switches it on again: a payment, a renewal, a refund or an adjustment."
+
+_CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
+    Crossing.LOW_BALANCE_REACHED: lambda crossing: (
+        f"The balance, {crossing.balance}, is at or below the threshold of {crossing.threshold} now."
+    ),
+    Crossing.BALANCE_RESTORED: lambda crossing: (
+        f"The balance, {crossing.balance}, is above the threshold of {crossing.threshold} again."
+    ),
+    Crossing.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
+    Crossing.PLUGIN_STATUS_CHANGED: lambda crossing: f"The plugin went {'on' if crossing.balance else 'off'}.",
+}
+
+
+_DOUBTFUL = "Whether the balance passed the low-balance threshold here, or a change of it did before, no record tells."
+
+
+def _consequence(crossing: CrossingRecord) -> str:
+    return _CONSEQUENCES[crossing.type](crossing)
+
+
+def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
+    """Return what is told of a record, None for one of the many that passed no threshold."""
+    known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
+    derived = derived_crossings(record, before=known)
+    changed = _threshold_moved(
+        sequence=record.sequence - 1,
+        balance=record.balance_before,
+        before=known.threshold if known and not derived.doubtful else derived.low_before,
+        after=derived.low_before,
+        time=record.created_at,
+    )
+    opening = record.sequence == 1
+    if not (derived.crossings or changed or opening or decides):
+        return None
+    published = transaction_event(record)
+    # Not the account's version: of a movement, the transaction is the fact.
+    events = [crossing_event(record.merchant_id, crossing, version=0) for crossing in [*changed, *derived.crossings]]
+    sentences = [
+        *(
+            [f"The low-balance threshold went from {known.threshold} to {derived.low_before}."]
+            if changed and known
+            else []
+        ),
+        *map(_consequence, changed),
+        _movement(record),
+        *map(_consequence, derived.crossings),
+    ]
+    if opening and not record.balance_after:
+        sentences.append("The plugin is off from the start.")
+    if derived.doubtful and known is not None:
+        sentences.append(_DOUBTFUL)
+    return Chapter(
+        time=record.created_at,
+        transaction_id=record.transaction_id,
+        sequence=record.sequence,
+        balance=record.balance_after,
+        sentence=" ".join(sentences),
+        events=[Said.of(event) for event in ([published] if published else []) + events],
+    )
+
+
+def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, time: Instant) -> list[CrossingRecord]:
+    """Return what an admin crossed who moved the threshold from `before` to `after` over an account at rest."""
+    return [
+        CrossingRecord(
+            type=crossing,
+            transaction_id=None,
+            sequence=sequence,
+            balance=balance,
+            threshold=after,
+            time=time,
+            correlation_id=None,
+        )
+        for crossing in crossings(balance, balance, low_before=before, low_after=after)
+    ]
+
+
+def _threshold_changed(account: Account, newest: Transaction | None) -> list[Chapter]:
+    """Return the last chapter where an admin moved the threshold after the newest movement."""
+    if newest is None or newest.sequence != account.sequence or newest.threshold == account.threshold:
+        return []
+    crossed = _threshold_moved(
+        sequence=account.sequence,
+        balance=account.balance,
+        before=newest.threshold,
+        after=account.threshold,
+        time=account.updated_at,
+    )
+    sentences = [f"The low-balance threshold went from {newest.threshold} to {account.threshold}."]
+    return [
+        Chapter(
+            time=account.updated_at,
+            transaction_id=None,
+            sequence=None,
+            balance=account.balance,
+            sentence=" ".join([*sentences, *map(_consequence, crossed)]),
+            events=[
+                Said.of(crossing_event(account.merchant_id, crossing, version=account.version)) for crossing in crossed
+            ],
+        )
+    ]
+
+
+def _since_then(account: Account, decided: Transaction | None, told: Told) -> str | None:
+    """Return what orders have missed since the plugin went off, None where it is on or nothing was missed."""
+    if account.enabled or decided is None:
+        return None
+    later = [record for record in told.records if record.sequence >= decided.sequence and record.shortfall]
+    if not later:
+        return None
+    at_least = "" if _is_whole(told, decided, account) else "at least "
+    missing = sum(record.shortfall for record in later)
+    orders, them = ("order", "it") if len(later) == 1 else ("orders", "them")
+    return f"Since then {at_least}{len(later)} {orders} found too few credits; {_credits(missing)} short for {them}."
+
+
+def _is_whole(told: Told, decided: Transaction, account: Account) -> bool:
+    """Return whether every record since the deciding one was gathered."""
+    later = [record.sequence for record in told.records if record.sequence >= decided.sequence]
+    return later == list(range(decided.sequence, account.sequence + 1))
+
+
+_VERBS: Mapping[Kind, str] = {
+    Kind.ORDER_USED: "used",
+    Kind.ORDER_EARNED: "earned",
+    Kind.REFUND_RETURNED: "gave back",
+    Kind.REFUND_TAKEN: "took back",
+    Kind.PAYMENT: "added",
+    Kind.SUBSCRIPTION: "added",
+    Kind.MANUAL_ADDED: "added",
+    Kind.MANUAL_REMOVED: "removed",
+}
+
+
+def _movement(record: Transaction) -> str:
+    """Return what the movement was, in a sentence."""
+    moved = _credits(abs(record.amount))
+    if record.kind is Kind.TRIAL:
+        return f"The account was opened with {moved}."
+    if record.shortfall:
+        return f"{_subject(record)} asked for {_credits(record.requested)} and found {abs(record.amount)}."
+    reason = record.metadata.get("reason")
+    return f"{_subject(record)} {_VERBS[record.kind]} {moved}{f': {reason}' if reason else ''}."
+
+
+def _subject(record: Transaction) -> str:
+    name, metadata = record.reference_id, record.metadata
+    match record.kind.transaction_type:
+        case "REFUND":
+            order_id = metadata.get("order_id", name)
+            return f"The refund{f' {name}' if name != order_id else ''} of order {order_id}"
+        case "SUBSCRIPTION":
+            return f"The renewal of subscription {name}"
+        case "MANUAL":
+            return f"Adjustment {name} by {metadata.get('admin_id', 'an admin')}"
+        case "PAYMENT":
+            return f"Payment {name}"
+        case _:
+            return f"Order {name}"
+
+
+def _credits(number: int) -> str:
+    return "1 credit" if number == 1 else f"{number} credits"

@@ -1,0 +1,1 @@
+"""Events in: envelopes, messages and payloads become movements."""

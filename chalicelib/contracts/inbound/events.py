@@ -1,0 +1,92 @@
+"""Events in: what each type asks for (spec, sections 3 and 4).
+
+`read_event` either returns every movement of a message or rejects the whole of it: nothing of a poison
+message is applied, also when only one of its five orders is bad.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, rejected
+from chalicelib.contracts.inbound.orders import OrderPaid, OrderRefunded, OrderUpdated
+from chalicelib.contracts.inbound.payloads import (
+    AccountCreated,
+    ManualAdjustment,
+    MerchantCreated,
+    PaymentSucceeded,
+    SubscriptionRenewed,
+    Terms,
+)
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.movements import ORDER_UPDATED, Movement
+
+AskingPayload = (
+    type[MerchantCreated]
+    | type[AccountCreated]
+    | type[OrderPaid]
+    | type[OrderRefunded]
+    | type[PaymentSucceeded]
+    | type[SubscriptionRenewed]
+    | type[ManualAdjustment]
+)
+
+INBOUND: Mapping[str, AskingPayload] = {
+    "evt.merchant.created": MerchantCreated,
+    "evt.account.created": AccountCreated,
+    "evt.shopify.webhook.order_paid": OrderPaid,
+    ORDER_UPDATED: OrderUpdated,
+    "evt.shopify.webhook.order_refunded": OrderRefunded,
+    "evt.billing.payment_succeeded": PaymentSucceeded,
+    "evt.subscription.renewed": SubscriptionRenewed,
+    "evt.credits.manual_adjustment": ManualAdjustment,
+}
+"""The event types that move credits, and their payloads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An event in: the movements it asks for, at least one, all of one merchant."""
+
+    event_type: str
+    correlation_id: str | None
+    movements: tuple[Movement, ...]
+
+
+def read_event(body: str, terms: Terms, *, subject: str | None = None) -> Event:
+    """Return the event of a message body, which has the type `subject` where it came over NATS.
+
+    Raises:
+        Rejected: the message is poison; `code`, the sentence and `field` say why, and hold nothing of the sender's.
+    """
+    try:
+        envelope = read_envelope(body, subject=subject)
+    except Rejected as error:
+        if error.code is Code.DUPLICATE_FIELD and error.field not in _names():
+            raise Rejected(error.code, f"{error.message}, under a name of the sender's own") from None
+        raise
+    model = INBOUND.get(envelope.event_type)
+    if model is None:
+        raise Rejected(Code.UNKNOWN_EVENT_TYPE, "the event type is none that moves credits", field="event_type")
+    try:
+        payload = model.model_validate(envelope.payload)
+    except ValidationError as error:
+        raise rejected(error, prefix="payload.") from None
+    return Event(
+        event_type=envelope.event_type,
+        correlation_id=envelope.correlation_id,
+        movements=tuple(payload.movements(envelope, terms)),
+    )
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Return the names that the contract gives to fields. Any other is a sender's own, and may be personal."""
+    models: list[type[BaseModel]] = [Envelope, *INBOUND.values()]
+    schemas = [model.model_json_schema() for model in models]
+    schemas += [inner for schema in schemas for inner in schema.get("$defs", {}).values()]
+    fields = (name for model in models for name in model.model_fields)
+    properties = (name for schema in schemas for name in schema.get("properties", {}))
+    return frozenset((*fields, *properties, "data", "detail", "detail-type"))

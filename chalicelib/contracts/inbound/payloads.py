@@ -1,0 +1,218 @@
+"""The payloads of events in that say themselves how many credits they ask for (spec, section 3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.values import Credits, Id, Merchant, Reason
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
+from chalicelib.domain.orders import Direction, Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The settings that say what an event asks for: a new merchant's trial in credits, and the order policy."""
+
+    trial_credits: int
+    policy: Policy
+
+
+class Identifiers(BaseModel):
+    """Where some upstream services put the merchant's id."""
+
+    merchant_id: Merchant | None = None
+
+
+class Payload(BaseModel):
+    """What every payload holds. Unknown fields are dropped unread."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        json_schema_extra={"anyOf": [{"required": ["merchant_id"]}, {"required": ["identifiers"]}]},
+    )
+
+    merchant_id: Merchant | None = None
+    identifiers: Identifiers | None = None
+
+    def merchant(self) -> MerchantId:
+        """Return the merchant, wherever it stands.
+
+        Raises:
+            Rejected: it stands nowhere, or in both places with different ids.
+        """
+        named = self.identifiers.merchant_id if self.identifiers else None
+        merchant = self.merchant_id or named
+        if merchant is None:
+            raise Rejected(Code.FIELD_MISSING, "payload.merchant_id is missing", field="payload.merchant_id")
+        if named is not None and named != merchant:
+            raise Rejected(
+                Code.ENVELOPE_AMBIGUOUS,
+                "payload.merchant_id and payload.identifiers.merchant_id contradict each other",
+                field="payload.identifiers.merchant_id",
+            )
+        return merchant
+
+
+class MerchantCreated(Payload):
+    """A shop was created: its account opens with the trial of the settings."""
+
+    def movements(self, envelope: Envelope, terms: Terms) -> list[Movement]:
+        """Return the trial, recorded under the merchant's own id."""
+        merchant = self.merchant()
+        return [fixed_movement(envelope, self, Kind.TRIAL, terms.trial_credits, key=TRIAL_KEY, reference_id=merchant)]
+
+
+class AccountCreated(Payload):
+    """An account was created with a trial of its own size."""
+
+    trial_id: Id | None = None
+    credits_to_use: Credits
+
+    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+        """Return the trial; the key is the same as above, so a merchant gets one, whichever event is first."""
+        reference_id = self.trial_id or self.merchant()
+        return [
+            fixed_movement(envelope, self, Kind.TRIAL, self.credits_to_use, key=TRIAL_KEY, reference_id=reference_id)
+        ]
+
+
+class PaymentSucceeded(Payload):
+    """A payment was made, for this many credits."""
+
+    payment_id: Id
+    credits: Credits
+
+    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+        """Return the payment."""
+        key = f"BILLING_PAYMENT_{self.payment_id}"
+        return [fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id)]
+
+
+class _CreditsByManyNames(Payload):
+    """Credits under any of the names that upstream services use; two that differ are bad input."""
+
+    credits: Credits | None = None
+    credits_used: Credits | None = None
+
+    def amount(self, *names: str) -> int:
+        """Return the credits that stand under `names`.
+
+        Raises:
+            Rejected: there are none, or two that differ.
+        """
+        asked: set[int] = {value for name in names if (value := getattr(self, name)) is not None}
+        if not asked:
+            raise Rejected(Code.FIELD_MISSING, f"payload.{names[0]} is missing", field=f"payload.{names[0]}")
+        if len(asked) > 1:
+            raise Rejected(Code.CREDITS_INVALID, f"{' and '.join(names)} differ", field=f"payload.{names[0]}")
+        return asked.pop()
+
+
+class SubscriptionRenewed(_CreditsByManyNames):
+    """A subscription was renewed for a period: every period counts, the same period once."""
+
+    subscription_id: Id
+    renewal_id: Id | None = None
+    period_start: Id | None = None
+
+    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+        """Return the renewal.
+
+        Raises:
+            Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
+        """
+        period = self.renewal_id or self.period_start or envelope.idempotency_key
+        if period is None:
+            raise Rejected(
+                Code.PERIOD_MISSING,
+                "a renewal needs a renewal_id, a period_start or the envelope's idempotency_key",
+                field="payload.renewal_id",
+            )
+        key = f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(period)}"
+        amount = self.amount("credits_used", "credits")
+        metadata: dict[str, str | int] = {"renewal_id": period}
+        return [
+            fixed_movement(
+                envelope,
+                self,
+                Kind.SUBSCRIPTION,
+                amount,
+                key=key,
+                reference_id=self.subscription_id,
+                metadata=metadata,
+            )
+        ]
+
+
+class ManualAdjustment(_CreditsByManyNames):
+    """An admin corrects a balance."""
+
+    adjustment_id: Id
+    operation_type: Direction
+    credits_to_use: Credits | None = None
+    reason: Reason | None = None
+    admin_id: Id | None = None
+
+    def movement(self, envelope: Envelope) -> FixedMovement:
+        """Return the adjustment, with its reason and admin, which are kept but are not content.
+
+        Raises:
+            Rejected: it names no credits, or two amounts that differ.
+        """
+        kind = Kind.MANUAL_ADDED if self.operation_type is Direction.INCREASE else Kind.MANUAL_REMOVED
+        amount = self.amount("credits", "credits_to_use", "credits_used")
+        kept = {"reason": self.reason, "admin_id": self.admin_id}
+        return fixed_movement(
+            envelope,
+            self,
+            kind,
+            amount,
+            key=f"MANUAL_ADJUSTMENT_{self.adjustment_id}",
+            reference_id=self.adjustment_id,
+            metadata={name: text for name, text in kept.items() if text is not None},
+        )
+
+    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+        """Return the adjustment."""
+        return [self.movement(envelope)]
+
+
+class AdjustmentRequest(ManualAdjustment):
+    """An adjustment that an admin asks for directly: it says why, and by whom."""
+
+    reason: Reason
+    admin_id: Id
+
+
+def fixed_movement(
+    envelope: Envelope,
+    payload: Payload,
+    kind: Kind,
+    credits_asked: int,
+    *,
+    key: str,
+    reference_id: str,
+    metadata: Mapping[str, str | int] | None = None,
+) -> FixedMovement:
+    """Return the movement of a payload that says itself how many credits it asks for."""
+    return FixedMovement(
+        merchant_id=payload.merchant(),
+        key=key,
+        reference_id=reference_id,
+        occurred_at=envelope.occurred_at,
+        correlation_id=envelope.correlation_id,
+        metadata=metadata or {},
+        kind=kind,
+        credits=credits_asked,
+    )
+
+
+def escaped(part: str) -> str:
+    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
+    return quote(part, safe="").replace("_", "%5F")

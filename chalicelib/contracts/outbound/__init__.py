@@ -1,0 +1,1 @@
+"""Events out, and what can be derived of them from the transactions."""

@@ -1,0 +1,36 @@
+"""What the publishers said of a record, derived from the ledger again: the same events under the same ids.
+
+Not to be derived are events without a transaction, of a threshold that an admin changed: their id counts the writes to
+the account, which no record keeps. They are at hand only until the account's next write, which carries them.
+"""
+
+from dataclasses import dataclass
+
+from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.ledger import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """The events of a record: what the stream of transactions publishes, and that of accounts.
+
+    `doubtful` tells that low or restored are left out: an earlier release wrote the record, and the ledger does not
+    tell whether it passed the threshold or an admin moved the threshold past the balance before it.
+    """
+
+    of_transaction: tuple[PublishedEvent, ...]
+    of_crossings: tuple[PublishedEvent, ...]
+    doubtful: bool
+
+
+def derived(record: Transaction, *, before: Transaction | None) -> Derived:
+    """Return the events of a record; `before` is the one it follows, None where there is none or it is not at hand."""
+    published = transaction_event(record)
+    crossed = derived_crossings(record, before=before)
+    return Derived(
+        of_transaction=(published,) if published else (),
+        # Of a movement, the transaction is the fact: the account's version is not in its events.
+        of_crossings=tuple(crossing_event(record.merchant_id, crossing, version=0) for crossing in crossed.crossings),
+        doubtful=crossed.doubtful,
+    )

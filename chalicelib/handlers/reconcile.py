@@ -1,0 +1,90 @@
+"""What runs by the clock: the ledger made to prove itself (spec, section 7)."""
+
+from typing import TYPE_CHECKING, Any
+
+from chalice.app import Blueprint
+
+from chalicelib.wiring import for_figures
+
+if TYPE_CHECKING:
+    from chalicelib.usecases.reconciling import Check, Sweep
+
+blueprint = Blueprint(__name__)
+
+
+# Not `schedule`: Chalice's own event cannot be read without the members of EventBridge's, and people invoke it too.
+# The template has its schedules: daily, and hourly to go on with a sweep that a call was too short for.
+@blueprint.lambda_function(name="reconcile")
+def reconcile(event: Any, context: Any) -> dict[str, Any]:
+    """Compare accounts with their ledgers, report what does not agree, and return how far that has come.
+
+    `{"finished", "started_at", "accounts", "walked", "records", "scanned", "drift", "newer_form", "too_long"}`. A sweep
+    that is under way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`.
+    Nothing is ever repaired. `newer_form` counts the merchants that only a newer release can compare: no drift.
+    """
+    from chalicelib.wiring import for_posting
+    from chalicelib.domain.errors import RetryLater
+    from chalicelib.usecases.reconciling import begun, sweep
+    from chalicelib.telemetry import logger
+
+    bookmarks, time = for_figures.bookmarks(), for_posting.call_time(context)
+    last = bookmarks.last()
+    if isinstance(event, dict) and event.get("only") == "unfinished" and (last is None or last.finished_at):
+        logger.info("nothing to go on with")
+        return {"finished": True}
+    going = begun(last, now=time.now())
+    # Kept before anything is read: who begins and fails goes on with this sweep.
+    bookmarks.keep(going)
+    try:
+        going = sweep(for_figures.ledger_reader(), going, time=time, say=_say, keep=bookmarks.keep)
+    except RetryLater as error:
+        logger.warning("reconciling stopped", reason=error.message)
+        going = bookmarks.last() or going
+    return _reported(going)
+
+
+def _say(checked: "Check") -> None:
+    """Say what was found: a line and an event each. An event that the bus does not take is said by the next sweep."""
+    from datetime import UTC, datetime
+
+    from chalicelib.wiring import for_posting
+    from chalicelib.contracts.outbound.published import drift_event
+    from chalicelib.telemetry import count, logger
+
+    for finding in checked.findings:
+        logger.error(
+            "drift",
+            kind=finding.kind,
+            merchant_id=finding.merchant_id,
+            sequence=finding.sequence,
+            transaction_id=finding.transaction_id,
+            detail=finding.detail,
+        )
+    balance = checked.account.balance if checked.account else 0
+    events = [drift_event(finding, balance=balance, time=datetime.now(UTC)) for finding in checked.findings]
+    refused = len(for_posting.bus().publish(events))
+    count("credits_events_published_total", len(events) - refused, {"event_type": events[0].event_type})
+    if refused:
+        logger.warning("drift not published", refused=refused)
+
+
+def _reported(going: "Sweep") -> dict[str, Any]:
+    from chalicelib.adapters.dynamodb.bookmarks import drift
+    from chalicelib.telemetry import gauge, logger
+
+    told: dict[str, Any] = {
+        "finished": going.finished_at is not None,
+        "started_at": going.started_at,
+        "accounts": going.accounts,
+        "walked": going.walked,
+        "records": going.records,
+        "scanned": going.scanned,
+        "drift": drift(going) if going.finished_at is None else going.drift,
+        "newer_form": going.newer,
+        "too_long": sorted(going.too_long),
+    }
+    gauge("credits_ledger_drift", told["drift"])
+    log = logger.warning if told["drift"] or going.newer or going.too_long else logger.info
+    log("reconciled", **told)
+    for_figures.lay_counters_down()
+    return told

@@ -1,0 +1,47 @@
+"""What others leave in the figures table, told to CloudWatch every minute, so that an alarm can wait for it.
+
+A bridge that has stopped can tell nobody, and the daily comparison speaks once a day: somebody else has to look.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from chalice.app import Blueprint, CloudWatchEvent
+
+from chalicelib.wiring import for_figures
+from chalicelib.telemetry import gauge, logger
+
+HEARTBEAT_AGE_SECONDS = "credits_bridge_heartbeat_age_seconds"
+STREAMS_FAILING = "credits_bridge_streams_failing"
+OLDEST_SECONDS = "credits_bridge_stream_oldest_seconds"
+DROPPED = "credits_bridge_stream_dropped_messages"
+DRIFT = "credits_ledger_drift"
+
+DROPPED_FOR = timedelta(hours=1)
+"""How long dropped messages are reported: until somebody has been alarmed."""
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.schedule("rate(1 minute)", name="report_marks")
+def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of the call is what counts
+    """Tell CloudWatch of the bridge's heartbeat and streams and of the drift found; nothing of what is not there.
+
+    Raises:
+        RetryLater: the figures cannot be read. The next minute asks again.
+    """
+    marks = for_figures.fleet().marks()
+    now = datetime.now(UTC)
+    if marks.heartbeat is not None:
+        gauge(HEARTBEAT_AGE_SECONDS, max(0.0, (now - marks.heartbeat).total_seconds()))
+    failing = [f"{stream.name}: {stream.detail}" for stream in marks.seen.streams if not stream.ok]
+    if marks.seen.streams:
+        gauge(STREAMS_FAILING, len(failing))
+        gauge(OLDEST_SECONDS, max(stream.age_seconds(now) for stream in marks.seen.streams))
+        gauge(DROPPED, sum(one.dropped for one in marks.seen.streams if _lately(one.dropped_at, now)))
+    if marks.drift is not None:
+        gauge(DRIFT, marks.drift)
+    logger.info("marks reported", heartbeat=marks.heartbeat is not None, drift=marks.drift, failing=failing)
+
+
+def _lately(at: datetime | None, now: datetime) -> bool:
+    return at is not None and now - at < DROPPED_FOR

@@ -1,0 +1,115 @@
+"""The fleet's figures and the shared statuses, kept in step with the credits table by its stream (spec, section 7).
+
+Every change of an account comes here, at least once and in whatever order: only an account's newest image counts.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chalice.app import Blueprint, DynamoDBEvent
+
+from chalicelib.wiring import for_posting, for_figures, for_api
+from chalicelib.adapters.dynamodb.items import account_from
+from chalicelib.adapters.dynamodb.recent_events import RecentEvent
+from chalicelib.usecases.counting import MARGIN_SECONDS, count
+from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.ledger import Account
+from chalicelib.handlers.stream_records import (
+    Failures,
+    coming_back,
+    crossing_events,
+    dead_letter_queue_url,
+    parked,
+)
+from chalicelib.ports import FiguresStore
+from chalicelib.usecases.posting import Time
+from chalicelib.telemetry import gauge, logger
+
+SAID_SECONDS = 60.0
+"""How often CloudWatch is told of the fleet at the most."""
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.on_dynamodb_record(
+    # The real stream and its options are merged in by infra/template.yaml.
+    stream_arn="arn:aws:dynamodb:::set-by-infra-template",
+    name="roll_up",
+)
+def roll_up(event: DynamoDBEvent) -> Failures:
+    """Count the accounts that the records bring, and return the records to be tried again."""
+    records = event.to_dict()["Records"]
+    call = for_posting.call_time(event.context)
+    accounts, failed = _read(records, call)
+    _share([account for _, account in accounts])
+    figures = for_figures.figures()
+    uncounted = count(figures, [account for _, account in accounts], time=call)
+    failed += [number for number, account in accounts if account.merchant_id in uncounted]
+    if call.remaining_seconds() >= MARGIN_SECONDS:
+        read = {number for number, _ in accounts}
+        _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
+        _Said.say(figures)
+    logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
+    for_figures.lay_counters_down()
+    return coming_back(failed)
+
+
+def _read(records: Sequence[Mapping[str, Any]], time: Time) -> tuple[list[tuple[str, Account]], list[str]]:
+    """Return the account of each record under its sequence number, and the numbers of those neither read nor parked."""
+    queue_url = dead_letter_queue_url()
+    accounts: list[tuple[str, Account]] = []
+    failed: list[str] = []
+    for record in records:
+        # An account is never deleted. Where a person does so, `credits recount` tells.
+        if "NewImage" not in record["dynamodb"]:
+            continue
+        number = record["dynamodb"]["SequenceNumber"]
+        try:
+            accounts.append((number, account_from(record["dynamodb"]["NewImage"])))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
+            if not parked(record, error, queue_url, function="roll_up", time=time):
+                failed.append(number)
+    return accounts, failed
+
+
+class _Said:
+    """When this container told CloudWatch of the fleet, in seconds of the monotonic clock."""
+
+    at = float("-inf")
+
+    @classmethod
+    def say(cls, figures: FiguresStore) -> None:
+        """Tell CloudWatch of the fleet, once a minute while anything changes; a failure waits for the next time."""
+        if time.monotonic() - cls.at < SAID_SECONDS:
+            return
+        cls.at = time.monotonic()
+        try:
+            fleet = figures.fleet()
+        except RetryLater as error:
+            logger.warning("fleet not said", reason=error.message)
+            return
+        gauge("credits_merchants_zero_balance", fleet.zero)
+        gauge("credits_merchants_low_balance", fleet.low)
+        gauge("credits_plugin_status", fleet.enabled, {"status": "enabled"})
+        gauge("credits_plugin_status", fleet.disabled, {"status": "disabled"})
+
+
+def _note_crossings(records: Sequence[Mapping[str, Any]]) -> None:
+    """Put what was crossed among the latest threshold events. They are a view, so no record comes back for them."""
+    try:
+        events = [RecentEvent.of(event) for record in records for event in crossing_events(record)]
+        if events:
+            for_figures.recent_events().note(events)
+    except Exception:  # noqa: BLE001 - a view must not hold up the figures; it is reported
+        logger.warning("latest threshold events not noted", exc_info=True)
+
+
+def _share(accounts: Sequence[Account]) -> None:
+    """Tell the shared statuses. What they miss they read from the table, so no record comes back for them."""
+    try:
+        shared = for_api.shared_statuses()
+        if shared is not None:
+            shared.learn(accounts)
+    except Exception:  # noqa: BLE001 - a cache must not hold up the figures; it is reported
+        logger.warning("shared statuses not told", exc_info=True)

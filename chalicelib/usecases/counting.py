@@ -1,0 +1,79 @@
+"""The fleet's figures kept in step with the accounts: each account's newest image counted once.
+
+Beside `posting` the second use case, and like it bounded: what could not be counted in a call's time is handed
+back, and comes again with the stream's batch.
+"""
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.figures import Change, bucket, change, newest
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Account
+from chalicelib.ports import FiguresStore
+from chalicelib.usecases.posting import Time
+
+MERCHANTS_PER_WRITE = 99
+"""Merchants counted in one write: DynamoDB takes a hundred items, and one is the bucket's sums."""
+ATTEMPTS_MAX = 10
+"""Rounds of reading and writing before what is left goes back to the stream."""
+PAUSE_BASE_SECONDS = 0.01
+PAUSE_MAX_SECONDS = 0.5
+MARGIN_SECONDS = 2.0
+"""What is left of a call's time for answering: no round is started inside it."""
+
+
+def count(store: FiguresStore, accounts: Iterable[Account], *, time: Time) -> set[MerchantId]:
+    """Count the newest image of each account where it is news, and return the merchants that could not be counted.
+
+    A round reads what was counted of all merchants at once and writes a bucket at a time. Who lost a race, or
+    does not know whether a write took effect, finds out by the next round's read.
+    """
+    left = newest(accounts)
+    for attempt in range(ATTEMPTS_MAX):
+        if not left or time.remaining_seconds() < MARGIN_SECONDS:
+            break
+        if attempt:
+            time.sleep(random.uniform(0, min(PAUSE_MAX_SECONDS, PAUSE_BASE_SECONDS * 2**attempt)))  # noqa: S311 - jitter
+        left = _round(store, left, time)
+    return set(left)
+
+
+def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: Time) -> dict[MerchantId, Account]:
+    """Return the accounts that are still to be counted after one read and one write for each of their buckets."""
+    try:
+        counted = store.counted(accounts)
+    except RetryLater:
+        return dict(accounts)
+    news = {
+        merchant_id: wanted
+        for merchant_id, account in accounts.items()
+        if (wanted := change(account, counted.get(merchant_id))) is not None
+    }
+    left = dict.fromkeys(news)
+    for number, changes in _writes(news.values()):
+        if time.remaining_seconds() < MARGIN_SECONDS:
+            break
+        if _written(store, number, changes):
+            for written in changes:
+                del left[written.merchant_id]
+    return {merchant_id: accounts[merchant_id] for merchant_id in left}
+
+
+def _writes(changes: Iterable[Change]) -> Iterator[tuple[int, Sequence[Change]]]:
+    by_bucket: dict[int, list[Change]] = {}
+    for wanted in changes:
+        by_bucket.setdefault(bucket(wanted.merchant_id), []).append(wanted)
+    # Another shard's batch walks over the same buckets: starting anywhere lets the two pass each other.
+    for number in random.sample(sorted(by_bucket), len(by_bucket)):
+        of_bucket = by_bucket[number]
+        for start in range(0, len(of_bucket), MERCHANTS_PER_WRITE):
+            yield number, of_bucket[start : start + MERCHANTS_PER_WRITE]
+
+
+def _written(store: FiguresStore, number: int, changes: Sequence[Change]) -> bool:
+    try:
+        return store.count(number, changes)
+    except RetryLater:
+        return False

@@ -1,0 +1,141 @@
+"""Plugin statuses: from the cache that all containers share, else from memory, else from the table.
+
+The shared cache is asked first, where there is one, and memory only when it fails: it hears of a change within
+a second. What was known last also answers when the table cannot be read (spec, section 6): last known, or
+else disabled, never enabled out of nothing. Which of two is newer is told by the account's version.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from chalicelib.adapters.dynamodb.status_table import KnownStatus, Readings, StatusTable
+from chalicelib.contracts.api.plugin_status import UNKNOWN_MERCHANT_SECONDS, PluginStatus, Reason
+from chalicelib.domain.ids import MerchantId, instant
+
+KNOWN_MERCHANTS_MAX = 10_000
+"""Merchants whose last status a container remembers; the one asked for longest ago goes first."""
+
+
+class SharedCache(Protocol):
+    """Statuses that containers share; both methods return None, and soon, when it fails."""
+
+    def read(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, KnownStatus] | None:
+        """Return what is known of the merchants, without those of whom nothing is."""
+        ...
+
+    def write(
+        self, statuses: Mapping[MerchantId, KnownStatus], *, now: datetime
+    ) -> Mapping[MerchantId, KnownStatus] | None:
+        """Write those that are newer than what stands there, and return what stands there now."""
+        ...
+
+
+class PluginStatuses:
+    """Answers plugin statuses that are less than `cache_seconds` old from a cache, else from the table.
+
+    When the table cannot be read, the last known status goes on for `stale_seconds` from when it was known.
+    """
+
+    def __init__(
+        self, table: StatusTable, *, cache_seconds: int, stale_seconds: int, shared: SharedCache | None = None
+    ) -> None:
+        self._table = table
+        self._cache_seconds = cache_seconds
+        self._stale_seconds = stale_seconds
+        self._shared = shared
+        self._remembered: dict[MerchantId, KnownStatus] = {}
+
+    def of(self, merchant_id: MerchantId, *, now: datetime) -> PluginStatus:
+        """Return the merchant's status; its `stale` or `unavailable` tells that the table could not be read."""
+        return self._answers((merchant_id,), lambda _: self._table.read_one(merchant_id, now), now)[merchant_id]
+
+    def of_many(self, merchants: Iterable[MerchantId], *, now: datetime) -> dict[MerchantId, PluginStatus]:
+        """Return the merchants' statuses as `of` does, in their order, with one read for all whom no cache knows."""
+        distinct = tuple(dict.fromkeys(merchants))
+        answers = self._answers(distinct, lambda unknown: self._table.read_many(unknown, now), now)
+        return {merchant: answers[merchant] for merchant in distinct}
+
+    def _answers(
+        self,
+        merchants: tuple[MerchantId, ...],
+        read: Callable[[tuple[MerchantId, ...]], Readings],
+        now: datetime,
+    ) -> dict[MerchantId, PluginStatus]:
+        told = self._shared.read(merchants) if self._shared is not None else None
+        answers: dict[MerchantId, PluginStatus] = {}
+        last_known: dict[MerchantId, KnownStatus | None] = {}
+        for merchant in merchants:
+            cached = known = self._usable(self._remembered.get(merchant), now)
+            if told is not None:
+                # What the shared cache does not know is no longer known for sure: a change may have been lost with it.
+                cached = self._usable(told.get(merchant), now)
+                if cached is not None:
+                    cached = known = _newer(known, cached)
+                    self._remember(merchant, known)
+            if cached is not None and _age(cached, now) < self._cache_seconds:
+                answers[merchant] = self._fresh(cached, now)
+            else:
+                last_known[merchant] = known
+        if last_known:
+            answers |= self._settled(last_known, read(tuple(last_known)), now, share=told is not None)
+        return answers
+
+    def _settled(
+        self, last_known: Mapping[MerchantId, KnownStatus | None], readings: Readings, now: datetime, *, share: bool
+    ) -> dict[MerchantId, PluginStatus]:
+        """Return the answers that the table gives, or what was known last where it gives none."""
+        answers: dict[MerchantId, PluginStatus] = {}
+        found: dict[MerchantId, KnownStatus] = {}
+        for merchant, known in last_known.items():
+            if merchant not in readings:
+                answers[merchant] = _without_the_table(known, now)
+            elif (reading := readings[merchant]) is None:
+                self._remembered.pop(merchant, None)
+                answers[merchant] = PluginStatus(
+                    reason=Reason.ACCOUNT_NOT_FOUND, as_of=instant(now), fresh_seconds=UNKNOWN_MERCHANT_SECONDS
+                )
+            else:
+                # An eventually consistent read may come back with less than is known already.
+                found[merchant] = _newer(known, reading)
+        standing = self._shared.write(found, now=now) if self._shared is not None and share and found else None
+        for merchant, status in found.items():
+            latest = _newer((standing or {}).get(merchant), status)
+            self._remember(merchant, latest)
+            answers[merchant] = self._fresh(latest, now)
+        return answers
+
+    def _fresh(self, known: KnownStatus, now: datetime) -> PluginStatus:
+        left = max(0, int(self._cache_seconds - _age(known, now)))
+        return PluginStatus(reason=_said(known), as_of=instant(known.as_of), fresh_seconds=left)
+
+    def _usable(self, known: KnownStatus | None, now: datetime) -> KnownStatus | None:
+        return known if known is not None and _age(known, now) < self._stale_seconds else None
+
+    def _remember(self, merchant: MerchantId, known: KnownStatus) -> None:
+        self._remembered.pop(merchant, None)
+        self._remembered[merchant] = known
+        if len(self._remembered) > KNOWN_MERCHANTS_MAX:
+            del self._remembered[next(iter(self._remembered))]
+
+
+def _without_the_table(known: KnownStatus | None, now: datetime) -> PluginStatus:
+    if known is None:
+        return PluginStatus(reason=Reason.UNAVAILABLE, as_of=instant(now), fresh_seconds=0)
+    # A second at most, so that the truth is asked for again as soon as it can be had.
+    return PluginStatus(reason=_said(known), as_of=instant(known.as_of), fresh_seconds=1, stale=True)
+
+
+def _newer(one: KnownStatus | None, other: KnownStatus) -> KnownStatus:
+    if one is None or (one.version, one.as_of) < (other.version, other.as_of):
+        return other
+    return one
+
+
+def _said(known: KnownStatus) -> Reason:
+    return Reason.SUFFICIENT_CREDITS if known.enabled else Reason.INSUFFICIENT_CREDITS
+
+
+def _age(known: KnownStatus, now: datetime) -> float:
+    # What another container's clock saw ahead of ours is of now.
+    return max(0.0, (now - known.as_of).total_seconds())

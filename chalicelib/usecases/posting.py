@@ -1,0 +1,328 @@
+"""The one use case: read, decide, commit, once; many movements of one merchant in one atomic write.
+
+Merchants are written side by side, the movements of one merchant one write after another. A lost race is
+decided again on what stands now, which the refusal itself brings, so it costs no second read.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
+from chalicelib.domain.fold import Commit, Fold, fold
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
+from chalicelib.domain.ledger import Account, change_threshold
+from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
+from chalicelib.domain.orders import charge
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.ports import Committed, Known, LedgerStore
+from chalicelib.usecases.work import Request, Work, internal
+
+ATTEMPTS_MAX = 20
+"""Writes tried for one fold before its movements go back to the queue."""
+PAUSE_BASE_SECONDS = 0.005
+PAUSE_MAX_SECONDS = 0.5
+ASIDE_WRITES, ASIDE_WRITES_MAX = 8, 16
+"""How long who lost a race steps aside at most, in times of the write that lost it: at first, and then."""
+ASIDE_SECONDS_MAX = 5.0
+# Measured on a merchant with sixteen writers: shorter ones burn writes, longer ones leave the merchant to nobody.
+LOST_RACES_MAX = 1
+"""Races lost in a row after which the account is read again before the write, which costs a hundred times as much."""
+MERCHANTS_AT_ONCE = 16
+"""Merchants of one batch that are written side by side; the client's connection pool has as many places."""
+MARGIN_SECONDS = 1.0
+"""What is left of a call's time for answering: no write is started inside it."""
+KNOWN_ACCOUNTS_MAX = 4096
+"""Accounts remembered from the last writes of this container, about 1 KB each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """Time as posting needs it: what stands on records, what is left of this call, and how to wait (seconds)."""
+
+    now: Callable[[], Instant]
+    remaining_seconds: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+class Posting:
+    """Posts movements to the ledger. One per container: it remembers the accounts it wrote last.
+
+    A remembered account saves the read: the write's condition confirms it, or the refusal brings the current one.
+    """
+
+    def __init__(self, store: LedgerStore, *, default_threshold: int) -> None:
+        self._store = store
+        self._default_threshold = default_threshold
+        self._remembered: dict[MerchantId, Account] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._lost_races = 0
+
+    def post(self, requests: Sequence[Request], *, time: Time) -> list[list[Outcome]]:
+        """Post every movement of every request once, and return an outcome for each, in their order.
+
+        A movement that was recorded before is a `Duplicate`; what can never be posted is `Rejected`, what
+        may work later `RetryLater`: both are returned, not raised, so that neighbours go on.
+        """
+        places: dict[MerchantId, list[int]] = {}
+        for place, request in enumerate(requests):
+            places.setdefault(request[0].merchant_id, []).append(place)
+        works = [Work(merchant_id, [requests[place] for place in places[merchant_id]]) for merchant_id in places]
+        try:
+            self._read(works)
+        except RetryLater as error:
+            return [[error] * len(request) for request in requests]
+        except Exception as error:  # noqa: BLE001 - the cause travels with the outcome to whoever reports it
+            return [[internal(error)] * len(request) for request in requests]
+        self._side_by_side(works, time)
+        outcomes: list[list[Outcome]] = [[] for _ in requests]
+        for work in works:
+            self._lost_races += work.lost_races
+            self._remember(work.merchant_id, work.account)
+            for place, answer in zip(places[work.merchant_id], work.answers(), strict=True):
+                outcomes[place] = answer
+        return outcomes
+
+    def post_one(self, movement: Movement, *, time: Time) -> Posted | Duplicate:
+        """Post one movement, and return its outcome.
+
+        Raises:
+            Rejected: it can never be posted as it stands.
+            RetryLater: it was not posted yet.
+        """
+        [[outcome]] = self.post([[movement]], time=time)
+        if isinstance(outcome, Rejected | RetryLater):
+            raise outcome
+        return outcome
+
+    def take_lost_races(self) -> int:
+        """Return how many races with other writers this container has lost since it was asked last."""
+        lost_races, self._lost_races = self._lost_races, 0
+        return lost_races
+
+    def set_threshold(
+        self, merchant_id: MerchantId, low_balance_threshold: int | None, *, correlation_id: str | None, time: Time
+    ) -> Account:
+        """Give the account a low-balance threshold of its own, or the default again with None, and return it.
+
+        Nothing is written where it stands already: so a write whose answer was lost is not made twice.
+
+        Raises:
+            RetryLater: there is no such account, or the threshold was not set yet.
+        """
+        account, attempt = self._current(merchant_id), 0
+        while True:
+            now = time.now()
+            changed, crossed = change_threshold(
+                account,
+                low_balance_threshold,
+                default_threshold=self._default_threshold,
+                correlation_id=correlation_id,
+                now=now,
+            )
+            if changed is account:
+                return account
+            # The events are named by the version: after a restore, one must not come again for another change.
+            after = replace(changed, version=version_never_had(account.version, now=now))
+            _require_time(time, MARGIN_SECONDS)
+            try:
+                answer = self._store.commit(
+                    Commit(merchant_id=merchant_id, before=account, after=after, crossings=crossed)
+                )
+            except RetryLater as error:
+                _pause(attempt, time, error)
+            else:
+                if isinstance(answer, Committed):
+                    return after
+                _pause(attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
+            account, attempt = self._current(merchant_id), attempt + 1
+
+    def _current(self, merchant_id: MerchantId) -> Account:
+        account = self._store.read([merchant_id], []).account(merchant_id)
+        if account is None:
+            raise RetryLater(Code.ACCOUNT_MISSING, f"merchant {merchant_id} has no account yet", field="merchant_id")
+        return account
+
+    def _read(self, works: Sequence[Work]) -> None:
+        unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
+        grounds = [ground for work in works for movement in work.movements if (ground := _ground(movement))]
+        known = Known(accounts={}, transactions={})
+        if unknown or grounds:
+            known = self._store.read(unknown, grounds)
+        for work in works:
+            work.know(known, self._remembered.get(work.merchant_id))
+            if known.unreadable:
+                items = [work.merchant_id, *filter(None, map(_ground, work.movements))]
+                work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
+
+    def _side_by_side(self, works: Sequence[Work], time: Time) -> None:
+        if len(works) == 1:
+            self._post_merchant(works[0], time)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(MERCHANTS_AT_ONCE, thread_name_prefix="posting")
+        for done in [self._pool.submit(self._post_merchant, work, time) for work in works]:
+            done.result()
+
+    def _post_merchant(self, work: Work, time: Time) -> None:
+        try:
+            work.require_readable()
+            self._write_all(work, time)
+        except RetryLater as error:
+            if isinstance(error, NewerForm):
+                work.account = None  # A newer release has written it since it was remembered.
+            work.give_back(error)
+        except Exception as error:  # noqa: BLE001 - one merchant's bug must not fail its neighbours
+            # The account is forgotten, and the cause travels with the outcome to whoever reports it.
+            work.account = None
+            work.give_back(internal(error))
+
+    def _write_all(self, work: Work, time: Time) -> None:
+        """Write fold after fold until every movement has an outcome.
+
+        Raises:
+            RetryLater: the attempts or the time of this call are used up.
+        """
+        attempt = lost_races = 0
+        while work.undecided:
+            if lost_races > LOST_RACES_MAX:
+                # What the refusal brought is old by now: others went on writing during the pause.
+                self._read_again(work)
+            self._require_counted(work)
+            decided = self._fold(work, time.now())
+            if work.reject_poison(decided) or work.put_leaning_last(decided):
+                continue
+            if self._look_again(work, decided.outcomes):
+                continue
+            if decided.commit is None:
+                work.settle(decided.outcomes)
+                continue
+            started = _require_time(time, MARGIN_SECONDS)
+            try:
+                answer = self._store.commit(decided.commit)
+            except RetryLater as error:
+                # The write may have taken effect. The next one finds out: its conditions bring what stands.
+                work.lost_answer(decided.commit)
+                attempt = _pause(attempt, time, error)
+                continue
+            if isinstance(answer, Committed):
+                work.committed(decided.commit)
+                work.settle(decided.outcomes)
+                attempt = lost_races = 0
+                continue
+            if answer.repeated:
+                work.lost_answer(decided.commit)
+            lost_race = answer.contended or answer.account != work.account
+            learnt = work.refused(answer)
+            if lost_race or not learnt:
+                work.lost_races += 1
+                lost_races += 1
+                attempt = _step_aside(attempt, time, started - time.remaining_seconds())
+
+    def _require_counted(self, work: Work) -> None:
+        """Raise `RetryLater` (`account_behind`) where the account, read again, lacks a record that is known."""
+        if work.behind() is not None:
+            self._read_again(work)
+            if (error := work.behind()) is not None:
+                raise error
+
+    def _fold(self, work: Work, now: Instant) -> Fold:
+        return fold(
+            work.merchant_id,
+            work.account,
+            [work.movements[index] for index in work.undecided],
+            stored=work.stored,
+            default_threshold=self._default_threshold,
+            now=now,
+            foresee=not work.verified,
+        )
+
+    def _read_again(self, work: Work) -> None:
+        work.account = self._store.read([work.merchant_id], []).account(work.merchant_id)
+        work.fresh = True
+
+    def _look_again(self, work: Work, outcomes: Sequence[Outcome | None]) -> bool:
+        """Before a decrease is declined, make sure of it; return whether something was learnt.
+
+        The balance must be the current one, and the adjustment may have been posted before, which a read of the
+        record after that of the account tells. (What the write finds by itself needs no such look.)
+        """
+        declined = [
+            work.movements[index].transaction_id
+            for index, outcome in zip(work.undecided, outcomes, strict=True)
+            if isinstance(outcome, Rejected) and outcome.code is Code.INSUFFICIENT_CREDITS
+        ]
+        if not declined:
+            return False
+        if not work.fresh:
+            self._read_again(work)
+            return True
+        unproven = [record for record in declined if record not in work.absent]
+        if unproven:
+            known = self._store.read([], unproven)
+            known.require(*unproven)
+            work.stored.update(known.transactions)
+            work.absent.update(unproven)
+        return bool(unproven)
+
+    def _remember(self, merchant_id: MerchantId, account: Account | None) -> None:
+        self._remembered.pop(merchant_id, None)
+        if account is not None:
+            self._remembered[merchant_id] = account
+            if len(self._remembered) > KNOWN_ACCOUNTS_MAX:
+                del self._remembered[next(iter(self._remembered))]
+
+
+def _ground(movement: Movement) -> TransactionId | None:
+    """Return the record that must be known before the movement can be decided, if there is one."""
+    if isinstance(movement, RefundMovement):
+        return movement.order_transaction_id
+    if isinstance(movement, OrderMovement):
+        try:
+            charge(movement.policy, lines=movement.lines, total=movement.total)
+        except Rejected:
+            # It has no charge under today's policy, but may have been charged under an older one.
+            return movement.transaction_id
+    return None
+
+
+def _pause(attempt: int, time: Time, error: RetryLater) -> int:
+    """Wait with full jitter before another attempt, and return its number.
+
+    Raises:
+        RetryLater: `error`, where no attempt or no time is left in this call.
+    """
+    return _wait(min(PAUSE_MAX_SECONDS, PAUSE_BASE_SECONDS * 2**attempt), attempt, time, error)
+
+
+def _step_aside(attempt: int, time: Time, write_seconds: float) -> int:
+    """Wait so long that the others can finish, by how long the write took that lost, and return the next attempt.
+
+    Raises:
+        RetryLater: `contended`, where no attempt or no time is left in this call.
+    """
+    writes = ASIDE_WRITES if attempt == 0 else ASIDE_WRITES_MAX
+    longest = min(ASIDE_SECONDS_MAX, writes * max(PAUSE_BASE_SECONDS, write_seconds))
+    return _wait(longest, attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
+
+
+def _wait(longest: float, attempt: int, time: Time, error: RetryLater) -> int:
+    seconds = random.uniform(0, longest)  # noqa: S311 - jitter
+    # No attempt of this release helps against a newer form.
+    if (
+        isinstance(error, NewerForm)
+        or attempt + 1 >= ATTEMPTS_MAX
+        or seconds + MARGIN_SECONDS > time.remaining_seconds()
+    ):
+        raise error
+    time.sleep(seconds)
+    return attempt + 1
+
+
+def _require_time(time: Time, seconds: float) -> float:
+    """Return what is left of this call in seconds; raises `RetryLater` where it is less than `seconds`."""
+    left = time.remaining_seconds()
+    if left < seconds:
+        raise RetryLater(Code.UNAVAILABLE, "no time is left in this call")
+    return left

@@ -1,0 +1,327 @@
+"""The ledger made to prove itself, account by account, within the time of a call (spec, section 7).
+
+Beside `posting` and `counting` the third use case, and the only one that changes nothing. A sweep goes over all
+accounts in pages; each is compared with itself, which costs nothing besides, and walked record by record where there
+is reason to: it has changed since the last sweep began, something was found the last time, it does not agree with
+itself, its turn has come (every account once in `ROTATION_DAYS`), or there is room left for those that have not
+changed. Then it goes over the records, as many as `RECORDS_SCANNED_MAX` and from where the last sweep came to, for
+merchants whose account is gone. What is found is looked at again before it is reported: a write may be under way.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zlib import crc32
+
+from chalicelib.domain.audit import compared, plausible
+from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
+from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.walk import Walk
+from chalicelib.ports import LedgerReader, Snapshot
+from chalicelib.usecases.posting import Time
+
+OVERLAP = timedelta(hours=1)
+"""How far before the last sweep's beginning a change still counts: clocks differ, and writes were under way."""
+ROTATION_DAYS = 30
+"""Within so many daily sweeps every account is walked, changed or not."""
+UNCHANGED_RECORDS_MAX = 100_000
+"""Records of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
+RECORDS_SCANNED_MAX = 1_000_000
+"""Records that a sweep goes over for merchants without an account: 125,000 read units, a cent and a half a day, and up
+to 500,000 more for the accounts of merchants with few records each. A larger ledger takes several days for a round."""
+DRIFTED_MAX = 1_000
+"""Merchants with a finding that are remembered from sweep to sweep, to be walked again; 36 KB."""
+LOOKS = 3
+LOOK_AGAIN_SECONDS = 1.0
+"""How often something must be found, and after what pauses, before it is said."""
+MARGIN_SECONDS = 10.0
+"""What is left of a call's time for saying what was found and keeping the bookmark: no page is begun inside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """How far a sweep has come. `after` is the last account looked at; `finished_at` is None while it is under way.
+
+    `since` is when the sweep before it began (None: there was none, and everything counts as changed), `drifted` the
+    merchants with a finding, `drift` the findings of the last sweep that came to its end. `too_long` are merchants
+    whose ledgers were not walked because one call's time is too short for them, `newer` counts those with an account or
+    records in the form of a newer release, which alone can compare them: that is no drift. `accounts_done` tells that
+    only records are left to go over; `scanned` counts them, and `place` is where they go on, in the next sweep too.
+    """
+
+    started_at: Instant
+    since: Instant | None = None
+    after: MerchantId | None = None
+    finished_at: Instant | None = None
+    accounts: int = 0
+    walked: int = 0
+    records: int = 0
+    unchanged_records: int = 0
+    found: int = 0
+    drift: int = 0
+    newer: int = 0
+    drifted: frozenset[MerchantId] = frozenset()
+    suspects: frozenset[MerchantId] = frozenset()
+    too_long: frozenset[MerchantId] = frozenset()
+    accounts_done: bool = False
+    scanned: int = 0
+    place: str | None = None
+
+
+def begun(last: Sweep | None, *, now: Instant) -> Sweep:
+    """Return the sweep that is to go on: the one under way, else a new one after the last."""
+    if last is None:
+        return Sweep(started_at=now)
+    if last.finished_at is None:
+        return last
+    return Sweep(started_at=now, since=last.started_at, drift=last.drift, suspects=last.drifted, place=last.place)
+
+
+def sweep(
+    reader: LedgerReader,
+    going: Sweep,
+    *,
+    time: Time,
+    say: Callable[["Check"], None],
+    keep: Callable[[Sweep], None],
+) -> Sweep:
+    """Go on with a sweep until it is finished or the time of this call is short, and return how far it has come.
+
+    `say` is told each check that found something, `keep` the bookmark after each page, so that a call that is cut
+    off costs a page. An account whose ledger alone takes longer than a whole call is left out and named in `too_long`.
+
+    Raises:
+        RetryLater: the ledger did not answer; the sweep stands where `keep` was told last.
+    """
+    fresh = True
+    while going.finished_at is None:
+        if time.remaining_seconds() < MARGIN_SECONDS:
+            return going
+        page = _page_of_records(reader, going) if going.accounts_done else _page_of_accounts(reader, going)
+        for candidate in page.candidates:
+            try:
+                going, walked = _looked_at(reader, going, candidate, time=time, say=say)
+            except _OutOfTime:
+                if not fresh:
+                    keep(going)
+                    return going
+                # It had a whole call for itself.
+                too_long = going.too_long | {_merchant(candidate)}
+                going, walked = replace(_passed(going, candidate, counts=0), too_long=too_long), True
+            fresh = fresh and not walked
+        going = replace(going, **page.turned)
+        if page.ends:
+            going = replace(going, finished_at=time.now(), drift=going.found)
+        keep(going)
+    return going
+
+
+_Candidate = Snapshot | UnreadableAccount | MerchantId
+"""An account, or a merchant that has records and no account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """What a sweep looks at next, what has `turned` on its bookmark when that is done, and whether it `ends` there."""
+
+    candidates: Sequence[_Candidate]
+    turned: Mapping[str, Any]
+    ends: bool = False
+
+
+def _page_of_accounts(reader: LedgerReader, going: Sweep) -> _Page:
+    page = reader.accounts(going.after)
+    turned = {"accounts_done": True, "after": None} if page.last is None else {}
+    return _Page(candidates=page.accounts, turned=turned)
+
+
+def _page_of_records(reader: LedgerReader, going: Sweep) -> _Page:
+    page = reader.merchants(going.place)
+    # Those with a finding the last time are looked for every time, wherever the round over the records has come to.
+    suspects = going.suspects if going.scanned == 0 else frozenset()
+    known = going.drifted | going.too_long
+    wanted = [merchant_id for merchant_id in (*page.merchants, *sorted(suspects)) if merchant_id not in known]
+    scanned = going.scanned + page.records
+    return _Page(
+        candidates=reader.without_account(wanted),
+        turned={"scanned": scanned, "place": page.last},
+        ends=page.last is None or scanned >= RECORDS_SCANNED_MAX,
+    )
+
+
+@dataclass(slots=True)
+class Check:
+    """One merchant's ledger walked and compared; `walk` is None where the account cannot be read.
+
+    `newer` tells that some of it has the form of a newer release, and was not compared.
+    """
+
+    merchant_id: MerchantId
+    account: Account | None
+    walk: Walk | None
+    newer: bool = False
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def check(
+    reader: LedgerReader,
+    merchant_id: MerchantId,
+    *,
+    pause: Callable[[float], None],
+    now: Callable[[], Instant],
+    tick: Callable[[], None] = lambda: None,
+    to_the_end: bool = False,
+) -> Check:
+    """Walk one merchant's ledger and return what was found every time of `LOOKS`, so that no write under way counts.
+
+    The walk ends where the account has come to, or `to_the_end` of the records: then it proves what the account must
+    be, also where it lags. `tick` is called before each page of records, and may raise to end the walk.
+    """
+    looked = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
+    for _ in range(LOOKS - 1):
+        if not looked.findings:
+            break
+        pause(LOOK_AGAIN_SECONDS)
+        again = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
+        standing = {_place(finding) for finding in looked.findings}
+        again.findings = tuple(finding for finding in again.findings if _place(finding) in standing)
+        looked = again
+    return looked
+
+
+class _OutOfTime(Exception):  # noqa: N818 - not an error: the walk is handed back
+    pass
+
+
+def _looked_at(
+    reader: LedgerReader,
+    going: Sweep,
+    candidate: _Candidate,
+    *,
+    time: Time,
+    say: Callable[["Check"], None],
+) -> tuple[Sweep, bool]:
+    """Return the sweep after this candidate, and whether its ledger was walked."""
+    reason = _reason(going, candidate)
+    if reason is None:
+        return _passed(going, candidate), False
+
+    def tick() -> None:
+        if time.remaining_seconds() < MARGIN_SECONDS:
+            raise _OutOfTime
+
+    merchant_id = _merchant(candidate)
+    checked = check(reader, merchant_id, pause=time.sleep, now=time.now, tick=tick)
+    records = checked.walk.walked if checked.walk else 0
+    if checked.findings:
+        say(checked)
+    drifted = going.drifted
+    if checked.findings and len(drifted) < DRIFTED_MAX:
+        drifted |= {merchant_id}
+    return replace(
+        _passed(going, candidate),
+        walked=going.walked + 1,
+        records=going.records + records,
+        unchanged_records=going.unchanged_records + (records if reason == _ROOM else 0),
+        found=going.found + len(checked.findings),
+        newer=going.newer + checked.newer,
+        drifted=drifted,
+    ), True
+
+
+def _passed(going: Sweep, candidate: _Candidate, *, counts: int = 1) -> Sweep:
+    """Return the sweep after this candidate: of an account, the bookmark is moved."""
+    if isinstance(candidate, str):
+        return going
+    return replace(going, after=_merchant(candidate), accounts=going.accounts + counts)
+
+
+_ROOM = "room"
+
+
+def _reason(going: Sweep, candidate: _Candidate) -> str | None:
+    """Return why the ledger is to be walked, None if it is not."""
+    if isinstance(candidate, str):
+        return "account missing"
+    if isinstance(candidate, UnreadableAccount):
+        return "unreadable"
+    snapshot = candidate
+    account = snapshot.account
+    if going.since is None or account.updated_at >= _earlier(going.since):
+        return "changed"
+    if account.merchant_id in going.suspects or snapshot.misplaced is not None or not plausible(account):
+        return "suspect"
+    day = datetime.fromisoformat(going.started_at).toordinal()
+    if (crc32(account.merchant_id.encode()) + day) % ROTATION_DAYS == 0:
+        return "turn"
+    return _ROOM if going.unchanged_records + account.sequence <= UNCHANGED_RECORDS_MAX else None
+
+
+def _look(
+    reader: LedgerReader, merchant_id: MerchantId, now: Instant, tick: Callable[[], None], *, to_the_end: bool
+) -> Check:
+    snapshot = reader.account(merchant_id)
+    if isinstance(snapshot, UnreadableAccount):
+        if snapshot.newer:
+            return Check(merchant_id=merchant_id, account=None, walk=None, newer=True)
+        finding = Finding(
+            kind=Drift.ACCOUNT_UNREADABLE,
+            merchant_id=merchant_id,
+            sequence=0,
+            detail=f"the account cannot be read: {snapshot.why}",
+        )
+        return Check(merchant_id=merchant_id, account=None, walk=None, findings=(finding,))
+    account = snapshot.account if snapshot else None
+    walk = Walk(merchant_id)
+    tick()
+    for page in reader.records(merchant_id, 1, None if account is None or to_the_end else account.sequence):
+        for record in page:
+            walk.step(record)
+        tick()
+    findings = compared(walk, account, crossings=snapshot.crossings if snapshot else (), now=now)
+    follows = {Drift.ACCOUNT_BALANCE, Drift.ACCOUNT_THRESHOLD} & {finding.kind for finding in findings}
+    if snapshot is not None and snapshot.misplaced is not None and not follows:
+        walk.report(Drift.ACCOUNT_LEVEL, snapshot.account.sequence, snapshot.misplaced)
+        findings = tuple(walk.findings)
+    if account is not None and not to_the_end:
+        findings += _behind(reader, account)
+    return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)
+
+
+def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
+    """Return the records that stand behind the account's newest one, and that no later state of it accounts for."""
+    behind = next(iter(reader.records(account.merchant_id, account.sequence + 1, None)), ())
+    if not behind:
+        return ()
+    now = reader.account(account.merchant_id)
+    come_to = now.account.sequence if isinstance(now, Snapshot) else account.sequence
+    return tuple(
+        Finding(
+            kind=Drift.ACCOUNT_SEQUENCE,
+            merchant_id=account.merchant_id,
+            sequence=record.sequence,
+            detail=f"the account has come to {come_to}, and there is a record {record.sequence}",
+            transaction_id=record.transaction_id,
+        )
+        for record in behind
+        if record.sequence > come_to
+    )
+
+
+def _merchant(candidate: _Candidate) -> MerchantId:
+    if isinstance(candidate, str):
+        return candidate
+    return candidate.merchant_id if isinstance(candidate, UnreadableAccount) else candidate.account.merchant_id
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    """Return by what a finding is known again: on an account that goes on being written to, its sequence moves."""
+    if finding.kind.value.startswith("account_"):
+        return (finding.kind,)
+    return finding.kind, finding.sequence, finding.transaction_id
+
+
+def _earlier(time: Instant) -> Instant:
+    return instant(datetime.fromisoformat(time) - OVERLAP)

@@ -1,0 +1,1 @@
+"""Builds adapters and use cases from the settings, once a container and on first use; nothing else."""

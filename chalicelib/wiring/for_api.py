@@ -1,0 +1,257 @@
+"""Builds what the API and its authorizer read with, once a container and on first use.
+
+Apart from `wiring`, because the authorizer needs neither boto3 nor the ledger, and the status route neither
+pydantic nor PynamoDB: each function imports what it builds (architecture.md, decision 9).
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from chalicelib.settings import SettingError, settings
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+    from chalicelib.adapters.dead_letters import DeadLetters
+    from chalicelib.adapters.dynamodb.history import History
+    from chalicelib.adapters.functions import LedgerFunctions
+    from chalicelib.adapters.dynamodb.levels import Levels
+    from chalicelib.adapters.parameters import Parameter
+    from chalicelib.usecases.plugin_status import PluginStatuses
+    from chalicelib.adapters.queues import Queues
+    from chalicelib.adapters.redis.statuses import SharedStatuses
+    from chalicelib.adapters.tokens import TokenVerifier
+
+STATUS_CONNECT_SECONDS = 1.0
+STATUS_READ_SECONDS = 1.0
+STATUS_TRIES = 2
+"""The plugin waits for its status: after some four seconds the last known one has to do."""
+
+INVOKE_CONNECT_SECONDS = 1.0
+INVOKE_READ_SECONDS = 16.0
+"""An admin waits for a function, cold start and all, until it must have ended: after its own 15 seconds."""
+DESK_READ_SECONDS = 8.0
+"""How long the dead letters' queues are waited for, each."""
+
+
+def client_config(*, connect_seconds: float, read_seconds: float, tries: int) -> "Config":
+    """Return how a client waits for AWS while a caller waits for it: so long for each try, and so many of them."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+
+
+@cache
+def plugin_statuses() -> "PluginStatuses":
+    """Return the plugin statuses that this container knows and reads.
+
+    Raises:
+        SettingError: CREDITS_TABLE is missing, or REDIS_URL is no address.
+    """
+    # It connects beside what follows.
+    shared = shared_statuses()
+    from chalicelib.adapters import sdk
+    from chalicelib.usecases.plugin_status import PluginStatuses
+    from chalicelib.adapters.dynamodb.status_table import StatusTable
+
+    config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
+    return PluginStatuses(
+        StatusTable(sdk.client("dynamodb", config), table=settings().required("CREDITS_TABLE")),
+        cache_seconds=settings().plugin_status_cache_ttl,
+        stale_seconds=settings().plugin_status_stale_seconds,
+        shared=shared,
+    )
+
+
+@cache
+def shared_statuses() -> "SharedStatuses | None":
+    """Return the statuses that containers share, None where no Redis is set or known: nothing of it is imported then.
+
+    Raises:
+        SettingError: CREDITS_TABLE is missing, or REDIS_URL (or what its parameter holds) is no address.
+    """
+    url = _redis_url()
+    if not url:
+        return None
+    from chalicelib.adapters.redis.connection import RedisLine
+    from chalicelib.adapters.redis.statuses import SharedStatuses
+
+    table = settings().required("CREDITS_TABLE")
+    try:
+        line = RedisLine(url)
+    except ValueError:
+        # Not what it is: it may hold a password.
+        raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
+    return SharedStatuses(line, prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
+
+
+def _redis_url() -> str:
+    """Return REDIS_URL, or what the parameter or secret REDIS_URL_PARAMETER holds; empty where that cannot be read."""
+    name = settings().redis_url_parameter
+    if settings().redis_url or not name:
+        return settings().redis_url
+    from chalicelib.adapters.parameters import Parameter, ParameterError
+    from chalicelib.telemetry import logger
+
+    try:
+        return Parameter(name).text()
+    except ParameterError as error:
+        # Statuses come from the table then, as they do while Redis is broken.
+        logger.warning("no shared statuses", reason=str(error))
+        return ""
+
+
+@cache
+def history() -> "History":
+    """Return the reader of accounts and records."""
+    from chalicelib.adapters.dynamodb.history import History
+
+    return History(
+        credits_table=settings().required("CREDITS_TABLE"),
+        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+    )
+
+
+@cache
+def levels() -> "Levels":
+    """Return the lists of accounts at zero and of low ones."""
+    from chalicelib.adapters.dynamodb.levels import Levels
+
+    return Levels(credits_table=settings().required("CREDITS_TABLE"))
+
+
+@cache
+def ledger_functions() -> "LedgerFunctions":
+    """Return the functions that write to the ledger for the API."""
+    from chalicelib.adapters import sdk
+    from chalicelib.adapters.functions import LedgerFunctions
+
+    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
+    return LedgerFunctions(
+        sdk.client("lambda", config),
+        adjust=settings().required("ADJUST_FUNCTION"),
+        set_threshold=settings().required("THRESHOLD_FUNCTION"),
+    )
+
+
+@cache
+def dead_letters() -> "DeadLetters":
+    """Return what is parked, of all three dead-letter queues."""
+    from chalicelib.adapters import sdk
+    from chalicelib.adapters.dead_letters import DeadLetters, Place
+    from chalicelib.contracts.letters import Parking
+
+    chosen = settings()
+    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=DESK_READ_SECONDS, tries=1)
+    places = (
+        (Parking.INBOX, "DEAD_LETTER_QUEUE_URL", "INBOX_QUEUE_URL"),
+        (Parking.OUTBOX, "OUTBOX_DEAD_LETTER_QUEUE_URL", "OUTBOX_QUEUE_URL"),
+        (Parking.STREAM, "STREAM_DEAD_LETTER_QUEUE_URL", None),
+    )
+    return DeadLetters(
+        sdk.client("sqs", config),
+        sdk.client("lambda", config),
+        places=tuple(
+            Place(
+                parking=parking,
+                queue_url=chosen.required(parked),
+                back_to_url=chosen.required(back_to) if back_to else None,
+            )
+            for parking, parked, back_to in places
+        ),
+        functions={
+            "publish_threshold_events": chosen.required("THRESHOLD_EVENTS_FUNCTION"),
+            "publish_transaction_events": chosen.required("TRANSACTION_EVENTS_FUNCTION"),
+            "roll_up": chosen.required("ROLL_UP_FUNCTION"),
+        },
+    )
+
+
+def dead_letter_urls() -> tuple[str, ...]:
+    """Return the addresses of all three dead-letter queues."""
+    names = ("DEAD_LETTER_QUEUE_URL", "OUTBOX_DEAD_LETTER_QUEUE_URL", "STREAM_DEAD_LETTER_QUEUE_URL")
+    return tuple(settings().required(name) for name in names)
+
+
+@cache
+def queues() -> "Queues":
+    """Return the queues, to be counted."""
+    from botocore.config import Config
+
+    from chalicelib.adapters import sdk
+    from chalicelib.adapters.queues import Queues
+
+    config = Config(connect_timeout=1.0, read_timeout=2.0, retries={"total_max_attempts": 2})
+    return Queues(sdk.client("sqs", config))
+
+
+def cursor_key() -> str | None:
+    """Return the key that signs cursors, None where none is set: there are no cursors then.
+
+    It may be several, a line each: the first signs, each of them verifies (contracts/cursors.py).
+
+    Raises:
+        SettingError: a key is too short to be one.
+    """
+    from chalicelib.contracts.api.cursors import KEY_LENGTH_MIN
+
+    name = settings().cursor_key_parameter
+    if not name:
+        return None
+    keys = _parameter(name).text().split() or [""]
+    shortest = min(len(key) for key in keys)
+    if shortest < KEY_LENGTH_MIN:
+        raise SettingError(f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {KEY_LENGTH_MIN}")
+    return "\n".join(keys)
+
+
+@cache
+def token_verifier() -> "TokenVerifier | None":
+    """Return the verifier of bearer tokens, None where nothing of it is set: every token is refused then.
+
+    Raises:
+        SettingError: only a part of the JWT settings is set, or they contradict each other.
+    """
+    chosen = settings()
+    given = (
+        chosen.jwt_algorithm,
+        chosen.jwt_issuer,
+        chosen.jwt_audience,
+        chosen.jwt_jwks_url,
+        chosen.jwt_key_parameter,
+    )
+    if not any(given):
+        return None
+    from chalicelib.adapters.key_set import KeySet
+    from chalicelib.adapters.tokens import ALGORITHMS, ClaimNames, ParameterKeys, TokenVerifier
+
+    algorithm = chosen.required("JWT_ALGORITHM")
+    if algorithm not in ALGORITHMS:
+        raise SettingError(f"JWT_ALGORITHM is {algorithm!r}: it takes {', '.join(ALGORITHMS)}")
+    if bool(chosen.jwt_jwks_url) == bool(chosen.jwt_key_parameter):
+        raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
+    if chosen.jwt_jwks_url and algorithm == "HS256":
+        raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
+    parameter = chosen.jwt_key_parameter
+    return TokenVerifier(
+        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url, algorithm),
+        algorithm=algorithm,
+        issuer=chosen.required("JWT_ISSUER"),
+        audience=chosen.required("JWT_AUDIENCE"),
+        names=ClaimNames(
+            scope=chosen.jwt_scope_claim, merchant=chosen.jwt_merchant_claim, audience=chosen.jwt_audience_claim
+        ),
+    )
+
+
+@cache
+def _parameter(name: str) -> "Parameter":
+    from chalicelib.adapters.parameters import Parameter
+
+    return Parameter(name)

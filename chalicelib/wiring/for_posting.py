@@ -1,0 +1,86 @@
+"""Builds the adapters from the settings, once a container and on first use."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+
+from chalicelib.adapters import sdk
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting, Time
+from chalicelib.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from chalicelib.adapters.eventbridge import EventBridgeBus
+    from chalicelib.adapters.queues import Queues
+
+_CLIENT = Config(
+    # botocore's own retries send the same client token again, so they cannot write twice.
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=2,
+    read_timeout=4,
+    max_pool_connections=MERCHANTS_AT_ONCE,
+    # What is sent is built by this package and covered by its tests; checking it again costs 100 µs a write.
+    parameter_validation=False,
+    tcp_keepalive=True,
+    # Otherwise botocore puts it together anew for each request, which takes as long as signing one.
+    user_agent="credits",
+)
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """Return this container's one DynamoDB client."""
+    client: DynamoDBClient = sdk.client("dynamodb", _CLIENT)
+    send_as_built(client)
+    return client
+
+
+@cache
+def ledger() -> DynamoDBLedger:
+    """Return the store of the ledger."""
+    return DynamoDBLedger(
+        dynamodb(),
+        credits_table=settings().required("CREDITS_TABLE"),
+        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+    )
+
+
+@cache
+def posting() -> Posting:
+    """Return the posting of this container, which remembers the accounts it wrote last."""
+    return Posting(ledger(), default_threshold=settings().default_threshold)
+
+
+@cache
+def bus() -> "EventBridgeBus":
+    """Return the event bus."""
+    from chalicelib.adapters.eventbridge import EventBridgeBus
+
+    return EventBridgeBus(sdk.client("events", _CLIENT), bus=settings().required("EVENT_BUS"), sleep=time.sleep)
+
+
+@cache
+def queues() -> "Queues":
+    """Return the queues."""
+    from chalicelib.adapters.queues import Queues
+
+    return Queues(sdk.client("sqs", _CLIENT))
+
+
+def now() -> Instant:
+    """Return the time as records hold it: UTC with milliseconds."""
+    return instant(datetime.now(UTC))
+
+
+def call_time(context: Any) -> Time:
+    """Return time as posting needs it, bounded by what is left of the call that `context` belongs to."""
+    remaining: Callable[[], int] = context.get_remaining_time_in_millis
+    return Time(now=now, remaining_seconds=lambda: remaining() / 1000, sleep=time.sleep)

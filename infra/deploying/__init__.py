@@ -1,0 +1,1 @@
+"""Deploys the package, to AWS and into the emulator."""

@@ -1,0 +1,232 @@
+"""Deploys a stage to AWS: looks, packages, lints, shows the change set, asks, and follows (`make deploy STAGE=prod`).
+
+The values of parameters come from infra/stages, then from the environment under their setting's name (README,
+"Settings") or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment. Credentials are
+the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's; `CLOUDFORMATION_ROLE` is the role
+that makes the resources, else the caller does. `YES=1` does not ask; what would remove or replace a table is refused
+whoever says so, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once, whatever alarm rings. `SUFFIX=-2` or
+`STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from rich.console import Console
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.deploying.artifacts import upload
+from infra.deploying.aws_session import aws_session, clients
+from infra.packaging.build import TemplateRefusedError, package
+from infra.deploying.change_sets import Change, Proposal, changes, propose, shown
+from infra.deploying.emulator import DeploymentFailedError, release
+from infra.local.description import function_names
+from infra.local.parameters import SETTINGS, choose_parameters
+from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.deploying.preflight import findings, plan_of
+from infra.deploying.preflight import shown as shown_findings
+from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
+from infra.deploying.stages import UnknownStageError, values
+from infra.deploying.versions import prune
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+
+KEYS = (
+    "JWT_ALGORITHM",
+    "JWT_ISSUER",
+    "JWT_AUDIENCE",
+    "JWT_SCOPE_CLAIM",
+    "JWT_MERCHANT_CLAIM",
+    "JWT_AUDIENCE_CLAIM",
+    "JWT_JWKS_URL",
+    "JWT_KEY_PARAMETER",
+    "CURSOR_KEY_PARAMETER",
+    "ALARM_EMAIL",
+    "PERMISSIONS_BOUNDARY",
+    "REDIS_URL_PARAMETER",
+)
+"""Settings that a local stack has of its own, and a stage from whoever deploys it."""
+PROTECTED: "ParameterTypeDef" = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}
+
+
+class DeploymentRefusedError(RuntimeError):
+    """Raised when this deployment must not or shall not take place; its text says why."""
+
+
+def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -> dict[str, str]:
+    """Bring `stage` to the state of this repository and return the stack's outputs.
+
+    Raises:
+        DeploymentRefusedError, StackBusyError: somebody said no, something is in the way, or a table would be replaced.
+        DeploymentFailedError: CloudFormation did not get there and went back; the text names what failed.
+        TemplateRefusedError, UnknownStageError, StackNameError: there is nothing that could be deployed.
+    """
+    chosen = {**values(stage), **given_parameters(environment)}
+    name = stack_to_deploy(stage, environment)
+    session = aws_session()
+    if session.region_name is None:
+        raise DeploymentRefusedError("no region: set AWS_REGION, or the region of the profile")
+    cloudformation = session.client("cloudformation", config=Config(retries={"mode": "standard", "max_attempts": 10}))
+    role = {"RoleARN": environment["CLOUDFORMATION_ROLE"]} if environment.get("CLOUDFORMATION_ROLE") else {}
+    before = mended(cloudformation, name, lambda question: _ask(question, environment, console), role, console)
+    plan = plan_of(clients(session), name, session.region_name, chosen, before)
+    console.print(f"Stage {stage}: stack {name} in account {plan.account}, {plan.region}", highlight=False)
+    if not shown_findings(list(findings(clients(session), plan)), console):
+        raise DeploymentRefusedError("nothing was changed")
+    folder = package(stage)
+    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
+    like = _values_like(session, environment.get("LIKE", "")) if environment.get("LIKE") else {}
+    proposal = Proposal(
+        stack=name,
+        stage=stage,
+        template_url=upload(session, folder, account=plan.account),
+        parameters=_parameters(declared, stage, {**like, **chosen}, environment, before),
+        new=before is None,
+        role=role,
+    )
+    outputs = _deployed(cloudformation, proposal, environment, console, before)
+    if deleted := prune(session.client("lambda"), sorted(set(function_names(outputs).values()))):
+        console.print(f"{deleted} old versions of functions deleted", highlight=False)
+    return outputs
+
+
+def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
+    """Return the parameters of another stack, `credits-prod` or `eu-west-1/credits-prod`; secret ones have to be given.
+
+    Raises:
+        DeploymentRefusedError: there is no such stack.
+    """
+    region, _, name = like.rpartition("/")
+    stack = stack_there(session.client("cloudformation", region_name=region or session.region_name), name)
+    if stack is None:
+        raise DeploymentRefusedError(f"LIKE: there is no stack {like}")
+    found = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
+    # Two stacks of one region would both write the one setting of API Gateway that it has.
+    here = {} if region and region != session.region_name else {"ManageGatewayAccount": "false"}
+    own = {"Stage", "Release"}
+    return {key: value for key, value in found.items() if key not in own and set(value) != {"*"}} | here
+
+
+def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters that the caller names in `PARAMETERS`, and what `EMERGENCY` sets for this once.
+
+    While an alarm rings, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
+    """
+    emergency = {"GradualDeployment": "false"} if environment.get("EMERGENCY") == "1" else {}
+    return dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split()) | emergency
+
+
+def _parameters(
+    declared: Mapping[str, Any],
+    stage: str,
+    chosen: Mapping[str, str],
+    environment: Mapping[str, str],
+    before: Mapping[str, Any] | None,
+) -> list["ParameterTypeDef"]:
+    """Return every parameter with its value: the chosen one, the environment's, or that of the stack `before`."""
+    if unknown := sorted(given_parameters(environment).keys() - declared.keys()):
+        raise DeploymentRefusedError(f"the template has no parameter {', '.join(unknown)}")
+    by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
+    given = {name: value for name, value in chosen.items() if name in declared}
+    given |= {**by_setting, **given_parameters(environment), "Stage": stage}
+    known = {one["ParameterKey"]: one.get("ParameterValue", "") for one in (before or {}).get("Parameters", [])}
+    kept = {name for name in declared if name in known and name not in given and name != "Release"}
+    # A hash of what the functions will see: their versions are made anew when it changes, and only then.
+    seen = {**{name: known[name] for name in kept}, **given}
+    given["Release"] = release(declared["Release"]["Default"], seen)
+    passed: list[ParameterTypeDef] = [
+        {"ParameterKey": name, "ParameterValue": value} for name, value in sorted(given.items())
+    ]
+    passed += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)]
+    return passed
+
+
+def _deployed(
+    cloudformation: "CloudFormationClient",
+    proposal: Proposal,
+    environment: Mapping[str, str],
+    console: Console,
+    before: Mapping[str, Any] | None,
+) -> dict[str, str]:
+    """Bring the stack to the proposal, protected from its first success on, and return its outputs.
+
+    A table that is protected from the start could not be taken away when something else of a first creation fails,
+    and the stack would be stuck: so a new one gets its protection by a second change set, which holds nothing else.
+    """
+    first = replace(proposal, parameters=_unprotected(proposal.parameters)) if proposal.new else proposal
+    stack = _executed(cloudformation, first, environment, console) or before
+    if first != proposal:
+        then = replace(proposal, new=False)
+        stack = _executed(cloudformation, then, {**environment, "YES": "1"}, console) or stack
+    if any(one == PROTECTED for one in proposal.parameters):
+        cloudformation.update_termination_protection(StackName=proposal.stack, EnableTerminationProtection=True)
+    return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
+
+
+def _unprotected(parameters: Sequence["ParameterTypeDef"]) -> Sequence["ParameterTypeDef"]:
+    """Return the parameters of a stack whose tables may still be deleted; the same where they may anyhow."""
+    without: ParameterTypeDef = {"ParameterKey": PROTECTED["ParameterKey"], "ParameterValue": "false"}
+    return [without if one == PROTECTED else one for one in parameters]
+
+
+def _executed(
+    cloudformation: "CloudFormationClient", proposal: Proposal, environment: Mapping[str, str], console: Console
+) -> Mapping[str, Any] | None:
+    """Show a change set, ask, execute it, and return the stack afterwards; None where there is nothing to change."""
+    change_set = propose(cloudformation, proposal)
+    if change_set is None:
+        console.print("Nothing to change.")
+        return None
+    found = list(changes(cloudformation, change_set))
+    console.print(shown(found))
+    try:
+        _refuse_loss(found, environment)
+        _ask(f"Deploy to {proposal.stack}?", environment, console)
+    except DeploymentRefusedError:
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        raise
+    # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
+    cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    return follow(cloudformation, proposal.stack, console, "Deploying")
+
+
+def _refuse_loss(found: Sequence[Change], environment: Mapping[str, str]) -> None:
+    lost = sorted(change.logical_id for change in found if change.loses_data)
+    if lost and environment.get("REPLACE_DATA") != "1":
+        raise DeploymentRefusedError(f"{', '.join(lost)} may be removed or replaced; REPLACE_DATA=1 if that is meant")
+
+
+def _ask(question: str, environment: Mapping[str, str], console: Console) -> None:
+    if environment.get("YES") == "1":
+        return
+    if console.input(f"{question} \\[y/N] ").strip().lower() not in ("y", "yes"):
+        raise DeploymentRefusedError("not deployed")
+
+
+def main() -> None:
+    """Deploy the stage that the command line names."""
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    try:
+        outputs = deploy_stage(sys.argv[1], os.environ, console)
+    except (
+        DeploymentRefusedError,
+        DeploymentFailedError,
+        StackBusyError,
+        StackNameError,
+        TemplateRefusedError,
+        UnknownStageError,
+    ) as error:
+        console.print(f"✗ {error}", style="red", markup=False, highlight=False)
+        sys.exit(1)
+    for name in ("ApiUrl", "DashboardUrl", "AlarmTopicArn", "Release"):
+        console.print(f"{name}: {outputs.get(name, '')}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

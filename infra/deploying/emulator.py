@@ -1,0 +1,196 @@
+"""Deploys the packaged application into an AWS emulator: the very zip and template that AWS would get.
+
+`make run` and the tests of the stack share this module. It never reaches a real account: its
+credentials are made up, and an endpoint must be named.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.deploying.artifacts import CODE_PLACEHOLDER
+from infra.packaging.region import REGION
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_s3 import S3Client
+
+ROOT = Path(__file__).resolve().parent.parent
+MADE_UP = "test"
+BUCKET = "credits-artifacts"
+POLL_SECONDS = 0.1
+WAIT_SECONDS = 300.0
+EVENTS_SHOWN = 5
+UNKNOWN_TO_EMULATOR = {"AlarmsOnSums": "false", "ArchiveDays": "0"}
+"""Parameters that leave out what ministack 1.5.33 does not know: archives, and alarms on several metrics. It has no
+CodeDeploy either, which nothing but `make deploy STAGE=prod` asks for."""
+GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+
+
+class DeploymentFailedError(RuntimeError):
+    """Raised when the stack did not come up; its text names each resource that failed, with the reason."""
+
+
+def package_directory(stage: str) -> Path:
+    """Return where `make package STAGE=...` leaves sam.yaml and deployment.zip of `stage`."""
+    return ROOT / "build" / stage
+
+
+def deploy(
+    endpoint_url: str,
+    stage: str,
+    stack_name: str,
+    parameters: Mapping[str, str],
+    *,
+    package: Path | None = None,
+) -> dict[str, str]:
+    """Create the stack, or update it to the package of `stage`, and return its outputs by name.
+
+    `parameters` are template parameters by name; those left out take the template's defaults. When
+    the call returns every resource is up; when nothing has changed it returns at once. Another
+    folder than the stage's own can be given as `package` (an earlier release, say).
+
+    Raises:
+        DeploymentFailedError: The stack ended in any other state than complete.
+        FileNotFoundError: The stage has not been packaged.
+    """
+    folder = package or package_directory(stage)
+    chosen = {**_unknown_to_emulator(folder), **parameters}
+    template_key = _upload(_client(endpoint_url, "s3"), folder, chosen)
+    request: dict[str, Any] = {
+        "StackName": stack_name,
+        "TemplateURL": f"{endpoint_url}/{BUCKET}/{template_key}",
+        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in sorted(chosen.items())],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    cloudformation: CloudFormationClient = _client(endpoint_url, "cloudformation")
+    changed = _create_or_update(cloudformation, request)
+    outputs = _finished_outputs(cloudformation, stack_name)
+    if changed:
+        _put_gateway_responses(_client(endpoint_url, "apigateway"), outputs["RestAPIId"], stage, folder)
+    return outputs
+
+
+def release(packaged: str, parameters: Mapping[str, str]) -> str:
+    """Return the release that `parameters` make of a packaged one: the same if and only if nothing has changed."""
+    return hashlib.sha256(f"{packaged} {sorted(parameters.items())}".encode()).hexdigest()[: len(packaged)]
+
+
+def api_address(endpoint_url: str, stage: str, outputs: Mapping[str, str]) -> str:
+    """Return the address under which the emulator serves the stack's API, without a slash at the end."""
+    return f"{endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{stage}"
+
+
+def _client(endpoint_url: str, service: str) -> Any:
+    session = boto3.Session(aws_access_key_id=MADE_UP, aws_secret_access_key=MADE_UP, region_name=REGION)
+    config = Config(retries={"total_max_attempts": 3}, s3={"addressing_style": "path"}, proxies={})
+    return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+
+
+def _unknown_to_emulator(folder: Path) -> dict[str, str]:
+    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
+    return {name: value for name, value in UNKNOWN_TO_EMULATOR.items() if name in declared}
+
+
+def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:
+    """Upload code and template under names made of their content; return the template's key.
+
+    A new name for new code is what makes CloudFormation see that a function has changed. A new release is what makes
+    SAM publish its next version; the emulator shows SAM the defaults of parameters and never their values.
+    """
+    code = (folder / "deployment.zip").read_bytes()
+    code_key = f"{hashlib.sha256(code).hexdigest()}.zip"
+    template = (folder / "sam.yaml").read_text().replace(CODE_PLACEHOLDER, f"s3://{BUCKET}/{code_key}")
+    packaged = yaml_parse(template)["Parameters"].get("Release", {}).get("Default", "")
+    if packaged:
+        template = template.replace(packaged, release(packaged, parameters))
+    template_key = f"{hashlib.sha256(template.encode()).hexdigest()}.yaml"
+    _ensure_bucket(s3)
+    s3.put_object(Bucket=BUCKET, Key=code_key, Body=code)
+    s3.put_object(Bucket=BUCKET, Key=template_key, Body=template.encode())
+    return template_key
+
+
+def _ensure_bucket(s3: "S3Client") -> None:
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET)
+
+
+def _stack(cloudformation: "CloudFormationClient", stack_name: str) -> "StackTypeDef | None":
+    """Return the stack's description, or None when there is no such stack."""
+    try:
+        return cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+
+
+def _create_or_update(cloudformation: "CloudFormationClient", request: Mapping[str, Any]) -> bool:
+    """Ask for the stack as `request` describes it; return whether there is anything to do."""
+    stack = _stack(cloudformation, request["StackName"])
+    try:
+        if stack is None:
+            cloudformation.create_stack(**request)
+        else:
+            cloudformation.update_stack(**request)
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return False
+        raise DeploymentFailedError(str(error)) from error
+    return True
+
+
+def _finished_outputs(cloudformation: "CloudFormationClient", stack_name: str) -> dict[str, str]:
+    """Wait until nothing of the stack is in progress, and return its outputs when that went well."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        stack = _stack(cloudformation, stack_name)
+        if stack is None or "FAILED" in stack["StackStatus"] or "ROLLBACK" in stack["StackStatus"]:
+            raise DeploymentFailedError(failures(cloudformation, stack_name))
+        if stack["StackStatus"].endswith("_COMPLETE"):
+            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        time.sleep(POLL_SECONDS)
+    raise DeploymentFailedError(f"the stack {stack_name} is still in progress after {WAIT_SECONDS:.0f} s")
+
+
+def _put_gateway_responses(gateway: Any, api_id: str, stage: str, folder: Path) -> None:
+    """Give the emulator's gateway the problem bodies of the template.
+
+    AWS takes them from the API's definition; ministack 1.5.33 knows them, but only by this call, and without a time.
+    """
+    template = yaml_parse((folder / "sam.yaml").read_text())
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    for response_type, response in definition.get(GATEWAY_RESPONSES, {}).items():
+        templates = {kind: without_time(text) for kind, text in response["responseTemplates"].items()}
+        known = {**response, "responseTemplates": templates}
+        gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **known)
+    gateway.create_deployment(restApiId=api_id, stageName=stage)
+
+
+def without_time(text: str) -> str:
+    """Return a problem's template without the time that it names."""
+    problem = json.loads(text)
+    del problem["meta"]["timestamp"]
+    return json.dumps(problem)
+
+
+def failures(cloudformation: "CloudFormationClient", stack_name: str) -> str:
+    """Return one line for each of the first resources that failed, oldest first."""
+    events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    failed = [
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in reversed(events)
+        if event["ResourceStatus"].endswith("FAILED")
+    ]
+    return "\n".join([f"the stack {stack_name} did not come up", *failed[:EVENTS_SHOWN]])

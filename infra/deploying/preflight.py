@@ -1,0 +1,206 @@
+"""Looks at an account before anything is made in it: `make preflight STAGE=prod`, and first of all in `make deploy`.
+
+What CloudFormation would say after ten minutes and roll back for is said at once, with what to do. Nothing is changed.
+What the caller may not ask is a note, and stops nobody.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from infra.deploying.artifacts import bucket_name
+from infra.deploying.aws_session import aws_session, clients
+from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.packaging.refusals.wiring import UNRESERVED
+from infra.deploying.stack_state import stack_there
+from infra.deploying.stages import UnknownStageError, values
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
+ROLES_MADE, POLICIES_MADE = 13, 1
+CODE_BYTES = 10 * 15_000_000
+"""What one release adds: a version of each function, each with the whole package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is about to be deployed. `before` holds the parameters of the stack that is there; None: there is none."""
+
+    stack: str
+    account: str
+    region: str
+    values: Mapping[str, str]
+    before: Mapping[str, str] | None
+
+    @property
+    def reserved(self) -> int:
+        """Return the copies that the API's function will reserve."""
+        return int(self.values.get("ApiConcurrency", (self.before or {}).get("ApiConcurrency", "0")))
+
+    @property
+    def reserved_before(self) -> int:
+        """Return the copies that it has reserved."""
+        return int((self.before or {}).get("ApiConcurrency", "0"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to know. `stops` is true where the deployment would fail."""
+
+    text: str
+    stops: bool = True
+
+
+Clients = Callable[[str], Any]
+"""Gives a client of a service."""
+Check = Callable[[Clients, Plan], Iterator[Finding]]
+
+
+def findings(client: Clients, plan: Plan) -> Iterator[Finding]:
+    """Yield what stands in the way of `plan`, and what could not be found out."""
+    for name, check in CHECKS.items():
+        try:
+            yield from check(client, plan)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            why = "it may not be asked" if code in DENIED else f"{code}"
+            yield Finding(text=f"{name} could not be looked at: {why}", stops=False)
+        except BotoCoreError as error:
+            yield Finding(text=f"{name} could not be looked at: {error}", stops=False)
+
+
+def _concurrency(client: Clients, plan: Plan) -> Iterator[Finding]:
+    settings = client("lambda").get_account_settings()
+    limit = settings["AccountLimit"]["ConcurrentExecutions"]
+    free = settings["AccountLimit"]["UnreservedConcurrentExecutions"] + plan.reserved_before
+    if plan.reserved and plan.reserved != plan.reserved_before and free - plan.reserved < UNRESERVED:
+        most = max(0, free - UNRESERVED)
+        yield Finding(
+            text=f"ApiConcurrency is {plan.reserved}, but this account may run {limit} copies at once, {free} are not "
+            f"reserved and {UNRESERVED} must remain so: set ApiConcurrency to {most} (0: no limit of its own) in "
+            f'PARAMETERS="ApiConcurrency={most}", or ask for more (Service Quotas, Lambda, "Concurrent executions")'
+        )
+    used, most_bytes = settings["AccountUsage"]["TotalCodeSize"], settings["AccountLimit"]["TotalCodeSize"]
+    if used + CODE_BYTES > most_bytes:
+        yield Finding(
+            text=f"the versions of functions fill {used / 1e9:.1f} of {most_bytes / 1e9:.1f} GB: delete old ones"
+        )
+
+
+def _roles(client: Clients, plan: Plan) -> Iterator[Finding]:
+    if plan.before is not None:
+        return
+    summary = client("iam").get_account_summary()["SummaryMap"]
+    for what, made in (("Roles", ROLES_MADE), ("Policies", POLICIES_MADE)):
+        if summary[what] + made > summary[f"{what}Quota"]:
+            yield Finding(
+                text=f"{made} {what.lower()} are to be made, {summary[what]} of {summary[f'{what}Quota']} are there"
+            )
+
+
+def _names(client: Clients, plan: Plan) -> Iterator[Finding]:
+    """Look for leavings of an earlier stack, which a new one cannot take over."""
+    if plan.before is not None:
+        return
+    hint = "it belongs to no stack of this name: delete it, or deploy under another name (SUFFIX=-2)"
+    buses = client("events").list_event_buses(NamePrefix=plan.stack)["EventBuses"]
+    if any(bus["Name"] == plan.stack for bus in buses):
+        yield Finding(text=f"there is an event bus {plan.stack}: {hint}")
+    logs = client("logs")
+    for prefix in (f"/aws/lambda/{plan.stack}-", f"/aws/apigateway/{plan.stack}"):
+        for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
+            if group["logGroupName"] in (f"/aws/apigateway/{plan.stack}", *_log_groups(plan.stack)):
+                yield Finding(text=f"there is a log group {group['logGroupName']}: {hint}")
+
+
+def _log_groups(stack: str) -> Iterator[str]:
+    functions = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up", "reconcile")
+    for function in (*functions, "adjust_credits", "set_threshold", "report_marks", "authorize", "api"):
+        yield f"/aws/lambda/{stack}-{function}"
+
+
+def _bucket(client: Clients, plan: Plan) -> Iterator[Finding]:
+    name = bucket_name(plan.account, plan.region)
+    try:
+        client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=plan.account)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code not in ("404", "NoSuchBucket", "NotFound"):
+            yield Finding(
+                text=f"the bucket {name} for releases cannot be used ({code}): it may belong to another account"
+            )
+
+
+def _gateway(client: Clients, plan: Plan) -> Iterator[Finding]:
+    if plan.before is not None or plan.values.get("ManageGatewayAccount") == "false":
+        return
+    if role := client("apigateway").get_account().get("cloudwatchRoleArn"):
+        yield Finding(
+            text=f"API Gateway writes this account's logs as {role} already, and this stack would replace it: "
+            'PARAMETERS="ManageGatewayAccount=false" leaves it',
+            stops=False,
+        )
+
+
+CHECKS: Mapping[str, Check] = {
+    "Lambda's concurrency": _concurrency,
+    "the number of roles": _roles,
+    "names that are taken": _names,
+    "the bucket for releases": _bucket,
+    "API Gateway's logs": _gateway,
+}
+
+
+def shown(found: list[Finding], console: Console) -> bool:
+    """Print findings; return whether nothing stops the deployment."""
+    for finding in found:
+        mark, style = ("✗", "red") if finding.stops else ("!", "yellow")
+        console.print(f"{mark} {finding.text}", style=style, markup=False, highlight=False, soft_wrap=True)
+    return not any(finding.stops for finding in found)
+
+
+def plan_of(
+    client: Clients, stack: str, region: str, chosen: Mapping[str, str], before: Mapping[str, Any] | None
+) -> Plan:
+    """Return the plan for `stack`, in the account of whoever asks.
+
+    Raises:
+        ClientError, BotoCoreError: nobody can tell whose credentials these are.
+    """
+    account = client("sts").get_caller_identity()["Account"]
+    known = None
+    if before is not None:
+        known = {one["ParameterKey"]: one.get("ParameterValue", "") for one in before.get("Parameters", [])}
+    return Plan(stack=stack, account=account, region=region, values=chosen, before=known)
+
+
+def main() -> None:
+    """Look at the account for the stage that the command line names, and end with 1 where something stops it."""
+    from infra.deploying.aws import given_parameters  # noqa: PLC0415 - it asks this module, too
+
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    session = aws_session()
+    try:
+        stage = sys.argv[1]
+        chosen = {**values(stage), **given_parameters(os.environ)}
+        name = stack_to_deploy(stage, os.environ)
+        if session.region_name is None:
+            sys.exit("✗ no region: set AWS_REGION, or the region of the profile")
+        before = stack_there(session.client("cloudformation"), name)
+        plan = plan_of(clients(session), name, session.region_name, chosen, before)
+    except (StackNameError, UnknownStageError) as error:
+        sys.exit(f"✗ {error}")
+    except (ClientError, BotoCoreError) as error:
+        sys.exit(f"✗ these credentials do not work: {error}")
+    console.print(f"{name} in account {plan.account}, {plan.region}", highlight=False)
+    if not shown(list(findings(clients(session), plan)), console):
+        sys.exit(1)
+    console.print("Nothing stands in the way.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,0 @@
-"""The documents of the interfaces: OpenAPI of the HTTP API, AsyncAPI of the events, both committed.
-
-    python -m infra.documents           write chalicelib/static/openapi.json and infra/documents/asyncapi.json
-    python -m infra.documents --check   say whether they are what they should be
-
-Schemas come from the models that validate and answer, examples from a story that the ledger itself is told,
-words from one glossary. What ships is the text: no function imports what makes it.
-"""

@@ -1,0 +1,177 @@
+"""The events' document: AsyncAPI 3.0, from the models that read events in and the dataclasses that write them out."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.inbound.events import INBOUND
+from chalicelib.contracts.outbound.published import PUBLISHED, PublishedEnvelope
+from infra.interfaces.story import account_created, chapter, published
+from infra.interfaces.words import explained
+
+SCHEMAS = "#/components/schemas/"
+BUS = "credits"
+"""The source on the bus, and the bus's name but for the stage."""
+
+_INTRODUCTION = """\
+Events that move a shop's credits, and events that say what was moved or which threshold was passed.
+
+**Delivery** is at least once, both ways. *In*: a business fact moves credits once, however often, in whatever order and
+under whatever event id it is delivered; the key is derived from the fact (an order, a refund, a payment …), never from
+the delivery. *Out*: `event_id` is derived from the fact and is the same on every repeat, so **consumers drop repeats by
+`event_id`**. JetStream drops them too (`Nats-Msg-Id`), but only within two minutes. Order is not promised between
+events: `sequence` orders an account's facts.
+
+**A bad message** is parked, body unchanged, in the dead-letter queue with the attributes `code`, `reason`, `field`,
+`origin` and `first_seen`; nothing of it is applied, its neighbours are. A message whose ground is missing (an order
+before its account, a refund before its order) waits with growing delay, then is parked too.
+
+**No personal data** is kept of an event: ids, amounts, currency and times only."""
+
+_SAID = {
+    "evt.merchant.created": "Opens the account with the trial of the settings. A merchant gets one trial, ever.",
+    "evt.account.created": "Opens the account with `credits_to_use`. A merchant gets one trial, ever.",
+    "evt.shopify.webhook.order_paid": "Uses (or earns) credits by policy, once an order, up to 100 orders a message.",
+    "evt.order.updated": "The same, if nothing charged the order yet; it never contradicts a charge.",
+    "evt.shopify.webhook.order_refunded": "Gives back the refunded share of what the order really took.",
+    "evt.billing.payment_succeeded": "Adds the credits that were paid for.",
+    "evt.subscription.renewed": "Adds a period's credits: every period counts, the same period once.",
+    "evt.credits.manual_adjustment": "An admin adds or removes credits; below 0 it is declined and parked.",
+    "evt.credits.account.created": "An account was opened.",
+    "evt.credits.recharged": "A payment or renewal was recorded, or an order that earns credits.",
+    "evt.credits.refunded": "A refund was recorded; an amount of 0 is said too.",
+    "evt.credits.adjusted": "An admin's adjustment was recorded.",
+    "evt.credits.low_balance_reached": "The balance was above the threshold and is at or below it.",
+    "evt.credits.balance_restored": "The balance was at or below the threshold and is above it.",
+    "evt.credits.balance_exhausted": "The balance was above 0 and is 0.",
+    "evt.credits.plugin_status_changed": "The plugin was switched: 0 was passed, either way.",
+    "evt.credits.drift_detected": "The daily comparison found that a ledger does not prove itself.",
+}
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the document: what the service does, so it `receive`s events in and `send`s events out."""
+    types = [*INBOUND, *PUBLISHED]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "Merchant credits: events", "version": "1", "description": _INTRODUCTION},
+        "defaultContentType": "application/json",
+        "servers": {
+            "nats": {
+                "host": "{host}",
+                "protocol": "nats",
+                "description": "NATS with JetStream. A subject is an event's type.",
+                "variables": {"host": {"description": "Host and port of the deployment.", "default": "127.0.0.1:4222"}},
+            },
+            "bus": {
+                "host": "events.{region}.amazonaws.com",
+                "protocol": "eventbridge",
+                "description": "The EventBridge bus of the stage. `detail-type` is an event's type.",
+                "variables": {"region": {"description": "The region of the deployment.", "default": "eu-west-1"}},
+            },
+        },
+        "channels": {event_type: _channel(event_type) for event_type in types},
+        "operations": {**_operations(INBOUND, "receive"), **_operations(PUBLISHED, "send")},
+        "components": {
+            "messages": {event_type: _message(event_type) for event_type in types},
+            "schemas": explained(schemas()),
+            "messageTraits": {"published": _published_trait()},
+        },
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas of all payloads and of both envelopes, by name."""
+    read = {model.__name__: model for model in INBOUND.values()}
+    written = {each.__name__: each for each in PUBLISHED.values()}
+    _, made = TypeAdapter.json_schemas(
+        [
+            ("Envelope", "validation", TypeAdapter(Envelope)),
+            *((name, "validation", TypeAdapter(model)) for name, model in read.items()),
+            ("PublishedEnvelope", "serialization", TypeAdapter(PublishedEnvelope)),
+            *((name, "serialization", TypeAdapter(each)) for name, each in written.items()),
+        ],
+        ref_template=SCHEMAS + "{model}",
+    )
+    found: dict[str, Any] = made["$defs"]
+    return found
+
+
+def _channel(event_type: str) -> dict[str, Any]:
+    own = event_type in PUBLISHED
+    stream = (
+        "the stream `CREDIT`" if own else "the stream that owns the subject, by the durable consumer `credit-service`"
+    )
+    bus = f"source `{BUS}`" if own else f"any source but `{BUS}`"
+    return {
+        "address": event_type,
+        "messages": {"event": {"$ref": f"#/components/messages/{event_type}"}},
+        "description": f"NATS: {stream}. Bus `{BUS}`: {bus}, this `detail-type`.",
+        "servers": [{"$ref": "#/servers/nats"}, {"$ref": "#/servers/bus"}],
+    }
+
+
+def _operations(types: Mapping[str, object], action: str) -> dict[str, Any]:
+    return {
+        f"{action}.{event_type}": {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{event_type}"},
+            "summary": _SAID[event_type],
+            "messages": [{"$ref": f"#/channels/{event_type}/messages/event"}],
+        }
+        for event_type in types
+    }
+
+
+def _message(event_type: str) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "name": event_type,
+        "title": event_type,
+        "summary": _SAID[event_type],
+        "contentType": "application/json",
+        "correlationId": {"location": "$message.payload#/correlation_id"},
+        "payload": _enveloped(event_type),
+        "examples": [{"name": "example", "payload": example(event_type)}],
+    }
+    if event_type in PUBLISHED:
+        message["traits"] = [{"$ref": "#/components/messageTraits/published"}]
+    return message
+
+
+def example(event_type: str) -> Any:
+    """Return an event of this type, as the story has it."""
+    if event_type in PUBLISHED:
+        return json.loads(published(event_type).detail())
+    return account_created() if event_type == "evt.account.created" else dict(chapter(event_type).body)
+
+
+def _enveloped(event_type: str) -> dict[str, Any]:
+    if event_type in PUBLISHED:
+        envelope, payload = PublishedEnvelope.__name__, PUBLISHED[event_type].__name__
+    else:
+        envelope, payload = Envelope.__name__, INBOUND[event_type].__name__
+    own = {"event_type": {"const": event_type}, "payload": {"$ref": SCHEMAS + payload}}
+    return {"allOf": [{"$ref": SCHEMAS + envelope}, {"type": "object", "properties": own}]}
+
+
+def _published_trait() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "headers": {
+            "type": "object",
+            "description": "On NATS: CloudEvents headers, and the id by which JetStream drops repeats.",
+            "properties": {
+                "Nats-Msg-Id": {**text, "description": "`event_id`."},
+                "ce-specversion": {"const": "1.0"},
+                "ce-id": {**text, "description": "`event_id`."},
+                "ce-type": {**text, "description": "`event_type`."},
+                "ce-source": {"const": BUS},
+                "ce-time": {**text, "format": "date-time", "description": "`timestamp`."},
+                "ce-subject": {**text, "format": "uuid", "description": "`payload.merchant_id`."},
+            },
+            "required": ["Nats-Msg-Id", "ce-specversion", "ce-id", "ce-type", "ce-source"],
+        }
+    }

@@ -1,0 +1,16 @@
+"""Bodies that a route checks without pydantic, as models for the document; tests hold both together."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.contracts.api.plugin_status import BATCH_MAX
+from chalicelib.contracts.values import Merchant
+
+
+class StatusBatchRequest(BaseModel):
+    """The shops whose plugin statuses are asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    merchant_ids: Annotated[list[Merchant], Field(min_length=1, max_length=BATCH_MAX)]

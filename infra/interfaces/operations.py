@@ -1,0 +1,191 @@
+"""What the API's document says of one route, and the parameters and answers that routes share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
+from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
+from chalicelib.domain.orders import Direction
+from chalicelib.api.requests import ADMIN_SCOPE, KEY_LENGTH_MAX, OPS_SCOPE, READ_SCOPE
+from infra.interfaces.story import MERCHANT
+from infra.interfaces.words import TYPES
+
+API = "/api/v1"
+STORE_ERRORS = (500, 503)
+READ_ERRORS = (400, 401, 403, 404, *STORE_ERRORS)
+BODY_ERRORS = (413, 415)
+
+
+class Tag(Enum):
+    """The groups of routes, with what each is for."""
+
+    STATUS = ("Plugin status", "Whether a shop's plugin is on: the route that every shop asks, cheap and cacheable.")
+    ACCOUNTS = ("Accounts", "A merchant's credits as they stand.")
+    TRANSACTIONS = ("Transactions", "The history of an account: every change, recorded once, in a chain of hashes.")
+    ADMIN = ("Admin", "Corrections, thresholds and the accounts that need a look.")
+    OPERATIONS = ("Operations", "Health and figures of the service.")
+    DOCUMENTS = ("Documents", "This document, for programs and for people.")
+
+    def __init__(self, title: str, description: str) -> None:
+        self.title = title
+        self.description = description
+
+
+_NO_SCOPE: tuple[list[str], ...] = ([],)
+
+
+class Who(Enum):
+    """Who may call a route, in words, and the scopes of which a token needs one."""
+
+    ANYONE = ("Anyone may ask, without a token.", ())
+    TOKEN = ("Any valid token will do.", _NO_SCOPE)
+    OWNER = (
+        (
+            f"For the merchant's own token (claim `merchant_id`) with the scope `{READ_SCOPE}`, and for "
+            f"`{ADMIN_SCOPE}`. A foreign merchant's data answers 404, as if it did not exist."
+        ),
+        ([READ_SCOPE], [ADMIN_SCOPE]),
+    )
+    ADMIN = (f"For tokens with the scope `{ADMIN_SCOPE}`.", ([ADMIN_SCOPE],))
+    OPS = (f"For tokens with the scope `{OPS_SCOPE}`.", ([OPS_SCOPE],))
+
+    def __init__(self, sentence: str, scopes: tuple[list[str], ...]) -> None:
+        self.sentence = sentence
+        self.scopes = scopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A body in JSON: its model and examples by name.
+
+    `members` are those of the model that a caller gives, all of them required and none null: path, key and token say
+    the others. `name` is the schema's then.
+    """
+
+    model: type[BaseModel]
+    name: str = ""
+    members: tuple[str, ...] = ()
+    examples: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Success:
+    """A good answer: a model in JSON with examples, or a text of another media type, or nothing."""
+
+    description: str
+    model: type[BaseModel] | None = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    media_type: str = "application/json"
+    schema: Mapping[str, Any] | None = None
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route: `view` is the name of the function that answers, the first path its name, the others aliases."""
+
+    view: str
+    method: str = "get"
+    paths: tuple[str, ...]
+    tag: Tag
+    who: Who
+    summary: str
+    description: str = ""
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    body: Body | None = None
+    answers: Mapping[int, Success]
+    errors: tuple[int, ...] = ()
+
+
+def parameter(name: str, place: str, schema: Mapping[str, Any], description: str, **more: Any) -> dict[str, Any]:
+    """Return a parameter; one in the path is always required."""
+    required = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, "description": description, **required, "schema": dict(schema), **more}
+
+
+_UUID = TypeAdapter(Merchant).json_schema()
+MERCHANT_IN_PATH = parameter(
+    "merchant_id", "path", _UUID, "The merchant: a UUID, with or without hyphens, in any case.", example=MERCHANT
+)
+MERCHANT_IN_QUERY = parameter("merchant_id", "query", _UUID, "The merchant: a UUID.", required=True, example=MERCHANT)
+LIMIT = parameter(
+    "limit",
+    "query",
+    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+    "The most rows of a page.",
+)
+PAGE = parameter(
+    "page",
+    "query",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": 1},
+    "The page's number. Page 10,000 costs what page 1 costs. Not together with `cursor`.",
+)
+CURSOR = parameter(
+    "cursor",
+    "query",
+    {"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": 43},
+    "`next_cursor` of the page before, with the same filters: signed, so one that was made or bent is refused.",
+)
+OPERATION_TYPE = parameter(
+    "operation_type", "query", {"type": "string", "enum": list(Direction)}, "Only this direction."
+)
+TRANSACTION_TYPE = parameter("transaction_type", "query", {"type": "string", "enum": TYPES}, "Only this type.")
+_NOTHING = {"type": "string", "maxLength": 0}
+_MOMENT = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, _NOTHING]}
+START_DATE = parameter(
+    "start_date", "query", _MOMENT, "Recorded at or after this time; a day means its first millisecond (UTC)."
+)
+END_DATE = parameter(
+    "end_date", "query", _MOMENT, "Recorded at or before this time; a day means its last millisecond (UTC)."
+)
+ORDER_ID = parameter(
+    "order_id",
+    "query",
+    {"type": "string", "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
+    "Only the record of this order: found by its key, so at the price of one read.",
+)
+IDEMPOTENCY_KEY = parameter(
+    "Idempotency-Key",
+    "header",
+    {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "The adjustment's id, chosen by the caller: the same for a repeat, another one for another adjustment.",
+    required=True,
+    example="adj-42",
+)
+IF_NONE_MATCH = parameter(
+    "If-None-Match",
+    "header",
+    {"type": "string"},
+    "The `ETag` of an answer that the caller holds: 304 if it still holds.",
+)
+CORRELATION_ID = parameter(
+    "X-Correlation-ID",
+    "header",
+    {"type": "string"},
+    "Taken over into the answer and the logs, if it is 1 to 64 printable ASCII characters; else a new one is made.",
+)
+DATES = (START_DATE, END_DATE)
+FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)
+PAGES = (PAGE, LIMIT, CURSOR)
+
+HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "X-Correlation-ID": {"description": "The correlation id that `meta` names.", "schema": {"type": "string"}},
+    "X-Request-Id": {"description": "The request id that `meta` names.", "schema": {"type": "string"}},
+    "Cache-Control": {"description": "How long the answer may be kept.", "schema": {"type": "string"}},
+    "ETag": {"description": "A tag of what is said, for `If-None-Match`.", "schema": {"type": "string"}},
+    "Link": {
+        "description": "`self`, `next`, `prev`, `first` and `last` of the list (RFC 8288).",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "WWW-Authenticate": {"description": "Which token is asked for (RFC 6750).", "schema": {"type": "string"}},
+    "Location": {"description": "Where it is instead.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Content-Security-Policy": {"description": "What the page may load: nothing else.", "schema": {"type": "string"}},
+}

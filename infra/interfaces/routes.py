@@ -1,0 +1,9 @@
+"""Every route of the API, as its document tells it (spec, section 6). A test compares it with what is registered."""
+
+from infra.interfaces.operations import Route
+from infra.interfaces.routes_admin import ADMIN
+from infra.interfaces.routes_desk import DESK
+from infra.interfaces.routes_reading import READING
+from infra.interfaces.routes_service import SERVICE
+
+ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *DESK, *SERVICE)

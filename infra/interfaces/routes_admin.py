@@ -1,0 +1,187 @@
+"""The routes for admins: adjustments, thresholds, and the accounts at zero or low."""
+
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+from chalicelib.contracts.inbound.payloads import AdjustmentRequest
+from chalicelib.contracts.values import REASON_LENGTH_MAX
+from chalicelib.domain.orders import CREDITS_MAX, Direction
+from infra.interfaces import samples
+from infra.interfaces.operations import (
+    API,
+    BODY_ERRORS,
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    MERCHANT_IN_PATH,
+    MERCHANT_IN_QUERY,
+    STORE_ERRORS,
+    Body,
+    Route,
+    Success,
+    Tag,
+    Who,
+    parameter,
+)
+from infra.interfaces.story import MERCHANT
+
+_ADDED = samples.answer(answers.Transaction.of(samples.ADDED.transaction))
+_POSTED = {
+    201: Success(
+        description="Recorded now.", model=answers.Answer[answers.Transaction], examples={"credits added": _ADDED}
+    ),
+    200: Success(
+        description="Recorded before, under the same key with the same content: the same `data`.",
+        model=answers.Answer[answers.Transaction],
+        examples={"again": _ADDED},
+    ),
+}
+_ADJUSTMENT_ERRORS = (400, 401, 403, 404, 409, *BODY_ERRORS, 422, *STORE_ERRORS)
+
+_ADJUST = Route(
+    view="adjust",
+    method="post",
+    paths=(f"{API}/credits/admin/adjustments",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="Add or remove credits",
+    description=(
+        "Once under its `Idempotency-Key`, however often it is sent: a repeat answers 200 with the same `data`, "
+        "another content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may succeed "
+        "later. The admin is the token's subject. The amount may also be called `credits_to_use` or `credits_used`."
+    ),
+    parameters=(IDEMPOTENCY_KEY,),
+    body=Body(
+        model=AdjustmentRequest,
+        name="Adjustment",
+        members=("merchant_id", "operation_type", "credits", "reason"),
+        examples={
+            "goodwill": {
+                "merchant_id": MERCHANT,
+                "operation_type": "INCREASE",
+                "credits": 10,
+                "reason": "Goodwill after an outage",
+            }
+        },
+    ),
+    answers=_POSTED,
+    errors=_ADJUSTMENT_ERRORS,
+)
+
+_ADJUST_BY_THE_OLD_ROUTE = Route(
+    view="adjust_by_the_old_route",
+    method="post",
+    paths=(f"{API}/credits/transactions/admin/manual-adjustment",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="Add or remove credits, by query parameters",
+    description=(
+        f"The old service's route: as `{API}/credits/admin/adjustments`, whose body it takes as well. `admin_id` is "
+        "ignored, the admin is the token's subject; the key is required here too."
+    ),
+    parameters=(
+        IDEMPOTENCY_KEY,
+        MERCHANT_IN_QUERY,
+        parameter("operation_type", "query", {"type": "string", "enum": list(Direction)}, "Which way.", required=True),
+        parameter(
+            "credits",
+            "query",
+            {"type": "integer", "minimum": 1, "maximum": CREDITS_MAX},
+            "Whole credits.",
+            required=True,
+            example=10,
+        ),
+        parameter(
+            "reason",
+            "query",
+            {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX},
+            "Why; kept with the record.",
+            required=True,
+            example="Goodwill after an outage",
+        ),
+    ),
+    answers=_POSTED,
+    errors=_ADJUSTMENT_ERRORS,
+)
+
+_SET_THRESHOLD = Route(
+    view="set_threshold",
+    method="put",
+    paths=(f"{API}/credits/admin/accounts/{{merchant_id}}/low-balance-threshold",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="A merchant's own low-balance threshold",
+    description=(
+        "Null goes back to the default. A change that puts the balance on the threshold's other side is published "
+        "as an event."
+    ),
+    parameters=(MERCHANT_IN_PATH,),
+    body=Body(
+        model=ThresholdRequest,
+        name="Threshold",
+        members=("low_balance_threshold",),
+        examples={"own": {"low_balance_threshold": 50}, "default": {"low_balance_threshold": None}},
+    ),
+    answers={
+        200: Success(
+            description="The account as it is now.",
+            model=answers.Answer[answers.Account],
+            examples={"changed": samples.answer(samples.with_threshold(50))},
+        )
+    },
+    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+)
+
+_ZERO = Route(
+    view="zero_balance",
+    paths=(f"{API}/credits/admin/zero-balance",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="Accounts without credits",
+    description="By cursor, from an index; in no order that means anything. `total` and `pages` are null.",
+    parameters=(LIMIT, CURSOR),
+    answers={
+        200: Success(
+            description="A page of accounts.",
+            model=answers.Listing[answers.Account],
+            examples={
+                "one": samples.level_listing([answers.Account.of(samples.EMPTIED.account)], "zero-balance"),
+            },
+            headers=("Link",),
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+_LOW = Route(
+    view="low_balance",
+    paths=(f"{API}/credits/admin/low-balance",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="Accounts that run low",
+    description=(
+        "Accounts above zero and at or below their own threshold, by cursor, from an index. `threshold` narrows that; "
+        "what lies above a merchant's own threshold is never here. A page may be short, even empty, and still have a "
+        "next one."
+    ),
+    parameters=(
+        LIMIT,
+        CURSOR,
+        parameter(
+            "threshold",
+            "query",
+            {"type": "integer", "minimum": 0, "maximum": CREDITS_MAX},
+            "Only accounts with up to this many credits.",
+        ),
+    ),
+    answers={
+        200: Success(
+            description="A page of accounts.",
+            model=answers.Listing[answers.Account],
+            examples={"one": samples.level_listing([answers.Account.of(samples.LOW.account)], "low-balance")},
+            headers=("Link",),
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+ADMIN = (_ADJUST, _ADJUST_BY_THE_OLD_ROUTE, _SET_THRESHOLD, _ZERO, _LOW)

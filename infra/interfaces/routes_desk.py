@@ -1,0 +1,106 @@
+"""The routes of those who look after the service: the live view, and what is parked."""
+
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.activity import Activity
+from chalicelib.contracts.api.dead_letters import DeadLetter
+from chalicelib.contracts.letters import Parking
+from chalicelib.api.desk import LETTER_ID_LENGTH_MAX
+from infra.interfaces import samples
+from infra.interfaces.operations import API, LIMIT, STORE_ERRORS, Route, Success, Tag, Who, parameter
+
+_ACTIVITY = Route(
+    view="activity",
+    paths=(f"{API}/credits/admin/activity",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="The service at this moment",
+    description=(
+        "For a live view. Orders, duplicates, conflicts and what is parked are counted since the beginning: two "
+        "answers and the time between them give a rate. What containers count shows within ten seconds."
+    ),
+    answers={
+        200: Success(
+            description="The figures.",
+            model=answers.Answer[Activity],
+            examples={"a small fleet": samples.answer(samples.activity())},
+        )
+    },
+    errors=(401, 403, *STORE_ERRORS),
+)
+
+_LETTER = parameter(
+    "letter_id",
+    "path",
+    {"type": "string", "minLength": 1, "maxLength": LETTER_ID_LENGTH_MAX, "pattern": "^[A-Za-z0-9-]+$"},
+    "The letter's id, from the list.",
+    example=samples.LETTER_ID,
+)
+
+_DEAD_LETTERS = Route(
+    view="dead_letters",
+    paths=(f"{API}/credits/admin/dead-letters",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="Parked messages",
+    description=(
+        "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
+        "is how many it says it holds, and what is put back makes room for the rest. Two who look at the same moment "
+        "share the letters between them. Long bodies are cut so that the answer has 6 MB at the most, and say so by "
+        "`body_cut`: the answer about one letter has all of its body."
+    ),
+    parameters=(
+        LIMIT,
+        parameter("parking", "query", {"type": "string", "enum": list(Parking)}, "Only those of this queue."),
+    ),
+    answers={
+        200: Success(
+            description="Parked messages.",
+            model=answers.Listing[DeadLetter],
+            examples={"one": samples.dead_letters()},
+            headers=("Link",),
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+_DEAD_LETTER = Route(
+    view="dead_letter",
+    paths=(f"{API}/credits/admin/dead-letters/{{letter_id}}",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="One parked message",
+    description="With the whole of its body. It stays parked.",
+    parameters=(_LETTER,),
+    answers={
+        200: Success(
+            description="The letter.",
+            model=answers.Answer[DeadLetter],
+            examples={"parked": samples.answer(samples.dead_letter())},
+        )
+    },
+    errors=(400, 401, 403, 404, *STORE_ERRORS),
+)
+
+_REDRIVE = Route(
+    view="redrive",
+    method="post",
+    paths=(f"{API}/credits/admin/dead-letters/{{letter_id}}/redrive",),
+    tag=Tag.ADMIN,
+    who=Who.ADMIN,
+    summary="Put a parked message back",
+    description=(
+        "To where it came from: it is tried again, and parked again, under another id, where its reason still holds. "
+        "Harmless any number of times, since a fact moves credits once."
+    ),
+    parameters=(_LETTER,),
+    answers={
+        200: Success(
+            description="It was put back; the letter as it was.",
+            model=answers.Answer[DeadLetter],
+            examples={"put back": samples.answer(samples.dead_letter())},
+        )
+    },
+    errors=(400, 401, 403, 404, 409, *STORE_ERRORS),
+)
+
+DESK = (_ACTIVITY, _DEAD_LETTERS, _DEAD_LETTER, _REDRIVE)

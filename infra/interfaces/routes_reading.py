@@ -1,0 +1,247 @@
+"""The routes that answer about one merchant: plugin status, account, history."""
+
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.plugin_status import Reason
+from chalicelib.contracts.api.story import Story
+from infra.interfaces import samples
+from infra.interfaces.bodies import StatusBatchRequest
+from infra.interfaces.operations import (
+    API,
+    BODY_ERRORS,
+    DATES,
+    FILTERS,
+    IF_NONE_MATCH,
+    MERCHANT_IN_PATH,
+    MERCHANT_IN_QUERY,
+    PAGES,
+    READ_ERRORS,
+    Body,
+    Route,
+    Success,
+    Tag,
+    Who,
+    parameter,
+)
+from infra.interfaces.story import MERCHANT, OTHER_MERCHANT
+
+_STATUS = Route(
+    view="plugin_status",
+    paths=(f"{API}/credits/plugin-status/{{merchant_id}}", f"{API}/plugin-status/{{merchant_id}}"),
+    tag=Tag.STATUS,
+    who=Who.ANYONE,
+    summary="Is this shop's plugin on?",
+    description=(
+        "Always 200 for a well-formed id: a merchant without an account is `disabled` with the reason "
+        "`account_not_found`. Where the table cannot be read, the last known status is answered with `stale`, "
+        "or `disabled` with the reason `unavailable`; never `enabled` out of nothing. Never the balance. "
+        "Any origin may ask."
+    ),
+    parameters=(MERCHANT_IN_PATH, IF_NONE_MATCH),
+    answers={
+        200: Success(
+            description="The status.",
+            model=answers.Answer[answers.PluginStatus],
+            examples={
+                "enabled": samples.status(Reason.SUFFICIENT_CREDITS),
+                "disabled": samples.status(Reason.INSUFFICIENT_CREDITS),
+                "no such account": samples.status(Reason.ACCOUNT_NOT_FOUND),
+                "the table cannot be read": samples.status(Reason.SUFFICIENT_CREDITS, stale=True),
+                "nothing is known": samples.status(Reason.UNAVAILABLE),
+            },
+            headers=("ETag", "Cache-Control"),
+        ),
+        304: Success(description="The caller holds this status already.", headers=("ETag", "Cache-Control")),
+    },
+    # The gateway takes `batch` and `metrics` for the routes of that name, which do not take this method.
+    errors=(400, 404, 500),
+)
+
+_ACCOUNT = Route(
+    view="account",
+    paths=(f"{API}/credits/accounts/{{merchant_id}}", f"{API}/credits/{{merchant_id}}"),
+    tag=Tag.ACCOUNTS,
+    who=Who.OWNER,
+    summary="A merchant's account",
+    description="Balance, plugin status, thresholds and totals, read consistently.",
+    parameters=(MERCHANT_IN_PATH,),
+    answers={
+        200: Success(
+            description="The account.",
+            model=answers.Answer[answers.Account],
+            examples={"enabled": samples.answer(answers.Account.of(samples.ORDER.account))},
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_BALANCE = Route(
+    view="balance",
+    paths=(f"{API}/credits/accounts/{{merchant_id}}/balance",),
+    tag=Tag.ACCOUNTS,
+    who=Who.OWNER,
+    summary="A merchant's balance",
+    description="The credits left, read consistently.",
+    parameters=(MERCHANT_IN_PATH,),
+    answers={
+        200: Success(
+            description="The balance.",
+            model=answers.Answer[answers.Balance],
+            examples={
+                "some left": samples.answer(
+                    answers.Balance(merchant_id=MERCHANT, balance=149, as_of=samples.META["timestamp"])
+                )
+            },
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_STORY = Route(
+    view="story",
+    paths=(f"{API}/credits/accounts/{{merchant_id}}/story",),
+    tag=Tag.ACCOUNTS,
+    who=Who.OWNER,
+    summary="Why is this plugin off, or on?",
+    description=(
+        "In order: what passed a threshold, when, by which transaction, in a sentence, and which events it published. "
+        "Told from the ledger; what was published is derived from its crossings, deliveries are not logged."
+    ),
+    parameters=(MERCHANT_IN_PATH,),
+    answers={
+        200: Success(
+            description="The story.",
+            model=answers.Answer[Story],
+            examples={"a plugin that is off": samples.answer(samples.why_off())},
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_HISTORY = Success(
+    description=(
+        "A page, newest first; an account without transactions has an empty one. In the second after a write, the list "
+        "may be as of the record before: then `total` says so too, and nothing is left out in between. A list by type, "
+        "and sums by dates, may lack a record of that second."
+    ),
+    model=answers.Listing[answers.Transaction],
+    examples={
+        "two of nine": samples.listing(samples.transactions(), f"{API}/credits/transactions", total=9),
+    },
+    headers=("Link",),
+)
+_HISTORY_TEXT = (
+    "By `page` and `limit`, or by `cursor`. `total` and `pages` are exact without a filter, by type and by dates, "
+    "and null for type and dates combined."
+)
+
+_TRANSACTIONS = Route(
+    view="transactions",
+    paths=(f"{API}/credits/transactions",),
+    tag=Tag.TRANSACTIONS,
+    who=Who.OWNER,
+    summary="A merchant's history",
+    description=_HISTORY_TEXT,
+    parameters=(MERCHANT_IN_QUERY, *PAGES, *FILTERS),
+    answers={200: _HISTORY},
+    errors=READ_ERRORS,
+)
+
+_MERCHANT_TRANSACTIONS = Route(
+    view="merchant_transactions",
+    paths=(f"{API}/credits/transactions/merchant/{{merchant_id}}",),
+    tag=Tag.TRANSACTIONS,
+    who=Who.OWNER,
+    summary="A merchant's history, by path",
+    description=_HISTORY_TEXT,
+    parameters=(MERCHANT_IN_PATH, *PAGES, *FILTERS),
+    answers={200: _HISTORY},
+    errors=READ_ERRORS,
+)
+
+_TRANSACTION = Route(
+    view="transaction",
+    paths=(f"{API}/credits/transactions/{{transaction_id}}",),
+    tag=Tag.TRANSACTIONS,
+    who=Who.OWNER,
+    summary="One transaction",
+    description="With every field that its hash covers, so that anybody can check the chain.",
+    parameters=(
+        parameter(
+            "transaction_id",
+            "path",
+            MERCHANT_IN_PATH["schema"],
+            "The transaction: a UUID.",
+            example=samples.ORDER.transaction.transaction_id,
+        ),
+    ),
+    answers={
+        200: Success(
+            description="The transaction.",
+            model=answers.Answer[answers.Transaction],
+            examples={
+                "an order": samples.answer(answers.Transaction.of(samples.ORDER.transaction)),
+                "an adjustment": samples.answer(answers.Transaction.of(samples.ADDED.transaction)),
+            },
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_STATS = Route(
+    view="stats",
+    paths=(f"{API}/credits/transactions/merchant/{{merchant_id}}/stats",),
+    tag=Tag.TRANSACTIONS,
+    who=Who.OWNER,
+    summary="What a merchant's transactions add up to",
+    description=(
+        "All of them at the price of one read, or those of a range of dates, which is read; one that holds more than "
+        "a request may read is refused (`RANGE_TOO_LONG`)."
+    ),
+    parameters=(MERCHANT_IN_PATH, *DATES),
+    answers={
+        200: Success(
+            description="The sums.",
+            model=answers.Answer[answers.Stats],
+            examples={"all of it": samples.answer(samples.stats())},
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_STATUS_BATCH = Route(
+    view="plugin_statuses",
+    method="post",
+    paths=(f"{API}/credits/plugin-status/batch",),
+    tag=Tag.STATUS,
+    who=Who.TOKEN,
+    summary="Are these shops' plugins on?",
+    description="Up to 100 shops with one read. A merchant that is named twice is answered once.",
+    body=Body(
+        model=StatusBatchRequest,
+        examples={"two shops": {"merchant_ids": [MERCHANT, OTHER_MERCHANT]}},
+    ),
+    answers={
+        200: Success(
+            description="The statuses, by merchant id in lower case with hyphens.",
+            model=answers.Answer[answers.StatusBatch],
+            examples={
+                "one is unknown": samples.statuses(
+                    {MERCHANT: Reason.SUFFICIENT_CREDITS, OTHER_MERCHANT: Reason.ACCOUNT_NOT_FOUND}
+                )
+            },
+        )
+    },
+    errors=(400, 401, *BODY_ERRORS, 500),
+)
+
+READING = (
+    _STATUS,
+    _STATUS_BATCH,
+    _ACCOUNT,
+    _BALANCE,
+    _STORY,
+    _TRANSACTIONS,
+    _MERCHANT_TRANSACTIONS,
+    _STATS,
+    _TRANSACTION,
+)

@@ -1,0 +1,189 @@
+"""The routes about the service itself: health, figures, and this document."""
+
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.fleet import FleetStatus
+from chalicelib.contracts.api.health import DetailedHealth, Health
+from chalicelib.api.console_files import CHART, SCRIPT
+from infra.interfaces import samples
+from infra.interfaces.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who, parameter
+
+_HEALTH = Route(
+    view="health",
+    paths=(f"{API}/health", f"{API}/credits/health"),
+    tag=Tag.OPERATIONS,
+    who=Who.ANYONE,
+    summary="Is the API alive?",
+    description="Nothing is read for it.",
+    answers={
+        200: Success(
+            description="It is.",
+            model=answers.Answer[Health],
+            examples={"alive": samples.answer(Health(status="ok", service="credit-service", stage="prod"))},
+        )
+    },
+    errors=(500,),
+)
+
+_DETAILED = Route(
+    view="health_detailed",
+    paths=(f"{API}/health/detailed",),
+    tag=Tag.OPERATIONS,
+    who=Who.OPS,
+    summary="How does each component do?",
+    description="Each table, the bridge by its heartbeat, and the shared cache where there is one, asked just now.",
+    answers={
+        200: Success(
+            description="How they do; `degraded` where one of them fails.",
+            model=answers.Answer[DetailedHealth],
+            examples={"the bridge is down": samples.answer(samples.health())},
+        )
+    },
+    errors=(401, 403, 500),
+)
+
+_WITHOUT_SLASH = Success(description="The page is at this address without the slash behind it.", headers=("Location",))
+
+_OPENAPI = Route(
+    view="openapi",
+    paths=("/openapi.json", f"{API}/openapi.json"),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="This document",
+    description="OpenAPI 3.1, generated from the models that validate and answer. Any origin may read it.",
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Success(
+            description="The document.",
+            schema={"type": "object", "required": ["openapi", "info", "paths"]},
+            headers=("ETag", "Cache-Control"),
+        ),
+        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+    },
+    errors=(500,),
+)
+
+_DOCS = Route(
+    view="docs",
+    paths=("/docs", f"{API}/docs"),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="This document, to browse and try",
+    description="One page that loads nothing from any other host.",
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Success(
+            description="The page.",
+            media_type="text/html",
+            schema={"type": "string"},
+            headers=("ETag", "Cache-Control", "Content-Security-Policy"),
+        ),
+        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+        308: _WITHOUT_SLASH,
+    },
+    errors=(500,),
+)
+
+_WIDGET = Route(
+    view="widget",
+    paths=("/widget-1.js",),
+    tag=Tag.STATUS,
+    who=Who.ANYONE,
+    summary="The storefront widget",
+    description="A script under 1 KB for a shop's theme. It asks for the plugin status with a time limit, keeps it for "
+    "the session, bridges a short outage, and sets `data-credits` on the page; no cookies. Its name holds its version, "
+    "and what was served once never changes.",
+    answers={
+        200: Success(
+            description="The script.",
+            media_type="text/javascript",
+            schema={"type": "string"},
+            headers=("Cache-Control",),
+        ),
+    },
+    errors=(500,),
+)
+
+_CONSOLE = Route(
+    view="console",
+    paths=("/console",),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="The console, for people",
+    description="One page that asks this API with the token that its user gives it, and loads nothing from elsewhere.",
+    parameters=(IF_NONE_MATCH,),
+    answers={
+        200: Success(
+            description="The page.",
+            media_type="text/html",
+            schema={"type": "string"},
+            headers=("ETag", "Cache-Control", "Content-Security-Policy"),
+        ),
+        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+        308: _WITHOUT_SLASH,
+    },
+    errors=(500,),
+)
+
+_CONSOLE_FILE = Route(
+    view="console_file",
+    paths=("/console/{version}/{name}",),
+    tag=Tag.DOCUMENTS,
+    who=Who.ANYONE,
+    summary="A script of the console",
+    description="To be kept for a year: a new version has a new address, which the page names.",
+    parameters=(
+        parameter(
+            "version",
+            "path",
+            {"type": "string", "minLength": 1},
+            "The version that the page names; under another one the file is answered, but not to be kept.",
+            example="0123456789ab",
+        ),
+        parameter("name", "path", {"type": "string", "enum": [SCRIPT, CHART]}, "The script's name."),
+    ),
+    answers={
+        200: Success(
+            description="The script.",
+            media_type="text/javascript",
+            schema={"type": "string"},
+            headers=("Cache-Control",),
+        )
+    },
+    errors=(404, 500),
+)
+
+_FLEET = Route(
+    view="plugin_status_metrics",
+    paths=(f"{API}/credits/plugin-status/metrics",),
+    tag=Tag.OPERATIONS,
+    who=Who.OPS,
+    summary="The fleet in figures",
+    description="Exact: counted from every change of every account, and right when changes are delivered twice.",
+    answers={
+        200: Success(
+            description="The figures.",
+            model=answers.Answer[FleetStatus],
+            examples={"a small fleet": samples.answer(samples.fleet())},
+        )
+    },
+    errors=(401, 403, *STORE_ERRORS),
+)
+
+_METRICS = Route(
+    view="metrics",
+    paths=("/metrics", f"{API}/metrics"),
+    tag=Tag.OPERATIONS,
+    who=Who.OPS,
+    summary="Metrics for Prometheus",
+    description="The fleet's figures and the counters of all containers, summed up.",
+    answers={
+        200: Success(
+            description="Prometheus text, version 0.0.4.",
+            media_type="text/plain",
+            schema={"type": "string"},
+        )
+    },
+    errors=(401, 403, *STORE_ERRORS),
+)
+
+SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS, _CONSOLE, _CONSOLE_FILE, _WIDGET)

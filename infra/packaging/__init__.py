@@ -1,0 +1,1 @@
+"""Packages the application: build, slim, archive, lint."""

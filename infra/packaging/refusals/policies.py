@@ -1,0 +1,61 @@
+"""Policies that a service refuses: a queue's, and those that are too long."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.packaging.refusals.resolved import Resources, listed, of_type
+
+QUEUE_ACTIONS, QUEUE_STATEMENTS, QUEUE_BYTES = 7, 20, 8192
+INLINE_BYTES, MANAGED_BYTES, TRUST_BYTES = 10_240, 6_144, 2_048
+FUNCTION_BYTES = 20_480
+ONE_PERMISSION_BYTES = 420
+"""About what one AWS::Lambda::Permission adds to the policy of its function."""
+REFERENCE_BYTES = 110
+"""The longest that an ARN of this stack comes to, where a template has a reference."""
+
+
+def queue_policies(found: Resources) -> Iterator[str]:
+    """Yield what a queue would refuse of the policies set on it."""
+    for name, policy in of_type(found, "AWS::SQS::QueuePolicy"):
+        statements = policy["PolicyDocument"]["Statement"]
+        if len(policy["Queues"]) > 1:
+            yield f"{name}: the same text goes to {len(policy['Queues'])} queues, and each refuses the others' ARNs"
+        if len(statements) > QUEUE_STATEMENTS or length(policy["PolicyDocument"]) > QUEUE_BYTES:
+            yield f"{name}: more than {QUEUE_STATEMENTS} statements or {QUEUE_BYTES} bytes"
+        for statement in statements:
+            if len(listed(statement.get("Resource", []))) > 1:
+                yield f"{name}: statement {statement.get('Sid', '')} names several resources, a queue takes its own"
+            if len(listed(statement["Action"])) > QUEUE_ACTIONS:
+                yield f"{name}: statement {statement.get('Sid', '')} has more than {QUEUE_ACTIONS} actions"
+
+
+def policy_sizes(found: Resources) -> Iterator[str]:
+    """Yield the policies of roles and functions that are longer than allowed, without their spaces."""
+    for name, role in of_type(found, "AWS::IAM::Role"):
+        inline = sum(length(one["PolicyDocument"]) for one in role.get("Policies", []))
+        if inline > INLINE_BYTES:
+            yield f"{name}: its inline policies have {inline} characters, {INLINE_BYTES} are allowed"
+        if length(role["AssumeRolePolicyDocument"]) > TRUST_BYTES:
+            yield f"{name}: its trust policy has more than {TRUST_BYTES} characters"
+    for name, policy in of_type(found, "AWS::IAM::ManagedPolicy"):
+        if length(policy["PolicyDocument"]) > MANAGED_BYTES:
+            yield f"{name}: it has more than {MANAGED_BYTES} characters"
+    permissions: dict[str, int] = {}
+    for _, permission in of_type(found, "AWS::Lambda::Permission"):
+        function = json.dumps(permission["FunctionName"], sort_keys=True)
+        permissions[function] = permissions.get(function, 0) + 1
+    for function, count in permissions.items():
+        if count * ONE_PERMISSION_BYTES > FUNCTION_BYTES:
+            yield f"{function}: {count} permissions do not fit into {FUNCTION_BYTES} bytes"
+
+
+def length(node: Any) -> int:
+    """Return how long a document gets at most: a reference becomes an ARN, and spaces do not count."""
+    if isinstance(node, Mapping):
+        if len(node) == 1 and next(iter(node)).startswith(("Ref", "Fn::")):
+            return REFERENCE_BYTES
+        return 2 + sum(len(str(name)) + 4 + length(value) for name, value in node.items())
+    if isinstance(node, list):
+        return 2 + sum(length(one) + 1 for one in node)
+    return len(json.dumps(node))

@@ -1,0 +1,97 @@
+"""The API's stages, what reads a stream, filters and patterns, environments, and copies that are reserved."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.packaging.refusals.policies import length
+from infra.packaging.refusals.resolved import Resources, listed, named, of_type
+
+FUNCTION, SOURCE = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+ENVIRONMENT_BYTES = 4_096
+STREAM_READERS = 2
+PATTERN_CHARACTERS, FILTERS = 4_096, 5
+RULE_CHARACTERS = 2_048
+UNRESERVED = 100
+"""Copies that Lambda keeps for functions without a reservation."""
+CONCURRENCY = 1_000
+"""The default quota of an account. A young one may have 10 or 50; infra/deploying/preflight.py asks for the real figure."""
+Pattern = Mapping[str, Any]
+
+
+def stages(found: Resources) -> Iterator[str]:
+    """Yield deployments that make a stage of their own, open to anybody, without limits or logs."""
+    for name, deployment in of_type(found, "AWS::ApiGateway::Deployment"):
+        if "StageName" in deployment:
+            yield f"{name}: it makes a second stage, {deployment['StageName']!r}, without limits and logs"
+
+
+def stream_readers(found: Resources) -> Iterator[str]:
+    """Yield streams that more functions read than one shard allows."""
+    readers: dict[str, int] = {}
+    for _, source in of_type(found, SOURCE):
+        if str(source["EventSourceArn"]).find("StreamArn") > 0:
+            table = named(source["EventSourceArn"])
+            readers[table] = readers.get(table, 0) + 1
+    for table, count in readers.items():
+        if count > STREAM_READERS:
+            yield f"{table}: {count} functions read its stream, {STREAM_READERS} can without being throttled"
+
+
+def filters(found: Resources) -> Iterator[str]:
+    """Yield filters of sources and patterns of rules that are refused or match nothing."""
+    for name, source in of_type(found, SOURCE):
+        asked = source.get("FilterCriteria", {}).get("Filters", [])
+        if len(asked) > FILTERS:
+            yield f"{name}: {len(asked)} filters, {FILTERS} are allowed"
+        for one in asked:
+            if len(one["Pattern"]) > PATTERN_CHARACTERS:
+                yield f"{name}: a pattern of more than {PATTERN_CHARACTERS} characters"
+            yield from _malformed(name, json.loads(one["Pattern"]))
+    for name, rule in of_type(found, "AWS::Events::Rule"):
+        if "EventPattern" in rule:
+            if length(rule["EventPattern"]) > RULE_CHARACTERS:
+                yield f"{name}: a pattern of more than {RULE_CHARACTERS} characters"
+            yield from _malformed(name, rule["EventPattern"])
+
+
+def _malformed(name: str, pattern: Pattern, path: str = "") -> Iterator[str]:
+    for key, value in pattern.items():
+        if isinstance(value, Mapping):
+            yield from _malformed(name, value, f"{path}{key}.")
+        elif not isinstance(value, list) or not value:
+            yield f"{name}: {path}{key} must be a list that is not empty"
+        elif any(isinstance(one, Mapping) and len(one) != 1 for one in value):
+            yield f"{name}: {path}{key} has an operator with more or less than one name"
+
+
+def environments(found: Resources) -> Iterator[str]:
+    """Yield functions whose environment may not fit."""
+    for name, function in of_type(found, FUNCTION):
+        variables = function.get("Environment", {}).get("Variables", {})
+        size = sum(len(key) + length(value) for key, value in variables.items())
+        if size > ENVIRONMENT_BYTES:
+            yield f"{name}: an environment of up to {size} bytes, {ENVIRONMENT_BYTES} are allowed"
+
+
+def reserved_copies(found: Resources, concurrency: int = CONCURRENCY) -> Iterator[str]:
+    """Yield what is wrong with reserving so many copies in an account that may run `concurrency` at once."""
+    reserved = sum(int(one.get("ReservedConcurrentExecutions", 0)) for _, one in of_type(found, FUNCTION))
+    if reserved and concurrency - reserved < UNRESERVED:
+        yield f"{reserved} copies reserved of {concurrency}: {UNRESERVED} must remain for the other functions"
+    for name, source in of_type(found, SOURCE):
+        limit = int(source.get("ScalingConfig", {}).get("MaximumConcurrency", STREAM_READERS))
+        if not 2 <= limit <= CONCURRENCY:  # noqa: PLR2004 - the least that Lambda takes
+            yield f"{name}: MaximumConcurrency of {limit}, 2 to {CONCURRENCY} are allowed"
+
+
+def rights_to_tag(found: Resources, granted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sources that a role with the policy `granted` could not tag, as every stack with tags does."""
+    allowed = {
+        action
+        for statement in granted["Statement"]
+        if any("event-source-mapping" in str(one) or one == "*" for one in listed(statement["Resource"]))
+        for action in listed(statement["Action"])
+    }
+    if dict(of_type(found, SOURCE)) and not {"lambda:TagResource", "lambda:UntagResource"} <= allowed:
+        yield "event source mappings get the stack's tags, and the role may not tag them"

@@ -1,0 +1,1 @@
+"""Scans dependencies, templates and workflows."""

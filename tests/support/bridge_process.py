@@ -1,0 +1,249 @@
+"""The bridge as a process of its own, and what a test asks its two sides: NATS and the queues."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import boto3
+import nats
+from nats.aio.client import Client
+from nats.js import api
+
+from infra.local.engines import Engine, launch, running
+from tests.support.bridge_fakes import MERCHANT
+from tests.support.engines import FAKE_AWS_ENVIRONMENT, clean_environment, free_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+ROOT = Path(__file__).parents[1]
+PAID = "evt.shopify.webhook.order_paid"
+WAIT_SECONDS = 60.0
+PROGRAM = ("-m", "infra.bridge")
+
+Answer = TypeVar("Answer")
+Health = dict[str, dict[str, dict[str, object]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queues:
+    """The two queues of one test, and the client that made them."""
+
+    client: "SQSClient"
+    endpoint: str
+    inbox: str
+    outbox: str
+
+    def environment(self) -> dict[str, str]:
+        return {"AWS_ENDPOINT_URL": self.endpoint, "INBOX_QUEUE_URL": self.inbox, "OUTBOX_QUEUE_URL": self.outbox}
+
+    def take(self, url: str) -> list["MessageTypeDef"]:
+        """Return and delete everything that is in the queue at `url` now."""
+        taken: list[MessageTypeDef] = []
+        while batch := self.client.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
+        ).get("Messages", []):
+            taken.extend(batch)
+            for message in batch:
+                self.client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+
+def health(port: int) -> tuple[int, Health]:
+    """Return the status and the body of the health answer on `port`."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+class Bridge:
+    """A running bridge: its process, its log and what it says of itself."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.log = log
+        self._port = port
+
+    def health(self) -> tuple[int, Health]:
+        return health(self._port)
+
+    def counted(self, direction: str, outcome: str) -> int:
+        return cast("int", self.health()[1]["messages"][direction][outcome])
+
+    def resident_bytes(self) -> float:
+        """Return the memory that the process holds, as its metrics say."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith("process_resident_memory_bytes "))
+
+    def end(self) -> int:
+        """Ask it to end and return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WAIT_SECONDS)
+
+
+def launch_bridge(
+    tmp_path: Path,
+    nats_url: str,
+    queues: Queues,
+    *,
+    program: Sequence[str] = PROGRAM,
+    healthy: bool = True,
+    **changes: str,
+) -> tuple[Engine, Bridge]:
+    """Start a bridge and return at once; it is ready when it answers, and where `healthy`, when it says all is well."""
+    port = free_port()
+    environment = clean_environment(
+        {
+            **FAKE_AWS_ENVIRONMENT,
+            **queues.environment(),
+            "PYTHONPATH": str(ROOT),
+            "NATS_URL": nats_url,
+            "BRIDGE_HEALTH_PORT": str(port),
+            "BRIDGE_POLL_SECONDS": "1",
+            "BRIDGE_RETRY_SECONDS_MAX": "1",
+            "BRIDGE_UPSTREAM": "create",
+            # An acknowledgement that dies with NATS is made good after this time, well inside WAIT_SECONDS.
+            "BRIDGE_ACK_WAIT_SECONDS": "10",
+            **changes,
+        }
+    )
+
+    def ready() -> bool:
+        try:
+            status, _ = health(port)
+        except OSError:
+            return False
+        return status == HTTPStatus.OK or not healthy
+
+    log = tmp_path / f"bridge-{port}.log"
+    process = launch([sys.executable, *program], log=log, environment=environment)
+    return Engine(name="the bridge", process=process, log=log, ready=ready), Bridge(process, port, log)
+
+
+@contextmanager
+def bridge(tmp_path: Path, nats_url: str, queues: Queues, *, healthy: bool = True, **changes: str) -> Iterator[Bridge]:
+    """Run the bridge; entered when it answers, and where `healthy`, when it says that all is well."""
+    engine, started = launch_bridge(tmp_path, nats_url, queues, healthy=healthy, **changes)
+    with running(engine):
+        yield started
+
+
+@contextmanager
+def queues_in(endpoint: str, *, inbox: str | None = None, patience_seconds: int = 30) -> Iterator[Queues]:
+    """Yield two new queues of the emulator at `endpoint`, of which an `inbox` that is there already replaces one."""
+    client = boto3.client(
+        "sqs",
+        endpoint_url=endpoint,
+        region_name=FAKE_AWS_ENVIRONMENT["AWS_REGION"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    number = time.monotonic_ns()
+
+    def created(name: str) -> str:
+        patience = str(patience_seconds)
+        made = client.create_queue(QueueName=f"{name}-{number}", Attributes={"VisibilityTimeout": patience})
+        return made["QueueUrl"]
+
+    yield Queues(client=client, endpoint=endpoint, inbox=inbox or created("inbox"), outbox=created("outbox"))
+    client.close()
+
+
+def on_nats(url: str, act: Callable[[Client], Awaitable[Answer]]) -> Answer:
+    """Return what `act` returns with a client of its own."""
+
+    async def run() -> Answer:
+        client = await nats.connect(url, allow_reconnect=False)
+        try:
+            return await act(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def publish(url: str, subject: str, *bodies: bytes, headers: dict[str, str] | None = None) -> None:
+    """Publish `bodies` and return when JetStream has them."""
+
+    async def act(client: Client) -> None:
+        for body in bodies:
+            await client.jetstream().publish(subject, body, headers=headers)
+
+    on_nats(url, act)
+
+
+def stored(url: str, stream: str) -> list[api.RawStreamMsg]:
+    """Return every message of `stream`, oldest first."""
+
+    async def act(client: Client) -> list[api.RawStreamMsg]:
+        manager = client.jsm()
+        state = (await manager.stream_info(stream)).state
+        return [
+            await manager.get_msg(stream, sequence)
+            for sequence in range(state.first_seq, state.last_seq + 1)
+            if state.messages
+        ]
+
+    return on_nats(url, act)
+
+
+def unacknowledged(url: str, stream: str = "UPSTREAM") -> int:
+    """Return how many messages of `stream` the bridge has not settled: delivered or still to be."""
+
+    async def act(client: Client) -> int:
+        info = await client.jsm().consumer_info(stream, "credit-service")
+        return (info.num_ack_pending or 0) + (info.num_pending or 0)
+
+    return on_nats(url, act)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Return when `condition` holds; fail when it does not come to hold."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be so"
+        time.sleep(0.05)
+
+
+def collect(queues: Queues, url: str, count: int) -> list["MessageTypeDef"]:
+    """Return the messages at `url` once there have been `count`."""
+    messages: list[MessageTypeDef] = []
+
+    def enough() -> bool:
+        messages.extend(queues.take(url))
+        return len(messages) >= count
+
+    eventually(enough)
+    return messages
+
+
+def numbers(messages: list["MessageTypeDef"]) -> list[int]:
+    """Return the order ids in the bodies."""
+    return sorted(json.loads(message["Body"])["payload"]["order_id"] for message in messages)
+
+
+def envelope(number: int) -> str:
+    """Return what the rule on the bus puts into the outbox for an event."""
+    detail = {
+        "event_id": f"event-{number}",
+        "event_type": "evt.credits.balance_exhausted",
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "payload": {"merchant_id": MERCHANT, "balance": 0},
+    }
+    return json.dumps({"detail-type": detail["event_type"], "source": "credits", "detail": detail})

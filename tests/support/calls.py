@@ -1,0 +1,29 @@
+"""A function's call as posting sees it: a clock, the time that is left, and waits that cost nothing."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.usecases.posting import Time
+from tests.support.fakes import FakeClock
+
+
+@dataclass
+class FakeCall:
+    """A call with `seconds` left, of which only its waits take any."""
+
+    seconds: float = 30.0
+    clock: FakeClock = field(default_factory=FakeClock)
+    waits: list[float] = field(default_factory=list)
+
+    @property
+    def time(self) -> Time:
+        """Return the call's time as posting asks for it."""
+        return Time(now=self.clock, remaining_seconds=self.remaining, sleep=self.sleep)
+
+    def remaining(self) -> float:
+        """Return the seconds that are left."""
+        return self.seconds - sum(self.waits)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait without waiting: the clock of the records and the time left move on."""
+        self.waits.append(seconds)
+        self.clock.advance(milliseconds=round(seconds * 1000))

@@ -1,0 +1,33 @@
+"""The `credits` command in this process, and what it said."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from typer.testing import CliRunner
+
+from infra.commands import cli
+
+
+class Said:
+    """What a command printed and how it ended."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status = status
+        self.out = out
+        self.err = err
+
+    @property
+    def json(self) -> Any:
+        """Return what was printed for programs."""
+        return json.loads(self.out)
+
+
+def said(*arguments: object, environment: Mapping[str, str] | None = None, answer: str | None = None) -> Said:
+    """Run `credits` with these arguments; `answer` is what the person types."""
+    result = CliRunner().invoke(
+        cli.application, [str(one) for one in arguments], env=dict(environment or {}), input=answer
+    )
+    # A traceback is never what a person should read.
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Said(result.exit_code, result.stdout, result.stderr)

@@ -1,0 +1,26 @@
+"""A call's time as counting sees it: so many seconds left, of which only its waits take any."""
+
+from dataclasses import dataclass, field
+
+from chalicelib.usecases.posting import Time
+from tests.support.fakes import FakeClock
+
+
+@dataclass
+class Waits:
+    """The waits of a call that had `seconds`."""
+
+    seconds: float = 30.0
+    waited: list[float] = field(default_factory=list)
+
+    @property
+    def time(self) -> Time:
+        return Time(now=FakeClock(), remaining_seconds=self.remaining, sleep=self.waited.append)
+
+    def remaining(self) -> float:
+        return self.seconds - sum(self.waited)
+
+
+def call(seconds: float = 30.0) -> Time:
+    """Return the time of a call with so many seconds left."""
+    return Waits(seconds).time

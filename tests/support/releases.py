@@ -1,0 +1,47 @@
+"""An earlier release of this service, built from the repository's own history."""
+
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GIT = shutil.which("git") or "git"
+TAGS = "release-*"
+FIRST = "0d7a5e5401d0a57dde80e3de7b22550fe66808e9"
+"""What stood on main on 2026-11-25, before the first release was tagged."""
+
+
+def previous_release() -> str | None:
+    """Return the commit of the newest tag behind HEAD, else `FIRST`; None where the clone is too shallow for either."""
+    head = _git("rev-parse", "HEAD")
+    tags = _git("tag", "--list", TAGS, "--merged", "HEAD", "--sort=-creatordate").split()
+    for name in (*tags, FIRST):
+        commit = _git("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}")
+        if commit and commit != head:
+            return commit
+    return None
+
+
+def package_of(commit: str, directory: Path) -> Path:
+    """Return the folder with the package of `commit`, made by that commit's own build in `directory`."""
+    archive = subprocess.run([GIT, "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(directory, filter="data")
+    # Dependencies that have not changed since are not downloaded again.
+    known = ROOT / "build/dependencies"
+    if known.is_dir():
+        shutil.copytree(known, directory / "build/dependencies", ignore=shutil.ignore_patterns("tmp*"))
+    subprocess.run([sys.executable, "-m", "infra.packaging.build", "dev"], cwd=directory, check=True)
+    return directory / "build/dev"
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says, or nothing where there is no such thing or no git."""
+    try:
+        said = subprocess.run([GIT, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    return said.stdout.strip() if said.returncode == 0 else ""

@@ -1,0 +1,386 @@
+"""Every function of app.py played through on AWS in memory, in every way that asks something of AWS."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import jwt
+import pytest
+from moto import mock_aws
+
+import app
+from chalicelib.usecases import reconciling
+from chalicelib.wiring import for_posting, for_figures, for_api
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
+from chalicelib.domain.ledger import Transaction
+from chalicelib.settings import SettingError, settings
+from tests.support.builders import SHOP, merchant
+from tests.support.figures_tables import created
+from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
+from tests.support.events import Context, batch, charged, opened, paid, refunded, stream_record
+from tests.support.system import (
+    BUS,
+    Fault,
+    System,
+    let_no_poll_wait,
+    lost_answer,
+    refusal,
+    seen,
+    system_on,
+)
+from tests.support.rights import Need, Recorder, Request
+
+FIGURES_TABLE = "figures-test"
+TOKEN_KEY, CURSOR_KEY, REDIS = "/keys/token", "/keys/cursor", "/keys/redis"
+SECRET = "s" * 40
+SCOPES = {"scope": "credits:read credits:admin credits:ops", "subject": "admin-7"}
+FUNCTIONS = {
+    "app": "APIHandler",
+    "adjust_credits": "AdjustCredits",
+    "authorize": "Authorize",
+    "ingest_events": "IngestEvents",
+    "publish_threshold_events": "PublishThresholdEvents",
+    "publish_transaction_events": "PublishTransactionEvents",
+    "reconcile": "Reconcile",
+    "report_marks": "ReportMarks",
+    "roll_up": "RollUp",
+    "set_threshold": "SetThreshold",
+}
+"""Attribute of app.py to logical id; an invocation names the former here."""
+SCHEDULED = ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources")
+"""What Chalice looks for in the event of a schedule."""
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": REGION,
+    "CREDITS_TABLE": CREDITS_TABLE,
+    "TRANSACTIONS_TABLE": TRANSACTIONS_TABLE,
+    "FIGURES_TABLE": FIGURES_TABLE,
+    "METRICS_PER_MERCHANT": "on",
+    "JWT_ALGORITHM": "HS256",
+    "JWT_ISSUER": "https://identity.example",
+    "JWT_AUDIENCE": "credit-service",
+    "JWT_KEY_PARAMETER": TOKEN_KEY,
+    "CURSOR_KEY_PARAMETER": CURSOR_KEY,
+    "REDIS_URL_PARAMETER": REDIS,
+    "ADJUST_FUNCTION": "adjust_credits",
+    "THRESHOLD_FUNCTION": "set_threshold",
+    "THRESHOLD_EVENTS_FUNCTION": "publish_threshold_events",
+    "TRANSACTION_EVENTS_FUNCTION": "publish_transaction_events",
+    "ROLL_UP_FUNCTION": "roll_up",
+}
+QUEUES = {
+    "INBOX_QUEUE_URL": "InboxQueue",
+    "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
+    "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
+    "OUTBOX_QUEUE_URL": "OutboxQueue",
+    "OUTBOX_DEAD_LETTER_QUEUE_URL": "OutboxDeadLetterQueue",
+}
+PARAMETER = "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{{}}}"
+KEPT_SECRET = "arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:${{{}}}-??????"
+
+
+@dataclass(slots=True)
+class Stage:
+    """The functions on AWS in memory, and who takes down what they ask for."""
+
+    system: System
+    recorder: Recorder
+    urls: Mapping[str, str]
+    last: str = ""
+
+    def call(self, function: str, event: Any) -> Any:
+        """Call a function, in a container of its own where another one was called before."""
+        if function != self.last:
+            forget_the_container()
+        self.last = function
+        with self.recorder.running(function):
+            return getattr(app, function)(event, Context(900_000))
+
+    def fail(self, operation: str, *faults: Fault | None) -> None:
+        """Let the next requests of an operation fail so, and only those of the next call."""
+        self.system.faults.clear()
+        self.system.fail(operation, *faults)
+
+    def overtake(self, request: Request, send: Callable[[Request], Any]) -> Any:
+        """Let another writer change the account just before a write."""
+        with self.recorder.aside():
+            self.system.dynamodb.update_item(
+                TableName=CREDITS_TABLE,
+                Key={"merchant_id": {"S": SHOP}},
+                UpdateExpression="SET version = version + :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+            )
+        return send(request)
+
+    def park(self, queue: str, body: str, **attributes: str) -> None:
+        """Put a message into a queue, as AWS or a function would."""
+        named: Any = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
+        self.system.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=body, MessageAttributes=named)
+
+
+@contextmanager
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Set everything up that the functions rest on."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws(), system_on(monkeypatch) as system:
+        created(system.dynamodb, FIGURES_TABLE)
+        outbound = {name: system.sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES if "OUTBOX" in name}
+        urls = {**system.urls, **outbound}
+        system.configure(**urls)
+        names = {
+            CREDITS_TABLE: "CreditsTable",
+            TRANSACTIONS_TABLE: "TransactionsTable",
+            FIGURES_TABLE: "FiguresTable",
+            BUS: "CreditsBus",
+            **FUNCTIONS,
+            **{url: QUEUES[setting] for setting, url in urls.items()},
+        }
+        for key, parameter in (
+            (TOKEN_KEY, "JwtKeyParameter"),
+            (CURSOR_KEY, "CursorKeyParameter"),
+            (REDIS, "RedisUrlParameter"),
+        ):
+            names |= {f"GetParameter {key}": PARAMETER.format(parameter)}
+            names |= {f"GetSecretValue {key}": KEPT_SECRET.format(parameter)}
+        called = {name: _caller(name) for name in FUNCTIONS if name != "app"}
+        recorder = Recorder(names=names, functions=called)
+        with recorder.recording(monkeypatch):
+            yield Stage(system, recorder, urls)
+        forget_the_container()
+
+
+def _caller(function: str) -> Callable[[Any], Any]:
+    return lambda event: getattr(app, function)(event, Context())
+
+
+def forget_the_container() -> None:
+    """Make the next call the first one of its container."""
+    for module in (for_posting, for_api, for_figures):
+        for built_once in vars(module).values():
+            if hasattr(built_once, "cache_clear"):
+                built_once.cache_clear()
+    settings.cache_clear()
+    for_figures._LaidDown.at = float("-inf")
+
+
+def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
+    """Return what each function needed, by its name in app.py."""
+    let_no_poll_wait(monkeypatch)
+    monkeypatch.setattr(reconciling, "LOOK_AGAIN_SECONDS", 0)
+    with stage(monkeypatch) as on:
+        _keys(on)
+        _movements(on)
+        _refusals(on)
+        _races_and_faults(on)
+        _streams(on)
+        _requests(on)
+        _dead_letters(on)
+        on.system.dynamodb.put_item(
+            TableName=FIGURES_TABLE, Item={"id": {"S": HEARTBEAT}, "at": {"S": "2025-06-01T12:00:00.000+00:00"}}
+        )
+        on.call("report_marks", dict.fromkeys(SCHEDULED, ""))
+        _reconciliation(on)
+        return on.recorder.needs
+
+
+def _keys(on: Stage) -> None:
+    """Verify a token whose key is a secret, and another one whose key is a parameter."""
+    ssm, secrets = boto3.client("ssm", region_name=REGION), boto3.client("secretsmanager", region_name=REGION)
+    claims = {"iss": "https://identity.example", "aud": "credit-service", "sub": "shop", "exp": int(time.time()) + 600}
+    token = "Bearer " + jwt.encode(claims, SECRET, algorithm="HS256")
+    event = {"type": "TOKEN", "authorizationToken": token, "methodArn": "arn:aws:execute-api:eu-west-1:1:a/dev/GET/x"}
+    for name in (TOKEN_KEY, CURSOR_KEY):
+        secrets.create_secret(Name=name, SecretString=SECRET)
+    on.call("authorize", event)
+    secrets.create_secret(Name=REDIS, SecretString="no address")
+    with on.recorder.running("app"):
+        assert for_api.cursor_key() == SECRET
+        with pytest.raises(SettingError):
+            for_api.shared_statuses()
+    secrets.delete_secret(SecretId=REDIS, ForceDeleteWithoutRecovery=True)
+    forget_the_container()
+    for name in (TOKEN_KEY, CURSOR_KEY):
+        ssm.put_parameter(Name=name, Value=SECRET, Type="SecureString")
+    allowed = on.call("authorize", event)
+    assert allowed["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+
+
+def _movements(on: Stage) -> None:
+    """Post what posts, with duplicates, a refund of a stored order, poison, and a ground that is missing."""
+    other = merchant("another")
+    for messages in (
+        [opened(), opened(other), paid("o1", "o2")],
+        [refunded("o1"), paid("o2"), charged("p1", 500)],
+        [charged("p1", 7), "no JSON", paid("o9", merchant_id=merchant("unknown"))],
+        [paid(*(f"o{number}" for number in range(10, 90)))],
+    ):
+        records = [seen(message) for message in messages]
+        on.call("ingest_events", batch(records))
+    adjustment = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 30, "reason": "r", "admin_id": "a"}
+    for adjustment_id in ("a1", "a1", "a2"):
+        on.call("adjust_credits", {**adjustment, "adjustment_id": adjustment_id})
+    for threshold in (5, 10_000, None):
+        asked = {"merchant_id": SHOP, "low_balance_threshold": threshold, "admin_id": "a", "correlation_id": "c"}
+        assert "error" not in on.call("set_threshold", asked)
+
+
+def _refusals(on: Stage) -> None:
+    """Ask for what is declined: too much, a key with other content, no account; and the same again."""
+    wanted = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 10**6, "reason": "r", "admin_id": "a"}
+    for changed, code in (
+        ({"adjustment_id": "much"}, "INSUFFICIENT_CREDITS"),
+        ({"adjustment_id": "a1", "credits": 29}, "KEY_REUSED"),
+        ({"adjustment_id": "a3", "merchant_id": merchant("unknown")}, "ACCOUNT_MISSING"),
+        ({"adjustment_id": "a4", "credits": -1}, None),
+    ):
+        for _ in range(2):
+            forget_the_container()
+            answer = on.call("adjust_credits", {**wanted, **changed})
+            assert code in (None, answer["error"]["code"].upper()), answer
+    for asked in ({"merchant_id": merchant("unknown")}, {"low_balance_threshold": -1}, {"low_balance_threshold": 5}):
+        full = {"merchant_id": SHOP, "low_balance_threshold": 5, "admin_id": "a", "correlation_id": "c", **asked}
+        on.call("set_threshold", full)
+    # A declined charge does not exist, but a refund of more than was charged, and what waits for its ground too long.
+    late = seen(paid("o9", merchant_id=merchant("unknown")), seconds_ago=7200, deliveries=9)
+    on.call("ingest_events", batch([late, seen(refunded("o1")), seen(refunded("never"))]))
+
+
+def _races_and_faults(on: Stage) -> None:
+    """Let every writer lose races and answers, be throttled and find its account changed, first and in a row."""
+    adjustment = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 1, "reason": "r", "admin_id": "a"}
+    threshold = {"merchant_id": SHOP, "admin_id": "a", "correlation_id": "c"}
+    throttled = refusal("TransactWriteItems")
+    in_turn: list[list[Fault]] = [[throttled], [lost_answer], [on.overtake], [on.overtake] * 3, [throttled] * 25]
+    for number, faults in enumerate(in_turn):
+        on.fail("TransactWriteItems", *faults)
+        on.call("adjust_credits", {**adjustment, "adjustment_id": f"fault {number}"})
+        on.fail("TransactWriteItems", *faults)
+        on.call("adjust_credits", {**adjustment, "adjustment_id": f"much {number}", "credits": 10**6})
+        for operation in ("TransactWriteItems", "UpdateItem"):
+            on.fail(operation, *faults)
+            on.call("set_threshold", {**threshold, "low_balance_threshold": 10 + number})
+        on.fail("TransactWriteItems", *faults)
+        on.call("ingest_events", batch([seen(paid(f"fault {number}")), seen(refunded(f"fault {number}"))]))
+    on.fail("BatchGetItem", refusal("BatchGetItem"))
+    forget_the_container()
+    on.call("ingest_events", batch([seen(paid("unread"))]))
+    on.fail("PutEvents", *[refusal("PutEvents", "InternalFailure", 500)] * 4)
+    records = on.system.stream(TRANSACTIONS_TABLE)
+    on.call("publish_transaction_events", batch(records))
+    on.fail("PutEvents", lost_answer)
+    on.call("publish_threshold_events", batch(on.system.stream(CREDITS_TABLE)))
+    on.fail("TransactWriteItems", *[throttled] * 25)
+    on.call("roll_up", batch(on.system.stream(CREDITS_TABLE)))
+    on.system.faults.clear()
+
+
+def _streams(on: Stage) -> None:
+    """Hand the streams on, with records that nobody can read."""
+    broken = stream_record({"merchant_id": {"S": SHOP}, "crossings": {"S": "{"}}, sequence_number=9)
+    of_credits, of_transactions = (on.system.stream(table) for table in (CREDITS_TABLE, TRANSACTIONS_TABLE))
+    for function, records in (
+        ("publish_threshold_events", of_credits),
+        ("publish_transaction_events", of_transactions),
+        ("roll_up", of_credits),
+    ):
+        on.call(function, batch([*records, broken]))
+        on.call(function, batch(records))
+
+
+def _requests(on: Stage) -> None:
+    """Ask every route with every method, as somebody who may do everything; none may fail."""
+    record = on.system.history()[-1]
+    for path, methods in sorted(app.app.routes.items()):
+        for method in sorted(methods):
+            for query in _queries(path) if method == "GET" else [{}]:
+                answer = on.call("app", _event(path, method, query, record))
+                assert answer["statusCode"] < 500, f"{method} {path}: {answer['body']}"
+
+
+def _queries(path: str) -> list[dict[str, str]]:
+    if path.endswith(("/transactions", "/transactions/merchant/{merchant_id}")):
+        kinds = [{}, {"transaction_type": "MANUAL"}, {"start_date": "2025-01-01T00:00:00Z"}]
+        return [
+            {"merchant_id": SHOP, "limit": "1", **kind, **page} for kind, page in product(kinds, [{}, {"page": "2"}])
+        ]
+    if path.endswith("/stats"):
+        return [{}, {"start_date": "2025-01-01T00:00:00Z"}]
+    return [{"limit": "1"}] if path.endswith("-balance") else [{}]
+
+
+def _event(path: str, method: str, query: Mapping[str, str], record: Transaction) -> dict[str, Any]:
+    values = {"merchant_id": SHOP, "transaction_id": record.transaction_id}
+    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    body = {
+        "merchant_ids": [SHOP],
+        "merchant_id": SHOP,
+        "operation_type": "INCREASE",
+        "credits": 1,
+        "reason": "r",
+        "low_balance_threshold": 3,
+    }
+    wanted = {name: body[name] for name in _members(path) if name in body}
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": {"Idempotency-Key": f"key {path}", "Content-Type": "application/json"},
+        "multiValueHeaders": {"Idempotency-Key": [f"key {path}"], "Content-Type": ["application/json"]},
+        "queryStringParameters": dict(query) or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+        "pathParameters": {name: values.get(name, "unknown") for name in names} or None,
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": str(uuid4()),
+            "resourcePath": path,
+            "httpMethod": method,
+            "path": path,
+            "stage": "test",
+            "authorizer": {**SCOPES, "expires_at": str(int(time.time()) + 600)},
+        },
+        "body": json.dumps(wanted) if method in ("POST", "PUT") else None,
+        "isBase64Encoded": False,
+    }
+
+
+def _members(path: str) -> tuple[str, ...]:
+    if path.endswith("/batch"):
+        return ("merchant_ids",)
+    if path.endswith("/low-balance-threshold"):
+        return ("low_balance_threshold",)
+    return ("merchant_id", "operation_type", "credits", "reason")
+
+
+def _dead_letters(on: Stage) -> None:
+    """Look at what is parked, and put all of it back."""
+    on.park("OUTBOX_DEAD_LETTER_QUEUE_URL", '{"detail-type": "evt.credits.adjusted", "detail": {}}')
+    for function in ("publish_threshold_events", "publish_transaction_events", "roll_up"):
+        record = stream_record({"merchant_id": {"S": SHOP}}, sequence_number=7)
+        on.park("STREAM_DEAD_LETTER_QUEUE_URL", json.dumps(record), function=function, code="record_unreadable")
+    forget_the_container()
+    with on.recorder.running("app"):
+        letters = for_api.dead_letters()
+        listing = letters.listing(wanted=100)
+        assert len(listing.letters) > 4
+        for letter in listing.letters:
+            letters.redrive(letter.letter_id, seconds=20.0)
+
+
+def _reconciliation(on: Stage) -> None:
+    """Compare ledgers that agree, and once more when a hand has been in one."""
+    on.call("reconcile", {})
+    on.system.dynamodb.update_item(
+        TableName=CREDITS_TABLE,
+        Key={"merchant_id": {"S": SHOP}},
+        UpdateExpression="SET balance = :other, version = version + :one",
+        ExpressionAttributeValues={":other": {"N": "12345"}, ":one": {"N": "1"}},
+    )
+    assert on.call("reconcile", {})["drift"] > 0

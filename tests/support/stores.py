@@ -1,0 +1,120 @@
+"""The ledger's tables on every engine, set up as infra/template.yaml declares them.
+
+Each `Tables` is a pair of tables of its own, so tests share an engine and nothing else.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+from moto import mock_aws
+from samtranslator.yaml_helper import yaml_parse
+
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.wiring.for_posting import _CLIENT
+from infra.local.dynamodb_local import URL_VARIABLE
+from tests.support.engines import REGION
+from tests.simulator.aws import Aws
+from tests.simulator.clients import Client, answering
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TEMPLATE = Path(__file__).resolve().parents[1] / "infra" / "template.yaml"
+DYNAMODB_LOCAL_URL = os.environ.get(URL_VARIABLE)
+NO_SECOND_OPINION = f"AWS's own engine was not asked: python -m infra.local.dynamodb_local pytest … sets {URL_VARIABLE}"
+
+PATIENCE_SECONDS = 60
+"""An engine may take long to make its first table: asked again meanwhile, it would say that the table is there."""
+
+# One session reads botocore's models once; moto answers its clients too, since it was imported before.
+_SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+_CREATED_WITH = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The two tables of a ledger on some engine, and a client of it, configured as the functions' own."""
+
+    client: "DynamoDBClient"
+    credits: str
+    transactions: str
+    url: str | None = None
+
+    def ledger(
+        self, client: "DynamoDBClient | None" = None, *, sleep: Callable[[float], None] = time.sleep
+    ) -> DynamoDBLedger:
+        """Return a store on the tables."""
+        return DynamoDBLedger(
+            client or self.client, credits_table=self.credits, transactions_table=self.transactions, sleep=sleep
+        )
+
+    def account_item(self, merchant_id: MerchantId) -> dict[str, Any]:
+        """Return the account's item as it stands, empty where there is none."""
+        key = {"merchant_id": {"S": merchant_id}}
+        return dict(self.client.get_item(TableName=self.credits, Key=key, ConsistentRead=True).get("Item", {}))
+
+    def transaction_item(self, transaction_id: TransactionId) -> dict[str, Any]:
+        """Return the record's item as it stands, empty where there is none."""
+        key = {"transaction_id": {"S": transaction_id}}
+        return dict(self.client.get_item(TableName=self.transactions, Key=key, ConsistentRead=True).get("Item", {}))
+
+
+@contextmanager
+def tables_at(url: str) -> Iterator[Tables]:
+    """Yield new tables on the engine that listens at `url`."""
+    patient = Config(read_timeout=PATIENCE_SECONDS, retries={"total_max_attempts": 1})
+    with (
+        closing(client_at(url)) as client,
+        closing(_SESSION.client("dynamodb", endpoint_url=url, config=_CLIENT.merge(patient))) as creating,
+    ):
+        yield replace(_created(creating, url), client=client)
+
+
+@contextmanager
+def tables_simulated() -> Iterator[Tables]:
+    """Yield new tables on the simulator's own engine, which is held to the contract like all others."""
+    with answering(Aws(clock=time.time).answer):
+        client = cast("DynamoDBClient", Client("dynamodb", _CLIENT).client)
+        send_as_built(client)
+        yield _created(client, None)
+
+
+@contextmanager
+def tables_in_process() -> Iterator[Tables]:
+    """Yield new tables on moto; no request leaves the process."""
+    with mock_aws(), closing(client_at(None)) as client:
+        yield _created(client, None)
+
+
+def client_at(url: str | None) -> "DynamoDBClient":
+    """Return a client as the functions have it, but with made-up keys."""
+    client = _SESSION.client("dynamodb", endpoint_url=url, config=_CLIENT)
+    send_as_built(client)
+    return client
+
+
+@cache
+def declared(logical_id: str) -> Mapping[str, Any]:
+    """Return what CreateTable needs of a table in infra/template.yaml, but for its name."""
+    properties = yaml_parse(TEMPLATE.read_text())["Resources"][logical_id]["Properties"]
+    stream = {**properties["StreamSpecification"], "StreamEnabled": True}
+    return {**{name: properties[name] for name in _CREATED_WITH}, "StreamSpecification": stream}
+
+
+def _created(client: "DynamoDBClient", url: str | None) -> Tables:
+    suffix = uuid4().hex
+    names = {logical_id: f"{logical_id}-{suffix}" for logical_id in ("CreditsTable", "TransactionsTable")}
+    for logical_id, name in names.items():
+        client.create_table(TableName=name, **cast("Any", declared(logical_id)))
+    return Tables(client=client, credits=names["CreditsTable"], transactions=names["TransactionsTable"], url=url)
