@@ -5,14 +5,14 @@ Every function is an attribute of this module and callable as `handler(event, co
 
 from chalice.app import Chalice
 
-from chalicelib.handlers import admin, authorize, roll_up, ingest_events, report_marks, reconcile, streams
-from chalicelib.api import merchants, admin, console, desk, documents, operations, widget
+from chalicelib import handlers
+from chalicelib.api import admin, console, desk, documents, merchants, operations, widget
 from chalicelib.handlers.admin import adjust_credits, set_threshold
 from chalicelib.handlers.authorize import authorize
-from chalicelib.handlers.roll_up import roll_up
 from chalicelib.handlers.ingest_events import ingest_events
-from chalicelib.handlers.report_marks import report_marks
 from chalicelib.handlers.reconcile import reconcile
+from chalicelib.handlers.report_marks import report_marks
+from chalicelib.handlers.roll_up import roll_up
 from chalicelib.handlers.streams import publish_threshold_events, publish_transaction_events
 
 __all__ = [
@@ -30,7 +30,15 @@ __all__ = [
 
 app = Chalice(app_name="credits")
 merchants.configure(app)
-for module in (inbound, streams, figures, marks, schedule, admin, authorizer):
-    app.register_blueprint(module.blueprint)
-for routes in (http, http_admin, http_desk, http_metrics, http_docs, http_console, http_widget):
+for functions in (
+    handlers.ingest_events,
+    handlers.streams,
+    handlers.roll_up,
+    handlers.report_marks,
+    handlers.reconcile,
+    handlers.admin,
+    handlers.authorize,
+):
+    app.register_blueprint(functions.blueprint)
+for routes in (merchants, admin, desk, operations, documents, console, widget):
     app.register_blueprint(routes.blueprint)

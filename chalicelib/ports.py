@@ -1,14 +1,23 @@
 """What posting and the handlers need from outside, said by those who need it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from chalicelib.domain.figures import Change, Counted, Figures
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTime:
+    """The time of a call: the instant for records, the seconds left, and how to wait for some seconds."""
+
+    now: Callable[[], Instant]
+    remaining_seconds: Callable[[], float]
+    sleep: Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.wiring import for_api
-from chalicelib.contracts.api.problems import bad_request
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, json_text
+from chalicelib.contracts.api.problems import bad_request
+from chalicelib.wiring import for_api
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)

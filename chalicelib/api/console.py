@@ -8,10 +8,10 @@ from http import HTTPStatus
 
 from chalice.app import Blueprint
 
-from chalicelib.contracts.api.problems import not_found
 from chalicelib.api.console_files import console_files
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes, without_slash
+from chalicelib.contracts.api.problems import not_found
 
 YEAR_SECONDS = 31_536_000
 

@@ -4,12 +4,12 @@ from urllib.parse import unquote
 
 from chalice.app import Blueprint
 
-from chalicelib.wiring import for_figures, for_api
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
-from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
+from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.settings import settings
+from chalicelib.wiring import for_api, for_figures
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
@@ -23,8 +23,8 @@ routes = Routes(blueprint)
 def activity(call: Call) -> Reply:
     """Answer what the service has done so far and what waits, as of now."""
     call.admin()
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.api.live import activity_now
+    from chalicelib.contracts.api.answers import answer_text
 
     for_figures.lay_counters_down()
     data = activity_now(

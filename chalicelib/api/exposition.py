@@ -17,10 +17,9 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from chalicelib.adapters.dynamodb.fleet import Fleet, Seen
-from chalicelib.counters import BUCKET, COUNT, INFINITE, SECONDS, SUM, name_and_labels, sample
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import MerchantId
-from chalicelib.telemetry import PROCESSING_SECONDS
+from chalicelib.telemetry import BUCKET, COUNT, INFINITE, PROCESSING_SECONDS, SECONDS, SUM, name_and_labels, sample
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

@@ -1,12 +1,12 @@
 """Pages of the accounts at zero and of the low ones, by signed cursor (hard-cases.md, "Low and zero lists")."""
 
 from chalicelib.adapters.dynamodb.levels import Level, Levels
+from chalicelib.api.requests import Call
+from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.domain.orders import CREDITS_MAX
-from chalicelib.api.requests import Call
-from chalicelib.api.routing import Reply
 
 
 def zero_page(call: Call, *, levels: Levels, key: str | None) -> Reply:

@@ -7,6 +7,8 @@ read all that stands before them, cursors go on where the last page ended.
 from dataclasses import dataclass
 
 from chalicelib.adapters.dynamodb.history import History
+from chalicelib.api.requests import Call
+from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
@@ -15,8 +17,6 @@ from chalicelib.domain.ids import Instant, MerchantId, transaction_id
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
-from chalicelib.api.requests import Call
-from chalicelib.api.routing import Reply
 
 _TYPES = sorted({kind.transaction_type for kind in Kind})
 _DIRECTIONS = [str(direction) for direction in Direction]

@@ -7,13 +7,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.faults import raise_if_transient
 from chalicelib.adapters.dynamodb.fleet import FleetReader
-from chalicelib.adapters.queues import Queues
 from chalicelib.adapters.dynamodb.recent_events import RecentEvents
+from chalicelib.adapters.queues import Queues
 from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
 from chalicelib.contracts.api.fleet import FleetStatus
-from chalicelib.counters import COUNT, SUM, name_and_labels, sample
 from chalicelib.domain.ids import instant
-from chalicelib.telemetry import OLDEST_SECONDS
+from chalicelib.telemetry import COUNT, OLDEST_SECONDS, SUM, name_and_labels, sample
 
 
 def activity_now(

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from chalicelib.wiring import for_api
-from chalicelib.contracts.api.plugin_status import PluginStatus, Reason, merchants_asked
-from chalicelib.contracts.api.problems import bad_request, not_found
-from chalicelib.counters import sample
-from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.ledger import Account
 from chalicelib.api.requests import Call, merchant_of, readable, transaction_of
 from chalicelib.api.routing import Reply, Routes, json_text, refusal_of_the_framework
+from chalicelib.contracts.api.plugin_status import PluginStatus, Reason, merchants_asked
+from chalicelib.contracts.api.problems import bad_request, not_found
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ledger import Account
 from chalicelib.settings import settings
-from chalicelib.telemetry import add_up, count, logger
+from chalicelib.telemetry import add_up, count, logger, sample
+from chalicelib.wiring import for_api
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

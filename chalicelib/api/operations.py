@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
 
-from chalicelib.wiring import for_figures
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
+from chalicelib.wiring import for_figures
 
 if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.fleet import FleetReader

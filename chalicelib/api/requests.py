@@ -10,8 +10,8 @@ from typing import Any, Self
 from urllib.parse import unquote
 from uuid import uuid4
 
-from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, forbidden, not_found, unauthorized
+from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, merchant_id
 

@@ -15,13 +15,13 @@ from typing import Any, Concatenate, ParamSpec
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib.wiring import for_figures
+from chalicelib.api.requests import Call
 from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
 from chalicelib.domain.errors import CreditsError
 from chalicelib.handlers.authorize import authorize
-from chalicelib.api.requests import Call
 from chalicelib.settings import SettingError, settings
 from chalicelib.telemetry import logger
+from chalicelib.wiring import for_figures
 
 PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again what it may send."""

@@ -1,10 +1,10 @@
 """What a merchant's transactions add up to: by the account's own counters, or by the records of a range of dates."""
 
 from chalicelib.adapters.dynamodb.history import EXAMINED_MAX, History
+from chalicelib.api.requests import Call
 from chalicelib.contracts.api.answers import Stats
 from chalicelib.contracts.api.problems import Problem, Refusal
 from chalicelib.domain.ids import MerchantId
-from chalicelib.api.requests import Call
 
 
 def stats_of(call: Call, merchant_id: MerchantId, *, history: History) -> Stats:

@@ -24,12 +24,12 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     The same adjustment again returns the same transaction; under the same id with other content `key_reused`.
     Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead.
     """
-    from chalicelib.wiring import for_posting
-    from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, adjustment, refusal
     from chalicelib.contracts.api.answers import Transaction
+    from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, adjustment, refusal
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.outcomes import Posted
     from chalicelib.telemetry import logger
+    from chalicelib.wiring import for_posting
 
     started = time.perf_counter()
     try:
@@ -63,11 +63,11 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     Takes `{merchant_id, low_balance_threshold, admin_id, correlation_id}`; a threshold of null is the default.
     A function of its own, because it needs no right to the transactions.
     """
-    from chalicelib.wiring import for_posting
-    from chalicelib.contracts.inbound.adjustments import refusal, threshold
     from chalicelib.contracts.api.answers import Account
+    from chalicelib.contracts.inbound.adjustments import refusal, threshold
     from chalicelib.domain.errors import CreditsError
     from chalicelib.telemetry import logger
+    from chalicelib.wiring import for_posting
 
     try:
         asked = threshold(event)

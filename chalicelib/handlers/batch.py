@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.wiring import for_posting
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
-from chalicelib.counters import sample
 from chalicelib.domain.errors import Code, CreditsError, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.usecases.posting import MARGIN_SECONDS, Time
+from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
-from chalicelib.telemetry import add_up, count, count_parked, logger, processed, waited
+from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
+from chalicelib.usecases.posting import MARGIN_SECONDS
+from chalicelib.wiring import for_posting
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
@@ -36,7 +36,7 @@ _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
 class Batch:
     """The messages of one call. Its methods are called once each, in the order they stand in."""
 
-    def __init__(self, messages: Sequence[Message], configured: Settings, call: Time) -> None:
+    def __init__(self, messages: Sequence[Message], configured: Settings, call: CallTime) -> None:
         self.coming_back: list[str] = []
         self._messages = messages
         self._call = call

@@ -18,10 +18,10 @@ blueprint = Blueprint(__name__)
 def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Post the movements of a batch of messages, and return the messages that are to come back."""
     # pydantic stays out of the API's cold start, whose application registers this module too.
-    from chalicelib.wiring import for_posting
     from chalicelib.contracts.inbound.messages import Message
     from chalicelib.handlers.batch import Batch
     from chalicelib.settings import settings
+    from chalicelib.wiring import for_posting
 
     messages = [Message.from_record(record) for record in event.to_dict()["Records"]]
     batch = Batch(messages, settings(), for_posting.call_time(event.context))

@@ -22,10 +22,10 @@ def reconcile(event: Any, context: Any) -> dict[str, Any]:
     that is under way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`.
     Nothing is ever repaired. `newer_form` counts the merchants that only a newer release can compare: no drift.
     """
-    from chalicelib.wiring import for_posting
     from chalicelib.domain.errors import RetryLater
-    from chalicelib.usecases.reconciling import begun, sweep
     from chalicelib.telemetry import logger
+    from chalicelib.usecases.reconciling import begun, sweep
+    from chalicelib.wiring import for_posting
 
     bookmarks, time = for_figures.bookmarks(), for_posting.call_time(context)
     last = bookmarks.last()
@@ -47,9 +47,9 @@ def _say(checked: "Check") -> None:
     """Say what was found: a line and an event each. An event that the bus does not take is said by the next sweep."""
     from datetime import UTC, datetime
 
-    from chalicelib.wiring import for_posting
     from chalicelib.contracts.outbound.published import drift_event
     from chalicelib.telemetry import count, logger
+    from chalicelib.wiring import for_posting
 
     for finding in checked.findings:
         logger.error(

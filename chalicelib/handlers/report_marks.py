@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from chalice.app import Blueprint, CloudWatchEvent
 
-from chalicelib.wiring import for_figures
 from chalicelib.telemetry import gauge, logger
+from chalicelib.wiring import for_figures
 
 HEARTBEAT_AGE_SECONDS = "credits_bridge_heartbeat_age_seconds"
 STREAMS_FAILING = "credits_bridge_streams_failing"

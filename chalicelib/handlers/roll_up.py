@@ -9,10 +9,8 @@ from typing import Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib.wiring import for_posting, for_figures, for_api
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
-from chalicelib.usecases.counting import MARGIN_SECONDS, count
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ledger import Account
 from chalicelib.handlers.stream_records import (
@@ -22,9 +20,10 @@ from chalicelib.handlers.stream_records import (
     dead_letter_queue_url,
     parked,
 )
-from chalicelib.ports import FiguresStore
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime, FiguresStore
 from chalicelib.telemetry import gauge, logger
+from chalicelib.usecases.counting import MARGIN_SECONDS, count
+from chalicelib.wiring import for_api, for_figures, for_posting
 
 SAID_SECONDS = 60.0
 """How often CloudWatch is told of the fleet at the most."""
@@ -55,7 +54,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     return coming_back(failed)
 
 
-def _read(records: Sequence[Mapping[str, Any]], time: Time) -> tuple[list[tuple[str, Account]], list[str]]:
+def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tuple[str, Account]], list[str]]:
     """Return the account of each record under its sequence number, and the numbers of those neither read nor parked."""
     queue_url = dead_letter_queue_url()
     accounts: list[tuple[str, Account]] = []

@@ -7,14 +7,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.wiring import for_posting
 from chalicelib.adapters.dynamodb.items import account_from, crossings_from
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import instant
-from chalicelib.usecases.posting import MARGIN_SECONDS, Time
+from chalicelib.ports import CallTime
 from chalicelib.settings import settings
 from chalicelib.telemetry import count_parked, logger
+from chalicelib.usecases.posting import MARGIN_SECONDS
+from chalicelib.wiring import for_posting
 
 CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
@@ -41,7 +42,7 @@ def dead_letter_queue_url() -> str:
     return settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
 
 
-def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: Time) -> bool:
+def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: CallTime) -> bool:
     """Park a record that cannot be read, so that it blocks nobody, and return whether the queue confirmed it.
 
     One in a newer release's form is left: it comes again, until a worker of that release has it.

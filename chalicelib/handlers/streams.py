@@ -9,11 +9,11 @@ from typing import Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib.wiring import for_posting, for_figures
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.contracts.outbound.published import PublishedEvent, transaction_event
 from chalicelib.handlers.stream_records import Failures, coming_back, crossing_events, dead_letter_queue_url, parked
 from chalicelib.telemetry import count, logger
+from chalicelib.wiring import for_figures, for_posting
 
 blueprint = Blueprint(__name__)
 

@@ -11,8 +11,7 @@ from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import Change, bucket, change, newest
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
-from chalicelib.ports import FiguresStore
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime, FiguresStore
 
 MERCHANTS_PER_WRITE = 99
 """Merchants counted in one write: DynamoDB takes a hundred items, and one is the bucket's sums."""
@@ -24,7 +23,7 @@ MARGIN_SECONDS = 2.0
 """What is left of a call's time for answering: no round is started inside it."""
 
 
-def count(store: FiguresStore, accounts: Iterable[Account], *, time: Time) -> set[MerchantId]:
+def count(store: FiguresStore, accounts: Iterable[Account], *, time: CallTime) -> set[MerchantId]:
     """Count the newest image of each account where it is news, and return the merchants that could not be counted.
 
     A round reads what was counted of all merchants at once and writes a bucket at a time. Who lost a race, or
@@ -40,7 +39,7 @@ def count(store: FiguresStore, accounts: Iterable[Account], *, time: Time) -> se
     return set(left)
 
 
-def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: Time) -> dict[MerchantId, Account]:
+def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: CallTime) -> dict[MerchantId, Account]:
     """Return the accounts that are still to be counted after one read and one write for each of their buckets."""
     try:
         counted = store.counted(accounts)

@@ -5,9 +5,9 @@ decided again on what stands now, which the refusal itself brings, so it costs n
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
@@ -16,7 +16,7 @@ from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.ports import Committed, Known, LedgerStore
+from chalicelib.ports import CallTime, Committed, Known, LedgerStore
 from chalicelib.usecases.work import Request, Work, internal
 
 ATTEMPTS_MAX = 20
@@ -37,15 +37,6 @@ KNOWN_ACCOUNTS_MAX = 4096
 """Accounts remembered from the last writes of this container, about 1 KB each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Time:
-    """Time as posting needs it: what stands on records, what is left of this call, and how to wait (seconds)."""
-
-    now: Callable[[], Instant]
-    remaining_seconds: Callable[[], float]
-    sleep: Callable[[float], None]
-
-
 class Posting:
     """Posts movements to the ledger. One per container: it remembers the accounts it wrote last.
 
@@ -59,7 +50,7 @@ class Posting:
         self._pool: ThreadPoolExecutor | None = None
         self._lost_races = 0
 
-    def post(self, requests: Sequence[Request], *, time: Time) -> list[list[Outcome]]:
+    def post(self, requests: Sequence[Request], *, time: CallTime) -> list[list[Outcome]]:
         """Post every movement of every request once, and return an outcome for each, in their order.
 
         A movement that was recorded before is a `Duplicate`; what can never be posted is `Rejected`, what
@@ -84,7 +75,7 @@ class Posting:
                 outcomes[place] = answer
         return outcomes
 
-    def post_one(self, movement: Movement, *, time: Time) -> Posted | Duplicate:
+    def post_one(self, movement: Movement, *, time: CallTime) -> Posted | Duplicate:
         """Post one movement, and return its outcome.
 
         Raises:
@@ -102,7 +93,7 @@ class Posting:
         return lost_races
 
     def set_threshold(
-        self, merchant_id: MerchantId, low_balance_threshold: int | None, *, correlation_id: str | None, time: Time
+        self, merchant_id: MerchantId, low_balance_threshold: int | None, *, correlation_id: str | None, time: CallTime
     ) -> Account:
         """Give the account a low-balance threshold of its own, or the default again with None, and return it.
 
@@ -156,7 +147,7 @@ class Posting:
                 items = [work.merchant_id, *filter(None, map(_ground, work.movements))]
                 work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
 
-    def _side_by_side(self, works: Sequence[Work], time: Time) -> None:
+    def _side_by_side(self, works: Sequence[Work], time: CallTime) -> None:
         if len(works) == 1:
             self._post_merchant(works[0], time)
             return
@@ -165,7 +156,7 @@ class Posting:
         for done in [self._pool.submit(self._post_merchant, work, time) for work in works]:
             done.result()
 
-    def _post_merchant(self, work: Work, time: Time) -> None:
+    def _post_merchant(self, work: Work, time: CallTime) -> None:
         try:
             work.require_readable()
             self._write_all(work, time)
@@ -178,7 +169,7 @@ class Posting:
             work.account = None
             work.give_back(internal(error))
 
-    def _write_all(self, work: Work, time: Time) -> None:
+    def _write_all(self, work: Work, time: CallTime) -> None:
         """Write fold after fold until every movement has an outcome.
 
         Raises:
@@ -287,7 +278,7 @@ def _ground(movement: Movement) -> TransactionId | None:
     return None
 
 
-def _pause(attempt: int, time: Time, error: RetryLater) -> int:
+def _pause(attempt: int, time: CallTime, error: RetryLater) -> int:
     """Wait with full jitter before another attempt, and return its number.
 
     Raises:
@@ -296,7 +287,7 @@ def _pause(attempt: int, time: Time, error: RetryLater) -> int:
     return _wait(min(PAUSE_MAX_SECONDS, PAUSE_BASE_SECONDS * 2**attempt), attempt, time, error)
 
 
-def _step_aside(attempt: int, time: Time, write_seconds: float) -> int:
+def _step_aside(attempt: int, time: CallTime, write_seconds: float) -> int:
     """Wait so long that the others can finish, by how long the write took that lost, and return the next attempt.
 
     Raises:
@@ -307,7 +298,7 @@ def _step_aside(attempt: int, time: Time, write_seconds: float) -> int:
     return _wait(longest, attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
 
 
-def _wait(longest: float, attempt: int, time: Time, error: RetryLater) -> int:
+def _wait(longest: float, attempt: int, time: CallTime, error: RetryLater) -> int:
     seconds = random.uniform(0, longest)  # noqa: S311 - jitter
     # No attempt of this release helps against a newer form.
     if (
@@ -320,7 +311,7 @@ def _wait(longest: float, attempt: int, time: Time, error: RetryLater) -> int:
     return attempt + 1
 
 
-def _require_time(time: Time, seconds: float) -> float:
+def _require_time(time: CallTime, seconds: float) -> float:
     """Return what is left of this call in seconds; raises `RetryLater` where it is less than `seconds`."""
     left = time.remaining_seconds()
     if left < seconds:

@@ -19,8 +19,7 @@ from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.walk import Walk
-from chalicelib.ports import LedgerReader, Snapshot
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime, LedgerReader, Snapshot
 
 OVERLAP = timedelta(hours=1)
 """How far before the last sweep's beginning a change still counts: clocks differ, and writes were under way."""
@@ -83,7 +82,7 @@ def sweep(
     reader: LedgerReader,
     going: Sweep,
     *,
-    time: Time,
+    time: CallTime,
     say: Callable[["Check"], None],
     keep: Callable[[Sweep], None],
 ) -> Sweep:
@@ -200,7 +199,7 @@ def _looked_at(
     going: Sweep,
     candidate: _Candidate,
     *,
-    time: Time,
+    time: CallTime,
     say: Callable[["Check"], None],
 ) -> tuple[Sweep, bool]:
     """Return the sweep after this candidate, and whether its ledger was walked."""

@@ -1,6 +1,6 @@
 """Builds what the API and its authorizer read with, once a container and on first use.
 
-Apart from `wiring`, because the authorizer needs neither boto3 nor the ledger, and the status route neither
+Apart from `for_posting`, because the authorizer needs neither boto3 nor the ledger, and the status route neither
 pydantic nor PynamoDB: each function imports what it builds (architecture.md, decision 9).
 """
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.dynamodb.history import History
-    from chalicelib.adapters.functions import LedgerFunctions
     from chalicelib.adapters.dynamodb.levels import Levels
+    from chalicelib.adapters.functions import LedgerFunctions
     from chalicelib.adapters.parameters import Parameter
-    from chalicelib.usecases.plugin_status import PluginStatuses
     from chalicelib.adapters.queues import Queues
     from chalicelib.adapters.redis.statuses import SharedStatuses
     from chalicelib.adapters.tokens import TokenVerifier
+    from chalicelib.usecases.plugin_status import PluginStatuses
 
 STATUS_CONNECT_SECONDS = 1.0
 STATUS_READ_SECONDS = 1.0
@@ -57,8 +57,8 @@ def plugin_statuses() -> "PluginStatuses":
     # It connects beside what follows.
     shared = shared_statuses()
     from chalicelib.adapters import sdk
-    from chalicelib.usecases.plugin_status import PluginStatuses
     from chalicelib.adapters.dynamodb.status_table import StatusTable
+    from chalicelib.usecases.plugin_status import PluginStatuses
 
     config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
     return PluginStatuses(

@@ -1,6 +1,6 @@
 """Builds what keeps and reads the figures, once a container and on first use; and lays the counters down.
 
-Apart from `wiring` and `wiring_http`, because every function has counters and few have figures.
+Apart from `for_posting` and `for_api`, because every function has counters and few have figures.
 """
 
 import time
@@ -13,8 +13,8 @@ from chalicelib.settings import settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.adapters.components import Components
+    from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.adapters.dynamodb.fleet import FleetReader

@@ -12,8 +12,9 @@ from chalicelib.adapters import sdk
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.wire import send_as_built
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting, Time
+from chalicelib.ports import CallTime
 from chalicelib.settings import settings
+from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,7 +81,7 @@ def now() -> Instant:
     return instant(datetime.now(UTC))
 
 
-def call_time(context: Any) -> Time:
+def call_time(context: Any) -> CallTime:
     """Return time as posting needs it, bounded by what is left of the call that `context` belongs to."""
     remaining: Callable[[], int] = context.get_remaining_time_in_millis
-    return Time(now=now, remaining_seconds=lambda: remaining() / 1000, sleep=time.sleep)
+    return CallTime(now=now, remaining_seconds=lambda: remaining() / 1000, sleep=time.sleep)

@@ -16,14 +16,15 @@ from typing import Any
 from botocore.config import Config
 from botocore.session import get_session
 
-from chalicelib.wiring import for_posting
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.items import account_from
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.wire import send_as_built
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
-from chalicelib.usecases.posting import Posting, Time
+from chalicelib.ports import CallTime
+from chalicelib.usecases.posting import Posting
+from chalicelib.wiring import for_posting
 from infra.bench.counted import BALANCE
 from infra.bench.figures import Figure
 from infra.bench.functions import THRESHOLD, account, item_of, merchant
@@ -112,10 +113,10 @@ def write_all(posting: Posting, numbers: Sequence[int], fold: int) -> tuple[int,
     return posting.take_lost_races(), again
 
 
-def _call() -> Time:
+def _call() -> CallTime:
     """Return the time of a call that starts now."""
     ends = time.monotonic() + CALL_SECONDS
-    return Time(now=for_posting.now, remaining_seconds=lambda: ends - time.monotonic(), sleep=time.sleep)
+    return CallTime(now=for_posting.now, remaining_seconds=lambda: ends - time.monotonic(), sleep=time.sleep)
 
 
 def _order(number: int) -> OrderMovement:

@@ -115,13 +115,13 @@ def many_merchants(tables: MeteredTables) -> list[Figure]:
 def fleet(tables: MeteredTables) -> list[Figure]:
     """`roll_up` on a batch of a hundred account writes, merchants that were counted before."""
     accounts = [account(merchant(number), balance=BALANCE)[0] for number in range(HUNDRED)]
-    functions.roll_up([item_of(one) for one in accounts])
+    functions.roll_up_accounts([item_of(one) for one in accounts])
     written = [
         item_of(replace(one, version=one.version + 1, balance=one.balance - number, sequence=one.sequence + number))
         for number, one in enumerate(accounts, 1)
     ]
-    used = usage(tables, lambda: functions.roll_up(written))
-    alone = usage(tables, lambda: functions.roll_up([item_of(replace(accounts[0], version=9, balance=1))]))
+    used = usage(tables, lambda: functions.roll_up_accounts(written))
+    alone = usage(tables, lambda: functions.roll_up_accounts([item_of(replace(accounts[0], version=9, balance=1))]))
     return [
         Figure("roll_up of 100 merchants: write units an account", used.write_units / HUNDRED, "units", 4.0),
         Figure("roll_up of 100 merchants: requests an account", used.calls / HUNDRED, "requests", 0.1),

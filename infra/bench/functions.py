@@ -12,7 +12,6 @@ from uuid import NAMESPACE_DNS, uuid5
 
 import app
 from chalicelib import telemetry
-from chalicelib.wiring import for_posting, for_figures, for_api
 from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId
@@ -20,6 +19,7 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Kind, Movement
 from chalicelib.handlers import roll_up
 from chalicelib.settings import settings
+from chalicelib.wiring import for_api, for_figures, for_posting
 from infra.bench.units import Item
 from infra.packaging.region import REGION
 
@@ -203,7 +203,7 @@ def get(event: Mapping[str, Any]) -> Any:
     return json.loads(answer(event)["body"])
 
 
-def roll_up(accounts: Sequence[Item]) -> None:
+def roll_up_accounts(accounts: Sequence[Item]) -> None:
     """Let the function count the accounts."""
     done = app.roll_up(stream_event(accounts), Context())
     assert done == {"batchItemFailures": []}, done

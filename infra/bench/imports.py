@@ -26,9 +26,10 @@ print(time.process_time() - started)
 YARDSTICK = "import boto3; boto3.client('dynamodb')"
 FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
-        "status route": ("import app; from chalicelib import wiring_http; wiring_http.plugin_statuses()", 1.3),
+        "status route": ("import app; from chalicelib.wiring import for_api; for_api.plugin_statuses()", 1.3),
         "ingest": (
-            "import chalicelib.handlers.batch, chalicelib.handlers.ingest_events, chalicelib.wiring.for_posting as w; w.posting()",
+            "import chalicelib.handlers.batch, chalicelib.handlers.ingest_events; "
+            "from chalicelib.wiring import for_posting; for_posting.posting()",
             1.6,
         ),
         "threshold publisher": (

@@ -83,7 +83,7 @@ def _calls(tables: MeteredTables) -> Mapping[str, Callable[[], object]]:
         "99 orders": lambda: functions.ingest(made.batch(*[SHOP] * 99)),
         "orders of many merchants": lambda: functions.ingest(made.batch(*shops)),
         "refund": lambda: functions.ingest(_refund(made, SHOP)),
-        "roll_up": lambda: functions.roll_up(images()),
+        "roll_up": lambda: functions.roll_up_accounts(images()),
         "threshold events": lambda: functions.publish_thresholds(images()),
         "status": lambda: functions.get(http_event(STATUS, path={"merchant_id": SHOP})),
         "account": route("accounts/{merchant_id}"),

@@ -10,8 +10,8 @@ from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.figures import Figures, recount
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, screen
-from infra.commands.target import Target, find
 from infra.commands.recount import accounts_in, rows
+from infra.commands.target import Target, find
 
 AGAIN_SECONDS = 0.5
 

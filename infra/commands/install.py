@@ -6,7 +6,7 @@ A script of three lines instead of an installed package: it needs no network, an
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EXECUTABLE = 0o755
 
 SCRIPT = """#!{python}

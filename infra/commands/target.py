@@ -9,13 +9,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ProfileNotFound
 
-from infra.deploying.aws_session import aws_session
 from infra.commands.output import unable
+from infra.deploying.aws_session import aws_session
+from infra.deploying.names import stack_name
+from infra.deploying.versions import ALIAS
 from infra.local.description import Description, function_names, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
-from infra.deploying.names import stack_name
 from infra.packaging.region import REGION
-from infra.deploying.versions import ALIAS
 
 READ_SECONDS = 60
 CONNECT_SECONDS = 5

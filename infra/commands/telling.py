@@ -10,19 +10,18 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.adapters.eventbridge import EventBridgeBus
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-from chalicelib.contracts.outbound.derived import derived
+from chalicelib.adapters.eventbridge import EventBridgeBus
 from chalicelib.contracts.letters import Letter
+from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
-from chalicelib.usecases.counting import count
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.ports import Snapshot
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime, Snapshot
+from chalicelib.usecases.counting import count
 from infra.commands.checking import ledger_reader
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
 from infra.commands.options import AsJson, OneMerchant, Profile, Stage
@@ -132,7 +131,9 @@ def _function(target: Target, letter: Letter) -> str:
 def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, told: Told, *, dry_run: bool) -> int:
     """Count the accounts that have changed since; an account's newest image is all that counts of it."""
     store = DynamoDBFigures(target.client("dynamodb"), table=target.figures_table)
-    time_left = Time(now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep)
+    time_left = CallTime(
+        now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep
+    )
     counted = 0
     for page in _pages(reader, told):
         changed = [found.account for found in page if found.account.updated_at >= since]

@@ -16,9 +16,9 @@ from rich.console import Console
 from infra.deploying.artifacts import bucket_name
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.names import StackNameError, stack_to_deploy
-from infra.packaging.refusals.wiring import UNRESERVED
 from infra.deploying.stack_state import stack_there
 from infra.deploying.stages import UnknownStageError, values
+from infra.packaging.refusals.wiring import UNRESERVED
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
 ROLES_MADE, POLICIES_MADE = 13, 1

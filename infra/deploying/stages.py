@@ -5,7 +5,7 @@ from pathlib import Path
 
 from samtranslator.yaml_helper import yaml_parse
 
-FOLDER = Path(__file__).resolve().parent / "stages"
+FOLDER = Path(__file__).resolve().parents[1] / "stages"
 STAGES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.packaging.build import ROOT
 from infra.interfaces.asyncapi import asyncapi
 from infra.interfaces.openapi import openapi
+from infra.packaging.build import ROOT
 
 DOCUMENTS: Mapping[Path, Callable[[], dict[str, Any]]] = {
     ROOT / "chalicelib/static/openapi.json": openapi,

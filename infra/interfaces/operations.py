@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from chalicelib.api.requests import ADMIN_SCOPE, KEY_LENGTH_MAX, OPS_SCOPE, READ_SCOPE
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
 from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
 from chalicelib.domain.orders import Direction
-from chalicelib.api.requests import ADMIN_SCOPE, KEY_LENGTH_MAX, OPS_SCOPE, READ_SCOPE
 from infra.interfaces.story import MERCHANT
 from infra.interfaces.words import TYPES
 

@@ -1,10 +1,10 @@
 """The routes of those who look after the service: the live view, and what is parked."""
 
+from chalicelib.api.desk import LETTER_ID_LENGTH_MAX
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.activity import Activity
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import Parking
-from chalicelib.api.desk import LETTER_ID_LENGTH_MAX
 from infra.interfaces import samples
 from infra.interfaces.operations import API, LIMIT, STORE_ERRORS, Route, Success, Tag, Who, parameter
 

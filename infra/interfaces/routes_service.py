@@ -1,9 +1,9 @@
 """The routes about the service itself: health, figures, and this document."""
 
+from chalicelib.api.console_files import CHART, SCRIPT
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import DetailedHealth, Health
-from chalicelib.api.console_files import CHART, SCRIPT
 from infra.interfaces import samples
 from infra.interfaces.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who, parameter
 

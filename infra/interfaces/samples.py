@@ -13,7 +13,6 @@ from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
-from chalicelib.contracts.letters import Parking
 from chalicelib.contracts.api.pages import Asked, Place
 from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
 from chalicelib.contracts.api.problems import (
@@ -28,6 +27,7 @@ from chalicelib.contracts.api.problems import (
     unauthorized,
 )
 from chalicelib.contracts.api.story import Story, Told, tell
+from chalicelib.contracts.letters import Parking
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.ids import MerchantId

@@ -27,14 +27,13 @@ from infra.packaging.region import REGION
 from infra.packaging.slim import shipped, ships
 from infra.packaging.template import PARTS, finish, whole_template
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 PROGRAMS = Path(sys.executable).parent
 PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
 
 REQUIREMENTS = ("requirements.txt", "constraints.txt")
-BUILDERS = ("build.py", "archive.py", "slim.py", "lint.py", "template_parts.py")
 CHECKS = "infra/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
@@ -142,8 +141,8 @@ def _copy_shipping(installed: Path, slim: Path) -> None:
 
 
 def _refuse_findings(sam: Path, stage: str) -> None:
-    from infra.packaging.lint import findings  # noqa: PLC0415 - the linter takes a second to import
     from infra.deploying.stages import values  # noqa: PLC0415 - the same
+    from infra.packaging.lint import findings  # noqa: PLC0415 - the linter takes a second to import
 
     said = list(findings(sam, values(stage)))
     if said:
@@ -154,7 +153,7 @@ def _inputs() -> Iterator[Path]:
     """Yield every file that the result depends on."""
     yield ROOT / "app.py"
     yield from (ROOT / name for name in REQUIREMENTS)
-    yield from (ROOT / "infra" / name for name in BUILDERS)
+    yield from (ROOT / "infra/packaging").glob("*.py")
     yield from (ROOT / name for name in PARTS)
     yield from (ROOT / "infra/stages").glob("*.yaml")
     yield from (ROOT / CHECKS).glob("*.py")

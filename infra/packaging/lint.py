@@ -24,7 +24,7 @@ class _NoManagedPolicies:
 
 
 def findings(sam: Path, values: Mapping[str, str]) -> Iterator[str]:
-    """Yield what cfn-lint and infra.packaging.refusals find in the template `sam`, one sentence each; nothing when it is clean.
+    """Yield what cfn-lint and `refusals` find in the template `sam`, one sentence each; nothing when it is clean.
 
     The translation is what AWS makes of it with these `values` of parameters.
     """

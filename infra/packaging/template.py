@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE, ALARMS, DASHBOARD = "infra/template.yaml", "infra/monitoring/alarms.yaml", "infra/monitoring/dashboard.json"
 PARTS = (TEMPLATE, ALARMS, DASHBOARD)
 UNQUALIFIED, ALIAS = ".Arn}/invocations", ".Arn}:live/invocations"

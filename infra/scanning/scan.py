@@ -16,9 +16,9 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.deploying.stages import STAGES, values
 from infra.packaging.build import ROOT, package
 from infra.packaging.lint import translated
-from infra.deploying.stages import STAGES, values
 
 EXCEPTIONS = ROOT / "infra/scanning/scan_exceptions.yaml"
 WORKFLOWS = ROOT / ".github"

@@ -8,12 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
-from chalicelib.usecases.counting import count
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import BUCKETS, Change, Figures, change, contribution, recount
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.ports import FiguresStore
+from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
 from tests.support.engines import ministack
 from tests.support.fake_figures import FakeFigures

@@ -8,9 +8,9 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from app import app
-from chalicelib.wiring import for_posting, for_api
 from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.settings import settings
+from chalicelib.wiring import for_api, for_posting
 from tests.support.api import (
     CREDITS_TABLE,
     REGION,

@@ -11,10 +11,10 @@ from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ledger import Account, Transaction
 from infra.recovery.agreement import Torn, agree
 from infra.recovery.tables import Tables
-from tests.support.builders import SHOP, merchant
-from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.support.events import adjusted, charged, opened, paid, refunded
 from tests.functions.test_cli_operations import Desk, desk
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP, merchant
+from tests.support.events import adjusted, charged, opened, paid, refunded
 
 __all__ = ["desk"]
 

@@ -15,12 +15,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
-from chalicelib.wiring import for_api
 from chalicelib.adapters import parameters
 from chalicelib.handlers.authorize import authorize
 from chalicelib.settings import SettingError, settings
-from tests.support.builders import SHOP
+from chalicelib.wiring import for_api
 from tests.support.api import REGION
+from tests.support.builders import SHOP
 
 METHOD = "arn:aws:execute-api:eu-west-1:123456789012:abc/dev/GET/api/v1/credits/accounts/x"
 SECRET = "s" * 32

@@ -12,13 +12,12 @@ import app
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.usecases.reconciling import check
-from infra.commands import cli
-from infra.commands import changes, checking, emitting, letters, telling
+from infra.commands import changes, checking, cli, emitting, letters, telling
 from infra.commands.output import visible
 from infra.commands.target import Target
-from tests.support.builders import SHOP, merchant
-from tests.support.figures_tables import FiguresTable, created
+from tests.functions.test_dead_letters import POINTER, POISON, Functions
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP, merchant
 from tests.support.events import (
     STREAM_ARN,
     Context,
@@ -31,8 +30,8 @@ from tests.support.events import (
     refunded,
     stream_record,
 )
+from tests.support.figures_tables import FiguresTable, created
 from tests.support.system import System, _client, failed_entries, let_no_poll_wait, refusal
-from tests.functions.test_dead_letters import POINTER, POISON, Functions
 
 OTHER = merchant("other")
 NOBODY = merchant("nobody")

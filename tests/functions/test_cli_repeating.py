@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from typer.testing import Result
 
+from tests.functions.test_cli_operations import Desk, desk
+from tests.functions.test_dead_letters import POISON
 from tests.support.builders import SHOP
 from tests.support.events import charged, opened, paid
 from tests.support.system import lost_answer, refusal
-from tests.functions.test_cli_operations import Desk, desk
-from tests.functions.test_dead_letters import POISON
 
 __all__ = ["desk"]
 

@@ -9,9 +9,9 @@ import pytest
 from infra.commands import checks
 from infra.commands.checks import State
 from infra.local.tokens import ADMIN_SCOPE
+from tests.functions.test_cli import describe
 from tests.support.builders import SHOP
 from tests.support.command_line import said
-from tests.functions.test_cli import describe
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "eu-west-1"}
 

@@ -20,9 +20,9 @@ from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import Instant
 from infra.bridge.parking import Parked, park, send_letter
 from infra.bridge.screening import Unsendable
+from tests.support.api import TRANSACTIONS_TABLE
 from tests.support.bridge_fakes import MERCHANT, FakePublish, FakeQueue, order
 from tests.support.builders import SHOP
-from tests.support.api import TRANSACTIONS_TABLE
 from tests.support.events import (
     STREAM_ARN,
     Context,

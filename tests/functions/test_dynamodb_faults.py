@@ -14,8 +14,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from chalicelib.adapters.dynamodb.ledger import READ_ROUNDS_MAX
 from chalicelib.adapters.dynamodb.items import transaction_item
+from chalicelib.adapters.dynamodb.ledger import READ_ROUNDS_MAX
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
@@ -23,10 +23,10 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Refused
 from chalicelib.usecases.posting import ATTEMPTS_MAX, LOST_RACES_MAX, Posting
+from tests.oracles.published_chain import broken_links
 from tests.support.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.support.fakes import decide, settle
-from tests.oracles.published_chain import broken_links
 from tests.support.stores import Tables, tables_in_process
 from tests.support.wires import Fault, Wire, answered, cancelled, lost, refused
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, RECONCILED
 from chalicelib.domain.errors import RetryLater
 from chalicelib.settings import settings
+from chalicelib.wiring import for_figures
 from infra.bridge.states import StreamState
-from tests.support.builders import SHOP
-from tests.support.figures_tables import FiguresTable, created
 from tests.support.api import Api, Aws, Ledger, throttled
+from tests.support.builders import SHOP
 from tests.support.events import Context
+from tests.support.figures_tables import FiguresTable, created
 from tests.support.heartbeats import beat
 
 FIGURES_TABLE = "figures-test"

@@ -8,11 +8,11 @@ import boto3
 import pytest
 
 from app import app
-from chalicelib.wiring import for_api
 from chalicelib.settings import settings
+from chalicelib.wiring import for_api
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
-from tests.support.builders import SHOP, adjustment, trial
 from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Aws, Functions, Ledger
+from tests.support.builders import SHOP, adjustment, trial
 from tests.support.forger import Forger, valid_tokens
 from tests.support.gateway import Gateway, HttpAnswer
 from tests.support.hostile import Row, Scene, faults, forged_rows, rows

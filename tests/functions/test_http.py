@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.wiring import for_api
 from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import credit_id
-from tests.support.builders import SHOP, adjustment, order, payment, refund_of, trial
+from chalicelib.wiring import for_api
 from tests.support.api import (
     ADMIN,
     NOBODY,
@@ -26,6 +25,7 @@ from tests.support.api import (
     Ledger,
     throttled,
 )
+from tests.support.builders import SHOP, adjustment, order, payment, refund_of, trial
 
 
 def account_of(api: Api, merchant_id: str, **more: Any) -> Answered:

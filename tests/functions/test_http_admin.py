@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from chalicelib.contracts.api import answers
 from chalicelib.handlers.admin import adjust_credits, set_threshold
-from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
 from tests.support.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Context, Functions, Ledger
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
 
 ADJUST = "/credits/admin/adjustments"
 OLD_ROUTE = "/credits/transactions/admin/manual-adjustment"

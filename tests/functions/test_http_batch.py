@@ -5,8 +5,8 @@ import json
 import pytest
 
 from chalicelib.contracts.api import answers
-from tests.support.builders import SHOP, merchant, order, trial
 from tests.support.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Ledger, throttled
+from tests.support.builders import SHOP, merchant, order, trial
 
 
 def statuses_of(api: Api, *shops: str) -> Answered:

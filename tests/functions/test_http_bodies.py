@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import SHOP
 from tests.support.api import ADMIN, Api, Aws
+from tests.support.builders import SHOP
 
 BATCH = "/credits/plugin-status/batch"
 LIMIT = 64 * 1024

@@ -12,8 +12,8 @@ import pytest
 from app import app
 from chalicelib.api import console_files as module
 from chalicelib.api.console_files import STYLE_PLACE, VERSION_PLACE, bundle, console_files
-from tests.support.api import Aws
 from tests.functions.test_http_documents import raw
+from tests.support.api import Aws
 
 PAGE_BYTES_MAX = 60_000
 """Of page, scripts and styles together, gzipped (issue 7)."""

@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 
 import app
 from chalicelib import telemetry
-from chalicelib.wiring import for_figures, for_api
 from chalicelib.adapters.dynamodb.recent_events import KEPT_MAX, RecentEvents
 from chalicelib.contracts.api.dead_letters import body_bytes
-from tests.support.builders import SHOP
-from tests.support.figures_tables import FiguresTable, created
+from chalicelib.wiring import for_api, for_figures
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, throttled
+from tests.support.builders import SHOP
 from tests.support.events import Context, charged, opened, paid
+from tests.support.figures_tables import FiguresTable, created
 from tests.support.stream_events import event
 from tests.support.system import System, let_no_poll_wait
 

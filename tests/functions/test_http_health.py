@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.settings import settings
+from chalicelib.wiring import for_figures
 from infra.bridge.states import StreamState
 from tests.support import heartbeats
-from tests.support.figures_tables import FiguresTable, created
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
+from tests.support.figures_tables import FiguresTable, created
 
 FIGURES_TABLE = "figures-test"
 TABLES = {"credits": CREDITS_TABLE, "transactions": TRANSACTIONS_TABLE, "figures": FIGURES_TABLE}

@@ -10,12 +10,10 @@ import pytest
 from botocore.client import BaseClient
 
 from app import app
-from chalicelib.wiring import for_api
 from chalicelib.adapters.dynamodb import history as history_module
 from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import MerchantId, instant
-from tests.support.builders import SHOP, adjustment, order, payment, trial
-from tests.support.fakes import FakeLedger, settle
+from chalicelib.wiring import for_api
 from tests.support.api import (
     ADMIN,
     NOBODY,
@@ -27,6 +25,8 @@ from tests.support.api import (
     Aws,
     Ledger,
 )
+from tests.support.builders import SHOP, adjustment, order, payment, trial
+from tests.support.fakes import FakeLedger, settle
 
 LIST = "/credits/transactions"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.builders import SHOP, order, trial
 from tests.support.api import ADMIN, Api, Ledger
+from tests.support.builders import SHOP, order, trial
 
 
 @pytest.mark.parametrize("transaction_type", ["TRIAL", "PAYMENT", "SUBSCRIPTION"])

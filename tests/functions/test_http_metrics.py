@@ -15,19 +15,19 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import app
 from chalicelib import telemetry
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, RECONCILED
 from chalicelib.adapters.dynamodb.items import account_item
-from chalicelib.counters import sample
-from chalicelib.usecases.counting import count
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.settings import settings
+from chalicelib.telemetry import sample
+from chalicelib.usecases.counting import count
+from chalicelib.wiring import for_figures
 from infra.bridge.states import StreamState
+from tests.support.api import ADMIN, CREDITS_TABLE, NOON, OPS, OWNER, Api, Aws, Ledger, throttled
 from tests.support.builders import SHOP, account_of, merchant
 from tests.support.figure_calls import call
 from tests.support.figures_tables import FiguresTable, created
-from tests.support.api import ADMIN, CREDITS_TABLE, NOON, OPS, OWNER, Api, Aws, Ledger, throttled
 from tests.support.heartbeats import beat
 
 FIGURES_TABLE = "figures-test"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb import history as history_module
+from chalicelib.api import statistics
 from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import instant
-from chalicelib.api import statistics
+from tests.support.api import ADMIN, NOBODY, NOON, OPS, OTHER, OWNER, Answered, Api, Aws, Ledger
 from tests.support.builders import SHOP, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
-from tests.support.api import ADMIN, NOBODY, NOON, OPS, OTHER, OWNER, Answered, Api, Aws, Ledger
 
 ROUTE = "/credits/transactions/merchant/{merchant_id}/stats"
 

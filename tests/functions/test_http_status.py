@@ -8,7 +8,6 @@ import time_machine
 from botocore.exceptions import ConnectTimeoutError
 
 from chalicelib.wiring import for_api
-from tests.support.builders import SHOP, order, trial
 from tests.support.api import (
     CREDITS_TABLE,
     NOON,
@@ -20,6 +19,7 @@ from tests.support.api import (
     Ledger,
     throttled,
 )
+from tests.support.builders import SHOP, order, trial
 
 
 def status_of(api: Api, merchant_id: str, **more: Any) -> Answered:

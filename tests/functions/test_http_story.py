@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from chalicelib.domain.ids import instant
+from tests.support.api import ADMIN, NOBODY, NOON, OTHER, OWNER, Answered, Api, Aws, Ledger
 from tests.support.builders import SHOP, adjustment, order, trial
 from tests.support.fakes import FakeLedger, settle
-from tests.support.api import ADMIN, NOBODY, NOON, OTHER, OWNER, Answered, Api, Aws, Ledger
 
 
 def story_of(api: Api, merchant_id: str, token: dict[str, str]) -> Answered:

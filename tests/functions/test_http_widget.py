@@ -3,8 +3,8 @@
 import gzip
 from hashlib import sha256
 
-from tests.support.api import Aws
 from tests.functions.test_http_documents import raw
+from tests.support.api import Aws
 
 PUBLISHED = {
     "/widget-1.js": "8441219499c8bacb472d1e13ce36caa2c527b73a20cab84008f01bebf1c4c704",

@@ -11,16 +11,15 @@ from uuid import UUID, uuid5
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib.wiring import for_posting
 from chalicelib.contracts.inbound import payloads
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.settings import SettingError
 from chalicelib.telemetry import say_counted
-from tests.support.builders import NOON, SHOP, merchant, payment, trial
-from tests.support.fakes import FakeLedger, settle
+from chalicelib.wiring import for_posting
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
+from tests.support.builders import NOON, SHOP, merchant, payment, trial
 from tests.support.events import (
     adjusted,
     asking,
@@ -31,6 +30,7 @@ from tests.support.events import (
     refunded,
     sqs_record,
 )
+from tests.support.fakes import FakeLedger, settle
 from tests.support.system import Parked, System, lost_answer, refusal, seen
 
 OTHER = merchant("other shop")

@@ -14,9 +14,9 @@ from tests.support.bridge_fakes import settings as bridge_settings
 from tests.support.builders import SHOP
 from tests.support.engines import nats_server
 from tests.support.events import opened, sqs_record
-from tests.support.system import System
 from tests.support.nats_logins import configured
 from tests.support.poison import MINTING, PAID
+from tests.support.system import System
 
 ORDERS = "evt.order.updated"
 USERS = (

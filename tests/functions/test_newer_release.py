@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.recent_events import RECENT
 from chalicelib.domain.ids import MerchantId, transaction_id
-from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
-from tests.support.figures_tables import created
-from tests.support.api import ADMIN, CREDITS_TABLE, TRANSACTIONS_TABLE, Api, Ledger
-from tests.support.events import Context, adjusted, batch, charged, opened, paid, refunded
-from tests.support.system import System
+from chalicelib.wiring import for_figures
 from tests.functions.test_cli_operations import Desk, desk
+from tests.support.api import ADMIN, CREDITS_TABLE, TRANSACTIONS_TABLE, Api, Ledger
+from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
+from tests.support.events import Context, adjusted, batch, charged, opened, paid, refunded
+from tests.support.figures_tables import created
+from tests.support.system import System
 
 __all__ = ["desk"]  # a fixture
 

@@ -7,11 +7,11 @@ import pytest
 
 import app
 from chalicelib import telemetry
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
-from tests.support.figures_tables import FiguresTable, created
+from chalicelib.wiring import for_figures
 from tests.support.api import CREDITS_TABLE
 from tests.support.events import Context, asking, batch, charged, opened, paid
+from tests.support.figures_tables import FiguresTable, created
 from tests.support.system import System
 
 FIGURES_TABLE = "figures-test"

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ledger import Account
-from tests.support.builders import SHOP
+from chalicelib.wiring import for_figures
+from tests.functions.test_cli_operations import Desk, desk, history
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP
 from tests.support.events import Context, adjusted, batch, charged, opened, paid, refunded
 from tests.support.stream_events import event
-from tests.functions.test_cli_operations import Desk, desk, history
 
 __all__ = ["desk"]
 

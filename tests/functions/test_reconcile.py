@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.usecases import reconciling
-from chalicelib.wiring import for_figures
 from chalicelib.adapters.dynamodb.fleet import RECONCILED
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import MerchantId, transaction_id
 from chalicelib.domain.ledger import Transaction, record_hash
+from chalicelib.usecases import reconciling
+from chalicelib.wiring import for_figures
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
 from tests.support.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.events import Context, paid, refunded
 from tests.support.fakes import FakeLedger, settle
 from tests.support.figures_tables import FiguresTable, created
-from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
-from tests.support.events import Context, paid, refunded
 from tests.support.system import System, refusal
 
 OTHERS = [merchant(f"other {number}") for number in range(4)]
@@ -314,7 +314,9 @@ def test_every_account_has_its_turn_in_a_month(books: Books, monkeypatch: pytest
 
     walked = 0
     for day in range(1, 31):
-        books.system.monkeypatch.setattr("chalicelib.wiring.for_posting.now", lambda day=day: f"2099-01-{day:02}T03:17:00.000Z")
+        books.system.monkeypatch.setattr(
+            "chalicelib.wiring.for_posting.now", lambda day=day: f"2099-01-{day:02}T03:17:00.000Z"
+        )
         walked += books.reconcile()["walked"]
     assert walked == 5
 

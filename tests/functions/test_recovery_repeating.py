@@ -12,8 +12,8 @@ from moto import mock_aws
 from chalicelib.adapters.dynamodb.items import account_item
 from infra.recovery import again, agreement, tables
 from infra.recovery.tables import Tables
-from tests.support.builders import SHOP, account_of, merchant
 from tests.support.api import REGION
+from tests.support.builders import SHOP, account_of, merchant
 from tests.support.stores import declared
 
 if TYPE_CHECKING:

@@ -11,20 +11,20 @@ import pytest
 from moto import mock_aws
 
 from app import roll_up
-from chalicelib.usecases import counting
 from chalicelib import telemetry
-from chalicelib.wiring import for_posting, for_figures, for_api
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures, recount
 from chalicelib.domain.ledger import Account
 from chalicelib.handlers.roll_up import _Said
 from chalicelib.settings import settings
+from chalicelib.usecases import counting
+from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.builders import SHOP, account_of, merchant
 from tests.support.fake_figures import FakeFigures
 from tests.support.figures_tables import FiguresTable, created
-from tests.support.stream_events import Context, event, raw_record, record
 from tests.support.histories import images
+from tests.support.stream_events import Context, event, raw_record, record
 
 FIGURES_TABLE = "figures-test"
 REGION = "eu-west-1"

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from chalicelib.wiring import for_api
-from chalicelib.adapters.redis import connection
+from chalicelib.adapters.dynamodb.status_table import KnownStatus
 from chalicelib.adapters.parameters import Parameter, ParameterError
-from chalicelib.usecases.plugin_status import PluginStatuses
+from chalicelib.adapters.redis import connection
 from chalicelib.adapters.redis.connection import RedisLine
 from chalicelib.adapters.redis.statuses import SharedStatuses
-from chalicelib.adapters.dynamodb.status_table import KnownStatus
 from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
 from chalicelib.settings import SettingError, Settings
+from chalicelib.usecases.plugin_status import PluginStatuses
+from chalicelib.wiring import for_api
 from tests.support.builders import SHOP, account_of, merchant
 from tests.support.engines import LOOPBACK, free_port, redis_server
 from tests.support.redis_faults import proxy, silent_server, tls_server
@@ -345,7 +345,7 @@ def test_an_address_that_is_none_is_refused_by_name_and_not_repeated(url: str, m
 
 def test_without_an_address_nothing_of_redis_is_imported() -> None:
     asking = (
-        "import sys; from chalicelib import wiring_http; import app; "
+        "import sys; from chalicelib.wiring import for_api; import app; "
         "assert for_api.shared_statuses() is None; for_api.plugin_statuses(); "
         "print([name for name in sys.modules if name.partition('.')[0] in {'redis', 'pydantic', 'pynamodb', 'jwt'}])"
     )

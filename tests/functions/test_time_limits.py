@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.wiring import for_figures, for_api
-from tests.support.builders import SHOP, merchant
-from tests.support.figures_tables import created
+from chalicelib.wiring import for_api, for_figures
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, asking, batch, charged, opened, paid, stream_record
+from tests.support.figures_tables import created
 from tests.support.system import System, refusal, seen
 
 SHORT = Context(900)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from infra.packaging.build import ROOT
 from infra.commands.cli import application
+from infra.packaging.build import ROOT
 
 Resources = dict[str, dict[str, Any]]
 

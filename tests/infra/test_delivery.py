@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.packaging.lint import translated
 from infra.deploying.stages import STAGES, values
+from infra.packaging.lint import translated
 
 Resources = dict[str, dict[str, Any]]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from infra.packaging.build import ROOT
 from infra.commands.cli import application
+from infra.packaging.build import ROOT
 
 PLANNED = ROOT / "infra/docs/contract.md"
 """The contract also names commands that are not built yet."""

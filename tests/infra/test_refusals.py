@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import findings, translated
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
 from infra.packaging.refusals.wiring import reserved_copies, rights_to_tag
-from infra.deploying.stages import STAGES, values
 from tests.support.refused import OLD, OTHERS, ROLE_OF_OLD, SOURCE, Resource, resource
 
 

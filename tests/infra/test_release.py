@@ -9,13 +9,6 @@ from botocore.client import BaseClient
 from rich.console import Console
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.deploying.aws_session import aws_session, region_of
-from infra.packaging.build import ROOT
-from infra.deploying.change_sets import Change
-from infra.deploying.emulator import DeploymentFailedError, release
-from infra.deploying.names import StackNameError, stack_to_deploy
-from infra.packaging.refusals.resolved import listed
-from infra.packaging.region import REGION
 from infra.deploying.aws import (
     DeploymentRefusedError,
     _ask,
@@ -24,7 +17,14 @@ from infra.deploying.aws import (
     _unprotected,
     deploy_stage,
 )
+from infra.deploying.aws_session import aws_session, region_of
+from infra.deploying.change_sets import Change
+from infra.deploying.emulator import DeploymentFailedError, release
+from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.stages import UnknownStageError, values
+from infra.packaging.build import ROOT
+from infra.packaging.refusals.resolved import listed
+from infra.packaging.region import REGION
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 
 EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"

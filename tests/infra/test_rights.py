@@ -26,9 +26,9 @@ READ = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIter
 INTRODUCTION = """# Rights of the functions
 
 What each function needs and has, and nothing else. A test made this table: it called every function in every way it
-can be called, recorded what was asked of AWS (tests/support/rights_played.py), added what Lambda asks in its name (its log, its
-queue or stream, the queue for what its stream gives up), and compared with the packaged policies, which are equal.
-Where an item is named, the policy allows no other. `dynamodb:Scan` is granted to the API only where
+can be called, recorded what was asked of AWS (tests/support/rights_played.py), added what Lambda asks in its name (its
+log, its queue or stream, the queue for what its stream gives up), and compared with the packaged policies, which are
+equal. Where an item is named, the policy allows no other. `dynamodb:Scan` is granted to the API only where
 `METRICS_PER_MERCHANT` is on, a key only where a setting names it.
 
 """

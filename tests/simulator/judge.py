@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
+from chalicelib.telemetry import sample
 from chalicelib.wiring import for_figures
-from chalicelib.counters import sample
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.judge_derived import judge_derived

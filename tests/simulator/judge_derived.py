@@ -1,8 +1,8 @@
 """What is derived from the ledger again is what was published: by `credits republish`, and by the story of a plugin."""
 
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
-from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.api.story import Told, tell
+from chalicelib.contracts.outbound.derived import derived
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.thresholds import Crossing
 from tests.simulator.aws import CREDITS, TRANSACTIONS

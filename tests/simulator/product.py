@@ -21,10 +21,10 @@ import botocore.endpoint
 
 import chalicelib
 from chalicelib import settings, telemetry
-from chalicelib.wiring import for_figures
 from chalicelib.adapters import sdk
-from chalicelib.counters import Counters
 from chalicelib.handlers import roll_up
+from chalicelib.telemetry import Counters
+from chalicelib.wiring import for_figures
 from tests.simulator.running import Clock, Container, Runs
 
 for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from chalicelib.adapters.dynamodb import ledger, items
+from chalicelib.adapters.dynamodb import items
+from chalicelib.adapters.dynamodb import ledger as dynamodb
 from chalicelib.domain import ledger
 from tests.simulator.tables import Write
 

@@ -12,13 +12,13 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-from chalicelib.usecases.counting import count
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime
+from chalicelib.usecases.counting import count
 from chalicelib.usecases.reconciling import check
 from infra.commands.recount import accounts_in
 from infra.recovery.agreement import agree
@@ -92,7 +92,7 @@ def _restore(world: World) -> None:
         world.violated(f"the guide was followed, and there is left: {left}")
     # The new stack has new figures.
     world.aws.tables.tables[FIGURES].items.clear()
-    time = Time(now=partial(_now, world), remaining_seconds=lambda: 900.0, sleep=lambda _: None)
+    time = CallTime(now=partial(_now, world), remaining_seconds=lambda: 900.0, sleep=lambda _: None)
     count(DynamoDBFigures(client, table=FIGURES), accounts_in(client, CREDITS, set()), time=time)
 
 

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.js import api
 
 from infra.bridge.subjects import OUTBOUND_TYPES
+from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.bridge_fakes import order
 from tests.support.bridge_process import (
     PAID,
@@ -34,7 +35,6 @@ from tests.support.engines import nats_server, stop
 from tests.support.faulty_sqs import Fault, faulty_road
 from tests.support.fire import BRIDGE, NATS, on_fire, order_of, put_out
 from tests.support.marketplace import happened
-from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]

@@ -18,7 +18,7 @@ CHECKS = 'credits_plugin_status_checks_total{status="disabled"}'
 CONTAINER = """
 import sys
 from app import app
-from chalicelib import wiring_figures
+from chalicelib.wiring import for_figures
 
 def asked(path, route, token=None):
     context = {"requestId": "r", "resourcePath": route, "httpMethod": "GET", "path": path, "stage": "test"}
@@ -35,8 +35,8 @@ for line in sys.stdin:
     if word == "check":
         for _ in range(int(number)):
             asked("/api/v1/credits/plugin-status/00000000-0000-4000-8000-000000000000", ROUTE)
-        wiring_figures._LaidDown.at = float("-inf")
-        wiring_figures.lay_counters_down()
+        for_figures._LaidDown.at = float("-inf")
+        for_figures.lay_counters_down()
     text = asked("/metrics", "/metrics", {"scope": "credits:ops", "subject": "ops"})["body"]
     counted = [said.split()[-1] for said in text.splitlines() if said.startswith(CHECKS)]
     print("SUM", counted[0] if counted else "0.0", flush=True)

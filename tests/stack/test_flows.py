@@ -17,10 +17,10 @@ from uuid import UUID, uuid5
 import pytest
 
 from tests.oracles.announcements import Announcement, implied
-from tests.support.jetstream import Heard
-from tests.support.marketplace import marketplace
 from tests.oracles.published_chain import broken_links_in_answers
 from tests.oracles.recount import CREDITS_PER_ORDER, Event, distinct, in_any_order, in_sequence
+from tests.support.jetstream import Heard
+from tests.support.marketplace import marketplace
 from tests.support.running_stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]

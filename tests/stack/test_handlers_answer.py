@@ -18,8 +18,8 @@ import pytest
 
 from infra.deploying.emulator import package_directory
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
-from tests.support.marketplace import happened, merchant
 from tests.oracles.recount import facts
+from tests.support.marketplace import happened, merchant
 from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
@@ -149,7 +149,9 @@ def test_ingest_events_posts_what_is_good_and_gives_back_what_waits_for_its_acco
     early_order = happened("evt.shopify.webhook.order_paid", merchant("never opens"), order_id=1)
     early = sqs_record(json.dumps(early_order))
 
-    answer = package.answer("ingest_events", "chalicelib.handlers.ingest_events.ingest_events", {"Records": [good, early]})
+    answer = package.answer(
+        "ingest_events", "chalicelib.handlers.ingest_events.ingest_events", {"Records": [good, early]}
+    )
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": early["messageId"]}]}
     assert package.stack.recorded([fact.transaction_id for fact in facts(opened)])

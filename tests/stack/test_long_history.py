@@ -9,15 +9,15 @@ import pytest
 from botocore.client import BaseClient
 
 from app import app
-from chalicelib.wiring import for_api
 from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ledger import Account
 from chalicelib.settings import settings
+from chalicelib.wiring import for_api
+from tests.support.api import Api
 from tests.support.builders import NOON, SHOP, order, trial
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
-from tests.support.api import Api
 from tests.support.stores import Tables, tables_at
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("long history")]

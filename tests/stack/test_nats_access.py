@@ -14,11 +14,11 @@ from infra.bridge.connection import Link
 from infra.bridge.nats_client import NatsClient
 from infra.bridge.telemetry import Part, Telemetry
 from infra.commands.jetstream import connected
+from tests.functions.test_cli import describe
 from tests.support.bridge_fakes import settings
 from tests.support.certificates import Authority
 from tests.support.command_line import said
 from tests.support.engines import free_port, nats_server
-from tests.functions.test_cli import describe
 from tests.support.nats_logins import Listener, configured, listener, operator, seed_of
 
 pytestmark = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.marketplace import Event, happened, merchant
 from tests.oracles.published_chain import broken_links_in_answers
+from tests.support.marketplace import Event, happened, merchant
 from tests.support.running_stack import Stack, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]

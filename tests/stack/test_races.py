@@ -11,16 +11,17 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib.wiring import for_posting
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Posted
-from chalicelib.usecases.posting import Posting, Time
+from chalicelib.ports import CallTime
+from chalicelib.usecases.posting import Posting
+from chalicelib.wiring import for_posting
+from tests.oracles.published_chain import broken_links
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.engines import ministack
-from tests.oracles.published_chain import broken_links
 from tests.support.stores import DYNAMODB_LOCAL_URL, Tables, client_at, tables_at
 
 WRITERS = 16
@@ -88,7 +89,7 @@ def write(tables: Tables, messages: Sequence[Message], start: Barrier) -> list[t
     finished: list[tuple[Movement, Posted | Duplicate]] = []
     with closing(client_at(tables.url)) as client:
         posting = Posting(tables.ledger(client), default_threshold=20)
-        call = Time(now=for_posting.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
+        call = CallTime(now=for_posting.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
         waiting = [(message, 1) for message in messages]
         start.wait()
         while waiting:
@@ -173,7 +174,7 @@ def test_every_order_keeps_the_tally_of_all_its_refunds(tables: Tables) -> None:
 
 def test_what_does_not_fit_into_the_balance_is_declined_whoever_is_first(tables: Tables) -> None:
     store = tables.ledger()
-    call = Time(now=for_posting.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
+    call = CallTime(now=for_posting.now, remaining_seconds=lambda: CALL_SECONDS, sleep=time.sleep)
     Posting(store, default_threshold=20).post([[trial(POT)]], time=call)
     start = Barrier(WRITERS)
 

@@ -24,16 +24,16 @@ from chalicelib.domain.audit import rebuilt
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.walk import Walk
-from infra.packaging.build import package
 from infra.local.tokens import new_signer
+from infra.packaging.build import package
 from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables, restore
+from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.bridge_fakes import ENVIRONMENT
 from tests.support.bridge_process import ROOT, Queues, bridge, unacknowledged
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, clean_environment, ministack, nats_server
 from tests.support.fire import order_of, publish_surely
 from tests.support.marketplace import happened
-from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.running_stack import until
 from tests.support.service import Service, client
 

@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import pytest
 
-from infra.packaging.build import package
 from infra.local.tokens import new_signer
-from tests.support.engines import ministack
-from tests.support.marketplace import happened
+from infra.packaging.build import package
 from tests.oracles.published_chain import broken_links_in_answers
 from tests.oracles.recount import Event, facts
+from tests.support.engines import ministack
+from tests.support.marketplace import happened
 from tests.support.releases import package_of, previous_release
 from tests.support.running_stack import until
 from tests.support.service import UNANSWERED, Service

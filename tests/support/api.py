@@ -14,8 +14,8 @@ import boto3
 from botocore.exceptions import ClientError
 from chalice.app import Chalice
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.items import account_item, transaction_item
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.ids import instant
 from chalicelib.domain.movements import Movement
 from chalicelib.handlers.admin import adjust_credits, set_threshold

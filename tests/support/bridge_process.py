@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAID = "evt.shopify.webhook.order_paid"
 WAIT_SECONDS = 60.0
 PROGRAM = ("-m", "infra.bridge")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime
 from tests.support.fakes import FakeClock
 
 
@@ -15,9 +15,9 @@ class FakeCall:
     waits: list[float] = field(default_factory=list)
 
     @property
-    def time(self) -> Time:
+    def time(self) -> CallTime:
         """Return the call's time as posting asks for it."""
-        return Time(now=self.clock, remaining_seconds=self.remaining, sleep=self.sleep)
+        return CallTime(now=self.clock, remaining_seconds=self.remaining, sleep=self.sleep)
 
     def remaining(self) -> float:
         """Return the seconds that are left."""

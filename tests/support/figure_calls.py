@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from chalicelib.usecases.posting import Time
+from chalicelib.ports import CallTime
 from tests.support.fakes import FakeClock
 
 
@@ -14,13 +14,13 @@ class Waits:
     waited: list[float] = field(default_factory=list)
 
     @property
-    def time(self) -> Time:
-        return Time(now=FakeClock(), remaining_seconds=self.remaining, sleep=self.waited.append)
+    def time(self) -> CallTime:
+        return CallTime(now=FakeClock(), remaining_seconds=self.remaining, sleep=self.waited.append)
 
     def remaining(self) -> float:
         return self.seconds - sum(self.waited)
 
 
-def call(seconds: float = 30.0) -> Time:
+def call(seconds: float = 30.0) -> CallTime:
     """Return the time of a call with so many seconds left."""
     return Waits(seconds).time

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-MONITORING = Path(__file__).resolve().parents[1] / "infra/monitoring"
+MONITORING = Path(__file__).resolve().parents[2] / "infra/monitoring"
 DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
 
 PER_MERCHANT = "credits_balance_total"

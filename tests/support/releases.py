@@ -7,7 +7,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 GIT = shutil.which("git") or "git"
 TAGS = "release-*"
 FIRST = "0d7a5e5401d0a57dde80e3de7b22550fe66808e9"

@@ -15,15 +15,16 @@ import pytest
 from moto import mock_aws
 
 import app
-from chalicelib.usecases import reconciling
-from chalicelib.wiring import for_posting, for_figures, for_api
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.domain.ledger import Transaction
 from chalicelib.settings import SettingError, settings
-from tests.support.builders import SHOP, merchant
-from tests.support.figures_tables import created
+from chalicelib.usecases import reconciling
+from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, batch, charged, opened, paid, refunded, stream_record
+from tests.support.figures_tables import created
+from tests.support.rights import Need, Recorder, Request
 from tests.support.system import (
     BUS,
     Fault,
@@ -34,7 +35,6 @@ from tests.support.system import (
     seen,
     system_on,
 )
-from tests.support.rights import Need, Recorder, Request
 
 FIGURES_TABLE = "figures-test"
 TOKEN_KEY, CURSOR_KEY, REDIS = "/keys/token", "/keys/cursor", "/keys/redis"

@@ -21,10 +21,10 @@ import boto3
 
 from infra.local.description import Description, read
 from infra.local.tokens import OWNER_SCOPE, Signer
+from tests.oracles.recount import Event, facts
 from tests.support.engines import FAKE_AWS_ENVIRONMENT
 from tests.support.jetstream import Heard, JetStream, jetstream
 from tests.support.marketplace import happened
-from tests.oracles.recount import Event, facts
 from tests.support.stack_process import started
 
 if TYPE_CHECKING:

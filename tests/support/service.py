@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from infra.deploying.emulator import api_address, deploy
 from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, Signer
 from infra.packaging.region import REGION
-from tests.support.engines import FAKE_AWS_ENVIRONMENT
 from tests.oracles.recount import Event
+from tests.support.engines import FAKE_AWS_ENVIRONMENT
 
 PATIENCE_SECONDS = "20"
 """After which a message comes again whose worker the emulator killed; AWS lets a worker finish."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib.usecases.plugin_status import PluginStatuses, SharedCache
 from chalicelib.adapters.dynamodb.status_table import KnownStatus, StatusTable
 from chalicelib.domain.ids import MerchantId
+from chalicelib.usecases.plugin_status import PluginStatuses, SharedCache
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -23,14 +23,14 @@ from chalicelib.adapters.dynamodb.wire import send_as_built
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.wiring.for_posting import _CLIENT
 from infra.local.dynamodb_local import URL_VARIABLE
-from tests.support.engines import REGION
 from tests.simulator.aws import Aws
 from tests.simulator.clients import Client, answering
+from tests.support.engines import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TEMPLATE = Path(__file__).resolve().parents[1] / "infra" / "template.yaml"
+TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 DYNAMODB_LOCAL_URL = os.environ.get(URL_VARIABLE)
 NO_SECOND_OPINION = f"AWS's own engine was not asked: python -m infra.local.dynamodb_local pytest … sets {URL_VARIABLE}"
 

@@ -21,17 +21,17 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 import app
-from chalicelib.usecases import posting
 from chalicelib import telemetry
-from chalicelib.wiring import for_posting
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
-from tests.support.builders import SHOP
+from chalicelib.usecases import posting
+from chalicelib.wiring import for_posting
 from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP
 from tests.support.events import Context, batch, sqs_record
 from tests.support.stores import declared
 
@@ -219,7 +219,14 @@ def _as_delivered(record: Mapping[str, Any], place: int) -> dict[str, Any]:
 
 def forget_the_container() -> None:
     """Clear what a container builds once."""
-    for built_once in (settings, for_posting.dynamodb, for_posting.ledger, for_posting.posting, for_posting.bus, for_posting.queues):
+    for built_once in (
+        settings,
+        for_posting.dynamodb,
+        for_posting.ledger,
+        for_posting.posting,
+        for_posting.bus,
+        for_posting.queues,
+    ):
         built_once.cache_clear()
     telemetry._unsaid.clear()
     telemetry._unsaid_seconds.clear()

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.api.routing import json_text
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.pages import Asked, Place, link_header
 from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
 from chalicelib.domain.ids import Instant, MerchantId, credit_id
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
-from chalicelib.api.routing import json_text
 from tests.support.builders import LATER, NOON, SHOP, TEN_EARNED, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
 

@@ -16,7 +16,18 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.domain.walk import Walk
-from tests.support.builders import LATER, NOON, SHOP, TEN_EARNED, TEN_PER_ITEM, adjustment, order, payment, refund_of, trial
+from tests.support.builders import (
+    LATER,
+    NOON,
+    SHOP,
+    TEN_EARNED,
+    TEN_PER_ITEM,
+    adjustment,
+    order,
+    payment,
+    refund_of,
+    trial,
+)
 from tests.support.fakes import FakeLedger, settle
 from tests.support.histories import images
 

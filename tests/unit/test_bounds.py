@@ -8,17 +8,17 @@ import pytest
 from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, answer_bytes
+from chalicelib.contracts.api.pages import LIMIT_MAX
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.events import read_event
-from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.inbound.messages import Message
-from chalicelib.contracts.api.pages import LIMIT_MAX
 from chalicelib.contracts.inbound.payloads import Terms
+from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.orders import CREDITS_MAX, Basis, Policy
 from tests.support.builders import NOON, SHOP, trial
-from tests.support.fakes import FakeLedger, settle
 from tests.support.events import sqs_record
+from tests.support.fakes import FakeLedger, settle
 
 RECORD_BYTES = 3_000
 ACCOUNT_BYTES = 2_000

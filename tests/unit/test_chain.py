@@ -9,9 +9,9 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import GENESIS_HASH, Transaction, canonical, record_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
+from tests.oracles.published_chain import broken_links, published_form
 from tests.support.builders import LATER, NOON, SHOP, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
-from tests.oracles.published_chain import broken_links, published_form
 
 RECORD = Transaction(
     transaction_id=TransactionId("db4c88bf-b638-5118-b313-f31803ae5997"),

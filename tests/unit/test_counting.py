@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from random import Random
 
-from chalicelib.usecases.counting import ATTEMPTS_MAX, MARGIN_SECONDS, MERCHANTS_PER_WRITE, count
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import BUCKETS, Change, Figures, bucket, recount
 from chalicelib.domain.ledger import Account
+from chalicelib.usecases.counting import ATTEMPTS_MAX, MARGIN_SECONDS, MERCHANTS_PER_WRITE, count
 from tests.support.builders import account_of, merchant
 from tests.support.fake_figures import FakeFigures
 from tests.support.figure_calls import Waits, call

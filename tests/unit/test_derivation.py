@@ -6,9 +6,9 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chalicelib.contracts.api.story import Told, tell
 from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.outbound.published import crossing_event
-from chalicelib.contracts.api.story import Told, tell
 from chalicelib.domain.audit import audit
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.fold import Commit, fold

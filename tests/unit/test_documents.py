@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter, ValidationError
 
 from chalicelib.contracts import values
-from chalicelib.contracts.inbound.events import INBOUND, read_event
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import STATUS, Problem
+from chalicelib.contracts.inbound.events import INBOUND, read_event
 from chalicelib.contracts.outbound.published import PUBLISHED
 from infra.bridge.subjects import INBOUND_TYPES, OUTBOUND_TYPES
 from infra.interfaces import asyncapi as events

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.usecases.counting import count
 from chalicelib.domain.figures import BUCKETS, Figures, bucket, change, contribution, newest, recount, total
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
+from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
 from tests.support.fake_figures import FakeFigures
 from tests.support.figure_calls import call

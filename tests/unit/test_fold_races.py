@@ -11,9 +11,9 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.ports import Committed, Refused
+from tests.oracles.published_chain import broken_links
 from tests.support.builders import LATER, NOON, SHOP, TEN_PER_ITEM, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, decide, settle
-from tests.oracles.published_chain import broken_links
 
 
 def opened() -> FakeLedger:

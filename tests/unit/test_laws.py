@@ -26,6 +26,7 @@ from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import Committed
 from chalicelib.usecases.posting import Posting
+from tests.oracles.published_chain import broken_links
 from tests.support.builders import (
     LATER,
     NOON,
@@ -42,7 +43,6 @@ from tests.support.builders import (
 )
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeClock, FakeLedger, decide, settle
-from tests.oracles.published_chain import broken_links
 
 FEW = settings(
     derandomize=True,

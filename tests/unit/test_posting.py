@@ -5,17 +5,17 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib.usecases import posting as module
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, Commit
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.usecases import posting as module
 from chalicelib.usecases.posting import Posting
+from tests.oracles.published_chain import broken_links
 from tests.support.builders import SHOP, TENTH_OF_TOTAL, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger
-from tests.oracles.published_chain import broken_links
 
 OTHER = merchant("other")
 

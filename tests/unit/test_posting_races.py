@@ -12,10 +12,10 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Refused
 from chalicelib.usecases.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting
+from tests.oracles.published_chain import broken_links
 from tests.support.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger, settle
-from tests.oracles.published_chain import broken_links
 
 OTHER = merchant("other")
 LOST = RetryLater(Code.UNAVAILABLE, "the ledger did not answer")

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.contracts.api import story
-from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.contracts.api.story import Chapter, Story, gathered, tell
+from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Transaction, change_threshold
 from chalicelib.domain.movements import Movement

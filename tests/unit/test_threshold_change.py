@@ -10,8 +10,8 @@ from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.thresholds import Crossing
-from chalicelib.ports import Refused
-from chalicelib.usecases.posting import ATTEMPTS_MAX, Posting, Time
+from chalicelib.ports import CallTime, Refused
+from chalicelib.usecases.posting import ATTEMPTS_MAX, Posting
 from tests.support.builders import LATER, NOON, SHOP, account_of, payment, trial
 from tests.support.fakes import FakeClock, FakeLedger, settle
 
@@ -94,7 +94,7 @@ class Calls:
         settle(self.store, [trial(30)], now=NOON)
         self.store.commits.clear()
         self.posting = Posting(self.store, default_threshold=20)
-        self.time = Time(now=FakeClock(), remaining_seconds=lambda: 60.0, sleep=lambda _: None)
+        self.time = CallTime(now=FakeClock(), remaining_seconds=lambda: 60.0, sleep=lambda _: None)
 
     def set(self, own: int | None) -> Account:
         return self.posting.set_threshold(SHOP, own, correlation_id="ticket", time=self.time)
@@ -176,7 +176,7 @@ def test_attempts_end(calls: Calls) -> None:
 
 def test_nobodys_threshold_cannot_be_set() -> None:
     posting = Posting(FakeLedger(), default_threshold=20)
-    time = Time(now=FakeClock(), remaining_seconds=lambda: 60.0, sleep=lambda _: None)
+    time = CallTime(now=FakeClock(), remaining_seconds=lambda: 60.0, sleep=lambda _: None)
 
     with pytest.raises(RetryLater) as error:
         posting.set_threshold(SHOP, 5, correlation_id=None, time=time)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from chalicelib.adapters.redis.connection import RedisLine
 from chalicelib.adapters.dynamodb.status_table import KnownStatus
+from chalicelib.adapters.redis.connection import RedisLine
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
 

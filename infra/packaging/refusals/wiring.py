@@ -15,7 +15,7 @@ RULE_CHARACTERS = 2_048
 UNRESERVED = 100
 """Copies that Lambda keeps for functions without a reservation."""
 CONCURRENCY = 1_000
-"""The default quota of an account. A young one may have 10 or 50; infra/deploying/preflight.py asks for the real figure."""
+"""The default quota of an account. A young one may have 10 or 50; deploying/preflight.py asks for the real figure."""
 Pattern = Mapping[str, Any]
 
 
