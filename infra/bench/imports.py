@@ -28,8 +28,10 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
     {
         "status route": ("import app; from chalicelib.wiring import for_api; for_api.plugin_statuses()", 1.3),
         "ingest": (
-            "import chalicelib.handlers.batch, chalicelib.handlers.ingest_events; "
-            "from chalicelib.wiring import for_posting; for_posting.posting()",
+            (
+                "import chalicelib.handlers.batch, chalicelib.handlers.ingest_events; "
+                "from chalicelib.wiring import for_posting; for_posting.posting()"
+            ),
             1.6,
         ),
         "threshold publisher": (

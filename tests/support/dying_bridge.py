@@ -1,4 +1,4 @@
-"""`python -m tests.support.dying_bridge STEP`: the bridge, killed with SIGKILL by its own hand at the step of that name.
+"""`python -m tests.support.dying_bridge STEP`: the bridge kills itself with SIGKILL at the step of that name.
 
 Nothing of it runs after that, so the moment is exact: no finally, no flush, no acknowledgement.
 """
