@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from chalicelib.domain.figures import Change, Counted, Figures
@@ -9,6 +10,7 @@ from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.plugin_status import KnownStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,4 +159,34 @@ class LedgerReader(Protocol):
 
         The newest may be missing for a moment after their write.
         """
+        ...
+
+
+Readings = Mapping[MerchantId, KnownStatus | None]
+"""What a read of the table brought: None for a merchant without an account, no entry for one that is unreadable."""
+
+
+class StatusTable(Protocol):
+    """Reads the statuses of one merchant or of many; `now` is the time at which the answers are known to be true."""
+
+    def read_one(self, merchant: MerchantId, now: datetime) -> Readings:
+        """Return the merchant's status, in one request."""
+        ...
+
+    def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> Readings:
+        """Return the statuses of distinct merchants, in one request for each hundred."""
+        ...
+
+
+class SharedStatuses(Protocol):
+    """Statuses that containers share. Both methods return None, and soon, when it fails."""
+
+    def read(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, KnownStatus] | None:
+        """Return what is known of the merchants, without those of whom nothing is."""
+        ...
+
+    def write(
+        self, statuses: Mapping[MerchantId, KnownStatus], *, now: datetime
+    ) -> Mapping[MerchantId, KnownStatus] | None:
+        """Write those that are newer than the stored ones, and return what is stored now."""
         ...

@@ -18,7 +18,7 @@ from chalicelib.telemetry import logger
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.adapters.redis.statuses import SharedStatuses
+    from chalicelib.adapters.redis.statuses import RedisStatuses
 
 HEARTBEAT_SECONDS_MAX = 60
 """How old the bridge's last heartbeat may be; it beats every ten seconds."""
@@ -49,7 +49,7 @@ class Components:
         credits_table: str,
         transactions_table: str,
         figures_table: str,
-        shared: "SharedStatuses | None" = None,
+        shared: "RedisStatuses | None" = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client

@@ -11,10 +11,11 @@ from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.api.requests import Call, merchant_of, readable, transaction_of
 from chalicelib.api.routing import Reply, Routes, json_text, refusal_of_the_framework
-from chalicelib.contracts.api.plugin_status import PluginStatus, Reason, merchants_asked
+from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag, merchants_asked
 from chalicelib.contracts.api.problems import bad_request, not_found
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
+from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.settings import settings
 from chalicelib.telemetry import add_up, count, logger, sample
 from chalicelib.wiring import for_api
@@ -58,12 +59,12 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     merchant = merchant_of(merchant_id)
     status = for_api.plugin_statuses().of(merchant, now=call.now)
     _count([status])
-    headers = {"Cache-Control": status.cache_control}
-    if (tag := status.entity_tag) is not None:
+    headers = {"Cache-Control": cache_control(status)}
+    if (tag := entity_tag(status)) is not None:
         headers["ETag"] = tag
         if call.holds(tag):
             return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers, merchant_id=merchant)
-    return Reply(body=json_text(status.data(), call.meta()), headers=headers, merchant_id=merchant)
+    return Reply(body=json_text(data(status), call.meta()), headers=headers, merchant_id=merchant)
 
 
 @routes.post("/api/v1/credits/plugin-status/batch")
@@ -73,8 +74,8 @@ def plugin_statuses(call: Call) -> Reply:
     merchants = merchants_asked(call.json_object())
     statuses = for_api.plugin_statuses().of_many(merchants, now=call.now)
     _count(statuses.values())
-    data = {"statuses": {merchant: status.data() for merchant, status in statuses.items()}}
-    return Reply(body=json_text(data, call.meta()))
+    found = {merchant: data(status) for merchant, status in statuses.items()}
+    return Reply(body=json_text({"statuses": found}, call.meta()))
 
 
 @routes.get("/api/v1/credits/accounts/{merchant_id}", "/api/v1/credits/{merchant_id}")

@@ -7,28 +7,15 @@ else disabled, never enabled out of nothing. Which of two is newer is told by th
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
 
-from chalicelib.adapters.dynamodb.status_table import KnownStatus, Readings, StatusTable
-from chalicelib.contracts.api.plugin_status import UNKNOWN_MERCHANT_SECONDS, PluginStatus, Reason
 from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
+from chalicelib.ports import Readings, SharedStatuses, StatusTable
 
+UNKNOWN_MERCHANT_SECONDS = 1
+"""How long a cache may keep `account_not_found`: an account may open at any moment."""
 KNOWN_MERCHANTS_MAX = 10_000
 """Merchants whose last status a container remembers; the one asked for longest ago goes first."""
-
-
-class SharedCache(Protocol):
-    """Statuses that containers share; both methods return None, and soon, when it fails."""
-
-    def read(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, KnownStatus] | None:
-        """Return what is known of the merchants, without those of whom nothing is."""
-        ...
-
-    def write(
-        self, statuses: Mapping[MerchantId, KnownStatus], *, now: datetime
-    ) -> Mapping[MerchantId, KnownStatus] | None:
-        """Write those that are newer than what stands there, and return what stands there now."""
-        ...
 
 
 class PluginStatuses:
@@ -38,7 +25,7 @@ class PluginStatuses:
     """
 
     def __init__(
-        self, table: StatusTable, *, cache_seconds: int, stale_seconds: int, shared: SharedCache | None = None
+        self, table: StatusTable, *, cache_seconds: int, stale_seconds: int, shared: SharedStatuses | None = None
     ) -> None:
         self._table = table
         self._cache_seconds = cache_seconds

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.functions import LedgerFunctions
     from chalicelib.adapters.parameters import Parameter
     from chalicelib.adapters.queues import Queues
-    from chalicelib.adapters.redis.statuses import SharedStatuses
+    from chalicelib.adapters.redis.statuses import RedisStatuses
     from chalicelib.adapters.tokens import TokenVerifier
     from chalicelib.usecases.plugin_status import PluginStatuses
 
@@ -57,12 +57,12 @@ def plugin_statuses() -> "PluginStatuses":
     # It connects beside what follows.
     shared = shared_statuses()
     from chalicelib.adapters import sdk
-    from chalicelib.adapters.dynamodb.status_table import StatusTable
+    from chalicelib.adapters.dynamodb.status_table import DynamoDBStatusTable
     from chalicelib.usecases.plugin_status import PluginStatuses
 
     config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
     return PluginStatuses(
-        StatusTable(sdk.client("dynamodb", config), table=settings().required("CREDITS_TABLE")),
+        DynamoDBStatusTable(sdk.client("dynamodb", config), table=settings().required("CREDITS_TABLE")),
         cache_seconds=settings().plugin_status_cache_ttl,
         stale_seconds=settings().plugin_status_stale_seconds,
         shared=shared,
@@ -70,7 +70,7 @@ def plugin_statuses() -> "PluginStatuses":
 
 
 @cache
-def shared_statuses() -> "SharedStatuses | None":
+def shared_statuses() -> "RedisStatuses | None":
     """Return the statuses that containers share, None where no Redis is set or known: nothing of it is imported then.
 
     Raises:
@@ -80,7 +80,7 @@ def shared_statuses() -> "SharedStatuses | None":
     if not url:
         return None
     from chalicelib.adapters.redis.connection import RedisLine
-    from chalicelib.adapters.redis.statuses import SharedStatuses
+    from chalicelib.adapters.redis.statuses import RedisStatuses
 
     table = settings().required("CREDITS_TABLE")
     try:
@@ -88,7 +88,7 @@ def shared_statuses() -> "SharedStatuses | None":
     except ValueError:
         # Not what it is: it may hold a password.
         raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
-    return SharedStatuses(line, prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
+    return RedisStatuses(line, prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
 
 
 def _redis_url() -> str:

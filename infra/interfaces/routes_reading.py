@@ -1,8 +1,8 @@
 """The routes that answer about one merchant: plugin status, account, history."""
 
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.plugin_status import Reason
 from chalicelib.contracts.api.story import Story
+from chalicelib.domain.plugin_status import Reason
 from infra.interfaces import samples
 from infra.interfaces.bodies import StatusBatchRequest
 from infra.interfaces.operations import (

@@ -14,7 +14,7 @@ from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 from chalicelib.contracts.api.pages import Asked, Place
-from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
+from chalicelib.contracts.api.plugin_status import data
 from chalicelib.contracts.api.problems import (
     STATUS,
     Problem,
@@ -31,6 +31,7 @@ from chalicelib.contracts.letters import Parking
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.domain.thresholds import Crossing
 from infra.interfaces.story import MERCHANT, OPENED, envelope, story
 
@@ -62,7 +63,7 @@ def listing(rows: list[answers.Transaction], path: str, *, total: int) -> Any:
 def status(reason: Reason, *, stale: bool = False) -> Any:
     """Return a plugin-status answer."""
     said = PluginStatus(reason=reason, as_of=ORDER.account.updated_at, fresh_seconds=15, stale=stale)
-    return {"data": json.loads(json.dumps(said.data())), "meta": META}
+    return {"data": json.loads(json.dumps(data(said))), "meta": META}
 
 
 def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:

@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from chalicelib.adapters.dynamodb.status_table import KnownStatus
 from chalicelib.adapters.parameters import Parameter, ParameterError
 from chalicelib.adapters.redis import connection
 from chalicelib.adapters.redis.connection import RedisLine
-from chalicelib.adapters.redis.statuses import SharedStatuses
-from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
+from chalicelib.adapters.redis.statuses import RedisStatuses
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
+from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
 from chalicelib.settings import SettingError, Settings
 from chalicelib.usecases.plugin_status import PluginStatuses
 from chalicelib.wiring import for_api
@@ -50,13 +49,13 @@ def held(server: str) -> Iterator[Redis]:
 
 
 @contextmanager
-def connected(url: str, now: datetime = NOW) -> Iterator[SharedStatuses]:
+def connected(url: str, now: datetime = NOW) -> Iterator[RedisStatuses]:
     with closing(RedisLine(url)) as line:
-        yield SharedStatuses(line, prefix="credits", stale_seconds=STALE_SECONDS, clock=lambda: now)
+        yield RedisStatuses(line, prefix="credits", stale_seconds=STALE_SECONDS, clock=lambda: now)
 
 
 @pytest.fixture
-def shared(server: str, held: Redis) -> Iterator[SharedStatuses]:
+def shared(server: str, held: Redis) -> Iterator[RedisStatuses]:
     with connected(server) as statuses:
         yield statuses
 
@@ -84,7 +83,7 @@ def account(version: int, balance: int = 1, *, at: datetime = NOW) -> Account:
 
 
 def test_a_status_stands_in_redis_with_its_version_and_time_until_it_is_of_no_use(
-    shared: SharedStatuses, held: Redis
+    shared: RedisStatuses, held: Redis
 ) -> None:
     written = known(12, as_of=NOW - timedelta(seconds=100))
 
@@ -108,7 +107,7 @@ def test_a_status_stands_in_redis_with_its_version_and_time_until_it_is_of_no_us
     ],
 )
 def test_the_newer_version_stands_whenever_it_comes_and_is_what_the_writer_is_told(
-    shared: SharedStatuses, first: KnownStatus, second: KnownStatus, stands: int
+    shared: RedisStatuses, first: KnownStatus, second: KnownStatus, stands: int
 ) -> None:
     shared.write({SHOP: first}, now=NOW)
 
@@ -117,7 +116,7 @@ def test_the_newer_version_stands_whenever_it_comes_and_is_what_the_writer_is_to
     assert told == shared.read([SHOP]) == {SHOP: (first, second)[stands - 1]}
 
 
-def test_many_writers_at_once_leave_the_newest_of_every_merchant(server: str, shared: SharedStatuses) -> None:
+def test_many_writers_at_once_leave_the_newest_of_every_merchant(server: str, shared: RedisStatuses) -> None:
     shops = [merchant(f"shop {number}") for number in range(20)]
 
     def write(seed: int) -> None:
@@ -137,7 +136,7 @@ def test_many_writers_at_once_leave_the_newest_of_every_merchant(server: str, sh
 
 
 def test_the_stream_teaches_many_accounts_at_once_each_by_its_newest_version(
-    shared: SharedStatuses, held: Redis
+    shared: RedisStatuses, held: Redis
 ) -> None:
     others = [replace(account(3, number % 2), merchant_id=merchant(f"shop {number}")) for number in range(500)]
     before = held.info("commandstats").get("cmdstat_eval", {"calls": 0})["calls"]
@@ -151,14 +150,14 @@ def test_the_stream_teaches_many_accounts_at_once_each_by_its_newest_version(
     }
 
 
-def test_an_opening_is_learned_too(shared: SharedStatuses) -> None:
+def test_an_opening_is_learned_too(shared: RedisStatuses) -> None:
     shared.learn([account(1, 100)])
 
     assert shared.read([SHOP]) == {SHOP: known(1)}
 
 
 def test_a_record_played_back_late_says_when_it_was_known_and_one_too_old_says_nothing(
-    shared: SharedStatuses,
+    shared: RedisStatuses,
 ) -> None:
     shared.learn([account(4, at=NOW - timedelta(seconds=60))])
     shared.learn([replace(account(9, at=NOW - timedelta(seconds=STALE_SECONDS)), merchant_id=merchant("late"))])
@@ -166,7 +165,7 @@ def test_a_record_played_back_late_says_when_it_was_known_and_one_too_old_says_n
     assert shared.read([SHOP, merchant("late")]) == {SHOP: known(4, as_of=NOW - timedelta(seconds=60))}
 
 
-def test_a_writer_with_its_clock_ahead_makes_nothing_last_longer(shared: SharedStatuses, held: Redis) -> None:
+def test_a_writer_with_its_clock_ahead_makes_nothing_last_longer(shared: RedisStatuses, held: Redis) -> None:
     shared.learn([account(4, at=NOW + timedelta(hours=1))])
 
     assert shared.read([SHOP]) == {SHOP: known(4)}
@@ -186,7 +185,7 @@ def test_a_writer_with_its_clock_ahead_makes_nothing_last_longer(shared: SharedS
     ],
 )
 def test_a_text_that_is_not_ours_is_no_status_and_is_written_over(
-    shared: SharedStatuses, held: Redis, text: str
+    shared: RedisStatuses, held: Redis, text: str
 ) -> None:
     held.set(KEY, text.encode("latin-1"))
 
@@ -278,7 +277,7 @@ def test_a_broken_redis_is_tried_again_while_nobody_waits(monkeypatch: pytest.Mo
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_not_a_broken_redis(
-    shared: SharedStatuses, held: Redis
+    shared: RedisStatuses, held: Redis
 ) -> None:
     shared.write({SHOP: known(3)}, now=NOW)
     held.client_kill_filter(_type="normal", skipme=True)
@@ -311,7 +310,7 @@ def test_redis_stopped_and_started_again_in_mid_traffic_leaves_every_answer_righ
     assert changed.reason is Reason.INSUFFICIENT_CREDITS
 
 
-def answers_until_redis_is_back(statuses: PluginStatuses, shared: SharedStatuses) -> list[PluginStatus]:
+def answers_until_redis_is_back(statuses: PluginStatuses, shared: RedisStatuses) -> list[PluginStatus]:
     answers = []
     deadline = time.monotonic() + 10
     while shared.read([SHOP]) is None and time.monotonic() < deadline:
@@ -321,7 +320,7 @@ def answers_until_redis_is_back(statuses: PluginStatuses, shared: SharedStatuses
     return answers
 
 
-def test_a_full_server_breaks_no_answer(shared: SharedStatuses, held: Redis) -> None:
+def test_a_full_server_breaks_no_answer(shared: RedisStatuses, held: Redis) -> None:
     statuses = container(FakeTable(rows={SHOP: (3, 1)}), shared)
     held.config_set("maxmemory", "1")
     try:

@@ -22,11 +22,12 @@ SHARING = """
 import sys
 from datetime import UTC, datetime
 sys.path.insert(0, sys.argv[1])
-from chalicelib.adapters import redis_line, shared_status, status_table
-shared_status.READ_SECONDS = shared_status.WRITE_SECONDS = 5
-line, now = redis_line.RedisLine(sys.argv[2]), datetime.now(UTC)
-statuses = shared_status.SharedStatuses(line, prefix="credits", stale_seconds=300)
-statuses.write({"shop": status_table.KnownStatus(version=7, enabled=True, as_of=now)}, now=now)
+from chalicelib.adapters.redis import connection, statuses as module
+from chalicelib.domain.plugin_status import KnownStatus
+module.READ_SECONDS = module.WRITE_SECONDS = 5
+line, now = connection.RedisLine(sys.argv[2]), datetime.now(UTC)
+statuses = module.RedisStatuses(line, prefix="credits", stale_seconds=300)
+statuses.write({"shop": KnownStatus(version=7, enabled=True, as_of=now)}, now=now)
 print(statuses.read(["shop"])["shop"].version)
 line.close()
 """

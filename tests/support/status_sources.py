@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib.adapters.dynamodb.status_table import KnownStatus, StatusTable
+from chalicelib.adapters.dynamodb.status_table import DynamoDBStatusTable
 from chalicelib.domain.ids import MerchantId
-from chalicelib.usecases.plugin_status import PluginStatuses, SharedCache
+from chalicelib.domain.plugin_status import KnownStatus
+from chalicelib.ports import SharedStatuses
+from chalicelib.usecases.plugin_status import PluginStatuses
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,10 +86,10 @@ class FakeTable:
         return {**key, "version": {"N": str(version)}, "balance": {"N": str(balance)}}
 
 
-def container(table: FakeTable, shared: SharedCache | None = None) -> PluginStatuses:
+def container(table: FakeTable, shared: SharedStatuses | None = None) -> PluginStatuses:
     """Return the statuses of a fresh container."""
     return PluginStatuses(
-        StatusTable(cast("DynamoDBClient", table), table=TABLE),
+        DynamoDBStatusTable(cast("DynamoDBClient", table), table=TABLE),
         cache_seconds=CACHE_SECONDS,
         stale_seconds=STALE_SECONDS,
         shared=shared,

@@ -12,10 +12,11 @@ import pytest
 from chalicelib.api.routing import json_text
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.pages import Asked, Place, link_header
-from chalicelib.contracts.api.plugin_status import PluginStatus, Reason
+from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag
 from chalicelib.domain.ids import Instant, MerchantId, credit_id
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement
+from chalicelib.domain.plugin_status import PluginStatus, Reason
 from tests.support.builders import LATER, NOON, SHOP, TEN_EARNED, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
 
@@ -126,10 +127,10 @@ def test_a_refund_touches_the_time_of_its_order_s_record() -> None:
 def test_the_status_route_says_what_the_document_says_it_does(reason: Reason) -> None:
     status = PluginStatus(reason=reason, as_of=NOON, fresh_seconds=15, stale=reason is Reason.SUFFICIENT_CREDITS)
 
-    said = answers.Answer[answers.PluginStatus].model_validate_json(json_text(status.data(), META))
+    said = answers.Answer[answers.PluginStatus].model_validate_json(json_text(data(status), META))
 
     assert said.data.status == ("enabled" if reason is Reason.SUFFICIENT_CREDITS else "disabled")
-    assert json.loads(said.model_dump_json())["data"] == status.data()
+    assert json.loads(said.model_dump_json())["data"] == data(status)
 
 
 def test_an_entity_tag_tells_statuses_apart_and_not_times() -> None:
@@ -137,14 +138,14 @@ def test_an_entity_tag_tells_statuses_apart_and_not_times() -> None:
     later = replace(on, as_of=LATER, fresh_seconds=3)
     off = replace(on, reason=Reason.INSUFFICIENT_CREDITS)
 
-    assert on.entity_tag == later.entity_tag != off.entity_tag
+    assert entity_tag(on) == entity_tag(later) != entity_tag(off)
 
 
 def test_an_unavailable_status_is_never_kept_and_has_no_tag() -> None:
     status = PluginStatus(reason=Reason.UNAVAILABLE, as_of=NOON, fresh_seconds=15)
 
-    assert status.cache_control == "no-store"
-    assert status.entity_tag is None
+    assert cache_control(status) == "no-store"
+    assert entity_tag(status) is None
 
 
 def place(page: int, *, total: int | None, limit: int = 20) -> Place:

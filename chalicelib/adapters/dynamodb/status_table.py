@@ -3,13 +3,13 @@
 An account that cannot be read is left out of the answer, one that does not exist is None in it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.plugin_status import KnownStatus
 from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:
@@ -23,26 +23,14 @@ BATCH_TRIES = 3
 _ATTRIBUTES = "balance,version"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownStatus:
-    """What the account's `version` says of the plugin, last known to be so at `as_of`."""
-
-    version: int
-    enabled: bool
-    as_of: datetime
-
-
-Readings = dict[MerchantId, KnownStatus | None]
-
-
-class StatusTable:
+class DynamoDBStatusTable:
     """Reads the statuses of one merchant or of many; `now` is the time that the answers are known to be of."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
         self._client = client
         self._table = table
 
-    def read_one(self, merchant: MerchantId, now: datetime) -> Readings:
+    def read_one(self, merchant: MerchantId, now: datetime) -> dict[MerchantId, KnownStatus | None]:
         """Return what one GetItem gives."""
         try:
             answer = self._client.get_item(
@@ -53,9 +41,9 @@ class StatusTable:
             return {}
         return _reading(merchant, answer.get("Item"), now)
 
-    def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> Readings:
+    def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> dict[MerchantId, KnownStatus | None]:
         """Return what one BatchGetItem for each hundred of the merchants gives; they must be distinct."""
-        readings: Readings = {}
+        readings: dict[MerchantId, KnownStatus | None] = {}
         for start in range(0, len(merchants), KEYS_MAX):
             keys = [{"merchant_id": {"S": merchant}} for merchant in merchants[start : start + KEYS_MAX]]
             try:
@@ -64,7 +52,7 @@ class StatusTable:
                 logger.warning("plugin statuses unreadable", merchants=len(keys), reason=_reason(error))
         return readings
 
-    def _read_batch(self, keys: Any, readings: Readings, now: datetime) -> None:
+    def _read_batch(self, keys: Any, readings: dict[MerchantId, KnownStatus | None], now: datetime) -> None:
         for _ in range(BATCH_TRIES):
             wanted: Any = {self._table: {"Keys": keys, "ProjectionExpression": f"merchant_id,{_ATTRIBUTES}"}}
             answer = self._client.batch_get_item(RequestItems=wanted)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from chalicelib.adapters.dynamodb.status_table import KnownStatus
 from chalicelib.adapters.redis.connection import RedisLine
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
+from chalicelib.domain.plugin_status import KnownStatus
 
 READ_SECONDS = 0.03
 WRITE_SECONDS = 0.02
@@ -43,7 +43,7 @@ return standing
 """Sent whole each time: a server that was restarted knows it too, and it stays one round trip."""
 
 
-class SharedStatuses:
+class RedisStatuses:
     """Reads and writes the shared statuses, many in one round trip; None where Redis did not answer in time.
 
     `prefix` keeps stages apart that share a server. A status is kept until `stale_seconds` after it was known.

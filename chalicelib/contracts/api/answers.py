@@ -9,11 +9,11 @@ from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib.contracts.api.plugin_status import Reason
 from chalicelib.domain import ledger
 from chalicelib.domain.ids import credit_id
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.plugin_status import Reason
 
 Data = TypeVar("Data")
 Row = TypeVar("Row")

@@ -11,12 +11,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib.contracts.api.plugin_status import Reason
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.thresholds import Crossing, crossings
 
 BEFORE_MAX = 200

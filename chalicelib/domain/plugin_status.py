@@ -1,0 +1,43 @@
+"""Whether a shop's plugin is on, and why: what is known of it, and what is answered (contract, section 6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from chalicelib.domain.ids import Instant
+
+
+class Reason(StrEnum):
+    """Why the plugin is on or off."""
+
+    SUFFICIENT_CREDITS = "sufficient_credits"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownStatus:
+    """The plugin's status at the account's `version`, last known to be true at `as_of`."""
+
+    version: int
+    enabled: bool
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginStatus:
+    """Whether a shop's plugin is on, as read at `as_of`; `stale` where the table could not be read since.
+
+    `fresh_seconds` is how much longer a cache may answer it.
+    """
+
+    reason: Reason
+    as_of: Instant
+    fresh_seconds: int
+    stale: bool = False
+
+    @property
+    def status(self) -> str:
+        """`enabled` or `disabled`. Only a known account with credits is enabled."""
+        return "enabled" if self.reason is Reason.SUFFICIENT_CREDITS else "disabled"
