@@ -62,7 +62,7 @@ def imported(code: Path, handler: str) -> dict[str, Any]:
 def test_the_handlers_here_are_those_of_the_template(template: dict[str, Any]) -> None:
     functions = [one for one in template["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
 
-    assert sorted(one["Properties"]["Handler"] for one in functions) == FUNCTIONS
+    assert sorted(one["Properties"]["Handler"] for one in functions) == sorted(FUNCTIONS)
 
 
 @pytest.mark.parametrize("handler", FUNCTIONS)
