@@ -8,6 +8,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
+from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, json_text
 from chalicelib.contracts.api.problems import bad_request
@@ -21,17 +22,21 @@ _OLD_AMOUNTS = ("credits", "credits_to_use", "credits_used")
 _DIGITS_MAX = 64
 
 
-@routes.post("/api/v1/credits/admin/adjustments")
+@routes.post("/api/v1/credits/admin/adjustments", access=Access.ADMIN, summary="Add or remove credits")
 def adjust(call: Call) -> Reply:
     """Post an adjustment once under its key: 201 with the transaction, 200 with the same when it was posted before."""
-    admin = call.admin().name()
+    admin = call.caller.name()
     return _adjusted(call, call.idempotency_key(), call.json_object(), admin)
 
 
-@routes.post("/api/v1/credits/transactions/admin/manual-adjustment")
+@routes.post(
+    "/api/v1/credits/transactions/admin/manual-adjustment",
+    access=Access.ADMIN,
+    summary="Add or remove credits, by query parameters",
+)
 def adjust_by_the_old_route(call: Call) -> Reply:
     """Post an adjustment as `adjust` does; what it is may stand in the old route's query parameters."""
-    admin = call.admin().name()
+    admin = call.caller.name()
     key = call.idempotency_key()
     asked = _old_parameters(call)
     fields = call.json_object() if call.body or not asked else {}
@@ -40,28 +45,31 @@ def adjust_by_the_old_route(call: Call) -> Reply:
     return _adjusted(call, key, {**fields, **asked}, admin)
 
 
-@routes.put("/api/v1/credits/admin/accounts/{merchant_id}/low-balance-threshold")
+@routes.put(
+    "/api/v1/credits/admin/accounts/{merchant_id}/low-balance-threshold",
+    access=Access.ADMIN,
+    summary="A merchant's own low-balance threshold",
+)
 def set_threshold(call: Call, merchant_id: str) -> Reply:
     """Give the account a low-balance threshold of its own, or with null the default again; answer the account."""
     from chalicelib.contracts.inbound.adjustments import threshold
 
-    admin, merchant = call.admin().name(), merchant_of(merchant_id)
+    admin, merchant = call.caller.name(), merchant_of(merchant_id)
     whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
     asked = threshold({**call.json_object(), **whose})
     account = for_api.ledger_functions().set_threshold(asked.model_dump())
     return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
 
 
-@routes.get("/api/v1/credits/admin/zero-balance")
+@routes.get("/api/v1/credits/admin/zero-balance", access=Access.ADMIN, summary="Accounts without credits")
 def zero_balance(call: Call) -> Reply:
     """Answer a page of the accounts without credits, by cursor."""
     from chalicelib.api.level_listing import zero_page
 
-    call.admin()
     return zero_page(call, levels=for_api.levels(), key=for_api.cursor_key())
 
 
-@routes.get("/api/v1/credits/admin/low-balance")
+@routes.get("/api/v1/credits/admin/low-balance", access=Access.ADMIN, summary="Accounts that run low")
 def low_balance(call: Call) -> Reply:
     """Answer a page of the accounts with credits, but no more than their threshold, by cursor.
 
@@ -69,7 +77,6 @@ def low_balance(call: Call) -> Reply:
     """
     from chalicelib.api.level_listing import low_page
 
-    call.admin()
     return low_page(call, levels=for_api.levels(), key=for_api.cursor_key())
 
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from chalice.app import Blueprint
 
+from chalicelib.api.access import Access
 from chalicelib.api.console_files import console_files
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes, without_slash
@@ -24,7 +25,7 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
-@routes.get("/console", token=False)
+@routes.get("/console", access=Access.ANYONE, summary="The console, for people")
 def console(call: Call) -> Reply:
     """Answer the page; it may load its own scripts and ask this API, and nothing else."""
     if (elsewhere := without_slash(call)) is not None:
@@ -47,7 +48,7 @@ def console(call: Call) -> Reply:
     return Reply(body=shipped.page, headers=headers)
 
 
-@routes.get("/console/{version}/{name}", token=False)
+@routes.get("/console/{version}/{name}", access=Access.ANYONE, summary="A script of the console")
 def console_file(call: Call, version: str, name: str) -> Reply:  # noqa: ARG001 - every view has its call
     """Answer a script of the page, to be kept for a year.
 

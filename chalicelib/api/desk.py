@@ -4,6 +4,7 @@ from urllib.parse import unquote
 
 from chalice.app import Blueprint
 
+from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
@@ -19,10 +20,9 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
-@routes.get("/api/v1/credits/admin/activity")
+@routes.get("/api/v1/credits/admin/activity", access=Access.ADMIN, summary="The service at this moment")
 def activity(call: Call) -> Reply:
     """Answer what the service has done so far and what waits, as of now."""
-    call.admin()
     from chalicelib.api.live import activity_now
     from chalicelib.contracts.api.answers import answer_text
 
@@ -38,10 +38,9 @@ def activity(call: Call) -> Reply:
     return Reply(body=answer_text(data, call.meta()))
 
 
-@routes.get("/api/v1/credits/admin/dead-letters")
+@routes.get("/api/v1/credits/admin/dead-letters", access=Access.ADMIN, summary="Parked messages")
 def dead_letters(call: Call) -> Reply:
     """Answer the newest parked messages of all queues, or of one, with their reasons."""
-    call.admin()
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
     from chalicelib.contracts.letters import Parking
@@ -69,10 +68,9 @@ def dead_letters(call: Call) -> Reply:
     return Reply(body=text, headers={"Link": link_header(links)})
 
 
-@routes.get("/api/v1/credits/admin/dead-letters/{letter_id}")
+@routes.get("/api/v1/credits/admin/dead-letters/{letter_id}", access=Access.ADMIN, summary="One parked message")
 def dead_letter(call: Call, letter_id: str) -> Reply:
     """Return one parked message with the whole of its body."""
-    call.admin()
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter
 
@@ -83,10 +81,11 @@ def dead_letter(call: Call, letter_id: str) -> Reply:
     return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
 
 
-@routes.post("/api/v1/credits/admin/dead-letters/{letter_id}/redrive")
+@routes.post(
+    "/api/v1/credits/admin/dead-letters/{letter_id}/redrive", access=Access.ADMIN, summary="Put a parked message back"
+)
 def redrive(call: Call, letter_id: str) -> Reply:
     """Put a parked message back to where it came from, and answer it as it was; harmless any number of times."""
-    call.admin()
     from chalicelib.adapters.dead_letters import NotRedrivable
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter

@@ -14,6 +14,7 @@ from re import DOTALL, search
 
 from chalice.app import Blueprint
 
+from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes, without_slash
 
@@ -27,13 +28,15 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
-@routes.get("/openapi.json", "/api/v1/openapi.json", token=False, open_to_all_origins=True)
+@routes.get(
+    "/openapi.json", "/api/v1/openapi.json", open_to_all_origins=True, access=Access.ANYONE, summary="This document"
+)
 def openapi(call: Call) -> Reply:
     """Answer the API's document, which names the server as the caller reached it."""
     return _file(call, _document(call.link_path.removesuffix(call.route)), {"Content-Type": "application/json"})
 
 
-@routes.get("/docs", "/api/v1/docs", token=False)
+@routes.get("/docs", "/api/v1/docs", access=Access.ANYONE, summary="This document, to browse and try")
 def docs(call: Call) -> Reply:
     """Answer the page that shows the document beside it, and may load nothing but that."""
     if (elsewhere := without_slash(call)) is not None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
-from chalicelib.api.requests import Call, merchant_of, readable, transaction_of
+from chalicelib.api.access import Access
+from chalicelib.api.requests import Call, merchant_of, transaction_of
 from chalicelib.api.routing import Reply, Routes, json_text, refusal_of_the_framework
 from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag, merchants_asked
 from chalicelib.contracts.api.problems import bad_request, not_found
@@ -41,7 +42,7 @@ def configure(app: Chalice) -> None:
         return refusal_of_the_framework(request, get_response(request))
 
 
-@routes.get("/api/v1/health", "/api/v1/credits/health", token=False)
+@routes.get("/api/v1/health", "/api/v1/credits/health", access=Access.ANYONE, summary="Is the API alive?")
 def health(call: Call) -> Reply:
     """Answer that the API's process is alive; nothing is read for it."""
     data = {"status": "ok", "service": logger.service, "stage": settings().stage}
@@ -51,8 +52,9 @@ def health(call: Call) -> Reply:
 @routes.get(
     "/api/v1/credits/plugin-status/{merchant_id}",
     "/api/v1/plugin-status/{merchant_id}",
-    token=False,
     open_to_all_origins=True,
+    access=Access.ANYONE,
+    summary="Is this shop's plugin on?",
 )
 def plugin_status(call: Call, merchant_id: str) -> Reply:
     """Answer whether the shop's plugin is on: 200 for every well-formed id, or 304 to a caller who knows."""
@@ -67,10 +69,9 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     return Reply(body=json_text(data(status), call.meta()), headers=headers, merchant_id=merchant)
 
 
-@routes.post("/api/v1/credits/plugin-status/batch")
+@routes.post("/api/v1/credits/plugin-status/batch", access=Access.TOKEN, summary="Are these shops' plugins on?")
 def plugin_statuses(call: Call) -> Reply:
     """Answer the plugin statuses of up to 100 shops, with one read for all that are not known already."""
-    call.caller()
     merchants = merchants_asked(call.json_object())
     statuses = for_api.plugin_statuses().of_many(merchants, now=call.now)
     _count(statuses.values())
@@ -78,77 +79,96 @@ def plugin_statuses(call: Call) -> Reply:
     return Reply(body=json_text({"statuses": found}, call.meta()))
 
 
-@routes.get("/api/v1/credits/accounts/{merchant_id}", "/api/v1/credits/{merchant_id}")
+@routes.get(
+    "/api/v1/credits/accounts/{merchant_id}",
+    "/api/v1/credits/{merchant_id}",
+    access=Access.OWNER,
+    summary="A merchant's account",
+    what="account",
+)
 def account(call: Call, merchant_id: str) -> Reply:
     """Answer the merchant's account, as it stands now."""
     from chalicelib.contracts.api import answers
 
-    found = _account(call, merchant_id)
+    found = _account(merchant_id)
     return _about(call, answers.Account.of(found), found.merchant_id)
 
 
-@routes.get("/api/v1/credits/accounts/{merchant_id}/balance")
+@routes.get(
+    "/api/v1/credits/accounts/{merchant_id}/balance",
+    access=Access.OWNER,
+    summary="A merchant's balance",
+    what="account",
+)
 def balance(call: Call, merchant_id: str) -> Reply:
     """Answer the merchant's balance, as it stands now."""
     from chalicelib.contracts.api import answers
 
-    found = _account(call, merchant_id)
+    found = _account(merchant_id)
     data = answers.Balance(merchant_id=found.merchant_id, balance=found.balance, as_of=instant(call.now))
     return _about(call, data, found.merchant_id)
 
 
-@routes.get("/api/v1/credits/accounts/{merchant_id}/story")
+@routes.get(
+    "/api/v1/credits/accounts/{merchant_id}/story",
+    access=Access.OWNER,
+    summary="Why is this plugin off, or on?",
+    what="account",
+)
 def story(call: Call, merchant_id: str) -> Reply:
     """Answer why the merchant's plugin is off or on, in order, and what was published."""
     from chalicelib.contracts.api.story import gathered, tell
 
-    found, history = _account(call, merchant_id), for_api.history()
+    found, history = _account(merchant_id), for_api.history()
     deciding = found.status_transaction_id
     decided = history.transaction(deciding) if deciding else None
     told = gathered(found, decided, lambda _, lowest, highest: history.records(found, lowest, highest))
     return _about(call, tell(found, told), found.merchant_id)
 
 
-@routes.get("/api/v1/credits/transactions")
+@routes.get("/api/v1/credits/transactions", access=Access.OWNER, summary="A merchant's history")
 def transactions(call: Call) -> Reply:
     """Answer a page of the history of the merchant that the parameter `merchant_id` names, newest first."""
-    call.reader()
     merchant_id = call.text("merchant_id")
     if merchant_id is None:
         raise bad_request("merchant_id", "The parameter merchant_id is missing.")
+    call.caller.require_merchant(merchant_of(merchant_id), "merchant")
     return merchant_transactions(call, merchant_id)
 
 
-@routes.get("/api/v1/credits/transactions/merchant/{merchant_id}")
+@routes.get(
+    "/api/v1/credits/transactions/merchant/{merchant_id}", access=Access.OWNER, summary="A merchant's history, by path"
+)
 def merchant_transactions(call: Call, merchant_id: str) -> Reply:
     """Answer a page of the merchant's history, newest first."""
     from chalicelib.api.listing import history_page
 
-    reader, merchant = call.reader(), merchant_of(merchant_id)
-    readable(reader, merchant, "merchant")
+    merchant = merchant_of(merchant_id)
     return history_page(call, merchant, history=for_api.history(), key=for_api.cursor_key())
 
 
-@routes.get("/api/v1/credits/transactions/merchant/{merchant_id}/stats")
+@routes.get(
+    "/api/v1/credits/transactions/merchant/{merchant_id}/stats",
+    access=Access.OWNER,
+    summary="What a merchant's transactions add up to",
+)
 def stats(call: Call, merchant_id: str) -> Reply:
     """Answer what the merchant's transactions add up to, all or those of a range of dates."""
     from chalicelib.api.statistics import stats_of
 
-    reader, merchant = call.reader(), merchant_of(merchant_id)
-    readable(reader, merchant, "merchant")
+    merchant = merchant_of(merchant_id)
     return _about(call, stats_of(call, merchant, history=for_api.history()), merchant)
 
 
-@routes.get("/api/v1/credits/transactions/{transaction_id}")
+@routes.get("/api/v1/credits/transactions/{transaction_id}", access=Access.OWNER, summary="One transaction")
 def transaction(call: Call, transaction_id: str) -> Reply:
     """Answer one transaction."""
     from chalicelib.contracts.api import answers
 
-    reader, wanted = call.reader(), transaction_of(transaction_id)
-    found = for_api.history().transaction(wanted)
+    found = for_api.history().transaction(transaction_of(transaction_id))
     if found is None:
         raise not_found("transaction")
-    readable(reader, found.merchant_id, "transaction")
+    call.caller.require_merchant(found.merchant_id, "transaction")
     return _about(call, answers.Transaction.of(found), found.merchant_id)
 
 
@@ -159,10 +179,8 @@ def _count(statuses: Collection[PluginStatus]) -> None:
     count("credits_plugin_status_unavailable_total", unreadable)
 
 
-def _account(call: Call, text: str) -> Account:
-    reader, merchant = call.reader(), merchant_of(text)
-    readable(reader, merchant, "account")
-    found = for_api.history().account(merchant)
+def _account(text: str) -> Account:
+    found = for_api.history().account(merchant_of(text))
     if found is None:
         raise not_found("account")
     return found

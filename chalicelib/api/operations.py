@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
 
+from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.settings import settings
@@ -18,10 +19,9 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
-@routes.get("/api/v1/credits/plugin-status/metrics")
+@routes.get("/api/v1/credits/plugin-status/metrics", access=Access.OPS, summary="The fleet in figures")
 def plugin_status_metrics(call: Call) -> Reply:
     """Answer how many plugins are on, how many off, and how the balances stand."""
-    call.ops()
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.fleet import FleetStatus
 
@@ -29,10 +29,9 @@ def plugin_status_metrics(call: Call) -> Reply:
     return Reply(body=answers.answer_text(data, call.meta()))
 
 
-@routes.get("/api/v1/health/detailed")
+@routes.get("/api/v1/health/detailed", access=Access.OPS, summary="How does each component do?")
 def health_detailed(call: Call) -> Reply:
     """Answer how each component does, and how long it took to say so; 200 also where one of them fails."""
-    call.ops()
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 
@@ -50,10 +49,9 @@ def health_detailed(call: Call) -> Reply:
     return Reply(body=answers.answer_text(data, call.meta()))
 
 
-@routes.get("/metrics", "/api/v1/metrics")
+@routes.get("/metrics", "/api/v1/metrics", access=Access.OPS, summary="Metrics for Prometheus")
 def metrics(call: Call) -> Reply:
     """Answer the metrics of the fleet and of all containers as Prometheus text."""
-    call.ops()
     from chalicelib.api.exposition import CONTENT_TYPE, prometheus_text
 
     # What this container has counted belongs to the sum too, as far as it may write it down by now.

@@ -10,14 +10,12 @@ from typing import Any, Self
 from urllib.parse import unquote
 from uuid import uuid4
 
-from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, forbidden, not_found, unauthorized
+from chalicelib.api.access import NO_CALLER, Caller
+from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, merchant_id
 
-READ_SCOPE = "credits:read"
-ADMIN_SCOPE = "credits:admin"
-OPS_SCOPE = "credits:ops"
 PARAMETER_LENGTH_MAX = 512
 BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 64
@@ -33,69 +31,11 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """Who asks, by the token that the authorizer accepted."""
-
-    subject: str
-    merchant_id: str | None
-    scopes: frozenset[str]
-
-    @classmethod
-    def from_context(cls, context: Mapping[str, Any] | None, *, now: datetime) -> Self:
-        """Return who asks.
-
-        Raises:
-            Problem: `UNAUTHORIZED`, when no authorizer let the request in or the token has run out since: the
-                gateway keeps the authorizer's answer for a while.
-        """
-        if context is None:
-            raise unauthorized("A valid bearer token is required.")
-        if int(context.get("expires_at") or now.timestamp() + 1) <= now.timestamp():
-            raise unauthorized("The token has expired.")
-        return cls(
-            subject=context.get("subject") or "",
-            merchant_id=context.get("merchant_id"),
-            scopes=frozenset((context.get("scope") or "").split(" ")),
-        )
-
-    @property
-    def admin(self) -> bool:
-        """Whether every merchant may be read."""
-        return ADMIN_SCOPE in self.scopes
-
-    def require_reading(self) -> None:
-        """Raise `FORBIDDEN` where the token can read no merchant at all."""
-        if not self.admin and READ_SCOPE not in self.scopes:
-            raise forbidden(READ_SCOPE)
-
-    def require_admin(self) -> None:
-        """Raise `FORBIDDEN` where the token is not an admin's."""
-        if not self.admin:
-            raise forbidden(ADMIN_SCOPE)
-
-    def require_ops(self) -> None:
-        """Raise `FORBIDDEN` where the token is not for operating the service; an admin's alone is not."""
-        if OPS_SCOPE not in self.scopes:
-            raise forbidden(OPS_SCOPE)
-
-    def name(self) -> str:
-        """Return the token's subject as it is recorded; raises `FORBIDDEN` where it cannot be."""
-        if _PRINTABLE.fullmatch(self.subject) is None:
-            raise Problem(
-                Refusal.FORBIDDEN,
-                f"The token's subject must name who asks, in 1 to {KEY_LENGTH_MAX} printable ASCII characters.",
-                details={"claim": "sub"},
-            )
-        return self.subject
-
-    def may_read(self, merchant: str) -> bool:
-        """Return whether this merchant's data is there for the token (hard-cases.md, "Who may read")."""
-        return self.admin or (READ_SCOPE in self.scopes and self.merchant_id == merchant)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request. `path` is as the client sees it, without parameters; `route` names it in the log."""
+    """One request. `path` is as the client sees it, without parameters; `route` names it in the log.
+
+    `caller` has passed the access that the route declares.
+    """
 
     route: str
     path: str
@@ -108,6 +48,7 @@ class Call:
     authorizer: Mapping[str, Any] | None
     body: str
     body_in_base64: bool
+    caller: Caller = NO_CALLER
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
@@ -139,28 +80,6 @@ class Call:
         """Return the answer's `meta`."""
         timestamp = instant(self.now)
         return {"request_id": self.request_id, "correlation_id": self.correlation_id, "timestamp": timestamp}
-
-    def caller(self) -> Reader:
-        """Return who asks, with whatever valid token; raises `Problem` (401) without one."""
-        return Reader.from_context(self.authorizer, now=self.now)
-
-    def reader(self) -> Reader:
-        """Return who asks; raises `Problem` where the token cannot read anything (401, 403)."""
-        reader = self.caller()
-        reader.require_reading()
-        return reader
-
-    def admin(self) -> Reader:
-        """Return the admin who asks; raises `Problem` for anybody else (401, 403)."""
-        reader = self.caller()
-        reader.require_admin()
-        return reader
-
-    def ops(self) -> Reader:
-        """Return who operates the service; raises `Problem` for anybody else (401, 403)."""
-        reader = self.caller()
-        reader.require_ops()
-        return reader
 
     def require_small_body(self) -> None:
         """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (spec, section 6)."""
@@ -281,12 +200,6 @@ def transaction_of(text: str) -> TransactionId:
         return TransactionId(merchant_id(unquote(text)))
     except ValueError:
         raise bad_request("transaction_id", "A transaction id is a UUID.") from None
-
-
-def readable(reader: Reader, merchant: MerchantId, what: str) -> None:
-    """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this reader."""
-    if not reader.may_read(merchant):
-        raise not_found(what)
 
 
 def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:

@@ -6,8 +6,8 @@ every answer. No pydantic here: what a route says comes to it as text.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
@@ -15,7 +15,8 @@ from typing import Any, Concatenate, ParamSpec
 
 from chalice.app import Blueprint, Request, Response
 
-from chalicelib.api.requests import Call
+from chalicelib.api.access import Access
+from chalicelib.api.requests import Call, merchant_of
 from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
 from chalicelib.domain.errors import CreditsError
 from chalicelib.handlers.authorize import authorize
@@ -62,43 +63,78 @@ def without_slash(call: Call) -> Reply | None:
     return Reply(body="", status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"../{name}"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A route as it was registered: `view` names the function, the first path is its name, the others are aliases."""
+
+    view: str
+    method: str
+    paths: tuple[str, ...]
+    access: Access
+    summary: str
+
+
 class Routes:
-    """Registers the routes of a blueprint, each behind the one door."""
+    """Registers the routes of a blueprint. A route that declares no access is closed; `declared` lists all of them.
+
+    `what` names the thing of which a foreign merchant's route says that it does not exist.
+    """
 
     def __init__(self, blueprint: Blueprint) -> None:
+        self.declared: list[Declared] = []
         self._blueprint = blueprint
         self._methods: dict[str, list[str]] = {}
         self._open_paths: set[str] = set()
 
     def get(
-        self, *paths: str, token: bool = True, open_to_all_origins: bool = False
+        self,
+        *paths: str,
+        access: Access = Access.NOBODY,
+        summary: str = "",
+        what: str = "merchant",
+        open_to_all_origins: bool = False,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
-        """Answer GET at each of the paths with the view; without `token` for anyone."""
-        return self._route("GET", paths, token=token, open_to_all_origins=open_to_all_origins)
+        """Answer GET at each of the paths with the view."""
+        if open_to_all_origins:
+            self._open_paths.update(paths)
+        return self._route("GET", paths, access=access, summary=summary, what=what)
 
-    def post(self, *paths: str) -> Callable[[View[Identifiers]], View[Identifiers]]:
-        """Answer POST at each of the paths with the view, for callers with a token."""
-        return self._route("POST", paths, token=True, open_to_all_origins=False)
+    def post(
+        self, *paths: str, access: Access = Access.NOBODY, summary: str = ""
+    ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer POST at each of the paths with the view."""
+        return self._route("POST", paths, access=access, summary=summary)
 
-    def put(self, *paths: str) -> Callable[[View[Identifiers]], View[Identifiers]]:
-        """Answer PUT at each of the paths with the view, for callers with a token."""
-        return self._route("PUT", paths, token=True, open_to_all_origins=False)
+    def put(
+        self, *paths: str, access: Access = Access.NOBODY, summary: str = ""
+    ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer PUT at each of the paths with the view."""
+        return self._route("PUT", paths, access=access, summary=summary)
 
     def _route(
-        self, method: str, paths: Sequence[str], *, token: bool, open_to_all_origins: bool
+        self, method: str, paths: tuple[str, ...], *, access: Access, summary: str, what: str = "merchant"
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        of_merchant = access is Access.OWNER and any("{merchant_id}" in path for path in paths)
+
         def register(view: View[Identifiers]) -> View[Identifiers]:
             @wraps(view)
             def answered(*identifiers: Identifiers.args, **named: Identifiers.kwargs) -> Response:
-                return self._answer(lambda call: view(call, *identifiers, **named))
+                def admitted(call: Call) -> Reply:
+                    caller = access.admit(call.authorizer, now=call.now)
+                    if of_merchant:
+                        caller.require_merchant(merchant_of(str(named["merchant_id"])), what)
+                    return view(replace(call, caller=caller), *identifiers, **named)
+
+                return self._answer(admitted)
 
             for path in paths:
                 if path not in self._methods:
                     self._register(path, "OPTIONS", self._preflight, authorizer=None)
                 self._methods.setdefault(path, []).append(method)
-                if open_to_all_origins:
-                    self._open_paths.add(path)
-                self._register(path, method, answered, authorizer=authorize if token else None)
+                self._register(path, method, answered, authorizer=authorize if access.by_token else None)
+            self.declared.append(
+                Declared(view=view.__name__, method=method.lower(), paths=paths, access=access, summary=summary)
+            )
             return view
 
         return register

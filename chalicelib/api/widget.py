@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chalice.app import Blueprint
 
+from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
 
@@ -23,7 +24,7 @@ blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
-@routes.get("/widget-1.js", token=False, open_to_all_origins=True)
+@routes.get("/widget-1.js", open_to_all_origins=True, access=Access.ANYONE, summary="The storefront widget")
 def widget(_call: Call) -> Reply:
     """Answer the widget's first version."""
     return Reply(body=_script("widget-1.js"), headers=_HEADERS)

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.problems import MEDIA_TYPE
 from infra.interfaces import samples
-from infra.interfaces.operations import CORRELATION_ID, HEADERS, Body, Route, Success, Tag
+from infra.interfaces.operations import CORRELATION_ID, HEADERS, WHO, Body, Route, Success, Tag
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT
 from infra.interfaces.words import explained
@@ -111,18 +111,22 @@ def _part(schema: Mapping[str, Any], members: tuple[str, ...]) -> dict[str, Any]
 def _paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for route in ROUTES:
-        for path in route.paths:
-            paths.setdefault(path, {})[route.method] = _operation(route, path)
+        for path in route.declared.paths:
+            paths.setdefault(path, {})[route.declared.method] = _operation(route, path)
     return paths
 
 
 def _operation(route: Route, path: str) -> dict[str, Any]:
-    alias = path != route.paths[0]
-    sentences = [route.description, f"The same as `{route.paths[0]}`." if alias else "", route.who.sentence]
+    alias = path != route.declared.paths[0]
+    sentences = [
+        route.description,
+        f"The same as `{route.declared.paths[0]}`." if alias else "",
+        WHO[route.declared.access],
+    ]
     operation: dict[str, Any] = {
         "operationId": f"{route.view}_{_place(path)}" if alias else route.view,
         "tags": [route.tag.title],
-        "summary": route.summary + (" (alias)" if alias else ""),
+        "summary": route.declared.summary + (" (alias)" if alias else ""),
         "description": "\n\n".join(sentence for sentence in sentences if sentence),
         "parameters": [*route.parameters, {"$ref": "#/components/parameters/X-Correlation-ID"}],
     }
@@ -133,7 +137,9 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         **{str(status): _success(said) for status, said in sorted(route.answers.items())},
         **{str(status): {"$ref": f"#/components/responses/{status}"} for status in errors},
     }
-    operation["security"] = [{"bearer": scopes} for scopes in route.who.scopes]
+    access = route.declared.access
+    scopes = [[scope] for scope in access.scopes] or [[]]
+    operation["security"] = [{"bearer": needed} for needed in scopes] if access.by_token else []
     return operation
 
 
@@ -164,7 +170,7 @@ def _refusals() -> Iterator[int]:
 
 def _refusal(status: int) -> dict[str, Any]:
     codes = ", ".join(f"`{code}`" for code in samples.codes(status))
-    path = ROUTES[1].paths[0].replace("{merchant_id}", MERCHANT)
+    path = ROUTES[1].declared.paths[0].replace("{merchant_id}", MERCHANT)
     return {
         "description": f"{samples.title(status)}. `error.code`: {codes}.",
         "headers": _headers((*_ERROR_HEADERS.get(status, ()), *_COMMON_HEADERS)),

@@ -7,7 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from chalicelib.api.requests import ADMIN_SCOPE, KEY_LENGTH_MAX, OPS_SCOPE, READ_SCOPE
+from chalicelib.api import admin, console, desk, documents, merchants, operations, widget
+from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
+from chalicelib.api.requests import KEY_LENGTH_MAX
+from chalicelib.api.routing import Declared
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
 from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
 from chalicelib.domain.orders import Direction
@@ -35,27 +38,18 @@ class Tag(Enum):
         self.description = description
 
 
-_NO_SCOPE: tuple[list[str], ...] = ([],)
-
-
-class Who(Enum):
-    """Who may call a route, in words, and the scopes of which a token needs one."""
-
-    ANYONE = ("Anyone may ask, without a token.", ())
-    TOKEN = ("Any valid token will do.", _NO_SCOPE)
-    OWNER = (
-        (
-            f"For the merchant's own token (claim `merchant_id`) with the scope `{READ_SCOPE}`, and for "
-            f"`{ADMIN_SCOPE}`. A foreign merchant's data answers 404, as if it did not exist."
-        ),
-        ([READ_SCOPE], [ADMIN_SCOPE]),
-    )
-    ADMIN = (f"For tokens with the scope `{ADMIN_SCOPE}`.", ([ADMIN_SCOPE],))
-    OPS = (f"For tokens with the scope `{OPS_SCOPE}`.", ([OPS_SCOPE],))
-
-    def __init__(self, sentence: str, scopes: tuple[list[str], ...]) -> None:
-        self.sentence = sentence
-        self.scopes = scopes
+WHO: Mapping[Access, str] = {
+    Access.NOBODY: "Nobody may call it.",
+    Access.ANYONE: "Anyone may ask, without a token.",
+    Access.TOKEN: "Any valid token will do.",
+    Access.OWNER: (
+        f"For the merchant's own token (claim `merchant_id`) with the scope `{READ_SCOPE}`, and for "
+        f"`{ADMIN_SCOPE}`. A foreign merchant's data answers 404, as if it did not exist."
+    ),
+    Access.ADMIN: f"For tokens with the scope `{ADMIN_SCOPE}`.",
+    Access.OPS: f"For tokens with the scope `{OPS_SCOPE}`.",
+}
+"""Who may call a route, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +80,27 @@ class Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route: `view` is the name of the function that answers, the first path its name, the others aliases."""
+    """What the document says of a route beside what the route itself declares; `view` is the name of its function."""
 
     view: str
-    method: str = "get"
-    paths: tuple[str, ...]
     tag: Tag
-    who: Who
-    summary: str
     description: str = ""
     parameters: tuple[Mapping[str, Any], ...] = ()
     body: Body | None = None
     answers: Mapping[int, Success]
     errors: tuple[int, ...] = ()
+
+    @property
+    def declared(self) -> Declared:
+        """The route as it is registered: method, paths, access and summary."""
+        return _DECLARED[self.view]
+
+
+_DECLARED: Mapping[str, Declared] = {
+    declared.view: declared
+    for module in (admin, console, desk, documents, merchants, operations, widget)
+    for declared in module.routes.declared
+}
 
 
 def parameter(name: str, place: str, schema: Mapping[str, Any], description: str, **more: Any) -> dict[str, Any]:

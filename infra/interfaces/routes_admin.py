@@ -19,7 +19,6 @@ from infra.interfaces.operations import (
     Route,
     Success,
     Tag,
-    Who,
     parameter,
 )
 from infra.interfaces.story import MERCHANT
@@ -39,11 +38,7 @@ _ADJUSTMENT_ERRORS = (400, 401, 403, 404, 409, *BODY_ERRORS, 422, *STORE_ERRORS)
 
 _ADJUST = Route(
     view="adjust",
-    method="post",
-    paths=(f"{API}/credits/admin/adjustments",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="Add or remove credits",
     description=(
         "Once under its `Idempotency-Key`, however often it is sent: a repeat answers 200 with the same `data`, "
         "another content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may succeed "
@@ -69,11 +64,7 @@ _ADJUST = Route(
 
 _ADJUST_BY_THE_OLD_ROUTE = Route(
     view="adjust_by_the_old_route",
-    method="post",
-    paths=(f"{API}/credits/transactions/admin/manual-adjustment",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="Add or remove credits, by query parameters",
     description=(
         f"The old service's route: as `{API}/credits/admin/adjustments`, whose body it takes as well. `admin_id` is "
         "ignored, the admin is the token's subject; the key is required here too."
@@ -105,11 +96,7 @@ _ADJUST_BY_THE_OLD_ROUTE = Route(
 
 _SET_THRESHOLD = Route(
     view="set_threshold",
-    method="put",
-    paths=(f"{API}/credits/admin/accounts/{{merchant_id}}/low-balance-threshold",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="A merchant's own low-balance threshold",
     description=(
         "Null goes back to the default. A change that puts the balance on the threshold's other side is published "
         "as an event."
@@ -133,10 +120,7 @@ _SET_THRESHOLD = Route(
 
 _ZERO = Route(
     view="zero_balance",
-    paths=(f"{API}/credits/admin/zero-balance",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="Accounts without credits",
     description="By cursor, from an index; in no order that means anything. `total` and `pages` are null.",
     parameters=(LIMIT, CURSOR),
     answers={
@@ -154,10 +138,7 @@ _ZERO = Route(
 
 _LOW = Route(
     view="low_balance",
-    paths=(f"{API}/credits/admin/low-balance",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="Accounts that run low",
     description=(
         "Accounts above zero and at or below their own threshold, by cursor, from an index. `threshold` narrows that; "
         "what lies above a merchant's own threshold is never here. A page may be short, even empty, and still have a "

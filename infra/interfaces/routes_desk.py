@@ -6,14 +6,11 @@ from chalicelib.contracts.api.activity import Activity
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import Parking
 from infra.interfaces import samples
-from infra.interfaces.operations import API, LIMIT, STORE_ERRORS, Route, Success, Tag, Who, parameter
+from infra.interfaces.operations import LIMIT, STORE_ERRORS, Route, Success, Tag, parameter
 
 _ACTIVITY = Route(
     view="activity",
-    paths=(f"{API}/credits/admin/activity",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="The service at this moment",
     description=(
         "For a live view. Orders, duplicates, conflicts and what is parked are counted since the beginning: two "
         "answers and the time between them give a rate. What containers count shows within ten seconds."
@@ -38,10 +35,7 @@ _LETTER = parameter(
 
 _DEAD_LETTERS = Route(
     view="dead_letters",
-    paths=(f"{API}/credits/admin/dead-letters",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="Parked messages",
     description=(
         "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
         "is how many it says it holds, and what is put back makes room for the rest. Two who look at the same moment "
@@ -65,10 +59,7 @@ _DEAD_LETTERS = Route(
 
 _DEAD_LETTER = Route(
     view="dead_letter",
-    paths=(f"{API}/credits/admin/dead-letters/{{letter_id}}",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="One parked message",
     description="With the whole of its body. It stays parked.",
     parameters=(_LETTER,),
     answers={
@@ -83,11 +74,7 @@ _DEAD_LETTER = Route(
 
 _REDRIVE = Route(
     view="redrive",
-    method="post",
-    paths=(f"{API}/credits/admin/dead-letters/{{letter_id}}/redrive",),
     tag=Tag.ADMIN,
-    who=Who.ADMIN,
-    summary="Put a parked message back",
     description=(
         "To where it came from: it is tried again, and parked again, under another id, where its reason still holds. "
         "Harmless any number of times, since a fact moves credits once."

@@ -19,17 +19,13 @@ from infra.interfaces.operations import (
     Route,
     Success,
     Tag,
-    Who,
     parameter,
 )
 from infra.interfaces.story import MERCHANT, OTHER_MERCHANT
 
 _STATUS = Route(
     view="plugin_status",
-    paths=(f"{API}/credits/plugin-status/{{merchant_id}}", f"{API}/plugin-status/{{merchant_id}}"),
     tag=Tag.STATUS,
-    who=Who.ANYONE,
-    summary="Is this shop's plugin on?",
     description=(
         "Always 200 for a well-formed id: a merchant without an account is `disabled` with the reason "
         "`account_not_found`. Where the table cannot be read, the last known status is answered with `stale`, "
@@ -58,10 +54,7 @@ _STATUS = Route(
 
 _ACCOUNT = Route(
     view="account",
-    paths=(f"{API}/credits/accounts/{{merchant_id}}", f"{API}/credits/{{merchant_id}}"),
     tag=Tag.ACCOUNTS,
-    who=Who.OWNER,
-    summary="A merchant's account",
     description="Balance, plugin status, thresholds and totals, read consistently.",
     parameters=(MERCHANT_IN_PATH,),
     answers={
@@ -76,10 +69,7 @@ _ACCOUNT = Route(
 
 _BALANCE = Route(
     view="balance",
-    paths=(f"{API}/credits/accounts/{{merchant_id}}/balance",),
     tag=Tag.ACCOUNTS,
-    who=Who.OWNER,
-    summary="A merchant's balance",
     description="The credits left, read consistently.",
     parameters=(MERCHANT_IN_PATH,),
     answers={
@@ -98,10 +88,7 @@ _BALANCE = Route(
 
 _STORY = Route(
     view="story",
-    paths=(f"{API}/credits/accounts/{{merchant_id}}/story",),
     tag=Tag.ACCOUNTS,
-    who=Who.OWNER,
-    summary="Why is this plugin off, or on?",
     description=(
         "In order: what passed a threshold, when, by which transaction, in a sentence, and which events it published. "
         "Told from the ledger; what was published is derived from its crossings, deliveries are not logged."
@@ -136,10 +123,7 @@ _HISTORY_TEXT = (
 
 _TRANSACTIONS = Route(
     view="transactions",
-    paths=(f"{API}/credits/transactions",),
     tag=Tag.TRANSACTIONS,
-    who=Who.OWNER,
-    summary="A merchant's history",
     description=_HISTORY_TEXT,
     parameters=(MERCHANT_IN_QUERY, *PAGES, *FILTERS),
     answers={200: _HISTORY},
@@ -148,10 +132,7 @@ _TRANSACTIONS = Route(
 
 _MERCHANT_TRANSACTIONS = Route(
     view="merchant_transactions",
-    paths=(f"{API}/credits/transactions/merchant/{{merchant_id}}",),
     tag=Tag.TRANSACTIONS,
-    who=Who.OWNER,
-    summary="A merchant's history, by path",
     description=_HISTORY_TEXT,
     parameters=(MERCHANT_IN_PATH, *PAGES, *FILTERS),
     answers={200: _HISTORY},
@@ -160,10 +141,7 @@ _MERCHANT_TRANSACTIONS = Route(
 
 _TRANSACTION = Route(
     view="transaction",
-    paths=(f"{API}/credits/transactions/{{transaction_id}}",),
     tag=Tag.TRANSACTIONS,
-    who=Who.OWNER,
-    summary="One transaction",
     description="With every field that its hash covers, so that anybody can check the chain.",
     parameters=(
         parameter(
@@ -189,10 +167,7 @@ _TRANSACTION = Route(
 
 _STATS = Route(
     view="stats",
-    paths=(f"{API}/credits/transactions/merchant/{{merchant_id}}/stats",),
     tag=Tag.TRANSACTIONS,
-    who=Who.OWNER,
-    summary="What a merchant's transactions add up to",
     description=(
         "All of them at the price of one read, or those of a range of dates, which is read; one that holds more than "
         "a request may read is refused (`RANGE_TOO_LONG`)."
@@ -210,11 +185,7 @@ _STATS = Route(
 
 _STATUS_BATCH = Route(
     view="plugin_statuses",
-    method="post",
-    paths=(f"{API}/credits/plugin-status/batch",),
     tag=Tag.STATUS,
-    who=Who.TOKEN,
-    summary="Are these shops' plugins on?",
     description="Up to 100 shops with one read. A merchant that is named twice is answered once.",
     body=Body(
         model=StatusBatchRequest,

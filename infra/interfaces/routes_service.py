@@ -5,14 +5,11 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import DetailedHealth, Health
 from infra.interfaces import samples
-from infra.interfaces.operations import API, IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, Who, parameter
+from infra.interfaces.operations import IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, parameter
 
 _HEALTH = Route(
     view="health",
-    paths=(f"{API}/health", f"{API}/credits/health"),
     tag=Tag.OPERATIONS,
-    who=Who.ANYONE,
-    summary="Is the API alive?",
     description="Nothing is read for it.",
     answers={
         200: Success(
@@ -26,10 +23,7 @@ _HEALTH = Route(
 
 _DETAILED = Route(
     view="health_detailed",
-    paths=(f"{API}/health/detailed",),
     tag=Tag.OPERATIONS,
-    who=Who.OPS,
-    summary="How does each component do?",
     description="Each table, the bridge by its heartbeat, and the shared cache where there is one, asked just now.",
     answers={
         200: Success(
@@ -45,10 +39,7 @@ _WITHOUT_SLASH = Success(description="The page is at this address without the sl
 
 _OPENAPI = Route(
     view="openapi",
-    paths=("/openapi.json", f"{API}/openapi.json"),
     tag=Tag.DOCUMENTS,
-    who=Who.ANYONE,
-    summary="This document",
     description="OpenAPI 3.1, generated from the models that validate and answer. Any origin may read it.",
     parameters=(IF_NONE_MATCH,),
     answers={
@@ -64,10 +55,7 @@ _OPENAPI = Route(
 
 _DOCS = Route(
     view="docs",
-    paths=("/docs", f"{API}/docs"),
     tag=Tag.DOCUMENTS,
-    who=Who.ANYONE,
-    summary="This document, to browse and try",
     description="One page that loads nothing from any other host.",
     parameters=(IF_NONE_MATCH,),
     answers={
@@ -85,10 +73,7 @@ _DOCS = Route(
 
 _WIDGET = Route(
     view="widget",
-    paths=("/widget-1.js",),
     tag=Tag.STATUS,
-    who=Who.ANYONE,
-    summary="The storefront widget",
     description="A script under 1 KB for a shop's theme. It asks for the plugin status with a time limit, keeps it for "
     "the session, bridges a short outage, and sets `data-credits` on the page; no cookies. Its name holds its version, "
     "and what was served once never changes.",
@@ -105,10 +90,7 @@ _WIDGET = Route(
 
 _CONSOLE = Route(
     view="console",
-    paths=("/console",),
     tag=Tag.DOCUMENTS,
-    who=Who.ANYONE,
-    summary="The console, for people",
     description="One page that asks this API with the token that its user gives it, and loads nothing from elsewhere.",
     parameters=(IF_NONE_MATCH,),
     answers={
@@ -126,10 +108,7 @@ _CONSOLE = Route(
 
 _CONSOLE_FILE = Route(
     view="console_file",
-    paths=("/console/{version}/{name}",),
     tag=Tag.DOCUMENTS,
-    who=Who.ANYONE,
-    summary="A script of the console",
     description="To be kept for a year: a new version has a new address, which the page names.",
     parameters=(
         parameter(
@@ -154,10 +133,7 @@ _CONSOLE_FILE = Route(
 
 _FLEET = Route(
     view="plugin_status_metrics",
-    paths=(f"{API}/credits/plugin-status/metrics",),
     tag=Tag.OPERATIONS,
-    who=Who.OPS,
-    summary="The fleet in figures",
     description="Exact: counted from every change of every account, and right when changes are delivered twice.",
     answers={
         200: Success(
@@ -171,10 +147,7 @@ _FLEET = Route(
 
 _METRICS = Route(
     view="metrics",
-    paths=("/metrics", f"{API}/metrics"),
     tag=Tag.OPERATIONS,
-    who=Who.OPS,
-    summary="Metrics for Prometheus",
     description="The fleet's figures and the counters of all containers, summed up.",
     answers={
         200: Success(

@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 import pytest
 
 from app import app
+from chalicelib.api.access import Access
 from infra.interfaces.__main__ import DOCUMENTS
-from infra.interfaces.operations import Who
 from infra.interfaces.routes import ROUTES
 from tests.support.api import Api, Aws
 
@@ -56,13 +56,13 @@ def test_the_document_has_every_route_that_is_registered_and_no_other() -> None:
 
 
 def test_the_document_says_of_each_route_who_answers_and_whether_a_token_is_needed() -> None:
-    documented = {(path, route.method.upper()): route for route in ROUTES for path in route.paths}
+    documented = {(path, route.declared.method.upper()): route for route in ROUTES for path in route.declared.paths}
 
     for (path, method), route in documented.items():
         entry = app.routes[path][method]
         assert entry.view_name == route.view
-        assert bool(entry.authorizer) == (route.who is not Who.ANYONE), path
-        assert bool(OPENAPI["paths"][path][route.method]["security"]) == bool(entry.authorizer)
+        assert bool(entry.authorizer) == (route.declared.access is not Access.ANYONE), path
+        assert bool(OPENAPI["paths"][path][route.declared.method]["security"]) == bool(entry.authorizer)
 
 
 def test_the_document_names_each_identifier_of_each_path() -> None:

@@ -70,7 +70,7 @@ def _merchants(keys: Any) -> set[MerchantId]:
     return {MerchantId(key["merchant_id"]["S"]) for key in keys}
 
 
-def _reading(merchant: MerchantId, item: Any, now: datetime) -> Readings:
+def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId, KnownStatus | None]:
     if item is None:
         return {merchant: None}
     try:

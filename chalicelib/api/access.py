@@ -1,0 +1,102 @@
+"""Who may call a route, declared where the route is registered; a route that declares nothing is closed to everybody.
+
+Contract, section 6 ("who" in the table of routes) and "Who may read".
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Self
+
+from chalicelib.contracts.api.problems import Problem, Refusal, forbidden, not_found, unauthorized
+
+READ_SCOPE = "credits:read"
+ADMIN_SCOPE = "credits:admin"
+OPS_SCOPE = "credits:ops"
+NAME_LENGTH_MAX = 64
+"""Characters of a token's subject that can be recorded as the admin of an adjustment."""
+
+_NAME = re.compile(rf"[ -~]{{1,{NAME_LENGTH_MAX}}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls, by the token that the authorizer accepted."""
+
+    subject: str = ""
+    merchant_id: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any] | None, *, now: datetime) -> Self:
+        """Return the caller of a request that came through the authorizer.
+
+        Raises:
+            Problem: `UNAUTHORIZED`, when no authorizer let the request in, or when the token has expired since: the
+                gateway keeps the authorizer's answer for a while.
+        """
+        if context is None:
+            raise unauthorized("A valid bearer token is required.")
+        if int(context.get("expires_at") or now.timestamp() + 1) <= now.timestamp():
+            raise unauthorized("The token has expired.")
+        return cls(
+            subject=context.get("subject") or "",
+            merchant_id=context.get("merchant_id"),
+            scopes=frozenset((context.get("scope") or "").split(" ")),
+        )
+
+    def name(self) -> str:
+        """Return the token's subject as it is recorded; raises `FORBIDDEN` where it cannot be."""
+        if _NAME.fullmatch(self.subject) is None:
+            raise Problem(
+                Refusal.FORBIDDEN,
+                f"The token's subject must name who asks, in 1 to {NAME_LENGTH_MAX} printable ASCII characters.",
+                details={"claim": "sub"},
+            )
+        return self.subject
+
+    def require_merchant(self, merchant: str, what: str) -> None:
+        """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this caller."""
+        if ADMIN_SCOPE not in self.scopes and not (READ_SCOPE in self.scopes and self.merchant_id == merchant):
+            raise not_found(what)
+
+
+NO_CALLER = Caller()
+"""The caller of a route that anyone may call."""
+
+
+class Access(Enum):
+    """Who may call a route; `scopes` are those of which the token needs one, none of them for any valid token."""
+
+    NOBODY = ("nobody", ())
+    ANYONE = ("anyone", ())
+    TOKEN = ("token", ())
+    OWNER = ("owner", (READ_SCOPE, ADMIN_SCOPE))
+    ADMIN = ("admin", (ADMIN_SCOPE,))
+    OPS = ("ops", (OPS_SCOPE,))
+
+    def __init__(self, word: str, scopes: tuple[str, ...]) -> None:
+        self.word = word
+        self.scopes = scopes
+
+    @property
+    def by_token(self) -> bool:
+        """Whether the gateway's authorizer checks a bearer token before the route is called."""
+        return self is not Access.ANYONE
+
+    def admit(self, context: Mapping[str, Any] | None, *, now: datetime) -> Caller:
+        """Return the caller, who may call the route; `context` is what the authorizer says of the token.
+
+        Raises:
+            Problem: `UNAUTHORIZED` or `FORBIDDEN`.
+        """
+        if self is Access.ANYONE:
+            return NO_CALLER
+        caller = Caller.from_context(context, now=now)
+        if self is Access.NOBODY:
+            raise Problem(Refusal.FORBIDDEN, "Nobody may call this route.")
+        if self.scopes and not caller.scopes.intersection(self.scopes):
+            raise forbidden(self.scopes[0])
+        return caller
