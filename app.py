@@ -1,4 +1,4 @@
-"""The Chalice application: registers the blueprints and names the functions (spec, section 7).
+"""The Chalice application: registers the blueprints and names the functions (contract, section 7).
 
 Every function is an attribute of this module and callable as `handler(event, context)`.
 """

@@ -1,4 +1,4 @@
-"""The settings, read from the environment on first use (spec, section 10).
+"""The settings, read from the environment on first use (contract, section 10).
 
 A missing or bad one fails with a sentence that names it, never at import and never silently.
 """

@@ -114,7 +114,7 @@ SECONDS_MAX = 100
 
 
 def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) -> None:
-    """Add `value` to a counter of spec section 7; nothing for 0."""
+    """Add `value` to a counter of section 7 of the contract; nothing for 0."""
     if not value:
         return
     counters.add(sample(name, dimensions), value)

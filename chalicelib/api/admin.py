@@ -1,4 +1,4 @@
-"""The routes for admins (spec, section 6): adjustments, thresholds, and the accounts at zero or low.
+"""The routes for admins (contract, section 6): adjustments, thresholds, and the accounts at zero or low.
 
 What changes the ledger is done by its own functions, which this one invokes: the API itself may only read.
 """

@@ -1,4 +1,4 @@
-"""The console: one page and its scripts, which ship with the code, served by the API itself (spec, section 6).
+"""The console: one page and its scripts, which ship with the code, served by the API itself (contract, section 6).
 
 The page names its scripts below a folder that is the digest of all of them, so that browsers keep them for a year and
 a new version is a new address. Relative addresses only: it works at the root, and below a stage or a base path.

@@ -1,4 +1,4 @@
-"""The routes of those who look after the service: the live view's figures, and what is parked (spec, section 6)."""
+"""The routes of those who look after the service: the live view's figures, and what is parked (contract, section 6)."""
 
 from urllib.parse import unquote
 

@@ -1,4 +1,4 @@
-"""The metrics of spec section 7 as Prometheus text, made by prometheus-client from what `FleetReader` read."""
+"""The metrics (contract, section 7) as Prometheus text, made by prometheus-client from what `FleetReader` read."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

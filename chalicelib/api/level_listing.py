@@ -1,4 +1,4 @@
-"""Pages of the accounts at zero and of the low ones, by signed cursor (hard-cases.md, "Low and zero lists")."""
+"""Pages of the accounts at zero and of the low ones, by signed cursor (contract, "Low and zero lists")."""
 
 from chalicelib.adapters.dynamodb.levels import Level, Levels
 from chalicelib.api.requests import Call

@@ -1,4 +1,4 @@
-"""The HTTP API (spec, section 6): every route, what it needs from a caller, and what it answers.
+"""The HTTP API (contract, section 6): every route, what it needs from a caller, and what it answers.
 
 Heavy imports wait for the route that needs them: plugin status and health come without pydantic and PynamoDB.
 """

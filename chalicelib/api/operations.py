@@ -1,4 +1,7 @@
-"""The routes for operating the service: its health, the fleet in figures, metrics for Prometheus (spec, 6, 7)."""
+"""The routes for operating the service: its health, the fleet in figures, metrics for Prometheus.
+
+Contract, sections 6 and 7.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -19,7 +19,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, m
 PARAMETER_LENGTH_MAX = 512
 BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 64
-"""Characters of an `Idempotency-Key`: it becomes the adjustment's id (spec, section 3)."""
+"""Characters of an `Idempotency-Key`: it becomes the adjustment's id (contract, section 3)."""
 
 _CORRELATION_ID = re.compile(r"[ -~]{1,64}")
 _PRINTABLE = re.compile(rf"[ -~]{{1,{KEY_LENGTH_MAX}}}")
@@ -82,7 +82,7 @@ class Call:
         return {"request_id": self.request_id, "correlation_id": self.correlation_id, "timestamp": timestamp}
 
     def require_small_body(self) -> None:
-        """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (spec, section 6)."""
+        """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (contract, section 6)."""
         # A text has at least as many bytes as characters, so most of what is too large need not be encoded.
         if len(self.body) > 2 * BODY_BYTES_MAX or len(self._body_bytes()) > BODY_BYTES_MAX:
             raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {BODY_BYTES_MAX} bytes at the most.")

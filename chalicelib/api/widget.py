@@ -1,4 +1,4 @@
-"""The storefront widget: a script that a shop's theme loads, under a name that holds its version (spec, section 6).
+"""The storefront widget: a script that a shop's theme loads, under a name that holds its version (contract, section 6).
 
 A file that was served once is never changed, because browsers keep it for a year without asking: another widget is
 another file. Anybody may load it from anywhere, also by its checksum (`integrity`).

@@ -1,6 +1,6 @@
 """A parked message, as its dead-letter queue hands it out: why it is there, and what it says.
 
-A letter has its reason from whoever parked it (hard-cases.md, "Retry and dead letter"): the functions write
+A letter has its reason from whoever parked it (contract, "Retry and dead letter"): the functions write
 attributes of their own, EventBridge its error, Lambda a body that points to records of a stream, and a queue that
 gave up after too many receives nothing at all. What kind a letter is follows from its queue and from the attributes
 that our own functions write, never from the body: a sender wrote that, and it may look like anything. Standard library

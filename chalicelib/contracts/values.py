@@ -1,4 +1,4 @@
-"""The values that events and requests are made of, checked as the contract says (spec, sections 3 and 4).
+"""The values that events and requests are made of, checked as the contract says (contract, sections 3 and 4).
 
 Strict: a text is never taken for a number, nor a fraction for whole credits. What is refused is named by the
 field and the rule, never by the value, which may be personal.

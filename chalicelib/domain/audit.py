@@ -1,6 +1,6 @@
 """Whether a ledger proves itself: a merchant's records walked in order, and the account compared with them.
 
-Pure, and it never repairs: drift is reported (spec, section 7). `rebuilt` says what the account would be.
+Pure, and it never repairs: drift is reported (contract, section 7). `rebuilt` says what the account would be.
 """
 
 from collections.abc import Iterable, Iterator

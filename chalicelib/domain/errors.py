@@ -59,7 +59,7 @@ class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
 
     @property
     def ground_missing(self) -> bool:
-        """Whether what the movement builds on is not there yet (spec, section 2, rule 5)."""
+        """Whether what the movement builds on is not there yet (contract, section 2, rule 5)."""
         return self.code in (Code.ACCOUNT_MISSING, Code.ORDER_MISSING)
 
 

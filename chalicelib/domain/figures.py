@@ -1,4 +1,4 @@
-"""The fleet's figures, and what each account adds to them (spec, section 7).
+"""The fleet's figures, and what each account adds to them (contract, section 7).
 
 An account's item says all that it adds: its counters are its own sums. So the newest image of an account
 replaces what was counted of it before, and neither repeats, gaps nor the order of images can show in the sums.

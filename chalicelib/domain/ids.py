@@ -37,7 +37,7 @@ _MERCHANT_ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}
 
 
 def merchant_id(text: str) -> MerchantId:
-    """Return the merchant's id as it is kept: a UUID in lower case with hyphens (spec, section 3).
+    """Return the merchant's id as it is kept: a UUID in lower case with hyphens (contract, section 3).
 
     Raises:
         ValueError: `text` is no UUID, with or without its hyphens.

@@ -203,7 +203,7 @@ def change_threshold(
 ) -> tuple[Account, tuple[CrossingRecord, ...]]:
     """Return the account with a low-balance threshold of its own (None: the default), and what it thereby crossed.
 
-    Low or restored, where the balance is now on the other side, without a transaction (spec, section 5). An
+    Low or restored, where the balance is now on the other side, without a transaction (contract, section 5). An
     account on which this threshold stands already comes back as it is. `version` stays, as with `apply`.
     """
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
@@ -265,7 +265,7 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
 def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRecord, ...]:
     """Return the thresholds that a record passed; `low_before` is the one that stood on the account before it."""
     if transaction.sequence == 1:
-        return ()  # Opening an account crosses nothing (spec, section 5).
+        return ()  # Opening an account crosses nothing (contract, section 5).
     return tuple(
         CrossingRecord(
             type=crossing,
@@ -292,7 +292,7 @@ _quoted = encode_basestring
 def canonical(transaction: Transaction) -> str:
     """Return the record's canonical form, version 1: what never changes, as sorted compact JSON without nulls.
 
-    Published in the README, so that anybody can check a ledger from the API's answers alone. Written out here
+    Published in infra/docs/api.md, so that anybody can check a ledger from the API's answers alone. Written out here
     because a JSON encoder takes three times as long, and every movement waits for it.
     """
     kind, correlation_id, occurred_at = transaction.kind, transaction.correlation_id, transaction.occurred_at
@@ -315,5 +315,5 @@ def canonical(transaction: Transaction) -> str:
 
 
 def record_hash(transaction: Transaction) -> str:
-    """Return the link that seals the record to its predecessor: SHA-256 in hex (hard-cases.md, "Hash")."""
+    """Return the link that seals the record to its predecessor: SHA-256 in hex (contract, "Hash")."""
     return sha256(f"{transaction.previous_hash}\n{canonical(transaction)}".encode()).hexdigest()

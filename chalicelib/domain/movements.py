@@ -1,4 +1,4 @@
-"""Movements: the changes of credits that can be asked for, their kinds and their keys (spec, section 3)."""
+"""Movements: the changes of credits that can be asked for, their kinds and their keys (contract, section 3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transactio
 from chalicelib.domain.orders import Direction, Policy
 
 TRIAL_KEY = "TRIAL_MERCHANT"
-"""The one idempotency key that opens an account (spec, section 3)."""
+"""The one idempotency key that opens an account (contract, section 3)."""
 
 ORDER_UPDATED = "evt.order.updated"
 """The event type that may charge an order but never contradicts a charge; recorded as `source` where it did."""
@@ -43,7 +43,7 @@ class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.
 
     `reference_id` is the business id behind the key; `metadata` is kept with the record and is all that is
-    kept of the event besides ids and times (spec, section 2, rule 7).
+    kept of the event besides ids and times (contract, section 2, rule 7).
     """
 
     merchant_id: MerchantId
@@ -95,5 +95,5 @@ class RefundMovement(Movement):
 
 
 def order_key(order_id: str) -> str:
-    """Return the idempotency key of an order (spec, section 3)."""
+    """Return the idempotency key of an order (contract, section 3)."""
     return f"SHOPIFY_ORDER_{order_id}"

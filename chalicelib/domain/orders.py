@@ -1,4 +1,4 @@
-"""What an order costs, and what a refund of it gives back (spec, section 3)."""
+"""What an order costs, and what a refund of it gives back (contract, section 3)."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -9,7 +9,7 @@ from typing import Self
 from chalicelib.domain.errors import Code, Rejected
 
 CREDITS_MAX = 1_000_000_000
-"""The most credits one movement may ask for (spec, section 4)."""
+"""The most credits one movement may ask for (contract, section 4)."""
 
 # Money comes with at most 32 digits, so no sum or product of a few of them is rounded at this precision.
 _EXACT = Context(prec=200)
@@ -114,7 +114,7 @@ def refund(
     """Return the credits that the next refund of an order asks back, and the tally after it.
 
     The sum over all refunds is what the order took (`taken`, in credits) × the refunded share, rounded down,
-    and never more than `taken`; a refund without an amount is full (hard-cases.md, "Refund arithmetic").
+    and never more than `taken`; a refund without an amount is full (contract, "Refund arithmetic").
 
     Raises:
         Rejected: `key_reused` where the order total contradicts an earlier refund's, `total_missing` where

@@ -20,7 +20,7 @@ class Posted:
 class Duplicate:
     """The movement had been recorded before, as `transaction` where it is at hand.
 
-    `order_changed` tells an order whose later event would have charged otherwise (hard-cases.md, "Conflict").
+    `order_changed` tells an order whose later event would have charged otherwise (contract, "Conflict or duplicate").
     """
 
     transaction: Transaction | None
@@ -31,7 +31,10 @@ Outcome = Posted | Duplicate | Rejected | RetryLater
 
 
 def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
-    """Return whether this is the recorded movement again, or its key with another content (spec, section 2, rule 4)."""
+    """Return whether this is the recorded movement again, or its key with another content.
+
+    Contract, section 2, rule 4.
+    """
     if isinstance(movement, FixedMovement):
         same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)
     elif isinstance(movement, RefundMovement):

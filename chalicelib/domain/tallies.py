@@ -1,4 +1,4 @@
-"""What was refunded of each order, replayed from the refunds' own records (hard-cases.md, "Refund arithmetic").
+"""What was refunded of each order, replayed from the refunds' own records (contract, "Refund arithmetic").
 
 An order's tally is the one part of a record that changes and that no hash seals; the refunds prove it.
 """

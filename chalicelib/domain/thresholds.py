@@ -1,4 +1,4 @@
-"""Which low-balance threshold is in force, and which thresholds a movement crosses (spec, section 5)."""
+"""Which low-balance threshold is in force, and which thresholds a movement crosses (contract, section 5)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,11 +20,11 @@ class Crossing(StrEnum):
 
 
 def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:
-    """Return the thresholds passed going from `before` to `after`, in credits (spec, section 5).
+    """Return the thresholds passed going from `before` to `after`, in credits (contract, section 5).
 
     `low_before` is the low-balance threshold that stood on the account, `low_after` the one that
     stands now: comparing each balance with its own means that a changed setting misses no crossing
-    (hard-cases.md, "Crossings"). The status event comes last, behind what caused it.
+    (contract, "Crossings"). The status event comes last, behind what caused it.
     """
     passed = []
     if before > low_before and after <= low_after:

@@ -1,4 +1,4 @@
-"""What admins change, invoked as functions: adjustments (spec, section 7) and low-balance thresholds.
+"""What admins change, invoked as functions: adjustments (contract, section 7) and low-balance thresholds.
 
 The API's routes for both end here too: the API itself has no right to write to the ledger.
 """

@@ -1,6 +1,6 @@
 """A batch of messages on its way to their ends: applied, parked with a reason, or back to the queue.
 
-(spec, section 4; hard-cases.md, "Retry and dead letter")
+(contract, section 4, "Retry and dead letter")
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Events in, from the queue: a batch of messages becomes one write a merchant (spec, section 4)."""
+"""Events in, from the queue: a batch of messages becomes one write a merchant (contract, section 4)."""
 
 from chalice.app import Blueprint, SQSEvent
 

@@ -1,4 +1,4 @@
-"""What runs by the clock: the ledger made to prove itself (spec, section 7)."""
+"""What runs by the clock: the ledger made to prove itself (contract, section 7)."""
 
 from typing import TYPE_CHECKING, Any
 

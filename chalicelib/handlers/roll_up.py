@@ -1,4 +1,4 @@
-"""The fleet's figures and the shared statuses, kept in step with the credits table by its stream (spec, section 7).
+"""The fleet's figures and the shared statuses, kept in step with the credits table by its stream (contract, section 7).
 
 Every change of an account comes here, at least once and in whatever order: only an account's newest image counts.
 """

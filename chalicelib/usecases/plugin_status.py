@@ -1,7 +1,7 @@
 """Plugin statuses: from the cache that all containers share, else from memory, else from the table.
 
 The shared cache is asked first, where there is one, and memory only when it fails: it hears of a change within
-a second. What was known last also answers when the table cannot be read (spec, section 6): last known, or
+a second. What was known last also answers when the table cannot be read (contract, section 6): last known, or
 else disabled, never enabled out of nothing. Which of two is newer is told by the account's version.
 """
 

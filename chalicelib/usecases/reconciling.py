@@ -1,4 +1,4 @@
-"""The ledger made to prove itself, account by account, within the time of a call (spec, section 7).
+"""The ledger made to prove itself, account by account, within the time of a call (contract, section 7).
 
 Beside `posting` and `counting` the third use case, and the only one that changes nothing. A sweep goes over all
 accounts in pages; each is compared with itself, which costs nothing besides, and walked record by record where there

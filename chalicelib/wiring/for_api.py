@@ -1,7 +1,7 @@
 """Builds what the API and its authorizer read with, once a container and on first use.
 
 Apart from `for_posting`, because the authorizer needs neither boto3 nor the ledger, and the status route neither
-pydantic nor PynamoDB: each function imports what it builds (architecture.md, decision 9).
+pydantic nor PynamoDB: each function imports what it builds (decision 0009).
 """
 
 from functools import cache

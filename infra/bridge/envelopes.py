@@ -34,7 +34,7 @@ def publication(body: str) -> Publication:
     """Return the NATS message for an EventBridge envelope that the rule on the bus put into the outbox.
 
     The subject is the event's type and the payload the platform envelope in `detail`; the headers
-    are those of CloudEvents and `Nats-Msg-Id`, by which JetStream drops repeats (spec, section 4).
+    are those of CloudEvents and `Nats-Msg-Id`, by which JetStream drops repeats (contract, section 4).
     Raises `UnpublishableError` where that cannot be had.
     """
     envelope = _envelope(body)

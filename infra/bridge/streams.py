@@ -61,7 +61,7 @@ NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
         "duplicate_window": _WINDOW,
     },
 }
-"""How a stream is made where there is none (hard cases, JetStream); one that exists keeps what it has."""
+"""How a stream is made where there is none (contract, "JetStream"); one that exists keeps what it has."""
 
 
 class StreamsError(Exception):

@@ -15,7 +15,7 @@ INBOUND_TYPES = (
     "evt.subscription.renewed",
     ADJUSTMENT_TYPE,
 )
-"""What asks for a movement (spec, section 3): the only subjects that the bridge consumes."""
+"""What asks for a movement (contract, section 3): the only subjects that the bridge consumes."""
 
 OUTBOUND_TYPES = (
     "evt.credits.account.created",
@@ -28,7 +28,7 @@ OUTBOUND_TYPES = (
     "evt.credits.plugin_status_changed",
     "evt.credits.drift_detected",
 )
-"""What the service publishes (spec, sections 5 and 7). Streams bind them one by one: `evt.credits.>` would take the
+"""What the service publishes (contract, sections 5 and 7). Streams bind them one by one: `evt.credits.>` would take the
 inbound `ADJUSTMENT_TYPE` too, whose stream must not drop what is unread (contract, section 19)."""
 
 PARKING_SUBJECT = "parked.credit-service"

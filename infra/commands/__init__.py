@@ -1,4 +1,4 @@
-"""The commands of `credits`, a module for each group; infra/commands/cli.py puts them together (spec, section 9).
+"""The commands of `credits`, a module for each group; infra/commands/cli.py puts them together (contract, section 9).
 
 target.py     the system that a command works on: the local stack or a deployed stage, and its clients
 options.py    options that many commands take

@@ -1,4 +1,4 @@
-"""The `credits` command: a ledger at hand in a terminal (spec, section 9).
+"""The `credits` command: a ledger at hand in a terminal (contract, section 9).
 
 This is its table of contents; infra/commands has a module for each group, and what they share.
 """

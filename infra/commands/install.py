@@ -1,4 +1,4 @@
-"""`python -m infra.commands.install`: leave the command `credits` in the virtual environment (spec, section 9).
+"""`python -m infra.commands.install`: leave the command `credits` in the virtual environment (contract, section 9).
 
 A script of three lines instead of an installed package: it needs no network, and no second copy of the code.
 """

@@ -1,4 +1,4 @@
-"""`credits dead-letters`: what was parked, why, and back with it once the cause is gone (spec, section 9)."""
+"""`credits dead-letters`: what was parked, why, and back with it once the cause is gone (contract, section 9)."""
 
 import json
 from typing import Annotated, Any

@@ -1,11 +1,12 @@
 """Deploys a stage to AWS: looks, packages, lints, shows the change set, asks, and follows (`make deploy STAGE=prod`).
 
-The values of parameters come from infra/stages, then from the environment under their setting's name (README,
-"Settings") or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment. Credentials are
-the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's; `CLOUDFORMATION_ROLE` is the role
-that makes the resources, else the caller does. `YES=1` does not ask; what would remove or replace a table is refused
-whoever says so, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once, whatever alarm rings. `SUFFIX=-2` or
-`STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
+The values of parameters come from infra/stages, then from the environment under their setting's name
+(infra/docs/settings.md) or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment.
+Credentials are the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's;
+`CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1` does not ask; what would
+remove or replace a table is refused whoever says so, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
+whatever alarm rings. `SUFFIX=-2` or `STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the
+values that another stack has.
 """
 
 import os

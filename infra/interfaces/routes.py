@@ -1,4 +1,7 @@
-"""Every route of the API, as its document tells it (spec, section 6). A test compares it with what is registered."""
+"""Every route of the API, as its document tells it (contract, section 6).
+
+A test compares it with what is registered.
+"""
 
 from infra.interfaces.operations import Route
 from infra.interfaces.routes_admin import ADMIN

@@ -17,7 +17,7 @@ TIME_FORM = {"format": "date-time"}
 COUNT_FORM = {"minimum": 0}
 HASH_FORM = {"pattern": "^[0-9a-f]{64}$"}
 STATUS_FORM = {"enum": ["enabled", "disabled"]}
-_SOURCES = re.compile(r" \((spec|hard-cases|architecture)[^)]*\)")
+_SOURCES = re.compile(r" \((contract, |decisions? \d)[^)]*\)")
 """Where a docstring names the source of a rule, which readers of the documents do not have."""
 TYPES = sorted({kind.transaction_type for kind in Kind})
 

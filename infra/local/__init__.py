@@ -1,4 +1,4 @@
-"""The whole system on loopback with one command: `make run`, which is `python -m infra.local` (spec, section 9).
+"""The whole system on loopback with one command: `make run`, which is `python -m infra.local` (contract, section 9).
 
 supervisor.py   from the first line on the screen to the last process ended
 stack.py        brings the parts up, side by side where they do not need each other

@@ -1,4 +1,4 @@
-"""stack.json: where everything of a running local stack is, for tests, tools and the curious (spec, section 9)."""
+"""stack.json: where everything of a running local stack is, for tests, tools and the curious (contract, section 9)."""
 
 import json
 import os

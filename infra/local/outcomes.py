@@ -188,7 +188,7 @@ def _beginning(time: datetime, name: str, fact: str) -> Text:
 
 
 def _marks(record: Record) -> Iterable[tuple[str, str]]:
-    """Yield what a transaction crossed, as the service decides it (spec, section 5), and what it fell short of."""
+    """Yield what a transaction crossed, as the service decides it (contract, section 5), and what it fell short of."""
     before, after, low = record.balance_before, record.balance_after, record.threshold
     opening = record.sequence == 1
     if after == 0 and before > 0:

@@ -1,4 +1,4 @@
-"""Settings of the caller's environment become parameters of the stack (spec, section 10).
+"""Settings of the caller's environment become parameters of the stack (contract, section 10).
 
 CloudFormation's parameter names hold letters and digits only, so a setting and a parameter are the
 same when they are spelled the same without underscores and capitals: `TRIAL_CREDITS` is `TrialCredits`.
@@ -53,7 +53,7 @@ def choose_parameters(
     *,
     settings: Sequence[str] = SETTINGS,
 ) -> Choice:
-    """Return what to deploy with: the caller's `settings` of spec section 10, and `own` ones, which win.
+    """Return what to deploy with: the caller's `settings` of section 10 of the contract, and `own` ones, which win.
 
     An empty setting counts as not set.
     """

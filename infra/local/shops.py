@@ -1,7 +1,7 @@
 """Sample traffic: a few shops and what happens to them, decided by a seed and by nothing else.
 
 The same seed gives the same events in the same order. The times in them are stamped by whoever
-sends them. Every event has the form of spec section 3 and 4, but for a poison message now and then.
+sends them. Every event has the form of sections 3 and 4 of the contract, but for a poison message now and then.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""What the world must have been told of a ledger, worked out from its transactions as the API answers them (spec, 5).
+"""What the world must have been told of a ledger, worked out from its transactions as the API answers them.
+
+Contract, section 5.
 
 No line is shared with the service.
 """

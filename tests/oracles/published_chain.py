@@ -1,4 +1,4 @@
-"""The hash chain once more, written from the published form alone (hard-cases.md, "Hash").
+"""The hash chain once more, written from the published form alone (contract, "Hash").
 
 It shares no line with the code that seals the records, so that the two can only agree by saying the same.
 """

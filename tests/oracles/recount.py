@@ -1,6 +1,6 @@
 """The same balances counted a second time, from the events alone: no line is shared with the service.
 
-Written from spec sections 2 and 3 for the default policy, under which an order uses one credit. It reads
+Written from sections 2 and 3 of the contract for the default policy, under which an order uses one credit. It reads
 the events that the marketplace makes, and platform envelopes from a file.
 """
 
@@ -36,7 +36,7 @@ class Fact:
 
     @property
     def transaction_id(self) -> str:
-        """Return the id under which it must be recorded (spec, section 8)."""
+        """Return the id under which it must be recorded (contract, section 8)."""
         return str(uuid5(UUID(self.merchant_id), self.key))
 
     @property

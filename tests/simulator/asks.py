@@ -1,6 +1,6 @@
 """What events ask for, and what the ledger must make of it: the contract once more, sharing no line with the service.
 
-Written from spec.md sections 2 and 3 and hard-cases.md. An `Ask` is one business fact as one event tells it.
+Written from sections 2 and 3 of the contract. An `Ask` is one business fact as one event tells it.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Ask:
 
     @property
     def transaction_id(self) -> str:
-        """The id of its record (spec, section 8)."""
+        """The id of its record (contract, section 8)."""
         return record_id(self.merchant, self.key)
 
     @property
@@ -108,7 +108,10 @@ SAME, CHANGED, CONFLICT = "same", "changed", "conflict"
 
 
 def verdict(ask: Ask, row: Row) -> str:
-    """Return whether an ask is the recorded movement again, or its key with another content (spec, 2, rule 4)."""
+    """Return whether an ask is the recorded movement again, or its key with another content.
+
+    Contract, section 2, rule 4.
+    """
     kept = row["extra_metadata"]
     if ask.type == "TRIAL":
         return SAME
@@ -130,7 +133,7 @@ def _money(text: str | None) -> Decimal | None:
 
 @dataclass
 class Refunds:
-    """What the refunds of one order have added up to (hard-cases.md, "Refund arithmetic")."""
+    """What the refunds of one order have added up to (contract, "Refund arithmetic")."""
 
     count: int = 0
     credits: int = 0

@@ -1,4 +1,4 @@
-"""The simulator's short form, and the long one that `make test-all` runs; README, "Simulator"."""
+"""The simulator's short form, and the long one that `make test-all` runs; infra/docs/testing.md, "Simulator"."""
 
 import subprocess
 import sys

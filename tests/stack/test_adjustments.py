@@ -1,4 +1,4 @@
-"""Corrections by admins, who invoke the packaged function (spec, section 7)."""
+"""Corrections by admins, who invoke the packaged function (contract, section 7)."""
 
 from typing import Any
 

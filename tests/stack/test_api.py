@@ -1,4 +1,4 @@
-"""The HTTP API of the packaged application, behind the emulator's gateway and its authorizer (spec, section 6)."""
+"""The HTTP API of the packaged application, behind the emulator's gateway and its authorizer (contract, section 6)."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""The measuring command runs as the README says, and says what it measured."""
+"""The measuring command runs as infra/docs/measurements.md says, and reports what it measured."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Every way to charge an order, with refunds in parts, through the whole system (spec, section 3, "Orders")."""
+"""Every way to charge an order, with refunds in parts, through the whole system (contract, section 3, "Orders")."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -27,7 +27,7 @@ METRICS = (
     "credits_ledger_drift",
     "credits_bridge_heartbeat_age_seconds",
 )
-"""Every metric that spec section 7 names."""
+"""Every metric that section 7 of the contract names."""
 
 
 def expressions() -> list[str]:

@@ -1,4 +1,4 @@
-"""The hash chain, held against the published form (hard-cases.md, "Hash") and against literals."""
+"""The hash chain, held against the published form (contract, "Hash") and against literals."""
 
 from collections.abc import Callable
 from dataclasses import replace

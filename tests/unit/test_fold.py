@@ -1,4 +1,4 @@
-"""Many movements of one merchant in one write: order, room, grounds and grouping (hard-cases.md, "Fold")."""
+"""Many movements of one merchant in one write: order, room, grounds and grouping (contract, "Fold")."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Duplicate, conflict or defect: what a second delivery and an impossible message are (spec, section 2, rule 4)."""
+"""Duplicate, conflict or defect: what a second delivery and an impossible message are (contract, section 2, rule 4)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

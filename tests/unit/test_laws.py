@@ -1,4 +1,4 @@
-"""What holds for every history of movements, however it is delivered (spec, section 2).
+"""What holds for every history of movements, however it is delivered (contract, section 2).
 
 Each law runs on a few histories, always the same ones, in the ordinary tests, and on many more, new ones each
 time, in the slow form at the end.

@@ -1,4 +1,4 @@
-"""What an order costs and what a refund gives back (spec, section 3; hard-cases.md, "Refund arithmetic")."""
+"""What an order costs and what a refund gives back (contract, section 3, "Refund arithmetic")."""
 
 from dataclasses import replace
 from decimal import Decimal

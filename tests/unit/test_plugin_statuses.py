@@ -30,7 +30,7 @@ def known(version: int, *, enabled: bool, as_of: datetime = NOW) -> KnownStatus:
 
 
 def source(shared: str, memory: str, table: str) -> str:
-    """Return who has the word (spec, section 6)."""
+    """Return who has the word (contract, section 6)."""
     if shared == "fresh":
         return "shared"
     if shared in {"not there", "broken"} and memory == "fresh":

@@ -1,4 +1,4 @@
-"""Events out: every payload literally as in spec section 5, under an id that follows from its fact alone."""
+"""Events out: every payload literally as in section 5 of the contract, under an id that follows from its fact alone."""
 
 import json
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""The settings of spec section 10: their defaults, and a bad or missing one is named."""
+"""The settings of section 10 of the contract: their defaults, and a bad or missing one is named."""
 
 import logging
 import runpy

@@ -1,4 +1,4 @@
-"""Which thresholds are passed (spec, section 5)."""
+"""Which thresholds are passed (contract, section 5)."""
 
 from datetime import datetime, timedelta
 

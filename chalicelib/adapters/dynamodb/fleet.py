@@ -22,7 +22,7 @@ HEARTBEAT = "heartbeat#bridge"
 RECONCILED = "reconcile"
 """Where the daily comparison leaves its last finding: its attribute `drift` counts what did not agree."""
 MERCHANTS_MAX = 1000
-"""Merchants up to which a metric of each one's own is served (spec, section 7)."""
+"""Merchants up to which a metric of each one's own is served (contract, section 7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

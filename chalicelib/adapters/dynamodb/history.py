@@ -1,7 +1,7 @@
 """Accounts and their records, read through PynamoDB.
 
 Sequences have no gaps, so a page is a range of them and costs one query of exactly its rows, wherever it
-lies (architecture.md, decision 7). `created_at` follows the sequence, so dates are found by bisecting it.
+lies (decision 0007). `created_at` follows the sequence, so dates are found by bisecting it.
 """
 
 import time

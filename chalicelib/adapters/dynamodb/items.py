@@ -1,7 +1,7 @@
 """How accounts and transactions stand in DynamoDB: plain readers and writers of the low-level item.
 
 Attribute names are the API's. What is zero, absent or derivable is left out, so that an account and an
-order's record stay under 1 KB, one write unit each (architecture.md, decision 2). The models of the tables
+order's record stay under 1 KB, one write unit each (decision 0002). The models of the tables
 (models.py) describe the same items for reading; a contract test holds the two together.
 """
 
@@ -196,7 +196,10 @@ def tally_attributes(tally: Tally, time: Instant) -> Item:
 
 
 def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
-    """Return the crossings as one JSON text: a stream's filter can ask for a text, not for a list (traps.md)."""
+    """Return the crossings as one JSON text: a stream's filter can ask for a text, not for a list.
+
+    See infra/docs/traps.md.
+    """
     records = [
         {
             "type": crossing.type,

@@ -1,7 +1,7 @@
 """The ledger's store on DynamoDB: one read for a whole batch, one atomic write for a merchant's movements.
 
 The write goes through the botocore client and not through PynamoDB, which exposes neither the items behind failed
-conditions nor the order of its requests, and is fifteen times slower at writing an item (traps.md).
+conditions nor the order of its requests, and is fifteen times slower at writing an item (infra/docs/traps.md).
 """
 
 import time
@@ -191,7 +191,7 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     """Read the cancellation, whose reasons stand in the order of the request: account, records, tallies.
 
     Several reasons may stand side by side, so each is read for what it says: a failed condition brings the item
-    that stands there, and only that proves a lost race or a duplicate; a conflict proves nothing (traps.md).
+    that stands there, and only that proves a lost race or a duplicate; a conflict proves nothing (infra/docs/traps.md).
     """
     codes = {reason.get("Code") for reason in reasons}
     transient = codes & TRANSIENT

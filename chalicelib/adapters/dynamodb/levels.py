@@ -1,4 +1,4 @@
-"""The accounts at zero and the low ones, from the sparse index: never a scan (hard-cases.md, "Low and zero lists").
+"""The accounts at zero and the low ones, from the sparse index: never a scan (contract, "Low and zero lists").
 
 The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
 batches, and who has left the level since is left out.

@@ -1,6 +1,6 @@
 """The two tables as PynamoDB models: what an item holds, for reading.
 
-Writing goes through `items` and the boto3 client (architecture.md, decision 8); a contract test holds that
+Writing goes through `items` and the boto3 client (decision 0008); a contract test holds that
 both speak of the same items. Table names are bound by `history.History`, once a container.
 """
 

@@ -1,4 +1,4 @@
-"""The last known plugin statuses of all containers, in Redis (spec, section 6): one text a merchant.
+"""The last known plugin statuses of all containers, in Redis (contract, section 6): one text a merchant.
 
 `12 enabled 2025-06-01T12:00:00.000Z`: the account's version, what it says, and when that was last known to
 be so. Only a newer version replaces it, or the same one seen again later, so that it does not matter who

@@ -1,4 +1,4 @@
-"""What the live view of the service shows: the fleet, what was done so far, and what waits (spec, section 6)."""
+"""What the live view of the service shows: the fleet, what was done so far, and what waits (contract, section 6)."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -70,7 +70,7 @@ class Listing(_Model, Generic[Row]):
 
 
 class PluginStatus(_Model):
-    """Whether a shop's plugin is on (spec, section 6); the balance is never in it."""
+    """Whether a shop's plugin is on (contract, section 6); the balance is never in it."""
 
     status: str
     reason: Reason

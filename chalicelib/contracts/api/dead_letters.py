@@ -1,4 +1,4 @@
-"""A parked message as the API answers it (spec, section 6).
+"""A parked message as the API answers it (contract, section 6).
 
 A list of them fits into one answer of Lambda, which holds 6 MB: bodies are cut where they have to be, the longest
 first, and each says so. The whole body is in the answer about that one letter: a message of SQS has up to 1 MiB, which

@@ -1,4 +1,4 @@
-"""What `GET /credits/plugin-status/metrics` answers (spec, section 6)."""
+"""What `GET /credits/plugin-status/metrics` answers (contract, section 6)."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""What the health routes answer: the process, and each component it rests on (spec, section 6)."""
+"""What the health routes answer: the process, and each component it rests on (contract, section 6)."""
 
 from enum import StrEnum
 

@@ -32,7 +32,7 @@ class Asked:
 class Place:
     """Where a page stands in its list. `total` is None where counting would mean reading the list.
 
-    `next_cursor` is None on the last page, and where cursors have no key (spec, section 10). A list that is
+    `next_cursor` is None on the last page, and where cursors have no key (contract, section 10). A list that is
     not `numbered` goes by cursor only.
     """
 

@@ -1,4 +1,4 @@
-"""The plugin-status answer: what it says, how long it may be kept, and its entity tag (hard-cases.md, "Status").
+"""The plugin-status answer: what it says, how long it may be kept, and its entity tag (contract, "Status").
 
 Standard library only: this is the hot route, and pydantic would triple its cold start. `answers.PluginStatus`
 describes the same answer for the API's document, and a test holds the two together.

@@ -1,4 +1,4 @@
-"""Refusals over HTTP: problem bodies (RFC 9457) with the platform's member `error` (spec, section 6).
+"""Refusals over HTTP: problem bodies (RFC 9457) with the platform's member `error` (contract, section 6).
 
 Standard library only, because the plugin-status route answers them too; the pydantic twin for the API's
 document is `answers.Problem`, and a test holds the two together. What an answer says comes from the table

@@ -1,7 +1,7 @@
 """Why a shop's plugin is off or on, as a story in order: times, transaction ids, sentences, and what was published.
 
 Told from the account and records of its ledger alone. What was published is derived from the ledger's crossings by
-the code that the publishers run, and is no log of deliveries (hard-cases.md, "Why off, since when, what was
+the code that the publishers run, and is no log of deliveries (contract, "Why off, since when, what was
 published"). The console, the API and the command line tell the same story.
 """
 

@@ -1,4 +1,7 @@
-"""What admins ask of an account, adjustments and thresholds, and how a refusal is answered (spec, sections 6 and 7)."""
+"""What admins ask of an account, adjustments and thresholds, and how a refusal is answered.
+
+Contract, sections 6 and 7.
+"""
 
 from typing import Annotated, Any
 
@@ -13,7 +16,7 @@ from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.orders import CREDITS_MAX
 
 EVENT_TYPE = "evt.credits.manual_adjustment"
-"""What a direct request is recorded and published as having been asked by (hard-cases.md, "Labels")."""
+"""What a direct request is recorded and published as having been asked by (contract, "Labels")."""
 POSTED = "posted"
 DUPLICATE = "duplicate"
 """What an adjustment's answer says of its `outcome`, to who asked for it: recorded now, or before."""

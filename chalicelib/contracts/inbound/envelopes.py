@@ -1,4 +1,4 @@
-"""The envelope around an event in, as the queue brings it (spec, section 4; hard-cases.md, "Envelope").
+"""The envelope around an event in, as the queue brings it (contract, section 4, "Envelope").
 
 A body is an EventBridge envelope, whose `detail` is the platform's envelope or the bare payload, or the
 platform's envelope itself. One from NATS may be the bare payload too: its subject is its type, and no body may

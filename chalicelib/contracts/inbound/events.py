@@ -1,4 +1,4 @@
-"""Events in: what each type asks for (spec, sections 3 and 4).
+"""Events in: what each type asks for (contract, sections 3 and 4).
 
 `read_event` either returns every movement of a message or rejects the whole of it: nothing of a poison
 message is applied, also when only one of its five orders is bad.

@@ -76,7 +76,10 @@ class Message:
         return self.subject
 
     def parked(self, *, code: str, reason: str, field: str | None) -> dict[str, str | None]:
-        """Return the attributes under which the message is parked, its body unchanged (hard-cases.md)."""
+        """Return the attributes under which the message is parked, its body unchanged.
+
+        Contract, "Retry and dead letter".
+        """
         return {
             "code": code,
             "reason": reason,

@@ -1,4 +1,4 @@
-"""The payloads of orders and refunds, which may hold many of them (spec, section 3; hard-cases.md)."""
+"""The payloads of orders and refunds, which may hold many of them (contract, section 3)."""
 
 from collections.abc import Iterable, Sequence, Sized
 from decimal import Decimal
@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import ORDER_UPDATED, Movement, OrderMovement, RefundMovement, order_key
 
 ORDERS_MAX = 100
-"""Orders that one message may hold (spec, section 4)."""
+"""Orders that one message may hold (contract, section 4)."""
 
 
 class OrderEntry(BaseModel):
@@ -80,7 +80,8 @@ class OrderPaid(Payload):
         if self.currency is not None:
             metadata["currency"] = self.currency
         if self.updated:
-            # The record must tell which event charged the order: a later one may contradict it (hard-cases.md).
+            # The record must tell which event charged the order: a later one may contradict it (contract, "Conflict or
+            # duplicate").
             metadata["source"] = ORDER_UPDATED
         return metadata
 

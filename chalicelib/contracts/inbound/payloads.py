@@ -1,4 +1,4 @@
-"""The payloads of events in that say themselves how many credits they ask for (spec, section 3)."""
+"""The payloads of events in that say themselves how many credits they ask for (contract, section 3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

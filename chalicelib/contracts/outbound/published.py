@@ -1,4 +1,4 @@
-"""Events out: their envelope and payloads, made from what the ledger committed (spec, section 5).
+"""Events out: their envelope and payloads, made from what the ledger committed (contract, section 5).
 
 Plain dataclasses: the publishers run without pydantic. An event's id is derived from its fact, so the same
 fact has the same id on every retry.
