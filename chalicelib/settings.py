@@ -19,6 +19,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DAY_SECONDS = 86_400
+_DAYS_MAX = 3650
 _DIGITS_MAX = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _CLAIM = re.compile(r"[!-~]{1,128}", re.ASCII)
@@ -49,6 +50,20 @@ class AudienceClaim(StrEnum):
     CLIENT_ID = "client_id"
 
 
+class TestOrders(StrEnum):
+    """Whether orders that a shop marks as tests are charged."""
+
+    IGNORE = "ignore"
+    COUNT = "count"
+
+
+class NamelessPeriod(StrEnum):
+    """What becomes of a renewal that names no period: it is parked, or it counts for the calendar month of its time."""
+
+    PARK = "park"
+    CALENDAR_MONTH = "calendar_month"
+
+
 class SettingError(Exception):
     """A setting is missing or bad; the message names it and says what it takes."""
 
@@ -60,6 +75,9 @@ class Settings:
     trial_credits: int
     default_threshold: int
     policy: Policy
+    count_test_orders: bool
+    month_as_period: bool
+    renewal_repeat_days: int
     ground_retry_seconds_min: int
     ground_retry_seconds_max: int
     ground_retry_seconds_total: int
@@ -115,6 +133,9 @@ class Settings:
                 percentage=read.percent("ORDER_CREDIT_PERCENTAGE"),
                 minimum=read.whole("ORDER_CREDIT_MINIMUM", 0),
             ),
+            count_test_orders=read.choice("TEST_ORDERS", TestOrders.IGNORE) is TestOrders.COUNT,
+            month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", NamelessPeriod.PARK) is NamelessPeriod.CALENDAR_MONTH,
+            renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=_DAYS_MAX),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
             # SQS hides a message for twelve hours at the most.
             ground_retry_seconds_max=read.whole("GROUND_RETRY_SECONDS_MAX", 900, most=_DAY_SECONDS // 2),

@@ -5,7 +5,6 @@ field and the rule, never by the value, which may be personal.
 """
 
 import re
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
+from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
 
 ID_LENGTH_MAX = 64
@@ -24,10 +23,13 @@ MONEY_DIGITS_MAX = 16
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]{{1,{MONEY_DIGITS_MAX}}})?")
+_GLOBAL_ID = re.compile(r"gid://shopify/[A-Za-z]+/([0-9]{1,64})(?:\?.*)?")
+_GLOBAL_ID_LENGTH_MAX = 255
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
 
-def _id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
+def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
+    """Return an id as text; raises `PydanticCustomError` for what is none."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) > longest or _PRINTABLE.fullmatch(text) is None:
         raise PydanticCustomError(
@@ -38,8 +40,11 @@ def _id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
     return text
 
 
-def _key(value: Any) -> str:
-    return _id(value, longest=KEY_LENGTH_MAX)
+def _shop_id(value: Any) -> str:
+    # Shopify names one order in two spellings: 5210499102 and gid://shopify/Order/5210499102 (contract, section 12).
+    text = text_id(value, longest=_GLOBAL_ID_LENGTH_MAX)
+    number = _GLOBAL_ID.fullmatch(text)
+    return number[1] if number else text_id(text)
 
 
 def _merchant(value: Any) -> MerchantId:
@@ -57,7 +62,8 @@ def _credits(value: Any) -> int:
     return value
 
 
-def _money(value: Any) -> Decimal:
+def money(value: Any) -> Decimal:
+    """Return an amount of money, exact; raises `PydanticCustomError` for what is none."""
     if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= MONEY_DIGITS_MAX:
         value = f"{value:f}"
     elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**MONEY_DIGITS_MAX:
@@ -71,16 +77,8 @@ def _money(value: Any) -> Decimal:
     return Decimal(value)
 
 
-def _instant(value: Any) -> Instant:
-    try:
-        # RFC 3339 takes small letters too, Python capital ones only.
-        moment = datetime.fromisoformat(value.upper() if isinstance(value, str) else value)
-        return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (TypeError, ValueError, OverflowError):
-        raise PydanticCustomError(Code.FIELD_INVALID, "a time is a text in ISO 8601") from None
-
-
-def _currency(value: Any) -> str:
+def currency(value: Any) -> str:
+    """Return a currency's code in capitals; raises `PydanticCustomError` for what is none."""
     if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
         raise PydanticCustomError(Code.FIELD_INVALID, "a currency is a code of three letters")
     return value.upper()
@@ -114,7 +112,7 @@ _MERCHANT_FORM = {
     "pattern": "^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32})$",
 }
 _CREDITS_FORM = {"type": "integer", "minimum": 1, "maximum": CREDITS_MAX}
-_MONEY_FORM = {
+MONEY_FORM = {
     "anyOf": [
         {"type": "string", "pattern": f"^{_DECIMAL.pattern}$"},
         {"type": "number", "minimum": 0, "exclusiveMaximum": 10**MONEY_DIGITS_MAX},
@@ -122,13 +120,9 @@ _MONEY_FORM = {
 }
 _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
 
-Id = Annotated[str, BeforeValidator(_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
-Key = Annotated[str, BeforeValidator(_key), WithJsonSchema(_id_form(KEY_LENGTH_MAX))]
+Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
+ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(_GLOBAL_ID_LENGTH_MAX))]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
 Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
-Money = Annotated[Decimal, BeforeValidator(_money), WithJsonSchema(_MONEY_FORM)]
-Time = Annotated[Instant, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
-Currency = Annotated[
-    str, BeforeValidator(_currency), WithJsonSchema({"type": "string", "pattern": f"^{_CURRENCY.pattern}$"})
-]
+Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema(_REASON_FORM)]

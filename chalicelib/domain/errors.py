@@ -25,11 +25,13 @@ class Code(StrEnum):
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     CREDITS_INVALID = "credits_invalid"
     PERIOD_MISSING = "period_missing"
+    PERIOD_REPEATED = "period_repeated"
     ORDER_AMBIGUOUS = "order_ambiguous"
     REFUND_AMBIGUOUS = "refund_ambiguous"
     TOTAL_MISSING = "total_missing"
     # The form is right, the ledger says no.
     KEY_REUSED = "key_reused"
+    CURRENCY_MISMATCH = "currency_mismatch"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     # It may work later.
     ACCOUNT_MISSING = "account_missing"

@@ -207,6 +207,13 @@ class _Write:
             return RetryLater(
                 Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
             )
+        sold, returned = order.metadata.get("currency"), movement.metadata.get("currency")
+        if None not in (sold, returned) and sold != returned:
+            return Rejected(
+                Code.CURRENCY_MISMATCH,
+                f"order {movement.order_id} was sold in {sold} and its refund is in {returned}: they do not divide",
+                field="currency",
+            )
         due, tally = refund(
             (change.after if change else order.tally) or Tally(),
             taken=abs(order.amount),

@@ -61,10 +61,15 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedMovement(Movement):
-    """A trial, payment, renewal or adjustment: it says itself how many credits it asks for."""
+    """A trial, payment, renewal or adjustment: it says itself how many credits it asks for.
+
+    A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
+    wrong name: it is no duplicate (contract, section 12).
+    """
 
     kind: Kind
     credits: int
+    repeat_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What becomes of a movement: recorded, recorded before, impossible, or to be tried later."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -48,11 +49,27 @@ def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
         if not same and (_updated(movement) or record.metadata.get("source") == ORDER_UPDATED):
             return Duplicate(record, order_changed=True)
     if same:
-        return Duplicate(record)
+        return _repeated_too_late(movement, record) or Duplicate(record)
     return Rejected(
         Code.KEY_REUSED,
         f"{movement.key} was recorded before with another content, as transaction {record.transaction_id}",
         field=_differing(movement, record),
+    )
+
+
+def _repeated_too_late(movement: Movement, record: Transaction) -> Rejected | None:
+    """Return why a renewal cannot be a repeat of the recorded one, None where it can be (contract, section 12)."""
+    if not isinstance(movement, FixedMovement) or movement.repeat_days is None or movement.occurred_at is None:
+        return None
+    recorded = record.occurred_at or record.created_at
+    later = datetime.fromisoformat(movement.occurred_at) - datetime.fromisoformat(recorded)
+    if later <= timedelta(days=movement.repeat_days):
+        return None
+    return Rejected(
+        Code.PERIOD_REPEATED,
+        f"this period was recorded at {recorded}, as transaction {record.transaction_id}; the same name came again "
+        f"at {movement.occurred_at}, more than {movement.repeat_days} days later",
+        field="period_start",
     )
 
 

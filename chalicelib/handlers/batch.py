@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.contracts.inbound.events import read_event
+from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Code, CreditsError, NewerForm, Rejected, RetryLater
@@ -45,7 +45,15 @@ class Batch:
         self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
         self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
         self._posting = for_posting.posting()
-        self._terms = Terms(trial_credits=configured.trial_credits, policy=configured.policy)
+        self._terms = Terms(
+            trial_credits=configured.trial_credits,
+            policy=configured.policy,
+            count_test_orders=configured.count_test_orders,
+            month_as_period=configured.month_as_period,
+            renewal_repeat_days=configured.renewal_repeat_days,
+        )
+        self._ignored: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
         self._requests: list[tuple[Message, Sequence[Movement]]] = []
         self._rejected: list[tuple[Message, CreditsError]] = []
         self._delayed: list[tuple[Message, int]] = []
@@ -59,14 +67,18 @@ class Batch:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
             try:
-                event = read_event(message.body, self._terms, subject=message.bound_to())
-                self._requests.append((message, event.movements))
+                event = read_event(message.body, self._terms, now=datetime.now(UTC), subject=message.bound_to())
             except Rejected as error:
                 self._rejected.append((message, error))
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
                 internal = RetryLater(Code.INTERNAL, "the message could not be read")
                 internal.__cause__ = error
                 self._wait(message, internal)
+            else:
+                self._dropped.update(event.dropped)
+                self._ignore(event)
+                if event.movements:
+                    self._requests.append((message, event.movements))
 
     def post(self) -> None:
         """Post all movements, and decide by their outcomes how each message ends."""
@@ -123,11 +135,17 @@ class Batch:
             duplicates=self._duplicates,
             parked=len(self._rejected),
             coming_back=len(self.coming_back),
+            ignored=self._ignored.total(),
+            dropped=dict(self._dropped),
         )
         for (operation_type, transaction_type), posted in self._posted.items():
             labels = {"type": operation_type, "reference_type": transaction_type}
             add_up(sample("credits_transactions_total", labels), posted)
         add_up(_BALANCE_UPDATED, self._posted.total())
+        for reason, ignored in self._ignored.items():
+            add_up(sample("credits_events_ignored_total", {"reason": reason}), ignored)
+        for field, dropped in self._dropped.items():
+            add_up(sample("credits_fields_dropped_total", {"field": field}), dropped)
         add_up(_DUPLICATES, self._duplicates)
         add_up(_ORDERS_CHANGED, self._orders_changed)
         add_up(_LOST_RACES, self._posting.take_lost_races())
@@ -135,6 +153,11 @@ class Batch:
         processed(self._seconds, self._posted.total())
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
+
+    def _ignore(self, event: Event) -> None:
+        for one in event.ignored:
+            self._ignored[one.reason] += 1
+            logger.info("ignored", reason=one.reason, merchant_id=one.merchant_id, reference_id=one.reference_id)
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
         if isinstance(outcome, Posted):

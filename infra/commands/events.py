@@ -119,7 +119,7 @@ def _opened(path: Path) -> IO[str]:
 
 def _outgoing(body: str, *, checked: bool) -> Outgoing:
     try:
-        event = read_event(body, _TERMS)
+        event = read_event(body, _TERMS, now=datetime.now(UTC))
         event_type, movements = event.event_type, event.movements
     except Rejected as error:
         if checked:

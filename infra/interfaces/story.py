@@ -151,7 +151,7 @@ def _told(
     *,
     now: Instant,
 ) -> Chapter:
-    [movement] = read_event(json.dumps(body), TERMS).movements
+    [movement] = read_event(json.dumps(body), TERMS, now=OPENED).movements
     known = {movement.order_transaction_id} if isinstance(movement, RefundMovement) else set()
     written = fold(
         movement.merchant_id,

@@ -4,6 +4,7 @@ Every movement belongs to `SHOP` unless said otherwise, and carries the metadata
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -13,6 +14,8 @@ from chalicelib.domain.movements import FixedMovement, Kind, OrderMovement, Refu
 from chalicelib.domain.orders import Basis, Direction, Policy
 
 NOON = Instant("2025-06-01T12:00:00.000Z")
+READ_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
+"""When messages of tests are read: times up to a day later are times."""
 LATER = Instant("2025-06-01T12:00:00.250Z")
 
 ONE_PER_ORDER = Policy()

@@ -16,7 +16,7 @@ from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.orders import CREDITS_MAX, Basis, Policy
-from tests.support.builders import NOON, SHOP, trial
+from tests.support.builders import NOON, READ_AT, SHOP, trial
 from tests.support.events import sqs_record
 from tests.support.fakes import FakeLedger, settle
 
@@ -59,7 +59,7 @@ LONGEST: dict[str, dict[str, Any]] = {
 def test_the_longest_event_makes_a_record_and_an_account_of_bounded_size(event_type: str) -> None:
     ledger = FakeLedger()
     settle(ledger, [trial()], now=NOON)
-    settle(ledger, read_event(body(event_type, **LONGEST[event_type]), TERMS).movements, now=NOON)
+    settle(ledger, read_event(body(event_type, **LONGEST[event_type]), TERMS, now=READ_AT).movements, now=NOON)
 
     [_, record] = ledger.history(SHOP)
     assert len(json.dumps(transaction_item(record))) < RECORD_BYTES
@@ -68,9 +68,9 @@ def test_the_longest_event_makes_a_record_and_an_account_of_bounded_size(event_t
 
 def test_the_longest_refund_makes_a_record_of_bounded_size() -> None:
     ledger = FakeLedger()
-    [order] = read_event(body("evt.shopify.webhook.order_paid", order_id=ID, total=MONEY), TERMS).movements
+    [order] = read_event(body("evt.shopify.webhook.order_paid", order_id=ID, total=MONEY), TERMS, now=READ_AT).movements
     refund = {"order_id": ID, "refund_id": ID, "refund_amount": MONEY, "order_total": MONEY}
-    [refunded] = read_event(body("evt.shopify.webhook.order_refunded", **refund), TERMS).movements
+    [refunded] = read_event(body("evt.shopify.webhook.order_refunded", **refund), TERMS, now=READ_AT).movements
     settle(ledger, [trial(), order, refunded], now=NOON)
 
     assert all(len(json.dumps(transaction_item(record))) < RECORD_BYTES for record in ledger.history(SHOP))
@@ -80,7 +80,7 @@ def test_a_page_of_the_longest_records_fits_into_one_answer_of_lambda() -> None:
     ledger = FakeLedger()
     longest = LONGEST["evt.credits.manual_adjustment"] | {"reason": "😀" * 500, "operation_type": "INCREASE"}
     settle(ledger, [trial()], now=NOON)
-    settle(ledger, read_event(body("evt.credits.manual_adjustment", **longest), TERMS).movements, now=NOON)
+    settle(ledger, read_event(body("evt.credits.manual_adjustment", **longest), TERMS, now=READ_AT).movements, now=NOON)
     [_, record] = ledger.history(SHOP)
 
     row = answers.Transaction.of(record).model_dump_json()

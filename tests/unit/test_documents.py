@@ -22,6 +22,7 @@ from infra.interfaces.bodies import StatusBatchRequest
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT, TERMS, story
 from infra.interfaces.words import WORDS, explained
+from tests.support.builders import READ_AT
 
 OPENAPI, ASYNCAPI = (json.loads(path.read_text()) for path in DOCUMENTS)
 """Published by a function that is not there yet."""
@@ -102,7 +103,7 @@ def test_a_member_without_a_word_is_found() -> None:
     ("kind", "taken", "refused"),
     [
         (values.Id, ["a", "a b", "x" * 64, 5], ["", "x" * 65, "smörgås", "a\nb", 1.5, None, True]),
-        (values.Key, ["k" * 255, 7], ["", "k" * 256, []]),
+        (values.ShopId, ["a", "x" * 64, 5, "gid://shopify/Order/5"], ["", "a\nb", 1.5, None, True]),
         (
             values.Merchant,
             [MERCHANT, MERCHANT.upper(), MERCHANT.replace("-", "")],
@@ -110,7 +111,6 @@ def test_a_member_without_a_word_is_found() -> None:
         ),
         (values.Credits, [1, 1_000_000_000], [0, -1, 1_000_000_001, "5", 0.5, True, None]),
         (values.Money, ["0", "12.50", 0, 7, Decimal("1.5")], ["-1", "1e5", "", "1,5", -1, True, 10**16, "1" * 17]),
-        (values.Currency, ["EUR", "eur"], ["EURO", "", "€", 5]),
         (values.Reason, ["r", "r" * 500], ["", "r" * 501, 5, None]),
     ],
 )
@@ -182,7 +182,7 @@ def test_every_example_of_an_event_is_what_its_schema_says(event_type: str) -> N
 def test_every_example_of_an_event_in_is_one_that_moves_credits(event_type: str) -> None:
     [example] = ASYNCAPI["components"]["messages"][event_type]["examples"]
 
-    event = read_event(json.dumps(example["payload"]), TERMS)
+    event = read_event(json.dumps(example["payload"]), TERMS, now=READ_AT)
 
     assert event.event_type == event_type
     assert event.movements

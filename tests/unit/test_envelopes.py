@@ -6,9 +6,16 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, rejected
+from chalicelib.contracts.inbound.envelopes import Envelope, rejected
+from chalicelib.contracts.inbound.envelopes import read_envelope as read
+from chalicelib.contracts.lenient import Reading
 from chalicelib.contracts.values import Credits, Id
 from chalicelib.domain.errors import Code
+from tests.support.builders import READ_AT
+
+
+def read_envelope(body: str) -> Envelope:
+    return read(body, reading=Reading(now=READ_AT))
 
 
 def test_a_platform_envelope_is_read_whole_and_what_is_unknown_is_dropped() -> None:
@@ -29,7 +36,8 @@ def test_a_platform_envelope_is_read_whole_and_what_is_unknown_is_dropped() -> N
         "event_type": "evt.any",
         "correlation_id": "c1",
         "idempotency_key": "k" * 255,
-        "occurred_at": "2025-06-01T12:00:00.000Z",
+        "timestamp": "2025-06-01T12:00:00.000Z",
+        "occurred_at": None,
         "payload": {"a": [1, {"b": None}]},
     }
 
@@ -70,7 +78,7 @@ def test_the_detail_of_an_event_bridge_envelope_may_be_the_platforms(detail: dic
     assert (envelope.event_type, envelope.correlation_id, envelope.payload) == ("evt.any", "c1", {"a": 1})
     # The id of a delivery is nothing that anything may rest on.
     assert (envelope.event_id, envelope.idempotency_key) == (None, None)
-    assert envelope.occurred_at == "2025-06-01T12:00:00.000Z"
+    assert envelope.time == "2025-06-01T12:00:00.000Z"
 
 
 class Line(BaseModel):

@@ -12,6 +12,7 @@ from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import OrderMovement, RefundMovement
 from chalicelib.domain.orders import Basis, Policy
+from tests.support.builders import READ_AT
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
 POLICY = Policy(basis=Basis.ITEM, fixed_amount=3)
@@ -39,7 +40,7 @@ def refunds_of(payload: dict[str, Any]) -> list[RefundMovement]:
 
 def _movements(event_type: str, payload: dict[str, Any]) -> Any:
     body = {"event_type": event_type, "payload": {"merchant_id": SHOP, **payload}}
-    return read_event(json.dumps(body), Terms(trial_credits=100, policy=POLICY)).movements
+    return read_event(json.dumps(body), Terms(trial_credits=100, policy=POLICY), now=READ_AT).movements
 
 
 def test_an_order_is_recorded_with_the_policy_of_the_settings() -> None:
@@ -129,7 +130,7 @@ def test_money_is_read_as_it_was_written(said: object, total: str, kept: str) ->
 
 def test_money_in_json_keeps_digits_that_a_float_would_lose() -> None:
     body = f'{{"event_type":"{PAID}","payload":{{"merchant_id":"{SHOP}","order_id":1,"total":1234567890123456.78}}}}'
-    [order] = read_event(body, Terms(trial_credits=100, policy=POLICY)).movements
+    [order] = read_event(body, Terms(trial_credits=100, policy=POLICY), now=READ_AT).movements
 
     assert isinstance(order, OrderMovement)
     assert order.total == Decimal("1234567890123456.78")

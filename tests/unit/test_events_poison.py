@@ -9,12 +9,15 @@ import pytest
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.orders import Policy
+from chalicelib.domain.movements import OrderMovement
+from chalicelib.domain.orders import Basis, Policy
+from tests.support.builders import READ_AT
 
 SHOP = "0f8fad5b-d9cb-469f-a165-70867728950e"
 OTHER = "1f8fad5b-d9cb-469f-a165-70867728950e"
 CANARY = "canary@example.org"
 TERMS = Terms(trial_credits=100, policy=Policy())
+BY_TOTAL = Terms(trial_credits=100, policy=Policy(basis=Basis.TOTAL))
 
 PAYMENT = "evt.billing.payment_succeeded"
 RENEWED = "evt.subscription.renewed"
@@ -26,7 +29,7 @@ PAID_50 = {"merchant_id": SHOP, "payment_id": "p1", "credits": 50}
 
 def rejected(body: str) -> Rejected:
     with pytest.raises(Rejected) as raised:
-        read_event(body, TERMS)
+        read_event(body, TERMS, now=READ_AT)
     return raised.value
 
 
@@ -123,24 +126,6 @@ def test_a_large_message_with_a_field_twice_is_refused_at_once() -> None:
         ({"event_type": PAYMENT, "payload": None}, "field_invalid", "payload"),
         ({"event_type": PAYMENT, "payload": PAID_50, "data": PAID_50}, "envelope_ambiguous", "data"),
         ({"event_type": PAYMENT, "payload": PAID_50, "data": None}, "envelope_ambiguous", "data"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "event_id": "e" * 65}, "field_invalid", "event_id"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "event_id": True}, "field_invalid", "event_id"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "correlation_id": "ß"}, "field_invalid", "correlation_id"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "correlation_id": ""}, "field_invalid", "correlation_id"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "idempotency_key": "k" * 256}, "field_invalid", "idempotency_key"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "timestamp": CANARY}, "field_invalid", "timestamp"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "timestamp": 1748779200}, "field_invalid", "timestamp"),
-        ({"event_type": PAYMENT, "payload": PAID_50, "timestamp": "2025-13-01"}, "field_invalid", "timestamp"),
-        (
-            {"event_type": PAYMENT, "payload": PAID_50, "timestamp": "0001-01-01T00:00:00+14:00"},
-            "field_invalid",
-            "timestamp",
-        ),
-        (
-            {"event_type": PAYMENT, "payload": PAID_50, "timestamp": "9999-12-31T23:59:59-14:00"},
-            "field_invalid",
-            "timestamp",
-        ),
     ],
 )
 def test_a_bad_envelope_is_poison(body: dict[str, Any], code: str, field: str) -> None:
@@ -163,7 +148,7 @@ def test_a_bad_envelope_is_poison(body: dict[str, Any], code: str, field: str) -
         (
             {"detail-type": PAYMENT, "detail": {"event_type": RENEWED, "payload": PAID_50}},
             "envelope_ambiguous",
-            "detail-type",
+            "detail.event_type",
         ),
         (
             {"detail-type": PAYMENT, "detail": {"payload": PAID_50, "data": PAID_50}},
@@ -171,11 +156,6 @@ def test_a_bad_envelope_is_poison(body: dict[str, Any], code: str, field: str) -
             "detail.data",
         ),
         ({"detail-type": PAYMENT, "detail": {"event_type": PAYMENT}}, "field_missing", "detail.payload"),
-        (
-            {"detail-type": PAYMENT, "detail": {"event_id": "", "payload": PAID_50}},
-            "field_invalid",
-            "detail.event_id",
-        ),
     ],
 )
 def test_a_bad_event_bridge_envelope_is_poison(body: dict[str, Any], code: str, field: str) -> None:
@@ -342,16 +322,14 @@ def test_a_payload_without_any_merchant_is_poison() -> None:
         ({"order_id": None}, "field_missing", "order_id"),
         ({"order_id": "o" * 65}, "field_invalid", "order_id"),
         ({"order_id": 1.0}, "field_invalid", "order_id"),
-        ({"order_id": 1, "order_items": []}, "field_invalid", "order_items"),
+        ({"order_items": []}, "field_missing", "order_id"),
+        ({"order_id": 1, "test": "yes"}, "field_invalid", "test"),
+        ({"order_id": 1, "financial_status": 5}, "field_invalid", "financial_status"),
+        ({"order_id": 1, "total": 4, "total_price": 5}, "order_ambiguous", "total"),
         ({"order_id": 1, "order_items": {"order_id": 1}}, "field_invalid", "order_items"),
         ({"order_id": 1, "order_items": [CANARY]}, "field_invalid", "order_items.0"),
         ({"order_items": [{"order_id": 1}, {}]}, "field_missing", "order_id"),
         ({"order_items": [{"order_id": 1}, {"order_id": ""}]}, "field_invalid", "order_items.1.order_id"),
-        (
-            {"order_items": [*({"order_id": n} for n in range(4)), {"order_id": 4, "total": CANARY}]},
-            "field_invalid",
-            "order_items.4.total",
-        ),
         ({"order_id": 1, "order_items": [{}, {"order_id": 2}]}, "order_ambiguous", "order_items.1.order_id"),
         ({"order_items": [{"order_id": n} for n in range(101)]}, "too_large", "order_items"),
         (
@@ -360,34 +338,65 @@ def test_a_payload_without_any_merchant_is_poison() -> None:
             "total",
         ),
         ({"order_id": 1, "order_items": [{"total": 4}, {"total": "4.01"}]}, "order_ambiguous", "total"),
-        ({"order_id": 1, "total": "-1"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": -1}, "field_invalid", "total"),
-        ({"order_id": 1, "total": -0.01}, "field_invalid", "total"),
-        ({"order_id": 1, "total": True}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "1e3"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "1,5"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": " 1"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "1."}, "field_invalid", "total"),
-        ({"order_id": 1, "total": ".5"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": ""}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "NaN"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "Infinity"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "٥"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "5\n"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "1_000"}, "field_invalid", "total"),
-        ({"order_id": 1, "total": 10**16}, "field_invalid", "total"),
-        ({"order_id": 1, "total": 1e300}, "field_invalid", "total"),
-        ({"order_id": 1, "total": 1e-300}, "field_invalid", "total"),
-        ({"order_id": 1, "total": "0." + "1" * 17}, "field_invalid", "total"),
-        ({"order_id": 1, "total": [1]}, "field_invalid", "total"),
-        ({"order_id": 1, "currency": "EURO"}, "field_invalid", "currency"),
-        ({"order_id": 1, "currency": 978}, "field_invalid", "currency"),
-        ({"order_id": 1, "currency": "€€€"}, "field_invalid", "currency"),
     ],
 )
 def test_a_bad_order_is_poison_with_all_that_stands_beside_it(payload: dict[str, Any], code: str, field: str) -> None:
     for event_type in (PAID, "evt.order.updated"):
         assert payload_verdict(event_type, payload) == (code, f"payload.{field}")
+
+
+NO_MONEY = [
+    "-1",
+    -1,
+    -0.01,
+    True,
+    "1e3",
+    "1,5",
+    " 1",
+    "1.",
+    ".5",
+    "NaN",
+    "Infinity",
+    "٥",
+    "5\n",
+    "1_000",
+    10**16,
+    1e300,
+    1e-300,
+    "0." + "1" * 17,
+    [1],
+    CANARY,
+]
+
+
+@pytest.mark.parametrize("total", NO_MONEY)
+def test_a_total_that_cannot_be_read_is_poison_where_orders_are_charged_by_it(total: Any) -> None:
+    for name in ("total", "order_total", "total_price"):
+        body = {"event_type": PAID, "payload": {"merchant_id": SHOP, "order_id": 1, name: total}}
+        with pytest.raises(Rejected) as raised:
+            read_event(json.dumps(body), BY_TOTAL, now=READ_AT)
+
+        assert (raised.value.code, raised.value.field) == ("field_invalid", f"payload.{name}")
+        assert CANARY not in raised.value.message
+
+
+def test_a_bad_total_of_one_order_of_five_is_poison_and_its_entry_is_named() -> None:
+    orders = [*({"order_id": n, "total": 1} for n in range(4)), {"order_id": 4, "total": CANARY}]
+    body = {"event_type": PAID, "payload": {"merchant_id": SHOP, "order_items": orders}}
+    with pytest.raises(Rejected) as raised:
+        read_event(json.dumps(body), BY_TOTAL, now=READ_AT)
+
+    assert (raised.value.code, raised.value.field) == ("field_invalid", "payload.order_items.4.total")
+
+
+@pytest.mark.parametrize("total", NO_MONEY)
+def test_a_total_that_nobody_needs_and_that_cannot_be_read_is_absent(total: Any) -> None:
+    body = {"event_type": PAID, "payload": {"merchant_id": SHOP, "order_id": 1, "total": total}}
+    event = read_event(json.dumps(body), TERMS, now=READ_AT)
+
+    [order] = event.movements
+    assert isinstance(order, OrderMovement)
+    assert (order.total, event.dropped) == (None, ("total",))
 
 
 @pytest.mark.parametrize(
@@ -398,8 +407,9 @@ def test_a_bad_order_is_poison_with_all_that_stands_beside_it(payload: dict[str,
         ({"order_id": 1, "refund_id": ""}, "field_invalid", "refund_id"),
         ({"order_id": 1, "refund_amount": "-1", "order_total": "5"}, "field_invalid", "refund_amount"),
         ({"order_id": 1, "refund_amount": "1", "order_total": "5e2"}, "field_invalid", "order_total"),
-        ({"order_id": 1, "order_items": []}, "field_invalid", "order_items"),
-        ({"order_id": 1, "refunds": []}, "field_invalid", "refunds"),
+        ({"order_items": []}, "field_missing", "order_id"),
+        ({"refunds": []}, "field_missing", "order_id"),
+        ({"order_id": 1, "order_total": 4, "total": 5}, "refund_ambiguous", "order_total"),
         ({"order_id": 1, "refunds": {"refund_id": "r1"}}, "field_invalid", "refunds"),
         ({"order_id": 1, "refunds": [{}], "order_items": [{}]}, "refund_ambiguous", "refunds"),
         # One refund is one order's, however the message says otherwise.

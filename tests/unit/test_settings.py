@@ -20,6 +20,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         policy=Policy(
             direction=Direction.DECREASE, basis=Basis.ORDER, fixed_amount=1, percentage=Decimal(0), minimum=0
         ),
+        count_test_orders=False,
+        month_as_period=False,
+        renewal_repeat_days=20,
         ground_retry_seconds_min=1,
         ground_retry_seconds_max=900,
         ground_retry_seconds_total=3600,

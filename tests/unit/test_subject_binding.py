@@ -10,7 +10,7 @@ from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.orders import Policy
-from tests.support.builders import SHOP
+from tests.support.builders import READ_AT, SHOP
 from tests.support.events import charged, sqs_record
 from tests.support.poison import MINTING
 
@@ -29,7 +29,7 @@ def from_nats(body: str, subject: str | None = None, ce_type: str | None = None)
 def test_no_body_on_another_subject_asks_for_credits(name: str, subject: str) -> None:
     body = MINTING[name](SHOP)
     try:
-        event = read_event(body, TERMS, subject=subject)
+        event = read_event(body, TERMS, subject=subject, now=READ_AT)
     except Rejected:
         return
     assert (event.event_type, [movement.key for movement in event.movements]) == (ORDER, ["SHOPIFY_ORDER_1"])
@@ -52,7 +52,7 @@ def test_no_body_on_another_subject_asks_for_credits(name: str, subject: str) ->
 )
 def test_a_type_that_is_not_the_subject_is_poison_and_says_so(body: dict[str, Any], field: str) -> None:
     with pytest.raises(Rejected) as raised:
-        read_event(json.dumps(body), TERMS, subject=ORDER)
+        read_event(json.dumps(body), TERMS, subject=ORDER, now=READ_AT)
     assert (raised.value.code, raised.value.field) == (Code.TYPE_CONTRADICTS_SUBJECT, field)
     assert PAYMENT not in raised.value.message
 
@@ -70,13 +70,13 @@ def test_a_type_that_is_not_the_subject_is_poison_and_says_so(body: dict[str, An
     ],
 )
 def test_a_body_without_a_type_takes_the_subject_as_its_type(body: dict[str, Any]) -> None:
-    event = read_event(json.dumps(body), TERMS, subject=PAYMENT)
+    event = read_event(json.dumps(body), TERMS, subject=PAYMENT, now=READ_AT)
     assert (event.event_type, [movement.key for movement in event.movements]) == (PAYMENT, ["BILLING_PAYMENT_p1"])
 
 
 def test_without_a_subject_a_body_has_to_say_its_type() -> None:
     with pytest.raises(Rejected) as raised:
-        read_event(json.dumps(PAID_50), TERMS)
+        read_event(json.dumps(PAID_50), TERMS, now=READ_AT)
     assert (raised.value.code, raised.value.field) == (Code.FIELD_MISSING, "event_type")
 
 
@@ -92,7 +92,7 @@ def test_without_a_subject_a_body_has_to_say_its_type() -> None:
 )
 def test_a_bad_body_under_a_subject_is_poison_as_it_is_on_the_bus(body: dict[str, Any], code: str, field: str) -> None:
     with pytest.raises(Rejected) as raised:
-        read_event(json.dumps(body), TERMS, subject=PAYMENT)
+        read_event(json.dumps(body), TERMS, subject=PAYMENT, now=READ_AT)
     assert (raised.value.code, raised.value.field) == (code, field)
 
 

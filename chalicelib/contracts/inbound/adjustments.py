@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope, rejected
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
+from chalicelib.contracts.lenient import OptionalTrace
 from chalicelib.contracts.values import Id, Merchant
 from chalicelib.domain.errors import Code, CreditsError, Rejected
 from chalicelib.domain.movements import FixedMovement
@@ -42,7 +43,7 @@ class ThresholdRequest(BaseModel):
     merchant_id: Merchant
     low_balance_threshold: Annotated[int | None, BeforeValidator(_threshold)]
     admin_id: Id
-    correlation_id: Id | None = None
+    correlation_id: OptionalTrace = None
 
 
 def adjustment(request: Any) -> FixedMovement:

@@ -1,18 +1,21 @@
 """The envelope around an event in, as the queue brings it (contract, section 4, "Envelope").
 
-A body is an EventBridge envelope, whose `detail` is the platform's envelope or the bare payload, or the
-platform's envelope itself. One from NATS may be the bare payload too: its subject is its type, and no body may
-claim another (contract, section 11).
+A body is an EventBridge envelope, the platform's envelope, or a CloudEvent in structured mode. What the first and the
+last hold is the platform's envelope or the bare payload. One from NATS may be the bare payload too: its subject is its
+type, and no body may claim another (contract, section 11).
+
+What moves nothing never stops a movement: see `lenient`. The payload is strict.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.contracts.decoding import read_object
-from chalicelib.contracts.values import Id, Key, Time
+from chalicelib.contracts.lenient import OptionalKey, OptionalTime, OptionalTrace, Reading
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant, merchant_id
 
 _OWN_CODES = frozenset(Code)
 
@@ -22,16 +25,29 @@ class Envelope(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    event_id: Id | None = None
+    event_id: OptionalKey = None
     event_type: str = Field(max_length=255)
-    correlation_id: Id | None = None
-    idempotency_key: Key | None = None
-    occurred_at: Time | None = Field(default=None, validation_alias=AliasChoices("timestamp", "occurred_at"))
+    correlation_id: OptionalTrace = None
+    idempotency_key: OptionalKey = None
+    timestamp: OptionalTime = None
+    occurred_at: OptionalTime = None
     payload: dict[str, Any]
 
+    @property
+    def time(self) -> Instant | None:
+        """When the fact happened, by its sender."""
+        return self.timestamp or self.occurred_at
 
-def read_envelope(body: str, *, subject: str | None = None) -> Envelope:
+    @property
+    def renewal_key(self) -> str | None:
+        """The key as the name of a renewal, None where it is none: publishers make it the delivery's id by default."""
+        return None if self.idempotency_key == self.event_id else self.idempotency_key
+
+
+def read_envelope(body: str, *, reading: Reading, subject: str | None = None) -> Envelope:
     """Return the envelope of a message body, which has the type `subject` where it came over NATS.
+
+    `reading` learns which fields were dropped.
 
     Raises:
         Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, lacks
@@ -39,11 +55,13 @@ def read_envelope(body: str, *, subject: str | None = None) -> Envelope:
     """
     fields = read_object(body)
     if "detail" in fields or "detail-type" in fields:
-        field, envelope = "detail-type", _from_event_bridge(fields)
+        field, envelope = "detail-type", _from_event_bridge(fields, reading)
+    elif _is_cloud_event(fields):
+        field, envelope = "type", _from_cloud_event(fields, reading, place="")
     elif subject is not None and "event_type" not in fields:
-        field, envelope = "event_type", _under(subject, fields, time=None, place="")
+        field, envelope = "event_type", _under(subject, fields, reading, time=None, place="")
     else:
-        field, envelope = "event_type", _from_platform(fields, prefix="")
+        field, envelope = "event_type", _from_platform(fields, reading, prefix="")
     if subject not in (None, envelope.event_type):
         raise Rejected(
             Code.TYPE_CONTRADICTS_SUBJECT, f"{field} is not the subject that the message came on", field=field
@@ -61,7 +79,7 @@ def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
     return Rejected(code, f"{field}: {first['msg']}", field=field)
 
 
-def _from_event_bridge(fields: Mapping[str, Any]) -> Envelope:
+def _from_event_bridge(fields: Mapping[str, Any], reading: Reading) -> Envelope:
     if "payload" in fields or "data" in fields:
         raise Rejected(
             Code.ENVELOPE_AMBIGUOUS, "the body has a detail and a payload: two envelopes at once", field="detail"
@@ -71,41 +89,89 @@ def _from_event_bridge(fields: Mapping[str, Any]) -> Envelope:
         raise Rejected(Code.FIELD_MISSING, "detail-type is missing", field="detail-type")
     if not isinstance(detail, dict):
         raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
-    if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
+    if fields.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
-    return _under(event_type, detail, time=fields.get("time"), place="detail.")
+    if _is_cloud_event(detail):
+        return _from_cloud_event(detail, reading, place="detail.", under=event_type, time=fields.get("time"))
+    return _under(event_type, detail, reading, time=fields.get("time"), place="detail.")
 
 
-def _under(event_type: str, fields: Mapping[str, Any], *, time: object, place: str) -> Envelope:
-    """Return the envelope of what came under a type: the platform's envelope, or the bare payload."""
+def _is_cloud_event(fields: Mapping[str, Any]) -> bool:
+    return "specversion" in fields and "type" in fields and "payload" not in fields
+
+
+def _from_cloud_event(
+    fields: Mapping[str, Any], reading: Reading, *, place: str, under: str | None = None, time: object = None
+) -> Envelope:
+    """Return the envelope of a CloudEvent 1.0 in structured mode; `under` is the type of what it came in."""
+    event_type, data = fields["type"], fields.get("data")
+    if not isinstance(event_type, str):
+        raise Rejected(Code.FIELD_INVALID, f"{place}type: a type is a text", field=f"{place}type")
+    if not isinstance(data, dict):
+        raise Rejected(Code.FIELD_MISSING, f"{place}data is missing, or no JSON object", field=f"{place}data")
+    if {fields.get("event_type", event_type), under or event_type} != {event_type}:
+        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "the CloudEvent's type is contradicted", field=f"{place}type")
+    named = {
+        "event_id": fields.get("id"),
+        "correlation_id": fields.get("correlation_id"),
+        "timestamp": fields.get("time"),
+    }
+    if not data.keys() & {"payload", "data", "event_type", "merchant_id", "identifiers"} and _is_merchant(
+        fields.get("subject")
+    ):
+        data = {**data, "merchant_id": fields["subject"]}
+    return _under(event_type, data, reading, time=time, place=f"{place}data.", named=named)
+
+
+def _is_merchant(subject: object) -> bool:
+    try:
+        return isinstance(subject, str) and bool(merchant_id(subject))
+    except ValueError:
+        return False
+
+
+def _under(
+    event_type: str,
+    fields: Mapping[str, Any],
+    reading: Reading,
+    *,
+    time: object,
+    place: str,
+    named: Mapping[str, Any] | None = None,
+) -> Envelope:
+    """Return the envelope of what came under a type: the platform's envelope, or the bare payload.
+
+    `named` is what the envelope around it names, `time` when that was sent; both only where it says nothing itself.
+    """
+    if fields.get("event_type", event_type) != event_type:
+        raise Rejected(
+            Code.ENVELOPE_AMBIGUOUS, f"{place}event_type contradicts the type around it", field=f"{place}event_type"
+        )
     bodies = fields.keys() & {"payload", "data"}
     if bodies and "event_type" not in fields and fields.keys() & {"merchant_id", "identifiers"}:
         raise Rejected(
             Code.ENVELOPE_AMBIGUOUS, "the body is a payload and holds another", field=f"{place}{min(bodies)}"
         )
+    outer = {"event_type": event_type, **(named or {})}
+    outer["occurred_at"] = outer.pop("timestamp", None) or time
     if bodies or "event_type" in fields:
-        inner = {"event_type": event_type, **fields}
-        if not inner.keys() & {"timestamp", "occurred_at"}:
-            inner["timestamp"] = time
-        return _from_platform(inner, prefix=place)
-    return _validated({"event_type": event_type, "timestamp": time, "payload": fields}, prefix="")
+        said = {name: value for name, value in fields.items() if value is not None}
+        return _from_platform({**outer, **said}, reading, prefix=place)
+    return _validated({**outer, "payload": fields}, reading, prefix="")
 
 
-def _from_platform(fields: Mapping[str, Any], *, prefix: str) -> Envelope:
+def _from_platform(fields: Mapping[str, Any], reading: Reading, *, prefix: str) -> Envelope:
     if "payload" in fields and "data" in fields:
         raise Rejected(
             Code.ENVELOPE_AMBIGUOUS, "payload and data are two names of the same: both are there", field=f"{prefix}data"
         )
     if "data" in fields:
         fields = {**fields, "payload": fields["data"]}
-    return _validated(fields, prefix=prefix)
+    return _validated(fields, reading, prefix=prefix)
 
 
-def _validated(fields: Mapping[str, Any], *, prefix: str) -> Envelope:
+def _validated(fields: Mapping[str, Any], reading: Reading, *, prefix: str) -> Envelope:
     try:
-        if fields.get("timestamp", "") is None:
-            # It says as little as an absent one, and must not hide the field's other name.
-            fields = {**fields, "timestamp": fields.get("occurred_at")}
-        return Envelope.model_validate(fields)
+        return Envelope.model_validate(fields, context=reading)
     except ValidationError as error:
         raise rejected(error, prefix=prefix) from None

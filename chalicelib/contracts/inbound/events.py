@@ -6,6 +6,7 @@ message is applied, also when only one of its five orders is bad.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from pydantic import BaseModel, ValidationError
@@ -14,12 +15,14 @@ from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, reje
 from chalicelib.contracts.inbound.orders import OrderPaid, OrderRefunded, OrderUpdated
 from chalicelib.contracts.inbound.payloads import (
     AccountCreated,
+    Ignored,
     ManualAdjustment,
     MerchantCreated,
     PaymentSucceeded,
     SubscriptionRenewed,
     Terms,
 )
+from chalicelib.contracts.lenient import Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
 
@@ -48,21 +51,27 @@ INBOUND: Mapping[str, AskingPayload] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event in: the movements it asks for, at least one, all of one merchant."""
+    """An event in: the movements it asks for, all of one merchant, and what of it is ignored by rule.
+
+    At least one of either. `dropped` names the fields that move nothing and could not be read.
+    """
 
     event_type: str
     correlation_id: str | None
     movements: tuple[Movement, ...]
+    ignored: tuple[Ignored, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
-def read_event(body: str, terms: Terms, *, subject: str | None = None) -> Event:
-    """Return the event of a message body, which has the type `subject` where it came over NATS.
+def read_event(body: str, terms: Terms, *, now: datetime, subject: str | None = None) -> Event:
+    """Return the event of a message body, read at `now`; it has the type `subject` where it came over NATS.
 
     Raises:
         Rejected: the message is poison; `code`, the sentence and `field` say why, and hold nothing of the sender's.
     """
+    reading = Reading(now=now)
     try:
-        envelope = read_envelope(body, subject=subject)
+        envelope = read_envelope(body, reading=reading, subject=subject)
     except Rejected as error:
         if error.code is Code.DUPLICATE_FIELD and error.field not in _names():
             raise Rejected(error.code, f"{error.message}, under a name of the sender's own") from None
@@ -71,13 +80,16 @@ def read_event(body: str, terms: Terms, *, subject: str | None = None) -> Event:
     if model is None:
         raise Rejected(Code.UNKNOWN_EVENT_TYPE, "the event type is none that moves credits", field="event_type")
     try:
-        payload = model.model_validate(envelope.payload)
+        payload = model.model_validate(envelope.payload, context=reading)
     except ValidationError as error:
         raise rejected(error, prefix="payload.") from None
+    asked = payload.movements(envelope, terms, reading)
     return Event(
         event_type=envelope.event_type,
         correlation_id=envelope.correlation_id,
-        movements=tuple(payload.movements(envelope, terms)),
+        movements=tuple(one for one in asked if not isinstance(one, Ignored)),
+        ignored=tuple(one for one in asked if isinstance(one, Ignored)),
+        dropped=tuple(reading.dropped),
     )
 
 
@@ -89,4 +101,6 @@ def _names() -> frozenset[str]:
     schemas += [inner for schema in schemas for inner in schema.get("$defs", {}).values()]
     fields = (name for model in models for name in model.model_fields)
     properties = (name for schema in schemas for name in schema.get("properties", {}))
-    return frozenset((*fields, *properties, "data", "detail", "detail-type"))
+    return frozenset(
+        (*fields, *properties, "data", "detail", "detail-type", "specversion", "type", "id", "time", "subject")
+    )

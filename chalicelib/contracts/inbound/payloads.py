@@ -2,30 +2,63 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.lenient import EARLIEST, Reading, moment
 from chalicelib.contracts.values import Credits, Id, Merchant, Reason
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction, Policy
 
+RENEWAL_REPEAT_DAYS = 20
+"""A renewal of a recorded period that comes this much later may be another period with a wrong name."""
+_LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_DIGITS_MAX = 16
+
+
+class IgnoredReason(StrEnum):
+    """Why a part of an event moves nothing; the label of `credits_events_ignored_total`."""
+
+    ORDER_NOT_PAID = "order_not_paid"
+    TEST_ORDER = "test_order"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The settings that say what an event asks for: a new merchant's trial in credits, and the order policy."""
+    """The settings that decide what an event asks for.
+
+    `trial_credits` of a new merchant; the order `policy`; whether test orders are charged; whether a renewal that names
+    no period counts for the calendar month of its own time; and after how many days the same period is no repeat.
+    """
 
     trial_credits: int
     policy: Policy
+    count_test_orders: bool = False
+    month_as_period: bool = False
+    renewal_repeat_days: int = RENEWAL_REPEAT_DAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A part of an event that moves nothing by rule, and why. It is acknowledged and counted; nothing is written."""
+
+    reason: IgnoredReason
+    merchant_id: MerchantId
+    reference_id: str
 
 
 class Identifiers(BaseModel):
-    """Where some upstream services put the merchant's id."""
+    """Where some upstream services put the merchant's id; an empty one is none (contract, section 11)."""
 
-    merchant_id: Merchant | None = None
+    merchant_id: Annotated[Merchant | None, BeforeValidator(lambda value: value or None)] = None
 
 
 class Payload(BaseModel):
@@ -38,7 +71,7 @@ class Payload(BaseModel):
     )
 
     merchant_id: Merchant | None = None
-    identifiers: Identifiers | None = None
+    identifiers: Annotated[Identifiers | None, BeforeValidator(lambda value: value or None)] = None
 
     def merchant(self) -> MerchantId:
         """Return the merchant, wherever it stands.
@@ -62,7 +95,7 @@ class Payload(BaseModel):
 class MerchantCreated(Payload):
     """A shop was created: its account opens with the trial of the settings."""
 
-    def movements(self, envelope: Envelope, terms: Terms) -> list[Movement]:
+    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the trial, recorded under the merchant's own id."""
         merchant = self.merchant()
         return [fixed_movement(envelope, self, Kind.TRIAL, terms.trial_credits, key=TRIAL_KEY, reference_id=merchant)]
@@ -74,7 +107,7 @@ class AccountCreated(Payload):
     trial_id: Id | None = None
     credits_to_use: Credits
 
-    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+    def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the trial; the key is the same as above, so a merchant gets one, whichever event is first."""
         reference_id = self.trial_id or self.merchant()
         return [
@@ -88,7 +121,7 @@ class PaymentSucceeded(Payload):
     payment_id: Id
     credits: Credits
 
-    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+    def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the payment."""
         key = f"BILLING_PAYMENT_{self.payment_id}"
         return [fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id)]
@@ -121,19 +154,13 @@ class SubscriptionRenewed(_CreditsByManyNames):
     renewal_id: Id | None = None
     period_start: Id | None = None
 
-    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the renewal.
 
         Raises:
             Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
         """
-        period = self.renewal_id or self.period_start or envelope.idempotency_key
-        if period is None:
-            raise Rejected(
-                Code.PERIOD_MISSING,
-                "a renewal needs a renewal_id, a period_start or the envelope's idempotency_key",
-                field="payload.renewal_id",
-            )
+        period = self._period(envelope, terms)
         key = f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(period)}"
         amount = self.amount("credits_used", "credits")
         metadata: dict[str, str | int] = {"renewal_id": period}
@@ -146,8 +173,24 @@ class SubscriptionRenewed(_CreditsByManyNames):
                 key=key,
                 reference_id=self.subscription_id,
                 metadata=metadata,
+                repeat_days=terms.renewal_repeat_days,
             )
         ]
+
+    def _period(self, envelope: Envelope, terms: Terms) -> str:
+        if self.renewal_id is not None:
+            return self.renewal_id
+        if self.period_start is not None:
+            return period_name(self.period_start)
+        if envelope.renewal_key is not None:
+            return envelope.renewal_key
+        if terms.month_as_period and envelope.time is not None:
+            return period_name(f"{envelope.time[:7]}-01")
+        raise Rejected(
+            Code.PERIOD_MISSING,
+            "a renewal needs a renewal_id, a period_start or the envelope's idempotency_key (not its event_id)",
+            field="payload.renewal_id",
+        )
 
 
 class ManualAdjustment(_CreditsByManyNames):
@@ -178,7 +221,7 @@ class ManualAdjustment(_CreditsByManyNames):
             metadata={name: text for name, text in kept.items() if text is not None},
         )
 
-    def movements(self, envelope: Envelope, _terms: Terms) -> list[Movement]:
+    def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the adjustment."""
         return [self.movement(envelope)]
 
@@ -199,18 +242,33 @@ def fixed_movement(
     key: str,
     reference_id: str,
     metadata: Mapping[str, str | int] | None = None,
+    repeat_days: int | None = None,
 ) -> FixedMovement:
     """Return the movement of a payload that says itself how many credits it asks for."""
     return FixedMovement(
         merchant_id=payload.merchant(),
         key=key,
         reference_id=reference_id,
-        occurred_at=envelope.occurred_at,
+        occurred_at=envelope.time,
         correlation_id=envelope.correlation_id,
         metadata=metadata or {},
         kind=kind,
         credits=credits_asked,
+        repeat_days=repeat_days,
     )
+
+
+def period_name(text: str) -> str:
+    """Return a period's start as it stands in a key: the instant in milliseconds, whatever its spelling.
+
+    Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
+    no instant from 2000 to 2100 is an opaque id and comes back as it is.
+    """
+    digits = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    found = moment(int(text) if digits else text)
+    if found is None or not EARLIEST <= found < _LATEST_PERIOD:
+        return text
+    return str(round((found - _EPOCH).total_seconds() * 1000))
 
 
 def escaped(part: str) -> str:

@@ -1,0 +1,258 @@
+"""What never stops a movement: fields that move nothing, whatever is in them (contract, section 11)."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.contracts.inbound.events import Event, read_event
+from chalicelib.contracts.inbound.payloads import IgnoredReason, Terms, period_name
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.movements import OrderMovement, RefundMovement
+from chalicelib.domain.orders import Policy
+from tests.support.builders import READ_AT, SHOP
+
+TERMS = Terms(trial_credits=100, policy=Policy())
+PAID = "evt.shopify.webhook.order_paid"
+RENEWED = "evt.subscription.renewed"
+ORDER = {"merchant_id": SHOP, "order_id": 1}
+UNREADABLE: list[Any] = [True, [], {}, ["x"], {"a": 1}, "ß", "x" * 256, "a\nb", 1.5]
+
+
+def read(event_type: str, payload: dict[str, Any], terms: Terms = TERMS, **envelope: Any) -> Event:
+    body = {"event_type": event_type, "payload": payload, **envelope}
+    return read_event(json.dumps(body), terms, now=READ_AT)
+
+
+@pytest.mark.parametrize("name", ["event_id", "correlation_id", "idempotency_key", "timestamp", "occurred_at"])
+@pytest.mark.parametrize("value", UNREADABLE, ids=repr)
+def test_an_unreadable_field_that_moves_nothing_is_dropped_and_named(name: str, value: Any) -> None:
+    event = read(PAID, ORDER, **{name: value})
+
+    assert len(event.movements) == 1
+    if not (value == 1.5 and name in ("timestamp", "occurred_at")):
+        assert event.dropped == (name,)
+    assert event.movements[0].correlation_id is None
+
+
+@pytest.mark.parametrize("name", ["event_id", "correlation_id", "idempotency_key", "timestamp", "metadata"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_an_empty_field_is_absent_and_nothing_was_dropped(name: str, value: Any) -> None:
+    event = read(PAID, ORDER, **{name: value})
+
+    assert (len(event.movements), event.dropped) == (1, ())
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
+def test_no_metadata_and_no_currency_ever_stops_an_order(value: Any) -> None:
+    body = {"event_type": PAID, "metadata": value, "payload": {**ORDER, "currency": value}}
+    text = json.dumps(body)
+    if "NaN" not in text and "Infinity" not in text:
+        assert len(read_event(text, TERMS, now=READ_AT).movements) == 1
+
+
+@pytest.mark.parametrize(
+    ("given_time", "kept"),
+    [
+        ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00.000Z"),
+        ("2026-11-20t10:00:00.1234567z", "2026-11-20T10:00:00.123Z"),
+        ("2026-11-20T10:00:00-05:00", "2026-11-20T15:00:00.000Z"),
+        ("2026-11-20 10:00:00+0530", "2026-11-20T04:30:00.000Z"),
+        ("2026-11-20T10:00", "2026-11-20T10:00:00.000Z"),
+        ("2026-11-20", "2026-11-20T00:00:00.000Z"),
+        (1793491200, "2026-11-01T00:00:00.000Z"),
+        (1793491200.5, "2026-11-01T00:00:00.500Z"),
+        (1793491200123, "2026-11-01T00:00:00.123Z"),
+        ("2026-11-29T11:59:59Z", "2026-11-29T11:59:59.000Z"),
+        ("2026-11-29T12:00:01Z", None),
+        ("1999-12-31T23:59:59Z", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("1793491200", None),
+        ("20261120", None),
+        ("2026-W47-5", None),
+        ("2026-11-31", None),
+        (0, None),
+        (-1, None),
+        (10**30, None),
+        (True, None),
+    ],
+)
+def test_a_time_is_read_in_many_spellings_or_is_none(given_time: Any, kept: str | None) -> None:
+    assert read(PAID, ORDER, timestamp=given_time).movements[0].occurred_at == kept
+
+
+def test_a_time_that_cannot_be_read_does_not_hide_the_fields_other_name() -> None:
+    event = read(PAID, ORDER, timestamp="yesterday", occurred_at="2026-11-20T10:00:00Z")
+
+    assert event.movements[0].occurred_at == "2026-11-20T10:00:00.000Z"
+
+
+def test_a_correlation_id_has_up_to_255_characters_and_is_never_cut() -> None:
+    assert read(PAID, ORDER, correlation_id="y" * 255).movements[0].correlation_id == "y" * 255
+    assert read(PAID, ORDER, correlation_id="y" * 256).movements[0].correlation_id is None
+
+
+@pytest.mark.parametrize("identifiers", [None, {}, [], "", {"merchant_id": ""}, {"merchant_id": None}])
+def test_empty_identifiers_name_nobody(identifiers: Any) -> None:
+    assert len(read(PAID, {**ORDER, "identifiers": identifiers}).movements) == 1
+
+
+@pytest.mark.parametrize("name", ["order_items", "refunds"])
+def test_an_empty_list_beside_an_order_is_absent(name: str) -> None:
+    for event_type in (PAID, "evt.order.updated", "evt.shopify.webhook.order_refunded"):
+        assert len(read(event_type, {**ORDER, name: []}).movements) == 1
+
+
+@pytest.mark.parametrize(
+    "spelling", [5210499102, "5210499102", "gid://shopify/Order/5210499102", "gid://shopify/Order/5210499102?a=b"]
+)
+def test_one_order_is_one_key_in_each_of_its_spellings(spelling: Any) -> None:
+    [order] = read(PAID, {"merchant_id": SHOP, "order_id": spelling}).movements
+    [refund] = read(
+        "evt.shopify.webhook.order_refunded",
+        {"merchant_id": SHOP, "order_id": spelling, "refund_id": "gid://shopify/Refund/9"},
+    ).movements
+
+    assert order.key == "SHOPIFY_ORDER_5210499102"
+    assert isinstance(refund, RefundMovement)
+    assert (refund.key, refund.order_id) == ("SHOPIFY_REFUND_9", "5210499102")
+
+
+@pytest.mark.parametrize("name", ["total", "order_total", "total_price"])
+def test_the_total_has_three_names(name: str) -> None:
+    [order] = read(PAID, {**ORDER, name: "12.50"}).movements
+
+    assert isinstance(order, OrderMovement)
+    assert str(order.total) == "12.50"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"financial_status": "pending"}, IgnoredReason.ORDER_NOT_PAID),
+        ({"financial_status": "VOIDED"}, IgnoredReason.ORDER_NOT_PAID),
+        ({"financial_status": "authorized", "cancelled_at": None}, IgnoredReason.ORDER_NOT_PAID),
+        ({"test": True}, IgnoredReason.TEST_ORDER),
+        ({"test": "true"}, IgnoredReason.TEST_ORDER),
+        ({"order_items": [{"test": True}]}, IgnoredReason.TEST_ORDER),
+        ({"financial_status": "paid", "test": False}, None),
+        ({"financial_status": "Partially_Refunded"}, None),
+        ({"financial_status": None, "test": None}, None),
+        ({"financial_status": ""}, None),
+        ({"cancelled_at": "2026-11-01T10:00:00-05:00"}, None),
+    ],
+)
+def test_an_order_that_nobody_paid_is_ignored_and_nothing_is_asked_for(
+    fields: dict[str, Any], reason: IgnoredReason | None
+) -> None:
+    for event_type in (PAID, "evt.order.updated"):
+        event = read(event_type, {**ORDER, **fields})
+
+        assert [one.reason for one in event.ignored] == ([reason] if reason else [])
+        assert len(event.movements) == (0 if reason else 1)
+
+
+def test_test_orders_are_charged_where_the_setting_says_so() -> None:
+    counting = Terms(trial_credits=100, policy=Policy(), count_test_orders=True)
+
+    assert len(read(PAID, {**ORDER, "test": True}, counting).movements) == 1
+
+
+def test_of_several_orders_each_is_ignored_or_asked_for_by_itself() -> None:
+    orders = [{"order_id": 1}, {"order_id": 2, "test": True}, {"order_id": 3, "financial_status": "pending"}]
+    event = read(PAID, {"merchant_id": SHOP, "order_items": orders})
+
+    assert [one.reference_id for one in event.movements] == ["1"]
+    assert [one.reference_id for one in event.ignored] == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        1793491200,
+        "1793491200",
+        1793491200000,
+        "2026-11-01T00:00:00Z",
+        "2026-11-01T00:00:00.000Z",
+        "2026-11-01T00:00:00+00:00",
+        "2026-11-01T05:30:00+05:30",
+        "2026-11-01",
+    ],
+)
+def test_one_period_is_one_key_in_each_of_its_spellings(spelling: Any) -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "period_start": spelling, "credits": 5}
+
+    assert read(RENEWED, payload).movements[0].key == "SUBSCRIPTION_RENEWAL_s_1793491200000"
+
+
+@pytest.mark.parametrize("opaque", ["2026-11", "in_2", "12345", "20261101", "november", "2026-W45-1", "9" * 17])
+def test_what_is_no_instant_is_an_opaque_period(opaque: str) -> None:
+    assert period_name(opaque) == opaque
+
+
+def test_a_delivery_id_is_no_period() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
+    with pytest.raises(Rejected, match="renewal_id") as raised:
+        read(RENEWED, payload, event_id="e1", idempotency_key="e1")
+
+    assert raised.value.code == "period_missing"
+    assert read(RENEWED, payload, event_id="e1", idempotency_key="k1").movements[0].key.endswith("_k1")
+
+
+def test_a_renewal_without_a_period_is_that_of_its_month_where_the_setting_says_so() -> None:
+    terms = Terms(trial_credits=100, policy=Policy(), month_as_period=True)
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
+    [own] = read(RENEWED, payload, terms, timestamp="2026-11-17T10:00:00Z").movements
+
+    assert own.key == "SUBSCRIPTION_RENEWAL_s_1793491200000"
+    with pytest.raises(Rejected):
+        read(RENEWED, payload, terms)
+
+
+CLOUD_EVENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "1",
+    "type": PAID,
+    "source": "shop",
+    "time": "2026-11-20T10:00:00Z",
+    "data": ORDER,
+}
+
+
+def test_a_cloud_event_is_an_envelope_too() -> None:
+    event = read_event(json.dumps(CLOUD_EVENT), TERMS, now=READ_AT)
+    wrapped = read_event(json.dumps({"detail-type": PAID, "detail": CLOUD_EVENT}), TERMS, now=READ_AT)
+    named = {**CLOUD_EVENT, "subject": SHOP, "data": {"order_id": 1}}
+    ours = {**CLOUD_EVENT, "data": {"event_type": PAID, "payload": ORDER, "correlation_id": "c"}}
+
+    assert event.movements == wrapped.movements == read_event(json.dumps(named), TERMS, now=READ_AT).movements
+    assert event.movements[0].occurred_at == "2026-11-20T10:00:00.000Z"
+    assert read_event(json.dumps(ours), TERMS, now=READ_AT).movements[0].correlation_id == "c"
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject", "code"),
+    [
+        ({"data": "text"}, None, "field_missing"),
+        ({"data": None, "data_base64": "e30="}, None, "field_missing"),
+        ({"type": 5}, None, "field_invalid"),
+        ({"event_type": "evt.merchant.created"}, None, "envelope_ambiguous"),
+        ({"data": {"event_type": "evt.merchant.created", "payload": ORDER}}, None, "envelope_ambiguous"),
+        ({}, "evt.order.updated", "type_contradicts_subject"),
+        ({"type": "evt.any"}, None, "unknown_event_type"),
+    ],
+)
+def test_a_bad_cloud_event_is_poison(changes: dict[str, Any], subject: str | None, code: str) -> None:
+    with pytest.raises(Rejected) as raised:
+        read_event(json.dumps({**CLOUD_EVENT, **changes}), TERMS, now=READ_AT, subject=subject)
+
+    assert raised.value.code == code
+
+
+def test_a_bare_payload_takes_the_subject_it_came_on_as_its_type() -> None:
+    assert len(read_event(json.dumps(ORDER), TERMS, now=READ_AT + timedelta(days=1), subject=PAID).movements) == 1
