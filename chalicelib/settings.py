@@ -64,6 +64,13 @@ class NamelessPeriod(StrEnum):
     CALENDAR_MONTH = "calendar_month"
 
 
+class ReversalDebt(StrEnum):
+    """What becomes of credits that a payment takes back and the account does not have."""
+
+    OWED = "owed"
+    FORGIVEN = "forgiven"
+
+
 class SettingError(Exception):
     """A setting is missing or bad; the message names it and says what it takes."""
 
@@ -78,6 +85,7 @@ class Settings:
     count_test_orders: bool
     month_as_period: bool
     renewal_repeat_days: int
+    debt_owed: bool
     ground_retry_seconds_min: int
     ground_retry_seconds_max: int
     ground_retry_seconds_total: int
@@ -136,6 +144,7 @@ class Settings:
             count_test_orders=read.choice("TEST_ORDERS", TestOrders.IGNORE) is TestOrders.COUNT,
             month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", NamelessPeriod.PARK) is NamelessPeriod.CALENDAR_MONTH,
             renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=_DAYS_MAX),
+            debt_owed=read.choice("REVERSAL_DEBT", ReversalDebt.OWED) is ReversalDebt.OWED,
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
             # SQS hides a message for twelve hours at the most.
             ground_retry_seconds_max=read.whole("GROUND_RETRY_SECONDS_MAX", 900, most=_DAY_SECONDS // 2),

@@ -93,6 +93,7 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
     yield CounterMetricFamily(
         "credits_shortfall", "Credits asked for that an account did not have.", value=figures.shortfall
     )
+    yield GaugeMetricFamily("credits_debt", "Credits that merchants owe for reversed payments.", value=figures.debt)
     yield GaugeMetricFamily("credits_merchants", "Merchants with an account.", value=figures.merchants)
     yield GaugeMetricFamily("credits_fleet_balance", "Credits of all merchants.", value=figures.balance)
     yield GaugeMetricFamily("credits_merchants_zero_balance", "Merchants without credits.", value=figures.zero)

@@ -93,6 +93,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         version=version_never_had(account.version, now=now),
         totals=dict(walk.totals),
         total_shortfall=walk.total_shortfall,
+        debt=walk.debt,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,
@@ -122,6 +123,8 @@ def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Dr
     own = account.low_balance_threshold
     if own not in (None, account.threshold):
         yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"
+    if account.debt and account.balance:
+        yield Drift.ACCOUNT_COUNTER, f"the account owes {account.debt} and has a balance of {account.balance}"
     if now is not None and account.updated_at > instant(datetime.fromisoformat(now) + CLOCKS_DIFFER):
         yield Drift.ACCOUNT_TIME, f"the account was updated at {account.updated_at}, which is in the future"
 
@@ -138,6 +141,7 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         pairs.append((Drift.ACCOUNT_COUNTER, f"credits of {name}", said.credits, proven.credits))
     pairs += [
         (Drift.ACCOUNT_COUNTER, "total shortfall", account.total_shortfall, walk.total_shortfall),
+        (Drift.ACCOUNT_COUNTER, "debt", account.debt, walk.debt),
         (Drift.ACCOUNT_COUNTER, "last transaction", account.last_transaction_id, last.transaction_id),
         (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
     ]

@@ -36,10 +36,15 @@ class Code(StrEnum):
     # It may work later.
     ACCOUNT_MISSING = "account_missing"
     ORDER_MISSING = "order_missing"
+    PAYMENT_MISSING = "payment_missing"
+    DISPUTE_MISSING = "dispute_missing"
     ACCOUNT_BEHIND = "account_behind"
     CONTENDED = "contended"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
+
+
+_GROUNDS = frozenset({Code.ACCOUNT_MISSING, Code.ORDER_MISSING, Code.PAYMENT_MISSING, Code.DISPUTE_MISSING})
 
 
 class CreditsError(Exception):
@@ -62,7 +67,7 @@ class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
     @property
     def ground_missing(self) -> bool:
         """Whether what the movement builds on is not there yet (contract, section 2, rule 5)."""
-        return self.code in (Code.ACCOUNT_MISSING, Code.ORDER_MISSING)
+        return self.code in _GROUNDS
 
 
 class NewerForm(RetryLater):

@@ -29,6 +29,7 @@ class Figures:
     low: int = 0
     balance: int = 0
     shortfall: int = 0
+    debt: int = 0
     totals: Mapping[Kind, Total] = field(default_factory=dict)
 
     @property
@@ -64,6 +65,7 @@ class Figures:
             low=self.low + sign * other.low,
             balance=self.balance + sign * other.balance,
             shortfall=self.shortfall + sign * other.shortfall,
+            debt=self.debt + sign * other.debt,
             totals=totals,
         )
 
@@ -100,6 +102,7 @@ def contribution(account: Account) -> Counted:
             low=int(account.low),
             balance=account.balance,
             shortfall=account.total_shortfall,
+            debt=account.debt,
             totals=dict(account.totals),
         ),
     )

@@ -9,20 +9,30 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeGuard
 
+from chalicelib.domain.debt import repayment, repays
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.movements import (
+    DisputeWonMovement,
+    FixedMovement,
+    Kind,
+    Movement,
+    OrderMovement,
+    RefundMovement,
+    ReversalMovement,
+)
 from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
+from chalicelib.domain.payments import Back, grounds, returned_by, reversed_by
 
 ITEMS_MAX = 100
-"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, the orders refunds touch."""
+"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, the grounds whose tallies change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyChange:
-    """The tally of a stored order's record, before (None: never refunded) and after."""
+    """The tally of a stored record, an order's or a payment's, before (None: nothing went back) and after."""
 
     order: TransactionId
     before: Tally | None
@@ -87,24 +97,30 @@ def fold(
 
 
 def arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
-    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
+    """Return the indexes in the order of posting: as delivered, but the trial first and what has a ground behind it."""
     if all(isinstance(movement, OrderMovement) for movement in movements):
         return list(range(len(movements)))
-    first_order: dict[TransactionId, int] = {}
+    first: dict[TransactionId, int] = {}
     for index, movement in enumerate(movements):
-        # An order that is stored is ground enough: its repeat holds nobody up.
-        if isinstance(movement, OrderMovement) and movement.transaction_id not in stored:
-            first_order.setdefault(movement.transaction_id, index)
+        # A ground that is stored is ground enough: its repeat holds nobody up.
+        if not isinstance(movement, RefundMovement | DisputeWonMovement) and movement.transaction_id not in stored:
+            first.setdefault(movement.transaction_id, index)
+
+    def behind(index: int) -> int:
+        """Return the place of the last ground of a movement, its own where all of them come before it."""
+        return max([index, *(behind(first[ground]) for ground in grounds(movements[index]) if ground in first)])
 
     def place(index: int) -> tuple[int, int, int]:
         movement = movements[index]
         if isinstance(movement, FixedMovement) and movement.kind is Kind.TRIAL:
             return (-1, 0, index)
-        if isinstance(movement, RefundMovement):
-            return (max(index, first_order.get(movement.order_transaction_id, index)), 1, index)
-        return (index, 0, index)
+        return (behind(index), _RANKS.get(type(movement), 0), index)
 
     return sorted(range(len(movements)), key=place)
+
+
+_RANKS: Mapping[type[Movement], int] = {RefundMovement: 1, ReversalMovement: 1, DisputeWonMovement: 2}
+"""Where several movements end up at one place: what has a ground comes behind it."""
 
 
 class _Write:
@@ -131,10 +147,10 @@ class _Write:
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        needed = 1
-        if isinstance(movement, RefundMovement):
-            order = movement.order_transaction_id
-            needed += order not in self._records and order not in self._tallies
+        # An inflow of an account that owes pays, and that is a record of its own.
+        needed = 2 if self._account is not None and self._account.debt else 1
+        if (ground := tallied(movement)) is not None:
+            needed += ground not in self._records and ground not in self._tallies
         return 1 + len(self._records) + len(self._tallies) + needed > ITEMS_MAX
 
     def decide(self, movement: Movement) -> Outcome:
@@ -155,16 +171,16 @@ class _Write:
                 return _account_missing(self._merchant_id)
             if isinstance(movement, RefundMovement):
                 return self._post_refund(self._account, movement)
+            if isinstance(movement, ReversalMovement | DisputeWonMovement):
+                return self._post_back(self._account, movement)
         except Rejected as error:
             return error
         raise AssertionError(movement)
 
     def _untotalled(self, movement: RefundMovement) -> bool:
         """Whether the refund's order is known, and no total of it."""
-        order_id = movement.order_transaction_id
-        change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
-        return order is not None and known_total(order, change.after if change else order.tally) is None
+        order = self._known(movement.order_transaction_id)
+        return order is not None and known_total(order, order.tally) is None
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
@@ -200,9 +216,7 @@ class _Write:
         return self._post(account, movement, kind, requested, {**movement.metadata, "policy": str(policy)})
 
     def _post_refund(self, account: Account, movement: RefundMovement) -> Outcome:
-        order_id = movement.order_transaction_id
-        change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
+        order = self._known(movement.order_transaction_id)
         if order is None:
             return RetryLater(
                 Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
@@ -215,7 +229,7 @@ class _Write:
                 field="currency",
             )
         due, tally = refund(
-            (change.after if change else order.tally) or Tally(),
+            order.tally or Tally(),
             taken=abs(order.amount),
             recorded_total=recorded_money(order, "total"),
             amount=movement.amount,
@@ -223,20 +237,45 @@ class _Write:
         )
         kind = Kind.REFUND_RETURNED if order.kind is Kind.ORDER_USED else Kind.REFUND_TAKEN
         posted = self._post(account, movement, kind, due, movement.metadata)
-        time = posted.transaction.created_at
-        # One item may stand once in a write: an order of this very write takes its tally along, and several
-        # refunds of a stored order are one change.
-        if order_id in self._records:
-            self._records[order_id] = replace(order, tally=tally, refunded_at=time)
-        else:
-            before = change.before if change else order.tally
-            self._tallies[order_id] = TallyChange(order=order_id, before=before, after=tally, time=time)
+        self._count(order, tally, posted.transaction.created_at)
         return posted
+
+    def _post_back(self, account: Account, movement: ReversalMovement | DisputeWonMovement) -> Outcome:
+        payment = self._known(movement.payment_transaction_id)
+        tally = payment.tally if payment else None
+        if isinstance(movement, ReversalMovement):
+            back = reversed_by(movement, payment, tally, balance=account.balance)
+        else:
+            back = returned_by(movement, payment, tally, self._known(movement.dispute_transaction_id))
+        if not isinstance(back, Back):
+            return back
+        assert payment is not None, "without it nothing goes back"
+        posted = self._post(account, movement, back.kind, back.requested, back.metadata)
+        self._count(payment, back.tally, posted.transaction.created_at)
+        return posted
+
+    def _known(self, ground: TransactionId) -> Transaction | None:
+        """Return a record, with the tally that it has after what has been decided so far."""
+        change, record = self._tallies.get(ground), self._records.get(ground) or self._stored.get(ground)
+        return replace(record, tally=change.after) if record and change else record
+
+    def _count(self, ground: Transaction, tally: Tally, time: Instant) -> None:
+        """Change the tally of a record. One item may stand once in a write.
+
+        So a record of this very write takes its tally along, and several changes of a stored one are one.
+        """
+        identity = ground.transaction_id
+        if identity in self._records:
+            self._records[identity] = replace(ground, tally=tally, refunded_at=time)
+        else:
+            change = self._tallies.get(identity)
+            before = change.before if change else ground.tally
+            self._tallies[identity] = TallyChange(order=identity, before=before, after=tally, time=time)
 
     def _post(
         self, account: Account, movement: Movement, kind: Kind, requested: int, metadata: Mapping[str, str | int]
     ) -> Posted:
-        self._account, transaction, crossed = apply(
+        after, transaction, crossed = apply(
             account,
             movement,
             kind=kind,
@@ -245,9 +284,21 @@ class _Write:
             default_threshold=self._default_threshold,
             now=self._now,
         )
+        self._account = after
         self._records[transaction.transaction_id] = transaction
         self._crossings.extend(crossed)
+        if after.debt and repays(kind):
+            paid = repayment(movement, debt=after.debt, balance=after.balance)
+            if paid is not None:
+                self._post(after, paid, paid.kind, paid.credits, paid.metadata)
         return Posted(transaction)
+
+
+def tallied(movement: Movement) -> TransactionId | None:
+    """Return the record whose tally the movement changes, None where there is none."""
+    if isinstance(movement, RefundMovement):
+        return movement.order_transaction_id
+    return movement.payment_transaction_id if isinstance(movement, ReversalMovement | DisputeWonMovement) else None
 
 
 def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from json.encoder import encode_basestring
 
+from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
 from chalicelib.domain.movements import Kind, Movement
@@ -38,7 +39,7 @@ class Account:
     write has had.
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
     override of the default, `outdated` the default before the last change of the setting, while that is recent.
-    `hash` is the newest link of the chain.
+    `hash` is the newest link of the chain. While there is `debt`, the balance is 0.
     """
 
     merchant_id: MerchantId
@@ -57,6 +58,7 @@ class Account:
     created_at: Instant
     updated_at: Instant
     outdated: Outdated | None = None
+    debt: int = 0
 
     @property
     def enabled(self) -> bool:
@@ -73,7 +75,7 @@ class Account:
 class Transaction:
     """A movement as recorded. `amount` is what was moved, signed; `requested` what was asked for, unsigned.
 
-    Never changed once written, but for `tally`, which stands on orders that were refunded.
+    Never changed once written, but for `tally`, of what went back of an order or a payment.
     """
 
     transaction_id: TransactionId
@@ -259,6 +261,7 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
         created_at=account.created_at,
         updated_at=transaction.created_at,
         outdated=outdated,
+        debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
     )
 
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.orders import Direction, Policy
+from chalicelib.domain.reversals import Portion
 
 TRIAL_KEY = "TRIAL_MERCHANT"
 """The one idempotency key that opens an account (contract, section 3)."""
@@ -27,6 +28,9 @@ class Kind(Enum):
     SUBSCRIPTION = ("SUBSCRIPTION", Direction.INCREASE)
     MANUAL_ADDED = ("MANUAL", Direction.INCREASE)
     MANUAL_REMOVED = ("MANUAL", Direction.DECREASE)
+    REVERSAL = ("REVERSAL", Direction.DECREASE)
+    REVERSAL_RETURNED = ("REVERSAL_RETURNED", Direction.INCREASE)
+    DEBT_REPAID = ("DEBT_REPAID", Direction.DECREASE)
 
     def __init__(self, transaction_type: str, direction: Direction) -> None:
         self.transaction_type = transaction_type
@@ -97,6 +101,48 @@ class RefundMovement(Movement):
     def order_transaction_id(self) -> TransactionId:
         """The id of the record that this refund needs as its ground."""
         return transaction_id(self.merchant_id, order_key(self.order_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalMovement(Movement):
+    """A payment that goes back, as far as `portion` says. `owed` tells whether what is not there becomes debt."""
+
+    payment_id: str
+    portion: Portion
+    owed: bool = True
+
+    @property
+    def payment_transaction_id(self) -> TransactionId:
+        """The id of the record that it needs as its ground."""
+        return transaction_id(self.merchant_id, payment_key(self.payment_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeWonMovement(Movement):
+    """A dispute of a payment was won: what it took comes back."""
+
+    payment_id: str
+    dispute_id: str
+
+    @property
+    def payment_transaction_id(self) -> TransactionId:
+        """The id of the payment's record, the first of its grounds."""
+        return transaction_id(self.merchant_id, payment_key(self.payment_id))
+
+    @property
+    def dispute_transaction_id(self) -> TransactionId:
+        """The id of the dispute's record, the second of its grounds."""
+        return transaction_id(self.merchant_id, dispute_key(self.dispute_id))
+
+
+def payment_key(payment_id: str) -> str:
+    """Return the idempotency key of a payment (contract, section 3)."""
+    return f"BILLING_PAYMENT_{payment_id}"
+
+
+def dispute_key(dispute_id: str) -> str:
+    """Return the idempotency key of a dispute (contract, section 14)."""
+    return f"BILLING_DISPUTE_{dispute_id}"
 
 
 def order_key(order_id: str) -> str:

@@ -6,8 +6,18 @@ from decimal import Decimal
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import ORDER_UPDATED, FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.movements import (
+    ORDER_UPDATED,
+    DisputeWonMovement,
+    FixedMovement,
+    Kind,
+    Movement,
+    OrderMovement,
+    RefundMovement,
+    ReversalMovement,
+)
 from chalicelib.domain.orders import Basis, Policy, charge
+from chalicelib.domain.reversals import Portion
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
             and recorded_money(record, "refund_amount") == movement.amount
             and recorded_money(record, "order_total") == movement.order_total
         )
+    elif isinstance(movement, ReversalMovement | DisputeWonMovement):
+        same = _contradicted(movement, record) is None
     else:
         same = _charged_the_same(movement, record)
         if not same and (_updated(movement) or record.metadata.get("source") == ORDER_UPDATED):
@@ -84,10 +96,29 @@ def _differing(movement: Movement, record: Transaction) -> str | None:
             ("order_total", movement.order_total, recorded_money(record, "order_total")),
         )
         return next((name for name, said, recorded in pairs if said != recorded), None)
+    if isinstance(movement, ReversalMovement | DisputeWonMovement):
+        return _contradicted(movement, record)
     if not isinstance(movement, OrderMovement) or "policy" not in record.metadata:
         return None
     basis = Policy.parse(str(record.metadata["policy"])).basis
     return {Basis.TOTAL: "total", Basis.ITEM: "order_items", Basis.ORDER: None}[basis]
+
+
+def _contradicted(movement: ReversalMovement | DisputeWonMovement, record: Transaction) -> str | None:
+    """Return the first field by which a payment's way back contradicts the record under its key, None for a repeat."""
+    if record.metadata.get("payment_id") != movement.payment_id:
+        return "payment_id"
+    if isinstance(movement, DisputeWonMovement):
+        return None if record.metadata.get("dispute_id") == movement.dispute_id else "dispute_id"
+    said, recorded = movement.portion, Portion.recorded(record.metadata)
+    pairs = (
+        ("credits", said.credits, recorded.credits),
+        ("amount", said.amount, recorded.amount),
+        ("amount_refunded", said.refunded, recorded.refunded),
+        ("payment_total", said.payment_total, recorded.payment_total),
+        ("dispute_id", said.dispute_id, recorded.dispute_id),
+    )
+    return next((name for name, one, other in pairs if one != other), None)
 
 
 def _updated(movement: Movement) -> bool:

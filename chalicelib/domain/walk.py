@@ -4,6 +4,7 @@ Pure. A `Walk` takes the records one by one and keeps only what the next ones ne
 be walked; of the orders it keeps those that were refunded.
 """
 
+from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
@@ -16,10 +17,10 @@ from chalicelib.domain.tallies import Tallies
 class Walk:
     """One merchant's records, walked from the first one on. After `close` it is spent.
 
-    `totals` and `total_shortfall` are what the records add up to, `first` and `last` the ends of them, `status` the one
-    that switched the plugin last, `expected` the sequence that would come next. `newest` are the thresholds
-    that the last one passed, `tallies` what was refunded of each order. `newer` counts the records whose form only a
-    newer release knows.
+    `totals`, `total_shortfall` and `debt` are what the records add up to, `first` and `last` the ends of them, `status`
+    the one that switched the plugin last, `expected` the sequence that would come next. `newest` are the thresholds
+    that the last one passed, `tallies` what went back of each order and payment. `newer` counts the records whose form
+    only a newer release knows.
 
     `intact` tells that the records are whole and each sealed, so that they prove what the account must be. What follows
     from another finding is not reported beside it: behind a record that is missing, changed or unreadable, balances
@@ -35,6 +36,7 @@ class Walk:
         self.status: Transaction | None = None
         self.totals: dict[Kind, Total] = {}
         self.total_shortfall = 0
+        self.debt = 0
         self.newest: Derived | None = None
         self.expected = 1
         self.intact = True
@@ -117,11 +119,25 @@ class Walk:
             )
         if (why := _inconsistent(record, self.last)) is not None:
             self.report(Drift.RECORD_WRONG, record.sequence, why, record.transaction_id)
+        if self.intact and (why := self._wrongly_owed(record)) is not None:
+            self.report(Drift.RECORD_WRONG, record.sequence, why, record.transaction_id)
+
+    def _wrongly_owed(self, record: Transaction) -> str | None:
+        """Return what a record, though sealed, does to the debt that no movement can do: an inflow pays it at once."""
+        inflow = self.last is not None and repays(self.last.kind)
+        due = min(self.debt, record.balance_before) if inflow else 0
+        repaid = abs(record.amount) if record.kind is Kind.DEBT_REPAID else 0
+        if repaid != due:
+            return f"{repaid} credits paid debt, {due} of {self.debt} owed were due from the record before it"
+        if not 0 <= owed_by(record.kind, record.amount, record.metadata) + repaid <= record.shortfall:
+            return f"it fell short of {record.shortfall} and made a debt of {record.metadata.get(DEBT)}"
+        return None
 
     def _add(self, record: Transaction) -> None:
         total = self.totals.get(record.kind, Total())
         self.totals[record.kind] = Total(count=total.count + 1, credits=total.credits + abs(record.amount))
         self.total_shortfall += record.shortfall
+        self.debt += owed_by(record.kind, record.amount, record.metadata)
         if record.sequence == 1 or (record.balance_before > 0) != (record.balance_after > 0):
             self.status = record
         self.newest = derived_crossings(record, before=self.last)

@@ -51,6 +51,7 @@ class Batch:
             count_test_orders=configured.count_test_orders,
             month_as_period=configured.month_as_period,
             renewal_repeat_days=configured.renewal_repeat_days,
+            debt_owed=configured.debt_owed,
         )
         self._ignored: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()

@@ -13,9 +13,10 @@ from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
 from chalicelib.domain.ledger import Account, change_threshold
-from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
+from chalicelib.domain.movements import Movement, OrderMovement
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.payments import grounds
 from chalicelib.ports import CallTime, Committed, Known, LedgerStore
 from chalicelib.usecases.work import Request, Work, internal
 
@@ -137,14 +138,14 @@ class Posting:
 
     def _read(self, works: Sequence[Work]) -> None:
         unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
-        grounds = [ground for work in works for movement in work.movements if (ground := _ground(movement))]
+        needed = [ground for work in works for movement in work.movements for ground in _grounds(movement)]
         known = Known(accounts={}, transactions={})
-        if unknown or grounds:
-            known = self._store.read(unknown, grounds)
+        if unknown or needed:
+            known = self._store.read(unknown, needed)
         for work in works:
             work.know(known, self._remembered.get(work.merchant_id))
             if known.unreadable:
-                items = [work.merchant_id, *filter(None, map(_ground, work.movements))]
+                items = [work.merchant_id, *(ground for one in work.movements for ground in _grounds(one))]
                 work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
 
     def _side_by_side(self, works: Sequence[Work], time: CallTime) -> None:
@@ -265,17 +266,15 @@ class Posting:
                 del self._remembered[next(iter(self._remembered))]
 
 
-def _ground(movement: Movement) -> TransactionId | None:
-    """Return the record that must be known before the movement can be decided, if there is one."""
-    if isinstance(movement, RefundMovement):
-        return movement.order_transaction_id
+def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
+    """Return the records that must be known before the movement can be decided."""
     if isinstance(movement, OrderMovement):
         try:
             charge(movement.policy, lines=movement.lines, total=movement.total)
         except Rejected:
             # It has no charge under today's policy, but may have been charged under an older one.
-            return movement.transaction_id
-    return None
+            return (movement.transaction_id,)
+    return grounds(movement)
 
 
 def _pause(attempt: int, time: CallTime, error: RetryLater) -> int:

@@ -12,6 +12,9 @@ INBOUND_TYPES = (
     "evt.order.updated",
     "evt.shopify.webhook.order_refunded",
     "evt.billing.payment_succeeded",
+    "evt.billing.payment_refunded",
+    "evt.billing.payment_disputed",
+    "evt.billing.payment_dispute_won",
     "evt.subscription.renewed",
     ADJUSTMENT_TYPE,
 )
@@ -22,6 +25,7 @@ OUTBOUND_TYPES = (
     "evt.credits.recharged",
     "evt.credits.refunded",
     "evt.credits.adjusted",
+    "evt.credits.reversed",
     "evt.credits.low_balance_reached",
     "evt.credits.balance_restored",
     "evt.credits.balance_exhausted",

@@ -217,7 +217,7 @@ def _say_effect(result: Result, record: Transaction) -> None:
     else:
         say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
         if record.shortfall:
-            say(f"{record.shortfall} short: the order asked for {record.requested}.", style="yellow")
+            say(f"{record.shortfall} short: it asked for {record.requested}.", style="yellow")
     say(f"transaction {record.transaction_id}")
 
 

@@ -54,8 +54,10 @@ def balance(merchant: Merchant, *, stage: Stage = None, profile: Profile = None,
         f"low-balance threshold {account.threshold} ({own}), {transactions}, the last at "
         f"{seconds(account.last_transaction_at or account.created_at)}"
     )
+    if account.debt:
+        say(f"{counted(account.debt)} owed for reversed payments: the next credits pay them first", style="red")
     if account.total_shortfall:
-        say(f"{counted(account.total_shortfall)} short in all: orders that found too few")
+        say(f"{counted(account.total_shortfall)} short in all: orders and reversals that found too few")
 
 
 def history(

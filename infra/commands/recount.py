@@ -29,7 +29,7 @@ def accounts_in(client: "DynamoDBClient", table: str, unreadable: set[str]) -> I
 
 def rows(counted: Figures, figures: Figures) -> Iterator[tuple[str, int, int]]:
     """Yield each figure by name, as counted anew and as it stands."""
-    for name in ("merchants", "enabled", "disabled", "zero", "low", "balance", "shortfall"):
+    for name in ("merchants", "enabled", "disabled", "zero", "low", "balance", "shortfall", "debt"):
         yield name, getattr(counted, name), getattr(figures, name)
     for kind in Kind:
         one, other = counted.totals.get(kind, Total()), figures.totals.get(kind, Total())

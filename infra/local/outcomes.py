@@ -30,6 +30,9 @@ _WORDS: Mapping[str, str] = {
     "ORDER_PAID": "order",
     "REFUND": "refund",
     "PAYMENT": "payment",
+    "REVERSAL": "reversal of a payment",
+    "REVERSAL_RETURNED": "dispute won",
+    "DEBT_REPAID": "debt repaid",
     "SUBSCRIPTION": "renewal",
     "MANUAL": "adjustment",
 }

@@ -25,6 +25,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Tally
+from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.thresholds import Crossing, Outdated
 from tests.support.builders import NOON, SHOP, account_of, merchant
 
@@ -64,8 +65,20 @@ accounts = st.builds(
     created_at=instants,
     updated_at=instants,
     outdated=st.none() | st.builds(Outdated, threshold=credit_sums, replaced_at=instants),
+    debt=credit_sums,
 )
 tallies = st.builds(
+    PaymentTally,
+    count=st.integers(1, 1000),
+    credits=credit_sums,
+    money=money,
+    total=st.none() | money,
+    whole=credit_sums,
+    seen=money,
+    disputes=st.integers(0, 3),
+    disputed=credit_sums,
+    held=credit_sums,
+) | st.builds(
     Tally,
     count=st.integers(1, 1000),
     credits=credit_sums,
@@ -209,6 +222,7 @@ def test_the_largest_account_is_one_write_unit(threshold: dict[str, Any]) -> Non
         version=ORDERS_MAX,
         totals={kind: Total(count=ORDERS_MAX, credits=CREDITS_LARGE) for kind in Kind},
         total_shortfall=CREDITS_LARGE,
+        debt=CREDITS_LARGE,
         threshold=CREDITS_LARGE,
         status_transaction_id=TransactionId(SHOP),
         **threshold,

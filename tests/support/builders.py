@@ -10,8 +10,17 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, OrderMovement, RefundMovement, order_key
+from chalicelib.domain.movements import (
+    DisputeWonMovement,
+    FixedMovement,
+    Kind,
+    OrderMovement,
+    RefundMovement,
+    ReversalMovement,
+    order_key,
+)
 from chalicelib.domain.orders import Basis, Direction, Policy
+from chalicelib.domain.reversals import Portion
 
 NOON = Instant("2025-06-01T12:00:00.000Z")
 READ_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -148,3 +157,60 @@ def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> A
 def by_id(records: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
     """Return the records under their ids, as a store's reader would hand them to `fold`."""
     return {record.transaction_id: record for record in records}
+
+
+def reversal(
+    payment_id: str = "p1",
+    reversal_id: str = "r1",
+    *,
+    credits_back: int | None = None,
+    amount: str | None = None,
+    refunded: str | None = None,
+    payment_total: str | None = None,
+    owed: bool = True,
+    of: MerchantId = SHOP,
+) -> ReversalMovement:
+    """Return the refund of a payment, in one of its three forms."""
+    portion = Portion(
+        credits=credits_back,
+        amount=None if amount is None else Decimal(amount),
+        refunded=None if refunded is None else Decimal(refunded),
+        payment_total=None if payment_total is None else Decimal(payment_total),
+    )
+    given = {"credits": credits_back, "amount": amount, "amount_refunded": refunded, "payment_total": payment_total}
+    return ReversalMovement(
+        merchant_id=of,
+        key=f"BILLING_REVERSAL_{reversal_id if refunded is None else f'{payment_id}_TO_{refunded}'}",
+        reference_id=reversal_id if refunded is None else payment_id,
+        payment_id=payment_id,
+        portion=portion,
+        owed=owed,
+        metadata={"payment_id": payment_id, **{name: value for name, value in given.items() if value is not None}},
+    )
+
+
+def dispute(
+    payment_id: str = "p1", dispute_id: str = "d1", *, owed: bool = True, of: MerchantId = SHOP
+) -> ReversalMovement:
+    """Return the dispute of a payment."""
+    return ReversalMovement(
+        merchant_id=of,
+        key=f"BILLING_DISPUTE_{dispute_id}",
+        reference_id=dispute_id,
+        payment_id=payment_id,
+        portion=Portion(dispute_id=dispute_id),
+        owed=owed,
+        metadata={"payment_id": payment_id, "dispute_id": dispute_id},
+    )
+
+
+def dispute_won(payment_id: str = "p1", dispute_id: str = "d1", *, of: MerchantId = SHOP) -> DisputeWonMovement:
+    """Return that a dispute was won."""
+    return DisputeWonMovement(
+        merchant_id=of,
+        key=f"BILLING_DISPUTE_WON_{dispute_id}",
+        reference_id=dispute_id,
+        payment_id=payment_id,
+        dispute_id=dispute_id,
+        metadata={"payment_id": payment_id, "dispute_id": dispute_id},
+    )

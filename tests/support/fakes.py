@@ -9,8 +9,9 @@ from threading import Lock
 from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import Movement, RefundMovement
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.payments import grounds
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]
@@ -157,7 +158,7 @@ def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, d
     """Return the fold of one merchant's movements on what the store holds, without writing it."""
     merchant_id = movements[0].merchant_id
     records = [movement.transaction_id for movement in movements]
-    records += [movement.order_transaction_id for movement in movements if isinstance(movement, RefundMovement)]
+    records += [ground for movement in movements for ground in grounds(movement)]
     known = store.read([merchant_id], records)
     return fold(
         merchant_id,

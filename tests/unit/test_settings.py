@@ -23,6 +23,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         count_test_orders=False,
         month_as_period=False,
         renewal_repeat_days=20,
+        debt_owed=True,
         ground_retry_seconds_min=1,
         ground_retry_seconds_max=900,
         ground_retry_seconds_total=3600,

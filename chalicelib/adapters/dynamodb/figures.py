@@ -27,7 +27,7 @@ READ_ROUNDS_MAX = 8
 
 _MERCHANT = "merchant#"
 _BUCKET = "fleet#"
-_SUMS = ("merchants", "zero", "low", "balance", "shortfall")
+_SUMS = ("merchants", "zero", "low", "balance", "shortfall", "debt")
 _LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
 
 Item = Mapping[str, Any]

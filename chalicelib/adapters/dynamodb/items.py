@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from zlib import crc32
 
+from chalicelib.adapters.dynamodb.payment_tallies import of_payment, payment_attributes
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
@@ -28,6 +29,8 @@ LEVEL_SHARDS = 8
 
 _Read = TypeVar("_Read")
 _KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
+# With the whole names of all types, the largest account would cost two write units.
+_SHORT = {"REVERSAL": "RV", "REVERSAL_RETURNED": "RR", "DEBT_REPAID": "DR"}
 _MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
 
 
@@ -60,6 +63,8 @@ def account_item(account: Account) -> Item:
     }
     if account.total_shortfall:
         item["total_shortfall"] = {"N": str(account.total_shortfall)}
+    if account.debt:
+        item["debt"] = {"N": str(account.debt)}
     if account.outdated is not None:
         item["outdated"] = {"S": f"{account.outdated.threshold} {account.outdated.replaced_at}"}
     if account.low_balance_threshold is not None:
@@ -105,6 +110,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         created_at=Instant(item["created_at"]["S"]),
         updated_at=Instant(item["updated_at"]["S"]),
         outdated=_outdated_from(item),
+        debt=_whole(item, "debt") or 0,
     )
 
 
@@ -182,13 +188,14 @@ def kind_of(transaction_type: str, operation_type: str) -> Kind:
 
 
 def tally_attributes(tally: Tally, time: Instant) -> Item:
-    """Return the attributes of an order's record that its refunds change, the last of them at `time`."""
+    """Return the attributes of a record that what goes back of it changes, the last of it at `time`."""
     attributes: Item = {
         "refunded_count": {"N": str(tally.count)},
         "refunded_credits": {"N": str(tally.credits)},
         "refunded_money": {"S": f"{tally.money:f}"},
         "refunded_full": {"BOOL": tally.full},
         "refunded_at": {"S": time},
+        **payment_attributes(tally),
     }
     if tally.total is not None:
         attributes["refunded_total"] = {"S": f"{tally.total:f}"}
@@ -237,8 +244,8 @@ def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
 def _totals(totals: Mapping[Kind, Total]) -> Item:
     by_type: dict[str, Item] = {}
     for kind, total in totals.items():
-        counted, moved = _MEMBERS[kind.direction]
-        members = by_type.setdefault(kind.transaction_type, {})
+        name, counted, moved = _names(kind)
+        members = by_type.setdefault(name, {})
         members |= {counted: {"N": str(total.count)}, moved: {"N": str(total.credits)}}
     return {name: {"M": members} for name, members in by_type.items()}
 
@@ -246,11 +253,17 @@ def _totals(totals: Mapping[Kind, Total]) -> Item:
 def _totals_from(by_type: Mapping[str, Any]) -> dict[Kind, Total]:
     totals = {}
     for kind in Kind:
-        counted, moved = _MEMBERS[kind.direction]
-        members = by_type.get(kind.transaction_type, {"M": {}})["M"]
+        name, counted, moved = _names(kind)
+        members = by_type.get(name, {"M": {}})["M"]
         if counted in members:
             totals[kind] = Total(count=int(members[counted]["N"]), credits=int(members[moved]["N"]))
     return totals
+
+
+def _names(kind: Kind) -> tuple[str, str, str]:
+    """Return under which name the totals of a kind are kept, and under which the count and the credits there."""
+    short = _SHORT.get(kind.transaction_type)
+    return (short, "n", "c") if short else (kind.transaction_type, *_MEMBERS[kind.direction])
 
 
 def _tally_from(item: Mapping[str, Any]) -> Tally | None:
@@ -258,13 +271,14 @@ def _tally_from(item: Mapping[str, Any]) -> Tally | None:
     if count is None:
         return None
     total = _text(item, "refunded_total")
-    return Tally(
+    tally = Tally(
         count=count,
         credits=int(item["refunded_credits"]["N"]),
         money=Decimal(item["refunded_money"]["S"]),
         total=Decimal(total) if total is not None else None,
         full=bool(item["refunded_full"]["BOOL"]),
     )
+    return of_payment(item, tally)
 
 
 def _known_form(

@@ -37,7 +37,7 @@ READ_ROUNDS_MAX = 8
 READ_PAUSE_SECONDS = 0.01
 """How often the keys that a batch read left unprocessed are asked for again, and after what growing pause."""
 
-_OPTIONAL_ATTRIBUTES = ("total_shortfall", "low_balance_threshold", "outdated", "level", "crossings")
+_OPTIONAL_ATTRIBUTES = ("total_shortfall", "debt", "low_balance_threshold", "outdated", "level", "crossings")
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
 
 

@@ -114,6 +114,7 @@ class Account(_Model):
     last_transaction_id: str | None
     totals: dict[str, Total]
     total_shortfall: int
+    debt: int
     created_at: str
     updated_at: str
 
@@ -135,6 +136,7 @@ class Account(_Model):
             last_transaction_id=account.last_transaction_id,
             totals=_totals(account.totals),
             total_shortfall=account.total_shortfall,
+            debt=account.debt,
             created_at=account.created_at,
             updated_at=account.updated_at,
         )
@@ -245,7 +247,7 @@ class Transaction(_Model):
             previous_hash=transaction.previous_hash,
             occurred_at=transaction.occurred_at,
             created_at=transaction.created_at,
-            # Only a refund touches a record after it was written.
+            # Only what goes back of it touches a record after it was written.
             updated_at=transaction.refunded_at or transaction.created_at,
         )
 

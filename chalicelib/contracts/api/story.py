@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from chalicelib.contracts.api.story_of_payments import OF_PAYMENTS, counted, went_back
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.ids import Instant, MerchantId
@@ -132,14 +133,24 @@ def tell(account: Account, told: Told) -> Story:
         threshold=account.threshold,
         because=_movement(decided) if decided else "The transaction that decided it cannot be read.",
         since_then=_since_then(account, decided, told),
-        remedy=None if account.enabled else _REMEDY,
+        remedy=_remedy(account),
         chapters=[*chapters, *changed],
         source=SOURCE,
         complete=told.complete,
     )
 
 
-_REMEDY = "The next credit switches it on again: a payment, a renewal, a refund or an adjustment."
+def _remedy(account: Account) -> str | None:
+    """Return what switches the plugin on again, None where it is on."""
+    if account.enabled:
+        return None
+    if account.debt:
+        return (
+            f"The shop owes {counted(account.debt)}. A payment, a renewal, a refund or an adjustment pays them first; "
+            "what is above them switches it on again."
+        )
+    return "The next credit switches it on again: a payment, a renewal, a refund or an adjustment."
+
 
 _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
     Crossing.LOW_BALANCE_REACHED: lambda crossing: (
@@ -161,7 +172,7 @@ def _consequence(crossing: CrossingRecord) -> str:
 
 
 def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
-    """Return what is told of a record, None for one of the many that passed no threshold."""
+    """Return what is told of a record, None for one of the many that matter to no status, threshold or debt."""
     known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
     derived = derived_crossings(record, before=known)
     changed = _threshold_moved(
@@ -172,7 +183,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
         time=record.created_at,
     )
     opening = record.sequence == 1
-    if not (derived.crossings or changed or opening or decides):
+    if not (derived.crossings or changed or opening or decides or record.kind in OF_PAYMENTS):
         return None
     published = transaction_event(record)
     # Not the account's version: of a movement, the transaction is the fact.
@@ -247,13 +258,17 @@ def _since_then(account: Account, decided: Transaction | None, told: Told) -> st
     """Return what orders have missed since the plugin went off, None where it is on or nothing was missed."""
     if account.enabled or decided is None:
         return None
-    later = [record for record in told.records if record.sequence >= decided.sequence and record.shortfall]
+    later = [
+        record
+        for record in told.records
+        if record.sequence >= decided.sequence and record.shortfall and record.kind not in OF_PAYMENTS
+    ]
     if not later:
         return None
     at_least = "" if _is_whole(told, decided, account) else "at least "
     missing = sum(record.shortfall for record in later)
     orders, them = ("order", "it") if len(later) == 1 else ("orders", "them")
-    return f"Since then {at_least}{len(later)} {orders} found too few credits; {_credits(missing)} short for {them}."
+    return f"Since then {at_least}{len(later)} {orders} found too few credits; {counted(missing)} short for {them}."
 
 
 def _is_whole(told: Told, decided: Transaction, account: Account) -> bool:
@@ -276,11 +291,13 @@ _VERBS: Mapping[Kind, str] = {
 
 def _movement(record: Transaction) -> str:
     """Return what the movement was, in a sentence."""
-    moved = _credits(abs(record.amount))
+    moved = counted(abs(record.amount))
     if record.kind is Kind.TRIAL:
         return f"The account was opened with {moved}."
+    if record.kind in OF_PAYMENTS:
+        return went_back(record)
     if record.shortfall:
-        return f"{_subject(record)} asked for {_credits(record.requested)} and found {abs(record.amount)}."
+        return f"{_subject(record)} asked for {counted(record.requested)} and found {abs(record.amount)}."
     reason = record.metadata.get("reason")
     return f"{_subject(record)} {_VERBS[record.kind]} {moved}{f': {reason}' if reason else ''}."
 
@@ -299,7 +316,3 @@ def _subject(record: Transaction) -> str:
             return f"Payment {name}"
         case _:
             return f"Order {name}"
-
-
-def _credits(number: int) -> str:
-    return "1 credit" if number == 1 else f"{number} credits"

@@ -22,6 +22,7 @@ from chalicelib.contracts.inbound.payloads import (
     SubscriptionRenewed,
     Terms,
 )
+from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDisputeWon, PaymentRefunded
 from chalicelib.contracts.lenient import Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
@@ -32,6 +33,9 @@ AskingPayload = (
     | type[OrderPaid]
     | type[OrderRefunded]
     | type[PaymentSucceeded]
+    | type[PaymentRefunded]
+    | type[PaymentDisputed]
+    | type[PaymentDisputeWon]
     | type[SubscriptionRenewed]
     | type[ManualAdjustment]
 )
@@ -43,6 +47,9 @@ INBOUND: Mapping[str, AskingPayload] = {
     ORDER_UPDATED: OrderUpdated,
     "evt.shopify.webhook.order_refunded": OrderRefunded,
     "evt.billing.payment_succeeded": PaymentSucceeded,
+    "evt.billing.payment_refunded": PaymentRefunded,
+    "evt.billing.payment_disputed": PaymentDisputed,
+    "evt.billing.payment_dispute_won": PaymentDisputeWon,
     "evt.subscription.renewed": SubscriptionRenewed,
     "evt.credits.manual_adjustment": ManualAdjustment,
 }

@@ -14,7 +14,7 @@ from chalicelib.contracts.lenient import EARLIEST, Reading, moment
 from chalicelib.contracts.values import Credits, Id, Merchant, Reason
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
+from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, payment_key
 from chalicelib.domain.orders import Direction, Policy
 
 RENEWAL_REPEAT_DAYS = 20
@@ -36,7 +36,8 @@ class Terms:
     """The settings that decide what an event asks for.
 
     `trial_credits` of a new merchant; the order `policy`; whether test orders are charged; whether a renewal that names
-    no period counts for the calendar month of its own time; and after how many days the same period is no repeat.
+    no period counts for the calendar month of its own time; after how many days the same period is no
+    repeat; and whether what a reversed payment does not find is owed.
     """
 
     trial_credits: int
@@ -44,6 +45,7 @@ class Terms:
     count_test_orders: bool = False
     month_as_period: bool = False
     renewal_repeat_days: int = RENEWAL_REPEAT_DAYS
+    debt_owed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class PaymentSucceeded(Payload):
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the payment."""
-        key = f"BILLING_PAYMENT_{self.payment_id}"
+        key = payment_key(self.payment_id)
         return [fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id)]
 
 

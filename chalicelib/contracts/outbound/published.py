@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid5
 
+from chalicelib.domain.debt import DEBT
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, credit_id, instant
 from chalicelib.domain.ledger import CrossingRecord, Transaction
@@ -66,6 +67,17 @@ class CreditsMoved(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentReversed(Payload):
+    """A payment went back, or came back after a dispute, by `amount`, signed; `debt` is what it made the shop owe."""
+
+    transaction_id: TransactionId
+    amount: int
+    debt: int
+    payment_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdPassed(Payload):
     """The balance has passed the low-balance threshold; without a transaction, the threshold has passed it."""
 
@@ -106,6 +118,7 @@ PUBLISHED: Mapping[str, type[Payload]] = {
     "evt.credits.recharged": CreditsMoved,
     "evt.credits.refunded": CreditsMoved,
     "evt.credits.adjusted": CreditsMoved,
+    "evt.credits.reversed": PaymentReversed,
     "evt.credits.low_balance_reached": ThresholdPassed,
     "evt.credits.balance_restored": ThresholdPassed,
     "evt.credits.balance_exhausted": BalanceExhausted,
@@ -161,7 +174,7 @@ class PublishedEvent:
 
 
 def transaction_event(transaction: Transaction) -> PublishedEvent | None:
-    """Return what a new record publishes; None for an order that uses credits, which publishes nothing."""
+    """Return what a new record publishes; None for an order that uses credits, and for debt that an inflow pays."""
     if transaction.kind is Kind.TRIAL:
         opened = AccountOpened(
             merchant_id=transaction.merchant_id,
@@ -171,6 +184,8 @@ def transaction_event(transaction: Transaction) -> PublishedEvent | None:
             initial_balance=transaction.balance_after,
         )
         return _of_transaction(transaction, "account.created", opened)
+    if transaction.kind in (Kind.REVERSAL, Kind.REVERSAL_RETURNED):
+        return _of_transaction(transaction, "reversed", _reversed(transaction))
     if transaction.kind not in _BY_KIND:
         return None
     name, asked_by = _BY_KIND[transaction.kind]
@@ -186,6 +201,20 @@ def transaction_event(transaction: Transaction) -> PublishedEvent | None:
         reference_id=transaction.reference_id,
     )
     return _of_transaction(transaction, name, moved)
+
+
+def _reversed(transaction: Transaction) -> PaymentReversed:
+    reason = "disputed" if "dispute_id" in transaction.metadata else "refunded"
+    return PaymentReversed(
+        merchant_id=transaction.merchant_id,
+        transaction_id=transaction.transaction_id,
+        sequence=transaction.sequence,
+        balance=transaction.balance_after,
+        amount=transaction.amount,
+        debt=int(transaction.metadata.get(DEBT, 0)),
+        payment_id=str(transaction.metadata["payment_id"]),
+        reason="dispute_won" if transaction.kind is Kind.REVERSAL_RETURNED else reason,
+    )
 
 
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:

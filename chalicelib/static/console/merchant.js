@@ -17,7 +17,8 @@ function Status({ account, story }) {
       <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
     <dl class="balance"><div><dt>Balance</dt><dd data-test="balance">${number(account.balance)}</dd></div>
       <div><dt>Low at</dt><dd>${number(account.threshold)}</dd></div>
-      <div><dt>Short so far</dt><dd>${number(account.total_shortfall)}</dd></div></dl>
+      <div><dt>Short so far</dt><dd>${number(account.total_shortfall)}</dd></div>
+      ${account.debt > 0 && html`<div><dt>Owes</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}

@@ -65,7 +65,7 @@ function Facts({ record }) {
     ...Object.entries(record.extra_metadata).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
     ["Idempotency key", html`<code>${record.idempotency_key}</code>`],
     ["Correlation id", record.correlation_id && html`<code>${record.correlation_id}</code>`],
-    ["Touched", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by a refund`],
+    ["Touched", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by what went back of it`],
     ["Hash", html`<code>${record.hash}</code>`],
     ["Previous hash", html`<code>${record.previous_hash}</code>`],
   ].filter(([, value]) => value);

@@ -29,6 +29,9 @@ export const TYPES = {
   PAYMENT: "Payment",
   SUBSCRIPTION: "Renewal",
   MANUAL: "Adjustment",
+  REVERSAL: "Reversal",
+  REVERSAL_RETURNED: "Returned reversal",
+  DEBT_REPAID: "Debt repayment",
 };
 
 export const EVENTS = {

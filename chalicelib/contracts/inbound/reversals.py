@@ -1,0 +1,151 @@
+"""The payloads of payments that go back (contract, section 14)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms
+from chalicelib.contracts.lenient import Reading
+from chalicelib.contracts.values import Credits, Id, Money, money, money_text
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.movements import DisputeWonMovement, Movement, ReversalMovement, dispute_key
+from chalicelib.domain.reversals import Portion
+
+_FORMS = ("credits", "amount", "amount_refunded")
+
+
+def _above_zero(value: Any) -> Any:
+    if money(value) == 0:
+        raise PydanticCustomError(Code.FIELD_INVALID, "a payment's total is above 0")
+    return value
+
+
+PaymentTotal = Annotated[Money, BeforeValidator(_above_zero)]
+
+
+class PaymentRefunded(Payload):
+    """A payment goes back, in whole or in part.
+
+    In one of three forms: `credits`; an `amount` of the `payment_total`; or `amount_refunded`, all the money that went
+    back of the `payment_total` so far, which is its own name and needs no `reversal_id`.
+    """
+
+    payment_id: Id
+    reversal_id: Id | None = None
+    credits: Credits | None = None
+    amount: Money | None = None
+    amount_refunded: Money | None = None
+    payment_total: PaymentTotal | None = None
+
+    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
+        """Return the reversal.
+
+        Raises:
+            Rejected: it has none of the three forms, or more than one, or lacks what its form needs.
+        """
+        given = [name for name in _FORMS if getattr(self, name) is not None]
+        if not given:
+            raise Rejected(
+                Code.FIELD_MISSING, f"a refund needs one of {', '.join(_FORMS)}", field="payload.amount_refunded"
+            )
+        if len(given) > 1:
+            raise Rejected(
+                Code.REFUND_AMBIGUOUS, f"{' and '.join(given)} both say how much", field=f"payload.{given[1]}"
+            )
+        if self.credits is None and self.payment_total is None:
+            raise Rejected(
+                Code.TOTAL_MISSING,
+                f"{given[0]} is a share of payment_total, which is missing",
+                field="payload.payment_total",
+            )
+        portion = Portion(
+            credits=self.credits,
+            amount=self.amount,
+            refunded=self.amount_refunded,
+            payment_total=None if self.credits is not None else self.payment_total,
+        )
+        return [_reversal(self, envelope, terms, key=self._key(), reference_id=self._name(), portion=portion)]
+
+    def _name(self) -> str:
+        if self.amount_refunded is not None:
+            return self.payment_id
+        if self.reversal_id is None:
+            raise Rejected(Code.FIELD_MISSING, "payload.reversal_id is missing", field="payload.reversal_id")
+        return self.reversal_id
+
+    def _key(self) -> str:
+        if self.amount_refunded is not None:
+            return f"BILLING_REVERSAL_{self.payment_id}_TO_{money_text(self.amount_refunded)}"
+        return f"BILLING_REVERSAL_{self._name()}"
+
+
+class PaymentDisputed(Payload):
+    """A payment is disputed: the bank has taken the money back until the dispute is decided."""
+
+    payment_id: Id
+    dispute_id: Id
+
+    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
+        """Return the reversal of what is left of the payment."""
+        portion = Portion(dispute_id=self.dispute_id)
+        key = dispute_key(self.dispute_id)
+        return [_reversal(self, envelope, terms, key=key, reference_id=self.dispute_id, portion=portion)]
+
+
+class PaymentDisputeWon(Payload):
+    """A dispute was decided for the shop: the money is back."""
+
+    payment_id: Id
+    dispute_id: Id
+
+    def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
+        """Return that what the dispute took comes back."""
+        return [
+            DisputeWonMovement(
+                merchant_id=self.merchant(),
+                key=f"BILLING_DISPUTE_WON_{self.dispute_id}",
+                reference_id=self.dispute_id,
+                occurred_at=envelope.time,
+                correlation_id=envelope.correlation_id,
+                metadata={"payment_id": self.payment_id, "dispute_id": self.dispute_id},
+                payment_id=self.payment_id,
+                dispute_id=self.dispute_id,
+            )
+        ]
+
+
+def _reversal(
+    payload: PaymentRefunded | PaymentDisputed,
+    envelope: Envelope,
+    terms: Terms,
+    *,
+    key: str,
+    reference_id: str,
+    portion: Portion,
+) -> ReversalMovement:
+    return ReversalMovement(
+        merchant_id=payload.merchant(),
+        key=key,
+        reference_id=reference_id,
+        occurred_at=envelope.time,
+        correlation_id=envelope.correlation_id,
+        metadata={"payment_id": payload.payment_id, **_kept(portion)},
+        payment_id=payload.payment_id,
+        portion=portion,
+        owed=terms.debt_owed,
+    )
+
+
+def _kept(portion: Portion) -> Mapping[str, str | int]:
+    """Return what a reversal's record keeps of its portion, from which `Portion.recorded` makes it again."""
+    kept = {
+        "credits": portion.credits,
+        "amount": None if portion.amount is None else money_text(portion.amount),
+        "amount_refunded": None if portion.refunded is None else money_text(portion.refunded),
+        "payment_total": None if portion.payment_total is None else money_text(portion.payment_total),
+        "dispute_id": portion.dispute_id,
+    }
+    return {name: value for name, value in kept.items() if value is not None}

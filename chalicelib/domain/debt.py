@@ -1,0 +1,43 @@
+"""Credits that a payment took back and the account did not have: owed until the next inflow (contract, section 14)."""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.ids import TransactionId
+from chalicelib.domain.movements import FixedMovement, Kind, Movement
+from chalicelib.domain.orders import Direction
+
+DEBT = "debt"
+"""In a reversal's metadata: how many of its credits are owed since."""
+
+
+def repayment_key(inflow: TransactionId) -> str:
+    """Return the idempotency key under which an inflow pays debt."""
+    return f"DEBT_REPAID_{inflow}"
+
+
+def repays(kind: Kind) -> bool:
+    """Return whether a record of this kind is an inflow, which pays debt before anything else."""
+    return kind.direction is Direction.INCREASE
+
+
+def repayment(inflow: Movement, *, debt: int, balance: int) -> FixedMovement | None:
+    """Return what follows an inflow's record in the same write, None where nothing is owed or nothing came in."""
+    paid = min(debt, balance)
+    if not paid:
+        return None
+    return FixedMovement(
+        merchant_id=inflow.merchant_id,
+        key=repayment_key(inflow.transaction_id),
+        reference_id=inflow.transaction_id,
+        occurred_at=inflow.occurred_at,
+        correlation_id=inflow.correlation_id,
+        kind=Kind.DEBT_REPAID,
+        credits=paid,
+    )
+
+
+def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
+    """Return by how much a record changes what its account owes, in credits."""
+    if kind is Kind.DEBT_REPAID:
+        return -abs(amount)
+    return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0

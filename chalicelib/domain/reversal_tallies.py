@@ -1,0 +1,93 @@
+"""What went back of each payment, replayed from the reversals' own records (contract, section 14).
+
+A payment's tally is, as an order's, the one part of its record that no hash seals; the reversals prove it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chalicelib.domain.debt import DEBT
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import Kind, payment_key
+from chalicelib.domain.orders import Tally
+from chalicelib.domain.reversals import PaymentTally, Portion, holding, reverse, win
+
+OF_PAYMENTS = (Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL_RETURNED)
+
+
+@dataclass(slots=True)
+class Reversed:
+    """A payment of which something went back: what its record says of it, and its reversals replayed so far."""
+
+    sequence: int
+    given: int
+    recorded: Tally | None
+    replayed: PaymentTally
+    reversed_at: Instant
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the record says something else than the reversals."""
+        return (self.recorded or PaymentTally()) != self.replayed
+
+
+class PaymentTallies:
+    """The reversed payments of one merchant, as its records come by in their order; as `tallies.Tallies` for orders."""
+
+    def __init__(self, merchant_id: MerchantId, uncounted: set[TransactionId]) -> None:
+        self.payments: dict[TransactionId, Reversed] = {}
+        self._merchant_id = merchant_id
+        self._uncounted = uncounted
+
+    def take(self, record: Transaction) -> Iterator[Finding]:
+        """Take the next record of one of the kinds `OF_PAYMENTS`, and yield what is wrong with it."""
+        if record.kind is Kind.PAYMENT:
+            if record.tally is not None or record.transaction_id in self._uncounted:
+                self.payments[record.transaction_id] = Reversed(
+                    sequence=record.sequence,
+                    given=record.amount,
+                    recorded=record.tally,
+                    replayed=PaymentTally(),
+                    reversed_at=record.refunded_at or record.created_at,
+                )
+        elif (wrong := self._replay(record)) is not None:
+            yield Finding(
+                kind=wrong[0],
+                merchant_id=self._merchant_id,
+                sequence=record.sequence,
+                detail=wrong[1],
+                transaction_id=record.transaction_id,
+            )
+
+    def _replay(self, record: Transaction) -> tuple[Drift, str] | None:
+        named = str(record.metadata.get("payment_id"))
+        identity = transaction_id(self._merchant_id, payment_key(named))
+        payment = self.payments.get(identity)
+        if payment is None:
+            self._uncounted.add(identity)
+            return Drift.TALLY_WRONG, f"the reversal is not counted on the record of payment {named}"
+        payment.reversed_at = record.created_at
+        if record.kind is Kind.REVERSAL_RETURNED:
+            if not payment.replayed.disputes:
+                return Drift.REFUND_WRONG, f"no dispute of payment {named} is open that could be won"
+            due, payment.replayed = win(payment.replayed, given=payment.given)
+        else:
+            portion = Portion.recorded(record.metadata)
+            try:
+                due, replayed = reverse(payment.replayed, portion, given=payment.given)
+            except Rejected as error:
+                return Drift.REFUND_WRONG, error.message
+            got = abs(record.amount) + int(record.metadata.get(DEBT, 0))
+            payment.replayed = holding(replayed, portion, got)
+        if due != record.requested:
+            return Drift.REFUND_WRONG, f"it asked for {record.requested} credits, {due} were due"
+        return None
+
+
+def told(tally: PaymentTally) -> str:
+    """Return a payment's tally in words."""
+    disputes = f", {tally.disputes} disputes open" if tally.disputes else ""
+    return f"{tally.credits} credits in {tally.count} reversals{disputes}"

@@ -1,0 +1,380 @@
+"""Payments that go back (contract, section 14): what reversals take, what is owed, and who pays it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.audit import audit
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.findings import Drift
+from chalicelib.domain.fold import ITEMS_MAX
+from chalicelib.domain.ledger import Transaction, record_hash
+from chalicelib.domain.movements import Kind, Movement
+from chalicelib.domain.orders import Direction
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.reversals import PaymentTally
+from chalicelib.domain.thresholds import Crossing
+from tests.support.builders import (
+    LATER,
+    NOON,
+    SHOP,
+    adjustment,
+    dispute,
+    dispute_won,
+    order,
+    payment,
+    refund_of,
+    renewal,
+    reversal,
+    trial,
+)
+from tests.support.fakes import FakeLedger, decide, settle
+
+FEW = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=60,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def ledger(*batches: Sequence[Movement]) -> tuple[FakeLedger, list[Outcome]]:
+    store = FakeLedger()
+    return store, [outcome for batch in batches for outcome in settle(store, batch, now=NOON)]
+
+
+def amounts(store: FakeLedger) -> list[tuple[str, int]]:
+    return [(record.kind.transaction_type, record.amount) for record in store.history(SHOP)]
+
+
+def words(outcomes: Sequence[Outcome]) -> list[str]:
+    return [one.code if isinstance(one, Rejected | RetryLater) else type(one).__name__ for one in outcomes]
+
+
+def sound(store: FakeLedger) -> None:
+    """Check that the ledger proves itself, debt and tallies of payments among it."""
+    account, records = store.accounts[SHOP], store.history(SHOP)
+    assert audit(SHOP, account, records, crossings=store.commits[-1].crossings) == ()
+    owed = sum(int(record.metadata.get("debt", 0)) for record in records if record.kind is Kind.REVERSAL)
+    assert account.debt == owed - sum(abs(record.amount) for record in records if record.kind is Kind.DEBT_REPAID)
+    assert not (account.debt and account.balance)
+
+
+def test_a_refunded_payment_takes_its_credits_back_once() -> None:
+    store, outcomes = ledger([trial(), payment("p1", 50)], [reversal(credits_back=50)], [reversal(credits_back=50)])
+    assert words(outcomes) == ["Posted", "Posted", "Posted", "Duplicate"]
+    assert amounts(store) == [("TRIAL", 100), ("PAYMENT", 50), ("REVERSAL", -50)]
+    sound(store)
+
+
+@pytest.mark.parametrize(
+    ("portions", "taken"),
+    [
+        ([{"credits_back": 30}, {"credits_back": 30}], [30, 20]),
+        ([{"amount": "1", "payment_total": "3"}] * 3, [16, 17, 17]),
+        ([{"amount": "2.50", "payment_total": "3"}, {"amount": "2.50", "payment_total": "3"}], [41, 9]),
+        ([{"amount": "0", "payment_total": "3"}], [0]),
+        ([{"credits_back": 10}, {"amount": "1", "payment_total": "2"}, {"credits_back": 50}], [10, 25, 15]),
+    ],
+    ids=str,
+)
+def test_reversals_in_parts_never_exceed_the_payment(portions: list[dict[str, object]], taken: list[int]) -> None:
+    parts = [reversal("p1", f"r{place}", **portion) for place, portion in enumerate(portions)]  # type: ignore[arg-type]
+    store, _ = ledger([trial(), payment("p1", 50)], parts)
+    assert [-amount for kind, amount in amounts(store) if kind == "REVERSAL"] == taken
+    sound(store)
+
+
+def test_cumulative_figures_are_compared_and_never_added_up() -> None:
+    figures = ["10", "25", "10", "30", "12"]
+    store, outcomes = ledger(
+        [trial(), payment("p1", 90)], *([reversal(refunded=figure, payment_total="30")] for figure in figures)
+    )
+    assert amounts(store)[2:] == [("REVERSAL", -30), ("REVERSAL", -45), ("REVERSAL", -15)]
+    assert words(outcomes)[2:] == ["Posted", "Posted", "Duplicate", "Posted", "Duplicate"]
+    sound(store)
+
+
+def test_a_cumulative_figure_has_what_single_refunds_told_in_it() -> None:
+    single = reversal("p1", "r1", amount="10", payment_total="30")
+    newest = reversal(refunded="20", payment_total="30")
+    ends = []
+    for movements in ([single, newest], [newest, single]):
+        store, _ = ledger([trial(), payment("p1", 90)], *([one] for one in movements))
+        ends.append(store.accounts[SHOP].balance)
+        sound(store)
+    assert ends == [130, 130]
+
+
+def test_a_dispute_takes_what_is_left_and_returns_it_when_it_is_won() -> None:
+    store, _ = ledger(
+        [trial(), payment("p1", 30)], [reversal(credits_back=10)], [dispute()], [dispute_won()], [dispute_won()]
+    )
+    assert amounts(store)[2:] == [("REVERSAL", -10), ("REVERSAL", -20), ("REVERSAL_RETURNED", 20)]
+    assert store.accounts[SHOP].balance == 120
+    sound(store)
+
+
+def test_what_was_refunded_while_the_dispute_was_open_does_not_come_back() -> None:
+    ends = set()
+    for movements in (
+        [reversal(credits_back=10), dispute(), dispute_won()],
+        [dispute(), reversal(credits_back=10), dispute_won()],
+        [dispute(), dispute_won(), reversal(credits_back=10)],
+    ):
+        store, _ = ledger([trial(), payment("p1", 30)], *([one] for one in movements))
+        ends.add(store.accounts[SHOP].balance)
+        sound(store)
+    assert ends == {120}
+
+
+def test_of_two_open_disputes_the_last_one_that_is_won_returns_all() -> None:
+    store, _ = ledger(
+        [trial(), payment("p1", 30)],
+        [dispute("p1", "d1"), dispute("p1", "d2")],
+        [dispute_won("p1", "d1")],
+        [dispute_won("p1", "d2")],
+    )
+    assert amounts(store)[2:] == [
+        ("REVERSAL", -30),
+        ("REVERSAL", 0),
+        ("REVERSAL_RETURNED", 0),
+        ("REVERSAL_RETURNED", 30),
+    ]
+    sound(store)
+
+
+def test_bought_spent_charged_back_bought_again() -> None:
+    store, _ = ledger([trial(), payment("in_1", 50)], [adjustment("spend", -140)], [reversal("in_1", credits_back=50)])
+    account = store.accounts[SHOP]
+    assert (account.balance, account.debt, account.total_shortfall) == (0, 40, 40)
+    sound(store)
+    settle(store, [payment("in_2", 60)], now=LATER)
+    assert amounts(store)[3:] == [("REVERSAL", -10), ("PAYMENT", 60), ("DEBT_REPAID", -40)]
+    inflow, repaid = store.history(SHOP)[-2:]
+    assert repaid.idempotency_key == f"DEBT_REPAID_{inflow.transaction_id}"
+    assert len(store.commits[-1].transactions) == 2
+    assert (store.accounts[SHOP].balance, store.accounts[SHOP].debt) == (20, 0)
+    sound(store)
+
+
+@pytest.mark.parametrize(
+    "inflow",
+    [payment("p2", 5), renewal("2025-07", 5), adjustment("up", 5), refund_of("paid"), dispute_won("p0", "d0")],
+    ids=lambda movement: movement.key,
+)
+def test_every_inflow_pays_debt_first(inflow: Movement) -> None:
+    store, _ = ledger(
+        [trial(0), payment("p0", 5), dispute("p0", "d0"), payment("p1", 50), order("paid")],
+        [adjustment("spend", -49)],
+        [reversal("p1", "r1", credits_back=50)],
+        [inflow],
+    )
+    came_in, repaid = store.history(SHOP)[-2:]
+    assert came_in.kind.direction is Direction.INCREASE
+    assert (repaid.kind, repaid.amount) == (Kind.DEBT_REPAID, -came_in.amount)
+    assert store.accounts[SHOP].debt == 50 - came_in.amount
+    sound(store)
+
+
+def test_a_dispute_that_is_won_returns_what_it_made_the_shop_owe() -> None:
+    store, _ = ledger([trial(0), payment("p1", 30)], [adjustment("spend", -20)], [dispute()], [dispute_won()])
+    assert amounts(store)[3:] == [("REVERSAL", -10), ("REVERSAL_RETURNED", 30), ("DEBT_REPAID", -20)]
+    assert (store.accounts[SHOP].balance, store.accounts[SHOP].debt) == (10, 0)
+    sound(store)
+
+
+def test_what_was_forgiven_is_neither_owed_nor_returned() -> None:
+    store, _ = ledger([trial(0), payment("p1", 30)], [adjustment("spend", -20)], [dispute(owed=False)], [dispute_won()])
+    assert amounts(store)[3:] == [("REVERSAL", -10), ("REVERSAL_RETURNED", 10)]
+    assert (store.accounts[SHOP].debt, store.accounts[SHOP].total_shortfall) == (0, 20)
+    sound(store)
+
+
+def test_an_inflow_below_the_debt_crosses_as_two_movements_do() -> None:
+    store, _ = ledger([trial(0), payment("p1", 50)], [adjustment("spend", -50)], [reversal(credits_back=50)])
+    settle(store, [payment("p2", 30)], now=LATER)
+    crossed = [(crossing.type, crossing.balance) for crossing in store.commits[-1].crossings]
+    assert crossed == [
+        (Crossing.BALANCE_RESTORED, 30),
+        (Crossing.PLUGIN_STATUS_CHANGED, 30),
+        (Crossing.LOW_BALANCE_REACHED, 0),
+        (Crossing.BALANCE_EXHAUSTED, 0),
+        (Crossing.PLUGIN_STATUS_CHANGED, 0),
+    ]
+    assert not store.accounts[SHOP].enabled
+    sound(store)
+
+
+@pytest.mark.parametrize(
+    ("movement", "code"),
+    [
+        (reversal("p9", credits_back=1), Code.PAYMENT_MISSING),
+        (dispute("p9"), Code.PAYMENT_MISSING),
+        (dispute_won("p1", "d9"), Code.DISPUTE_MISSING),
+        (dispute_won("p9", "d1"), Code.PAYMENT_MISSING),
+    ],
+    ids=["reversal", "dispute", "won", "won without payment"],
+)
+def test_what_a_way_back_builds_on_is_waited_for(movement: Movement, code: Code) -> None:
+    _, outcomes = ledger([trial(), payment("p1", 30)], [movement])
+    assert isinstance(outcomes[-1], RetryLater)
+    assert (outcomes[-1].code, outcomes[-1].ground_missing) == (code, True)
+
+
+def test_grounds_of_the_same_batch_come_first() -> None:
+    movements = [dispute_won(), dispute(), reversal(credits_back=1), payment("p1", 30), trial()]
+    store, outcomes = ledger(movements)
+    assert words(outcomes) == ["Posted"] * 5
+    kinds = [record.kind for record in store.history(SHOP)]
+    assert kinds == [Kind.TRIAL, Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL, Kind.REVERSAL_RETURNED]
+
+
+@pytest.mark.parametrize(
+    ("again", "field"),
+    [
+        (reversal("p2", credits_back=10), "payment_id"),
+        (reversal(credits_back=11), "credits"),
+        (reversal(amount="10", payment_total="50"), "credits"),
+        (dispute("p2", "d1"), "payment_id"),
+        (dispute_won("p2", "d1"), "payment_id"),
+    ],
+    ids=["payment", "credits", "form", "dispute", "won"],
+)
+def test_the_same_name_with_another_content_is_a_conflict(again: Movement, field: str) -> None:
+    _, outcomes = ledger(
+        [trial(), payment("p1", 50), payment("p2", 50)], [reversal(credits_back=10), dispute()], [again]
+    )
+    assert isinstance(outcomes[-1], Rejected)
+    assert (outcomes[-1].code, outcomes[-1].field) == (Code.KEY_REUSED, field)
+
+
+def test_another_total_of_the_payment_contradicts() -> None:
+    _, outcomes = ledger(
+        [trial(), payment("p1", 50)],
+        [reversal("p1", "r1", amount="1", payment_total="5"), reversal("p1", "r2", amount="1", payment_total="6")],
+    )
+    assert isinstance(outcomes[-1], Rejected)
+    assert (outcomes[-1].code, outcomes[-1].field) == (Code.KEY_REUSED, "payment_total")
+
+
+def test_a_write_has_room_for_what_inflows_pay() -> None:
+    store, _ = ledger([trial(0), payment("p1", 500)], [adjustment("spend", -500)], [reversal(credits_back=500)])
+    movements = [payment(f"in_{number}", 1) for number in range(120)]
+    first = decide(store, movements, now=LATER)
+    assert first.commit is not None
+    items = 1 + len(first.commit.transactions) + len(first.commit.tallies)
+    assert ITEMS_MAX - 2 < items <= ITEMS_MAX
+    settle(store, movements, now=LATER)
+    assert store.accounts[SHOP].debt == 500 - 120
+    sound(store)
+
+
+BACK: list[Movement] = [
+    payment("p1", 30),
+    payment("p2", 7),
+    reversal("p1", "r1", credits_back=4),
+    reversal("p1", "r2", amount="3.33", payment_total="9.99"),
+    reversal("p1", refunded="3.33", payment_total="9.99"),
+    reversal("p1", refunded="7.01", payment_total="9.99"),
+    dispute("p1", "d1"),
+    dispute("p1", "d2"),
+    dispute_won("p1", "d1"),
+    dispute_won("p1", "d2"),
+    reversal("p2", "r3", credits_back=7),
+    reversal("p2", refunded="1", payment_total="3"),
+    reversal("p2", refunded="2", payment_total="3"),
+    dispute("p2", "d3"),
+    dispute_won("p2", "d3"),
+]
+SPENT: list[Movement] = [
+    adjustment("down", -20),
+    adjustment("up", 9),
+    order("one"),
+    refund_of("one"),
+    renewal("2025-07", 11),
+    reversal("p1", "r9", credits_back=9, owed=False),
+    dispute("p2", "d9", owed=False),
+    dispute_won("p2", "d9"),
+]
+
+
+@given(st.lists(st.sampled_from(BACK), max_size=20), st.randoms(use_true_random=False))
+@FEW
+def test_in_any_order_and_however_often_balance_less_debt_ends_the_same(
+    movements: list[Movement], random: Random
+) -> None:
+    distinct = list({movement.key: movement for movement in movements}.values())
+    one, _ = ledger([trial(3)], distinct, distinct)
+    shuffled = [*movements, *distinct]
+    random.shuffle(shuffled)
+    other, _ = ledger([trial(3)], *([movement] for movement in shuffled), distinct, distinct)
+    ends = [(store.accounts[SHOP].balance - store.accounts[SHOP].debt) for store in (one, other)]
+    assert ends[0] == ends[1]
+    sound(one)
+    sound(other)
+
+
+@given(st.lists(st.sampled_from([*BACK, *SPENT]), max_size=30), st.integers(0, 40))
+@FEW
+def test_never_more_goes_back_than_was_given_and_debt_is_accounted_for(movements: list[Movement], opening: int) -> None:
+    store, _ = ledger([trial(opening)], *([movement] for movement in movements), movements)
+    sound(store)
+    records = store.history(SHOP)
+    for paid in records:
+        if paid.kind is Kind.PAYMENT:
+            of_it = [one for one in records if one.metadata.get("payment_id") == paid.reference_id]
+            back = sum(one.requested for one in of_it if one.kind is Kind.REVERSAL)
+            returned = sum(one.amount for one in of_it if one.kind is Kind.REVERSAL_RETURNED)
+            assert 0 <= back - returned <= paid.amount or not all(one.shortfall == 0 for one in of_it)
+            tally = paid.tally or PaymentTally()
+            assert 0 <= tally.credits <= paid.amount
+            got = sum(abs(one.amount) + int(one.metadata.get("debt", 0)) for one in of_it if one.kind is Kind.REVERSAL)
+            assert 0 <= got - returned <= paid.amount
+
+
+@given(st.lists(st.sampled_from([*BACK, *SPENT]), max_size=24))
+@FEW
+def test_one_by_one_and_all_together_end_alike_and_redelivery_changes_nothing(movements: list[Movement]) -> None:
+    together, outcomes = ledger([trial(5), *movements])
+    places = {record.transaction_id: record.sequence for record in together.history(SHOP)}
+    arranged = sorted(
+        (one for one, outcome in zip(movements, outcomes[1:], strict=True) if isinstance(outcome, Posted)),
+        key=lambda movement: places[movement.transaction_id],
+    )
+    single, _ = ledger([trial(5)], *([movement] for movement in arranged))
+    assert single.history(SHOP) == together.history(SHOP)
+    assert single.crossings(SHOP) == together.crossings(SHOP)
+    known = (dict(together.accounts), dict(together.transactions))
+    again = settle(together, arranged, now=LATER)
+    assert all(isinstance(outcome, Duplicate) for outcome in again)
+    assert (together.accounts, together.transactions) == known
+
+
+def resealed(record: Transaction, **changed: object) -> Transaction:
+    forged = replace(record, **changed)  # type: ignore[arg-type]
+    return replace(forged, hash=record_hash(forged))
+
+
+def test_the_audit_finds_a_wrong_debt_tally_and_repayment() -> None:
+    store, _ = ledger(
+        [trial(0), payment("p1", 50)], [adjustment("spend", -40)], [reversal(credits_back=50)], [payment("p2", 60)]
+    )
+    account, records = store.accounts[SHOP], store.history(SHOP)
+    assert audit(SHOP, account, records, crossings=store.commits[-1].crossings) == ()
+    carried = store.commits[-1].crossings
+    found = audit(SHOP, replace(account, debt=3), records, crossings=carried)
+    assert {finding.kind for finding in found} == {Drift.ACCOUNT_COUNTER}
+    tallied = replace(records[1], tally=replace(records[1].tally or PaymentTally(), credits=49))
+    found = audit(SHOP, account, [records[0], tallied, *records[2:]], crossings=carried)
+    assert [finding.kind for finding in found] == [Drift.TALLY_WRONG]
+    unpaid = audit(SHOP, replace(account, hash=records[-2].hash), records[:-1])
+    assert Drift.RECORD_MISSING in {finding.kind for finding in unpaid}
+    doubled = resealed(records[-1], amount=-41, requested=41, balance_after=19)
+    assert Drift.RECORD_WRONG in {finding.kind for finding in audit(SHOP, account, [*records[:-1], doubled])}
