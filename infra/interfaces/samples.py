@@ -40,7 +40,7 @@ META = {
     "correlation_id": "req-7042",
     "timestamp": "2026-11-21T10:30:00.000Z",
 }
-ORDER, LOW, ADDED, EMPTIED = story()[2], story()[6], story()[7], story()[8]
+ORDER, LOW, ADDED, EMPTIED = story()[5], story()[9], story()[10], story()[11]
 LETTER_ID = "0d5d4b3e-7f5a-4a4e-9d6f-3c1b2a190807"
 CROSSING_TYPES = {f"evt.credits.{crossing}" for crossing in Crossing}
 CURSOR = "AAAAAAAAAAcy8mB0bqXK1vXjGk3mZ1pT"
@@ -181,7 +181,7 @@ def dead_letters() -> Any:
 
 def transactions() -> list[answers.Transaction]:
     """Return the two newest records before the account was emptied, newest first."""
-    return [answers.Transaction.of(one.transaction) for one in story()[7:5:-1]]
+    return [answers.Transaction.of(one.transaction) for one in story()[10:8:-1]]
 
 
 _OF_EVENTS = {

@@ -18,9 +18,9 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import RefundMovement
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Posted
+from chalicelib.domain.payments import grounds
 
 MERCHANT = MerchantId("6f30229d-c05f-57e4-9353-d107f77a72fa")
 OTHER_MERCHANT = MerchantId("0b6a3d3c-52f5-4c0e-8f0b-2a4b1c7d9e10")
@@ -37,6 +37,12 @@ _TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("evt.merchant.created", {}),
     ("evt.billing.payment_succeeded", {"payment_id": "pay_8f41", "credits": 50}),
     (
+        "evt.billing.payment_refunded",
+        {"payment_id": "pay_8f41", "reversal_id": "re_77", "amount": "20.00", "payment_total": "50.00"},
+    ),
+    ("evt.billing.payment_disputed", {"payment_id": "pay_8f41", "dispute_id": "dp_12"}),
+    ("evt.billing.payment_dispute_won", {"payment_id": "pay_8f41", "dispute_id": "dp_12"}),
+    (
         "evt.shopify.webhook.order_paid",
         {"order_id": 5732481908, "total": "84.90", "currency": "EUR", "order_items": [{}, {}]},
     ),
@@ -51,7 +57,7 @@ _TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
         {
             "adjustment_id": "adj-41",
             "operation_type": "DECREASE",
-            "credits": 164,
+            "credits": 144,
             "reason": "Trial misuse, ticket 4711",
             **_ADMIN,
         },
@@ -100,7 +106,7 @@ def story() -> tuple[Chapter, ...]:
         happened = OPENED + place * BETWEEN
         body = envelope(event_type, {"merchant_id": MERCHANT, **payload}, number=place + 1, happened=happened)
         chapter = _told(event_type, body, account, stored, now=instant(happened + ON_THE_WAY))
-        account, stored = chapter.account, {**stored, chapter.transaction.transaction_id: chapter.transaction}
+        account = chapter.account
         chapters.append(chapter)
     return tuple(chapters)
 
@@ -147,12 +153,12 @@ def _told(
     event_type: str,
     body: Mapping[str, Any],
     account: Account | None,
-    stored: Mapping[TransactionId, Transaction],
+    stored: dict[TransactionId, Transaction],
     *,
     now: Instant,
 ) -> Chapter:
     [movement] = read_event(json.dumps(body), TERMS, now=OPENED).movements
-    known = {movement.order_transaction_id} if isinstance(movement, RefundMovement) else set()
+    known = set(grounds(movement))
     written = fold(
         movement.merchant_id,
         account,
@@ -165,6 +171,11 @@ def _told(
     assert isinstance(outcome, Posted), outcome
     commit = written.commit
     assert commit is not None
+    stored |= {record.transaction_id: record for record in commit.transactions}
+    stored |= {
+        change.order: replace(stored[change.order], tally=change.after, refunded_at=change.time)
+        for change in commit.tallies
+    }
     said = [transaction_event(outcome.transaction)]
     said += [
         crossing_event(movement.merchant_id, crossing, version=commit.after.version) for crossing in commit.crossings

@@ -114,6 +114,9 @@ def test_every_type_of_the_contract_is_read_and_no_other() -> None:
         "evt.order.updated",
         "evt.shopify.webhook.order_refunded",
         "evt.billing.payment_succeeded",
+        "evt.billing.payment_refunded",
+        "evt.billing.payment_disputed",
+        "evt.billing.payment_dispute_won",
         "evt.subscription.renewed",
         "evt.credits.manual_adjustment",
     }

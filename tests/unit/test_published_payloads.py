@@ -55,6 +55,7 @@ def test_each_record_publishes_the_payload_of_its_type() -> None:
         "recharged",
         "refunded",
         "adjusted",
+        "reversed",
     }
 
 
