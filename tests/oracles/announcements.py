@@ -18,8 +18,10 @@ OF_TYPE: Mapping[str, str] = {
     "SUBSCRIPTION": "evt.credits.recharged",
     "REFUND": "evt.credits.refunded",
     "MANUAL": "evt.credits.adjusted",
+    "REVERSAL": "evt.credits.reversed",
+    "REVERSAL_RETURNED": "evt.credits.reversed",
 }
-"""The event of each transaction type; an order that uses credits has none."""
+"""The event of each transaction type; an order that uses credits has none, nor has debt that is repaid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,15 @@ def _of_row(row: Row, *, low_before: int | None) -> Iterator[Announcement]:
 def _members_of_type(row: Row) -> dict[str, Any]:
     if row["transaction_type"] == "TRIAL":
         return {"initial_balance": row["balance_after"]}
+    if row["transaction_type"].startswith("REVERSAL"):
+        kept = row["extra_metadata"]
+        reason = "disputed" if "dispute_id" in kept else "refunded"
+        return {
+            "amount": row["amount"],
+            "debt": kept.get("debt", 0),
+            "payment_id": kept["payment_id"],
+            "reason": "dispute_won" if row["transaction_type"] == "REVERSAL_RETURNED" else reason,
+        }
     asked_by = {
         "PAYMENT": "evt.billing.payment_succeeded",
         "SUBSCRIPTION": "evt.subscription.renewed",

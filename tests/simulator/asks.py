@@ -23,6 +23,7 @@ Row = Mapping[str, Any]
 class Ask:
     """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
+    What goes back of a `payment` says in `kept` how much, `so_far` where it is a cumulative figure; `dispute` is won.
     A trial `of_settings` is of as many credits as the settings say.
     """
 
@@ -39,6 +40,9 @@ class Ask:
     order: str | None = None
     amount: str | None = None
     order_total: str | None = None
+    payment: str | None = None
+    dispute: str | None = None
+    so_far: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -123,6 +127,9 @@ def verdict(ask: Ask, row: Row) -> str:
         said = (ask.order, _money(ask.amount), _money(ask.order_total))
         stands = (kept["order_id"], _money(kept.get("refund_amount")), _money(kept.get("order_total")))
         return SAME if said == stands else CONFLICT
+    if ask.payment is not None:
+        content = {name: value for name, value in kept.items() if name not in ("debt", "threshold_before")}
+        return SAME if content == dict(ask.kept) else CONFLICT
     same = (ask.type, ask.direction, ask.credits) == (row["transaction_type"], row["operation_type"], row["requested"])
     return SAME if same else CONFLICT
 

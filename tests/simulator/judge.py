@@ -17,6 +17,7 @@ from tests.simulator.product import handler
 from tests.simulator.releases import NEWER, THIS, newer_since, run_as
 from tests.simulator.restoring import judge_restored
 from tests.simulator.running import Context
+from tests.simulator.ways_back import REPAID, RETURNED, REVERSAL
 from tests.simulator.world import DEAD_LETTERS, STREAM_DEAD_LETTERS, World
 
 RECONCILING_SECONDS = 300.0
@@ -42,7 +43,6 @@ def judge(world: World) -> None:
     _events(world, ledger)
     judge_derived(world)
     _figures(world)
-    _counted(world)
     _canary(world)
     _reconciled(world)
     if world.story.torn and not world.violations:
@@ -85,6 +85,18 @@ def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return _event("account.created", row, {**common, "initial_balance": row["balance_after"]})
     if kind == "ORDER_PAID" and row["operation_type"] != INCREASE:
         return None
+    if kind == REPAID:
+        return None
+    if kind in (REVERSAL, RETURNED):
+        kept = row["extra_metadata"]
+        reason = "dispute_won" if kind == RETURNED else "disputed" if "dispute_id" in kept else "refunded"
+        more = {
+            "amount": row["amount"],
+            "debt": kept.get("debt", 0),
+            "payment_id": kept["payment_id"],
+            "reason": reason,
+        }
+        return _event("reversed", row, {**common, **more})
     name, source = ASKED_BY[kind]
     payload = {
         **common,

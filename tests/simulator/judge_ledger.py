@@ -25,9 +25,10 @@ from tests.simulator.asks import (
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.releases import LOTS, NEWER, is_newer
 from tests.simulator.tables import Change, Write
+from tests.simulator.ways_back import REPAID, SHORT_NAMES, WaysBack, payment_key, tally_of
 from tests.simulator.world import World
 
-TALLY = ("refunded_count", "refunded_credits", "refunded_money", "refunded_total", "refunded_full", "refunded_at")
+TALLY = (*WaysBack(0).tally(), "refunded_full", "refunded_at")
 MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
 SHARDS_OF_LEVEL = 8
 CLOCKS_DIFFER_SECONDS = 60.0
@@ -46,7 +47,9 @@ class Books:
     totals: dict[str, dict[str, int]] = field(default_factory=dict)
     status_changed_at: str = ""
     status_transaction_id: str | None = None
+    debt: int = 0
     refunds: dict[str, Refunds] = field(default_factory=dict)
+    ways_back: dict[str, WaysBack] = field(default_factory=dict)
     balances: list[tuple[float, int]] = field(default_factory=list)
 
 
@@ -109,12 +112,8 @@ class _Judged:
         inserted = [change for change in changes if change.table == TRANSACTIONS and change.old is None]
         rows = sorted((plain(change.new or {}) for change in inserted), key=lambda row: row["sequence"])
         opening = not books.rows
-        low_before = books.threshold
-        for row in rows:
-            self._record(merchant, books, row, low_before=low_before)
-            low_before = row["threshold"]
         if rows:
-            books.threshold = low_before
+            books.threshold = self._records(merchant, books, rows)
         elif not opening:
             self._threshold_changed(merchant, books, account)
         for change in changes:
@@ -129,6 +128,19 @@ class _Judged:
         self._account(merchant, books, account, opening=opening)
         self._tallies(rows, changes, books)
 
+    def _records(self, merchant: str, books: Books, rows: Sequence[Row]) -> int:
+        """Judge the new records one after another, and return the threshold that the last one leaves."""
+        low_before, inflow = books.threshold, None
+        for row in rows:
+            if (inflow is None) != (row["transaction_type"] != REPAID):
+                self._violated(f"debt that was not repaid by the inflow before, or repaid without one: {row}")
+            self._record(merchant, books, row, low_before=low_before, inflow=inflow)
+            inflow = row if row["operation_type"] == INCREASE and row["amount"] and books.debt else None
+            low_before = row["threshold"]
+        if inflow is not None:
+            self._violated(f"an inflow that does not pay what is owed: {inflow}")
+        return low_before
+
     def _form(self, account: Change) -> None:
         """Judge that no release has written over what it does not know."""
         release = self._world.calls[self._write.by].container.release
@@ -141,12 +153,12 @@ class _Judged:
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
 
-    def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
+    def _record(self, merchant: str, books: Books, row: Row, *, low_before: int, inflow: Row | None) -> None:
         """Judge a new record against what was asked for and what stood before it."""
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
             self._violated(f"a record under a wrong id or merchant: {row}")
-        asks = [ask for ask in self._asks.get(identity, []) if self._content(ask, row)]
+        asks = [_repayment(inflow, min(books.debt, books.balance))] if inflow is not None else self._asked(row)
         if not asks:
             self._violated(f"a record that nobody asked for: {row}")
             return
@@ -172,6 +184,7 @@ class _Judged:
         wrong = {name: (row.get(name), value) for name, value in expected.items() if row.get(name) != value}
         if wrong:
             self._violated(f"a record with wrong (is, should be) {wrong}: {row}")
+        books.debt += self._owed(row)
         if books.rows and row["created_at"] < books.rows[-1]["created_at"]:
             self._violated(f"time runs backwards: {row}")
         opening = not books.rows
@@ -183,14 +196,30 @@ class _Judged:
         if not opening:
             self._crossed(row, low_before=low_before)
 
+    def _asked(self, row: Row) -> list[Ask]:
+        """Return the asks that a record is one of."""
+        return [ask for ask in self._asks.get(row["transaction_id"], []) if self._content(ask, row)]
+
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
             name: value
             for name, value in row["extra_metadata"].items()
-            if name not in ("policy", "reason", "admin_id", "threshold_before")
+            if name not in ("policy", "reason", "admin_id", "threshold_before", "debt")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
-        return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
+        follows = ask.type in ("ORDER_PAID", "REFUND") or ask.payment is not None
+        return same and (follows or self._credits(ask) == row["requested"])
+
+    def _owed(self, row: Row) -> int:
+        """Return by how much a record changes the debt, and judge what it says of it."""
+        if row["transaction_type"] == REPAID:
+            return -abs(int(row["amount"]))
+        of_payment = row["transaction_type"] == "REVERSAL"
+        owed = of_payment and self._environment.get("REVERSAL_DEBT", "owed") == "owed"
+        due = int(row.get("shortfall", 0)) if owed else 0
+        if row["extra_metadata"].get("debt", 0) != due:
+            self._violated(f"a debt that should be {due}: {row}")
+        return due
 
     def _credits(self, ask: Ask) -> int:
         if ask.of_settings:
@@ -204,6 +233,8 @@ class _Judged:
                 self._violated(f"an order under a policy that is none: {row}")
             asked = charge(policy, ask)
             return -1 if asked is None else asked
+        if ask.payment is not None:
+            return self._going_back(ask, row, books)
         if ask.type != "REFUND":
             return self._credits(ask)
         assert ask.order_id is not None
@@ -212,6 +243,14 @@ class _Judged:
             return -1
         due = books.refunds.setdefault(ask.order_id, Refunds()).due(order, row, at=self._write.at)
         return -1 if due is None else due
+
+    def _going_back(self, ask: Ask, row: Row, books: Books) -> int:
+        paid = self._ledger.rows.get(record_id(ask.merchant, payment_key(ask.payment)))
+        if paid is None:
+            return -1
+        known = books.ways_back.setdefault(paid["transaction_id"], WaysBack(paid["amount"]))
+        due = known.due(row, at=self._write.at)
+        return -1 if due is None else int(due)
 
     def _direction(self, ask: Ask, row: Row, books: Books) -> str:
         del books
@@ -283,6 +322,7 @@ class _Judged:
     def _tallies(self, rows: Sequence[Row], changes: Sequence[Change], books: Books) -> None:
         """Judge the tallies of the orders that this write refunded."""
         items = {change.key[0]: change.new or {} for change in changes if change.table == TRANSACTIONS}
+        self._ways_back(rows, items, books)
         for row in rows:
             if row["transaction_type"] != "REFUND":
                 continue
@@ -302,6 +342,17 @@ class _Judged:
             if stands != (tally.count, tally.credits, tally.money, tally.total, tally.full):
                 self._violated(f"a wrong tally {stands}, should be {tally}")
 
+    def _ways_back(self, rows: Sequence[Row], items: Mapping[str, Mapping[str, Any]], books: Books) -> None:
+        """Judge the tallies of the payments that this write took back."""
+        for payment_id in dict.fromkeys(
+            record_id(row["merchant_id"], payment_key(row["extra_metadata"]["payment_id"]))
+            for row in rows
+            if "payment_id" in row["extra_metadata"]
+        ):
+            should, stands = books.ways_back[payment_id].tally(), tally_of(plain(items.get(payment_id, {})))
+            if stands != should:
+                self._violated(f"a payment's wrong tally {stands}, should be {should}")
+
     def _account(self, merchant: str, books: Books, account: Row, *, opening: bool) -> None:
         if opening and not books.rows:
             self._violated(f"an account without its first record: {account}")
@@ -312,7 +363,8 @@ class _Judged:
             "balance": books.balance,
             "sequence": len(books.rows),
             "version": books.version,
-            "totals": books.totals,
+            "totals": {SHORT_NAMES.get(name, name): _kept(name, total) for name, total in books.totals.items()},
+            "debt": books.debt or None,
             "total_shortfall": books.shortfall or None,
             "hash": last["hash"],
             "last_transaction_id": last["transaction_id"],
@@ -327,6 +379,25 @@ class _Judged:
         wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
         if wrong:
             self._violated(f"an account with wrong (is, should be) {wrong}: {account}")
+
+
+def _repayment(inflow: Row, credits_paid: int) -> Ask:
+    """Return what an inflow of an account that owes asks for besides."""
+    return Ask(
+        merchant=inflow["merchant_id"],
+        key=f"{REPAID}_{inflow['transaction_id']}",
+        type=REPAID,
+        direction=DECREASE,
+        reference=inflow["transaction_id"],
+        credits=credits_paid,
+    )
+
+
+def _kept(name: str, total: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the totals of a type as an account's item keeps them."""
+    if name not in SHORT_NAMES:
+        return total
+    return {"n" if member in ("increases", "decreases") else "c": value for member, value in total.items()}
 
 
 def _chain(world: World, merchant: str, books: Books) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
@@ -9,9 +10,10 @@ from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.queues import Message
 from tests.simulator.releases import THIS, is_newer, newer_since
+from tests.simulator.ways_back import payment_key
 from tests.simulator.world import DEAD_LETTERS, SKEW_SECONDS_MAX, STREAM_DEAD_LETTERS, Answered, World
 
-GROUND = ("account_missing", "order_missing")
+GROUND = ("account_missing", "order_missing", "payment_missing", "dispute_missing")
 
 
 def judge_messages(world: World, ledger: Ledger) -> None:
@@ -29,9 +31,9 @@ def judge_messages(world: World, ledger: Ledger) -> None:
         if letter.poison is not None:
             world.violated(f"{deleted.call} dropped poison without a word: {deleted.body}")
         for ask in letter.asks:
-            if not stands(ask, ledger):
+            if not stands(ask, ledger) and not outdated(ask, ledger):
                 world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
-            elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
+            elif stands(ask, ledger) and verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
                 world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
     newer = newer_since(world.aws.tables.log)
     for back in world.inbox.back:
@@ -41,6 +43,14 @@ def judge_messages(world: World, ledger: Ledger) -> None:
 def stands(ask: Ask, ledger: Ledger) -> bool:
     """Whether there is a record under the ask's key."""
     return ask.transaction_id in ledger.rows
+
+
+def outdated(ask: Ask, ledger: Ledger) -> bool:
+    """Whether the ask is a cumulative figure below one that was recorded: a duplicate of it, and no record."""
+    if ask.so_far is None or ask.merchant not in ledger.books:
+        return False
+    known = ledger.books[ask.merchant].ways_back.get(record_id(ask.merchant, payment_key(ask.payment)))
+    return known is not None and Decimal(ask.so_far) < known.seen
 
 
 def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
@@ -60,7 +70,9 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapp
     if letter.asks and all(done):
         world.violated(f"{name}, undisturbed, handed back what was done: {body}")
     opened = [ledger.committed.get(record_id(ask.merchant, "TRIAL_MERCHANT")) for ask in letter.asks]
-    if all(found and found[0] < call.started for found in opened) and all(ask.type != "REFUND" for ask in letter.asks):
+    if all(found and found[0] < call.started for found in opened) and not any(
+        ask.type == "REFUND" or ask.payment is not None for ask in letter.asks
+    ):
         world.violated(f"{name}, undisturbed, put off what it could have done: {body}")
 
 
@@ -135,10 +147,34 @@ class _Parked:
         row = self._ledger.rows.get(ask.transaction_id)
         if row is not None:
             return verdict(ask, row) == CONFLICT
+        if ask.payment is not None:
+            return self._contradicts(ask)
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
         return any(float(total) != float(ask.order_total) for total, _ in self._totals(ask))
+
+    def _contradicts(self, ask: Ask) -> bool:
+        """Whether a payment's way back contradicts the payment's total, or a dispute is another payment's."""
+        said, dispute = dict(ask.kept).get("payment_total"), self._dispute(ask)
+        if dispute is not None and dispute["extra_metadata"]["payment_id"] != ask.payment:
+            return True
+        books = self._ledger.books.get(ask.merchant)
+        known = books.ways_back.get(record_id(ask.merchant, payment_key(ask.payment))) if books else None
+        return known is not None and any(total != Decimal(said or 0) for total, _ in known.totals_known)
+
+    def _dispute(self, ask: Ask) -> Any:
+        return self._ledger.rows.get(record_id(ask.merchant, f"BILLING_DISPUTE_{ask.dispute}"))
+
+    def _payment_missing(self, ask: Ask) -> bool:
+        if ask.payment is None:
+            return False
+        return not self._before(record_id(ask.merchant, payment_key(ask.payment))) and self._waited()
+
+    def _dispute_missing(self, ask: Ask) -> bool:
+        if ask.dispute is None:
+            return False
+        return not self._before(record_id(ask.merchant, f"BILLING_DISPUTE_{ask.dispute}")) and self._waited()
 
     def _totals(self, ask: Ask) -> Any:
         books = self._ledger.books.get(ask.merchant)

@@ -101,7 +101,7 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
     """Return what an order asks for."""
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
-        kept["total"] = _short(order.total)
+        kept["total"] = short(order.total)
     if updated:
         kept["source"] = UPDATED
     return Ask(
@@ -146,9 +146,9 @@ def refund_ask(merchant: str, refund: Refund) -> Ask:
     """Return what a refund asks for."""
     kept: dict[str, Any] = {"order_id": str(refund.order)}
     if refund.amount is not None:
-        kept["refund_amount"] = _short(refund.amount)
+        kept["refund_amount"] = short(refund.amount)
     if refund.order_total is not None:
-        kept["order_total"] = _short(refund.order_total)
+        kept["order_total"] = short(refund.order_total)
     return Ask(
         merchant=merchant,
         key=refund_key(refund.id, refund.order),
@@ -223,7 +223,8 @@ def _said(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _short(money: str) -> str:
+def short(money: str) -> str:
+    """Return money as it is recorded."""
     return money.rstrip("0").rstrip(".") if "." in money else money
 
 
@@ -283,6 +284,22 @@ POISON: Mapping[str, Callable[[str], Letter]] = {
         '{"detail-type": "evt.merchant.created", "detail": {"event_type": "evt.order.updated", "payload": {}}}',
         "envelope_ambiguous",
         "detail-type",
+    ),
+    "a payment refunded in two forms": _poison(
+        "evt.billing.payment_refunded",
+        "refund_ambiguous",
+        "payload.amount",
+        payment_id="b1",
+        reversal_id="poison",
+        credits=5,
+        amount="1",
+        payment_total="2",
+    ),
+    "a payment refunded of no total": _poison(
+        "evt.billing.payment_refunded", "total_missing", "payload.payment_total", payment_id="b1", amount_refunded="1"
+    ),
+    "a dispute without a name": _poison(
+        "evt.billing.payment_disputed", "field_missing", "payload.dispute_id", payment_id="b1"
     ),
     "not-a-number credits": _raw(
         '{"event_type": "evt.billing.payment_succeeded", "payload": '

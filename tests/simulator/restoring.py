@@ -31,6 +31,7 @@ from tests.simulator.judge_derived import derived_again
 from tests.simulator.product import handler
 from tests.simulator.running import Context
 from tests.simulator.tables import Item, Key
+from tests.simulator.ways_back import REPAID, RETURNED, REVERSAL, SHORT_NAMES, WaysBack, payment_key, tally_of
 from tests.simulator.world import DEAD_LETTERS, World
 
 TORN_SECONDS = 30.0
@@ -184,6 +185,20 @@ def _refused(world: World) -> set[str]:
     }
 
 
+def _judge_ways_back(world: World, merchant: str, rows: list[Mapping[str, Any]]) -> None:
+    """Judge that what went back of each payment is what its record says."""
+    paid = {row["transaction_id"]: WaysBack(row["amount"]) for row in rows if row["transaction_type"] == "PAYMENT"}
+    for row in rows:
+        if row["transaction_type"] in (REVERSAL, RETURNED):
+            known = paid[record_id(merchant, payment_key(row["extra_metadata"]["payment_id"]))]
+            if known.due(row, at=0.0) != row["requested"]:
+                world.violated(f"a reversal of something else than is due after a restore: {row}")
+    for row in rows:
+        known = paid.get(row["transaction_id"], WaysBack(0))
+        if known.count and tally_of(row) != known.tally():
+            world.violated(f"a payment's tally after a restore should be {known.tally()}: {row}")
+
+
 def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:
     merchant, balance = account["merchant_id"], 0
     if [row["sequence"] for row in rows] != list(range(1, len(rows) + 1)):
@@ -197,7 +212,10 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
         totals[row["transaction_type"], row["operation_type"]] += abs(row["amount"])
         if row["transaction_type"] == "REFUND":
             given_back[record_id(merchant, f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")] += row["requested"]
+    _judge_ways_back(world, merchant, rows)
     for row in rows:
+        if row["transaction_type"] == "PAYMENT":
+            continue
         counted, back = row.get("refunded_credits", 0), given_back[row["transaction_id"]]
         if not back == Decimal(counted) <= abs(row["amount"]):
             world.violated(f"refunds of {back} credits, counted {counted}: {row}")
@@ -206,6 +224,15 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
         for name, members in account["totals"].items()
         for direction, member in ((INCREASE, "credits_in"), ("DECREASE", "credits_out"))
         if member in members
+    }
+    moved |= {
+        (name, direction): account["totals"][short]["c"]
+        for name, direction, short in (
+            (REVERSAL, "DECREASE", SHORT_NAMES[REVERSAL]),
+            (RETURNED, INCREASE, SHORT_NAMES[RETURNED]),
+            (REPAID, "DECREASE", SHORT_NAMES[REPAID]),
+        )
+        if short in account["totals"]
     }
     stands = account["balance"], account["sequence"], account["hash"], account["last_transaction_id"]
     last = rows[-1]

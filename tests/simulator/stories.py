@@ -21,6 +21,7 @@ from tests.simulator.letters import (
     renewal,
 )
 from tests.simulator.releases import shares
+from tests.simulator.ways_back import ways_back
 
 DAY_SECONDS = 86_400.0
 MANY_ORDERS_CHANCE = 0.03
@@ -106,6 +107,12 @@ def story(seed: int) -> Story:
     poisons = random.sample(list(POISON), random.choice([0, 1, 3]))
     letters += [POISON[kind](random.choice(shops)) for kind in poisons]
     _post(random, made, letters)
+    # Drawn from dice of their own, so that all else of a seed is what it was before there were any.
+    dice = Random(f"ways back {seed}")
+    if dice.random() < 0.6:
+        _post(dice, made, [letter for shop in shops for letter in ways_back(dice, shop)])
+        debt = dice.choice(["owed", "owed", "forgiven"])
+        made.environments = [(since, {**found, "REVERSAL_DEBT": debt}) for since, found in made.environments]
     made.shares = shares(seed, made.seconds)
     made.replayed = random.random() < 0.2
     # Under other settings some of it would be asked for otherwise: who tells everything again does so under the same.

@@ -28,6 +28,7 @@ from tests.simulator.letters import (
 )
 from tests.simulator.runs import Verdict, reproduced_by, tidy, verdict_on
 from tests.simulator.stories import AdminCall, Posted, Story, merchant
+from tests.simulator.ways_back import disputed, went_back
 from tests.simulator.world import World
 
 STEP_SECONDS = 10.0
@@ -123,6 +124,27 @@ SCENARIOS: Mapping[str, Scenario] = {
     "refund without an order": Scenario([refunded(SHOP, [Refund(1, "r1")])]),
     "payment": Scenario([payment(SHOP, "p1", 30)], trial=1),
     "payment out of nothing": Scenario([_order(), payment(SHOP, "p1", 30)], trial=1),
+    "payment that goes back": Scenario(
+        [
+            payment(SHOP, "p1", 30),
+            adjustment(SHOP, "less", -50),
+            went_back(SHOP, "p1", amount_refunded="3.33", payment_total="9.99"),
+            payment(SHOP, "p2", 3),
+            disputed(SHOP, "p1", "d1"),
+            disputed(SHOP, "p1", "d1", won=True),
+            went_back(SHOP, "p1", reversal_id="r1", credits=7),
+        ]
+    ),
+    "dispute that is forgiven": Scenario(
+        [
+            payment(SHOP, "p1", 30),
+            adjustment(SHOP, "less", -50),
+            disputed(SHOP, "p1", "d1"),
+            disputed(SHOP, "p1", "d1", won=True),
+            payment(SHOP, "p2", 3),
+        ],
+        {"REVERSAL_DEBT": "forgiven"},
+    ),
     "renewal": Scenario([renewal(SHOP, "s1", "2025-06", 5, named_by="renewal_id")]),
     "adjustment upwards": Scenario([adjustment(SHOP, "more", 4)]),
     "adjustment downwards": Scenario([adjustment(SHOP, "less", -25)]),
