@@ -74,6 +74,10 @@ def returned_by(
             f"{movement.payment_id}",
             field="payment_id",
         )
+    if not (isinstance(tally, PaymentTally) and tally.disputes):
+        # As a restore may leave it; the audit names it, and a rebuild counts what the records prove.
+        reason = f"dispute {movement.dispute_id} is not counted on the record of payment {payment.reference_id}"
+        return RetryLater(Code.DISPUTE_MISSING, reason, field="dispute_id")
     back, after = win(tally, given=payment.amount)
     return Back(kind=Kind.REVERSAL_RETURNED, requested=back, metadata=movement.metadata, tally=after)
 

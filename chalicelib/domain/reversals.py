@@ -61,7 +61,9 @@ class PaymentTally(Tally):
 
 def outdated(tally: Tally | None, portion: Portion) -> bool:
     """Return whether the portion is a cumulative figure smaller than one that was counted: nothing new."""
-    return portion.refunded is not None and isinstance(tally, PaymentTally) and portion.refunded < tally.seen
+    if portion.refunded is None or not isinstance(tally, PaymentTally):
+        return False
+    return portion.payment_total == tally.total and portion.refunded < tally.seen
 
 
 def reverse(tally: Tally | None, portion: Portion, *, given: int) -> tuple[int, PaymentTally]:

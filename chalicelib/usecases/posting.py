@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
 from chalicelib.domain.ledger import Account, change_threshold
-from chalicelib.domain.movements import Movement, OrderMovement
+from chalicelib.domain.movements import DisputeWonMovement, Movement, OrderMovement
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.payments import grounds
@@ -274,7 +274,9 @@ def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
         except Rejected:
             # It has no charge under today's policy, but may have been charged under an older one.
             return (movement.transaction_id,)
-    return grounds(movement)
+    # A dispute is won once: a repeat finds none open, which only its own record explains.
+    own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()
+    return (*grounds(movement), *own)
 
 
 def _pause(attempt: int, time: CallTime, error: RetryLater) -> int:

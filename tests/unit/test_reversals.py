@@ -18,6 +18,7 @@ from chalicelib.domain.orders import Direction
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.thresholds import Crossing
+from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     LATER,
     NOON,
@@ -32,6 +33,7 @@ from tests.support.builders import (
     reversal,
     trial,
 )
+from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger, decide, settle
 
 FEW = settings(
@@ -253,6 +255,22 @@ def test_the_same_name_with_another_content_is_a_conflict(again: Movement, field
     )
     assert isinstance(outcomes[-1], Rejected)
     assert (outcomes[-1].code, outcomes[-1].field) == (Code.KEY_REUSED, field)
+
+
+def test_whoever_posts_finds_the_repeat_of_a_dispute_won_without_knowing_its_record() -> None:
+    store = FakeLedger()
+    movements: list[list[Movement]] = [[trial()], [payment("p1", 30)], [dispute()], [dispute_won()], [dispute_won()]]
+    call = FakeCall()
+    outcomes = [Posting(store, default_threshold=20).post([request], time=call.time)[0][0] for request in movements]
+    assert words(outcomes) == ["Posted"] * 4 + ["Duplicate"]
+
+
+def test_a_smaller_figure_of_another_total_contradicts() -> None:
+    _, outcomes = ledger(
+        [trial(), payment("p1", 50)],
+        [reversal(refunded="2", payment_total="5"), reversal(refunded="1", payment_total="6")],
+    )
+    assert words(outcomes)[-1] == Code.KEY_REUSED
 
 
 def test_another_total_of_the_payment_contradicts() -> None:
