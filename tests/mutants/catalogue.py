@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 WORK = "chalicelib/usecases/work.py"
 POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
+DEBT, REVERSALS = "chalicelib/domain/debt.py", "chalicelib/domain/reversals.py"
 OUTCOMES = "chalicelib/domain/outcomes.py"
 THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
@@ -550,6 +551,63 @@ MUTANTS = (
     _mutant(
         "since when a plugin is off, not kept",
         (LEDGER, "account.enabled != (transaction.balance_after > 0)", "account.enabled is None"),
+    ),
+    # Payments that go back.
+    _mutant(
+        "debt repaid twice",
+        (DEBT, "    paid = min(debt, balance)\n", "    paid = min(2 * debt, balance)\n"),
+        tests="tests/unit/test_reversals.py",
+    ),
+    _mutant(
+        "debt that no inflow pays",
+        (FOLD, "        if after.debt and repays(kind):\n", "        if after.debt and kind is Kind.PAYMENT:\n"),
+        tests="tests/unit/test_reversals.py",
+    ),
+    _mutant(
+        "reversal by float",
+        (
+            REVERSALS,
+            "parts += given * Fraction(tally.money) / Fraction(tally.total)",
+            "parts += Fraction(given * (float(tally.money) / float(tally.total)))",
+        ),
+        tests="tests/unit/test_reversals.py",
+    ),
+    _mutant(
+        "cumulative figures added up",
+        (
+            REVERSALS,
+            "        seen=max(known.seen, portion.refunded or Decimal(0)),\n",
+            "        seen=known.seen + (portion.refunded or Decimal(0)),\n",
+        ),
+        tests="tests/unit/test_reversals.py",
+    ),
+    _mutant(
+        "a dispute won returns what was due instead of what was taken",
+        (REVERSALS, "max(0, known.held - missed)", "max(0, known.disputed - missed)"),
+        tests="tests/unit/test_reversals.py",
+    ),
+    _mutant(
+        "a dispute won without a look for its record",
+        (
+            POSTING,
+            "own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()",
+            "own: tuple[TransactionId, ...] = ()",
+        ),
+        tests="tests/unit/test_reversals.py",
+    ),
+    _mutant(
+        "a payment's tally without a condition",
+        (
+            DYNAMODB,
+            '            condition = "refunded_count=:known"\n',
+            '            condition = "refunded_count<>:known OR refunded_count=:known"\n',
+        ),
+        tests="tests/contract/test_ledger_store.py",
+    ),
+    _mutant(
+        "no room for what an inflow pays",
+        (FOLD, "needed = 2 if self._account is not None and self._account.debt else 1", "needed = 1"),
+        tests="tests/unit/test_reversals.py",
     ),
     # After a restore.
     _mutant(

@@ -81,6 +81,7 @@ def test_a_refunded_payment_takes_its_credits_back_once() -> None:
         ([{"credits_back": 30}, {"credits_back": 30}], [30, 20]),
         ([{"amount": "1", "payment_total": "3"}] * 3, [16, 17, 17]),
         ([{"amount": "2.50", "payment_total": "3"}, {"amount": "2.50", "payment_total": "3"}], [41, 9]),
+        ([{"amount": "16.2", "payment_total": "30"}], [27]),
         ([{"amount": "0", "payment_total": "3"}], [0]),
         ([{"credits_back": 10}, {"amount": "1", "payment_total": "2"}, {"credits_back": 50}], [10, 25, 15]),
     ],
