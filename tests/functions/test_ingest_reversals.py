@@ -1,0 +1,104 @@
+"""Payments that go back, through the function and the tables (contract, section 14): cases from the field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.audit import audit
+from chalicelib.domain.findings import Drift
+from tests.support.builders import SHOP
+from tests.support.events import adjusted, asking, charged, opened
+from tests.support.system import System, seen
+
+
+def back(what: str, **payload: Any) -> str:
+    return asking(f"evt.billing.payment_{what}", payload)
+
+
+def records(system: System) -> list[tuple[str, int]]:
+    return [(record.kind.transaction_type, record.amount) for record in system.history()]
+
+
+REFUNDED_TWICE = back("refunded", payment_id="in_1", reversal_id="re_1", credits=50)
+IN_2_DISPUTED, IN_2_WON = (back(what, payment_id="in_2", dispute_id="dp_1") for what in ("disputed", "dispute_won"))
+
+
+def cumulative(amount: str) -> str:
+    return back("refunded", payment_id="in_1", amount_refunded=amount, payment_total="30.00")
+
+
+@pytest.mark.parametrize(
+    ("steps", "balance", "expected"),
+    [
+        (
+            [
+                [charged("in_1", 50), charged("in_2", 30)],
+                [REFUNDED_TWICE],
+                [REFUNDED_TWICE],
+                [IN_2_DISPUTED],
+                [IN_2_WON],
+            ],
+            130,
+            [("PAYMENT", 50), ("PAYMENT", 30), ("REVERSAL", -50), ("REVERSAL", -30), ("REVERSAL_RETURNED", 30)],
+        ),
+        (
+            [[charged("in_1", 50)], [adjusted("DECREASE", 140, "spend")], [REFUNDED_TWICE], [charged("in_2", 60)]],
+            20,
+            [("PAYMENT", 50), ("MANUAL", -140), ("REVERSAL", -10), ("PAYMENT", 60), ("DEBT_REPAID", -40)],
+        ),
+        (
+            [
+                [charged("in_1", 90)],
+                [cumulative("10.00")],
+                [cumulative("25.00")],
+                [cumulative("10.00")],
+                [cumulative("30.00")],
+            ],
+            100,
+            [("PAYMENT", 90), ("REVERSAL", -30), ("REVERSAL", -45), ("REVERSAL", -15)],
+        ),
+    ],
+    ids=[
+        "a payment is refunded, another disputed and won",
+        "bought, spent, charged back, bought again",
+        "cumulative refunds of a payment",
+    ],
+)
+def test_a_case_from_the_field_ends_right(
+    system: System, steps: list[list[str]], balance: int, expected: list[tuple[str, int]]
+) -> None:
+    for step in [[opened()], *steps, *steps]:
+        assert system.ingest(*step) == []
+    account = system.account()
+    assert (account.balance, account.debt) == (balance, 0)
+    assert records(system) == [("TRIAL", 100), *expected]
+    assert system.parked() == []
+    assert {finding.kind for finding in audit(SHOP, account, system.history())} <= {Drift.CROSSING_WRONG}
+
+
+@pytest.mark.parametrize(("debt", "owed"), [("owed", 40), ("forgiven", 0)], ids=["owed", "forgiven"])
+def test_the_setting_says_whether_what_is_not_there_is_owed(system: System, debt: str, owed: int) -> None:
+    system.configure(REVERSAL_DEBT=debt)
+    system.ingest(opened(), charged("in_1", 50))
+    system.ingest(adjusted("DECREASE", 140, "spend"))
+    system.ingest(REFUNDED_TWICE)
+    assert (system.account().debt, system.account().total_shortfall) == (owed, 40)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (back("refunded", payment_id="in_9", reversal_id="re_1", credits=1), "payment_missing"),
+        (back("disputed", payment_id="in_9", dispute_id="dp_1"), "payment_missing"),
+        (back("dispute_won", payment_id="in_1", dispute_id="dp_9"), "dispute_missing"),
+    ],
+    ids=["refunded", "disputed", "won"],
+)
+def test_what_it_builds_on_is_waited_for_and_then_it_is_parked(system: System, body: str, code: str) -> None:
+    system.ingest(opened(), charged("in_1", 50))
+    assert len(system.ingest(body)) == 1
+    assert system.parked() == []
+    system.ingest(seen(body, seconds_ago=3601, deliveries=9))
+    attributes: list[Mapping[str, str]] = [parked.attributes for parked in system.parked()]
+    assert [one["code"] for one in attributes] == [code]
