@@ -15,10 +15,12 @@ from tests.support.builders import (
     SHOP,
     TEN_EARNED,
     adjustment,
+    dispute,
     merchant,
     order,
     payment,
     refund_of,
+    reversal,
     trial,
 )
 from tests.support.fakes import decide, settle
@@ -212,6 +214,21 @@ def test_two_refunds_of_a_stored_order_are_one_change_of_it(store: LedgerStore) 
     assert stored.tally == commit.tallies[0].after
     assert stored.tally is not None
     assert stored.tally.count == 3
+
+
+def test_a_payment_that_goes_back_leaves_its_tally_and_the_debt_until_it_is_paid(store: LedgerStore) -> None:
+    write(store, trial(1), payment("p1", 30), adjustment("spend", -21))
+    write(store, reversal(refunded="1", payment_total="3"))
+    commit = write(store, dispute(), reversal("p1", "r1", credits_back=2))
+
+    stored, account = record_in(store, payment("p1", 30)), account_in(store)
+    assert stored is not None
+    assert [stored.tally] == [change.after for change in commit.tallies]
+    assert account == commit.after
+    assert account.debt == 20
+    paid = write(store, payment("p2", 25))
+    assert account_in(store) == paid.after
+    assert (paid.after.debt, paid.after.balance, len(paid.transactions)) == (0, 5, 2)
 
 
 def test_an_order_refunded_in_its_own_write_stands_with_its_tally(store: LedgerStore) -> None:
