@@ -1,7 +1,7 @@
 """Packages a stage: `python -m infra.build dev` leaves build/dev/sam.yaml and build/dev/deployment.zip.
 
 Chalice generates the template and picks the application's files; what infra/template_parts.py joins is
-merged onto it. The dependencies are installed once for each state of requirements.txt, for the functions'
+merged onto it. The dependencies are installed once for each state of requirements-hashes.txt, for the functions'
 platform, slimmed and compiled, and kept below build/: a change of the application needs no network.
 The same input gives the same zip, byte for byte.
 
@@ -33,7 +33,8 @@ PROGRAMS = Path(sys.executable).parent
 PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
 
-REQUIREMENTS = ("requirements.txt", "constraints.txt")
+HASHES = "requirements-hashes.txt"
+"""Every package that ships, with its hashes (infra/pins.py)."""
 BUILDERS = ("build.py", "archive.py", "slim.py", "lint.py", "template_parts.py")
 CHECKS = "infra/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
@@ -73,7 +74,7 @@ def dependencies(build: Path = BUILD) -> Path:
     """Return a folder with the dependencies as they ship: of the functions' platform, slim and compiled."""
     config = json.loads((ROOT / ".chalice/config.json").read_text())
     platform = PLATFORMS[config["lambda_architecture"]]
-    makers = [ROOT / name for name in (*REQUIREMENTS, "infra/slim.py", "infra/archive.py")]
+    makers = [ROOT / name for name in (HASHES, "infra/slim.py", "infra/archive.py")]
     target = build / "dependencies" / f"{platform}-{_digest(makers)}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,8 +130,7 @@ def _install(folder: Path, platform: str) -> None:
     target = ["--platform", platform, "--python-version", version, "--implementation", "cp"]
     quiet = ["--quiet", "--disable-pip-version-check", "--no-compile"]
     pip = [sys.executable, "-m", "pip", "install", *quiet, "--only-binary=:all:", *target]
-    asked, pinned = (str(ROOT / name) for name in REQUIREMENTS)
-    subprocess.run([*pip, "--target", str(folder), "-r", asked, "-c", pinned], check=True)
+    subprocess.run([*pip, "--target", str(folder), "--require-hashes", "-r", str(ROOT / HASHES)], check=True)
 
 
 def _copy_shipping(installed: Path, slim: Path) -> None:
@@ -153,7 +153,7 @@ def _refuse_findings(sam: Path, stage: str) -> None:
 def _inputs() -> Iterator[Path]:
     """Yield every file that the result depends on."""
     yield ROOT / "app.py"
-    yield from (ROOT / name for name in REQUIREMENTS)
+    yield ROOT / HASHES
     yield from (ROOT / "infra" / name for name in BUILDERS)
     yield from (ROOT / name for name in PARTS)
     yield from (ROOT / "infra/stages").glob("*.yaml")

@@ -1,4 +1,4 @@
-"""What a month costs, all in, for three sizes of fleet: `python -m infra.bench.months`, and with `--write` in infra/docs.
+"""What a month costs, all in, for three sizes of fleet: `python -m infra.bench.months` (`--write`: into infra/docs).
 
 Units and requests are the counted ones (`counted`), prices the published ones of us-east-1 without free tiers. How a
 fleet behaves is written down here; alarms and their metrics are counted in the template.
