@@ -22,7 +22,7 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.artifacts import upload
 from infra.aws_session import aws_session, clients
 from infra.build import TemplateRefusedError, package
-from infra.change_sets import Change, Proposal, changes, propose, shown
+from infra.change_sets import Change, Proposal, changes, guard, propose, shown
 from infra.deployment import DeploymentFailedError, release
 from infra.local.description import function_names
 from infra.local.parameters import SETTINGS, choose_parameters
@@ -161,6 +161,7 @@ def _deployed(
     if first != proposal:
         then = replace(proposal, new=False)
         stack = _executed(cloudformation, then, {**environment, "YES": "1"}, console) or stack
+    guard(cloudformation, proposal.stack, tables=True)
     if any(one == PROTECTED for one in proposal.parameters):
         cloudformation.update_termination_protection(StackName=proposal.stack, EnableTerminationProtection=True)
     return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
@@ -188,6 +189,8 @@ def _executed(
     except DeploymentRefusedError:
         cloudformation.delete_change_set(ChangeSetName=change_set)
         raise
+    if not proposal.new and environment.get("REPLACE_DATA") == "1":
+        guard(cloudformation, proposal.stack, tables=False)
     # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
     cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
     return follow(cloudformation, proposal.stack, console, "Deploying")

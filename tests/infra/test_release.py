@@ -1,5 +1,6 @@
 """`make deploy`: what it passes on, what it refuses, and a whole deployment into the emulator."""
 
+import json
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -11,7 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.aws_session import aws_session, region_of
 from infra.build import ROOT
-from infra.change_sets import Change
+from infra.change_sets import Change, guard
 from infra.deployment import DeploymentFailedError, release
 from infra.names import StackNameError, stack_to_deploy
 from infra.refusals.resolved import listed
@@ -26,6 +27,7 @@ from infra.release import (
 )
 from infra.stages import UnknownStageError, values
 from tests.engines import FAKE_AWS_ENVIRONMENT, ministack
+from tests.fake_account import FakeAccount
 
 EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
 ASKED: set[str] = set()
@@ -210,6 +212,19 @@ def test_the_region_comes_from_either_variable(
 
     assert region_of(environment) == region
     assert aws_session().region_name == region
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_no_update_of_anybody_replaces_a_table_unless_it_is_meant(*, tables: bool) -> None:
+    account = FakeAccount({"cloudformation.set_stack_policy": {}})
+
+    guard(account.client("cloudformation"), "credits-prod", tables=tables)
+
+    ((_, request),) = account.asked
+    allowed, *denied = json.loads(request["StackPolicyBody"])["Statement"]
+    assert (request["StackName"], allowed["Effect"], allowed["Action"]) == ("credits-prod", "Allow", "Update:*")
+    assert [one["Action"] for one in denied] == [["Update:Replace", "Update:Delete"]] * tables
+    assert all(one["Condition"]["StringEquals"]["ResourceType"] == ["AWS::DynamoDB::Table"] for one in denied)
 
 
 def test_a_tables_protection_waits_for_the_first_success() -> None:
