@@ -12,7 +12,7 @@ VERSION = ".".join(str(number) for number in RUNTIME)
 PIN = re.compile(r"(?P<pin>[a-z0-9._-]+==\S+)(?P<hashes>( \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 
 TOOLS = {"pip", "setuptools", "wheel"}
-"""What Chalice asks for to build packages; none of it ships (infra/slim.py)."""
+"""What Chalice asks for to build packages; none of it ships (infra/packaging/slim.py)."""
 
 
 def pins_tested() -> set[str]:
@@ -60,7 +60,7 @@ def test_what_the_requirements_ask_for_is_among_it() -> None:
     ],
 )
 def test_every_file_names_the_python_of_the_functions(file: str, pattern: str) -> None:
-    """The one place is RUNTIME in infra/archive.py; what cannot read it is held to it here."""
+    """The one place is RUNTIME in infra/packaging/archive.py; what cannot read it is held to it here."""
     named = set(re.findall(pattern, (ROOT / file).read_text()))
 
     assert named == {VERSION}
