@@ -102,9 +102,9 @@ class Fields:
     def whole(self, name: str) -> int | None:
         """Return a whole number."""
         value = self._there(name)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-            return value
-        self.invalid(name, "a whole number")
+        if isinstance(value, bool) or not (value is None or isinstance(value, int)):
+            self.invalid(name, "a whole number")
+        return value
 
     def needed(self, name: str) -> int:
         """Return a whole number that must be there."""
@@ -138,11 +138,10 @@ class Fields:
 
     def _id(self, name: str) -> str | None:
         value = self._there(name)
-        if value is None:
-            return None
-        if isinstance(value, str) and len(value) <= ID_LENGTH_MAX and value.isascii() and value.isprintable():
-            return value
-        self.invalid(name, f"an id: a text of 1 to {ID_LENGTH_MAX} printable ASCII characters")
+        good = isinstance(value, str) and len(value) <= ID_LENGTH_MAX and value.isascii() and value.isprintable()
+        if value is not None and not good:
+            self.invalid(name, f"an id: a text of 1 to {ID_LENGTH_MAX} printable ASCII characters")
+        return None if value is None else str(value)
 
     def _there(self, name: str) -> Any:
         value = self.values.get(name)

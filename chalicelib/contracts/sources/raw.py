@@ -30,7 +30,7 @@ BUSES: Final[Mapping[str, Source]] = {
 
 _SHAPES = {Source.SHOPIFY: shopify.SHAPE, Source.STRIPE: stripe.SHAPE}
 _TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
-_KEPT = {name.lower(): name for name in shopify.HEADERS}
+_HEADERS = {Source.SHOPIFY: frozenset(name.lower() for name in shopify.HEADERS), Source.STRIPE: frozenset[str]()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +57,12 @@ class RawWebhook:
 
     def message(self) -> str:
         """Return it as a message of the inbox, cut to what decides: to be queued or parked without personal data."""
-        kept = {_KEPT[name.lower()]: value for name, value in self.headers.items() if name.lower() in _KEPT}
+        # A header that is there twice, spelled in two ways, stays so: it is poison here and there.
+        names = [name for name in self.headers if name.lower() in _HEADERS[self.source]]
         return as_json(
             {
                 "event_type": _TYPES[self.source],
-                "headers": kept if self.source is Source.SHOPIFY else {},
+                "headers": cut(self.headers, dict.fromkeys(names)),
                 "payload": cut(self.body, _SHAPES[self.source]),
             }
         )

@@ -61,7 +61,7 @@ _OBJECT: Shape = {
 }
 SHAPE: Final[Shape] = {"id": None, "type": None, "created": None, "livemode": None, "data": {"object": _OBJECT}}
 
-_TYPE = re.compile(r"[a-z0-9_]{1,64}(\.[a-z0-9_]{1,64}){1,6}")
+_TYPE = re.compile(r"[a-z0-9_.\[\]-]{1,128}")
 _PAYMENTS = frozenset({"charge", "payment_intent", "invoice", "checkout.session"})
 _NAMING: Mapping[str, str] = {
     "charge.succeeded": "charge",
@@ -113,8 +113,6 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
         # What moves nothing cannot be poison either.
         with suppress(Rejected):
             owner = _owner(thing, _NAMING[event_type])
-    if owner == _Owner() and any(isinstance(part, SourceEvent) for part in parts):
-        thing.missing("customer")
     created = event.scalar("created")
     return Webhook(
         source=Source.STRIPE,

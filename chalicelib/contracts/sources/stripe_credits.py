@@ -56,7 +56,7 @@ def of_price(line: Fields, terms: SourceTerms) -> int:
         line.invalid("quantity", "a whole number of at least 0")
     pricing = line.within("pricing", "price_details").reference("price")
     names = (pricing, line.reference("price"), line.reference("plan"))
-    each = next((terms.credits_by_price[name] for name in names if name in terms.credits_by_price), None)
+    each = next((terms.credits_by_price[name] for name in names if name and name in terms.credits_by_price), None)
     if each is None:
         unknown(line.path("pricing" if pricing else "price"))
     return in_range(line, each * quantity)
