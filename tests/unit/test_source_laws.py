@@ -216,7 +216,13 @@ HOSTILE = [
 def test_a_hostile_body_is_rejected_before_it_is_read(trimmed: Callable[[str], str], body: str, code: Code) -> None:
     with pytest.raises(Rejected) as caught:
         trimmed(body)
-    assert caught.value.code is code
+    assert (caught.value.code, caught.value.field) == (code, None)
+
+
+def test_a_name_that_is_there_twice_is_not_repeated() -> None:
+    with pytest.raises(Rejected) as caught:
+        shopify.trimmed(f'{{"note_attributes":{{"{CANARY}":1,"{CANARY}":2}}}}')
+    assert CANARY not in str((caught.value, caught.value.field))
 
 
 MEGABYTE = "y" * 1_000_000

@@ -133,6 +133,9 @@ def test_any_other_message_holds_no_webhook(fields: dict[str, Any], subject: str
     [
         ({"event_type": SHOPIFY, "payload": {}}, "evt.order.updated", Code.TYPE_CONTRADICTS_SUBJECT, "event_type"),
         ({"event_type": "evt.order.updated", "payload": {}}, SHOPIFY, Code.TYPE_CONTRADICTS_SUBJECT, "event_type"),
+        (STRIPE_BUS, "evt.order.updated", Code.TYPE_CONTRADICTS_SUBJECT, "detail-type"),
+        (STRIPE_BUS, STRIPE, Code.TYPE_CONTRADICTS_SUBJECT, "detail-type"),
+        (SHOPIFY_BUS, SHOPIFY, Code.TYPE_CONTRADICTS_SUBJECT, "detail-type"),
         ({"event_type": STRIPE}, SHOPIFY, Code.TYPE_CONTRADICTS_SUBJECT, "event_type"),
         ({"event_type": SHOPIFY}, None, Code.FIELD_MISSING, "payload"),
         ({"event_type": SHOPIFY, "payload": ORDER}, None, Code.FIELD_MISSING, "X-Shopify-Topic"),

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.sources import shopify, stripe
-from chalicelib.contracts.sources.fields import as_json, cut
+from chalicelib.contracts.sources.fields import as_json, cut, decoded
 from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 
@@ -74,7 +73,7 @@ def from_request(source: Source, body: str, headers: Mapping[str, Any]) -> RawWe
     Raises:
         Rejected: the body is no JSON object, nests too deep, or names a field twice.
     """
-    return RawWebhook(source=source, headers=headers, body=read_object(body))
+    return RawWebhook(source=source, headers=headers, body=decoded(body))
 
 
 def from_message(fields: Mapping[str, Any], *, subject: str | None = None) -> RawWebhook | None:
@@ -84,7 +83,11 @@ def from_message(fields: Mapping[str, Any], *, subject: str | None = None) -> Ra
         Rejected: it should hold one, and does not, or its type is not the subject that it came on.
     """
     if "detail-type" in fields or "detail" in fields:
-        return _from_bus(fields)
+        found = _from_bus(fields)
+        if found is not None and subject is not None:
+            # A right to publish on a subject must not become the word of Shopify or Stripe.
+            raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "an event of a bus came on a subject", field="detail-type")
+        return found
     event_type = fields.get("event_type", subject)
     if subject is not None and subject != event_type and RAW_TYPES.keys() & {subject, str(event_type)}:
         raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "event_type is not the subject", field="event_type")
