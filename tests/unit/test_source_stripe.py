@@ -130,6 +130,11 @@ def test_a_payment_has_the_credits_of_its_lines_metadata_before_those_of_their_p
     assert [one["credits"] for one in paid(invoice(line(), billing_reason="manual", metadata={"credits": "3"}))] == [3]
 
 
+def test_an_invoice_that_says_its_credits_needs_no_lines() -> None:
+    body = invoice(billing_reason="manual", metadata={"credits": "3"}, lines={"has_more": True, "data": []})
+    assert [one["credits"] for one in paid(body)] == [3]
+
+
 def test_an_invoice_that_lists_its_payments_has_their_names_as_aliases() -> None:
     payments = {
         "data": [{"payment": {"type": "payment_intent", "payment_intent": {"id": f"pi_{n}"}}} for n in range(6)]
@@ -202,6 +207,8 @@ def test_a_line_without_a_quantity_is_one(quantity: int | None) -> None:
         (invoice(line("price_new"), billing_reason="manual"), Code.CREDITS_UNKNOWN, "data.object.lines.data.0.pricing"),
         (invoice(lines={"has_more": True, "data": [line()]}), Code.LINES_MISSING, "data.object.lines.has_more"),
         (invoice(lines={"has_more": False, "data": []}), Code.FIELD_MISSING, "data.object.lines.data"),
+        (invoice(line(amount=0)), Code.CREDITS_UNKNOWN, "data.object.lines"),
+        (invoice(line(amount=0), billing_reason="manual"), Code.CREDITS_UNKNOWN, "data.object.lines"),
         (invoice(lines=None), Code.FIELD_MISSING, "data.object.lines.data"),
         (invoice(id=None), Code.FIELD_MISSING, "data.object.id"),
         (invoice(id="x" * 65), Code.FIELD_INVALID, "data.object.id"),

@@ -62,7 +62,7 @@ _REFUND: Shape = {
     "refund_line_items": {"subtotal_set": _SHOP_MONEY},
     "order_adjustments": {"amount_set": _SHOP_MONEY},
 }
-# The last ones are there, empty, only to show what kind of object a body is.
+# The last ones only show what kind of object a body is: nothing of what they hold is kept.
 SHAPE: Final[Shape] = {
     **_REFUND,
     "test": None,
@@ -90,7 +90,7 @@ _UNUSED: Mapping[str, UnusedReason] = {
     "shop_redact": UnusedReason.SHOP_REDACT,
 }
 
-# When a fact was, by its own body; what says nothing of it, says its header.
+# Where a body says when the fact was; the header X-Shopify-Triggered-At says it for the others.
 _TIMES: Mapping[str, tuple[str, ...]] = {
     "orders_paid": ("updated_at",),
     "orders_updated": ("updated_at",),
@@ -195,7 +195,7 @@ def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
 
 
 def _settled(order: Fields, order_id: str) -> list[SourceEvent]:
-    """Return the order's refunds whose money has moved: one that was pending when it was made is heard of only here."""
+    """Return the order's refunds whose money has moved: one that was pending at first is reported only here."""
     found = []
     for refund in order.each("refunds"):
         # What is wrong with a refund, its own webhook reports; it does not keep the order from being charged.
@@ -237,14 +237,14 @@ def _refunded(refund: Fields, reference_id: str) -> tuple[Decimal, str | None] |
         if status != "success":
             failed = one.path("status")
             continue
-        amount, of = _shop_money(one)
-        if None not in (of, currency) and of != currency:
+        amount, given_in = _shop_money(one)
+        if None not in (given_in, currency) and given_in != currency:
             raise Rejected(
                 Code.CURRENCY_MISMATCH,
                 "the refund's transactions are not all in the shop's currency",
                 field=one.path("currency"),
             )
-        total, currency = total + amount, currency or of
+        total, currency = total + amount, currency or given_in
     if failed and not total:
         return Unused(reason=UnusedReason.REFUND_FAILED, field=failed, reference_id=reference_id)
     return total, currency

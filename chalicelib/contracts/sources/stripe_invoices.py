@@ -128,9 +128,9 @@ def _payment(invoice: Fields, invoice_id: str, terms: SourceTerms) -> Part:
 
 def _renewals(invoice: Fields, subscription: str, terms: SourceTerms) -> list[Part]:
     counted, parts, prorated = _lines(invoice)
-    if not counted and prorated is not None:
-        # A change within a period: its lines are worth a share of a period, of which no price says the credits.
-        unknown(prorated)
+    if not counted:
+        # A change within a period: its lines pay for a share of a period, and no price says the credits of that.
+        unknown(prorated or invoice.path("lines"))
     periods: dict[int, list[Fields]] = {}
     for line in counted:
         start = line.within("period").whole("start")
