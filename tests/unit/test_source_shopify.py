@@ -230,6 +230,12 @@ def test_a_refund_of_shipping_alone_has_the_currency_of_its_transactions() -> No
     assert (event.payload["refund_amount"], event.payload["currency"]) == ("9.9", "EUR")
 
 
+def test_the_currency_of_the_shop_may_be_told_by_an_adjustment_alone() -> None:
+    bare = {"id": 1, "line_item_id": 2, "quantity": 1}
+    code, field = refused("refunds/create", refund(transaction("9", currency="JPY"), refund_line_items=[bare]))
+    assert (code, field) == (Code.CURRENCY_MISMATCH, "transactions.0.currency")
+
+
 @pytest.mark.parametrize(
     ("transactions", "reason", "place"),
     [

@@ -130,6 +130,11 @@ def test_a_payment_has_the_credits_of_its_lines_metadata_before_those_of_their_p
     assert [one["credits"] for one in paid(invoice(line(), billing_reason="manual", metadata={"credits": "3"}))] == [3]
 
 
+def test_a_price_that_is_set_to_give_nothing_gives_nothing() -> None:
+    unused = only_unused(came("invoice.paid", invoice(line("price_setup"), billing_reason="manual")))
+    assert (unused.reason, unused.field) == (UnusedReason.NO_CREDITS, "data.object.lines")
+
+
 def test_an_invoice_that_says_its_credits_needs_no_lines() -> None:
     body = invoice(billing_reason="manual", metadata={"credits": "3"}, lines={"has_more": True, "data": []})
     assert [one["credits"] for one in paid(body)] == [3]
