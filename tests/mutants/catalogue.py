@@ -15,7 +15,7 @@ STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalic
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
-STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/roll_up.py"
+FIGURES = "chalicelib/handlers/roll_up.py"
 
 
 @dataclass(frozen=True)
@@ -358,7 +358,8 @@ MUTANTS = (
         (BUS, 'if entry.get("ErrorCode")]', 'if entry.get("ErrorCode") == "none"]'),
     ),
     _mutant(
-        "refused events not handed back", (STREAMS, "    return coming_back(failed)\n", "    return coming_back(())\n")
+        "refused events not handed back",
+        (STREAM_RECORDS, "    return coming_back(failed)\n", "    return coming_back(())\n"),
     ),
     # Messages.
     _mutant(
@@ -409,7 +410,7 @@ MUTANTS = (
     _mutant(
         "one newer record holds up the rest of its batch",
         (
-            STREAMS,
+            STREAM_RECORDS,
             "            by_record.append((sequence_number, events_of(record)))\n",
             "            by_record.append((sequence_number, events_of(record) if not failed else []))\n",
         ),
