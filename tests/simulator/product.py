@@ -35,20 +35,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
 _COUNTERS = telemetry.counters
-_HANDLERS = {
-    "ingest_events": "inbound",
-    "publish_threshold_events": "streams",
-    "publish_transaction_events": "streams",
-    "roll_up": "figures",
-    "adjust_credits": "admin",
-    "set_threshold": "admin",
-    "reconcile": "schedule",
-}
 
 
 def handler(function: str) -> Callable[[Any, Any], Any]:
     """Return a function as Lambda calls it."""
-    module = sys.modules[f"chalicelib.handlers.{_HANDLERS[function]}"]
+    module = sys.modules[f"chalicelib.handlers.{function}"]
     found: Callable[[Any, Any], Any] = getattr(module, function)
     return found
 
