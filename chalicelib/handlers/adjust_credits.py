@@ -68,4 +68,4 @@ def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None
         processed(seconds, 1)
     count("credits_duplicates_total", int(isinstance(outcome, Duplicate)))
     count("credits_conflicts_total", int(isinstance(outcome, CreditsError) and outcome.code is Code.KEY_REUSED))
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()

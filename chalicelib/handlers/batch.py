@@ -39,8 +39,8 @@ class Batch:
             total_seconds=configured.ground_retry_seconds_total,
         )
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
-        self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
-        self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
+        self._dead_letter_queue_url = configured.queues.dead_letters
+        self._inbox_queue_url = configured.queues.inbox
         self._posting = for_posting.posting()
         self._terms = Terms(
             trial_credits=configured.trial_credits,

@@ -63,7 +63,7 @@ def publish(
         published = sum(event.event_type == event_type and event.event_id not in refused for event in events)
         count("credits_events_published_total", published, {"event_type": event_type})
     logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     return coming_back(failed)
 
 
@@ -74,7 +74,7 @@ def coming_back(sequence_numbers: Iterable[str]) -> Failures:
 
 def dead_letter_queue_url() -> str:
     """Return where records are parked; asked for first, so that a missing setting fails the first call."""
-    return settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
+    return settings().queues.stream_dead_letters
 
 
 def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: CallTime) -> bool:
