@@ -183,7 +183,7 @@ class Routes:
             request_id=call.request_id,
             correlation_id=call.correlation_id,
         )
-        for_figures.lay_counters_down()
+        for_figures.counter_writer().write()
         return Response(body=reply.body, status_code=reply.status.value, headers=headers)
 
 

@@ -16,15 +16,15 @@ QUEUES = ("InboxQueue", "DeadLetterQueue", "OutboxQueue", "OutboxDeadLetterQueue
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
 FUNCTIONS = {
     "APIHandler": "app.app",
-    "AdjustCredits": "chalicelib.handlers.admin.adjust_credits",
+    "AdjustCredits": "chalicelib.handlers.adjust_credits.adjust_credits",
     "Authorize": "chalicelib.handlers.authorize.authorize",
     "IngestEvents": "chalicelib.handlers.ingest_events.ingest_events",
-    "PublishThresholdEvents": "chalicelib.handlers.streams.publish_threshold_events",
-    "PublishTransactionEvents": "chalicelib.handlers.streams.publish_transaction_events",
+    "PublishThresholdEvents": "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
+    "PublishTransactionEvents": "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
     "Reconcile": "chalicelib.handlers.reconcile.reconcile",
     "ReportMarks": "chalicelib.handlers.report_marks.report_marks",
     "RollUp": "chalicelib.handlers.roll_up.roll_up",
-    "SetThreshold": "chalicelib.handlers.admin.set_threshold",
+    "SetThreshold": "chalicelib.handlers.set_threshold.set_threshold",
 }
 INBOUND_TYPES = {
     "evt.merchant.created",

@@ -15,7 +15,7 @@ STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalic
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
-STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/roll_up.py"
+FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.py"
 
 
 @dataclass(frozen=True)
@@ -358,7 +358,8 @@ MUTANTS = (
         (BUS, 'if entry.get("ErrorCode")]', 'if entry.get("ErrorCode") == "none"]'),
     ),
     _mutant(
-        "refused events not handed back", (STREAMS, "    return coming_back(failed)\n", "    return coming_back(())\n")
+        "refused events not handed back",
+        (STREAM_RECORDS, "    return coming_back(failed)\n", "    return coming_back(())\n"),
     ),
     # Messages.
     _mutant(
@@ -409,7 +410,7 @@ MUTANTS = (
     _mutant(
         "one newer record holds up the rest of its batch",
         (
-            STREAMS,
+            STREAM_RECORDS,
             "            by_record.append((sequence_number, events_of(record)))\n",
             "            by_record.append((sequence_number, events_of(record) if not failed else []))\n",
         ),
@@ -433,10 +434,28 @@ MUTANTS = (
     ),
     _mutant(
         "an outage parks a message",
-        (BATCH, "        if error.ground_missing and waited >= ", "        if message.deliveries > 2 or waited >= "),
+        (
+            ENDING,
+            "        if later.ground_missing and waited_seconds >= ",
+            "        if deliveries > 2 or waited_seconds >= ",
+        ),
     ),
     _mutant(
-        "missing ground parked at once", (BATCH, "waited >= self._settings.ground_retry_seconds_total:", "waited >= 0:")
+        "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")
+    ),
+    _mutant(
+        "a rejection parks a message before an outage is over",
+        (
+            ENDING,
+            "    if later is not None:\n",
+            "    if later is not None and not any(isinstance(o, Rejected) for o in outcomes):\n",
+        ),
+        tests="tests/unit/test_ending.py",
+    ),
+    _mutant(
+        "missing ground parks a message while the ledger cannot answer",
+        (ENDING, "key=lambda error: error.ground_missing,", "key=lambda error: not error.ground_missing,"),
+        tests="tests/unit/test_ending.py",
     ),
     _mutant(
         "a message that waits dropped",
@@ -444,7 +463,7 @@ MUTANTS = (
     ),
     _mutant(
         "the subject binds no type",
-        (BATCH, "self._terms, subject=message.bound_to())", "self._terms)"),
+        (BATCH, "subject=message.bound_to())", "subject=None)"),
     ),
     _mutant(
         "the subject taken for the type only where the body has none",

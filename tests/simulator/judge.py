@@ -158,7 +158,9 @@ def _figures(world: World) -> None:
 
 def _counted(world: World) -> None:
     """What was parked is counted before its call answered, unless something went wrong in it."""
-    sums = for_figures.container_counters().sums()
+    counters = for_figures.container_counters()
+    assert counters is not None
+    sums = counters.sums()
     letters = [
         letter for queue in (DEAD_LETTERS, STREAM_DEAD_LETTERS) for letter in world.aws.queues.queues[queue].values()
     ]

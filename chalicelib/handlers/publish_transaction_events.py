@@ -1,0 +1,30 @@
+"""Transaction events out, from the stream of the transactions table: what new records say beside the balance."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from chalice.app import Blueprint, DynamoDBEvent
+
+from chalicelib.adapters.dynamodb.items import transaction_from
+from chalicelib.contracts.outbound.published import PublishedEvent, transaction_event
+from chalicelib.handlers.stream_records import Failures, publish
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.on_dynamodb_record(
+    # The real stream and its options are merged in by infra/template.yaml.
+    stream_arn="arn:aws:dynamodb:::set-by-infra-template",
+    name="publish_transaction_events",
+)
+def publish_transaction_events(event: DynamoDBEvent) -> Failures:
+    """Publish what new records say beside the balance, and return the records to be tried again."""
+    return publish(event, _transaction_events, function="publish_transaction_events")
+
+
+def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
+    if record["eventName"] != "INSERT":
+        # A refund has changed its order's tally: nothing new to say.
+        return []
+    published = transaction_event(transaction_from(record["dynamodb"]["NewImage"]))
+    return [published] if published else []
