@@ -267,7 +267,7 @@ def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | No
         return None
     return Rejected(
         Code.CURRENCY_MISMATCH,
-        f"order {refund.order_id} was sold in {sold} and its refund is in {returned}: they do not divide",
+        f"order {refund.order_id} was sold in {sold}, and its refund is in {returned}",
         field="currency",
     )
 

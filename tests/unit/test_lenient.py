@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.payloads import IgnoredReason, Terms, period_name
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.movements import OrderMovement, RefundMovement
+from chalicelib.domain.movements import FixedMovement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Policy
 from tests.support.builders import READ_AT, SHOP
 
@@ -330,3 +330,12 @@ def test_an_empty_merchant_beside_one_in_the_identifiers_names_nobody() -> None:
     with pytest.raises(Rejected) as raised:
         read(PAID, {"merchant_id": "", "order_id": 1})
     assert raised.value.code == "field_missing"
+
+
+def test_a_renewal_keeps_a_time_too_far_ahead_for_the_comparison_only() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "renewal_id": "r", "credits": 5}
+    event = read(RENEWED, payload, timestamp="2027-01-01T00:00:00Z")
+
+    assert event.dropped == ("timestamp",)
+    assert isinstance(event.movements[0], FixedMovement)
+    assert (event.movements[0].occurred_at, event.movements[0].ahead) == (None, "2027-01-01T00:00:00.000Z")

@@ -1,7 +1,7 @@
 """The payloads of events in that say themselves how many credits they ask for (contract, section 3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -173,18 +173,11 @@ class SubscriptionRenewed(_CreditsByManyNames):
         key = f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(period)}"
         amount = self.amount("credits_used", "credits")
         metadata: dict[str, str | int] = {"renewal_id": period}
-        return [
-            fixed_movement(
-                envelope,
-                self,
-                Kind.SUBSCRIPTION,
-                amount,
-                key=key,
-                reference_id=self.subscription_id,
-                metadata=metadata,
-                repeat_days=terms.renewal_repeat_days,
-            )
-        ]
+        renewal = fixed_movement(
+            envelope, self, Kind.SUBSCRIPTION, amount, key=key, reference_id=self.subscription_id, metadata=metadata
+        )
+        ahead = next(iter(reading.ahead), None)
+        return [replace(renewal, repeat_days=terms.renewal_repeat_days, ahead=ahead)]
 
     def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
         if self.renewal_id is not None:
@@ -256,7 +249,6 @@ def fixed_movement(
     key: str,
     reference_id: str,
     metadata: Mapping[str, str | int] | None = None,
-    repeat_days: int | None = None,
 ) -> FixedMovement:
     """Return the movement of a payload that says itself how many credits it asks for."""
     return FixedMovement(
@@ -268,7 +260,6 @@ def fixed_movement(
         metadata=metadata or {},
         kind=kind,
         credits=credits_asked,
-        repeat_days=repeat_days,
     )
 
 
