@@ -35,20 +35,18 @@ ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
 _COUNTERS = telemetry.counters
-_HANDLERS = {
-    "ingest_events": "inbound",
+_MODULES = {
     "publish_threshold_events": "streams",
     "publish_transaction_events": "streams",
-    "roll_up": "figures",
     "adjust_credits": "admin",
     "set_threshold": "admin",
-    "reconcile": "schedule",
 }
+"""Where functions are that are not in a module of their own name."""
 
 
 def handler(function: str) -> Callable[[Any, Any], Any]:
     """Return a function as Lambda calls it."""
-    module = sys.modules[f"chalicelib.handlers.{_HANDLERS[function]}"]
+    module = sys.modules[f"chalicelib.handlers.{_MODULES.get(function, function)}"]
     found: Callable[[Any, Any], Any] = getattr(module, function)
     return found
 
@@ -185,7 +183,7 @@ def _current(runs: Runs, home: Container) -> Callable[[], Container]:
 def _built_once(value: Any) -> bool:
     """Whether it is one of the functions that build something once a container."""
     module = getattr(value, "__module__", None) or ""
-    return module.startswith(("chalicelib.wiring.for_posting", "chalicelib.settings")) and hasattr(value, "cache_clear")
+    return module.startswith(("chalicelib.wiring", "chalicelib.settings")) and hasattr(value, "cache_clear")
 
 
 def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[], Any]:
