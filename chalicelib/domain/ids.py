@@ -48,6 +48,17 @@ def merchant_id(text: str) -> MerchantId:
     return MerchantId(lower if "-" in lower else str(UUID(lower)))
 
 
+GLOBAL_ID_LENGTH_MAX = 255
+"""The longest id of a shop before it is unwrapped."""
+_GLOBAL_ID = re.compile(r"gid://shopify/[A-Za-z]+/([0-9]+)(?:\?.*)?", re.ASCII)
+
+
+def shop_id(text: str) -> str:
+    """Return the id of an order or refund as in keys: `gid://shopify/Order/5` is `5` (contract, section 12)."""
+    number = _GLOBAL_ID.fullmatch(text)
+    return number[1] if number else text
+
+
 def uuid_v5(namespace: str, name: str) -> str:
     """Return the UUIDv5 (RFC 9562) of a name in a namespace, itself a UUID: what `uuid.uuid5` gives, in a third."""
     digest = sha1(bytes.fromhex(namespace.replace("-", "")) + name.encode(), usedforsecurity=False).hexdigest()

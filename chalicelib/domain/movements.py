@@ -64,12 +64,14 @@ class FixedMovement(Movement):
     """A trial, payment, renewal or adjustment: it says itself how many credits it asks for.
 
     A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
-    wrong name: it is no duplicate (contract, section 12).
+    wrong name: it is no duplicate (contract, section 12). `ahead` is its own time where that lies too far ahead to be
+    `occurred_at`.
     """
 
     kind: Kind
     credits: int
     repeat_days: int | None = None
+    ahead: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ class Batch:
         )
         self._ignored: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._requests: list[tuple[Message, Sequence[Movement]]] = []
+        self._requests: list[tuple[Message, Event]] = []
         self._parked: list[tuple[Message, Rejected]] = []
         self._delayed: list[tuple[Message, int]] = []
         self._posted: Counter[tuple[str, str]] = Counter()
@@ -64,33 +64,37 @@ class Batch:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
             try:
-                event = read_event(message.body, self._terms, now=datetime.now(UTC), subject=message.bound_to())
+                event = read_event(
+                    message.body,
+                    self._terms,
+                    now=datetime.now(UTC),
+                    subject=message.bound_to(),
+                    headers=message.headers(),
+                )
             except Rejected as error:
-                self._end(message, [error])
+                self._end(message, None, [error])
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
                 internal = RetryLater(Code.INTERNAL, "the message could not be read")
                 internal.__cause__ = error
-                self._end(message, [internal])
+                self._end(message, None, [internal])
             else:
-                self._dropped.update(event.dropped)
-                self._ignore(event)
                 if event.movements:
-                    self._requests.append((message, event.movements))
+                    self._requests.append((message, event))
                 else:
-                    self._end(message, ())
+                    self._end(message, event, ())
 
     def post(self) -> None:
         """Post all movements, and end each message by their outcomes."""
         if not self._requests:
             return
-        requests = [movements for _, movements in self._requests]
+        requests = [event.movements for _, event in self._requests]
         started = time.perf_counter()
         outcomes = self._posting.post(requests, time=self._call)
         self._seconds = time.perf_counter() - started
-        for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
-            for movement, outcome in zip(movements, of_message, strict=True):
+        for (message, event), of_message in zip(self._requests, outcomes, strict=True):
+            for movement, outcome in zip(event.movements, of_message, strict=True):
                 self._count(movement, outcome)
-            self._end(message, of_message)
+            self._end(message, event, of_message)
 
     def park(self) -> None:
         """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
@@ -153,7 +157,9 @@ class Batch:
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
-    def _ignore(self, event: Event) -> None:
+    def _settled(self, event: Event) -> None:
+        """Count what of an event was dropped and ignored, now that its message does not come back."""
+        self._dropped.update(event.dropped)
         for one in event.ignored:
             self._ignored[one.reason] += 1
             logger.info("ignored", reason=one.reason, merchant_id=one.merchant_id, reference_id=one.reference_id)
@@ -169,15 +175,19 @@ class Batch:
                 self._orders_changed += 1
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
-    def _end(self, message: Message, outcomes: Sequence[Outcome]) -> None:
+    def _end(self, message: Message, event: Event | None, outcomes: Sequence[Outcome]) -> None:
+        """Decide how the message ends; `event` is what was read of it, None where nothing could be."""
         waited_seconds = (datetime.now(UTC) - message.first_seen).total_seconds()
         retry = self._ground_retry
-        match ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry):
-            case Parked(error):
-                self._parked.append((message, error))
-            case PutOff(error, seconds):
-                self._log_waiting(message, error, seconds)
-                self._delayed.append((message, seconds))
+        end = ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry)
+        if isinstance(end, PutOff):
+            self._log_waiting(message, end.error, end.seconds)
+            self._delayed.append((message, end.seconds))
+            return
+        if event is not None:
+            self._settled(event)
+        if isinstance(end, Parked):
+            self._parked.append((message, end.error))
 
     def _log_waiting(self, message: Message, error: RetryLater, seconds: int) -> None:
         if error.code in (Code.INTERNAL, Code.ACCOUNT_BEHIND):

@@ -16,7 +16,7 @@ from chalicelib.ports import Known, Refused
 Request = Sequence[Movement]
 """The movements of one message or call: all of one merchant, and none is applied if one of them is impossible."""
 
-_REFUSED_ALONE = frozenset({Code.KEY_REUSED, Code.INSUFFICIENT_CREDITS})
+_REFUSED_ALONE = frozenset({Code.KEY_REUSED, Code.PERIOD_REPEATED, Code.CURRENCY_MISMATCH, Code.INSUFFICIENT_CREDITS})
 """Why the ledger refuses a movement of a message whose others are good; anything else makes poison of all of it."""
 
 

@@ -159,8 +159,8 @@ MUTANTS = (
         "a conflict taken for a duplicate",
         (
             OUTCOMES,
-            "    if same:\n        return Duplicate(record)\n",
-            "    if same or record:\n        return Duplicate(record)\n",
+            "    if same:\n        return _repeated",
+            "    if same or record:\n        return _repeated",
         ),
     ),
     _mutant(
@@ -189,16 +189,16 @@ MUTANTS = (
         "half an event applied",
         (
             "chalicelib/contracts/inbound/events.py",
-            "tuple(payload.movements(envelope, terms))",
-            "tuple(payload.movements(envelope, terms))[:2]",
+            "asked = payload.movements(envelope, terms, reading)\n",
+            "asked = payload.movements(envelope, terms, reading)[:2]\n",
         ),
     ),
     _mutant(
         "a bad order does not stop its neighbours",
         (
             "chalicelib/contracts/inbound/orders.py",
-            "    order_id: Id | None = None\n    total: Money | None = None\n\n\n_ONE_ORDER",
-            "    order_id: Id | None = None\n    total: object | None = None\n\n\n_ONE_ORDER",
+            "            if needed:\n                raise Rejected",
+            "            if False:\n                raise Rejected",
         ),
         (
             "chalicelib/contracts/inbound/orders.py",
@@ -463,7 +463,7 @@ MUTANTS = (
     ),
     _mutant(
         "the subject binds no type",
-        (BATCH, "subject=message.bound_to())", "subject=None)"),
+        (BATCH, "subject=message.bound_to(),", "subject=None,"),
     ),
     _mutant(
         "the subject taken for the type only where the body has none",
@@ -589,7 +589,7 @@ MUTANTS = (
     ),
     _mutant(
         "records after a gap left where they are",
-        (AGREEMENT, "    for record in after_a_gap:\n", "    for record in after_a_gap[:0]:\n"),
+        (AGREEMENT, "for record in after_a_gap\n", "for record in after_a_gap[:0]\n"),
     ),
     _mutant(
         "an account that is ahead left where it is",
@@ -599,8 +599,8 @@ MUTANTS = (
         "an account that lags called right",
         (
             AGREEMENT,
-            "    return torn if kept > sequence or after_a_gap else None\n",
-            "    return torn if after_a_gap else None\n",
+            "    return (torn if kept > sequence or after_a_gap else None), removals\n",
+            "    return (torn if after_a_gap else None), removals\n",
         ),
     ),
     _mutant(

@@ -5,6 +5,7 @@ Written from sections 2 and 3 of the contract. An `Ask` is one business fact as 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
@@ -23,7 +24,7 @@ Row = Mapping[str, Any]
 class Ask:
     """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
-    A trial `of_settings` is of as many credits as the settings say.
+    A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time.
     """
 
     merchant: str
@@ -39,6 +40,8 @@ class Ask:
     order: str | None = None
     amount: str | None = None
     order_total: str | None = None
+    currency: str | None = None
+    at: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -104,7 +107,9 @@ def threshold_of(environment: Mapping[str, str]) -> int:
     return int(trial) * int(percent) // 100
 
 
-SAME, CHANGED, CONFLICT = "same", "changed", "conflict"
+SAME, CHANGED, CONFLICT, LATE = "same", "changed", "conflict", "late"
+REPEAT_DAYS = 20
+"""The default of `RENEWAL_REPEAT_DAYS`."""
 
 
 def verdict(ask: Ask, row: Row) -> str:
@@ -124,7 +129,17 @@ def verdict(ask: Ask, row: Row) -> str:
         stands = (kept["order_id"], _money(kept.get("refund_amount")), _money(kept.get("order_total")))
         return SAME if said == stands else CONFLICT
     same = (ask.type, ask.direction, ask.credits) == (row["transaction_type"], row["operation_type"], row["requested"])
-    return SAME if same else CONFLICT
+    if not same:
+        return CONFLICT
+    return (
+        LATE
+        if ask.at is not None and _days(row.get("occurred_at") or row["created_at"], ask.at) > REPEAT_DAYS
+        else SAME
+    )
+
+
+def _days(earlier: str, later: str) -> float:
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds() / 86_400
 
 
 def _money(text: str | None) -> Decimal | None:

@@ -198,3 +198,4 @@ def _reconciled(world: World) -> None:
         expected = {"finished": True, "drift": 0, "accounts": accounts, "newer_form": newer if release == THIS else 0}
         if {name: told[name] for name in expected} != expected:
             world.violated(f"reconcile of release {release} found what is not so: {told}, should be {expected}")
+    run_as(world.release)

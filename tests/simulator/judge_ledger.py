@@ -4,6 +4,7 @@ The engine's log of writes is the witness: what stood before and after each of t
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ from tests.simulator.asks import (
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.releases import LOTS, NEWER, is_newer
+from tests.simulator.senders import traces_in
 from tests.simulator.tables import Change, Write
 from tests.simulator.world import World
 
@@ -64,10 +66,11 @@ def read_ledger(world: World) -> Ledger:
     """Return the ledger as its writes made it, and tell the world what must not be."""
     ledger = Ledger()
     asks = asked_for(world)
+    traces = traces_in(world.letters)
     for write in world.aws.tables.log:
         changes = [change for change in write.changes if change.table in (CREDITS, TRANSACTIONS)]
         if changes:
-            _Judged(world, ledger, asks, write).read(changes)
+            _Judged(world, ledger, asks, traces, write).read(changes)
         if world.violations:
             return ledger
     for merchant, books in ledger.books.items():
@@ -89,8 +92,11 @@ def asked_for(world: World) -> dict[str, list[Ask]]:
 class _Judged:
     """One write, and whether it was right."""
 
-    def __init__(self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], write: Write) -> None:
+    def __init__(
+        self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], traces: AbstractSet[str], write: Write
+    ) -> None:
         self._world = world
+        self._traces = traces
         self._ledger = ledger
         self._asks = asks
         self._write = write
@@ -179,9 +185,15 @@ class _Judged:
             named = row["extra_metadata"].get("threshold_before", books.rows[-1]["threshold"])
             if named != low_before:
                 self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
+        self._traced(row)
         self._note(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
+
+    def _traced(self, row: Row) -> None:
+        """Judge the correlation id: it is dropped or kept, and never cut."""
+        if (trace := row.get("correlation_id")) is not None and trace not in self._traces:
+            self._violated(f"a record with a correlation id that nobody sent whole: {row}")
 
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
@@ -210,6 +222,9 @@ class _Judged:
         order = self._ledger.rows.get(ask.order_id)
         if order is None:
             return -1
+        sold = order["extra_metadata"].get("currency")
+        if None not in (sold, ask.currency) and sold != ask.currency:
+            self._violated(f"a refund in {ask.currency} of an order that was sold in {sold}: {row}")
         due = books.refunds.setdefault(ask.order_id, Refunds()).due(order, row, at=self._write.at)
         return -1 if due is None else due
 

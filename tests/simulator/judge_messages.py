@@ -1,10 +1,12 @@
 """How every message, every admin's call and every function ended, and whether it had a right to."""
 
+import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
+from tests.simulator.asks import CONFLICT, DECREASE, LATE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.queues import Message
@@ -19,23 +21,41 @@ def judge_messages(world: World, ledger: Ledger) -> None:
     parked = list(world.aws.queues.queues[DEAD_LETTERS].values())
     for found in world.aws.queues.queues[STREAM_DEAD_LETTERS].values():
         world.violated(f"a record of a stream was parked: {found.attributes} {found.body}")
+    ignored = _said_to_be_ignored(world)
     in_call = {(message.by, message.body) for message in parked}
     for message in parked:
         _Parked(world, ledger, message).judge()
     for deleted in world.inbox.deleted:
-        letter = world.letters[deleted.body]
-        if (deleted.call, deleted.body) in in_call:
-            continue
-        if letter.poison is not None:
-            world.violated(f"{deleted.call} dropped poison without a word: {deleted.body}")
-        for ask in letter.asks:
-            if not stands(ask, ledger):
-                world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
-            elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
-                world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
+        if (deleted.call, deleted.body) not in in_call:
+            _dropped(world, ledger, deleted.body, deleted.call, ignored)
     newer = newer_since(world.aws.tables.log)
     for back in world.inbox.back:
         _handed_back(world, ledger, back.body, back.call, newer)
+
+
+def _dropped(world: World, ledger: Ledger, body: str, call: str, ignored: AbstractSet[tuple[str, str, str]]) -> None:
+    """Judge a message that was acknowledged and not parked."""
+    letter = world.letters[body]
+    if letter.poison is not None:
+        world.violated(f"{call} dropped poison without a word: {body}")
+    for ask in letter.asks:
+        if not stands(ask, ledger):
+            world.violated(f"{call} dropped {ask.key} of {ask.merchant}: {body}")
+        elif (found := verdict(ask, ledger.rows[ask.transaction_id])) in (CONFLICT, LATE):
+            world.violated(f"{call} dropped what is {found}, {ask.key} of {ask.merchant}: {body}")
+    for order, reason in letter.ignored:
+        if ignored and (letter.payload["merchant_id"], order, reason) not in ignored:
+            world.violated(f"{call} ignored order {order} without a word: {body}")
+
+
+def _said_to_be_ignored(world: World) -> AbstractSet[tuple[str, str, str]]:
+    """Return what the log says was ignored: merchant, order and reason. Most runs write no such lines."""
+    lines = [json.loads(line) for line in world.output.splitlines() if '"ignored"' in line and line.startswith("{")]
+    return {
+        (line["merchant_id"], line["reference_id"], line["reason"])
+        for line in lines
+        if line.get("message") == "ignored"
+    }
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
@@ -140,6 +160,15 @@ class _Parked:
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
         return any(float(total) != float(ask.order_total) for total, _ in self._totals(ask))
 
+    def _currency_mismatch(self, ask: Ask) -> bool:
+        order = self._ledger.rows.get(ask.order_id or "")
+        sold = order["extra_metadata"].get("currency") if order else None
+        return None not in (sold, ask.currency) and sold != ask.currency
+
+    def _period_repeated(self, ask: Ask) -> bool:
+        row = self._ledger.rows.get(ask.transaction_id)
+        return row is not None and verdict(ask, row) == LATE
+
     def _totals(self, ask: Ask) -> Any:
         books = self._ledger.books.get(ask.merchant)
         refunds = books.refunds.get(ask.order_id or "") if books else None
@@ -183,7 +212,7 @@ class _Parked:
         return "total" not in order["extra_metadata"] or (untotalled and not self._before(ask.order_id))
 
 
-_EXCUSES = ("key_reused", "insufficient_credits", *GROUND, "total_missing")
+_EXCUSES = ("key_reused", "insufficient_credits", *GROUND, "total_missing", "currency_mismatch", "period_repeated")
 
 
 def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:

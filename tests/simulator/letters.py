@@ -33,7 +33,8 @@ Payload = Mapping[str, Any]
 class Letter:
     """An event to be sent: its type and payload, and what it asks for; `poison` is the code and field it dies of.
 
-    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS.
+    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS,
+    `timestamp` its own time, and `ignored` names the orders in it that move nothing, each with the reason.
     """
 
     event_type: str
@@ -43,6 +44,8 @@ class Letter:
     idempotency_key: str | None = None
     raw: str | None = None
     subject: str | None = None
+    timestamp: str | None = None
+    ignored: tuple[tuple[str, str], ...] = ()
 
     def body(self, random: Random) -> str:
         """Return the letter in one of the forms that upstream services use, under an event id of its own."""
@@ -54,12 +57,16 @@ class Letter:
         envelope: dict[str, Any] = {"event_type": self.event_type, "event_id": _id(random)}
         if random.random() < 0.5:
             envelope |= {"correlation_id": _id(random), "timestamp": "2025-06-01T11:59:58.123456+00:00"}
+        if self.timestamp is not None:
+            envelope["timestamp"] = self.timestamp
         if self.idempotency_key is not None:
             envelope["idempotency_key"] = self.idempotency_key
         envelope |= {"metadata": {"customer": CANARY}, random.choice(["payload", "data"]): payload}
         form = random.choice(["platform", "platform", "bus", "bare"])
         if form == "bare" and self.idempotency_key is None:
-            return json.dumps({"detail-type": self.event_type, "source": "shop", "detail": payload, "id": _id(random)})
+            sent = {"time": self.timestamp} if self.timestamp is not None else {}
+            around = {"detail-type": self.event_type, "source": "shop", **sent}
+            return json.dumps({**around, "detail": payload, "id": _id(random)})
         if form == "bus":
             return json.dumps({"detail-type": self.event_type, "source": "shop", "detail": envelope})
         return json.dumps(envelope)
@@ -95,6 +102,7 @@ class Order:
     id: object
     total: str | None = None
     lines: int = 1
+    currency: str | None = None
 
 
 def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
@@ -102,6 +110,8 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
         kept["total"] = _short(order.total)
+    if order.currency is not None:
+        kept["currency"] = order.currency
     if updated:
         kept["source"] = UPDATED
     return Ask(
@@ -140,6 +150,7 @@ class Refund:
     id: object | None = None
     amount: str | None = None
     order_total: str | None = None
+    currency: str | None = None
 
 
 def refund_ask(merchant: str, refund: Refund) -> Ask:
@@ -149,6 +160,8 @@ def refund_ask(merchant: str, refund: Refund) -> Ask:
         kept["refund_amount"] = _short(refund.amount)
     if refund.order_total is not None:
         kept["order_total"] = _short(refund.order_total)
+    if refund.currency is not None:
+        kept["currency"] = refund.currency
     return Ask(
         merchant=merchant,
         key=refund_key(refund.id, refund.order),
@@ -157,6 +170,7 @@ def refund_ask(merchant: str, refund: Refund) -> Ask:
         order=str(refund.order),
         amount=refund.amount,
         order_total=refund.order_total,
+        currency=refund.currency,
         kept=tuple(kept.items()),
     )
 
@@ -329,7 +343,7 @@ POISON: Mapping[str, Callable[[str], Letter]] = {
     ),
     "no order": _poison(PAID, "field_missing", "payload.order_id", total="5"),
     "one bad order of three": _poison(
-        PAID, "field_invalid", "payload.order_items.2.total", order_items=[*_GOOD_AND, {"order_id": 3, "total": "-1"}]
+        PAID, "field_invalid", "payload.order_items.2.order_id", order_items=[*_GOOD_AND, {"order_id": "3" * 65}]
     ),
     "an order of two orders": _poison(
         PAID, "order_ambiguous", "payload.order_items.1.order_id", order_id="poison-1", order_items=_GOOD_AND

@@ -76,7 +76,8 @@ def _restore(world: World) -> None:
             world.violated(f"rebuilt with version {found.after.version}, and there was {highest}")
 
     tables = Tables(credits=CREDITS, transactions=TRANSACTIONS)
-    torn = agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1)
+    # All of them first: what is torn of a merchant is removed only after it was named.
+    torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)
     for each in torn:
         if each.kept:

@@ -1,7 +1,7 @@
 """What happens in a run, made from its seed alone: settings, shops, events in any order and number, admins, deploys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
@@ -21,6 +21,7 @@ from tests.simulator.letters import (
     renewal,
 )
 from tests.simulator.releases import shares
+from tests.simulator.senders import as_sent, letters_of
 
 DAY_SECONDS = 86_400.0
 MANY_ORDERS_CHANCE = 0.03
@@ -106,6 +107,7 @@ def story(seed: int) -> Story:
     poisons = random.sample(list(POISON), random.choice([0, 1, 3]))
     letters += [POISON[kind](random.choice(shops)) for kind in poisons]
     _post(random, made, letters)
+    _sent_otherwise(Random(f"senders {seed}"), made, shops)
     made.shares = shares(seed, made.seconds)
     made.replayed = random.random() < 0.2
     # Under other settings some of it would be asked for otherwise: who tells everything again does so under the same.
@@ -121,6 +123,16 @@ def _post(random: Random, made: Story, letters: Sequence[Letter]) -> None:
         for copy in range(random.choice([1, 1, 1, 2, 3])):
             after = random.choice(bursts) if random.random() < 0.5 else random.uniform(0, made.seconds)
             made.posted.append(Posted(after, letter, body if copy % 2 == 0 else letter.body(random)))
+
+
+def _sent_otherwise(random: Random, made: Story, shops: Sequence[str]) -> None:
+    """Let other senders write the same letters in their own way, and send some of their own."""
+    made.posted = [replace(one, body=as_sent(one.letter, one.body, random)) for one in made.posted]
+    for shop in shops:
+        for letter in letters_of(random, shop):
+            for _ in range(random.choice([1, 1, 2])):
+                body = as_sent(letter, letter.body(random), random)
+                made.posted.append(Posted(random.uniform(0, made.seconds), letter, body))
 
 
 def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> list[Letter]:
