@@ -200,11 +200,6 @@ MUTANTS = (
             "            if needed:\n                raise Rejected",
             "            if False:\n                raise Rejected",
         ),
-        (
-            "chalicelib/contracts/inbound/orders.py",
-            '_agreed((entry.total for entry in entries), Code.ORDER_AMBIGUOUS, "total")',
-            "next((Decimal(str(e.total)) for e in entries if e.total and str(e.total)[0] != '-'), None)",
-        ),
     ),
     _mutant(
         "a refund above the charge",
