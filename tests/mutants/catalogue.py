@@ -16,6 +16,9 @@ AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconcil
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
 FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.py"
+SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/contracts/inbound/payloads.py"
+ENVELOPES, LENIENT = "chalicelib/contracts/inbound/envelopes.py", "chalicelib/contracts/lenient.py"
+VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,80 @@ _ALWAYS = '"attribute_exists(merchant_id)"'
 _SENT = '            self._client.transact_write_items(TransactItems=cast("Any", actions))\n'
 
 MUTANTS = (
+    # What real senders send.
+    _mutant(
+        "ignored but recorded",
+        (
+            SHOP_ORDERS,
+            "reference_id=order_id))\n                continue\n",
+            "reference_id=order_id))\n",
+        ),
+    ),
+    _mutant("currency compared case-sensitively", (VALUES, "    return value.upper()\n", "    return value\n")),
+    _mutant(
+        "a refund in any currency",
+        (FOLD, "or returned is None or sold == returned:", "or returned is None or sold:"),
+    ),
+    _mutant("gid not unwrapped", (IDS, "    return number[1] if number else text\n", "    return text\n")),
+    _mutant(
+        "a correlation id cut instead of dropped",
+        (
+            LENIENT,
+            "OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]",
+            "OptionalTrace = Annotated[\n    str | None,\n"
+            "    lenient(lambda value, _: text_id(value[:KEY_LENGTH_MAX] if isinstance(value, str) else value, "
+            "longest=KEY_LENGTH_MAX)),\n]",
+        ),
+    ),
+    _mutant(
+        "a delivery id as a renewal's key",
+        (
+            ENVELOPES,
+            "return None if self.idempotency_key == self.event_id else self.idempotency_key",
+            "return self.idempotency_key",
+        ),
+    ),
+    _mutant(
+        "period_repeated swallowed as a duplicate",
+        (
+            OUTCOMES,
+            "        return _repeated_too_late(movement, record) or Duplicate(record)",
+            "        return Duplicate(record)",
+        ),
+    ),
+    _mutant(
+        "a period by its spelling",
+        (PAYLOADS, "            return period_name(self.period_start)\n", "            return self.period_start\n"),
+    ),
+    _mutant(
+        "a naive date as local time",
+        (
+            LENIENT,
+            "(found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)",
+            "found.astimezone(UTC)",
+        ),
+        tests="tests/unit/test_lenient.py",
+    ),
+    _mutant(
+        "what is ignored counted at every delivery",
+        (
+            BATCH,
+            "                if event.movements:\n                    self._requests.append((message, event))\n"
+            "                else:\n                    self._settled(event)\n",
+            "                self._settled(event)\n                if event.movements:\n"
+            "                    self._requests.append((message, event))\n",
+        ),
+        tests="tests/functions/test_ignored.py",
+    ),
+    _mutant(
+        "the headers of a CloudEvent before its body",
+        (
+            ENVELOPES,
+            "        return _from_platform({**outer, **said}, reading, prefix=place)",
+            "        return _from_platform({**said, **outer}, reading, prefix=place)",
+        ),
+        tests="tests/unit/test_lenient.py",
+    ),
     # The write.
     _mutant(
         "check, then write",

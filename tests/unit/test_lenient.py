@@ -1,6 +1,7 @@
 """What never stops a movement: fields that move nothing, whatever is in them (contract, section 11)."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +85,17 @@ def test_no_metadata_and_no_currency_ever_stops_an_order(value: Any) -> None:
 )
 def test_a_time_is_read_in_many_spellings_or_is_none(given_time: Any, kept: str | None) -> None:
     assert read(PAID, ORDER, timestamp=given_time).movements[0].occurred_at == kept
+
+
+def test_a_time_without_an_offset_is_utc_wherever_the_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert period_name("2026-11-01") == "1793491200000"
+        assert read(PAID, ORDER, timestamp="2026-11-20").movements[0].occurred_at == "2026-11-20T00:00:00.000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_time_that_cannot_be_read_does_not_hide_the_fields_other_name() -> None:
