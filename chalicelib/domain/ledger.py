@@ -73,7 +73,8 @@ class Account:
 class Transaction:
     """A movement as recorded. `amount` is what was moved, signed; `requested` what was asked for, unsigned.
 
-    Never changed once written, but for `tally`, which stands on orders that were refunded.
+    Never changed once written, but for `tally`, which orders have that were refunded or edited, and `refunded_at`, when
+    a refund or an edit changed it last.
     """
 
     transaction_id: TransactionId

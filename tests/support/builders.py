@@ -78,12 +78,15 @@ def order(
     lines: int = 1,
     total: str | None = None,
     updated: bool = False,
+    at: Instant | None = None,
     of: MerchantId = SHOP,
 ) -> OrderMovement:
-    """Return a paid order, or with `updated` the word of a change to one."""
+    """Return a paid order, or with `updated` the word of a change to one; `at` is the time of this version of it."""
     metadata: dict[str, str | int] = {"lines": lines}
     if total is not None:
         metadata["total"] = total
+    if at is not None:
+        metadata["updated_at"] = at
     if updated:
         metadata["source"] = "evt.order.updated"
     return OrderMovement(
@@ -94,6 +97,7 @@ def order(
         lines=lines,
         total=None if total is None else Decimal(total),
         updated=updated,
+        updated_at=at,
         metadata=metadata,
     )
 

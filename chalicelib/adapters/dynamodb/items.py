@@ -15,7 +15,7 @@ from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.orders import Direction, Tally
+from chalicelib.domain.orders import Direction, Edits, Tally
 from chalicelib.domain.thresholds import Crossing, Outdated
 
 Item = dict[str, Any]
@@ -109,7 +109,7 @@ def _account(item: Mapping[str, Any]) -> Account:
 
 
 def transaction_item(transaction: Transaction) -> Item:
-    """Return the record as an item, with its refund tally where it has one."""
+    """Return the record as an item, with its tally where it has one."""
     item: Item = {
         "transaction_id": {"S": transaction.transaction_id},
         "merchant_id": {"S": transaction.merchant_id},
@@ -182,16 +182,29 @@ def kind_of(transaction_type: str, operation_type: str) -> Kind:
 
 
 def tally_attributes(tally: Tally, time: Instant) -> Item:
-    """Return the attributes of an order's record that its refunds change, the last of them at `time`."""
-    attributes: Item = {
-        "refunded_count": {"N": str(tally.count)},
-        "refunded_credits": {"N": str(tally.credits)},
-        "refunded_money": {"S": f"{tally.money:f}"},
-        "refunded_full": {"BOOL": tally.full},
-        "refunded_at": {"S": time},
-    }
-    if tally.total is not None:
-        attributes["refunded_total"] = {"S": f"{tally.total:f}"}
+    """Return the attributes of an order's record that its refunds and edits change, the last of them at `time`.
+
+    An order that was only edited has none of a refund but the time.
+    """
+    attributes: Item = {"refunded_at": {"S": time}}
+    if tally.count or tally.edits is None:
+        attributes |= {
+            "refunded_count": {"N": str(tally.count)},
+            "refunded_credits": {"N": str(tally.credits)},
+            "refunded_money": {"S": f"{tally.money:f}"},
+            "refunded_full": {"BOOL": tally.full},
+        }
+        if tally.total is not None:
+            attributes["refunded_total"] = {"S": f"{tally.total:f}"}
+    if tally.edits is not None:
+        attributes |= {
+            "edited_charge": {"N": str(tally.edits.charged)},
+            "edited_taken": {"N": str(tally.edits.taken)},
+        }
+        if tally.edits.updated_at is not None:
+            attributes["edited_version"] = {"S": tally.edits.updated_at}
+        if tally.edits.total is not None:
+            attributes["edited_total"] = {"S": f"{tally.edits.total:f}"}
     return attributes
 
 
@@ -254,16 +267,28 @@ def _totals_from(by_type: Mapping[str, Any]) -> dict[Kind, Total]:
 
 
 def _tally_from(item: Mapping[str, Any]) -> Tally | None:
-    count = _whole(item, "refunded_count")
-    if count is None:
-        return None
-    total = _text(item, "refunded_total")
+    edits = _edits_from(item)
+    if "refunded_count" not in item:
+        return Tally(edits=edits) if edits else None
     return Tally(
-        count=count,
+        count=int(item["refunded_count"]["N"]),
         credits=int(item["refunded_credits"]["N"]),
         money=Decimal(item["refunded_money"]["S"]),
-        total=Decimal(total) if total is not None else None,
+        total=_money(item, "refunded_total"),
         full=bool(item["refunded_full"]["BOOL"]),
+        edits=edits,
+    )
+
+
+def _edits_from(item: Mapping[str, Any]) -> Edits | None:
+    charged, version = _whole(item, "edited_charge"), _text(item, "edited_version")
+    if charged is None:
+        return None
+    return Edits(
+        updated_at=None if version is None else Instant(version),
+        charged=charged,
+        taken=_whole(item, "edited_taken") or 0,
+        total=_money(item, "edited_total"),
     )
 
 
@@ -297,6 +322,11 @@ def _scalar_from(value: Mapping[str, str]) -> str | int:
 def _text(item: Mapping[str, Any], name: str) -> str | None:
     attribute = item.get(name)
     return attribute["S"] if attribute else None
+
+
+def _money(item: Mapping[str, Any], name: str) -> Decimal | None:
+    text = _text(item, name)
+    return None if text is None else Decimal(text)
 
 
 def _whole(item: Mapping[str, Any], name: str) -> int | None:

@@ -112,4 +112,8 @@ class TransactionRow(Model):
     refunded_money = UnicodeAttribute(null=True)
     refunded_total = UnicodeAttribute(null=True)
     refunded_full = BooleanAttribute(null=True)
+    edited_charge = NumberAttribute(null=True)
+    edited_taken = NumberAttribute(null=True)
+    edited_version = UnicodeAttribute(null=True)
+    edited_total = UnicodeAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
