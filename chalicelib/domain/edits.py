@@ -97,6 +97,14 @@ def edit_metadata(movement: OrderMovement, order: Transaction, edits: Edits) -> 
     return metadata
 
 
+def known_total(order: Transaction, tally: Tally | None) -> Decimal | None:
+    """Return the total that a refund counts by: that of the newest version, else an earlier refund's, else its own."""
+    if tally is not None and tally.edits is not None and tally.edits.total is not None:
+        return tally.edits.total
+    counted = tally.total if tally else None
+    return counted if counted is not None else recorded_money(order, "total")
+
+
 def as_edit(movement: OrderMovement) -> OrderMovement:
     """Return the movement under the key of its version's edit, which must have a time."""
     assert movement.updated_at is not None, "a version without a time is no edit"

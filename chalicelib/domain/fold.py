@@ -6,7 +6,6 @@ Nothing is final before the write has been confirmed: on a lost race the whole o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TypeGuard
 
 from chalicelib.domain import edits
@@ -48,7 +47,7 @@ class Commit:
     @property
     def writes_account(self) -> bool:
         """Whether the account is written."""
-        return self.before is None or self.before.version != self.after.version
+        return self.before is None or bool(self.transactions) or self.before.version != self.after.version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +198,7 @@ class _Write:
     def _untotalled(self, movement: RefundMovement) -> bool:
         """Whether the refund's order is known, and no total of it."""
         order = self._known(movement.order_transaction_id)
-        return order is not None and known_total(order, self._tally_of(order)) is None
+        return order is not None and edits.known_total(order, self._tally_of(order)) is None
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
@@ -308,14 +307,6 @@ class _Write:
 def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:
     """Whether it is a refund of an amount that does not name the total which the amount is a share of."""
     return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
-
-
-def known_total(order: Transaction, tally: Tally | None) -> Decimal | None:
-    """Return the total that a refund counts by: that of the newest version, else an earlier refund's, else its own."""
-    if tally is not None and tally.edits is not None and tally.edits.total is not None:
-        return tally.edits.total
-    counted = tally.total if tally else None
-    return counted if counted is not None else recorded_money(order, "total")
 
 
 def _account_missing(merchant_id: MerchantId) -> RetryLater:

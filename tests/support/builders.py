@@ -21,6 +21,7 @@ LATER = Instant("2025-06-01T12:00:00.250Z")
 ONE_PER_ORDER = Policy()
 TEN_PER_ITEM = Policy(basis=Basis.ITEM, fixed_amount=10)
 TENTH_OF_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
+EARNED_TENTH = Policy(direction=Direction.INCREASE, basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
 TEN_EARNED = Policy(direction=Direction.INCREASE, fixed_amount=10)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -15,10 +16,11 @@ from chalicelib.domain.findings import Drift
 from chalicelib.domain.ids import Instant, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, Movement, OrderMovement, edit_key, order_key
-from chalicelib.domain.orders import Basis, Direction, Edits, Policy, Tally
+from chalicelib.domain.orders import Edits, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
+    EARNED_TENTH,
     NOON,
     SHOP,
     TEN_PER_ITEM,
@@ -31,8 +33,6 @@ from tests.support.builders import (
 )
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger, settle
-
-EARNED_TENTH = Policy(direction=Direction.INCREASE, basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
 
 
 def at(hour: int) -> Instant:
@@ -322,7 +322,7 @@ def test_in_any_order_the_end_is_the_charge_of_the_newest_version(
     movements: list[Movement] = [*(replace(one, policy=policy) for one in versions), *refunds] * 2
     random.shuffle(movements)
     ends = [0, *(cut for cut in cuts if cut < len(movements)), len(movements)]
-    batches = [movements[start:end] for start, end in zip(ends, ends[1:], strict=False) if movements[start:end]]
+    batches = [movements[start:end] for start, end in pairwise(ends) if movements[start:end]]
     store = ledger(*batches, movements, opening=opening)
 
     paid = stored_order(store)

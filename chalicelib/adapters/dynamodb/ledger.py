@@ -18,10 +18,10 @@ from chalicelib.adapters.dynamodb.items import (
     account_from,
     account_item,
     crossings_attribute,
-    tally_attributes,
     transaction_from,
     transaction_item,
 )
+from chalicelib.adapters.dynamodb.tallies import tally_attributes
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit, TallyChange
 from chalicelib.domain.ids import MerchantId, TransactionId
@@ -160,7 +160,7 @@ class DynamoDBLedger:
         known = tally_attributes(change.before, change.time) if change.before else {}
         condition = "attribute_exists(transaction_id)"
         # A refund counts one more and an edit has a later version: they tell whether the tally is the known one.
-        for name in ("refunded_count", "edited_version", "edited_charge"):
+        for name in ("refunded_count", "edited"):
             if name in known:
                 condition += f" AND {name}=:known_{name}"
                 values[f":known_{name}"] = known[name]
