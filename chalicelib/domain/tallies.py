@@ -37,9 +37,14 @@ class _Tallied:
 
     @property
     def proven(self) -> Tally:
-        """What its record should say: what was replayed, with a version that is later than any that was proven."""
+        """What its record should say: what was replayed, with a later version that moved nothing.
+
+        One that would have moved credits is not kept without its record: delivered again, it has to move them.
+        """
         said, shown = self.recorded.edits, edits.newest(self.record, self.replayed)
-        if said is None or (said.updated_at or "") < (shown.updated_at or ""):
+        if said is None or (said.charged, said.taken) != (shown.charged, shown.taken):
+            return self.replayed
+        if (said.updated_at or "") < (shown.updated_at or ""):
             return self.replayed
         total = shown.total if said.updated_at == shown.updated_at else said.total
         return replace(self.replayed, edits=replace(shown, updated_at=said.updated_at, total=total))
