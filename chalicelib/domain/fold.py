@@ -6,9 +6,9 @@ Nothing is final before the write has been confirmed: on a lost race the whole o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TypeGuard
 
+from chalicelib.domain import edits
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
@@ -22,7 +22,7 @@ ITEMS_MAX = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyChange:
-    """The tally of a stored order's record, before (None: never refunded) and after."""
+    """The tally of a stored order's record, before (None: neither refunded nor edited) and after."""
 
     order: TransactionId
     before: Tally | None
@@ -32,7 +32,10 @@ class TallyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records."""
+    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records.
+
+    With the account as it was there are no records, and only `tallies` are written.
+    """
 
     merchant_id: MerchantId
     before: Account | None
@@ -40,6 +43,11 @@ class Commit:
     transactions: tuple[Transaction, ...] = ()
     tallies: tuple[TallyChange, ...] = ()
     crossings: tuple[CrossingRecord, ...] = ()
+
+    @property
+    def writes_account(self) -> bool:
+        """Whether the account is written."""
+        return self.before is None or bool(self.transactions) or self.before.version != self.after.version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +140,21 @@ class _Write:
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
         needed = 1
+        order = None
         if isinstance(movement, RefundMovement):
             order = movement.order_transaction_id
+        elif isinstance(movement, OrderMovement) and movement.transaction_id in self._stored:
+            order = movement.transaction_id
+        if order is not None:
             needed += order not in self._records and order not in self._tallies
         return 1 + len(self._records) + len(self._tallies) + needed > ITEMS_MAX
 
     def decide(self, movement: Movement) -> Outcome:
         """Apply the movement to what has been decided so far, and return its outcome if the write succeeds."""
         assert movement.merchant_id == self._merchant_id, "a fold is one merchant's"
-        known = self._records.get(movement.transaction_id) or self._stored.get(movement.transaction_id)
+        known = self._known(movement.transaction_id)
+        if isinstance(movement, OrderMovement) and known is not None and known.kind.is_order:
+            return self._post_version(movement, known)
         if known is not None:
             outcome = compare(movement, known)
             # A refund that is impossible whatever stands under its key is no mere conflict: its message is poison.
@@ -159,21 +173,43 @@ class _Write:
             return error
         raise AssertionError(movement)
 
+    def _known(self, transaction_id: TransactionId | None) -> Transaction | None:
+        """Return the record as it is decided so far, else as it stands, None where neither is known."""
+        if transaction_id is None:
+            return None
+        return self._records.get(transaction_id) or self._stored.get(transaction_id)
+
+    def _tally_of(self, order: Transaction) -> Tally | None:
+        """Return the order's tally as it is decided so far."""
+        change = self._tallies.get(order.transaction_id)
+        return change.after if change else order.tally
+
+    def _set_tally(self, order: Transaction, tally: Tally, time: Instant) -> None:
+        # One item may stand once in a write: an order of this very write takes its tally along, and several
+        # refunds and edits of a stored order are one change.
+        order_id = order.transaction_id
+        if order_id in self._records:
+            self._records[order_id] = replace(order, tally=tally, refunded_at=time)
+            return
+        change = self._tallies.get(order_id)
+        before = change.before if change else order.tally
+        self._tallies[order_id] = TallyChange(order=order_id, before=before, after=tally, time=time)
+
     def _untotalled(self, movement: RefundMovement) -> bool:
         """Whether the refund's order is known, and no total of it."""
-        order_id = movement.order_transaction_id
-        change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
-        return order is not None and known_total(order, change.after if change else order.tally) is None
+        order = self._known(movement.order_transaction_id)
+        return order is not None and edits.known_total(order, self._tally_of(order)) is None
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
-        if self._account is None or not self._records:
+        if self._account is None or not (self._records or self._tallies):
             return None
+        # Newer versions of orders with the same charge move nothing: they are noted, and the account stays.
+        version = self._account.version + bool(self._records)
         return Commit(
             merchant_id=self._merchant_id,
             before=self._before,
-            after=replace(self._account, version=self._account.version + 1),
+            after=replace(self._account, version=version),
             transactions=tuple(self._records.values()),
             tallies=tuple(self._tallies.values()),
             crossings=tuple(self._crossings),
@@ -199,17 +235,42 @@ class _Write:
             return _account_missing(self._merchant_id)
         return self._post(account, movement, kind, requested, {**movement.metadata, "policy": str(policy)})
 
+    def _post_version(self, movement: OrderMovement, order: Transaction) -> Outcome:
+        """Post the difference that a newer version of a recorded order makes, or note it where it makes none."""
+        recorded, tally = self._known(edits.edit_id(movement)), self._tally_of(order)
+        if recorded is not None and edits.repeated(movement, recorded):
+            return Duplicate(recorded)
+        edit = edits.version(movement, order, tally)
+        if not isinstance(edit, edits.Edit):
+            return edit
+        account = self._account
+        if account is None:
+            return _account_missing(self._merchant_id)
+        before = tally or Tally()
+        if edit.kind is None:
+            self._set_tally(order, replace(before, edits=edit.edits), max(self._now, account.updated_at))
+            return Duplicate(order)
+        posted = self._post(
+            account,
+            edits.as_edit(movement),
+            edit.kind,
+            edit.requested,
+            edits.edit_metadata(movement, order, edit.edits),
+        )
+        after = replace(before, edits=edits.moved(edit, posted.transaction, order))
+        self._set_tally(order, after, posted.transaction.created_at)
+        return posted
+
     def _post_refund(self, account: Account, movement: RefundMovement) -> Outcome:
-        order_id = movement.order_transaction_id
-        change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
+        order = self._known(movement.order_transaction_id)
         if order is None:
             return RetryLater(
                 Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
             )
+        before = self._tally_of(order) or Tally()
         due, tally = refund(
-            (change.after if change else order.tally) or Tally(),
-            taken=abs(order.amount),
+            before,
+            taken=edits.taken(order, before),
             recorded_total=recorded_money(order, "total"),
             amount=movement.amount,
             order_total=movement.order_total,
@@ -218,15 +279,8 @@ class _Write:
         if (error := _other_currency(movement, order)) is not None:
             return error
         kind = Kind.REFUND_RETURNED if order.kind is Kind.ORDER_USED else Kind.REFUND_TAKEN
-        posted = self._post(account, movement, kind, due, movement.metadata)
-        time = posted.transaction.created_at
-        # One item may stand once in a write: an order of this very write takes its tally along, and several
-        # refunds of a stored order are one change.
-        if order_id in self._records:
-            self._records[order_id] = replace(order, tally=tally, refunded_at=time)
-        else:
-            before = change.before if change else order.tally
-            self._tallies[order_id] = TallyChange(order=order_id, before=before, after=tally, time=time)
+        posted = self._post(account, movement, kind, due, {**movement.metadata, **edits.counted_by(movement, before)})
+        self._set_tally(order, tally, posted.transaction.created_at)
         return posted
 
     def _post(
@@ -249,12 +303,6 @@ class _Write:
 def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:
     """Whether it is a refund of an amount that does not name the total which the amount is a share of."""
     return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
-
-
-def known_total(order: Transaction, tally: Tally | None) -> Decimal | None:
-    """Return the total that a refund of the order counts by: an earlier refund's, else its own, None without any."""
-    counted = tally.total if tally else None
-    return counted if counted is not None else recorded_money(order, "total")
 
 
 def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:

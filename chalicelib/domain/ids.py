@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha1
 from typing import NewType
+from urllib.parse import quote
 from uuid import UUID
 
 MerchantId = NewType("MerchantId", str)
@@ -70,6 +71,11 @@ def uuid_v5(namespace: str, name: str) -> str:
 def transaction_id(merchant: MerchantId, key: str) -> TransactionId:
     """Return the id under which the movement with this idempotency key is recorded: UUIDv5 of both."""
     return TransactionId(uuid_v5(merchant, key))
+
+
+def escaped(part: str) -> str:
+    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
+    return quote(part, safe="").replace("_", "%5F")
 
 
 def credit_id(merchant: MerchantId) -> str:

@@ -24,7 +24,7 @@ def publish_transaction_events(event: DynamoDBEvent) -> Failures:
 
 def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
     if record["eventName"] != "INSERT":
-        # A refund has changed its order's tally: nothing new to say.
+        # A refund or an edit has changed its order's tally: nothing new to say.
         return []
     published = transaction_event(transaction_from(record["dynamodb"]["NewImage"]))
     return [published] if published else []

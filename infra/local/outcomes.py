@@ -28,6 +28,7 @@ _NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in SHOPS}
 _WORDS: Mapping[str, str] = {
     "TRIAL": "opens with a trial",
     "ORDER_PAID": "order",
+    "ORDER_EDITED": "edit of order",
     "REFUND": "refund",
     "PAYMENT": "payment",
     "SUBSCRIPTION": "renewal",

@@ -77,8 +77,8 @@ NAMES_OF_RESOURCES = {
     "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
     "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
 }
-ORDERS_THAT_EARN = {"transaction_type": {"S": ["ORDER_PAID"]}, "operation_type": {"S": ["INCREASE"]}}
-ALL_BUT_ORDERS = {"transaction_type": {"S": [{"anything-but": ["ORDER_PAID"]}]}}
+ORDERS_THAT_EARN = {"transaction_type": {"S": ["ORDER_PAID", "ORDER_EDITED"]}, "operation_type": {"S": ["INCREASE"]}}
+ALL_BUT_ORDERS = {"transaction_type": {"S": [{"anything-but": ["ORDER_PAID", "ORDER_EDITED"]}]}}
 
 
 def arn(resource: str) -> dict[str, list[str]]:

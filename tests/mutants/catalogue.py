@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 WORK = "chalicelib/usecases/work.py"
 POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
-OUTCOMES = "chalicelib/domain/outcomes.py"
+OUTCOMES, EDITS = "chalicelib/domain/outcomes.py", "chalicelib/domain/edits.py"
 THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
@@ -132,12 +132,12 @@ MUTANTS = (
         "check, then write",
         (
             DYNAMODB,
-            "        actions = [self._account_action(commit)]\n",
+            "        actions = [self._account_action(commit)] if commit.writes_account else []\n",
             "        known = self.read([commit.merchant_id], [record.transaction_id for record in commit.transactions])\n"
             "        account = known.accounts.get(commit.merchant_id)\n"
             "        if account != commit.before or known.transactions:\n"
             "            return Refused(account=account, transactions=tuple(known.transactions.values()))\n"
-            "        actions = [self._account_action(commit)]\n",
+            "        actions = [self._account_action(commit)] if commit.writes_account else []\n",
         ),
         (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
         (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"'),
@@ -230,7 +230,7 @@ MUTANTS = (
     ),
     _mutant(
         "ids of a key that run into each other",
-        ("chalicelib/contracts/inbound/payloads.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
+        ("chalicelib/domain/ids.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
     ),
     _mutant(
         "a conflict taken for a duplicate",
@@ -282,8 +282,8 @@ MUTANTS = (
         "a refund above the charge",
         (
             ORDERS,
-            "due = max(0, int(taken * _share(money, denominator, full=full)) - tally.credits)",
-            "due = int(taken * _share(money, denominator, full=full))",
+            "due = max(0, int(taken * share) - tally.credits)",
+            "due = int(taken * share)",
         ),
     ),
     _mutant(
@@ -292,7 +292,69 @@ MUTANTS = (
     ),
     _mutant(
         "a refund of what was asked for, not of what was taken",
-        (FOLD, "            taken=abs(order.amount),\n", "            taken=order.requested,\n"),
+        (EDITS, "    return abs(order.amount) + newest", "    return order.requested + newest"),
+    ),
+    # Edited orders.
+    _mutant(
+        "an edit older than the newest one applied",
+        (
+            EDITS,
+            "    if movement.updated_at is not None and seen.updated_at is not None and movement.updated_at < seen.updated_at:\n"
+            "        return Duplicate(order)\n",
+            "",
+        ),
+        scenario="edits",
+    ),
+    _mutant(
+        "an edit compared with what was taken, not with what was charged",
+        (
+            EDITS,
+            "    seen, net = newest(order, tally), taken(order, tally)\n",
+            "    net = taken(order, tally)\n    seen = replace(newest(order, tally), charged=net)\n",
+        ),
+        scenario="edits of more than is left",
+    ),
+    _mutant(
+        "an order's edits left out of the condition of its tally",
+        (DYNAMODB, 'for name in ("refunded_count", "edited"):', 'for name in ("refunded_count",):'),
+        tests="tests/contract/test_ledger_store.py",
+    ),
+    _mutant(
+        "a refund of an edited order by the old total",
+        (ORDERS, "    newest = tally.edits.total if tally.edits else None\n", "    newest = None\n"),
+        scenario="edits of a stored order and its refunds",
+    ),
+    _mutant(
+        "a version that moves nothing forgotten",
+        (
+            FOLD,
+            "            self._set_tally(order, replace(before, edits=edit.edits), max(self._now, account.updated_at))\n",
+            "",
+        ),
+        scenario="edits that move nothing",
+    ),
+    _mutant(
+        "an edit that gives back what refunds gave back",
+        (EDITS, "max(0, net - charged), max(0, net - refunded))", "max(0, net - charged))"),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
+        "an edit that gives back what was never taken",
+        (
+            EDITS,
+            "requested = min(seen.charged - charged, max(0, net - charged), ",
+            "requested = min(seen.charged - charged, ",
+        ),
+        scenario="edits of more than is left",
+    ),
+    _mutant(
+        "an edit under the policy of today",
+        (
+            EDITS,
+            "charge(_policy(record.metadata), lines=movement.lines",
+            "charge(movement.policy, lines=movement.lines",
+        ),
+        tests="tests/unit/test_edits.py",
     ),
     _mutant(
         "a balance below zero",

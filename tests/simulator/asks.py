@@ -24,7 +24,8 @@ Row = Mapping[str, Any]
 class Ask:
     """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
-    A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time.
+    A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time, or that of an order's
+    version.
     """
 
     merchant: str
@@ -157,10 +158,16 @@ class Refunds:
     full: bool = False
     totals_known: list[tuple[Decimal, float]] = field(default_factory=list)
 
-    def due(self, order: Row, refund: Row, *, at: float) -> int | None:
-        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded."""
+    def due(self, order: Row, refund: Row, *, taken: int, newest: Decimal | None, at: float) -> int | None:
+        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded.
+
+        `taken` is what the order has taken with its edits, `newest` the total of its newest version, if it was edited.
+        """
         kept = refund["extra_metadata"]
         amount, said = _money(kept.get("refund_amount")), _money(kept.get("order_total"))
+        if newest is not None:
+            self.money, self.full = self.money + (amount or 0), self.full or amount is None
+            return self._asked(taken, newest)
         if said is not None and self.total is not None and said != self.total:
             return None
         total = self.total if self.total is not None else said
@@ -174,10 +181,13 @@ class Refunds:
         if total is not None and self.total is None:
             self.totals_known.append((total, at))
         self.total = total
+        return self._asked(taken, total)
+
+    def _asked(self, taken: int, total: Decimal | None) -> int:
         share = Fraction(1)
         if not self.full:
             share = min(Fraction(1), Fraction(self.money) / Fraction(total)) if total else Fraction(0)
-        due = max(0, int(abs(order["amount"]) * share) - self.credits)
+        due = max(0, int(taken * share) - self.credits)
         self.count += 1
         self.credits += due
         return due

@@ -23,6 +23,7 @@ RECONCILING_SECONDS = 300.0
 
 ASKED_BY: Mapping[str, tuple[str, str]] = {
     "ORDER_PAID": ("recharged", "evt.shopify.webhook.order_paid"),
+    "ORDER_EDITED": ("recharged", "evt.shopify.webhook.order_paid"),
     "PAYMENT": ("recharged", "evt.billing.payment_succeeded"),
     "SUBSCRIPTION": ("recharged", "evt.subscription.renewed"),
     "REFUND": ("refunded", "evt.shopify.webhook.order_refunded"),
@@ -83,7 +84,8 @@ def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
     kind = row["transaction_type"]
     if kind == "TRIAL":
         return _event("account.created", row, {**common, "initial_balance": row["balance_after"]})
-    if kind == "ORDER_PAID" and row["operation_type"] != INCREASE:
+    earned = row["extra_metadata"].get("policy", INCREASE).startswith(INCREASE)
+    if kind in ("ORDER_PAID", "ORDER_EDITED") and not (earned and row["operation_type"] == INCREASE):
         return None
     name, source = ASKED_BY[kind]
     payload = {

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.simulator.asks import CONFLICT, DECREASE, LATE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
+from tests.simulator.editions import Editions, missed
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.queues import Message
@@ -39,10 +40,8 @@ def _dropped(world: World, ledger: Ledger, body: str, call: str, ignored: Abstra
     if letter.poison is not None:
         world.violated(f"{call} dropped poison without a word: {body}")
     for ask in letter.asks:
-        if not stands(ask, ledger):
-            world.violated(f"{call} dropped {ask.key} of {ask.merchant}: {body}")
-        elif (found := verdict(ask, ledger.rows[ask.transaction_id])) in (CONFLICT, LATE):
-            world.violated(f"{call} dropped what is {found}, {ask.key} of {ask.merchant}: {body}")
+        if (what := _left_undone(ask, ledger)) is not None:
+            world.violated(f"{call} dropped {what}{ask.key} of {ask.merchant}: {body}")
     for order, reason in letter.ignored:
         if ignored and (letter.payload["merchant_id"], order, reason) not in ignored:
             world.violated(f"{call} ignored order {order} without a word: {body}")
@@ -56,6 +55,31 @@ def _said_to_be_ignored(world: World) -> AbstractSet[tuple[str, str, str]]:
         for line in lines
         if line.get("message") == "ignored"
     }
+
+
+def _left_undone(ask: Ask, ledger: Ledger) -> str | None:
+    """Return what was wrong to be done with, None where the ask is done."""
+    if not stands(ask, ledger):
+        return ""
+    if missed(ask, ledger.rows[ask.transaction_id], editions(ask, ledger)):
+        return "a newer version of "
+    if verdict(ask, ledger.rows[ask.transaction_id]) == LATE:
+        return "what is late, "
+    return "a conflict, " if contradicts(ask, ledger) else None
+
+
+def editions(ask: Ask, ledger: Ledger) -> Editions | None:
+    """Return what the versions of an order have made of it, None where it has no more than its record tells."""
+    books = ledger.books.get(ask.merchant)
+    return books.editions.get(ask.transaction_id) if books else None
+
+
+def contradicts(ask: Ask, ledger: Ledger) -> bool:
+    """Whether an ask has another content than its record, at whatever time it came."""
+    row, state = ledger.rows[ask.transaction_id], editions(ask, ledger)
+    if verdict(ask, row) != CONFLICT or (ask.type == "ORDER_PAID" and ask.at is not None):
+        return False
+    return state is None or charge(row["extra_metadata"]["policy"], ask) not in state.charges
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
@@ -153,8 +177,9 @@ class _Parked:
 
     def _key_reused(self, ask: Ask) -> bool:
         row = self._ledger.rows.get(ask.transaction_id)
-        if row is not None:
-            return verdict(ask, row) == CONFLICT
+        # A refund that contradicted the total may have been recorded later, once an edit had replaced that total.
+        if row is not None and (ask.type != "REFUND" or self._before(ask.transaction_id)):
+            return verdict(ask, row) == CONFLICT and (ask.type != "ORDER_PAID" or ask.at is None)
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
@@ -202,7 +227,11 @@ class _Parked:
             )
         if ask.type != "REFUND" or ask.amount is None or ask.order_total is not None:
             return False
-        known = [at for _, at in self._totals(ask) if at < self._call.started]
+        books = self._ledger.books.get(ask.merchant)
+        state = books.editions.get(ask.order_id or "") if books else None
+        known = [
+            at for _, at in (*self._totals(ask), *(state.totals_known if state else ())) if at < self._call.started
+        ]
         order = self._ledger.rows.get(ask.order_id or "")
         if known or order is None:
             return not known

@@ -103,6 +103,7 @@ class Order:
     total: str | None = None
     lines: int = 1
     currency: str | None = None
+    at: str | None = None
 
 
 def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
@@ -112,6 +113,8 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
         kept["total"] = _short(order.total)
     if order.currency is not None:
         kept["currency"] = order.currency
+    if order.at is not None:
+        kept["updated_at"] = order.at
     if updated:
         kept["source"] = UPDATED
     return Ask(
@@ -122,6 +125,7 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
         lines=order.lines,
         total=order.total,
         updated=updated,
+        at=order.at,
         kept=tuple(kept.items()),
     )
 
@@ -131,13 +135,15 @@ def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Le
     asks = tuple(order_ask(merchant, order, updated=updated) for order in orders)
     payload: dict[str, Any] = {"merchant_id": merchant}
     if len(orders) == 1 and orders[0].lines == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total)
+        payload |= _said(order_id=orders[0].id, total=orders[0].total, updated_at=orders[0].at)
     elif len(orders) == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total)
+        payload |= _said(order_id=orders[0].id, total=orders[0].total, updated_at=orders[0].at)
         payload["order_items"] = [{"title": CANARY} for _ in range(orders[0].lines)]
     else:
         payload["order_items"] = [
-            _said(order_id=order.id, total=order.total) for order in orders for _ in range(order.lines)
+            _said(order_id=order.id, total=order.total, updated_at=order.at)
+            for order in orders
+            for _ in range(order.lines)
         ]
     return Letter(UPDATED if updated else PAID, payload, asks)
 

@@ -25,8 +25,9 @@ from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written
 from infra.recovery.tables import Tables
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
-from tests.simulator.asks import INCREASE, plain, record_id
+from tests.simulator.asks import INCREASE, plain
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.editions import ATTRIBUTE, EDITED, net_taken, order_record
 from tests.simulator.judge_derived import derived_again
 from tests.simulator.product import handler
 from tests.simulator.running import Context
@@ -42,22 +43,33 @@ TEARS = ("whole", "account behind", "account ahead", "gaps")
 
 def judge_restored(world: World) -> None:
     """Tear the tables of a world that has come to its end, let the guide be followed, and judge what becomes of it."""
-    before = set(_rows(world))
+    before = _rows(world)
     world.come_again(partial(_restore, world))
     if world.violations:
         return
     rows = _rows(world)
     parked = {message.body for message in world.aws.queues.queues[DEAD_LETTERS].values()}
     told = {ask.transaction_id for body in parked if body in world.letters for ask in world.letters[body].asks}
-    if lost := before - set(rows) - told - _refused(world):
+    # Where the newest version of an order comes first, the ones before it are no edits any more.
+    edits = {identity for identity, row in before.items() if row["transaction_type"] == EDITED}
+    if lost := set(before) - edits - set(rows) - told - _refused(world):
         world.violated(f"neither recorded again nor parked after a restore: {sorted(lost)}")
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = plain(item)
         own = [row for row in rows.values() if row["merchant_id"] == account["merchant_id"]]
         _judge_ledger(world, account, sorted(own, key=lambda row: row["sequence"]))
+    for identity in set(before) & set(rows) - told:
+        if _newest(rows[identity]) < _newest(before[identity]):
+            world.violated(f"a newer version was forgotten in a restore: {before[identity]}, {rows[identity]}")
     heard = {event["detail"]["event_id"] for event in world.aws.heard}
     if never := derived_again(world) - heard:
         world.violated(f"derived after a restore and never published: {never}")
+
+
+def _newest(row: Mapping[str, Any]) -> str:
+    """Return the time of the newest version that an order has seen, nothing where it has seen none."""
+    seen = row[ATTRIBUTE].split(" ")[2] if ATTRIBUTE in row else row["extra_metadata"].get("updated_at", "")
+    return str(seen)
 
 
 def _restore(world: World) -> None:
@@ -197,10 +209,10 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
         balance = row["balance_after"]
         totals[row["transaction_type"], row["operation_type"]] += abs(row["amount"])
         if row["transaction_type"] == "REFUND":
-            given_back[record_id(merchant, f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")] += row["requested"]
+            given_back[order_record(row)] += row["requested"]
     for row in rows:
         counted, back = row.get("refunded_credits", 0), given_back[row["transaction_id"]]
-        if not back == Decimal(counted) <= abs(row["amount"]):
+        if not back == Decimal(counted) <= net_taken(row, rows):
             world.violated(f"refunds of {back} credits, counted {counted}: {row}")
     moved = {
         (name, direction): members[member]

@@ -29,6 +29,9 @@ MANY_ORDERS_CHANCE = 0.03
 ORDER_IDS: Sequence[object] = (1, 2, 3, 4, 5, 6, 7, 8, "A-9", "x_10", "11 b", 12)
 """All shops number their orders alike, so that a key without its merchant shows."""
 
+EDITED_IDS: Sequence[object] = (1, 2, "A-9")
+"""The orders that shops edit."""
+
 
 @dataclass(frozen=True)
 class Posted:
@@ -151,8 +154,8 @@ def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> l
 
 def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | None], ordered: list[object]) -> Letter:
     kind = random.choices(
-        ["order", "orders", "updated", "refund", "refunds", "payment", "renewal", "more", "less"],
-        [8, 3, 1, 4, 2, 1, 1, 1, 2],
+        ["order", "orders", "updated", "edition", "refund", "refunds", "payment", "renewal", "more", "less"],
+        [8, 3, 1, 5, 4, 2, 1, 1, 1, 2],
     )[0]
 
     def order() -> Order:
@@ -179,12 +182,27 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
         return refunded(shop, [refund()])
     if kind == "refunds":
         return refunded(shop, list({(one.order, one.id): one for one in (refund() for _ in range(3))}.values()))
+    if kind == "edition":
+        return _edition(random, shop, ordered)
+    return _of_credits(random, shop, number, kind)
+
+
+def _of_credits(random: Random, shop: str, number: int, kind: str) -> Letter:
     if kind == "payment":
         return payment(shop, random.choice([f"p{random.randrange(4)}", 7]), random.choice([1, 5, 30]))
     if kind == "renewal":
         named_by = random.choice(["renewal_id", "period_start", "idempotency_key"])
         return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
     return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+
+
+def _edition(random: Random, shop: str, ordered: list[object]) -> Letter:
+    """Return a version of an order. One time has one content, so that the end is the same whatever comes first."""
+    chosen, hour = random.choice(EDITED_IDS), random.randrange(6)
+    ordered.append(chosen)
+    then = Random(f"{shop} {chosen} {hour}")
+    total, lines = then.choice(["10", "40", "99.90", "7.5", "0"]), then.choice([1, 1, 2, 3])
+    return paid(shop, [Order(chosen, total, lines, f"2025-05-30T{hour:02}:00:00.000Z")], updated=random.random() < 0.5)
 
 
 def _admins(random: Random, made: Story, shop: str) -> None:

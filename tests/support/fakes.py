@@ -90,7 +90,7 @@ class FakeLedger:
     def _refusal(self, commit: Commit) -> Refused | None:
         account = self.accounts.get(commit.merchant_id)
         known = commit.before.version if commit.before else None
-        held = known == (account.version if account else None)
+        held = not commit.writes_account or known == (account.version if account else None)
         standing = [
             self.transactions[record.transaction_id]
             for record in commit.transactions

@@ -18,10 +18,10 @@ from chalicelib.adapters.dynamodb.items import (
     account_from,
     account_item,
     crossings_attribute,
-    tally_attributes,
     transaction_from,
     transaction_item,
 )
+from chalicelib.adapters.dynamodb.tallies import tally_attributes
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit, TallyChange
 from chalicelib.domain.ids import MerchantId, TransactionId
@@ -86,7 +86,7 @@ class DynamoDBLedger:
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` in one TransactWriteItems, or nothing of it."""
-        actions = [self._account_action(commit)]
+        actions = [self._account_action(commit)] if commit.writes_account else []
         actions += [self._record_action(transaction) for transaction in commit.transactions]
         actions += [self._tally_action(change) for change in commit.tallies]
         try:
@@ -157,13 +157,18 @@ class DynamoDBLedger:
     def _tally_action(self, change: TallyChange) -> Item:
         attributes = tally_attributes(change.after, change.time)
         values = {f":{name}": value for name, value in attributes.items()}
-        condition = "attribute_exists(transaction_id) AND attribute_not_exists(refunded_count)"
-        if change.before is not None:
-            condition = "refunded_count=:known"
-            values[":known"] = {"N": str(change.before.count)}
+        known = tally_attributes(change.before, change.time) if change.before else {}
+        condition = "attribute_exists(transaction_id)"
+        # A refund counts one more and an edit has a later version: they tell whether the tally is the known one.
+        for name in ("refunded_count", "edited"):
+            if name in known:
+                condition += f" AND {name}=:known_{name}"
+                values[f":known_{name}"] = known[name]
+            else:
+                condition += f" AND attribute_not_exists({name})"
         expression = "SET " + ",".join(f"{name}=:{name}" for name in attributes)
-        if change.before is not None and change.before.total is not None and change.after.total is None:
-            expression += " REMOVE refunded_total"
+        if gone := [name for name in known if name not in attributes]:
+            expression += " REMOVE " + ",".join(gone)
         return {
             "Update": {
                 "TableName": self._transactions_table,
@@ -203,13 +208,13 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     if transient and not evidence:
         raise RetryLater(Code.UNAVAILABLE, f"the ledger is throttled: {', '.join(sorted(map(str, transient)))}")
     account = commit.before
-    if reasons[0].get("Code") == FAILED_CONDITION:
+    if commit.writes_account and reasons[0].get("Code") == FAILED_CONDITION:
         account = account_from(reasons[0]["Item"]) if reasons[0].get("Item") else None
     return Refused(
         account=account,
         transactions=tuple(
             transaction_from(reason["Item"])
-            for reason in reasons[1:]
+            for reason in reasons[commit.writes_account :]
             if reason.get("Code") == FAILED_CONDITION and reason.get("Item")
         ),
         contended=bool(codes & BUSY or transient),

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -14,7 +13,7 @@ from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.lenient import EARLIEST, Reading, moment
 from chalicelib.contracts.values import Credits, Id, Merchant, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, escaped
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction, Policy
 
@@ -274,8 +273,3 @@ def period_name(text: str) -> str:
     if found is None or not EARLIEST <= found < _LATEST_PERIOD:
         return text
     return str(round((found - _EPOCH).total_seconds() * 1000))
-
-
-def escaped(part: str) -> str:
-    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
-    return quote(part, safe="").replace("_", "%5F")

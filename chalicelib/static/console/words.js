@@ -25,6 +25,7 @@ export function ago(text, now = Date.now()) {
 export const TYPES = {
   TRIAL: "Trial",
   ORDER_PAID: "Order",
+  ORDER_EDITED: "Order edited",
   REFUND: "Refund",
   PAYMENT: "Payment",
   SUBSCRIPTION: "Renewal",
