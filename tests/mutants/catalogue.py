@@ -112,7 +112,7 @@ MUTANTS = (
         (
             BATCH,
             "                if event.movements:\n                    self._requests.append((message, event))\n"
-            "                else:\n                    self._settled(event)\n",
+            "                else:\n                    self._end(message, event, ())\n",
             "                self._settled(event)\n                if event.movements:\n"
             "                    self._requests.append((message, event))\n",
         ),

@@ -106,7 +106,7 @@ def asked_for(world: World) -> dict[str, list[Ask]]:
     asks += [asked.ask for asked in world.story.admin_calls if asked.ask is not None]
     for ask in asks:
         found.setdefault(ask.transaction_id, []).append(ask)
-        if ask.at is not None:
+        if ask.type == "ORDER_PAID" and ask.at is not None:
             found.setdefault(edit_of(ask).transaction_id, []).append(edit_of(ask))
     return found
 

@@ -102,8 +102,8 @@ class Order:
     id: object
     total: str | None = None
     lines: int = 1
-    currency: str | None = None
     at: str | None = None
+    currency: str | None = None
 
 
 def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
