@@ -172,14 +172,14 @@ def test_an_unforeseen_fault_in_one_message_holds_back_that_message_only(
 
 def test_of_five_orders_with_one_bad_nothing_is_applied_but_the_neighbours_are(system: System) -> None:
     five = json.loads(paid(1, 2, 3, 4, 5))
-    five["payload"]["order_items"][3]["total"] = "-1"
+    five["payload"]["order_items"][3]["order_id"] = "4" * 65
     bad = json.dumps(five)
 
     assert system.ingest(opened(), paid(6), bad, paid(7)) == []
     assert system.recorded() == ["TRIAL_MERCHANT", "SHOPIFY_ORDER_6", "SHOPIFY_ORDER_7"]
     [parked] = system.parked()
     assert parked.body == bad
-    assert parked.attributes["field"] == "payload.order_items.3.total"
+    assert parked.attributes["field"] == "payload.order_items.3.order_id"
 
 
 def test_of_five_orders_with_one_that_lacks_its_total_nothing_is_applied(system: System) -> None:
