@@ -111,7 +111,8 @@ WORDS: Mapping[str, Word] = {
     "reference_id": Word("The business id: of the order, refund, payment, subscription or adjustment."),
     "extra_metadata": Word(
         "What else is kept: policy, total, currency, reason, admin, and the like; `threshold_before`, the low-balance "
-        "threshold before this transaction, where it changed since the one before."
+        "threshold before this transaction, where it changed since the one before; `edited_total`, the newest total of "
+        "an edited order, by which a refund counted."
     ),
     "schema_version": Word("The version of the hash's canonical form.", {"minimum": 1}),
     "hash": Word("SHA-256 over the previous hash and this record: a change anywhere in the chain shows.", HASH_FORM),
@@ -238,6 +239,9 @@ WORDS: Mapping[str, Word] = {
     "OrderPaid.total": Word("The order's money; needed where the policy charges by it."),
     "OrderUpdated.total": Word("The order's money; needed where the policy charges by it."),
     "OrderEntry.total": Word("The order's money, where the entry is an order of its own."),
+    "OrderPaid.updated_at": Word("The time of this version of the order: a newer one posts the difference."),
+    "OrderUpdated.updated_at": Word("The time of this version of the order: a newer one posts the difference."),
+    "OrderEntry.updated_at": Word("The time of this version, where the entry is an order of its own."),
     "currency": Word("Three letters, kept for reference."),
     "OrderPaid.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
     "OrderUpdated.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
