@@ -25,9 +25,10 @@ PAGE = 20
 def all_counted() -> list[Figure]:
     """Return all counted figures of a small ledger, in a few seconds of CPU."""
     figures: list[Figure] = []
-    for part in (orders, duplicates, refunds, many_merchants, fleet, statuses, pages):
+    for part in (orders, duplicates, refunds, edits, many_merchants, fleet, statuses, pages):
         tables = MeteredTables()
-        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else ""):
+        by_total = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"} if part is edits else {}
+        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else "", **by_total):
             figures += part(tables)
     return figures
 
@@ -95,6 +96,28 @@ def refunds(tables: MeteredTables) -> list[Figure]:
         Figure("refund alone: write units", used.write_units, "units", 8),
         Figure("refund alone: requests", used.calls, "requests", 2),
         Figure("largest refunded order's item", used.largest["transactions"], "bytes", 1024),
+    ]
+
+
+def edits(tables: MeteredTables) -> list[Figure]:
+    """Newer versions of a stored order: one with another charge, one with the same, and one that comes again.
+
+    An order is not read ahead: the refused write of it, as of any duplicate, brings what stands there.
+    """
+    shop, made = merchant(1), Orders()
+    opened(tables, shop)
+    functions.ingest(made.edition(shop, hour=9, total="100.00"))
+    edited = usage(tables, lambda: functions.ingest(made.edition(shop, hour=10, total="150.00")))
+    noted = usage(tables, lambda: functions.ingest(made.edition(shop, hour=11, total="150.01")))
+    again = usage(tables, lambda: functions.ingest(made.edition(shop, hour=10, total="150.00")))
+    assert tables.count("transactions") == 1 + 2, "a version with the same charge, or an old one, was recorded"
+    return [
+        Figure("edit of an order: write units", edited.write_units, "units", 12),
+        Figure("edit of an order: requests", edited.calls, "requests", 2),
+        Figure("newer version with the same charge: write units", noted.write_units, "units", 7),
+        Figure("newer version with the same charge: requests", noted.calls, "requests", 2),
+        Figure("older version of an order: write units", again.write_units, "units", 4),
+        Figure("largest edited order's item", edited.largest["transactions"], "bytes", 1024),
     ]
 
 

@@ -102,6 +102,18 @@ class Orders:
         }
         return {"Records": [record(json.dumps(event), f"refund {number}")]}
 
+    def edition(self, merchant_id: str, *, hour: int, total: str) -> dict[str, Any]:
+        """Return the event of a batch with an order as it was at an hour, which has the longest number of a shop's."""
+        payload = {
+            "merchant_id": merchant_id,
+            "order_id": 5_999_999_999_999,
+            "total": total,
+            "currency": "EUR",
+            "updated_at": f"2026-11-25T{hour:02}:00:00Z",
+        }
+        event = {"event_type": ORDER_UPDATED, "timestamp": f"2026-11-25T{hour:02}:00:01Z", "payload": payload}
+        return {"Records": [record(json.dumps(event), f"edition {hour}")]}
+
     def batch(self, *merchants: str) -> dict[str, Any]:
         """Return the event of a batch with an order of each merchant named, as often as it is named."""
         return {"Records": [self.message(merchant_id) for merchant_id in merchants]}

@@ -111,7 +111,8 @@ WORDS: Mapping[str, Word] = {
     "reference_id": Word("The business id: of the order, refund, payment, subscription or adjustment."),
     "extra_metadata": Word(
         "What else is kept: policy, total, currency, reason, admin, and the like; `threshold_before`, the low-balance "
-        "threshold before this transaction, where it changed since the one before."
+        "threshold before this transaction, where it changed since the one before; `edited_total`, the newest total of "
+        "an edited order, by which a refund counted."
     ),
     "schema_version": Word("The version of the hash's canonical form.", {"minimum": 1}),
     "hash": Word("SHA-256 over the previous hash and this record: a change anywhere in the chain shows.", HASH_FORM),
@@ -255,6 +256,9 @@ WORDS: Mapping[str, Word] = {
     ),
     "test": Word("True: the order is ignored, unless the setting `TEST_ORDERS` is `count`."),
     "currency": Word("Three letters; a refund in another currency than its order's is parked. Anything else is none."),
+    "OrderPaid.updated_at": Word("The time of this version of the order: a newer one posts the difference."),
+    "OrderUpdated.updated_at": Word("The time of this version of the order: a newer one posts the difference."),
+    "OrderEntry.updated_at": Word("The time of this version, where the entry is an order of its own."),
     "OrderPaid.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
     "OrderUpdated.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
     "OrderRefunded.order_items": Word("Several refunds, or several lines of one; `refunds` is another name for it."),

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from chalicelib.domain.audit import audit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.findings import Drift
+from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, Movement, OrderMovement, edit_key, order_key
 from chalicelib.domain.orders import Edits, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted
+from chalicelib.domain.tallies import Tallies
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     EARNED_TENTH,
@@ -281,6 +283,37 @@ def test_an_edit_whose_answer_was_lost_was_posted() -> None:
     assert len(store.history(SHOP)) == 3
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "moved"),
+    [
+        (version(16, "150"), version(17, "120"), [("ORDER_EDITED", -2)]),
+        (version(17, "120"), version(16, "150"), [("ORDER_EDITED", -5), ("ORDER_EDITED", 3)]),
+        (version(16, "150"), version(16, "150"), [("ORDER_EDITED", -5)]),
+        (version(16, "150"), version(17, "101"), []),
+        (version(17, "101"), version(16, "150"), [("ORDER_EDITED", -5), ("ORDER_EDITED", 5)]),
+        (version(16, "50"), refund_of("1", "r", amount="80"), [("REFUND", 8), ("ORDER_EDITED", 2)]),
+        (refund_of("1", "r", amount="75"), version(16, "150"), [("ORDER_EDITED", -5), ("REFUND", 7)]),
+    ],
+    ids=["older", "newer", "the same", "older than a note", "a note", "after a refund", "refund after an edit"],
+)
+def test_a_race_lost_for_an_order_is_decided_again_on_what_stands(
+    ours: Movement, theirs: Movement, moved: list[tuple[str, int]]
+) -> None:
+    store = ledger([version(15, "100")])
+    posting = Posting(store, default_threshold=20)
+    posting.post([[payment("first", 1)]], time=FakeCall().time)  # It remembers the account.
+
+    def they_write(_: Commit) -> None:
+        settle(store, [theirs], now=NOON)
+
+    # The first write of ours may only find the order; the second one loses the race.
+    store.before_effect.extend([None, they_write] if isinstance(ours, OrderMovement) else [they_write])
+    posting.post([[ours]], time=FakeCall().time)
+
+    assert records(store)[3:] == moved
+    assert findings(store) == []
+
+
 def test_an_id_that_reads_like_an_edit_takes_no_edits_key() -> None:
     edits = {edit_key(name, at(16)) for name in ("1", "1_EDIT_5", "1%5FEDIT%5F5")}
     orders = {order_key(name) for name in ("1_EDIT_1793548800000", "1%5FEDIT%5F1793548800000", "1")}
@@ -300,6 +333,40 @@ def test_the_audit_finds_an_edit_that_asked_for_something_else() -> None:
     assert findings(store) == [Drift.TALLY_WRONG]
     store.transactions[record.transaction_id] = replace(record, tally=None)
     assert Drift.TALLY_WRONG in findings(store)
+
+
+def test_an_edit_that_was_not_due_is_found() -> None:
+    store = ledger([version(15, "100")], [version(16, "150")])
+    *before, edit = store.history(SHOP)
+    tallies = Tallies(SHOP)
+
+    wrong = [*before, replace(edit, requested=6)]
+
+    assert [found.kind for record in wrong for found in tallies.take(record)] == [Drift.EDIT_WRONG]
+
+
+def test_edits_and_refunds_prove_the_tally_of_an_order_whose_record_lost_it() -> None:
+    store = ledger([version(15, "100")], [version(16, "150"), refund_of("1", "r", amount="75"), version(17, "120")])
+    whole = stored_order(store)
+    tallies = Tallies(SHOP, uncounted=[whole.transaction_id])
+
+    for record in store.history(SHOP):
+        assert not list(tallies.take(replace(record, tally=None)))
+
+    [change] = tallies.corrections()
+    assert (change.order, change.before, change.after) == (whole.transaction_id, None, whole.tally)
+
+
+def test_a_version_whose_edit_is_gone_is_not_kept_and_one_that_moved_nothing_is() -> None:
+    store = ledger([version(15, "100")], [version(16, "101")])
+    noted = stored_order(store)
+    for charged, kept in ((10, True), (15, False)):
+        assert noted.tally is not None
+        assert noted.tally.edits is not None
+        tally = replace(noted.tally, edits=replace(noted.tally.edits, charged=charged))
+        tallies = Tallies(SHOP)
+        list(tallies.take(replace(noted, tally=tally)))
+        assert [change.after for change in tallies.corrections()] == ([] if kept else [Tally()])
 
 
 VERSIONS = [version(hour, total) for hour, total in enumerate(("100", "40", "0", "155", "96", "149", "1000"), start=1)]
