@@ -34,7 +34,7 @@ PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
 
 REQUIREMENTS = ("requirements.txt", "constraints.txt")
-CHECKS = "infra/refusals"
+CHECKS = "infra/packaging/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
