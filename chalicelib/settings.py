@@ -5,17 +5,18 @@ A missing or bad one fails with a sentence that names it, never at import and ne
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from functools import cache
-from typing import Self, TypeVar
+from typing import Self
 
 from chalicelib.domain.orders import CREDITS_MAX, Basis, Direction, Policy
 
-Choice = TypeVar("Choice", bound=StrEnum)
-
+SCOPE_CLAIMS = ("scope", "scp", "scopes")
+"""The claims in which issuers grant scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
+AUDIENCE_CLAIMS = ("aud", "client_id")
+"""The claims that say for whom a token is: the standard's, and that of Cognito's access tokens."""
 JWT_ALGORITHMS = ("RS256", "ES256", "HS256")
 CURSOR_KEY_LENGTH_MIN = 32
 """Characters of a key that signs cursors: shorter ones can be guessed."""
@@ -29,42 +30,6 @@ _CLAIM = re.compile(r"[!-~]{1,128}", re.ASCII)
 # Only on the machine itself may keys be had without TLS: anybody on the way could put in their own.
 _SECURE = re.compile(r"(https://|http://(127\.0\.0\.1|localhost|\[::1\])(?=[:/]))[!-?A-~]+", re.ASCII)
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
-
-
-class Switch(StrEnum):
-    """What turns something on or off."""
-
-    ON = "on"
-    OFF = "off"
-
-
-class ScopeClaim(StrEnum):
-    """The claim in which an issuer grants scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
-
-    SCOPE = "scope"
-    SCP = "scp"
-    SCOPES = "scopes"
-
-
-class AudienceClaim(StrEnum):
-    """The claim that says for whom a token is: the standard's, or that of Cognito's access tokens."""
-
-    AUD = "aud"
-    CLIENT_ID = "client_id"
-
-
-class TestOrders(StrEnum):
-    """Whether orders that a shop marks as tests are charged."""
-
-    IGNORE = "ignore"
-    COUNT = "count"
-
-
-class NamelessPeriod(StrEnum):
-    """What becomes of a renewal that names no period: it is parked, or it counts for the calendar month of its time."""
-
-    PARK = "park"
-    CALENDAR_MONTH = "calendar_month"
 
 
 class SettingError(Exception):
@@ -221,14 +186,14 @@ class Settings:
             trial_credits=trial_credits,
             default_threshold=trial_credits * low_percent // 100,
             policy=Policy(
-                direction=read.choice("ORDER_CREDIT_DIRECTION", Direction.DECREASE),
-                basis=read.choice("ORDER_CREDIT_BASIS", Basis.ORDER),
+                direction=Direction(read.choice("ORDER_CREDIT_DIRECTION", tuple(Direction), Direction.DECREASE)),
+                basis=Basis(read.choice("ORDER_CREDIT_BASIS", tuple(Basis), Basis.ORDER)),
                 fixed_amount=read.whole("ORDER_CREDIT_FIXED_AMOUNT", 1),
                 percentage=read.percent("ORDER_CREDIT_PERCENTAGE"),
                 minimum=read.whole("ORDER_CREDIT_MINIMUM", 0),
             ),
-            count_test_orders=read.choice("TEST_ORDERS", TestOrders.IGNORE) is TestOrders.COUNT,
-            month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", NamelessPeriod.PARK) is NamelessPeriod.CALENDAR_MONTH,
+            count_test_orders=read.choice("TEST_ORDERS", ("ignore", "count")) == "count",
+            month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", ("park", "calendar_month")) == "calendar_month",
             renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=_DAYS_MAX),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
             # SQS hides a message for twelve hours at the most.
@@ -248,13 +213,13 @@ class Settings:
                 audience=read.text("JWT_AUDIENCE"),
                 jwks_url=read.secure_address("JWT_JWKS_URL"),
                 key_parameter=read.text("JWT_KEY_PARAMETER"),
-                scope_claim=read.choice("JWT_SCOPE_CLAIM", ScopeClaim.SCOPE),
+                scope_claim=read.choice("JWT_SCOPE_CLAIM", SCOPE_CLAIMS),
                 merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
-                audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AudienceClaim.AUD),
+                audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AUDIENCE_CLAIMS),
             ),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
-            metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", Switch.OFF) is Switch.ON,
+            metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", ("off", "on")) == "on",
             stage=read.text("STAGE") or "dev",
         )
 
@@ -341,11 +306,8 @@ class _Reader:
                 )
         return origins
 
-    def choice(self, name: str, default: Choice) -> Choice:
-        text = self.text(name)
-        if not text:
-            return default
-        try:
-            return type(default)(text)
-        except ValueError:
-            raise SettingError(f"{name} is {text!r}: it takes {' or '.join(type(default))}") from None
+    def choice(self, name: str, choices: Sequence[str], default: str = "") -> str:
+        text = self.text(name) or default or choices[0]
+        if text not in choices:
+            raise SettingError(f"{name} is {text!r}: it takes {' or '.join(choices)}")
+        return text

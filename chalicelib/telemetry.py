@@ -178,7 +178,7 @@ def _say(name: str, value: float, unit: MetricUnit, dimensions: Mapping[str, str
             metric.add_dimension(name=dimension, value=text)
 
 
-WRITE_SECONDS = 10.0
+WRITE_EVERY_SECONDS = 10.0
 """The shortest time between two writes of a container's counters that are not pressing."""
 PRESSING_TRIES = 2
 """How often what must not wait for the next call is tried."""
@@ -210,7 +210,7 @@ class CounterWriter:
         call: it is logged, and the next write makes up for it.
         """
         moment = time.monotonic() if now is None else now
-        if not self._counted.pressing and moment - self.written_at < WRITE_SECONDS:
+        if not self._counted.pressing and moment - self.written_at < WRITE_EVERY_SECONDS:
             return
         self.written_at = moment
         for _ in range(PRESSING_TRIES if self._counted.pressing else 1):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking
 from chalicelib.domain.errors import Code, RetryLater
 
@@ -170,7 +170,7 @@ class DeadLetters:
         yield None, None
 
     def _put_back(self, look: "_Look", letter: Letter) -> None:
-        try:
+        with transient_faults("the queue"):
             if letter.pointer is not None:
                 raise NotRedrivable(
                     f"it points to {letter.pointer.records} records of a stream and holds none of them: "
@@ -185,9 +185,6 @@ class DeadLetters:
                 self._play(letter)
             else:
                 self._send(look.place.back_to_url, letter)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         look.delete(letter)
 
     def _send(self, queue_url: str, letter: Letter) -> None:
@@ -217,11 +214,8 @@ class DeadLetters:
     def _counted(self, place: Place) -> tuple[int, int]:
         """Return how many letters the queue says it holds: those to be had, and those that somebody looks at."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        try:
+        with transient_faults("the queue"):
             said = self._sqs.get_queue_attributes(QueueUrl=place.queue_url, AttributeNames=names)["Attributes"]
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         visible, held = (int(said[name]) for name in names)
         return visible, held
 
@@ -259,11 +253,8 @@ class _Look:
 
     def delete(self, letter: Letter) -> None:
         """Take the letter out of its queue."""
-        try:
+        with transient_faults("the queue"):
             self._sqs.delete_message(QueueUrl=self.place.queue_url, ReceiptHandle=letter.receipt_handle)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         self._deleted.add(letter.letter_id)
 
     def close(self) -> None:
@@ -279,7 +270,7 @@ class _Look:
                 self._sqs.change_message_visibility_batch(QueueUrl=self.place.queue_url, Entries=entries)
 
     def _receive(self) -> Sequence[Mapping[str, Any]]:
-        try:
+        with transient_faults("the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self.place.queue_url,
                 MaxNumberOfMessages=ENTRIES_MAX,
@@ -288,9 +279,6 @@ class _Look:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         messages: Sequence[Any] = answer.get("Messages", [])
         return messages
 

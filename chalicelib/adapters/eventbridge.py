@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 SOURCE = "credits"
 ENTRIES_MAX = 10
 """Entries that one PutEvents takes."""
-ATTEMPTS_MAX = 4
+PUT_TRIES_MAX = 4
 PAUSE_SECONDS = 0.1
-MARGIN_SECONDS = 2.0
+PUT_MARGIN_SECONDS = 2.0
 """What is left of a call's time for answering: no request is begun inside it."""
 
 
@@ -37,9 +37,9 @@ class EventBridgeBus:
         request is begun where the call's time is short: what is not sent is returned too.
         """
         pending = list(events)
-        for attempt in range(ATTEMPTS_MAX):
+        for attempt in range(PUT_TRIES_MAX):
             pause = PAUSE_SECONDS * 2**attempt if attempt else 0
-            if not pending or remaining_seconds() < MARGIN_SECONDS + pause:
+            if not pending or remaining_seconds() < PUT_MARGIN_SECONDS + pause:
                 break
             if pause:
                 self._sleep(pause)
@@ -53,7 +53,7 @@ class EventBridgeBus:
     def _put(
         self, events: Sequence[PublishedEvent], remaining_seconds: Callable[[], float]
     ) -> Sequence[PublishedEvent]:
-        if remaining_seconds() < MARGIN_SECONDS:
+        if remaining_seconds() < PUT_MARGIN_SECONDS:
             return events
         try:
             answer = self._client.put_events(

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 KEEP_SECONDS = 300
 """How long a value is used before it is asked for again: what a changed key takes to arrive."""
-RETRY_SECONDS = 30
+PARAMETER_RETRY_SECONDS = 30
 """How long the last known value goes on unasked after it could not be asked for."""
 
 
@@ -41,7 +41,7 @@ class Parameter:
         except GetParameterError as error:
             if self._value is None:
                 raise ParameterError(f"the parameter {self.name} cannot be read") from error
-            keep_seconds = RETRY_SECONDS
+            keep_seconds = PARAMETER_RETRY_SECONDS
         self._ask_at = time.monotonic() + keep_seconds
         return self._value
 

@@ -42,8 +42,7 @@ def console(call: Call) -> Reply:
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Referrer-Policy": "no-referrer",
     }
-    known = {one.strip().removeprefix("W/") for one in call.headers.get("if-none-match", "").split(",")}
-    if known & {"*", tag.removeprefix("W/")}:
+    if call.holds(tag):
         return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Reply(body=shipped.page, headers=headers)
 

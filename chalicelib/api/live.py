@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.fleet import FleetReader
 from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 from chalicelib.adapters.queues import Queues
@@ -25,14 +23,11 @@ def activity_now(
     now: datetime,
 ) -> Activity:
     """Return the latest figures; raises `RetryLater` when a table or a queue cannot answer."""
-    try:
+    with transient_faults("the queues"):
         read = fleet.read()
         inbox = queues.waiting(inbox_url)
         dead_letters = sum(sum(queues.waiting(url)) for url in dead_letter_urls)
         events = recent.read()
-    except (ClientError, BotoCoreError) as error:
-        raise_if_transient(error, "the queues")
-        raise
     return Activity(
         as_of=instant(now),
         fleet=FleetStatus.of(read.figures),

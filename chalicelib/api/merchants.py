@@ -22,7 +22,7 @@ from chalicelib.telemetry import add_up, count, logger, sample
 from chalicelib.wiring import for_api
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from chalicelib.contracts.api.model import Model
 
 CHECKS = {
     status: sample("credits_plugin_status_checks_total", {"status": status}) for status in ("enabled", "disabled")
@@ -186,7 +186,7 @@ def _account(text: str) -> Account:
     return found
 
 
-def _about(call: Call, data: "BaseModel", merchant: MerchantId) -> Reply:
+def _about(call: Call, data: "Model", merchant: MerchantId) -> Reply:
     from chalicelib.contracts.api import answers
 
     return Reply(body=answers.answer_text(data, call.meta()), merchant_id=merchant)

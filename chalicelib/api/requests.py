@@ -18,14 +18,14 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, m
 
 PARAMETER_LENGTH_MAX = 512
 BODY_BYTES_MAX = 64 * 1024
-KEY_LENGTH_MAX = 64
+IDEMPOTENCY_KEY_LENGTH_MAX = 64
 """Characters of an `Idempotency-Key`: it becomes the adjustment's id (contract, section 3)."""
 
 TRACE_LENGTH_MAX = 255
 """Characters of an id by which a step is followed through services, as events in have them (contract, section 11)."""
 
 _TRACE = re.compile(rf"[ -~]{{1,{TRACE_LENGTH_MAX}}}")
-_PRINTABLE = re.compile(rf"[ -~]{{1,{KEY_LENGTH_MAX}}}")
+_PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
 # What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
@@ -110,7 +110,8 @@ class Call:
             raise bad_request("Idempotency-Key", "The header Idempotency-Key is required, once.")
         if _PRINTABLE.fullmatch(key) is None:
             raise bad_request(
-                "Idempotency-Key", f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} printable ASCII characters."
+                "Idempotency-Key",
+                f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} printable ASCII characters.",
             )
         return key
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chalicelib.api import admin, console, desk, documents, merchants, operations, widget
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
-from chalicelib.api.requests import KEY_LENGTH_MAX
+from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
 from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
@@ -153,7 +153,7 @@ ORDER_ID = parameter(
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "header",
-    {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "The adjustment's id, chosen by the caller: the same for a repeat, another one for another adjustment.",
     required=True,
     example="adj-42",

@@ -15,7 +15,8 @@ import boto3
 from botocore.config import Config
 
 from infra.deploying.emulator import ROOT, api_address, deploy, package_directory
-from infra.local.description import FILE_NAME, Addresses, function_names
+from infra.deploying.outputs import function_names
+from infra.local.description import FILE_NAME, Addresses
 from infra.local.engines import (
     FAKE_AWS_ENVIRONMENT,
     LOOPBACK,

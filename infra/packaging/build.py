@@ -35,7 +35,7 @@ PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
 HASHES = "requirements-hashes.txt"
 """Every package that ships, with its hashes (infra/packaging/pins.py)."""
-CHECKS = "infra/refusals"
+CHECKS = "infra/packaging/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 

@@ -4,9 +4,7 @@ import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.fleet import RECONCILED
 from chalicelib.usecases.reconciling import Sweep
 
@@ -26,11 +24,8 @@ class Bookmarks:
     def last(self) -> Sweep | None:
         """Return the sweep that was kept last, None before the first and where none can be read any more."""
         key: Any = {"id": {"S": RECONCILED}}
-        try:
+        with transient_faults("the figures"):
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the figures")
-            raise
         if "sweep" not in item:
             return None
         # An earlier or later release may have kept more or less of a sweep.
@@ -47,11 +42,8 @@ class Bookmarks:
             "drift": {"N": str(drift(sweep))},
             "sweep": {"S": json.dumps(kept, separators=(",", ":"))},
         }
-        try:
+        with transient_faults("the figures"):
             self._client.put_item(TableName=self._table, Item=item)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the figures")
-            raise
 
 
 def drift(sweep: Sweep) -> int:

@@ -1,5 +1,8 @@
 """What DynamoDB answers when it does not do what it was asked: which of it may go away by itself."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
@@ -41,3 +44,13 @@ def raise_if_transient(error: ClientError | BotoCoreError, who: str = "the ledge
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in TRANSIENT or status >= _SERVER_ERROR:
             raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {code}") from error
+
+
+@contextmanager
+def transient_faults(who: str = "the ledger") -> Iterator[None]:
+    """Raise `RetryLater` for transient faults of what is asked inside, as `raise_if_transient` does."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise_if_transient(error, who)
+        raise

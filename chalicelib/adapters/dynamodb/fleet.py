@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import MerchantId
@@ -128,13 +126,10 @@ class FleetReader:
         found: dict[MerchantId, int] = {}
         more: dict[str, Any] = {}
         while True:
-            try:
+            with transient_faults():
                 page = self._client.scan(
                     TableName=self._credits_table, ProjectionExpression="merchant_id, balance", **more
                 )
-            except (ClientError, BotoCoreError) as error:
-                raise_if_transient(error)
-                raise
             found |= {MerchantId(item["merchant_id"]["S"]): int(item["balance"]["N"]) for item in page["Items"]}
             if len(found) >= MERCHANTS_MAX:
                 return None

@@ -15,7 +15,7 @@ from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
 from chalicelib.adapters.dynamodb.items import account_from, kind_of, transaction_from
-from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
+from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow, bound
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Total, Transaction
@@ -24,7 +24,7 @@ from chalicelib.domain.movements import Kind
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
 """Records that one query of a filtered list looks at; it doubles from the least to the most."""
-EXAMINED_MAX = 20_000
+RECORDS_EXAMINED_MAX = 20_000
 """Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
 INDEX_PAUSE_SECONDS = 0.1
 """How long an index that lacks the newest records is left before it is asked once more."""
@@ -56,14 +56,14 @@ class History:
         self, *, credits_table: str, transactions_table: str, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._sleep = sleep
-        AccountRow.Meta.table_name = credits_table
-        TransactionRow.Meta.table_name = transactions_table
+        self._accounts = bound(AccountRow, credits_table)
+        self._transactions = bound(TransactionRow, transactions_table)
 
     def account(self, merchant_id: MerchantId) -> Account | None:
         """Return the merchant's account as it stands now, None if there is none."""
         with translated():
             try:
-                row = AccountRow.get(merchant_id, consistent_read=True)
+                row = self._accounts.get(merchant_id, consistent_read=True)
                 return account_from(row.to_dynamodb_dict(), answering=True)
             except DoesNotExist:
                 return None
@@ -72,7 +72,7 @@ class History:
         """Return one record as it stands now, None if there is none."""
         with translated():
             try:
-                row = TransactionRow.get(transaction_id, consistent_read=True)
+                row = self._transactions.get(transaction_id, consistent_read=True)
                 return transaction_from(row.to_dynamodb_dict(), answering=True)
             except DoesNotExist:
                 return None
@@ -103,14 +103,14 @@ class History:
     ) -> Found:
         """Return up to `wanted` records of these kinds and sequences, newest first.
 
-        What does not match is read too, and paid for; after `EXAMINED_MAX` records the search stops, and
+        What does not match is read too, and paid for; after `RECORDS_EXAMINED_MAX` records the search stops, and
         `below` tells where it would go on.
         """
         if not kinds:
             # DynamoDB takes no empty list of choices.
             return Found(transactions=(), below=0)
         found: list[Transaction] = []
-        floor = max(lowest, highest - EXAMINED_MAX + 1)
+        floor = max(lowest, highest - RECORDS_EXAMINED_MAX + 1)
         window = max(WINDOW_MIN, wanted)
         condition = _of_kinds(kinds)
         with translated():
@@ -175,7 +175,7 @@ class History:
         condition: Condition | None = None,
         attributes: Sequence[str] | None = None,
     ) -> Iterator[TransactionRow]:
-        return TransactionRow.by_sequence.query(
+        return self._transactions.by_sequence.query(
             merchant_id,
             TransactionRow.sequence.between(lowest, highest),
             filter_condition=condition,

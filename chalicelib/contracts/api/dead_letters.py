@@ -10,8 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.letters import Letter
 
 BODY_LENGTH_MAX: Final = 16_384
@@ -22,10 +21,8 @@ ANSWER_BYTES_MAX: Final = 6_000_000
 """What is used of the 6,291,556 bytes that Lambda lets a function answer; headers need the rest."""
 
 
-class DeadLetter(BaseModel):
+class DeadLetter(Model):
     """A parked message: why it is there, where it came from, and what it says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     parking: str

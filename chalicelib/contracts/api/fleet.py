@@ -2,15 +2,12 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
 from chalicelib.domain.figures import Figures
 
 
-class FleetStatus(BaseModel):
+class FleetStatus(Model):
     """The fleet in figures. A percentage and an average are no credits: they have two decimals."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     total_merchants: int
     enabled_count: int

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from chalicelib.contracts.api.model import Model
 
 
 class State(StrEnum):
@@ -20,11 +20,7 @@ class Overall(StrEnum):
     DEGRADED = "degraded"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Health(_Model):
+class Health(Model):
     """The API's process answers."""
 
     status: str
@@ -32,7 +28,7 @@ class Health(_Model):
     stage: str
 
 
-class Component(_Model):
+class Component(Model):
     """One component: `latency_ms` is what asking it took, `detail` says what is wrong or unknown."""
 
     status: State
@@ -40,7 +36,7 @@ class Component(_Model):
     detail: str | None
 
 
-class DetailedHealth(_Model):
+class DetailedHealth(Model):
     """Each component that the service rests on."""
 
     status: Overall

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.sentences import credits_text, movement_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import derived_crossings
@@ -30,11 +29,7 @@ SOURCE = (
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Said(_Model):
+class Said(Model):
     """An event that a chapter published.
 
     `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no record keeps.
@@ -50,7 +45,7 @@ class Said(_Model):
         return cls(event_type=event.event_type, event_id=event.event_id if by_movement else None)
 
 
-class Chapter(_Model):
+class Chapter(Model):
     """A moment that mattered; `transaction_id` and `sequence` are null where no movement caused it."""
 
     time: str
@@ -61,7 +56,7 @@ class Chapter(_Model):
     events: list[Said]
 
 
-class Story(_Model):
+class Story(Model):
     """The answer to "why is this plugin off, or on", in order."""
 
     merchant_id: str
