@@ -1,4 +1,4 @@
-"""NATS to queue: one batch of JetStream messages, each settled by what the queue said of that very message."""
+"""NATS to queue: one batch of JetStream messages, each settled by the queue's result for that very message."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
 from infra.bridge.telemetry import Outcome
 
 UNREADABLE: Final = "unreadable"
-"""What stands for a header that no attribute of a queue message can hold."""
+"""Replaces a header that no attribute of a queue message can hold."""
 
 
 class Delivery(Protocol):
-    """A JetStream message as handed out once (nats-py's `Msg`)."""
+    """A JetStream message as delivered once (nats-py's `Msg`)."""
 
     @property
     def subject(self) -> str:
@@ -41,16 +41,16 @@ class Delivery(Protocol):
         """Its stream, its sequence there and how often it was delivered."""
 
     async def ack(self) -> None:
-        """Say that it is done with."""
+        """Acknowledge it."""
 
     async def nak(self, delay: float | None = None) -> None:
         """Ask for it again after `delay` seconds."""
 
     async def term(self) -> None:
-        """Say that it must never be delivered again."""
+        """Terminate it: it must never be delivered again."""
 
     async def in_progress(self) -> None:
-        """Say that it is being worked on: its acknowledgement time starts anew."""
+        """Report progress: its acknowledgement time starts anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 def function_names(outputs: Mapping[str, str]) -> dict[str, str]:
     """Return the deployed names of the functions, from outputs such as `IngestEventsName`.
 
-    Each stands under its logical id in the template (`IngestEvents`) and its name in app.py (`ingest_events`).
+    Each is listed under its logical id in the template (`IngestEvents`) and its name in app.py (`ingest_events`).
     """
     names = {
         output.removesuffix("Name"): value
@@ -122,7 +122,7 @@ def function_names(outputs: Mapping[str, str]) -> dict[str, str]:
 def write(description: Description, directory: Path) -> Path:
     """Write stack.json, whole or not at all, readable by its owner only since it holds tokens; return its path.
 
-    Beside it lies the token by which Prometheus may read the metrics, in a file of its own.
+    A second file beside it holds the token with which Prometheus may read the metrics.
     """
     _write_privately(directory / OPS_TOKEN_FILE, description.ops_token)
     path = directory / FILE_NAME
@@ -139,6 +139,6 @@ def _write_privately(path: Path, text: str) -> None:
 
 
 def read(directory: Path) -> Description:
-    """Return what stack.json in `directory` says; raises FileNotFoundError when no stack runs there."""
+    """Return the content of stack.json in `directory`; raises FileNotFoundError when no stack runs there."""
     content = json.loads((directory / FILE_NAME).read_text())
     return Description(**{**content, "jwt": Jwt(**content["jwt"])})

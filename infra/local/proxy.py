@@ -1,10 +1,9 @@
 """The API at a plain address: forwards every request to the emulator below the stage's path.
 
-It serves two things of its own: the public key, and the demo shop, which is no part of the API.
+It serves two things itself: the public key, and the demo shop, which is not part of the API.
 
-Requests and answers pass unchanged in both directions but for the headers that belong to one
-connection. Each client's connection has one of its own to the emulator, both kept alive; asyncio
-sends at once (no Nagle delay). The reader of HTTP is h11.
+Requests and answers pass unchanged except for the headers of a single connection. Each client connection has its own
+connection to the emulator, both kept alive; asyncio sends at once (no Nagle delay). h11 parses HTTP.
 
     python -m infra.local.proxy --socket 5 --upstream http://127.0.0.1:4566/prefix --keys jwks.json --demo-shop a.html
 """
@@ -33,7 +32,7 @@ DEMO_SHOP_PATH = b"/demo-shop"
 BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes in one request; a longer body is answered 413."""
 DISCARDED_BYTES = 100 * 1024 * 1024
-"""How much of a longer body is read all the same: many clients read no answer before they have sent it."""
+"""How much of a longer body is still read: many clients read no answer before they have sent the body."""
 
 CHUNK_BYTES = 64 * 1024
 # Below the 75 seconds after which the emulator closes, so that a connection that is reused is open.
