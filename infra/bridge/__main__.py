@@ -1,7 +1,7 @@
 """`python -m infra.bridge`: run the bridge until SIGTERM or SIGINT, then drain it.
 
 Exit status: 0 after a clean drain, 1 when work was still under way after `BRIDGE_DRAIN_SECONDS`
-(it comes again by itself), 2 for a setting that is missing or wrong.
+(it is redelivered), 2 for a setting that is missing or wrong.
 """
 
 import asyncio

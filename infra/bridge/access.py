@@ -174,8 +174,7 @@ class Access:
         return seed
 
     def context(self) -> ssl.SSLContext:
-        """Return the TLS context that verifies the server: its certificate by the public or the private CA, and its
-        name.
+        """Return the TLS context that verifies the server's name, and its certificate by the public or a private CA.
 
         Raises:
             AccessError: a certificate or key cannot be read or is invalid.

@@ -39,7 +39,7 @@ async def serve_health(telemetry: Telemetry, host: str, port: int) -> asyncio.Se
 
 
 def health(telemetry: Telemetry) -> dict[str, object]:
-    """Return the state of each part with its age in seconds, the state of each stream, and the counters of both directions."""
+    """Return the state of each part with its age in seconds, of each stream, and the counters of both directions."""
     now, today = time.monotonic(), datetime.now(UTC)
     return {
         "status": "ok" if telemetry.healthy else "degraded",

@@ -100,14 +100,15 @@ class Forwarder:
         for number, request in enumerate(requests):
             await self._send(request, report)
             if report.unavailable is None:
-                # Large messages go one by one to a queue that may be slow; those behind must not come again meanwhile.
+                # Large messages go one by one to a queue that may be slow; later ones must not be redelivered
+                # meanwhile.
                 for item in chain.from_iterable(requests[number + 1 :]):
                     await item.delivery.in_progress()
         return report
 
     async def _send(self, request: Sequence[_Ready], report: BatchReport) -> None:
-        # Once the queue could not be asked, the rest of the batch waits too: each further try would
-        # cost a timeout, and the messages are safe where they are.
+        # Once the queue is unreachable, the rest of the batch waits too: each further try would cost a timeout, and the
+        # messages are safe where they are.
         if report.unavailable is not None:
             await self._retry_all(request, report.unavailable, report)
             return
@@ -123,7 +124,7 @@ class Forwarder:
                 await self._settle(item, answer, report)
 
     async def _send_alone(self, request: Sequence[_Ready], error: QueueRefusedError, report: BatchReport) -> None:
-        """Send each message by itself after all were refused together, so that one cannot hold up its neighbours."""
+        """Send each message alone after all were refused together, so that one cannot hold up the others."""
         if len(request) > 1:
             for item in request:
                 await self._send([item], report)
@@ -137,7 +138,7 @@ class Forwarder:
             await item.delivery.ack()
             report.count(Outcome.FORWARDED)
             return
-        unanswered = Refusal(code="Unanswered", reason="the queue said nothing about this entry")
+        unanswered = Refusal(code="Unanswered", reason="the queue returned no result for this entry")
         refusal = answer.refused.get(item.entry.identity, unanswered)
         if refusal.for_ever:
             why = Unsendable(code="refused_by_queue", reason=f"{refusal.code}: {refusal.reason}")
@@ -180,7 +181,7 @@ class Forwarder:
 
 
 def _is_own(delivery: Delivery) -> bool:
-    """Return whether the bridge itself published this message: it never forwards what it brought."""
+    """Return whether the bridge itself published this message: it never forwards its own messages."""
     headers = delivery.headers or {}
     return any(name.lower() == SOURCE_HEADER and value == SOURCE for name, value in headers.items())
 
@@ -188,8 +189,8 @@ def _is_own(delivery: Delivery) -> bool:
 def _attributes(delivery: Delivery) -> Mapping[str, str]:
     """Return where a message came from, as the attributes of its queue message.
 
-    The subject is what the ledger binds the event's type to (contract, section 11): rights on NATS are given by it, and
-    nothing that the sender chose is taken for it. A header that names another type goes along as what contradicts it.
+    The ledger binds the event's type to the subject (contract, section 11): rights on NATS are given by subject, and
+    nothing else that the sender chose replaces it. A header that names another type is passed on as a contradiction.
     """
     metadata = delivery.metadata
     contradicting = [

@@ -62,7 +62,7 @@ def _inbound(configuration: StreamConfig) -> list[str]:
 
 
 async def _again(client: Client, stream: str, inbound: Sequence[str], since: datetime) -> int | None:
-    """Make our consumer on `stream` anew and return how many messages it has to read; None where no consumer belongs."""
+    """Make our consumer on `stream` anew and return how many messages it has to read; None where it needs none."""
     known = await _ask(client, f"CONSUMER.INFO.{stream}.{CONSUMER}", {})
     missing = known.get("error", {}).get("err_code") == NO_SUCH_CONSUMER
     if missing and not inbound:

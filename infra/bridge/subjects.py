@@ -39,7 +39,7 @@ _SUBJECT_LENGTH = 255
 
 
 def is_outbound(event_type: str) -> bool:
-    """Return whether the bridge may publish `event_type`: a literal `evt.credits.` subject that is not an inbound one."""
+    """Return whether the bridge may publish `event_type`: a literal `evt.credits.` subject, not an inbound one."""
     tokens = event_type.split(".")
     literal = all(token and token.isascii() and token.isprintable() for token in tokens)
     return (

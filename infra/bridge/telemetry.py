@@ -55,7 +55,7 @@ OUTCOMES: Mapping[Direction, tuple[Outcome, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartState:
-    """Whether a part worked when it was last used, the reason if not, and since when (seconds of the monotonic clock)."""
+    """Whether a part worked when it was last used, the reason if not, and since when (monotonic seconds)."""
 
     ok: bool
     detail: str

@@ -126,7 +126,7 @@ def launch_nats(directory: Path, port: int, *, configuration: Path | None = None
 
 
 def launch_redis(directory: Path, port: int, *, password: str = "", leashed: bool = False) -> Engine:
-    """Start a Redis server that is empty at first and keeps nothing on disk; it requires the `password` if one is given."""
+    """Start an empty Redis server that keeps nothing on disk; it requires the `password` if one is given."""
     command = [str(PROGRAMS / "redis-server"), "--bind", LOOPBACK, "--port", str(port)]
     command += ["--save", "", "--appendonly", "no"]
     if password:
@@ -257,7 +257,7 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
 
 
 def wait_until_ready(engine: Engine) -> None:
-    """Return when `engine` serves; raises `EngineDidNotStartError` when it ends first or does not become ready in time."""
+    """Return when `engine` serves; raises `EngineDidNotStartError` when it ends first or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not engine.ready():
         if engine.process.poll() is not None or time.monotonic() > deadline:

@@ -188,7 +188,7 @@ def _beginning(time: datetime, name: str, fact: str) -> Text:
 
 
 def _marks(record: Record) -> Iterable[tuple[str, str]]:
-    """Yield the thresholds that a transaction crossed, as the service decides (contract, section 5), and its shortfall."""
+    """Yield the thresholds that a transaction crossed (contract, section 5), and its shortfall."""
     before, after, low = record.balance_before, record.balance_after, record.threshold
     opening = record.sequence == 1
     if after == 0 and before > 0:

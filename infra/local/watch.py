@@ -1,7 +1,6 @@
-"""Which programs run, and whether they still do: every wait of the supervisor also notices a dead program and a signal
-to end.
+"""The running programs: every wait of the supervisor also notices a program that died and a signal to end.
 
-A signal only sets a flag, which the waits look at. So no exception comes between a program's start
+A signal only sets a flag, which the waits check. So no exception comes between a program's start
 and its entry in the list, and nothing that was started is forgotten.
 """
 

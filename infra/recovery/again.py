@@ -1,4 +1,4 @@
-"""Events delivered again: from the bus's archive, or from one stack's queue to another's. The ledger records each once."""
+"""Delivers events again, from the bus's archive or from one queue to another. The ledger records each once."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final

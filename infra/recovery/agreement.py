@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TORN: Final = timedelta(minutes=15)
-"""How long before the given moment a torn write may be: the latest point that can be restored is some five minutes old. Anything older is for `credits verify`."""
+"""How long before the given moment a torn write may be: the latest point that can be restored is some five minutes
+old. Anything older is for `credits verify`."""
 AT_ONCE: Final = 16
 
 
