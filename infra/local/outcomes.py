@@ -88,7 +88,7 @@ def record_line(record: Record) -> Text:
 def events_line(time: datetime, merchant_id: str, types: Iterable[str]) -> Text:
     """Return the line of the events that the service published on NATS about one transaction."""
     line = _beginning(time, shop_name(merchant_id), "")
-    line.append(f"↳ told on NATS: {', '.join(name.removeprefix(OUTBOUND_PREFIX) for name in types)}")
+    line.append(f"↳ published on NATS: {', '.join(name.removeprefix(OUTBOUND_PREFIX) for name in types)}")
     line.stylize("dim")
     return line
 

@@ -1,4 +1,4 @@
-"""What the live view of the service shows: the fleet, what was done so far, and what waits (contract, section 6)."""
+"""The live view of the service: the fleet, the counters and the queues (contract, section 6)."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,7 +10,7 @@ class _Model(BaseModel):
 
 
 class Waiting(_Model):
-    """Messages of a queue: those that wait, and those that a function has at the moment or has put off."""
+    """Messages of a queue: those that wait, and those in flight or delayed by a function."""
 
     waiting: int
     under_way: int
@@ -29,7 +29,7 @@ class ThresholdEvent(_Model):
 
 
 class Activity(_Model):
-    """The latest figures. What is counted is counted since the beginning: the difference of two answers is a rate."""
+    """The latest figures. Counters start at the service's first day: the difference of two answers is a rate."""
 
     as_of: str
     fleet: FleetStatus

@@ -1,7 +1,7 @@
-"""HTTP answers as pydantic models: what the routes say, and what the API's document is made from.
+"""HTTP answers as pydantic models: the routes' bodies, and the source of the API's document.
 
 The hot status route and the problems are plain dicts of the same shape (`plugin_status`, `problems`);
-tests hold both to the models here.
+tests compare both with the models here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class Answer(_Model, Generic[Data]):
 
 
 class Pagination(_Model):
-    """Where a page stands; `total` and `pages` are null where counting would mean reading the list."""
+    """A page's position; `total` and `pages` are null where counting would mean reading the list."""
 
     page: int | None
     limit: int
@@ -51,7 +51,7 @@ class Pagination(_Model):
 
 
 class Links(_Model):
-    """The same list elsewhere, as paths with their parameters."""
+    """Other pages of the same list, as paths with their parameters."""
 
     self: str
     next: str | None
@@ -119,7 +119,7 @@ class Account(_Model):
 
     @classmethod
     def of(cls, account: ledger.Account) -> Self:
-        """Return what is said of `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
+        """Return the answer about `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
         return cls(
             id=credit_id(account.merchant_id),
             merchant_id=account.merchant_id,
@@ -149,10 +149,10 @@ class Balance(_Model):
 
 
 class Stats(_Model):
-    """What a merchant's transactions add up to, all of them or those of a range of dates.
+    """Sums of a merchant's transactions, all of them or those of a range of dates.
 
     `total_increases` and `total_decreases` count transactions, one that moved nothing by its direction;
-    `credits_in` and `credits_out` are the credits that they moved, unsigned.
+    `credits_in` and `credits_out` are the credits moved, unsigned.
     """
 
     merchant_id: str
@@ -174,7 +174,7 @@ class Stats(_Model):
         total_shortfall: int,
         last_transaction_at: str | None,
     ) -> Self:
-        """Return what is said of these sums."""
+        """Return the answer with these sums."""
         by_type = _totals(totals)
         increases, decreases = (
             sum(getattr(of_type, name) for of_type in by_type.values()) for name in ("increases", "decreases")
@@ -193,7 +193,7 @@ class Stats(_Model):
 
 
 class Transaction(_Model):
-    """A movement as recorded: `credits_used` is what was moved, unsigned; `amount` the same, signed."""
+    """A movement as recorded: `credits_used` is the credits moved, unsigned; `amount` the same, signed."""
 
     id: str
     merchant_id: str
@@ -221,7 +221,7 @@ class Transaction(_Model):
 
     @classmethod
     def of(cls, transaction: ledger.Transaction) -> Self:
-        """Return what is said of `transaction`: every field of its hash among it."""
+        """Return the answer about `transaction`, with every field of its hash."""
         return cls(
             id=transaction.transaction_id,
             merchant_id=transaction.merchant_id,

@@ -1,4 +1,4 @@
-"""What the health routes answer: the process, and each component it rests on (contract, section 6)."""
+"""The health routes' answers: the process, and each component it depends on (contract, section 6)."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class State(StrEnum):
-    """How a component does."""
+    """The state of a component."""
 
     OK = "ok"
     FAILING = "failing"
@@ -14,7 +14,7 @@ class State(StrEnum):
 
 
 class Overall(StrEnum):
-    """How the service does: degraded where a component fails; one of which nothing is known does not count."""
+    """The state of the service: degraded when a component fails; unknown ones do not count."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -33,7 +33,7 @@ class Health(_Model):
 
 
 class Component(_Model):
-    """One component: `latency_ms` is what asking it took, `detail` says what is wrong or unknown."""
+    """One component: `latency_ms` is the time of its check, `detail` what is wrong or unknown."""
 
     status: State
     latency_ms: float
@@ -41,7 +41,7 @@ class Component(_Model):
 
 
 class DetailedHealth(_Model):
-    """Each component that the service rests on."""
+    """Each component that the service depends on."""
 
     status: Overall
     service: str
