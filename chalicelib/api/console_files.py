@@ -1,7 +1,7 @@
-"""The console's page and its scripts, put together from the modules that ship: two files instead of fifteen.
+"""The console's page and its scripts, bundled from the modules that ship: two files instead of fifteen.
 
 A function answers one request at a time, so a browser that asks for fifteen files at once wakes fifteen containers.
-The page holds its style; the modules it starts with become one script, each in a scope of its own, in the order of
+The page holds its style; the modules needed at the start become one script, each in its own scope, in the order of
 their imports. uPlot, which only a chart needs, stays a module and is loaded by the first chart.
 """
 
@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 VERSION_PLACE, STYLE_PLACE = "{version}", "{style}"
-"""Where the page names its scripts' folder, and where its style goes."""
+"""Placeholders in the page: the scripts' folder, and the style."""
 SCRIPT, CHART = "console.js", "uplot.js"
 
 _FOLDER = Path(__file__).resolve().parent.parent / "static" / "console"
@@ -27,7 +27,7 @@ _LISTED = re.compile(r"export\{([^}]*)\};")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The page, what its policy says of its style, and the scripts by name."""
+    """The page, its policy's source for styles, and the scripts by name."""
 
     version: str
     page: str
@@ -52,7 +52,7 @@ def console_files() -> Console:
 
 
 def bundle(modules: Mapping[str, str], first: str) -> str:
-    """Return the modules that `first` imports, and itself, as one script that does what they do.
+    """Return `first` and the modules that it imports as one script with the same effect.
 
     They import and export by names only, and none imports one that imports it.
     """
@@ -61,7 +61,7 @@ def bundle(modules: Mapping[str, str], first: str) -> str:
 
 
 def _ordered(modules: Mapping[str, str], name: str, seen: set[str] | None = None) -> Iterator[str]:
-    """Yield the modules that `name` needs, each behind what it imports itself."""
+    """Yield the modules that `name` needs, each after its own imports."""
     seen = set() if seen is None else seen
     if name in seen:
         return

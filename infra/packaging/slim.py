@@ -97,7 +97,7 @@ def _botocore_needs(path: PurePosixPath) -> bool:
 
 
 def shipped(path: PurePosixPath, content: bytes) -> bytes:
-    """Return the shipped content of a file: of botocore's data the parts used at run time, of other files everything."""
+    """Return the shipped content of a file: of botocore's data only the parts used at run time, else everything."""
     if path == BOTOCORE_DATA / "endpoints.json":
         listed = json.loads(content)
         for partition in listed["partitions"]:

@@ -1,7 +1,7 @@
 """The two tables as PynamoDB models: what an item holds, for reading.
 
-Writing goes through `items` and the boto3 client (decision 0008); a contract test holds that
-both speak of the same items. Table names are bound by `history.History`, once a container.
+Writing goes through `items` and the boto3 client (decision 0008); a contract test proves that both use the same items.
+Table names are bound by `history.History`, once a container.
 """
 
 from pynamodb.attributes import BooleanAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
@@ -11,11 +11,11 @@ from pynamodb.models import Model
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 2.0
 RETRIES_MAX = 2
-"""A reader is waiting: three tries of two seconds stay inside the function's ten."""
+"""A reader waits: three tries of two seconds fit into the function's ten."""
 
 
 class ByLevel(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-call]
-    """The accounts at zero and the low ones, which alone have a level; an entry holds nothing but the keys."""
+    """The accounts at zero and the low ones; only they have a level. An entry holds only the keys."""
 
     class Meta:
         """The index as the template declares it."""
