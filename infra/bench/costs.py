@@ -88,7 +88,7 @@ def _orders(counted: Mapping[str, float]) -> list[Line]:
                 f"function {function * MILLION:,.2f}, queue {queue * MILLION:,.2f}",
             )
         )
-    lines.append(Line("and where they come by the bus", BUS_EVENT * MILLION, "paid by whoever puts them there"))
+    lines.append(Line("plus the bus, if they arrive by it", BUS_EVENT * MILLION, "paid by the sender"))
     return lines
 
 
@@ -105,7 +105,7 @@ def _statuses(counted: Mapping[str, float]) -> list[Line]:
             "… from the function's memory or Redis", cached * MILLION, f"Redis: {node:,.2f} a month for a node besides"
         ),
         Line(
-            "… behind an edge cache",
+            "… with an edge cache",
             (EDGE_REQUEST + share * uncached) * MILLION,
             f"a shop asked every {STATUS_ASKED_SECONDS} s: one in {round(1 / share)} comes through",
         ),
@@ -121,7 +121,7 @@ def _standing(counted: Mapping[str, float]) -> list[Line]:
         Line(
             "a month of keeping a million orders",
             bytes_kept * MILLION / 10**9 * STORED_GB_MONTH,
-            "record and index, with point-in-time recovery; ids as long as they come",
+            "record and index, with point-in-time recovery; with the longest ids",
         ),
         Line("a month of idling", polls, "Lambda's polls of the inbox; all else is paid by use (alarms: 0.10 each)"),
     ]
