@@ -1,4 +1,4 @@
-"""The event bus on EventBridge: publishes in batches, and tells which events it did not take."""
+"""The event bus on EventBridge: publishes in batches, and returns the events that it did not accept."""
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -31,10 +31,10 @@ class EventBridgeBus:
     def publish(
         self, events: Sequence[PublishedEvent], *, remaining_seconds: Callable[[], float] = lambda: inf
     ) -> list[PublishedEvent]:
-        """Publish `events`, ten in a request, and return those that the bus did not take after a few attempts.
+        """Publish `events`, ten in a request, and return those that the bus did not accept after a few attempts.
 
-        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id tells a repeat. No
-        request is begun where the call's time is short: what is not sent is returned too.
+        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id identifies a repeat. No
+        request starts when the call's time is short: events not sent are returned too.
         """
         pending = list(events)
         for attempt in range(PUT_TRIES_MAX):

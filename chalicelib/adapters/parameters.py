@@ -1,6 +1,6 @@
 """Secrets by name: an SSM parameter or, where there is none of that name, a secret.
 
-Kept for a while, and longer when the stores cannot be reached: a key that was right goes on being right.
+Cached for a while, and longer when the stores cannot be reached: a key that was valid remains valid.
 """
 
 import time
@@ -17,7 +17,7 @@ PARAMETER_RETRY_SECONDS = 30
 
 
 class ParameterError(Exception):
-    """A named parameter cannot be read, and never was by this container."""
+    """A named parameter cannot be read, and this container never read it."""
 
 
 @dataclass(slots=True)
@@ -56,10 +56,10 @@ def _read(name: str) -> str:
 
 
 def _absent(error: GetParameterError) -> bool:
-    # Powertools wraps any error in words; what it was is the context.
+    # Powertools wraps any error; the original one is its context.
     cause = error.__context__
     return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in {
         "ParameterNotFound",
-        # The function may be allowed to read the secret alone.
+        # The function may be allowed to read only the secret.
         "AccessDeniedException",
     }

@@ -1,4 +1,4 @@
-"""The figures of the live view, put together from the fleet, the counters of all containers, and the queues."""
+"""The figures of the live view, from the fleet, the counters of all containers, and the queues."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

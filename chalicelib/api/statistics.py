@@ -1,4 +1,4 @@
-"""What a merchant's transactions add up to: by the account's own counters, or by the records of a range of dates."""
+"""Sums of a merchant's transactions: from the account's own counters, or from the records of a range of dates."""
 
 from chalicelib.adapters.dynamodb.history import RECORDS_EXAMINED_MAX, History
 from chalicelib.api.requests import Call
@@ -8,7 +8,7 @@ from chalicelib.domain.ids import MerchantId
 
 
 def stats_of(call: Call, merchant_id: MerchantId, *, history: History) -> Stats:
-    """Return the sums that the call asks for; without an account there was nothing, as in the merchant's history.
+    """Return the requested sums; without an account they are empty, like the merchant's history.
 
     Raises:
         Problem: a date is none (400), or the range holds more records than one request may read.

@@ -1,4 +1,4 @@
-"""What each thing costs in requests, units and items: counted, so the same on every machine.
+"""What each event and route costs in requests, units and items: counted, so the same on every machine.
 
 Every figure is taken from the functions themselves, called with raw events on tables in memory (`tables`).
 """
@@ -34,7 +34,7 @@ def all_counted() -> list[Figure]:
 
 
 def usage(tables: MeteredTables, call: Callable[[], object]) -> Usage:
-    """Return what a call asks of AWS."""
+    """Return the requests that a call makes to AWS."""
     with tables.metered() as used:
         call()
     return used
@@ -73,7 +73,7 @@ def orders(tables: MeteredTables) -> list[Figure]:
 
 
 def duplicates(tables: MeteredTables) -> list[Figure]:
-    """An order that comes again to a container that knows the account."""
+    """An order redelivered to a container that knows the account."""
     shop, made = merchant(1), Orders(longest=True)
     opened(tables, shop)
     once = made.batch(shop)

@@ -1,4 +1,4 @@
-"""NATS to queue: one batch of JetStream messages, each settled by what the queue said of that very message."""
+"""NATS to queue: one batch of JetStream messages, each settled by the queue's result for that very message."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
 from infra.bridge.telemetry import Outcome
 
 UNREADABLE: Final = "unreadable"
-"""What stands for a header that no attribute of a queue message can hold."""
+"""Replaces a header that no attribute of a queue message can hold."""
 
 
 _TAKEN: Final = frozenset({"ce-id", "ce-time", "ce-subject", "ce-correlationid"})
@@ -27,7 +27,7 @@ _TAKEN: Final = frozenset({"ce-id", "ce-time", "ce-subject", "ce-correlationid"}
 
 
 class Delivery(Protocol):
-    """A JetStream message as handed out once (nats-py's `Msg`)."""
+    """A JetStream message as delivered once (nats-py's `Msg`)."""
 
     @property
     def subject(self) -> str:
@@ -46,16 +46,16 @@ class Delivery(Protocol):
         """Its stream, its sequence there and how often it was delivered."""
 
     async def ack(self) -> None:
-        """Say that it is done with."""
+        """Acknowledge it."""
 
     async def nak(self, delay: float | None = None) -> None:
         """Ask for it again after `delay` seconds."""
 
     async def term(self) -> None:
-        """Say that it must never be delivered again."""
+        """Terminate it: it must never be delivered again."""
 
     async def in_progress(self) -> None:
-        """Say that it is being worked on: its acknowledgement time starts anew."""
+        """Report progress: its acknowledgement time starts anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +105,15 @@ class Forwarder:
         for number, request in enumerate(requests):
             await self._send(request, report)
             if report.unavailable is None:
-                # Large messages go one by one to a queue that may be slow; those behind must not come again meanwhile.
+                # Large messages go one by one to a queue that may be slow; later ones must not be redelivered
+                # meanwhile.
                 for item in chain.from_iterable(requests[number + 1 :]):
                     await item.delivery.in_progress()
         return report
 
     async def _send(self, request: Sequence[_Ready], report: BatchReport) -> None:
-        # Once the queue could not be asked, the rest of the batch waits too: each further try would
-        # cost a timeout, and the messages are safe where they are.
+        # Once the queue is unreachable, the rest of the batch waits too: each further try would cost a timeout, and the
+        # messages are safe where they are.
         if report.unavailable is not None:
             await self._retry_all(request, report.unavailable, report)
             return
@@ -128,7 +129,7 @@ class Forwarder:
                 await self._settle(item, answer, report)
 
     async def _send_alone(self, request: Sequence[_Ready], error: QueueRefusedError, report: BatchReport) -> None:
-        """Send each message by itself after all were refused together, so that one cannot hold up its neighbours."""
+        """Send each message alone after all were refused together, so that one cannot hold up the others."""
         if len(request) > 1:
             for item in request:
                 await self._send([item], report)
@@ -142,7 +143,7 @@ class Forwarder:
             await item.delivery.ack()
             report.count(Outcome.FORWARDED)
             return
-        unanswered = Refusal(code="Unanswered", reason="the queue said nothing about this entry")
+        unanswered = Refusal(code="Unanswered", reason="the queue returned no result for this entry")
         refusal = answer.refused.get(item.entry.identity, unanswered)
         if refusal.for_ever:
             why = Unsendable(code="refused_by_queue", reason=f"{refusal.code}: {refusal.reason}")
@@ -185,7 +186,7 @@ class Forwarder:
 
 
 def _is_own(delivery: Delivery) -> bool:
-    """Return whether the bridge itself published this message: it never forwards what it brought."""
+    """Return whether the bridge itself published this message: it never forwards its own messages."""
     headers = delivery.headers or {}
     return any(name.lower() == SOURCE_HEADER and value == SOURCE for name, value in headers.items())
 

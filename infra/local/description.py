@@ -82,7 +82,7 @@ def describe(
 def write(description: Description, directory: Path) -> Path:
     """Write stack.json, whole or not at all, readable by its owner only since it holds tokens; return its path.
 
-    Beside it lies the token by which Prometheus may read the metrics, in a file of its own.
+    A second file beside it holds the token with which Prometheus may read the metrics.
     """
     _write_privately(directory / OPS_TOKEN_FILE, description.ops_token)
     path = directory / FILE_NAME
@@ -99,6 +99,6 @@ def _write_privately(path: Path, text: str) -> None:
 
 
 def read(directory: Path) -> Description:
-    """Return what stack.json in `directory` says; raises FileNotFoundError when no stack runs there."""
+    """Return the content of stack.json in `directory`; raises FileNotFoundError when no stack runs there."""
     content = json.loads((directory / FILE_NAME).read_text())
     return Description(**{**content, "jwt": Jwt(**content["jwt"])})

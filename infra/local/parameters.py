@@ -33,7 +33,7 @@ SETTINGS = (
     "SERVICE_NAME",
     "METRICS_PER_MERCHANT",
 )
-"""What a caller may set for a local stack; tables, queues, keys and ports are the stack's own business."""
+"""What a caller may set for a local stack, which chooses tables, queues, keys and ports itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
-"""What events ask for, and what the ledger must make of it: the contract once more, sharing no line with the service.
+"""The movements that events request, and their required effect: the contract written again, with no code of the
+service.
 
-Written from sections 2 and 3 of the contract. An `Ask` is one business fact as one event tells it.
+Written from sections 2 and 3 of the contract. An `Ask` is one business fact as one event reports it.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
+    """A requested movement. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
     A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time, or that of an order's
     version.
@@ -72,13 +73,13 @@ def refund_key(refund: object | None, order: object) -> str:
 
 
 def renewal_key(subscription: str, period: str) -> str:
-    """Return the key of a renewal, whose ids cannot run into each other."""
+    """Return the key of a renewal; its parts cannot be confused."""
     one, other = (quote(part, safe="").replace("_", "%5F") for part in (subscription, period))
     return f"SUBSCRIPTION_RENEWAL_{one}_{other}"
 
 
 def charge(policy: str, ask: Ask) -> int | None:
-    """Return what an order asks for under a recorded policy, None where it cannot be told without a total."""
+    """Return the credits of an order under a recorded policy, None where they are unknown without a total."""
     words = policy.split(" ")
     basis, fixed = words[1], int(words[2])
     if basis == "order":
@@ -114,7 +115,7 @@ REPEAT_DAYS = 20
 
 
 def verdict(ask: Ask, row: Row) -> str:
-    """Return whether an ask is the recorded movement again, or its key with another content.
+    """Return whether an ask repeats the recorded movement, or reuses its key with other content.
 
     Contract, section 2, rule 4.
     """
@@ -149,7 +150,7 @@ def _money(text: str | None) -> Decimal | None:
 
 @dataclass
 class Refunds:
-    """What the refunds of one order have added up to (contract, "Refund arithmetic")."""
+    """The tally of one order's refunds (contract, "Refund arithmetic")."""
 
     count: int = 0
     credits: int = 0

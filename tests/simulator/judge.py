@@ -1,4 +1,4 @@
-"""The judge of a run: ledger, messages, admins, events out, figures, and what must be found nowhere."""
+"""The judge of a run: ledger, messages, admins, outbound events, figures, and data that must appear nowhere."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ ASKED_BY: Mapping[str, tuple[str, str]] = {
     "REFUND": ("refunded", "evt.shopify.webhook.order_refunded"),
     "MANUAL": ("adjusted", "evt.credits.manual_adjustment"),
 }
-"""The event of each transaction type, and the event type that asked for it."""
+"""The event of each transaction type, and the event type that requested it."""
 
 
 def judge(world: World) -> None:
-    """Tell the world of everything that is not as the contract says."""
+    """Report to the world every violation of the contract."""
     ledger = read_ledger(world)
     if world.violations:
         return
@@ -142,7 +142,7 @@ def _event(name: str, row: Mapping[str, Any], payload: Mapping[str, Any]) -> dic
 
 
 def _figures(world: World) -> None:
-    """The fleet's figures are what the accounts add up to."""
+    """The fleet's figures equal the sums of the accounts."""
     accounts = [plain(item) for item in world.aws.tables.tables[CREDITS].items.values()]
     counted: Counter[str] = Counter(
         merchants=len(accounts),
@@ -178,7 +178,7 @@ def _counted(world: World) -> None:
 
 
 def _canary(world: World) -> None:
-    """Personal data is in no table, no log, no event out, and in no reason of a dead letter."""
+    """Personal data is in no table, no log, no outbound event, and in no reason of a dead letter."""
     places = {
         **{name: repr(world.aws.tables.tables[name].items) for name in (CREDITS, TRANSACTIONS, FIGURES)},
         "the log": world.output,
@@ -191,7 +191,7 @@ def _canary(world: World) -> None:
 
 
 def _reconciled(world: World) -> None:
-    """The product's own proof agrees, that of either release: nothing has drifted."""
+    """The product's own check, of either release, finds no drift."""
     accounts = len(world.aws.tables.tables[CREDITS].items)
     newer = len(newer_since(world.aws.tables.log))
     for release in (THIS, NEWER):

@@ -1,6 +1,6 @@
-"""The ledger judged write by write, by rules of its own: what each account and record must have become.
+"""The ledger judged write by write, by independent rules: what each account and record must be.
 
-The engine's log of writes is the witness: what stood before and after each of them, and which call made it.
+The evidence is the engine's log of writes: the items before and after each one, and the call that made it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ CLOCKS_DIFFER_SECONDS = 60.0
 
 @dataclass
 class Books:
-    """One merchant's account as the judge keeps it, and the records in their order."""
+    """The judge's copy of one merchant's account, and its records in order."""
 
     rows: list[Row] = field(default_factory=list)
     balance: int = 0
@@ -74,7 +74,7 @@ class Books:
 
 @dataclass
 class Ledger:
-    """What the judge has read of the whole ledger: books by merchant, records by id, and when each was committed."""
+    """The judge's reading of the whole ledger: books by merchant, records by id, and when each was committed."""
 
     books: dict[str, Books] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Ledger:
 
 
 def read_ledger(world: World) -> Ledger:
-    """Return the ledger as its writes made it, and tell the world what must not be."""
+    """Return the ledger as its writes made it, and report violations to the world."""
     ledger = Ledger()
     asks = asked_for(world)
     traces = traces_in(world.letters)
@@ -99,7 +99,7 @@ def read_ledger(world: World) -> Ledger:
 
 
 def asked_for(world: World) -> dict[str, list[Ask]]:
-    """Return all that was asked for, by the id of its record."""
+    """Return all asks, by the id of their record."""
     found: dict[str, list[Ask]] = {}
     letters = {posted.body: posted.letter for posted in world.story.posted}
     asks = [ask for letter in letters.values() for ask in letter.asks]
@@ -150,7 +150,7 @@ class _Judged:
                 self._tallied(change)
         books.version += 1
         if not rows:
-            # A changed threshold takes a version that no write can have had: its event is named by it.
+            # A changed threshold takes a version that no write can have had, since its event's id derives from it.
             books.version = max(books.version, account["version"])
             if account["version"] < (self._write.at - CLOCKS_DIFFER_SECONDS) * 1000:
                 self._violated(f"a threshold set with a version that a write may have had: {account}")
@@ -169,7 +169,7 @@ class _Judged:
         self._editions(changes, books)
 
     def _form(self, account: Change) -> None:
-        """Judge that no release has written over what it does not know."""
+        """Judge that no release has overwritten a form that it does not know."""
         release = self._world.calls[self._write.by].container.release
         if is_newer(account.old) and release != NEWER:
             self._violated(f"an older release wrote over a newer one's account: {account.new}")
@@ -181,7 +181,7 @@ class _Judged:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
 
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
-        """Judge a new record against what was asked for and what stood before it."""
+        """Judge a new record against its ask and the state before it."""
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
             self._violated(f"a record under a wrong id or merchant: {row}")
@@ -349,7 +349,7 @@ class _Judged:
             self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
 
     def _tallied(self, change: Change) -> None:
-        """Judge a changed record: nothing of it but its tally may change, ever."""
+        """Judge a changed record: only its tally may ever change."""
         old, new = change.old or {}, change.new or {}
         changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
         if not changed <= set(TALLY):
@@ -408,7 +408,7 @@ def _chain(world: World, merchant: str, books: Books) -> None:
     stands = world.aws.tables.tables[TRANSACTIONS].items
     answers = []
     for row in books.rows:
-        # As it stands now, not as it was written: what was changed since would show here.
+        # The current item, not the written one: a later change shows here.
         item = plain({name: value for name, value in stands[(row["transaction_id"],)].items() if name not in TALLY})
         answer = {name: item.get(name) for name in (*FIELDS, "previous_hash", "hash")}
         answers.append({**answer, "id": item["transaction_id"], "shortfall": item.get("shortfall", 0)})

@@ -1,4 +1,4 @@
-"""How every message, every admin's call and every function ended, and whether it had a right to."""
+"""Judges how every message, admin's call and function ended."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ GROUND = ("account_missing", "order_missing")
 
 
 def judge_messages(world: World, ledger: Ledger) -> None:
-    """Tell the world of every message that ended otherwise than it had to."""
+    """Report to the world every message that ended wrongly."""
     parked = list(world.aws.queues.queues[DEAD_LETTERS].values())
     for found in world.aws.queues.queues[STREAM_DEAD_LETTERS].values():
         world.violated(f"a record of a stream was parked: {found.attributes} {found.body}")
@@ -88,12 +88,12 @@ def stands(ask: Ask, ledger: Ledger) -> bool:
 
 
 def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
-    """Judge a message that came back from a call in which nothing went wrong."""
+    """Judge a message that a call without faults returned to the queue."""
     call, letter = world.calls[name], world.letters[body]
     if call.disturbed:
         return
     if call.container.release == THIS and any(newer.get(ask.merchant, call.ended) < call.ended for ask in letter.asks):
-        return  # Left to the newer release.
+        return  # Left for the newer release.
     if letter.poison is not None:
         world.violated(f"{name}, undisturbed, handed back poison: {body}")
     done = [
@@ -109,7 +109,7 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapp
 
 
 class _Parked:
-    """A dead letter, and whether it tells the truth."""
+    """A dead letter, and whether its reason is true."""
 
     def __init__(self, world: World, ledger: Ledger, message: Message) -> None:
         self._world = world
@@ -119,7 +119,7 @@ class _Parked:
         self._attributes: Mapping[str, str] = {name: value["StringValue"] for name, value in message.attributes.items()}
 
     def judge(self) -> None:
-        """Tell the world where its reason is none."""
+        """Report to the world a letter without a true reason."""
         body, code = self._message.body, self._attributes.get("code", "")
         letter = self._world.letters.get(body)
         if letter is None:
@@ -135,19 +135,19 @@ class _Parked:
         if code == "total_missing" or any(self._holds_back(ask) for ask in letter.asks):
             self._nothing_applied(letter)
         else:
-            # All else of it was done: what stands, or has a reason of its own.
+            # Everything else in it is recorded, or has its own reason.
             for ask in letter.asks:
                 if not stands(ask, self._ledger) and not any(self._excused(ask, other) for other in _EXCUSES):
                     self._violated(f"{ask.key} was not done, and nobody said why")
 
     def _holds_back(self, ask: Ask) -> bool:
-        """Whether an ask may still turn out to be poison, and the rest of its message waits with it."""
+        """Whether an ask may still prove to be poison, so that the rest of its message waits with it."""
         return ask.amount is not None and ask.order_total is None and self._order_missing(ask)
 
     def _nothing_applied(self, letter: Letter) -> None:
-        """Judge a message of refunds of which nothing was applied when it was parked, but what others asked for too.
+        """Judge a message of refunds of which only asks of other messages were applied when it was parked.
 
-        Later on its total may come to be known, and another copy of it be good.
+        Its total may become known later, and another copy of it be valid.
         """
         others = {ask.transaction_id for other in self._world.letters.values() if other != letter for ask in other.asks}
         for ask in letter.asks:
@@ -219,7 +219,7 @@ class _Parked:
         return self._message.sent_at - first >= total - SKEW_SECONDS_MAX
 
     def _total_missing(self, ask: Ask) -> bool:
-        # A refund that is a conflict too may be told either: both are so, and both are for a person to look at.
+        # A refund that is also a conflict may get either reason: both are true, and a person must examine both.
         if ask.type == "ORDER_PAID":
             return (
                 not self._before(ask.transaction_id)
@@ -245,7 +245,7 @@ _EXCUSES = ("key_reused", "insufficient_credits", *GROUND, "total_missing", "cur
 
 
 def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
-    """Whether the balance was below what an ask wanted to take, at some moment between two."""
+    """Whether the balance was, at some moment between two, below the credits that an ask takes."""
     books = ledger.books.get(ask.merchant)
     if books is None:
         return True
@@ -258,7 +258,7 @@ def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
 
 
 def judge_admins(world: World, ledger: Ledger) -> None:
-    """Tell the world of every admin who was told what is not so."""
+    """Report to the world every wrong answer to an admin."""
     for answered in world.answered:
         assert answered.answer is not None
         code = answered.answer.get("error", {}).get("code")
@@ -282,7 +282,7 @@ def _told_of_a_record(world: World, ledger: Ledger, answered: Answered, ask: Ask
 
 
 def _refusal_holds(world: World, ledger: Ledger, answered: Answered, code: str) -> bool:
-    """Return whether an admin was refused for what was so when the last call was made."""
+    """Return whether the reason of an admin's refusal was true at the last call."""
     asked, last = answered.asked, world.calls[answered.calls[-1]]
     if code == "account_missing":
         opened = ledger.committed.get(record_id(asked.request["merchant_id"], "TRIAL_MERCHANT"))
@@ -297,7 +297,7 @@ def _refusal_holds(world: World, ledger: Ledger, answered: Answered, code: str) 
 
 
 def _last_thresholds(world: World, ledger: Ledger) -> None:
-    """The threshold that was set last is the one that stands."""
+    """The last threshold set is in force."""
     heard: dict[str, Any] = {}
     for answered in world.answered:
         if answered.asked.function == "set_threshold" and "error" not in (answered.answer or {}):
@@ -308,7 +308,7 @@ def _last_thresholds(world: World, ledger: Ledger) -> None:
 
 
 def judge_calls(world: World) -> None:
-    """Tell the world of functions that handed records back although nothing had gone wrong."""
+    """Report to the world functions that returned records although nothing had failed."""
     for call in world.calls.values():
         if call.disturbed or call.killed or not isinstance(call.answer, dict) or call.function == "ingest_events":
             continue

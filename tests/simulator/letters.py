@@ -18,7 +18,7 @@ from tests.simulator.asks import (
 )
 
 CANARY = "canary-7d1f@example.org"
-"""Personal data of the events: it may be found nowhere in a table, a log or an event out."""
+"""Personal data of the events: it must not appear in any table, log or outbound event."""
 
 PAID = "evt.shopify.webhook.order_paid"
 REFUNDED = "evt.shopify.webhook.order_refunded"
@@ -31,7 +31,7 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Letter:
-    """An event to be sent: its type and payload, and what it asks for; `poison` is the code and field it dies of.
+    """An event to be sent: its type, payload and asks; `poison` is the code and field for which it is parked.
 
     `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS,
     `timestamp` its own time, and `ignored` names the orders in it that move nothing, each with the reason.
@@ -77,7 +77,7 @@ def _id(random: Random) -> str:
 
 
 def _with_merchant(payload: Payload, random: Random) -> dict[str, Any]:
-    """Return the payload with the merchant's id in one of its forms, and with more than anybody needs."""
+    """Return the payload with the merchant's id in one of its forms, and with surplus fields."""
     merchant = payload["merchant_id"]
     form = random.choice([merchant, merchant, merchant.upper(), UUID(merchant).hex])
     rest = {name: value for name, value in payload.items() if name != "merchant_id"}
@@ -86,7 +86,7 @@ def _with_merchant(payload: Payload, random: Random) -> dict[str, Any]:
 
 
 def opening(merchant: str, trial: int, *, named: bool) -> Letter:
-    """Return the event that opens an account: with a trial of its own size, or (`named` False) that of the settings."""
+    """Return the event that opens an account, with its own trial or (`named` False) that of the settings."""
     ask = Ask(
         merchant=merchant, key="TRIAL_MERCHANT", type="TRIAL", reference=merchant, credits=trial, of_settings=not named
     )
@@ -97,7 +97,7 @@ def opening(merchant: str, trial: int, *, named: bool) -> Letter:
 
 @dataclass(frozen=True)
 class Order:
-    """An order as an event tells it."""
+    """An order as an event reports it."""
 
     id: object
     total: str | None = None
@@ -107,7 +107,7 @@ class Order:
 
 
 def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
-    """Return what an order asks for."""
+    """Return the ask of an order."""
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
         kept["total"] = _short(order.total)
@@ -150,7 +150,7 @@ def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Le
 
 @dataclass(frozen=True)
 class Refund:
-    """A refund as an event tells it."""
+    """A refund as an event reports it."""
 
     order: object
     id: object | None = None
@@ -160,7 +160,7 @@ class Refund:
 
 
 def refund_ask(merchant: str, refund: Refund) -> Ask:
-    """Return what a refund asks for."""
+    """Return the ask of a refund."""
     kept: dict[str, Any] = {"order_id": str(refund.order)}
     if refund.amount is not None:
         kept["refund_amount"] = _short(refund.amount)
@@ -205,7 +205,7 @@ def payment(merchant: str, payment_id: object, credits_paid: int) -> Letter:
 
 
 def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *, named_by: str) -> Letter:
-    """Return the event of a renewal; `named_by` is the field that tells its period."""
+    """Return the event of a renewal; `named_by` is the field that names its period."""
     ask = Ask(
         merchant=merchant,
         key=renewal_key(subscription, period),
@@ -221,7 +221,7 @@ def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *,
 
 
 def adjustment_ask(merchant: str, adjustment_id: str, change: int) -> Ask:
-    """Return what an admin's adjustment by so many credits, signed, asks for."""
+    """Return the ask of an admin's adjustment by signed credits."""
     return Ask(
         merchant=merchant,
         key=f"MANUAL_ADJUSTMENT_{adjustment_id}",
@@ -390,4 +390,4 @@ POISON: Mapping[str, Callable[[str], Letter]] = {
         order_total="9",
     ),
 }
-"""Every kind of poison, as a merchant's event; its ids are asked for by nobody else."""
+"""Every kind of poison, as a merchant's event; no other event uses its ids."""

@@ -1,6 +1,6 @@
 """The product under simulation: its real functions, with the run's time, clients and containers under them.
 
-Nothing of it is replaced but what reaches outside of the process: time, waits, threads and HTTP.
+Only what reaches outside the process is replaced: time, waits, threads and HTTP.
 """
 
 import importlib
@@ -27,7 +27,7 @@ from chalicelib.telemetry import Counters
 from tests.simulator.running import Clock, Container, Runs
 
 for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
-    # All of it, now: what a function imports later would keep what stands here during a run only.
+    # Import everything now: a later import would keep objects of a single run.
     importlib.import_module(_found.name)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def handler(function: str) -> Callable[[Any, Any], Any]:
 
 @cache
 def timeout_seconds(function: str) -> float:
-    """Return how long a call of the function may take, as it is deployed."""
+    """Return the function's deployed timeout."""
     declared = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_functions"]
     return float(declared[function]["lambda_timeout"])
 
@@ -54,7 +54,7 @@ def timeout_seconds(function: str) -> float:
 def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterator[StringIO]:
     """Let the product run in the run's time and containers, and yield what it prints and logs.
 
-    `home` is the container of whoever is no call: the judge.
+    `home` is the container of code outside any call: the judge.
     """
     patches = _Patches()
     output = StringIO()
@@ -126,7 +126,7 @@ class _Time:
 
 
 class _CountersOf:
-    """The counters of whichever container runs, for those who hold the one object."""
+    """The counters of the running container, for code that holds the one object."""
 
     def __init__(self, container: Callable[[], Container]) -> None:
         object.__setattr__(self, "_container", container)
@@ -144,7 +144,7 @@ class _CountersOf:
 
 
 class _Inline:
-    """A pool of threads that has none: what is submitted is done at once, and an end of the process ends it."""
+    """A thread pool without threads: submitted work runs at once, and an end of the process ends it."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -192,7 +192,7 @@ def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[],
 
 @cache
 def _replaced() -> list[tuple[Any, str, Any]]:
-    """Return where the product holds what a run has of its own, looked for once: it takes as long as a short run."""
+    """Return where the product holds objects of a run; searched once, since that takes as long as a short run."""
     return [
         (module, name, value)
         for module in _modules()
@@ -203,7 +203,7 @@ def _replaced() -> list[tuple[Any, str, Any]]:
 
 @cache
 def _waits() -> list[tuple[dict[str, Any], str]]:
-    """Return the arguments of the product's classes that wait unless they are told how: defaults, and their name."""
+    """Return the default arguments of the product's classes that really wait, with their names."""
     kinds = [kind for module in _modules() for kind in vars(module).values() if isinstance(kind, type)]
     constructors = {id(made): made for kind in kinds if (made := vars(kind).get("__init__")) is not None}
     found = [getattr(made, "__kwdefaults__", None) or {} for made in constructors.values()]

@@ -1,7 +1,7 @@
-"""A restore that tore the ledger's tables, the steps of infra/recovery/README.md, and what must be true afterwards.
+"""A restore that tore the ledger's tables, the steps of infra/recovery/README.md, and the required result.
 
-Both tables are put back to a moment; what was written in the seconds before it came back or did not, item by item. Then
-the guide's own code makes them agree, everything is sent again, and the ledger is judged by what it holds.
+Both tables are put back to a moment; writes of the seconds before it are restored or lost, item by item. Then the
+guide's own code makes them agree, everything is sent again, and the resulting ledger is judged.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ from tests.simulator.tables import Item, Key
 from tests.simulator.world import DEAD_LETTERS, World
 
 TORN_SECONDS = 30.0
-"""How long before the moment of the restore an item may be that did not come back."""
+"""How long before the moment of the restore a lost item may have been written."""
 STEP_SECONDS = 10.0
 RECONCILING_SECONDS = 300.0
 TEARS = ("whole", "account behind", "account ahead", "gaps")
@@ -161,7 +161,7 @@ def _highest_version(world: World, merchant: str) -> int:
 
 
 def _kept(random: Random, table: str, states: list[Item], tear: str, last: int) -> int:
-    """Return how many of an item's late states came back."""
+    """Return how many of an item's late states were restored."""
     if tear == "gaps":
         return random.randrange(len(states) + 1)
     if tear == "account behind" and table == CREDITS:
@@ -189,7 +189,7 @@ def _rows(world: World) -> dict[str, Mapping[str, Any]]:
 
 
 def _refused(world: World) -> set[str]:
-    """Return what admins asked for and were refused: in another order there may be too little to take."""
+    """Return the asks of admins that were refused: in another order the balance may be too low."""
     return {
         answered.asked.ask.transaction_id
         for answered in world.answered

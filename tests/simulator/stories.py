@@ -1,4 +1,4 @@
-"""What happens in a run, made from its seed alone: settings, shops, events in any order and number, admins, deploys."""
+"""The story of a run, made from its seed alone: settings, shops, events in any order and number, admins, deploys."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,9 +25,9 @@ from tests.simulator.senders import as_sent, letters_of
 
 DAY_SECONDS = 86_400.0
 MANY_ORDERS_CHANCE = 0.03
-"""Of a message with as many orders as one may hold, which is more than one write takes."""
+"""The orders of the largest message, more than one write takes."""
 ORDER_IDS: Sequence[object] = (1, 2, 3, 4, 5, 6, 7, 8, "A-9", "x_10", "11 b", 12)
-"""All shops number their orders alike, so that a key without its merchant shows."""
+"""All shops use the same order numbers, so that a key without its merchant is detected."""
 
 EDITED_IDS: Sequence[object] = (1, 2, "A-9")
 """The orders that shops edit."""
@@ -56,7 +56,7 @@ class AdminCall:
 class Story:
     """A run's story. `environments` are the settings, each from so many seconds on, `shares` the newer release's.
 
-    Where it is `replayed`, all events come again a day later; where it is `torn`, the tables are then restored.
+    If `replayed`, all events are sent again a day later; if `torn`, the tables are then restored.
     """
 
     environments: list[tuple[float, Mapping[str, str]]]
@@ -113,13 +113,13 @@ def story(seed: int) -> Story:
     _sent_otherwise(Random(f"senders {seed}"), made, shops)
     made.shares = shares(seed, made.seconds)
     made.replayed = random.random() < 0.2
-    # Under other settings some of it would be asked for otherwise: who tells everything again does so under the same.
+    # Under other settings some asks would differ, so a replay has the same settings.
     made.torn = random.random() < 0.4 and len(made.environments) == 1
     return made
 
 
 def _post(random: Random, made: Story, letters: Sequence[Letter]) -> None:
-    """Let the letters arrive in any order, some of them again and again, as the same or as another message."""
+    """Deliver the letters in any order, some of them repeatedly, as the same or as another message."""
     bursts = [random.uniform(0, made.seconds) for _ in range(3)]
     for letter in letters:
         body = letter.body(random)
@@ -161,12 +161,12 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
     def order() -> Order:
         chosen = random.choice(ORDER_IDS)
         ordered.append(chosen)
-        # Now and then an order comes with another content than before.
+        # Occasionally an order is sent again with other content.
         total = totals[chosen] if random.random() < 0.93 else random.choice(["10", "50", None])
         return Order(chosen, total, random.choice([1, 1, 1, 2, 3]) if random.random() < 0.3 else 1)
 
     def refund() -> Refund:
-        # Now and then of an order that nobody has heard of, or not yet.
+        # Occasionally of an order that is unknown, or not known yet.
         chosen = random.choice(ordered if ordered and random.random() < 0.9 else ORDER_IDS)
         if random.random() < 0.35:
             return Refund(chosen)

@@ -1,7 +1,7 @@
 """Every kind of fault at every request of every kind of movement, one at a time.
 
-Each scenario is a short story that is first told undisturbed. Then it is told again for each of its requests and each
-fault that can happen there: once, and until botocore gives up by itself; and for an outage that no call outlasts.
+Each scenario is a short story that first runs without faults. Then it runs again for each of its requests and each
+fault possible there: once, until botocore gives up, and for an outage longer than any call.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from tests.simulator.stories import AdminCall, Posted, Story, merchant
 from tests.simulator.world import World
 
 STEP_SECONDS = 10.0
-"""Between the steps of a scenario, so that each is done before the next one, if nothing goes wrong."""
+"""The time between the steps of a scenario, so that without faults each ends before the next."""
 GIVES_UP_AFTER = 3
 """Tries of botocore's clients, as `wiring` configures them."""
 SHOP = merchant("sweep")
@@ -44,7 +44,7 @@ Step = Letter | AdminCall
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens step after step, under some settings; the account is opened with `trial` credits first."""
+    """Steps under some settings; the account is opened with `trial` credits first."""
 
     steps: Sequence[Step | Sequence[Step]]
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -211,7 +211,7 @@ def cases(scenario: str) -> Iterator[Case]:
 
 @cache
 def requests_of(scenario: str) -> Sequence[str]:
-    """Return the operations that the scenario asks of AWS when nothing goes wrong, which must itself be right."""
+    """Return the scenario's operations on AWS without faults; that run must have no violations."""
     world = _world(scenario, Calm()).play(judge)
     assert not world.violations, world.violations
     return [operation for _, _, operation in world.requests]

@@ -1,6 +1,6 @@
-"""Short builders of what tests speak about: merchants, movements, accounts and records.
+"""Short builders of test data: merchants, movements, accounts and records.
 
-Every movement belongs to `SHOP` unless said otherwise, and carries the metadata that the contracts record.
+Every movement belongs to `SHOP` by default, and carries the metadata that the contracts record.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from chalicelib.domain.orders import Basis, Direction, Policy
 
 NOON = Instant("2025-06-01T12:00:00.000Z")
 READ_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
-"""When messages of tests are read: times up to a day later are times."""
+"""The time at which tests read messages: times up to a day later are valid."""
 LATER = Instant("2025-06-01T12:00:00.250Z")
 
 ONE_PER_ORDER = Policy()
@@ -26,7 +26,7 @@ TEN_EARNED = Policy(direction=Direction.INCREASE, fixed_amount=10)
 
 
 def merchant(name: str) -> MerchantId:
-    """Return the merchant id that belongs to a name: the same for the same name, always."""
+    """Return the merchant id for a name, always the same."""
     return MerchantId(str(uuid5(NAMESPACE_DNS, name)))
 
 
@@ -129,7 +129,7 @@ def refund_of(
 
 
 def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> Account:
-    """Return an account as it stands before its first transaction, but for a balance it came to somehow."""
+    """Return an account before its first transaction, except for its balance."""
     opened = open_account(of, threshold=threshold, now=NOON)
     return Account(
         merchant_id=of,
@@ -151,5 +151,5 @@ def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> A
 
 
 def by_id(records: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
-    """Return the records under their ids, as a store's reader would hand them to `fold`."""
+    """Return the records by id, as a store's reader passes them to `fold`."""
     return {record.transaction_id: record for record in records}

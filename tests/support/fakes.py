@@ -1,4 +1,4 @@
-"""Fakes of what the service rests on: in memory, with the conditions of the real thing, and faults on demand."""
+"""Fakes of the service's dependencies: in memory, with the conditions of the real ones, and faults on demand."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -14,20 +14,20 @@ from chalicelib.domain.outcomes import Outcome
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]
-"""What goes wrong at one commit: an error to raise, or a deed, whose answer (if it has one) is the store's."""
+"""A fault of one commit: an error to raise, or an action, whose result (if any) is the store's."""
 
 READS_MAX = 1_000
-"""Reads and writes after which `settle` gives up on a fold that never ends."""
+"""Rounds after which `settle` gives up on a fold that never ends."""
 
 
 @dataclass
 class FakeLedger:
     """The `LedgerStore` in memory: one lock makes a write atomic, as DynamoDB's transaction is.
 
-    Each commit takes the next of `before_effect` (a fault before anything is written: what it answers is
-    answered instead) and, if it took effect, the next of `after_effect` (a lost answer). None lets one pass.
-    `unreadable` are the items that are there and cannot be read, under their keys, with what is wrong.
-    `commits` are the writes that took effect, `tried` counts all, `reads` holds the keys of each read.
+    Each commit takes the next of `before_effect` (a fault before anything is written: its result is returned instead)
+    and, if it took effect, the next of `after_effect` (a lost answer). None lets one pass. `unreadable` maps the keys
+    of items that exist but cannot be read to the reason. `commits` are the writes that took effect, `tried` counts all,
+    `reads` holds the keys of each read.
     """
 
     accounts: dict[MerchantId, Account] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class FakeLedger:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and records as they stand, all of one moment."""
+        """Return the current accounts and records, all of one moment."""
         merchants, transactions = tuple(dict.fromkeys(merchants)), tuple(dict.fromkeys(transactions))
         with self._lock:
             self.reads.append((merchants, transactions))
@@ -63,7 +63,7 @@ class FakeLedger:
         with self._lock:
             self.tried += 1
             before = self.before_effect.popleft() if self.before_effect else None
-        # A deed may write to this ledger itself, to win the race that the commit loses: so not under the lock.
+        # Not under the lock: an action may write to this ledger itself, to win the race that the commit loses.
         if (answer := _answer(before, commit)) is not None:
             return answer
         with self._lock:
@@ -99,7 +99,7 @@ class FakeLedger:
         moved = [change for change in commit.tallies if self._tally_moved(change.order, change.before)]
         if held and not standing and not moved:
             return None
-        # An order that is not there fails its condition too, and leaves nothing to bring back.
+        # A missing order fails its condition too, and there is no item to return.
         standing += [self.transactions[change.order] for change in moved if change.order in self.transactions]
         return Refused(account=commit.before if held else account, transactions=tuple(standing))
 
@@ -118,7 +118,7 @@ class FakeLedger:
 
 @dataclass
 class FakeClock:
-    """A clock that stands until it is moved."""
+    """A clock that does not move on its own."""
 
     moment: datetime = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -136,7 +136,7 @@ def settle(
 ) -> list[Outcome]:
     """Post one merchant's movements with full knowledge, in as few writes as `fold` needs, and return the outcomes.
 
-    The plainest caller of `fold`: it reads all there is before every write and has nobody to race with.
+    The simplest caller of `fold`: it reads everything before every write and races with nobody.
     """
     outcomes: dict[int, Outcome] = {}
     for _ in range(READS_MAX):
@@ -154,7 +154,7 @@ def settle(
 
 
 def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20) -> Fold:
-    """Return the fold of one merchant's movements on what the store holds, without writing it."""
+    """Return the fold of one merchant's movements on the store's content, without writing it."""
     merchant_id = movements[0].merchant_id
     records = [movement.transaction_id for movement in movements]
     records += [movement.order_transaction_id for movement in movements if isinstance(movement, RefundMovement)]
@@ -170,7 +170,7 @@ def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, d
 
 
 def _check_form(commit: Commit) -> None:
-    """Refuse what DynamoDB refuses whatever the tables hold: too many items, or one of them twice."""
+    """Refuse what DynamoDB refuses in any case: too many items, or one of them twice."""
     items = [*(record.transaction_id for record in commit.transactions), *(change.order for change in commit.tallies)]
     if 1 + len(items) > ITEMS_MAX:
         raise ValueError(f"a write holds {ITEMS_MAX} items, this one {1 + len(items)}")

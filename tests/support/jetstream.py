@@ -1,4 +1,4 @@
-"""NATS as a test sees it: publish with confirmation, and read back what the service has told so far."""
+"""NATS for tests: publish with confirmation, and read the events that the service has published."""
 
 import asyncio
 import json
@@ -32,13 +32,13 @@ class Heard:
 
     @property
     def merchant_id(self) -> str:
-        """Return whom it is about."""
+        """Return its merchant."""
         merchant_id: str = self.event["payload"]["merchant_id"]
         return merchant_id
 
 
 class JetStream:
-    """A connection to NATS that a thread of its own drives, so that tests need not be coroutines."""
+    """A connection to NATS driven by its own thread, so that tests need not be coroutines."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, client: Client) -> None:
         self._loop = loop
@@ -58,7 +58,7 @@ class JetStream:
         self._run(work())
 
     def told(self) -> list[Heard]:
-        """Return everything that the service has told the world so far, as JetStream keeps it."""
+        """Return all events that the service has published, as JetStream keeps them."""
         self._run(self._read())
         return list(self._told)
 

@@ -7,7 +7,7 @@ MONITORING = Path(__file__).resolve().parents[2] / "infra/monitoring"
 DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
 
 PER_MERCHANT = "credits_balance_total"
-"""Off by default, so it is not there for everybody to ask for."""
+"""A metric that is off by default, and so not always there."""
 
 METRICS = (
     "credits_transactions_total",
@@ -33,6 +33,6 @@ METRICS = (
 
 
 def expressions() -> list[str]:
-    """Return what the dashboard's panels ask Prometheus."""
+    """Return the queries of the dashboard's panels."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
     return [target["expr"] for panel in panels for target in panel.get("targets", [])]

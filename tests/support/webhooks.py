@@ -30,7 +30,7 @@ def headers(topic: str, shop: str = DOMAIN, **more: str) -> dict[str, str]:
 
 
 def both(amount: str, currency: str = "EUR", abroad: str = "16000") -> dict[str, Any]:
-    """Return money as Shopify gives it twice, the shop's and the customer's."""
+    """Return money as Shopify sends it twice, in the shop's and the customer's currency."""
     return {
         "shop_money": {"amount": amount, "currency_code": currency},
         "presentment_money": {"amount": abroad, "currency_code": "JPY"},
@@ -43,7 +43,7 @@ def address() -> dict[str, Any]:
 
 
 def order(**fields: Any) -> dict[str, Any]:
-    """Return the body of `orders/paid` and its sisters."""
+    """Return the body of `orders/paid` and similar webhooks."""
     line = {"id": 487817672276298, "quantity": 2, "current_quantity": 1, "price": "50.00", "name": CANARY}
     return {
         "id": ORDER_ID,

@@ -1,4 +1,4 @@
-"""How far a sweep over the ledger has come, kept in the figures table beside what /metrics says of it."""
+"""The progress of a sweep over the ledger, kept in the figures table beside its metric."""
 
 import json
 from dataclasses import asdict, fields
@@ -22,7 +22,7 @@ class Bookmarks:
         self._table = table
 
     def last(self) -> Sweep | None:
-        """Return the sweep that was kept last, None before the first and where none can be read any more."""
+        """Return the last sweep kept, None before the first one or if it is no longer readable."""
         key: Any = {"id": {"S": RECONCILED}}
         with transient_faults("the figures"):
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
@@ -35,7 +35,7 @@ class Bookmarks:
         return Sweep(**kept)
 
     def keep(self, sweep: Sweep) -> None:
-        """Keep the sweep; `drift` beside it is what /metrics says: the last one's until this one finds more or ends."""
+        """Keep the sweep; `drift` beside it is the metric: the last sweep's count until this one exceeds it or ends."""
         kept = {name: sorted(value) if name in _SETS else value for name, value in asdict(sweep).items()}
         item: Any = {
             "id": {"S": RECONCILED},
@@ -47,5 +47,5 @@ class Bookmarks:
 
 
 def drift(sweep: Sweep) -> int:
-    """Return how many findings stand: what the last finished sweep found, or this one so far if that is more."""
+    """Return the number of findings: the last finished sweep's, or this one's so far if that is more."""
     return max(sweep.drift, sweep.found)

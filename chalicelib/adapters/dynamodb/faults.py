@@ -1,4 +1,4 @@
-"""What DynamoDB answers when it does not do what it was asked: which of it may go away by itself."""
+"""DynamoDB's errors, and which of them are transient."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +32,12 @@ _SERVER_ERROR = 500
 
 
 def raise_if_transient(error: ClientError | BotoCoreError, who: str = "the ledger") -> None:
-    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is.
+    """Raise `RetryLater` for transient errors; anything else is a bug or a missing right, raised unchanged.
 
-    `who` was asked, for the sentence.
+    `who` names the component in the message.
     """
     if isinstance(error, HTTPClientError | NoConnectionError):
-        # Connections and time limits. A write may have taken effect: the next one tells.
+        # Connections and time limits. A write may have taken effect: the next one shows.
         raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {type(error).__name__}") from error
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]

@@ -1,8 +1,8 @@
 """The fleet's figures in DynamoDB: an item for each merchant counted, and a few for the sums.
 
-The merchants' items and their bucket's sums change in one TransactWriteItems, and only where every merchant
-still has the version known: that is what makes repeats, retries in part and two shards at once count once.
-Everything stays under 1 KB, so an account's write costs 2 units and a share of the bucket's 2.
+The merchants' items and their bucket's sums change in one TransactWriteItems, and only if every merchant still has the
+known version: so repeats, partial retries and two shards at once count once. Everything stays under 1 KB, so an
+account's write costs 2 units and a share of the bucket's 2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ class DynamoDBFigures:
         self._table = table
 
     def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
-        """Return what was counted of each merchant, read consistently, 100 in a request."""
+        """Return each merchant's counted figures, read consistently, 100 in a request."""
         found = {}
         for item in self.read([f"{_MERCHANT}{merchant_id}" for merchant_id in merchants]):
             merchant_id = MerchantId(item["id"]["S"].removeprefix(_MERCHANT))
@@ -97,7 +97,7 @@ class DynamoDBFigures:
 
 
 def _attributes(figures: Figures) -> dict[str, Any]:
-    """Return the figures that are not 0 as attributes, flat so that a sum can be added to."""
+    """Return the figures that are not 0 as attributes, flat so that ADD works on each."""
     numbers = {name: getattr(figures, name) for name in _SUMS}
     for kind, of_kind in figures.totals.items():
         counted, moved = _names(kind)
@@ -127,5 +127,5 @@ def _whole(item: Item, name: str) -> int:
 def _refuse_bugs(reasons: Sequence[Item]) -> None:
     unknown = {str(reason.get("Code")) for reason in reasons if reason.get("Code") is not None} - _LOST
     if unknown:
-        # The write itself is at fault: a bug, never a lost race.
+        # The write itself is wrong: a bug, never a lost race.
         raise RuntimeError(f"DynamoDB refused to count {len(reasons)} items: {sorted(unknown)}")

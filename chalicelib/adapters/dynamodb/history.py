@@ -27,14 +27,14 @@ WINDOW_MAX = 1000
 RECORDS_EXAMINED_MAX = 20_000
 """Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
 INDEX_PAUSE_SECONDS = 0.1
-"""How long an index that lacks the newest records is left before it is asked once more."""
+"""How long to wait before an index that lacks the newest records is queried once more."""
 
 _SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Records of certain kinds, newest first. `below` is where to look on, 0 when everything was looked at."""
+    """Records of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
 
     transactions: tuple[Transaction, ...]
     below: int
@@ -42,7 +42,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What records of one merchant add up to; `last_transaction_at` is the newest one's time, None without any."""
+    """Sums of one merchant's records; `last_transaction_at` is the newest one's time, None without any."""
 
     totals: Mapping[Kind, Total]
     total_shortfall: int
@@ -60,7 +60,7 @@ class History:
         self._transactions = bound(TransactionRow, transactions_table)
 
     def account(self, merchant_id: MerchantId) -> Account | None:
-        """Return the merchant's account as it stands now, None if there is none."""
+        """Return the merchant's current account, None if there is none."""
         with translated():
             try:
                 row = self._accounts.get(merchant_id, consistent_read=True)
@@ -69,7 +69,7 @@ class History:
                 return None
 
     def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """Return one record as it stands now, None if there is none."""
+        """Return one current record, None if there is none."""
         with translated():
             try:
                 row = self._transactions.get(transaction_id, consistent_read=True)
@@ -80,8 +80,8 @@ class History:
     def records(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
         """Return the account's records of these sequences, both included, newest first: one query of its rows.
 
-        An index is never read consistently. When it lacks the newest record alone, that is read by its id; when it
-        lacks more of the newest, it is asked once more. Those that it lacks then are left out, from the newest on.
+        An index is never read consistently. If it lacks only the newest record, that is read by its id; if it lacks
+        more, it is queried once more. Records still missing then are left out, from the newest on.
         """
         if highest < lowest:
             return ()
@@ -122,7 +122,7 @@ class History:
         return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
 
     def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
-        """Return what the merchant's records of these sequences, both included, add up to; reads every one of them."""
+        """Return the sums of the merchant's records of these sequences, both included; reads every one of them."""
         counts: dict[Kind, list[int]] = {}
         shortfall, newest = 0, None
         rows = self._rows(merchant_id, lowest, highest, attributes=_SUMMED) if lowest <= highest else iter(())
@@ -139,8 +139,8 @@ class History:
     def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
         """Return the lowest and highest sequence of the records from `start` to `end`, both included.
 
-        Bisected: two queries of one row for each doubling of the ledger's length, and none where the
-        account itself tells. Nothing in between makes the lowest higher than the highest.
+        Bisected: two queries of one row for each doubling of the ledger's length, and none where the account itself
+        shows it. Without a record in between, the lowest is above the highest.
         """
         lowest, highest = 1, account.sequence
         newest = account.last_transaction_at or account.created_at
@@ -156,7 +156,7 @@ class History:
 
         def created_at(sequence: int) -> str:
             row = next(self._rows(account.merchant_id, sequence, sequence), None)
-            # A record that the index does not show yet is among the newest.
+            # A record that the index lacks yet is among the newest.
             return row.created_at if row is not None else _just_after(account.last_transaction_at or account.created_at)
 
         return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
@@ -186,7 +186,7 @@ class History:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `RetryLater` (`unavailable`) where PynamoDB says that a table did not answer."""
+    """Raise `RetryLater` (`unavailable`) where PynamoDB reports that a table did not answer."""
     try:
         yield
     except PynamoDBException as error:
@@ -216,5 +216,5 @@ def _of_kinds(kinds: Sequence[Kind]) -> Condition:
 
 
 def _just_after(time: str) -> str:
-    # Times are texts of one length, so a text that goes on comes right after, and before the next millisecond.
+    # Times are texts of one length, so a longer text sorts right after its prefix, and before the next millisecond.
     return f"{time}~"

@@ -1,7 +1,7 @@
 """The ledger read from end to end, for those who check it: pages of accounts, and every record of a merchant.
 
-Through the boto3 client, because what a hand has changed must be read too, whatever it has made of an item; and
-eventually consistent, at half the price: whoever finds something reads again before saying so.
+Through the boto3 client, because items changed by hand must be readable too, whatever they became; and eventually
+consistent, at half the price: a finding is confirmed by a second read before it is reported.
 """
 
 import json
@@ -54,7 +54,7 @@ class DynamoDBLedgerReader:
         return _snapshot(item) if item else None
 
     def merchants(self, after: str | None) -> MerchantsPage:
-        """Return whose the next records are: a page of a scan of the index, where a merchant's records are together."""
+        """Return the merchants of the next records: a page of a scan of the index, which keeps a merchant together."""
         behind: dict[str, Any] = {"ExclusiveStartKey": json.loads(after)} if after else {}
         with transient_faults():
             page = self._client.scan(
@@ -73,7 +73,7 @@ class DynamoDBLedgerReader:
         )
 
     def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:
-        """Return those without an account: nothing but the keys of the others is read, 100 in a request."""
+        """Return those without an account: only the keys of the others are read, 100 in a request."""
         wanted = list(dict.fromkeys(merchants))
         keys = [{"merchant_id": {"S": merchant_id}} for merchant_id in wanted]
         with transient_faults():
@@ -110,7 +110,7 @@ def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
     try:
         account = account_from(item)
         return Snapshot(account=account, crossings=crossings_from(item), misplaced=_misplaced(item, level(account)))
-    except Exception as error:  # noqa: BLE001 - whatever a hand has made of the item, it is a finding
+    except Exception as error:  # noqa: BLE001 - whatever was done to the item, it is a finding
         return UnreadableAccount(
             merchant_id=MerchantId(item["merchant_id"]["S"]), why=_why(error), newer=isinstance(error, NewerForm)
         )
@@ -137,7 +137,7 @@ def _record(item: Mapping[str, Any]) -> Transaction | Unreadable:
 
 
 def _why(error: Exception) -> str:
-    """Return what is wrong without the value: the name of a missing attribute, or the kind of the fault."""
+    """Return the fault without the value: the name of a missing attribute, or the kind of error."""
     if isinstance(error, NewerForm):
         return error.message
     named = error.args[0] if isinstance(error, KeyError) and error.args else None

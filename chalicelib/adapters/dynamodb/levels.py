@@ -1,7 +1,7 @@
 """The accounts at zero and the low ones, from the sparse index: never a scan (contract, "Low and zero lists").
 
 The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
-batches, and who has left the level since is left out.
+batches, and accounts that have left the level since are left out.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """Accounts of a level. `after` is the merchant behind whom to look on, None when everything was looked at."""
+    """Accounts of a level. `after` is the merchant after which to continue, None when everything was examined."""
 
     accounts: tuple[Account, ...]
     after: MerchantId | None
@@ -43,14 +43,14 @@ class Levels:
         self._accounts = bound(AccountRow, credits_table)
 
     def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, at_most: int | None = None) -> Listed:
-        """Return up to `wanted` accounts of the level that come behind `after`, with a balance of `at_most`.
+        """Return up to `wanted` accounts of the level after `after`, with a balance of `at_most`.
 
         The order is the index's own and always the same. After `ACCOUNTS_EXAMINED_MAX` accounts the search stops, and
         `Listed.after` tells where it would go on.
         """
         found: list[Account] = []
         examined = 0
-        # One more than is wanted tells whether more follow. A filter leaves few, so it looks at whole batches.
+        # One more than wanted shows whether more follow. A filter leaves few, so it examines whole batches.
         size = BATCH if at_most is not None else min(BATCH, wanted + 1)
         keys = self._keys(level, after, size)
         with translated():

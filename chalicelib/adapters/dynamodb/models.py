@@ -13,11 +13,11 @@ from pynamodb.models import Model
 CONNECT_SECONDS = 1.0
 QUERY_SECONDS = 2.0
 RETRIES_MAX = 2
-"""A reader is waiting: three tries of two seconds stay inside the function's ten."""
+"""A reader waits: three tries of two seconds fit into the function's ten."""
 
 
 class ByLevel(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-call]
-    """The accounts at zero and the low ones, which alone have a level; an entry holds nothing but the keys."""
+    """The accounts at zero and the low ones; only they have a level. An entry holds only the keys."""
 
     class Meta:
         """The index as the template declares it."""

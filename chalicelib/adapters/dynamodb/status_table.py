@@ -1,6 +1,6 @@
-"""What the credits table says of plugins: eventually consistent reads of two attributes.
+"""Plugin statuses from the credits table: eventually consistent reads of two attributes.
 
-An account that cannot be read is left out of the answer, one that does not exist is None in it.
+An account that cannot be read is omitted from the result; one that does not exist is None in it.
 """
 
 from datetime import datetime
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BATCH_TRIES = 3
-"""How often keys are asked for that DynamoDB leaves unanswered in a batch."""
+"""How often keys that DynamoDB leaves unprocessed in a batch are requested."""
 
 _ATTRIBUTES = "balance,version"
 
 
 class DynamoDBStatusTable:
-    """Reads the statuses of one merchant or of many; `now` is the time that the answers are known to be of."""
+    """Reads the statuses of one merchant or of many; `now` is the time at which the answers are known to hold."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
         self._client = client
         self._table = table
 
     def read_one(self, merchant: MerchantId, now: datetime) -> dict[MerchantId, KnownStatus | None]:
-        """Return what one GetItem gives."""
+        """Return the result of one GetItem."""
         try:
             answer = self._client.get_item(
                 TableName=self._table, Key={"merchant_id": {"S": merchant}}, ProjectionExpression=_ATTRIBUTES
@@ -42,7 +42,7 @@ class DynamoDBStatusTable:
         return _reading(merchant, answer.get("Item"), now)
 
     def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> dict[MerchantId, KnownStatus | None]:
-        """Return what one BatchGetItem for each hundred of the merchants gives; they must be distinct."""
+        """Return the results of one BatchGetItem for each hundred merchants, which must be distinct."""
         readings: dict[MerchantId, KnownStatus | None] = {}
         for start in range(0, len(merchants), KEYS_MAX):
             keys = [{"merchant_id": {"S": merchant}} for merchant in merchants[start : start + KEYS_MAX]]
@@ -65,7 +65,7 @@ def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId,
     try:
         version, balance = int(item["version"]["N"]), int(item["balance"]["N"])
     except (KeyError, ValueError):
-        # Written by another hand than ours: no reason to call the plugin enabled, nor to fail its neighbours.
+        # Not written by this service: no reason to report the plugin as enabled, nor to fail other merchants.
         logger.warning("plugin status unreadable", merchant_id=merchant, reason="the item is none of ours")
         return {}
     return {merchant: KnownStatus(version=version, enabled=balance > 0, as_of=now)}

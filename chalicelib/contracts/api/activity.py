@@ -1,4 +1,4 @@
-"""What the live view of the service shows: the fleet, what was done so far, and what waits (contract, section 6)."""
+"""The live view of the service: the fleet, the counters and the queues (contract, section 6)."""
 
 from pydantic import ConfigDict
 

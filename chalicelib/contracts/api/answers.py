@@ -1,7 +1,7 @@
-"""HTTP answers as pydantic models: what the routes say, and what the API's document is made from.
+"""HTTP answers as pydantic models: the routes' bodies, and the source of the API's document.
 
 The hot status route and the problems are plain dicts of the same shape (`plugin_status`, `problems`);
-tests hold both to the models here.
+tests compare both with the models here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ class Account(Model):
 
     @classmethod
     def of(cls, account: ledger.Account) -> Self:
-        """Return what is said of `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
+        """Return the answer about `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
         return cls(
             id=credit_id(account.merchant_id),
             merchant_id=account.merchant_id,
@@ -147,7 +147,7 @@ class Stats(Model):
     """What a merchant's transactions add up to, all of them or those of a range of dates.
 
     `total_increases` and `total_decreases` count transactions, one that moved nothing by its direction;
-    `credits_in` and `credits_out` are the credits that they moved, unsigned.
+    `credits_in` and `credits_out` are the credits moved, unsigned.
     """
 
     merchant_id: str
@@ -169,7 +169,7 @@ class Stats(Model):
         total_shortfall: int,
         last_transaction_at: str | None,
     ) -> Self:
-        """Return what is said of these sums."""
+        """Return the answer with these sums."""
         by_type = _totals(totals)
         increases, decreases = (
             sum(getattr(of_type, name) for of_type in by_type.values()) for name in ("increases", "decreases")
@@ -216,7 +216,7 @@ class Transaction(Model):
 
     @classmethod
     def of(cls, transaction: ledger.Transaction) -> Self:
-        """Return what is said of `transaction`: every field of its hash among it."""
+        """Return the answer about `transaction`, with every field of its hash."""
         return cls(
             id=transaction.transaction_id,
             merchant_id=transaction.merchant_id,

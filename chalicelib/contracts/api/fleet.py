@@ -1,4 +1,4 @@
-"""What `GET /credits/plugin-status/metrics` answers (contract, section 6)."""
+"""The answer of `GET /credits/plugin-status/metrics` (contract, section 6)."""
 
 from typing import Self
 
@@ -19,7 +19,7 @@ class FleetStatus(Model):
 
     @classmethod
     def of(cls, figures: Figures) -> Self:
-        """Return the answer's `data`; a fleet of nobody is 0 throughout."""
+        """Return the answer's `data`; an empty fleet has 0 throughout."""
         merchants = max(figures.merchants, 1)
         return cls(
             total_merchants=figures.merchants,

@@ -1,4 +1,4 @@
-"""What the health routes answer: the process, and each component it rests on (contract, section 6)."""
+"""The health routes' answers: the process, and each component it depends on (contract, section 6)."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from chalicelib.contracts.api.model import Model
 
 
 class State(StrEnum):
-    """How a component does."""
+    """The state of a component."""
 
     OK = "ok"
     FAILING = "failing"
@@ -14,7 +14,7 @@ class State(StrEnum):
 
 
 class Overall(StrEnum):
-    """How the service does: degraded where a component fails; one of which nothing is known does not count."""
+    """The state of the service: degraded when a component fails; unknown ones do not count."""
 
     OK = "ok"
     DEGRADED = "degraded"

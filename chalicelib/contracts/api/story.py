@@ -1,8 +1,8 @@
 """Why a shop's plugin is off or on, as a story in order: times, transaction ids, sentences, and what was published.
 
-Told from the account and records of its ledger alone. What was published is derived from the ledger's crossings by
-the code that the publishers run, and is no log of deliveries (contract, "Why off, since when, what was
-published"). The console, the API and the command line tell the same story.
+Derived from the account and its transactions alone. Published events are derived from the ledger's crossings by the
+publishers' code; this is not a log of deliveries (contract, "Why off, since when, what was published"). The console,
+the API and the command line show the same story.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.thresholds import Crossing, crossings
 
 BEFORE_MAX = 200
-"""Records up to the one that decided the status that a story looks back at."""
+"""How many records a story looks back at, up to the one that decided the status."""
 AFTER_MAX = 200
-"""Of the records behind it, how many of the first and of the newest a story looks at."""
+"""Of the records after it, how many of the first and of the newest a story looks at."""
 
 SOURCE = (
     "Derived from the ledger's crossings, as the publishers derive it; deliveries are not logged. "
@@ -40,7 +40,7 @@ class Said(Model):
 
     @classmethod
     def of(cls, event: PublishedEvent) -> Self:
-        """Return what is said of `event`."""
+        """Return the answer's form of `event`."""
         by_movement = event.payload.transaction_id is not None
         return cls(event_type=event.event_type, event_id=event.event_id if by_movement else None)
 
@@ -76,7 +76,7 @@ class Story(Model):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The records that a story is told from, oldest first; `complete` tells that none is left out since the opening."""
+    """A story's records, oldest first; `complete`: none is left out since the opening."""
 
     records: Sequence[Transaction]
     complete: bool
@@ -89,7 +89,7 @@ Records = Callable[[MerchantId, int, int], Sequence[Transaction]]
 def gathered(account: Account, decided: Transaction | None, read: Records) -> Told:
     """Return the records around the one that decided the status, and the newest; at most three reads.
 
-    `decided` is that record, None where there is none to be found: the story looks back from the newest then.
+    `decided` is that record, None where none was found: the story then looks back from the newest.
     """
     middle = account.sequence if decided is None else decided.sequence
     wanted = [
@@ -98,7 +98,7 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> To
     ]
     if middle > BEFORE_MAX:
         wanted.insert(0, (1, 1))
-    # An index may show a record a moment late; this one was read by its key.
+    # An index may lag a moment; this record was read by its key.
     found = {} if decided is None else {decided.sequence: decided}
     for lowest, highest in wanted:
         if max(1, lowest) <= min(highest, account.sequence):
@@ -109,7 +109,7 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> To
 
 
 def tell(account: Account, told: Told) -> Story:
-    """Return the story of `account`; of records that were not gathered it says nothing."""
+    """Return the story of `account`, from the gathered records only."""
     decided = next((one for one in told.records if one.transaction_id == account.status_transaction_id), None)
     chapters = [
         chapter
@@ -156,7 +156,7 @@ def _consequence(crossing: CrossingRecord) -> str:
 
 
 def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
-    """Return what is told of a record, None for one of the many that passed no threshold."""
+    """Return the chapter of a record, None if it passed no threshold."""
     known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
     derived = derived_crossings(record, before=known)
     changed = _threshold_moved(
@@ -170,7 +170,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
     if not (derived.crossings or changed or opening or decides):
         return None
     published = transaction_event(record)
-    # Not the account's version: of a movement, the transaction is the fact.
+    # Not the account's version: the fact of a movement is its transaction.
     events = [crossing_event(record.merchant_id, crossing, version=0) for crossing in [*changed, *derived.crossings]]
     sentences = [
         *(
@@ -197,7 +197,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
 
 
 def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, time: Instant) -> list[CrossingRecord]:
-    """Return what an admin crossed who moved the threshold from `before` to `after` over an account at rest."""
+    """Return the crossings of an admin's change of the threshold from `before` to `after` at this balance."""
     return [
         CrossingRecord(
             type=crossing,
@@ -213,7 +213,7 @@ def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, ti
 
 
 def _threshold_changed(account: Account, newest: Transaction | None) -> list[Chapter]:
-    """Return the last chapter where an admin moved the threshold after the newest movement."""
+    """Return the last chapter if an admin changed the threshold after the newest movement."""
     if newest is None or newest.sequence != account.sequence or newest.threshold == account.threshold:
         return []
     crossed = _threshold_moved(
@@ -239,7 +239,7 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
 
 
 def _since_then(account: Account, decided: Transaction | None, told: Told) -> str | None:
-    """Return what orders have missed since the plugin went off, None where it is on or nothing was missed."""
+    """Return the shortfall of orders since the plugin went off, None where it is on or nothing was short."""
     if account.enabled or decided is None:
         return None
     later = [record for record in told.records if record.sequence >= decided.sequence and record.shortfall]
