@@ -312,7 +312,7 @@ MUTANTS = (
             "    seen, net = newest(order, tally), taken(order, tally)\n",
             "    net = taken(order, tally)\n    seen = replace(newest(order, tally), charged=net)\n",
         ),
-        scenario="edits of more than is left",
+        tests="tests/unit/test_edits.py",
     ),
     _mutant(
         "an order's edits left out of the condition of its tally",
@@ -322,7 +322,7 @@ MUTANTS = (
     _mutant(
         "a refund of an edited order by the old total",
         (ORDERS, "    newest = tally.edits.total if tally.edits else None\n", "    newest = None\n"),
-        scenario="edits of a stored order and its refunds",
+        tests="tests/unit/test_edits.py",
     ),
     _mutant(
         "a version that moves nothing forgotten",
@@ -331,7 +331,7 @@ MUTANTS = (
             "            self._set_tally(order, replace(before, edits=edit.edits), max(self._now, account.updated_at))\n",
             "",
         ),
-        scenario="edits that move nothing",
+        tests="tests/unit/test_edits.py",
     ),
     _mutant(
         "an edit that gives back what refunds gave back",
@@ -345,7 +345,7 @@ MUTANTS = (
             "requested = min(seen.charged - charged, max(0, net - charged), ",
             "requested = min(seen.charged - charged, ",
         ),
-        scenario="edits of more than is left",
+        tests="tests/unit/test_edits.py",
     ),
     _mutant(
         "an edit under the policy of today",

@@ -74,6 +74,8 @@ def test_a_kind_is_its_type_and_direction_as_the_contract_names_them() -> None:
         ("REFUND", "DECREASE"),
         ("PAYMENT", "INCREASE"),
         ("SUBSCRIPTION", "INCREASE"),
+        ("ORDER_EDITED", "INCREASE"),
+        ("ORDER_EDITED", "DECREASE"),
         ("MANUAL", "INCREASE"),
         ("MANUAL", "DECREASE"),
     }
