@@ -1,6 +1,6 @@
 """The console's page and its scripts, bundled from the modules that ship: two files instead of fifteen.
 
-A function answers one request at a time, so a browser that asks for fifteen files at once wakes fifteen containers.
+A function answers one request at a time, so a browser that requests fifteen files at once starts fifteen containers.
 The page holds its style; the modules needed at the start become one script, each in its own scope, in the order of
 their imports. uPlot, which only a chart needs, stays a module and is loaded by the first chart.
 """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KEYS_MAX = 100
 """Keys that one BatchGetItem takes."""
 READ_ROUNDS_MAX = 8
-"""How often the keys that a batch read left unprocessed are asked for again."""
+"""How often the unprocessed keys of a batch read are requested again."""
 
 _MERCHANT = "merchant#"
 _BUCKET = "fleet#"

@@ -28,7 +28,7 @@ RECORDS_PAGE = 1_000
 KEYS_MAX = 100
 """Keys that one BatchGetItem takes."""
 READ_ROUNDS_MAX = 8
-"""How often the keys that a batch read left unprocessed are asked for again."""
+"""How often the unprocessed keys of a batch read are requested again."""
 SEQUENCE_MAX = 10**15
 
 
