@@ -138,7 +138,7 @@ class DeadLetters:
     ) -> Iterator[tuple[Letter, str | None]]:
         """Put back every letter that matches, and yield each with None, or with the reason it stays parked.
 
-        One that is parked again while this goes on is not put back again.
+        A letter that is parked again meanwhile is not put back again.
         """
         put_back: set[tuple[str, str | None, int]] = set()
         for place in (self._places[parking] for parking in parkings):

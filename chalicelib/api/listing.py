@@ -34,7 +34,7 @@ class Filters:
 
     @property
     def by_type(self) -> bool:
-        """Whether records between two matching ones may not match."""
+        """Whether the matching records may have gaps in between."""
         return self.operation_type is not None or self.transaction_type is not None
 
     @property

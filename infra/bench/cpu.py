@@ -93,7 +93,7 @@ def _bare_calls(shop: str, together: int) -> Work:
 
 
 def _best(*works: Work) -> list[float]:
-    """Return each call's CPU in seconds, averaged over a run, from the best run.
+    """Return each call's CPU in seconds: the average over a run, of the best run.
 
     The calls take turns, so that other load affects all of them.
     """
@@ -110,7 +110,7 @@ def _best(*works: Work) -> list[float]:
 
 @contextmanager
 def _null_transport(opening: Item) -> Iterator[None]:
-    """Answer every request at once: reads with the account, writes with nothing."""
+    """Answer every request at once: reads with the account, writes with an empty answer."""
     bodies = {
         "BatchGetItem": json.dumps({"Responses": {"credits": [opening]}, "UnprocessedKeys": {}}).encode(),
         "GetItem": json.dumps({"Item": {name: opening[name] for name in ("balance", "version")}}).encode(),

@@ -240,7 +240,7 @@ def new_container() -> None:
 
 @contextmanager
 def container(**environment: str) -> Iterator[None]:
-    """Run functions in a container of their own: with these settings; log lines and metrics are discarded."""
+    """Run functions in a new container with these settings; log lines and metrics are discarded."""
     before = dict(os.environ)
     os.environ.update({**ENVIRONMENT, **environment})
     said = cast("StreamHandler[Any]", telemetry.logger.registered_handler)

@@ -63,7 +63,7 @@ class Secret:
             raise self.wrong(f"cannot be read: {reason}") from None
 
     def wrong(self, why: str) -> AccessError:
-        """Return the error that names the setting and what is wrong with it."""
+        """Return the error that names the setting and its fault."""
         return AccessError(f"{self.name} {why}.")
 
 
@@ -144,7 +144,7 @@ class Access:
             self.password.read()
 
     def login(self) -> Login:
-        """Return as whom to connect; files are read when the connection asks for them."""
+        """Return the user to connect as; files are read at each connection."""
         if self.credentials is not None:
             return Login(user_jwt_cb=lambda: self._user_jwt().encode(), signature_cb=self._sign)
         if self.seed is not None:

@@ -82,10 +82,10 @@ class Forwarder:
         self._largest_payload = largest_payload
 
     async def forward(self, deliveries: Sequence[Delivery]) -> BatchReport:
-        """Settle every one of `deliveries` and return what became of them.
+        """Settle every one of `deliveries` and return a report.
 
         A message is acknowledged when the queue confirmed its entry, terminated when the parking
-        stream and the dead-letter queue confirmed it, and asked for again, later each time, in every other case.
+        stream and the dead-letter queue confirmed it, and requested again, later each time, in every other case.
         """
         report = BatchReport()
         ready: list[_Ready] = []

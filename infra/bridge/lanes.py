@@ -117,7 +117,7 @@ class InboundLane:
     """Carries messages of one stream into the inbox."""
 
     def __init__(self, around: Surroundings, stream: str, forwarder: Forwarder) -> None:
-        """Take from `stream` through its durable consumer and hand to `forwarder`."""
+        """Take messages from `stream` through its durable consumer and pass them to `forwarder`."""
         self._around = around
         self._stream = stream
         self._forwarder = forwarder

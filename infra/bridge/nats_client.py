@@ -1,6 +1,6 @@
 """A client of NATS that enforces `tls://`: it connects only with encryption, to a verified server.
 
-nats-py 2.16.0 encrypts where the server asks for it, and otherwise sends the password in plain text, whatever the
+nats-py 2.16.0 encrypts if the server requires it, and otherwise sends the password in plain text, whatever the
 address's scheme; the server's INFO precedes the encryption, so a man in the middle can change it.
 """
 
@@ -14,7 +14,7 @@ from infra.bridge.nkeys import public_key, signing_key
 
 
 class NoTlsError(AccessError):
-    """The address asks for TLS and the server does not offer it; nothing was sent to it."""
+    """The address requires TLS and the server does not offer it; nothing was sent to it."""
 
 
 class NatsClient(Client):
@@ -49,7 +49,7 @@ class NatsClient(Client):
         """Process a server's INFO; the first one, still in plain text, can only add security.
 
         Raises:
-            NoTlsError: it offers no TLS where the address asks for it.
+            NoTlsError: it offers no TLS although the address requires it.
         """
         if initial_connection and self._access.tls:
             if not (info.get("tls_required") or info.get("tls_available")):

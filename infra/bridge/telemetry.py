@@ -63,7 +63,7 @@ class PartState:
 
 
 class Telemetry:
-    """The counters of one bridge, in a registry of its own, and the states of its parts."""
+    """The counters of one bridge, in its own registry, and the states of its parts."""
 
     NAMES: Final = frozenset(
         {
@@ -125,7 +125,7 @@ class Telemetry:
         self.look = Look(streams={})
         self.streams: Mapping[str, StreamState] | None = None
         self.terminated: PlainCounter[str] = PlainCounter()
-        """Messages by stream that it dropped, since the last look, although they had been handed out."""
+        """Messages, by stream, that were delivered and that the stream then dropped, since the last look."""
         self.registry.register(_Streams(lambda: self.look))
         self.parts: dict[Part, PartState] = {}
         for part in Part:

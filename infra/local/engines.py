@@ -1,7 +1,7 @@
 """Programs that the stack and its tests start: NATS, Redis and the AWS emulator, each on a loopback port.
 
 Every program is its own process group in its own session, so that Ctrl-C in a terminal reaches the
-one who started it and nobody else. It is ended by its process id.
+process that started it and no other. It is ended by its process id.
 """
 
 import os
@@ -93,7 +93,7 @@ def launch(
     on_screen: bool = False,
     leashed: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own and return at once; its output is appended to the file `log`.
+    """Start `command` in a new session and return at once; its output is appended to the file `log`.
 
     `passed` are file descriptors that the program inherits under the same numbers. The standard
     output of a program `on_screen` is the caller's; only its errors go into the file. One that is

@@ -90,7 +90,7 @@ def _claim(number: int) -> TextIO | None:
 
 
 def _is_free(number: int) -> bool:
-    """Return whether nobody listens on `number`, on any interface that would answer on loopback."""
+    """Return whether `number` is free on every interface that would answer on loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -78,7 +78,8 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     When it returns the API answers, the bridge is connected and each function has run once.
 
     Raises:
-        StackFailedError, AskedToEndError: See `watch`. DeploymentFailedError: The emulator refused the stack.
+        StackFailedError, AskedToEndError: See `watch`.
+        DeploymentFailedError: The emulator refused the stack.
     """
     nats = watch.add(launch_nats(site.directory, site.ports["NATS_PORT"].number, leashed=True), layer=ENGINES)
     emulator = watch.add(launch_ministack(site.directory, site.ports["AWS_PORT"].number, leashed=True), layer=ENGINES)

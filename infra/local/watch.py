@@ -61,7 +61,8 @@ class Watch:
         """Return once `condition()` is true; `what` names it in error messages.
 
         Raises:
-            AskedToEndError: The stack was asked to end. StackFailedError: A program died, or three minutes have passed.
+            AskedToEndError: The stack was asked to end.
+            StackFailedError: A program died, or three minutes have passed.
         """
         deadline = time.monotonic() + SETUP_SECONDS
         while not condition():
@@ -104,7 +105,7 @@ def in_background(work: Callable[[], Result]) -> "Future[Result]":
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it raised
+        except BaseException as error:  # noqa: BLE001 - reading the result raises it
             outcome.set_exception(error)
 
     Thread(target=run, daemon=True).start()

@@ -83,7 +83,7 @@ def _named(function: dict[str, Any]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - a build with nothing changed waits for nobody
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - an unchanged build does not need it
 
     parsed: dict[str, Any] = yaml_parse(path.read_text())
     return parsed
@@ -96,7 +96,7 @@ def _written(template: dict[str, Any]) -> str:
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True
 
-    # yaml_parse keeps the order of a file in a mapping of its own.
+    # yaml_parse keeps the order of a file in its own type of mapping.
     text: str = yaml.dump(_plain(template), Dumper=Plain, width=110)
     return text
 

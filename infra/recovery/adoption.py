@@ -22,8 +22,8 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
     service. CloudFormation cannot import and create resources in one step of a new stack.
 
     Raises:
-        ClientError: AWS refused: the stack exists already, or a table is part of another one. WaiterError:
-        CloudFormation did not finish.
+        ClientError: AWS refused: the stack exists already, or a table is part of another one.
+        WaiterError: CloudFormation did not finish.
     """
     imported: Any = [
         {"ResourceType": TABLE, "LogicalResourceId": logical_id, "ResourceIdentifier": {"TableName": name}}

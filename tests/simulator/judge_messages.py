@@ -145,7 +145,7 @@ class _Parked:
         return ask.amount is not None and ask.order_total is None and self._order_missing(ask)
 
     def _nothing_applied(self, letter: Letter) -> None:
-        """Judge a message of refunds of which only asks of other messages were applied when it was parked.
+        """Judge a parked message of refunds; any of its refunds that are recorded came with another message.
 
         Its total may become known later, and another copy of it be valid.
         """
@@ -235,8 +235,8 @@ class _Parked:
         order = self._ledger.rows.get(ask.order_id or "")
         if known or order is None:
             return not known
-        # The order beside it may have been told without a total by an event that came to nothing, since another
-        # one, which names a total, was first: then it holds for what was delivered, and a redrive makes good for it.
+        # Another event without a total may name the same order, but one with a total was recorded first. Then the
+        # reason is true for the message as delivered, and a redrive repairs it.
         untotalled = any(told.total is None for told in asked_for(self._world).get(ask.order_id or "", []))
         return "total" not in order["extra_metadata"] or (untotalled and not self._before(ask.order_id))
 

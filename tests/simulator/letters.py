@@ -48,7 +48,7 @@ class Letter:
     ignored: tuple[tuple[str, str], ...] = ()
 
     def body(self, random: Random) -> str:
-        """Return the letter in one of the forms that upstream services use, under an event id of its own."""
+        """Return the letter in one of the forms that upstream services use, under a new event id."""
         if self.raw is not None:
             return self.raw
         if self.poison is not None:

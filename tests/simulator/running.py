@@ -147,7 +147,7 @@ class Context:
     left: Callable[[], float]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the call."""
+        """Return the time left of the call."""
         return max(0, round(self.left() * 1000))
 
 

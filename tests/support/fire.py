@@ -125,7 +125,7 @@ def put_out(queues: Queues, numbers: Sequence[int]) -> None:
 
 
 def publish_surely(url: str, bodies: Sequence[bytes]) -> None:
-    """Publish `bodies` to JetStream, each as often as it takes until that has confirmed it."""
+    """Publish `bodies` to JetStream, each repeatedly until JetStream has confirmed it."""
 
     async def run() -> None:
         client = await nats.connect(

@@ -1,7 +1,7 @@
 """Hostile requests, each with the 4xx that it should get: one table for the application in process and for the stack.
 
 A row is written as the request is sent. `<shop>`, `<other>`, `<nobody>`, `<foreign transaction>` and `<cursor>` in a
-path or body stand for what `Scene` names.
+path or body are replaced by the values in `Scene`.
 """
 
 import json
