@@ -4,7 +4,7 @@
 Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeGuard
@@ -13,11 +13,14 @@ from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
 from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.names import Guard, Guards, Names, as_recorded, names_of, order_imported
 from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
 
 ITEMS_MAX = 100
-"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, the orders refunds touch."""
+"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, their guards, the orders refunds
+touch."""
+NO_GUARDS: Guards = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,10 @@ class TallyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records."""
+    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records.
+
+    Where it holds nothing but `guards`, which name records that exist, `after` is `before`: the account is left alone.
+    """
 
     merchant_id: MerchantId
     before: Account | None
@@ -40,6 +46,12 @@ class Commit:
     transactions: tuple[Transaction, ...] = ()
     tallies: tuple[TallyChange, ...] = ()
     crossings: tuple[CrossingRecord, ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+    @property
+    def of_guards_alone(self) -> bool:
+        """Whether the account is left alone."""
+        return self.after is self.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +75,18 @@ def fold(
     default_threshold: int,
     now: Instant,
     foresee: bool = False,
+    guards: Guards = NO_GUARDS,
 ) -> Fold:
     """Decide `movements` one after another, as if each were written alone, and return them as one write.
 
-    `stored` holds the records that are known: duplicates met before and the orders that refunds need.
+    `stored` holds the records that are known: duplicates met before and the orders that refunds need, and `guards` the
+    other names of some of them.
     `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own. With
     `foresee`, what does not fit into the write is decided too, and only foreseen.
     """
-    write = _Write(merchant_id, account, stored=stored, default_threshold=default_threshold, now=now)
+    write = _Write(merchant_id, account, stored=stored, guards=guards, default_threshold=default_threshold, now=now)
     outcomes: list[Outcome | None] = [None] * len(movements)
-    order = iter(arranged(movements, stored=stored))
+    order = iter(arranged(movements, stored=stored.keys() | guards.keys()))
     left = []
     for index in order:
         if write.full_for(movements[index]):
@@ -86,15 +100,20 @@ def fold(
     return Fold(commit=commit, outcomes=tuple(outcomes), foreseen=tuple(foreseen))
 
 
-def arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
-    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
+def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId]) -> list[int]:
+    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders.
+
+    `stored` are the ids under which a record is known, by any of its names.
+    """
     if all(isinstance(movement, OrderMovement) for movement in movements):
         return list(range(len(movements)))
     first_order: dict[TransactionId, int] = {}
     for index, movement in enumerate(movements):
-        # An order that is stored is ground enough: its repeat holds nobody up.
-        if isinstance(movement, OrderMovement) and movement.transaction_id not in stored:
-            first_order.setdefault(movement.transaction_id, index)
+        if isinstance(movement, OrderMovement):
+            for name in names_of(movement):
+                # An order that is stored is ground enough: its repeat holds nobody up.
+                if name not in stored:
+                    first_order.setdefault(name, index)
 
     def place(index: int) -> tuple[int, int, int]:
         movement = movements[index]
@@ -116,33 +135,40 @@ class _Write:
         account: Account | None,
         *,
         stored: Mapping[TransactionId, Transaction],
+        guards: Guards,
         default_threshold: int,
         now: Instant,
     ) -> None:
         self._merchant_id = merchant_id
         self._before = account
         self._account = account
-        self._stored = stored
         self._default_threshold = default_threshold
         self._now = now
         self._records: dict[TransactionId, Transaction] = {}
+        self._names = Names(guards, stored=stored, records=self._records)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[CrossingRecord] = []
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        needed = 1
+        needed = 1 + len(movement.other_keys)
         if isinstance(movement, RefundMovement):
             order = movement.order_transaction_id
             needed += order not in self._records and order not in self._tallies
-        return 1 + len(self._records) + len(self._tallies) + needed > ITEMS_MAX
+        return 1 + len(self._records) + len(self._names.added) + len(self._tallies) + needed > ITEMS_MAX
 
     def decide(self, movement: Movement) -> Outcome:
         """Apply the movement to what has been decided so far, and return its outcome if the write succeeds."""
         assert movement.merchant_id == self._merchant_id, "a fold is one merchant's"
-        known = self._records.get(movement.transaction_id) or self._stored.get(movement.transaction_id)
+        if isinstance(movement, RefundMovement) and (order := self._names.find(movement.order_transaction_id)):
+            movement = as_recorded(movement, order)
+        known = self._names.recorded(movement)
+        if isinstance(known, Rejected):
+            return known
         if known is not None:
             outcome = compare(movement, known)
+            if isinstance(outcome, Duplicate):
+                self._names.add(known, movement)
             # A refund that is impossible whatever stands under its key is no mere conflict: its message is poison.
             impossible = isinstance(outcome, Rejected) and of_an_amount(movement) and self._untotalled(movement)
             return total_missing() if impossible else outcome
@@ -163,13 +189,16 @@ class _Write:
         """Whether the refund's order is known, and no total of it."""
         order_id = movement.order_transaction_id
         change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
+        order = self._names.find(order_id)
         return order is not None and known_total(order, change.after if change else order.tally) is None
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
-        if self._account is None or not self._records:
+        guards = tuple(self._names.added)
+        if self._account is None or not (self._records or guards):
             return None
+        if not self._records:
+            return Commit(merchant_id=self._merchant_id, before=self._before, after=self._account, guards=guards)
         return Commit(
             merchant_id=self._merchant_id,
             before=self._before,
@@ -177,6 +206,7 @@ class _Write:
             transactions=tuple(self._records.values()),
             tallies=tuple(self._tallies.values()),
             crossings=tuple(self._crossings),
+            guards=guards,
         )
 
     def _post_fixed(self, movement: FixedMovement) -> Outcome:
@@ -202,11 +232,13 @@ class _Write:
     def _post_refund(self, account: Account, movement: RefundMovement) -> Outcome:
         order_id = movement.order_transaction_id
         change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
+        order = self._names.find(order_id)
         if order is None:
             return RetryLater(
                 Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
             )
+        if not order.kind.is_order:
+            return order_imported(movement)
         sold, returned = order.metadata.get("currency"), movement.metadata.get("currency")
         if None not in (sold, returned) and sold != returned:
             return Rejected(
@@ -246,6 +278,7 @@ class _Write:
             now=self._now,
         )
         self._records[transaction.transaction_id] = transaction
+        self._names.add(transaction, movement)
         self._crossings.extend(crossed)
         return Posted(transaction)
 

@@ -27,6 +27,7 @@ class Kind(Enum):
     SUBSCRIPTION = ("SUBSCRIPTION", Direction.INCREASE)
     MANUAL_ADDED = ("MANUAL", Direction.INCREASE)
     MANUAL_REMOVED = ("MANUAL", Direction.DECREASE)
+    OPENING = ("OPENING", Direction.INCREASE)
 
     def __init__(self, transaction_type: str, direction: Direction) -> None:
         self.transaction_type = transaction_type
@@ -43,7 +44,8 @@ class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.
 
     `reference_id` is the business id behind the key; `metadata` is kept with the record and is all that is
-    kept of the event besides ids and times (contract, section 2, rule 7).
+    kept of the event besides ids and times (contract, section 2, rule 7). `other_keys` are those that the same fact has
+    under its other names (contract, section 13).
     """
 
     merchant_id: MerchantId
@@ -52,6 +54,7 @@ class Movement:
     occurred_at: Instant | None = None
     correlation_id: str | None = None
     metadata: Mapping[str, str | int] = field(default_factory=dict)
+    other_keys: tuple[str, ...] = ()
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -102,3 +105,8 @@ class RefundMovement(Movement):
 def order_key(order_id: str) -> str:
     """Return the idempotency key of an order (contract, section 3)."""
     return f"SHOPIFY_ORDER_{order_id}"
+
+
+def refund_of_order_key(order_id: str) -> str:
+    """Return the idempotency key of an order's refund that has no id of its own (contract, "Keys")."""
+    return f"SHOPIFY_REFUND_ORDER_{order_id}"

@@ -249,6 +249,7 @@ WORDS: Mapping[str, Word] = {
     "subscription_id": Word("The subscription's id."),
     "renewal_id": Word("The renewal's id: one renewal counts once."),
     "period_start": Word("Names the period where there is no `renewal_id`."),
+    "aliases": Word("Other ids of the same fact, of the kind that names it: a later event under any of them means it."),
     "adjustment_id": Word("The adjustment's id: one adjustment counts once."),
     "admin_id": Word("Who adjusts; kept with the record."),
     "ManualAdjustment.operation_type": Word("Which way.", {"enum": list(Direction)}),
