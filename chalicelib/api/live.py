@@ -40,6 +40,7 @@ def activity_now(
         orders=sum(total.count for kind, total in read.figures.totals.items() if kind.is_order),
         duplicates=_counted(read.counters, "credits_duplicates_total"),
         conflicts=_counted(read.counters, "credits_conflicts_total"),
+        ignored=_counted(read.counters, "credits_events_ignored_total"),
         parked=_counted(read.counters, "credits_messages_parked_total"),
         shortfall=read.figures.shortfall,
         batches=_counted(read.counters, OLDEST_SECONDS + COUNT),

@@ -239,13 +239,6 @@ class _Write:
             )
         if not order.kind.is_order:
             return order_imported(movement)
-        sold, returned = order.metadata.get("currency"), movement.metadata.get("currency")
-        if None not in (sold, returned) and sold != returned:
-            return Rejected(
-                Code.CURRENCY_MISMATCH,
-                f"order {movement.order_id} was sold in {sold} and its refund is in {returned}: they do not divide",
-                field="currency",
-            )
         due, tally = refund(
             (change.after if change else order.tally) or Tally(),
             taken=abs(order.amount),
@@ -253,6 +246,9 @@ class _Write:
             amount=movement.amount,
             order_total=movement.order_total,
         )
+        # After the arithmetic: what is impossible in any currency makes poison of the whole message.
+        if (error := _other_currency(movement, order)) is not None:
+            return error
         kind = Kind.REFUND_RETURNED if order.kind is Kind.ORDER_USED else Kind.REFUND_TAKEN
         posted = self._post(account, movement, kind, due, movement.metadata)
         time = posted.transaction.created_at
@@ -292,6 +288,21 @@ def known_total(order: Transaction, tally: Tally | None) -> Decimal | None:
     """Return the total that a refund of the order counts by: an earlier refund's, else its own, None without any."""
     counted = tally.total if tally else None
     return counted if counted is not None else recorded_money(order, "total")
+
+
+def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:
+    """Return why a refund in this currency is none of the order's, None where it may be (contract, section 12).
+
+    The order's currency is that of its record: what a repeat of the order says besides is kept nowhere.
+    """
+    sold, returned = order.metadata.get("currency"), refund.metadata.get("currency")
+    if sold is None or returned is None or sold == returned:
+        return None
+    return Rejected(
+        Code.CURRENCY_MISMATCH,
+        f"order {refund.order_id} was sold in {sold} and its refund is in {returned}: they do not divide",
+        field="currency",
+    )
 
 
 def _account_missing(merchant_id: MerchantId) -> RetryLater:

@@ -54,7 +54,7 @@ class Batch:
         )
         self._ignored: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._requests: list[tuple[Message, Sequence[Movement]]] = []
+        self._requests: list[tuple[Message, Event]] = []
         self._rejected: list[tuple[Message, CreditsError]] = []
         self._delayed: list[tuple[Message, int]] = []
         self._posted: Counter[tuple[str, str]] = Counter()
@@ -67,7 +67,13 @@ class Batch:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
             try:
-                event = read_event(message.body, self._terms, now=datetime.now(UTC), subject=message.bound_to())
+                event = read_event(
+                    message.body,
+                    self._terms,
+                    now=datetime.now(UTC),
+                    subject=message.bound_to(),
+                    headers=message.headers(),
+                )
             except Rejected as error:
                 self._rejected.append((message, error))
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
@@ -75,23 +81,23 @@ class Batch:
                 internal.__cause__ = error
                 self._wait(message, internal)
             else:
-                self._dropped.update(event.dropped)
-                self._ignore(event)
                 if event.movements:
-                    self._requests.append((message, event.movements))
+                    self._requests.append((message, event))
+                else:
+                    self._settled(event)
 
     def post(self) -> None:
         """Post all movements, and decide by their outcomes how each message ends."""
         if not self._requests:
             return
-        requests = [movements for _, movements in self._requests]
+        requests = [event.movements for _, event in self._requests]
         started = time.perf_counter()
         outcomes = self._posting.post(requests, time=self._call)
         self._seconds = time.perf_counter() - started
-        for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
-            for movement, outcome in zip(movements, of_message, strict=True):
+        for (message, event), of_message in zip(self._requests, outcomes, strict=True):
+            for movement, outcome in zip(event.movements, of_message, strict=True):
                 self._count(movement, outcome)
-            self._end(message, of_message)
+            self._end(message, event, of_message)
 
     def park(self) -> None:
         """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
@@ -154,7 +160,9 @@ class Batch:
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
-    def _ignore(self, event: Event) -> None:
+    def _settled(self, event: Event) -> None:
+        """Count what of an event was dropped and ignored, now that its message does not come back."""
+        self._dropped.update(event.dropped)
         for one in event.ignored:
             self._ignored[one.reason] += 1
             logger.info("ignored", reason=one.reason, merchant_id=one.merchant_id, reference_id=one.reference_id)
@@ -170,7 +178,7 @@ class Batch:
                 self._orders_changed += 1
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
-    def _end(self, message: Message, outcomes: Sequence[Outcome]) -> None:
+    def _end(self, message: Message, event: Event, outcomes: Sequence[Outcome]) -> None:
         # What may go away by itself speaks before missing ground, which parks the message in the end: all that can be
         # done of it is done before that.
         waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
@@ -179,7 +187,9 @@ class Batch:
         if later is not None:
             # What was rejected beside it is found again, and parked, once the rest has gone through.
             self._wait(message, later)
-        elif rejected is not None:
+            return
+        self._settled(event)
+        if rejected is not None:
             self._rejected.append((message, rejected))
 
     def _wait(self, message: Message, error: RetryLater) -> None:

@@ -17,7 +17,16 @@ from chalicelib.ports import Known, LedgerStore, Refused
 Request = Sequence[Movement]
 """The movements of one message or call: all of one merchant, and none is applied if one of them is impossible."""
 
-_REFUSED_ALONE = frozenset({Code.KEY_REUSED, Code.INSUFFICIENT_CREDITS, Code.NAMES_TWO_FACTS, Code.ORDER_IMPORTED})
+_REFUSED_ALONE = frozenset(
+    {
+        Code.KEY_REUSED,
+        Code.NAMES_TWO_FACTS,
+        Code.PERIOD_REPEATED,
+        Code.ORDER_IMPORTED,
+        Code.CURRENCY_MISMATCH,
+        Code.INSUFFICIENT_CREDITS,
+    }
+)
 """Why the ledger refuses a movement of a message whose others are good; anything else makes poison of all of it."""
 
 

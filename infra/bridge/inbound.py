@@ -1,5 +1,6 @@
 """NATS to queue: one batch of JetStream messages, each settled by what the queue said of that very message."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -19,6 +20,10 @@ from infra.bridge.telemetry import Outcome
 
 UNREADABLE: Final = "unreadable"
 """What stands for a header that no attribute of a queue message can hold."""
+
+
+_TAKEN: Final = frozenset({"ce-id", "ce-time", "ce-subject", "ce-correlationid"})
+"""The headers of a CloudEvent that say something of the event beside its type."""
 
 
 class Delivery(Protocol):
@@ -189,20 +194,22 @@ def _attributes(delivery: Delivery) -> Mapping[str, str]:
     """Return where a message came from, as the attributes of its queue message.
 
     The subject is what the ledger binds the event's type to (contract, section 11): rights on NATS are given by it, and
-    nothing that the sender chose is taken for it. A header that names another type goes along as what contradicts it.
+    nothing that the sender chose is taken for it. A header that names another type goes along as what contradicts it,
+    the other headers of a CloudEvent in binary mode as one attribute: a queue's message has ten at the most.
     """
     metadata = delivery.metadata
-    contradicting = [
-        text
-        for name, text in (delivery.headers or {}).items()
-        if name.lower() == TYPE_HEADER and text != delivery.subject
-    ]
+    headers = [(name.lower(), text) for name, text in (delivery.headers or {}).items()]
+    types = [text for name, text in headers if name == TYPE_HEADER]
+    contradicting = [text for text in types if text != delivery.subject]
+    said = [(name.removeprefix("ce-"), text) for name, text in headers if name in _TAKEN and header_text(text)]
+    binary = dict(said) if types else {}
     return {
         "origin": "nats",
         "subject": delivery.subject,
         "stream": metadata.stream,
         "stream_sequence": str(metadata.sequence.stream),
         **({"ce_type": header_text(contradicting[0]) or UNREADABLE} if contradicting else {}),
+        **({"cloud_event": json.dumps(binary, sort_keys=True)} if binary else {}),
     }
 
 

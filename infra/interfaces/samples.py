@@ -128,6 +128,7 @@ def activity() -> Activity:
         orders=sum(total.count for kind, total in figures.totals.items() if kind.is_order),
         duplicates=2,
         conflicts=0,
+        ignored=1,
         parked=1,
         shortfall=figures.shortfall,
         batches=9,

@@ -33,7 +33,13 @@ def fixed(
     kind: Kind, credits_asked: int, key: str, reference_id: str, metadata: dict[str, str | int] | None = None
 ) -> FixedMovement:
     return FixedMovement(
-        merchant_id=SHOP, key=key, reference_id=reference_id, kind=kind, credits=credits_asked, metadata=metadata or {}
+        merchant_id=SHOP,
+        key=key,
+        reference_id=reference_id,
+        kind=kind,
+        credits=credits_asked,
+        metadata=metadata or {},
+        repeat_days=20 if kind is Kind.SUBSCRIPTION else None,
     )
 
 

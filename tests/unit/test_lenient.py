@@ -256,3 +256,77 @@ def test_a_bad_cloud_event_is_poison(changes: dict[str, Any], subject: str | Non
 
 def test_a_bare_payload_takes_the_subject_it_came_on_as_its_type() -> None:
     assert len(read_event(json.dumps(ORDER), TERMS, now=READ_AT + timedelta(days=1), subject=PAID).movements) == 1
+
+
+HEADERS = {"id": "1", "time": "2026-11-20T10:00:00Z", "subject": SHOP, "correlationid": "c1"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"order_id": 1},
+        {"merchant_id": SHOP, "order_id": 1},
+        {"event_type": PAID, "payload": ORDER},
+        {"payload": ORDER, "timestamp": None, "correlation_id": ""},
+    ],
+)
+def test_the_headers_of_a_cloud_event_speak_where_its_body_does_not(body: dict[str, Any]) -> None:
+    [order] = read_event(json.dumps(body), TERMS, now=READ_AT, subject=PAID, headers=HEADERS).movements
+
+    assert (order.merchant_id, order.occurred_at) == (SHOP, "2026-11-20T10:00:00.000Z")
+    assert order.correlation_id == "c1"
+
+
+def test_a_body_speaks_before_the_headers() -> None:
+    other = "4f1c6f0e-7c7b-4b5e-8a53-90b1d3f2a601"
+    body = {"event_type": PAID, "correlation_id": "own", "payload": {**ORDER, "merchant_id": other}}
+    [order] = read_event(json.dumps(body), TERMS, now=READ_AT, subject=PAID, headers=HEADERS).movements
+
+    assert (order.merchant_id, order.correlation_id) == (other, "own")
+
+
+def test_a_delivery_id_in_a_header_is_no_period_either() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
+    body = {"idempotency_key": "1", "payload": payload}
+    with pytest.raises(Rejected) as raised:
+        read_event(json.dumps(body), TERMS, now=READ_AT, subject=RENEWED, headers=HEADERS)
+
+    assert raised.value.code == "period_missing"
+
+
+def test_a_null_is_no_second_body() -> None:
+    for body in (
+        {"event_type": PAID, "payload": ORDER, "data": None},
+        {"event_type": PAID, "payload": None, "data": ORDER},
+        {"detail-type": PAID, "detail": {**ORDER, "data": None}},
+        {"detail-type": PAID, "detail": ORDER, "payload": None},
+        {"detail": None, "event_type": PAID, "payload": ORDER},
+    ):
+        assert len(read_event(json.dumps(body), TERMS, now=READ_AT).movements) == 1
+
+
+def test_a_key_that_cannot_be_read_is_not_dropped_where_it_is_the_renewals_only_name() -> None:
+    terms = Terms(trial_credits=100, policy=Policy(), month_as_period=True)
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
+    with pytest.raises(Rejected) as raised:
+        read(RENEWED, payload, terms, idempotency_key="k" * 256, timestamp="2026-11-17T10:00:00Z")
+
+    assert (raised.value.code, raised.value.field) == ("field_invalid", "idempotency_key")
+    assert len(read(RENEWED, {**payload, "renewal_id": "r"}, idempotency_key="k" * 256).movements) == 1
+
+
+@pytest.mark.parametrize("spelling", ["1793491200.0", "1.7934912e9", "1793491200000.0"])
+def test_a_period_may_be_a_number_with_a_point(spelling: str) -> None:
+    payload = f'{{"merchant_id": "{SHOP}", "subscription_id": "s", "period_start": {spelling}, "credits": 5}}'
+    body = f'{{"event_type": "{RENEWED}", "payload": {payload}}}'
+
+    assert read_event(body, TERMS, now=READ_AT).movements[0].key == "SUBSCRIPTION_RENEWAL_s_1793491200000"
+
+
+def test_an_empty_merchant_beside_one_in_the_identifiers_names_nobody() -> None:
+    payload = {"merchant_id": "", "identifiers": {"merchant_id": SHOP}, "order_id": 1}
+
+    assert read(PAID, payload).movements[0].merchant_id == SHOP
+    with pytest.raises(Rejected) as raised:
+        read(PAID, {"merchant_id": "", "order_id": 1})
+    assert raised.value.code == "field_missing"

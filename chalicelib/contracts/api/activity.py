@@ -37,6 +37,7 @@ class Activity(_Model):
     orders: int
     duplicates: int
     conflicts: int
+    ignored: int
     parked: int
     shortfall: int
     inbox: Waiting

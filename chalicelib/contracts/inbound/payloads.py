@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -57,10 +58,13 @@ class Ignored:
     reference_id: str
 
 
+OptionalMerchant = Annotated[Merchant | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
 class Identifiers(BaseModel):
     """Where some upstream services put the merchant's id; an empty one is none (contract, section 11)."""
 
-    merchant_id: Annotated[Merchant | None, BeforeValidator(lambda value: value or None)] = None
+    merchant_id: OptionalMerchant = None
 
 
 class Payload(BaseModel):
@@ -72,7 +76,7 @@ class Payload(BaseModel):
         json_schema_extra={"anyOf": [{"required": ["merchant_id"]}, {"required": ["identifiers"]}]},
     )
 
-    merchant_id: Merchant | None = None
+    merchant_id: OptionalMerchant = None
     identifiers: Annotated[Identifiers | None, BeforeValidator(lambda value: value or None)] = None
 
     def merchant(self) -> MerchantId:
@@ -155,21 +159,26 @@ class _CreditsByManyNames(Payload):
         return asked.pop()
 
 
+def _whole(value: Any) -> Any:
+    """Return a number without a fraction as the integer that it is: some senders write an instant as 1793491200.0."""
+    return int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
+
+
 class SubscriptionRenewed(_CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
     renewal_id: Id | None = None
-    period_start: Id | None = None
+    period_start: Annotated[Id | None, BeforeValidator(_whole)] = None
     aliases: Aliases = ()
 
-    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
+    def movements(self, envelope: Envelope, terms: Terms, reading: Reading) -> list[Movement | Ignored]:
         """Return the renewal, which is known by its period too where it has an id (contract, section 13).
 
         Raises:
             Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
         """
-        period = self._period(envelope, terms)
+        period = self._period(envelope, terms, reading)
         names = [period, *self.aliases]
         if self.renewal_id is not None and self.period_start is not None:
             names.append(period_name(self.period_start))
@@ -188,11 +197,16 @@ class SubscriptionRenewed(_CreditsByManyNames):
         )
         return [known_by(others, renewal)]
 
-    def _period(self, envelope: Envelope, terms: Terms) -> str:
+    def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
         if self.renewal_id is not None:
             return self.renewal_id
         if self.period_start is not None:
             return period_name(self.period_start)
+        if "idempotency_key" in reading.dropped:
+            # Here it would be the renewal's only name: it decides money, and so it is not dropped.
+            raise Rejected(
+                Code.FIELD_INVALID, "idempotency_key names the renewal and cannot be read", field="idempotency_key"
+            )
         if envelope.renewal_key is not None:
             return envelope.renewal_key
         if terms.month_as_period and envelope.time is not None:

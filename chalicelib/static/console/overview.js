@@ -66,6 +66,7 @@ function Live({ readings }) {
       <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
       <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
       <${Figure} name="Conflicts" value=${number(now.conflicts)} note=${lately("conflicts")} />
+      <${Figure} name="Ignored" value=${number(now.ignored)} note=${lately("ignored")} />
       <${Figure} name="Inbox" value=${number(now.inbox.waiting)} note=${`${number(now.inbox.under_way)} under way`} />
       <${Figure} name="Oldest message" value=${oldest(readings) === null ? "none" : `${number(Math.round(10 * oldest(readings)) / 10)} s`} note="in the last minute" />
       <${Figure} name="Dead letters" value=${number(now.dead_letters)} tone=${now.dead_letters ? "bad" : "good"} to="#/dead-letters" note=${now.dead_letters ? "look at them" : "nothing is parked"} />
