@@ -51,7 +51,7 @@ class Commit:
     @property
     def of_guards_alone(self) -> bool:
         """Whether the account is left alone."""
-        return self.after is self.before
+        return self.after is self.before and not self.transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 class Ask:
     """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
-    A trial `of_settings` is of as many credits as the settings say.
+    A trial `of_settings` is of as many credits as the settings say. `others` are the keys under its other names.
     """
 
     merchant: str
@@ -40,11 +40,17 @@ class Ask:
     amount: str | None = None
     order_total: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def transaction_id(self) -> str:
         """The id of its record (contract, section 8)."""
         return record_id(self.merchant, self.key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids that its record would have under each of its names, its own first (contract, section 13)."""
+        return tuple(record_id(self.merchant, key) for key in (self.key, *self.others))
 
     @property
     def order_id(self) -> str | None:

@@ -4,7 +4,7 @@ The engine's log of writes is the witness: what stood before and after each of t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
@@ -21,6 +21,7 @@ from tests.simulator.asks import (
     policy_of,
     record_id,
     threshold_of,
+    verdict,
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.releases import LOTS, NEWER, is_newer
@@ -57,7 +58,30 @@ class Ledger:
     books: dict[str, Books] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     committed: dict[str, tuple[float, str]] = field(default_factory=dict)
+    guards: dict[str, str] = field(default_factory=dict)
     crossings: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def find(self, name: str) -> Row | None:
+        """Return the record of the fact that has this name, its own or another."""
+        return self.rows.get(self.guards.get(name, name))
+
+    def facts(self, ask: Ask) -> list[Row]:
+        """Return the records that an ask's names belong to: one at most, unless it names two facts."""
+        rows = [row for name in ask.names if (row := self.find(name)) is not None]
+        return list({row["transaction_id"]: row for row in rows}.values())
+
+    def verdict(self, ask: Ask, row: Row) -> str:
+        """Return what `asks.verdict` does, of a refund by the name that its order was recorded under."""
+        return verdict(self.as_recorded(ask), row)
+
+    def as_recorded(self, ask: Ask) -> Ask:
+        """Return a refund's ask with its order named as it was recorded."""
+        order = self.find(ask.order_id) if ask.order_id else None
+        if order is None:
+            return ask
+        named = order["reference_id"]
+        kept = tuple((name, named if name == "order_id" else value) for name, value in ask.kept)
+        return replace(ask, order=named, kept=kept)
 
 
 def read_ledger(world: World) -> Ledger:
@@ -98,6 +122,11 @@ class _Judged:
 
     def read(self, changes: Sequence[Change]) -> None:
         accounts = [change for change in changes if change.table == CREDITS]
+        guards = [change for change in changes if "names" in (change.new or {})]
+        if len(guards) == len(changes):
+            self._guarded(guards)
+            return
+        changes = [change for change in changes if change not in guards]
         if len(accounts) != 1 or accounts[0].new is None:
             keys = [change.key for change in changes]
             self._violated(f"a write without exactly one account: {keys}")
@@ -113,6 +142,9 @@ class _Judged:
         for row in rows:
             self._record(merchant, books, row, low_before=low_before)
             low_before = row["threshold"]
+        self._guarded(guards)
+        for row in rows:
+            self._all_named(row)
         if rows:
             books.threshold = low_before
         elif not opening:
@@ -141,6 +173,31 @@ class _Judged:
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
 
+    def _guarded(self, guards: Sequence[Change]) -> None:
+        """Judge new guards: each stands at the key of a name that somebody gave, beside another of the same record."""
+        for change in guards:
+            guard = plain(change.new or {})
+            name, record = guard["transaction_id"], guard["names"]
+            if change.old is not None or name in self._ledger.rows or record not in self._ledger.rows:
+                self._violated(f"a guard over something, or of nothing: {guard}")
+            if name != record_id(guard["merchant_id"], guard["idempotency_key"]):
+                self._violated(f"a guard under a wrong id: {guard}")
+            self._ledger.guards[name] = record
+            self._ledger.committed[name] = (self._write.at, self._write.by)
+        for change in guards:
+            guard = plain(change.new or {})
+            name, record = guard["transaction_id"], self._ledger.rows.get(guard["names"])
+            if not any(
+                name in ask.names and record in self._ledger.facts(ask) for asks in self._asks.values() for ask in asks
+            ):
+                self._violated(f"a guard that nobody asked for: {guard}")
+
+    def _all_named(self, row: Row) -> None:
+        """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
+        asks = [ask for ask in self._asks.get(row["transaction_id"], []) if self._content(ask, row)]
+        if not any(all(self._ledger.find(name) is row for name in ask.names) for ask in asks):
+            self._violated(f"a record that is not known under its other names: {row}")
+
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
         """Judge a new record against what was asked for and what stood before it."""
         identity = row["transaction_id"]
@@ -150,7 +207,7 @@ class _Judged:
         if not asks:
             self._violated(f"a record that nobody asked for: {row}")
             return
-        if identity in self._ledger.rows:
+        if identity in self._ledger.rows or identity in self._ledger.guards:
             self._violated(f"recorded twice: {row}")
         requested = self._requested(asks[0], row, books)
         direction = self._direction(asks[0], row, books)
@@ -189,6 +246,7 @@ class _Judged:
             for name, value in row["extra_metadata"].items()
             if name not in ("policy", "reason", "admin_id", "threshold_before")
         }
+        ask = self._ledger.as_recorded(ask)
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
 
@@ -207,19 +265,20 @@ class _Judged:
         if ask.type != "REFUND":
             return self._credits(ask)
         assert ask.order_id is not None
-        order = self._ledger.rows.get(ask.order_id)
+        order = self._ledger.find(ask.order_id)
         if order is None:
             return -1
-        due = books.refunds.setdefault(ask.order_id, Refunds()).due(order, row, at=self._write.at)
+        due = books.refunds.setdefault(order["transaction_id"], Refunds()).due(order, row, at=self._write.at)
         return -1 if due is None else due
 
     def _direction(self, ask: Ask, row: Row, books: Books) -> str:
         del books
         if ask.type == "ORDER_PAID":
             return str(row["extra_metadata"]["policy"].split(" ")[0])
-        if ask.type != "REFUND" or ask.order_id is None or ask.order_id not in self._ledger.rows:
+        order = self._ledger.find(ask.order_id) if ask.order_id else None
+        if order is None:
             return ask.direction
-        return DECREASE if self._ledger.rows[ask.order_id]["operation_type"] == INCREASE else INCREASE
+        return DECREASE if order["operation_type"] == INCREASE else INCREASE
 
     def _note(self, books: Books, row: Row, *, opening: bool) -> None:
         was_enabled = books.balance > 0

@@ -29,9 +29,10 @@ def judge_messages(world: World, ledger: Ledger) -> None:
         if letter.poison is not None:
             world.violated(f"{deleted.call} dropped poison without a word: {deleted.body}")
         for ask in letter.asks:
-            if not stands(ask, ledger):
+            facts = ledger.facts(ask)
+            if len(facts) != 1 or any(ledger.find(name) is None for name in ask.names):
                 world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
-            elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
+            elif ledger.verdict(ask, facts[0]) == CONFLICT:
                 world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
     newer = newer_since(world.aws.tables.log)
     for back in world.inbox.back:
@@ -39,8 +40,8 @@ def judge_messages(world: World, ledger: Ledger) -> None:
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
-    """Whether there is a record under the ask's key."""
-    return ask.transaction_id in ledger.rows
+    """Whether there is a record under any of the ask's names."""
+    return bool(ledger.facts(ask))
 
 
 def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
@@ -132,17 +133,21 @@ class _Parked:
         return code in _EXCUSES and bool(excuse(ask))
 
     def _key_reused(self, ask: Ask) -> bool:
-        row = self._ledger.rows.get(ask.transaction_id)
-        if row is not None:
-            return verdict(ask, row) == CONFLICT
+        rows = self._ledger.facts(ask)
+        if rows:
+            return any(self._ledger.verdict(ask, row) == CONFLICT for row in rows)
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
         return any(float(total) != float(ask.order_total) for total, _ in self._totals(ask))
 
+    def _names_two_facts(self, ask: Ask) -> bool:
+        return len(self._ledger.facts(ask)) > 1
+
     def _totals(self, ask: Ask) -> Any:
         books = self._ledger.books.get(ask.merchant)
-        refunds = books.refunds.get(ask.order_id or "") if books else None
+        order = self._ledger.find(ask.order_id or "")
+        refunds = books.refunds.get(order["transaction_id"]) if books and order else None
         return refunds.totals_known if refunds else []
 
     def _insufficient_credits(self, ask: Ask) -> bool:
@@ -174,7 +179,7 @@ class _Parked:
         if ask.type != "REFUND" or ask.amount is None or ask.order_total is not None:
             return False
         known = [at for _, at in self._totals(ask) if at < self._call.started]
-        order = self._ledger.rows.get(ask.order_id or "")
+        order = self._ledger.find(ask.order_id or "")
         if known or order is None:
             return not known
         # The order beside it may have been told without a total by an event that came to nothing, since another
@@ -183,7 +188,7 @@ class _Parked:
         return "total" not in order["extra_metadata"] or (untotalled and not self._before(ask.order_id))
 
 
-_EXCUSES = ("key_reused", "insufficient_credits", *GROUND, "total_missing")
+_EXCUSES = ("key_reused", "names_two_facts", "insufficient_credits", *GROUND, "total_missing")
 
 
 def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:

@@ -36,13 +36,13 @@ TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
 _COUNTERS = telemetry.counters
 _HANDLERS = {
-    "ingest_events": "inbound",
+    "ingest_events": "ingest_events",
     "publish_threshold_events": "streams",
     "publish_transaction_events": "streams",
-    "roll_up": "figures",
+    "roll_up": "roll_up",
     "adjust_credits": "admin",
     "set_threshold": "admin",
-    "reconcile": "schedule",
+    "reconcile": "reconcile",
 }
 
 

@@ -111,7 +111,8 @@ class FakeLedger:
         return stored is None or stored.tally != before
 
     def _write(self, commit: Commit) -> None:
-        self.accounts[commit.merchant_id] = commit.after
+        if not commit.of_guards_alone:
+            self.accounts[commit.merchant_id] = commit.after
         self.transactions |= {record.transaction_id: record for record in commit.transactions}
         self.guards |= {guard.transaction_id: guard.record for guard in commit.guards}
         for change in commit.tallies:

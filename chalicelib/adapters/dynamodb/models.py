@@ -113,3 +113,4 @@ class TransactionRow(Model):
     refunded_total = UnicodeAttribute(null=True)
     refunded_full = BooleanAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
+    names = UnicodeAttribute(null=True)
