@@ -19,6 +19,7 @@ from tests.simulator.asks import (
     charge,
     plain,
     policy_of,
+    refund_key,
     record_id,
     threshold_of,
     verdict,
@@ -67,7 +68,7 @@ class Ledger:
 
     def facts(self, ask: Ask) -> list[Row]:
         """Return the records that an ask's names belong to: one at most, unless it names two facts."""
-        rows = [row for name in ask.names if (row := self.find(name)) is not None]
+        rows = [row for name in self.as_recorded(ask).names if (row := self.find(name)) is not None]
         return list({row["transaction_id"]: row for row in rows}.values())
 
     def verdict(self, ask: Ask, row: Row) -> str:
@@ -81,7 +82,9 @@ class Ledger:
             return ask
         named = order["reference_id"]
         kept = tuple((name, named if name == "order_id" else value) for name, value in ask.kept)
-        return replace(ask, order=named, kept=kept)
+        if ask.key != refund_key(None, ask.order):
+            return replace(ask, order=named, kept=kept)
+        return replace(ask, order=named, kept=kept, key=refund_key(None, named), reference=named)
 
 
 def read_ledger(world: World) -> Ledger:
@@ -127,6 +130,7 @@ class _Judged:
             self._guarded(guards)
             return
         changes = [change for change in changes if change not in guards]
+        self._ledger.guards |= {change.key[0]: (change.new or {})["names"]["S"] for change in guards}
         if len(accounts) != 1 or accounts[0].new is None:
             keys = [change.key for change in changes]
             self._violated(f"a write without exactly one account: {keys}")
@@ -194,8 +198,7 @@ class _Judged:
 
     def _all_named(self, row: Row) -> None:
         """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
-        asks = [ask for ask in self._asks.get(row["transaction_id"], []) if self._content(ask, row)]
-        if not any(all(self._ledger.find(name) is row for name in ask.names) for ask in asks):
+        if not any(all(self._ledger.find(name) is row for name in ask.names) for ask in self._asked(row)):
             self._violated(f"a record that is not known under its other names: {row}")
 
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
@@ -203,7 +206,7 @@ class _Judged:
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
             self._violated(f"a record under a wrong id or merchant: {row}")
-        asks = [ask for ask in self._asks.get(identity, []) if self._content(ask, row)]
+        asks = self._asked(row)
         if not asks:
             self._violated(f"a record that nobody asked for: {row}")
             return
@@ -240,13 +243,22 @@ class _Judged:
         if not opening:
             self._crossed(row, low_before=low_before)
 
+    def _asked(self, row: Row) -> list[Ask]:
+        """Return what asked for a record, as it was recorded."""
+        identity = row["transaction_id"]
+        asks = self._asks.get(identity, [])
+        if row["transaction_type"] == "REFUND":
+            # One without an id is that of its order, whichever of the order's names it gave.
+            asks = [ask for asks in self._asks.values() for ask in asks if ask.type == "REFUND"]
+        found = [self._ledger.as_recorded(ask) for ask in asks]
+        return [ask for ask in found if ask.transaction_id == identity and self._content(ask, row)]
+
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
             name: value
             for name, value in row["extra_metadata"].items()
             if name not in ("policy", "reason", "admin_id", "threshold_before")
         }
-        ask = self._ledger.as_recorded(ask)
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
 

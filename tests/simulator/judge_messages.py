@@ -30,7 +30,7 @@ def judge_messages(world: World, ledger: Ledger) -> None:
             world.violated(f"{deleted.call} dropped poison without a word: {deleted.body}")
         for ask in letter.asks:
             facts = ledger.facts(ask)
-            if len(facts) != 1 or any(ledger.find(name) is None for name in ask.names):
+            if len(facts) != 1 or any(ledger.find(name) is None for name in ledger.as_recorded(ask).names):
                 world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
             elif ledger.verdict(ask, facts[0]) == CONFLICT:
                 world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
@@ -56,7 +56,9 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapp
     done = [
         ask.transaction_id in ledger.committed
         and (ledger.committed[ask.transaction_id][0] < call.started or ledger.committed[ask.transaction_id][1] == name)
-        for ask in letter.asks
+        # A refund waits for the name of its order, although there may be a record under its own.
+        and (ask.order_id is None or ledger.committed.get(ask.order_id, (call.started, ""))[0] < call.started)
+        for ask in map(ledger.as_recorded, letter.asks)
     ]
     if letter.asks and all(done):
         world.violated(f"{name}, undisturbed, handed back what was done: {body}")

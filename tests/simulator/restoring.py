@@ -79,7 +79,7 @@ def _restore(world: World) -> None:
             world.violated(f"rebuilt with version {found.after.version}, and there was {highest}")
 
     tables = Tables(credits=CREDITS, transactions=TRANSACTIONS)
-    torn = agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1)
+    torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)
     for each in torn:
         if each.kept:
