@@ -12,7 +12,7 @@ from typing import TypeGuard
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.movements import OPENS, FixedMovement, Kind, Movement, OrderMovement, RefundMovement
 from chalicelib.domain.names import Guard, Guards, Names, as_recorded, names_of, order_imported
 from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
@@ -211,7 +211,7 @@ class _Write:
 
     def _post_fixed(self, movement: FixedMovement) -> Outcome:
         account = self._account
-        if movement.kind is Kind.TRIAL:
+        if movement.kind in OPENS:
             if account is not None:
                 # Only a trial opens an account, so there has been one, and a merchant gets one.
                 return Duplicate(None)

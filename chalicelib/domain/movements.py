@@ -39,6 +39,10 @@ class Kind(Enum):
         return self.transaction_type == "ORDER_PAID"
 
 
+OPENS = frozenset({Kind.TRIAL, Kind.OPENING})
+"""What opens an account: a trial, or the balance of the old service (contract, section 20). Both have one key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.

@@ -19,8 +19,8 @@ from tests.simulator.asks import (
     charge,
     plain,
     policy_of,
-    refund_key,
     record_id,
+    refund_key,
     threshold_of,
     verdict,
 )
@@ -124,13 +124,18 @@ class _Judged:
         self._environment = world.environment_of(write.by)
 
     def read(self, changes: Sequence[Change]) -> None:
-        accounts = [change for change in changes if change.table == CREDITS]
         guards = [change for change in changes if "names" in (change.new or {})]
-        if len(guards) == len(changes):
-            self._guarded(guards)
-            return
-        changes = [change for change in changes if change not in guards]
         self._ledger.guards |= {change.key[0]: (change.new or {})["names"]["S"] for change in guards}
+        if len(guards) < len(changes):
+            self._counted([change for change in changes if change not in guards])
+        self._guarded(guards)
+        for change in changes:
+            if change.table == TRANSACTIONS and change.old is None and change not in guards:
+                self._all_named(plain(change.new or {}))
+
+    def _counted(self, changes: Sequence[Change]) -> None:
+        """Judge an account and its records, which one write changes together."""
+        accounts = [change for change in changes if change.table == CREDITS]
         if len(accounts) != 1 or accounts[0].new is None:
             keys = [change.key for change in changes]
             self._violated(f"a write without exactly one account: {keys}")
@@ -146,9 +151,6 @@ class _Judged:
         for row in rows:
             self._record(merchant, books, row, low_before=low_before)
             low_before = row["threshold"]
-        self._guarded(guards)
-        for row in rows:
-            self._all_named(row)
         if rows:
             books.threshold = low_before
         elif not opening:
@@ -198,7 +200,7 @@ class _Judged:
 
     def _all_named(self, row: Row) -> None:
         """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
-        if not any(all(self._ledger.find(name) is row for name in ask.names) for ask in self._asked(row)):
+        if not any(all(self._ledger.find(name) == row for name in ask.names) for ask in self._asked(row)):
             self._violated(f"a record that is not known under its other names: {row}")
 
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:

@@ -119,12 +119,8 @@ def _tear(world: World, random: Random) -> float:
     tears: dict[str, tuple[str, int]] = {}
     for (table, key), states in late.items():
         merchant = states[0]["merchant_id"]["S"]
-        if "names" in states[0]:
-            # A guard has no sequence: it came back or did not, whatever became of its record.
-            if random.random() < 0.5:
-                restored[table][key] = states[-1]
-            continue
-        newest = max(int(new["sequence"]["N"]) for new in states)
+        # A guard has no sequence: it came back or did not, whatever became of its record.
+        newest = max(int(new.get("sequence", {"N": "0"})["N"]) for new in states)
         if merchant not in tears:
             tears[merchant] = random.choice(TEARS), max(0, newest - random.randrange(6))
         if kept := _kept(random, table, states, *tears[merchant]):
@@ -157,7 +153,7 @@ def _highest_version(world: World, merchant: str) -> int:
 
 def _kept(random: Random, table: str, states: list[Item], tear: str, last: int) -> int:
     """Return how many of an item's late states came back."""
-    if tear == "gaps":
+    if tear == "gaps" or "names" in states[0]:
         return random.randrange(len(states) + 1)
     if tear == "account behind" and table == CREDITS:
         return sum(int(state["sequence"]["N"]) <= last for state in states)

@@ -173,14 +173,18 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
         return refunded(shop, [refund()])
     if kind == "refunds":
         return refunded(shop, list({(one.order, one.id): one for one in (refund() for _ in range(3))}.values()))
+    if kind in ("payment", "named", "renewal"):
+        return _inflow(random, shop, kind)
+    return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+
+
+def _inflow(random: Random, shop: str, kind: str) -> Letter:
     if kind == "payment":
         return payment(shop, random.choice([f"p{random.randrange(4)}", 7]), random.choice([1, 5, 30]))
     if kind == "named":
         return _named_payment(random, shop)
-    if kind == "renewal":
-        named_by = random.choice(["renewal_id", "period_start", "idempotency_key", "both", "both"])
-        return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
-    return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+    named_by = random.choice(["renewal_id", "period_start", "idempotency_key", "both", "both"])
+    return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
 
 
 def _named_payment(random: Random, shop: str) -> Letter:

@@ -277,6 +277,8 @@ _VERBS: Mapping[Kind, str] = {
 def _movement(record: Transaction) -> str:
     """Return what the movement was, in a sentence."""
     moved = _credits(abs(record.amount))
+    if record.kind is Kind.OPENING:
+        return f"The account came from the old service with {moved}."
     if record.kind is Kind.TRIAL:
         return f"The account was opened with {moved}."
     if record.shortfall:
