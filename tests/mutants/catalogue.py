@@ -15,6 +15,7 @@ STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalic
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
+NAMES, OPENINGS = "chalicelib/domain/names.py", "infra/commands/openings.py"
 STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/roll_up.py"
 
 
@@ -46,6 +47,7 @@ def _mutant(name: str, *changes: tuple[str, str, str], scenario: str | None = No
 
 _KNOWN = '"ConditionExpression": "#known=:known",'
 _ABSENT = '"attribute_not_exists(transaction_id)"'
+_GUARDED = "        actions += [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
 _ALWAYS = '"attribute_exists(merchant_id)"'
 _SENT = '            self._client.transact_write_items(TransactItems=cast("Any", actions))\n'
 
@@ -55,12 +57,12 @@ MUTANTS = (
         "check, then write",
         (
             DYNAMODB,
-            "        actions = [self._account_action(commit)]\n",
+            "        actions = [] if commit.of_guards_alone else [self._account_action(commit)]\n",
             "        known = self.read([commit.merchant_id], [record.transaction_id for record in commit.transactions])\n"
             "        account = known.accounts.get(commit.merchant_id)\n"
             "        if account != commit.before or known.transactions:\n"
             "            return Refused(account=account, transactions=tuple(known.transactions.values()))\n"
-            "        actions = [self._account_action(commit)]\n",
+            "        actions = [] if commit.of_guards_alone else [self._account_action(commit)]\n",
         ),
         (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
         (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"'),
@@ -591,5 +593,79 @@ MUTANTS = (
             "        candidates=reader.without_account(wanted),\n",
             "        candidates=reader.without_account([]),\n",
         ),
+    ),
+    # Names.
+    _mutant(
+        "a guard outside the transaction",
+        (DYNAMODB, _GUARDED, ""),
+        (
+            DYNAMODB,
+            _SENT,
+            "            guards = [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
+            "            for some in (actions, guards):\n"
+            "                if some:\n"
+            '                    self._client.transact_write_items(TransactItems=cast("Any", some))\n',
+        ),
+    ),
+    _mutant(
+        "a guard without its condition",
+        (
+            DYNAMODB,
+            _GUARDED,
+            "        actions += [\n"
+            '            self._put(self._transactions_table, guard_item(guard), "attribute_not_exists(nothing)")\n'
+            "            for guard in commit.guards\n"
+            "        ]\n",
+        ),
+    ),
+    _mutant(
+        "another content under an alias taken for a duplicate",
+        (
+            FOLD,
+            "            outcome = compare(movement, known)\n",
+            "            other = known.transaction_id != movement.transaction_id\n"
+            "            outcome = Duplicate(known) if other else compare(movement, known)\n",
+        ),
+    ),
+    _mutant(
+        "an event that names two facts taken for a duplicate of the first",
+        (NAMES, "                    return _two_facts(known, other)\n", "                    return known\n"),
+    ),
+    _mutant(
+        "the new name that a duplicate brings forgotten",
+        (
+            FOLD,
+            "            if isinstance(outcome, Duplicate):\n                self._names.add(known, movement)\n",
+            "",
+        ),
+    ),
+    _mutant(
+        "a refund recorded under its order's alias",
+        (
+            FOLD,
+            "            movement = as_recorded(movement, order)\n",
+            "            assert as_recorded(movement, order)\n",
+        ),
+    ),
+    _mutant(
+        "guards that a restore tore from their records left where they are",
+        (AGREEMENT, "    _remove_torn_guards(client, tables.transactions)\n", ""),
+    ),
+    _mutant(
+        "an account opened before its old keys are known",
+        (
+            OPENINGS,
+            "        rest = guards[len(beside) :]\n",
+            "        rest = guards[len(beside) :]\n"
+            "        if not found:\n"
+            "            self._write(account, beside, opening=True)\n"
+            "            found, beside = True, []\n",
+        ),
+        tests="tests/functions/test_cli_import.py",
+    ),
+    _mutant(
+        "the content of an old movement compared with its opening",
+        (OUTCOMES, "    if record.kind is Kind.OPENING:\n", "    if record.kind is Kind.TRIAL:\n"),
+        tests="tests/functions/test_cli_import.py",
     ),
 )
