@@ -16,6 +16,9 @@ from chalicelib.domain.orders import CREDITS_MAX, Basis, Direction, Policy
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+JWT_ALGORITHMS = ("RS256", "ES256", "HS256")
+CURSOR_KEY_LENGTH_MIN = 32
+"""Characters of a key that signs cursors: shorter ones can be guessed."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DAY_SECONDS = 86_400
@@ -68,9 +71,117 @@ class SettingError(Exception):
     """A setting is missing or bad; the message names it and says what it takes."""
 
 
+class Text:
+    """A text of a group, by its environment name; empty where it is not set."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, group: "Group", owner: type["Group"]) -> str:
+        """Return the group's text."""
+        return group.texts[self.name]
+
+
+class Required(Text):
+    """A text of a group that whoever reads it cannot do without.
+
+    Raises:
+        SettingError: on reading, it is not set.
+    """
+
+    def __get__(self, group: "Group", owner: type["Group"]) -> str:
+        """Return the group's text, which is not empty."""
+        return _present(self.name, super().__get__(group, owner))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Texts that belong together, under their environment names."""
+
+    texts: Mapping[str, str]
+
+    @classmethod
+    def read(cls, reader: "_Reader") -> Self:
+        """Return the group's texts, those that are not set empty."""
+        declared = (text for text in vars(cls).values() if isinstance(text, Text))
+        return cls({text.name: reader.text(text.name) for text in declared})
+
+
+class Tables(Group):
+    """The names of the tables."""
+
+    credits = Required("CREDITS_TABLE")
+    transactions = Required("TRANSACTIONS_TABLE")
+    figures = Required("FIGURES_TABLE")
+    figures_if_set = Text("FIGURES_TABLE")
+
+
+class Queues(Group):
+    """The addresses of the queues."""
+
+    inbox = Required("INBOX_QUEUE_URL")
+    dead_letters = Required("DEAD_LETTER_QUEUE_URL")
+    stream_dead_letters = Required("STREAM_DEAD_LETTER_QUEUE_URL")
+    outbox = Required("OUTBOX_QUEUE_URL")
+    outbox_dead_letters = Required("OUTBOX_DEAD_LETTER_QUEUE_URL")
+
+
+class Functions(Group):
+    """The functions that others invoke."""
+
+    adjust = Required("ADJUST_FUNCTION")
+    threshold = Required("THRESHOLD_FUNCTION")
+    threshold_events = Required("THRESHOLD_EVENTS_FUNCTION")
+    transaction_events = Required("TRANSACTION_EVENTS_FUNCTION")
+    roll_up = Required("ROLL_UP_FUNCTION")
+
+
+class Bus(Group):
+    """The event bus."""
+
+    name = Required("EVENT_BUS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jwt:
+    """What bearer tokens are verified with."""
+
+    algorithm: str
+    issuer: str
+    audience: str
+    jwks_url: str
+    key_parameter: str
+    scope_claim: str
+    merchant_claim: str
+    audience_claim: str
+
+    def checked(self) -> Self | None:
+        """Return these settings, None where none of them is set: every token is refused then.
+
+        Raises:
+            SettingError: only a part of them is set, or they contradict each other.
+        """
+        if not any((self.algorithm, self.issuer, self.audience, self.jwks_url, self.key_parameter)):
+            return None
+        if _present("JWT_ALGORITHM", self.algorithm) not in JWT_ALGORITHMS:
+            raise SettingError(f"JWT_ALGORITHM is {self.algorithm!r}: it takes {', '.join(JWT_ALGORITHMS)}")
+        if bool(self.jwks_url) == bool(self.key_parameter):
+            raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
+        if self.jwks_url and self.algorithm == "HS256":
+            raise SettingError(
+                "JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER"
+            )
+        _present("JWT_ISSUER", self.issuer)
+        _present("JWT_AUDIENCE", self.audience)
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of a container. Times in seconds, credits whole; empty texts mean not set."""
+    """The settings of a container. Times in seconds, credits whole; empty texts mean not set.
+
+    A group's text that is not set raises `SettingError` on reading, with its name.
+    """
 
     trial_credits: int
     default_threshold: int
@@ -85,28 +196,11 @@ class Settings:
     plugin_status_stale_seconds: int
     redis_url: str
     redis_url_parameter: str
-    credits_table: str
-    transactions_table: str
-    figures_table: str
-    event_bus: str
-    inbox_queue_url: str
-    dead_letter_queue_url: str
-    stream_dead_letter_queue_url: str
-    outbox_queue_url: str
-    outbox_dead_letter_queue_url: str
-    adjust_function: str
-    threshold_function: str
-    threshold_events_function: str
-    transaction_events_function: str
-    roll_up_function: str
-    jwt_algorithm: str
-    jwt_issuer: str
-    jwt_audience: str
-    jwt_scope_claim: str
-    jwt_merchant_claim: str
-    jwt_audience_claim: str
-    jwt_jwks_url: str
-    jwt_key_parameter: str
+    tables: Tables
+    queues: Queues
+    functions: Functions
+    bus: Bus
+    jwt: Jwt
     cursor_key_parameter: str
     cors_origins: tuple[str, ...]
     metrics_per_merchant: bool
@@ -144,44 +238,25 @@ class Settings:
             plugin_status_stale_seconds=read.whole("PLUGIN_STATUS_STALE_SECONDS", 300, most=_DAY_SECONDS),
             redis_url=read.text("REDIS_URL"),
             redis_url_parameter=read.text("REDIS_URL_PARAMETER"),
-            credits_table=read.text("CREDITS_TABLE"),
-            transactions_table=read.text("TRANSACTIONS_TABLE"),
-            figures_table=read.text("FIGURES_TABLE"),
-            event_bus=read.text("EVENT_BUS"),
-            inbox_queue_url=read.text("INBOX_QUEUE_URL"),
-            dead_letter_queue_url=read.text("DEAD_LETTER_QUEUE_URL"),
-            stream_dead_letter_queue_url=read.text("STREAM_DEAD_LETTER_QUEUE_URL"),
-            outbox_queue_url=read.text("OUTBOX_QUEUE_URL"),
-            outbox_dead_letter_queue_url=read.text("OUTBOX_DEAD_LETTER_QUEUE_URL"),
-            adjust_function=read.text("ADJUST_FUNCTION"),
-            threshold_function=read.text("THRESHOLD_FUNCTION"),
-            threshold_events_function=read.text("THRESHOLD_EVENTS_FUNCTION"),
-            transaction_events_function=read.text("TRANSACTION_EVENTS_FUNCTION"),
-            roll_up_function=read.text("ROLL_UP_FUNCTION"),
-            jwt_algorithm=read.text("JWT_ALGORITHM"),
-            jwt_issuer=read.text("JWT_ISSUER"),
-            jwt_audience=read.text("JWT_AUDIENCE"),
-            jwt_scope_claim=read.choice("JWT_SCOPE_CLAIM", ScopeClaim.SCOPE),
-            jwt_merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
-            jwt_audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AudienceClaim.AUD),
-            jwt_jwks_url=read.secure_address("JWT_JWKS_URL"),
-            jwt_key_parameter=read.text("JWT_KEY_PARAMETER"),
+            tables=Tables.read(read),
+            queues=Queues.read(read),
+            functions=Functions.read(read),
+            bus=Bus.read(read),
+            jwt=Jwt(
+                algorithm=read.text("JWT_ALGORITHM"),
+                issuer=read.text("JWT_ISSUER"),
+                audience=read.text("JWT_AUDIENCE"),
+                jwks_url=read.secure_address("JWT_JWKS_URL"),
+                key_parameter=read.text("JWT_KEY_PARAMETER"),
+                scope_claim=read.choice("JWT_SCOPE_CLAIM", ScopeClaim.SCOPE),
+                merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
+                audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AudienceClaim.AUD),
+            ),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
             metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", Switch.OFF) is Switch.ON,
             stage=read.text("STAGE") or "dev",
         )
-
-    def required(self, name: str) -> str:
-        """Return the text setting with this environment name, which the calling function cannot do without.
-
-        Raises:
-            SettingError: it is not set.
-        """
-        value = getattr(self, name.lower())
-        if not value:
-            raise SettingError(f"{name} is not set: this function cannot work without it")
-        return str(value)
 
 
 @cache
@@ -192,6 +267,27 @@ def settings() -> Settings:
         SettingError: a setting is not what it should be.
     """
     return Settings.read(os.environ)
+
+
+def cursor_keys(text: str) -> str:
+    """Return the keys that CURSOR_KEY_PARAMETER names, a line each.
+
+    Raises:
+        SettingError: a key is too short to be one.
+    """
+    keys = text.split() or [""]
+    shortest = min(len(key) for key in keys)
+    if shortest < CURSOR_KEY_LENGTH_MIN:
+        raise SettingError(
+            f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {CURSOR_KEY_LENGTH_MIN}"
+        )
+    return "\n".join(keys)
+
+
+def _present(name: str, text: str) -> str:
+    if not text:
+        raise SettingError(f"{name} is not set: this function cannot work without it")
+    return text
 
 
 class _Reader:

@@ -16,7 +16,6 @@ from jwt.exceptions import PyJWKClientConnectionError
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.settings import SettingError
 
-ALGORITHMS = ("RS256", "ES256", "HS256")
 TOKEN_LENGTH_MAX = 8192
 LEEWAY_SECONDS = 10
 """How far two clocks may be apart."""

@@ -26,12 +26,12 @@ def activity(call: Call) -> Reply:
     from chalicelib.api.live import activity_now
     from chalicelib.contracts.api.answers import answer_text
 
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     data = activity_now(
         for_figures.fleet(),
         for_figures.recent_events(),
         for_api.queues(),
-        inbox_url=settings().required("INBOX_QUEUE_URL"),
+        inbox_url=settings().queues.inbox,
         dead_letter_urls=for_api.dead_letter_urls(),
         now=call.now,
     )

@@ -13,7 +13,7 @@ from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.values import ID_LENGTH_MAX
-from chalicelib.domain.ids import Instant, MerchantId, transaction_id
+from chalicelib.domain.ids import Instant, MerchantId, shop_id, transaction_id
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
@@ -188,7 +188,8 @@ def _filters(call: Call) -> Filters:
 
 
 def _order_id(call: Call) -> str | None:
-    text = call.text("order_id")
+    asked = call.text("order_id")
+    text = asked and shop_id(asked)
     if text is not None and (len(text) > ID_LENGTH_MAX or not text.isascii() or not text.isprintable()):
         raise bad_request("order_id", f"An order_id has 1 to {ID_LENGTH_MAX} printable ASCII characters.")
     return text

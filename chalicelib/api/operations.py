@@ -58,7 +58,7 @@ def metrics(call: Call) -> Reply:
     from chalicelib.api.exposition import CONTENT_TYPE, prometheus_text
 
     # What this container has counted belongs to the sum too, as far as it may write it down by now.
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     fleet = for_figures.fleet()
     text = prometheus_text(fleet.read(), balances=_balances(fleet), now=call.now)
     return Reply(body=text, headers={"Content-Type": CONTENT_TYPE})

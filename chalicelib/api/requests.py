@@ -21,7 +21,10 @@ BODY_BYTES_MAX = 64 * 1024
 KEY_LENGTH_MAX = 64
 """Characters of an `Idempotency-Key`: it becomes the adjustment's id (contract, section 3)."""
 
-_CORRELATION_ID = re.compile(r"[ -~]{1,64}")
+TRACE_LENGTH_MAX = 255
+"""Characters of an id by which a step is followed through services, as events in have them (contract, section 11)."""
+
+_TRACE = re.compile(rf"[ -~]{{1,{TRACE_LENGTH_MAX}}}")
 _PRINTABLE = re.compile(rf"[ -~]{{1,{KEY_LENGTH_MAX}}}")
 # What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
@@ -55,13 +58,12 @@ class Call:
         """Return the request of an API Gateway proxy event."""
         context = event["requestContext"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        request_id = context.get("requestId") or str(uuid4())
-        correlation_id = headers.get("x-correlation-id", "").strip()
+        request_id = _trace(headers.get("x-request-id")) or context.get("requestId") or str(uuid4())
         return cls(
             route=context["resourcePath"],
             path=_public_path(event),
             request_id=request_id,
-            correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else request_id,
+            correlation_id=_trace(headers.get("x-correlation-id")) or request_id,
             now=now,
             headers=headers,
             repeated_headers=_repeated(event.get("multiValueHeaders") or {}),
@@ -206,6 +208,12 @@ def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:
     # The gateway lists each spelling of a name by itself, and to HTTP they are one name.
     given = Counter(name.lower() for name, values in headers.items() for _ in values)
     return frozenset(name for name, times in given.items() if times > 1)
+
+
+def _trace(text: str | None) -> str | None:
+    """Return the caller's id, None for what is none: it is dropped and never cut, since half an id joins two traces."""
+    stripped = (text or "").strip()
+    return stripped if _TRACE.fullmatch(stripped) else None
 
 
 def _public_path(event: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.ids import GLOBAL_ID_LENGTH_MAX, MerchantId, merchant_id, shop_id
 from chalicelib.domain.orders import CREDITS_MAX
 
 ID_LENGTH_MAX = 64
@@ -26,8 +26,6 @@ MONEY_DIGITS_MAX = 16
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]{{1,{MONEY_DIGITS_MAX}}})?")
-_GLOBAL_ID = re.compile(r"gid://shopify/[A-Za-z]+/([0-9]{1,64})(?:\?.*)?")
-_GLOBAL_ID_LENGTH_MAX = 255
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
 
@@ -44,10 +42,7 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
 
 
 def _shop_id(value: Any) -> str:
-    # Shopify names one order in two spellings: 5210499102 and gid://shopify/Order/5210499102 (contract, section 12).
-    text = text_id(value, longest=_GLOBAL_ID_LENGTH_MAX)
-    number = _GLOBAL_ID.fullmatch(text)
-    return number[1] if number else text_id(text)
+    return text_id(shop_id(text_id(value, longest=GLOBAL_ID_LENGTH_MAX)))
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
@@ -147,9 +142,9 @@ MONEY_FORM = {
 _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
 
 Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
-ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(_GLOBAL_ID_LENGTH_MAX))]
+ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBAL_ID_LENGTH_MAX))]
 Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(ID_LENGTH_MAX))]
-ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(_GLOBAL_ID_LENGTH_MAX))]
+ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(GLOBAL_ID_LENGTH_MAX))]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
 Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
 Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]

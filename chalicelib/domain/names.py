@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Movement, RefundMovement, refund_of_order_key
+from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement, refund_of_order_key
 
 Guards = Mapping[TransactionId, TransactionId]
 """Which record each known guard names: by the guard's own id the id of the record."""
@@ -92,6 +92,11 @@ def _two_facts(first: Transaction, second: Transaction) -> Rejected:
         f"its names belong to two facts, recorded as transactions {first.transaction_id} and {second.transaction_id}",
         field="aliases",
     )
+
+
+def version_of(movement: OrderMovement, order: Transaction) -> OrderMovement:
+    """Return an order that was recorded before, named as its record is, whichever of its names the event gave."""
+    return replace(movement, key=order.idempotency_key, reference_id=order.reference_id, other_keys=())
 
 
 def order_imported(refund: RefundMovement) -> Rejected:

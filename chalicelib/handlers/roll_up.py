@@ -50,7 +50,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
         _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
         _Said.say(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     return coming_back(failed)
 
 

@@ -35,7 +35,10 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
             1.6,
         ),
         "threshold publisher": (
-            "import chalicelib.handlers.streams; from chalicelib import wiring; wiring.bus()",
+            (
+                "import chalicelib.handlers.publish_threshold_events; "
+                "from chalicelib.wiring import for_posting; for_posting.bus()"
+            ),
             1.3,
         ),
         "authorizer": (

@@ -148,7 +148,7 @@ ORDER_ID = parameter(
     "order_id",
     "query",
     {"type": "string", "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
-    "Only the record of this order: found by its key, so at the price of one read.",
+    "Only the record of this order: found by its key, so at the price of one read. `gid://shopify/Order/5` is 5.",
 )
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
@@ -168,7 +168,13 @@ CORRELATION_ID = parameter(
     "X-Correlation-ID",
     "header",
     {"type": "string"},
-    "Taken over into the answer and the logs, if it is 1 to 64 printable ASCII characters; else a new one is made.",
+    "Taken over into the answer and the logs, if it is 1 to 255 printable ASCII characters; else the request's id.",
+)
+REQUEST_ID = parameter(
+    "X-Request-ID",
+    "header",
+    {"type": "string"},
+    "The request's id, by the same rule; without it a new one is made.",
 )
 DATES = (START_DATE, END_DATE)
 FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)

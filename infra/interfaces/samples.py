@@ -193,6 +193,11 @@ _OF_EVENTS = {
     Code.ORDER_MISSING,
     Code.REFUND_AMBIGUOUS,
     Code.TOTAL_MISSING,
+    Code.SIGNATURE_INVALID,
+    Code.TOPIC_CONTRADICTS_BODY,
+    Code.CREDITS_UNKNOWN,
+    Code.LINES_MISSING,
+    Code.REFUND_FAILED,
 }
 """Codes that no request can cause, or that are answered as another one."""
 _REFUSALS: dict[int, Problem] = {

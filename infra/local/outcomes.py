@@ -29,6 +29,7 @@ _WORDS: Mapping[str, str] = {
     "TRIAL": "opens with a trial",
     "OPENING": "opens with its old balance",
     "ORDER_PAID": "order",
+    "ORDER_EDITED": "edit of order",
     "REFUND": "refund",
     "PAYMENT": "payment",
     "SUBSCRIPTION": "renewal",

@@ -1,7 +1,7 @@
 """Packages a stage: `python -m infra.packaging.build dev` leaves build/dev/sam.yaml and build/dev/deployment.zip.
 
 Chalice generates the template and picks the application's files; what infra/packaging/template.py joins is
-merged onto it. The dependencies are installed once for each state of requirements.txt, for the functions'
+merged onto it. The dependencies are installed once for each state of requirements-hashes.txt, for the functions'
 platform, slimmed and compiled, and kept below build/: a change of the application needs no network.
 The same input gives the same zip, byte for byte.
 
@@ -33,7 +33,8 @@ PROGRAMS = Path(sys.executable).parent
 PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 """What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
 
-REQUIREMENTS = ("requirements.txt", "constraints.txt")
+HASHES = "requirements-hashes.txt"
+"""Every package that ships, with its hashes (infra/packaging/pins.py)."""
 CHECKS = "infra/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
@@ -72,7 +73,7 @@ def dependencies(build: Path = BUILD) -> Path:
     """Return a folder with the dependencies as they ship: of the functions' platform, slim and compiled."""
     config = json.loads((ROOT / ".chalice/config.json").read_text())
     platform = PLATFORMS[config["lambda_architecture"]]
-    makers = [ROOT / name for name in (*REQUIREMENTS, "infra/packaging/slim.py", "infra/packaging/archive.py")]
+    makers = [ROOT / name for name in (HASHES, "infra/packaging/slim.py", "infra/packaging/archive.py")]
     target = build / "dependencies" / f"{platform}-{_digest(makers)}"
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,8 +129,7 @@ def _install(folder: Path, platform: str) -> None:
     target = ["--platform", platform, "--python-version", version, "--implementation", "cp"]
     quiet = ["--quiet", "--disable-pip-version-check", "--no-compile"]
     pip = [sys.executable, "-m", "pip", "install", *quiet, "--only-binary=:all:", *target]
-    asked, pinned = (str(ROOT / name) for name in REQUIREMENTS)
-    subprocess.run([*pip, "--target", str(folder), "-r", asked, "-c", pinned], check=True)
+    subprocess.run([*pip, "--target", str(folder), "--require-hashes", "-r", str(ROOT / HASHES)], check=True)
 
 
 def _copy_shipping(installed: Path, slim: Path) -> None:
@@ -152,7 +152,7 @@ def _refuse_findings(sam: Path, stage: str) -> None:
 def _inputs() -> Iterator[Path]:
     """Yield every file that the result depends on."""
     yield ROOT / "app.py"
-    yield from (ROOT / name for name in REQUIREMENTS)
+    yield ROOT / HASHES
     yield from (ROOT / "infra/packaging").glob("*.py")
     yield from (ROOT / name for name in PARTS)
     yield from (ROOT / "infra/stages").glob("*.yaml")

@@ -439,4 +439,5 @@ def test_an_order_that_is_not_there_or_does_not_match_is_an_empty_list(
 
 def test_an_order_s_owner_finds_it_and_nobody_else_s(api: Api, shop: MerchantId) -> None:
     assert len(list_of(api, shop, OWNER, order_id="7").body["data"]) == 1
+    assert len(list_of(api, shop, OWNER, order_id="gid://shopify/Order/7?a=b").body["data"]) == 1
     assert list_of(api, OTHER, OWNER, order_id="7").status == 404

@@ -43,7 +43,8 @@ BUILT_ONCE = (
 def forget_the_container() -> None:
     for built in BUILT_ONCE:
         built.cache_clear()
-    for_figures._LaidDown.at = _Said.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
+    _Said.at = float("-inf")
     telemetry.counters._values.clear()
     telemetry.counters.pressing = False
 

@@ -5,6 +5,7 @@ Written from sections 2 and 3 of the contract. An `Ask` is one business fact as 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
@@ -23,7 +24,8 @@ Row = Mapping[str, Any]
 class Ask:
     """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
-    A trial `of_settings` is of as many credits as the settings say. `others` are the keys under its other names.
+    A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time, or that of an order's
+    version. `others` are the keys under its other names.
     """
 
     merchant: str
@@ -39,6 +41,8 @@ class Ask:
     order: str | None = None
     amount: str | None = None
     order_total: str | None = None
+    currency: str | None = None
+    at: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
     others: tuple[str, ...] = ()
 
@@ -110,7 +114,9 @@ def threshold_of(environment: Mapping[str, str]) -> int:
     return int(trial) * int(percent) // 100
 
 
-SAME, CHANGED, CONFLICT = "same", "changed", "conflict"
+SAME, CHANGED, CONFLICT, LATE = "same", "changed", "conflict", "late"
+REPEAT_DAYS = 20
+"""The default of `RENEWAL_REPEAT_DAYS`."""
 
 
 def verdict(ask: Ask, row: Row) -> str:
@@ -130,7 +136,17 @@ def verdict(ask: Ask, row: Row) -> str:
         stands = (kept["order_id"], _money(kept.get("refund_amount")), _money(kept.get("order_total")))
         return SAME if said == stands else CONFLICT
     same = (ask.type, ask.direction, ask.credits) == (row["transaction_type"], row["operation_type"], row["requested"])
-    return SAME if same else CONFLICT
+    if not same:
+        return CONFLICT
+    return (
+        LATE
+        if ask.at is not None and _days(row.get("occurred_at") or row["created_at"], ask.at) > REPEAT_DAYS
+        else SAME
+    )
+
+
+def _days(earlier: str, later: str) -> float:
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds() / 86_400
 
 
 def _money(text: str | None) -> Decimal | None:
@@ -148,10 +164,16 @@ class Refunds:
     full: bool = False
     totals_known: list[tuple[Decimal, float]] = field(default_factory=list)
 
-    def due(self, order: Row, refund: Row, *, at: float) -> int | None:
-        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded."""
+    def due(self, order: Row, refund: Row, *, taken: int, newest: Decimal | None, at: float) -> int | None:
+        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded.
+
+        `taken` is what the order has taken with its edits, `newest` the total of its newest version, if it was edited.
+        """
         kept = refund["extra_metadata"]
         amount, said = _money(kept.get("refund_amount")), _money(kept.get("order_total"))
+        if newest is not None:
+            self.money, self.full = self.money + (amount or 0), self.full or amount is None
+            return self._asked(taken, newest)
         if said is not None and self.total is not None and said != self.total:
             return None
         total = self.total if self.total is not None else said
@@ -165,10 +187,13 @@ class Refunds:
         if total is not None and self.total is None:
             self.totals_known.append((total, at))
         self.total = total
+        return self._asked(taken, total)
+
+    def _asked(self, taken: int, total: Decimal | None) -> int:
         share = Fraction(1)
         if not self.full:
             share = min(Fraction(1), Fraction(self.money) / Fraction(total)) if total else Fraction(0)
-        due = max(0, int(abs(order["amount"]) * share) - self.credits)
+        due = max(0, int(taken * share) - self.credits)
         self.count += 1
         self.credits += due
         return due

@@ -4,6 +4,7 @@ The engine's log of writes is the witness: what stood before and after each of t
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -25,11 +26,31 @@ from tests.simulator.asks import (
     verdict,
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
+from tests.simulator.editions import (
+    ATTRIBUTE,
+    EDITED,
+    Editions,
+    edit_of,
+    edited,
+    editions_of,
+    noted,
+    order_record,
+    refunded_by,
+)
 from tests.simulator.releases import LOTS, NEWER, is_newer
+from tests.simulator.senders import traces_in
 from tests.simulator.tables import Change, Write
 from tests.simulator.world import World
 
-TALLY = ("refunded_count", "refunded_credits", "refunded_money", "refunded_total", "refunded_full", "refunded_at")
+TALLY = (
+    "refunded_count",
+    "refunded_credits",
+    "refunded_money",
+    "refunded_total",
+    "refunded_full",
+    "refunded_at",
+    ATTRIBUTE,
+)
 MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
 SHARDS_OF_LEVEL = 8
 CLOCKS_DIFFER_SECONDS = 60.0
@@ -49,6 +70,7 @@ class Books:
     status_changed_at: str = ""
     status_transaction_id: str | None = None
     refunds: dict[str, Refunds] = field(default_factory=dict)
+    editions: dict[str, Editions] = field(default_factory=dict)
     balances: list[tuple[float, int]] = field(default_factory=list)
 
 
@@ -91,10 +113,11 @@ def read_ledger(world: World) -> Ledger:
     """Return the ledger as its writes made it, and tell the world what must not be."""
     ledger = Ledger()
     asks = asked_for(world)
+    traces = traces_in(world.letters)
     for write in world.aws.tables.log:
         changes = [change for change in write.changes if change.table in (CREDITS, TRANSACTIONS)]
         if changes:
-            _Judged(world, ledger, asks, write).read(changes)
+            _Judged(world, ledger, asks, traces, write).read(changes)
         if world.violations:
             return ledger
     for merchant, books in ledger.books.items():
@@ -110,18 +133,24 @@ def asked_for(world: World) -> dict[str, list[Ask]]:
     asks += [asked.ask for asked in world.story.admin_calls if asked.ask is not None]
     for ask in asks:
         found.setdefault(ask.transaction_id, []).append(ask)
+        if ask.at is not None:
+            found.setdefault(edit_of(ask).transaction_id, []).append(edit_of(ask))
     return found
 
 
 class _Judged:
     """One write, and whether it was right."""
 
-    def __init__(self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], write: Write) -> None:
+    def __init__(
+        self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], traces: AbstractSet[str], write: Write
+    ) -> None:
         self._world = world
+        self._traces = traces
         self._ledger = ledger
         self._asks = asks
         self._write = write
         self._environment = world.environment_of(write.by)
+        self._edit_direction = ""
 
     def read(self, changes: Sequence[Change]) -> None:
         guards = [change for change in changes if "names" in (change.new or {})]
@@ -137,8 +166,7 @@ class _Judged:
         """Judge an account and its records, which one write changes together."""
         accounts = [change for change in changes if change.table == CREDITS]
         if len(accounts) != 1 or accounts[0].new is None:
-            keys = [change.key for change in changes]
-            self._violated(f"a write without exactly one account: {keys}")
+            self._without_account(changes)
             return
         self._form(accounts[0])
         account = plain(accounts[0].new)
@@ -165,7 +193,18 @@ class _Judged:
             if account["version"] < (self._write.at - CLOCKS_DIFFER_SECONDS) * 1000:
                 self._violated(f"a threshold set with a version that a write may have had: {account}")
         self._account(merchant, books, account, opening=opening)
+        self._editions(changes, books)
         self._tallies(rows, changes, books)
+
+    def _without_account(self, changes: Sequence[Change]) -> None:
+        """Judge a write of no account: newer versions of orders that move nothing are noted on their orders alone."""
+        if any(change.old is None or change.new is None or change.table == CREDITS for change in changes):
+            self._violated(f"a write without exactly one account: {[change.key for change in changes]}")
+            return
+        books = self._ledger.books[plain(changes[0].new or {})["merchant_id"]]
+        for change in changes:
+            self._tallied(change)
+        self._editions(changes, books)
 
     def _form(self, account: Change) -> None:
         """Judge that no release has written over what it does not know."""
@@ -241,6 +280,7 @@ class _Judged:
             named = row["extra_metadata"].get("threshold_before", books.rows[-1]["threshold"])
             if named != low_before:
                 self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
+        self._traced(row)
         self._note(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
@@ -255,14 +295,19 @@ class _Judged:
         found = [self._ledger.as_recorded(ask) for ask in asks]
         return [ask for ask in found if ask.transaction_id == identity and self._content(ask, row)]
 
+    def _traced(self, row: Row) -> None:
+        """Judge the correlation id: it is dropped or kept, and never cut."""
+        if (trace := row.get("correlation_id")) is not None and trace not in self._traces:
+            self._violated(f"a record with a correlation id that nobody sent whole: {row}")
+
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
             name: value
             for name, value in row["extra_metadata"].items()
-            if name not in ("policy", "reason", "admin_id", "threshold_before")
+            if name not in ("policy", "reason", "admin_id", "threshold_before", "edited_total")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
-        return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
+        return same and (ask.type in ("ORDER_PAID", "REFUND", EDITED) or self._credits(ask) == row["requested"])
 
     def _credits(self, ask: Ask) -> int:
         if ask.of_settings:
@@ -276,19 +321,49 @@ class _Judged:
                 self._violated(f"an order under a policy that is none: {row}")
             asked = charge(policy, ask)
             return -1 if asked is None else asked
-        if ask.type != "REFUND":
+        if ask.type not in ("REFUND", EDITED):
             return self._credits(ask)
         assert ask.order_id is not None
         order = self._ledger.find(ask.order_id)
         if order is None:
             return -1
-        due = books.refunds.setdefault(order["transaction_id"], Refunds()).due(order, row, at=self._write.at)
+        sold = order["extra_metadata"].get("currency")
+        if ask.type != EDITED and None not in (sold, ask.currency) and sold != ask.currency:
+            self._violated(f"a refund in {ask.currency} of an order that was sold in {sold}: {row}")
+        state = books.editions.setdefault(ask.order_id, editions_of(order))
+        refunds = books.refunds.setdefault(ask.order_id, Refunds())
+        if ask.type == EDITED:
+            found = edited(state, ask, row, order, refunded=refunds.credits, at=self._write.at)
+            if isinstance(found, str):
+                self._violated(f"{found}: {row}")
+                return -1
+            requested, self._edit_direction = found
+            return requested
+        if why := refunded_by(state, row, self._versions(ask.order_id), at=self._write.at):
+            self._violated(f"{why}: {row}")
+        newest = state.total if state.told else None
+        due = refunds.due(order, row, taken=abs(order["amount"]) + state.taken, newest=newest, at=self._write.at)
         return -1 if due is None else due
+
+    def _versions(self, order_id: str) -> list[Ask]:
+        return [ask for ask in self._asks.get(order_id, []) if ask.at is not None]
+
+    def _editions(self, changes: Sequence[Change], books: Books) -> None:
+        """Judge what the changed orders have seen of their versions."""
+        for change in changes:
+            item, order = change.new or {}, self._ledger.rows.get(change.key[0])
+            if change.table != TRANSACTIONS or order is None or order["transaction_type"] != "ORDER_PAID":
+                continue
+            state = books.editions.setdefault(change.key[0], editions_of(order))
+            if why := noted(state, item, order, self._versions(change.key[0]), at=self._write.at):
+                self._violated(why)
 
     def _direction(self, ask: Ask, row: Row, books: Books) -> str:
         del books
         if ask.type == "ORDER_PAID":
             return str(row["extra_metadata"]["policy"].split(" ")[0])
+        if ask.type == EDITED:
+            return self._edit_direction
         order = self._ledger.find(ask.order_id) if ask.order_id else None
         if order is None:
             return ask.direction
@@ -359,7 +434,7 @@ class _Judged:
         for row in rows:
             if row["transaction_type"] != "REFUND":
                 continue
-            order_id = record_id(row["merchant_id"], f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")
+            order_id = order_record(row)
             tally, found = books.refunds.get(order_id), items.get(order_id)
             if tally is None or found is None:
                 self._violated(f"a refund without its order's tally in the same write: {row}")

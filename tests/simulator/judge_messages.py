@@ -1,10 +1,25 @@
 """How every message, every admin's call and every function ended, and whether it had a right to."""
 
+import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
+from tests.simulator.asks import (
+    CONFLICT,
+    DECREASE,
+    LATE,
+    SAME,
+    Ask,
+    Row,
+    charge,
+    order_key,
+    policy_of,
+    record_id,
+    verdict,
+)
+from tests.simulator.editions import Editions, missed
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.queues import Message
@@ -19,24 +34,66 @@ def judge_messages(world: World, ledger: Ledger) -> None:
     parked = list(world.aws.queues.queues[DEAD_LETTERS].values())
     for found in world.aws.queues.queues[STREAM_DEAD_LETTERS].values():
         world.violated(f"a record of a stream was parked: {found.attributes} {found.body}")
+    ignored = _said_to_be_ignored(world)
     in_call = {(message.by, message.body) for message in parked}
     for message in parked:
         _Parked(world, ledger, message).judge()
     for deleted in world.inbox.deleted:
-        letter = world.letters[deleted.body]
-        if (deleted.call, deleted.body) in in_call:
-            continue
-        if letter.poison is not None:
-            world.violated(f"{deleted.call} dropped poison without a word: {deleted.body}")
-        for ask in letter.asks:
-            facts = ledger.facts(ask)
-            if len(facts) != 1 or any(ledger.find(name) is None for name in ledger.as_recorded(ask).names):
-                world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
-            elif ledger.verdict(ask, facts[0]) == CONFLICT:
-                world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
+        if (deleted.call, deleted.body) not in in_call:
+            _dropped(world, ledger, deleted.body, deleted.call, ignored)
     newer = newer_since(world.aws.tables.log)
     for back in world.inbox.back:
         _handed_back(world, ledger, back.body, back.call, newer)
+
+
+def _dropped(world: World, ledger: Ledger, body: str, call: str, ignored: AbstractSet[tuple[str, str, str]]) -> None:
+    """Judge a message that was acknowledged and not parked."""
+    letter = world.letters[body]
+    if letter.poison is not None:
+        world.violated(f"{call} dropped poison without a word: {body}")
+    for ask in letter.asks:
+        if (what := _left_undone(ask, ledger)) is not None:
+            world.violated(f"{call} dropped {what}{ask.key} of {ask.merchant}: {body}")
+    for order, reason in letter.ignored:
+        if ignored and (letter.payload["merchant_id"], order, reason) not in ignored:
+            world.violated(f"{call} ignored order {order} without a word: {body}")
+
+
+def _said_to_be_ignored(world: World) -> AbstractSet[tuple[str, str, str]]:
+    """Return what the log says was ignored: merchant, order and reason. Most runs write no such lines."""
+    lines = [json.loads(line) for line in world.output.splitlines() if '"ignored"' in line and line.startswith("{")]
+    return {
+        (line["merchant_id"], line["reference_id"], line["reason"])
+        for line in lines
+        if line.get("message") == "ignored"
+    }
+
+
+def _left_undone(ask: Ask, ledger: Ledger) -> str | None:
+    """Return what was wrong to be done with, None where the ask is done."""
+    facts = ledger.facts(ask)
+    if len(facts) != 1 or any(ledger.find(name) is None for name in ledger.as_recorded(ask).names):
+        return ""
+    [row] = facts
+    if missed(ask, row, editions(ask, ledger)):
+        return "a newer version of "
+    if ledger.verdict(ask, row) == LATE:
+        return "what is late, "
+    return "a conflict, " if contradicts(ask, row, ledger) else None
+
+
+def editions(ask: Ask, ledger: Ledger) -> Editions | None:
+    """Return what the versions of an order have made of it, None where it has no more than its record tells."""
+    books = ledger.books.get(ask.merchant)
+    return books.editions.get(ask.transaction_id) if books else None
+
+
+def contradicts(ask: Ask, row: Row, ledger: Ledger) -> bool:
+    """Whether an ask has another content than its record, at whatever time it came."""
+    state = editions(ask, ledger)
+    if ledger.verdict(ask, row) != CONFLICT or (ask.type == "ORDER_PAID" and ask.at is not None):
+        return False
+    return state is None or charge(row["extra_metadata"]["policy"], ask) not in state.charges
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
@@ -136,8 +193,10 @@ class _Parked:
 
     def _key_reused(self, ask: Ask) -> bool:
         rows = self._ledger.facts(ask)
-        if rows:
-            return any(self._ledger.verdict(ask, row) == CONFLICT for row in rows)
+        # A refund that contradicted the total may have been recorded later, once an edit had replaced that total.
+        if rows and (ask.type != "REFUND" or self._before(rows[0]["transaction_id"])):
+            conflict = any(self._ledger.verdict(ask, row) == CONFLICT for row in rows)
+            return conflict and (ask.type != "ORDER_PAID" or ask.at is None)
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
@@ -145,6 +204,14 @@ class _Parked:
 
     def _names_two_facts(self, ask: Ask) -> bool:
         return len(self._ledger.facts(ask)) > 1
+
+    def _currency_mismatch(self, ask: Ask) -> bool:
+        order = self._ledger.find(ask.order_id or "")
+        sold = order["extra_metadata"].get("currency") if order else None
+        return None not in (sold, ask.currency) and sold != ask.currency
+
+    def _period_repeated(self, ask: Ask) -> bool:
+        return any(self._ledger.verdict(ask, row) == LATE for row in self._ledger.facts(ask))
 
     def _totals(self, ask: Ask) -> Any:
         books = self._ledger.books.get(ask.merchant)
@@ -180,7 +247,12 @@ class _Parked:
             )
         if ask.type != "REFUND" or ask.amount is None or ask.order_total is not None:
             return False
-        known = [at for _, at in self._totals(ask) if at < self._call.started]
+        books = self._ledger.books.get(ask.merchant)
+        order = self._ledger.find(ask.order_id or "")
+        state = books.editions.get(order["transaction_id"]) if books and order else None
+        known = [
+            at for _, at in (*self._totals(ask), *(state.totals_known if state else ())) if at < self._call.started
+        ]
         order = self._ledger.find(ask.order_id or "")
         if known or order is None:
             return not known
@@ -190,7 +262,15 @@ class _Parked:
         return "total" not in order["extra_metadata"] or (untotalled and not self._before(ask.order_id))
 
 
-_EXCUSES = ("key_reused", "names_two_facts", "insufficient_credits", *GROUND, "total_missing")
+_EXCUSES = (
+    "key_reused",
+    "names_two_facts",
+    "insufficient_credits",
+    *GROUND,
+    "total_missing",
+    "currency_mismatch",
+    "period_repeated",
+)
 
 
 def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:

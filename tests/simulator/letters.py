@@ -33,7 +33,8 @@ Payload = Mapping[str, Any]
 class Letter:
     """An event to be sent: its type and payload, and what it asks for; `poison` is the code and field it dies of.
 
-    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS.
+    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS,
+    `timestamp` its own time, and `ignored` names the orders in it that move nothing, each with the reason.
     """
 
     event_type: str
@@ -43,6 +44,8 @@ class Letter:
     idempotency_key: str | None = None
     raw: str | None = None
     subject: str | None = None
+    timestamp: str | None = None
+    ignored: tuple[tuple[str, str], ...] = ()
 
     def body(self, random: Random) -> str:
         """Return the letter in one of the forms that upstream services use, under an event id of its own."""
@@ -54,12 +57,16 @@ class Letter:
         envelope: dict[str, Any] = {"event_type": self.event_type, "event_id": _id(random)}
         if random.random() < 0.5:
             envelope |= {"correlation_id": _id(random), "timestamp": "2025-06-01T11:59:58.123456+00:00"}
+        if self.timestamp is not None:
+            envelope["timestamp"] = self.timestamp
         if self.idempotency_key is not None:
             envelope["idempotency_key"] = self.idempotency_key
         envelope |= {"metadata": {"customer": CANARY}, random.choice(["payload", "data"]): payload}
         form = random.choice(["platform", "platform", "bus", "bare"])
         if form == "bare" and self.idempotency_key is None:
-            return json.dumps({"detail-type": self.event_type, "source": "shop", "detail": payload, "id": _id(random)})
+            sent = {"time": self.timestamp} if self.timestamp is not None else {}
+            around = {"detail-type": self.event_type, "source": "shop", **sent}
+            return json.dumps({**around, "detail": payload, "id": _id(random)})
         if form == "bus":
             return json.dumps({"detail-type": self.event_type, "source": "shop", "detail": envelope})
         return json.dumps(envelope)
@@ -95,6 +102,8 @@ class Order:
     id: object
     total: str | None = None
     lines: int = 1
+    currency: str | None = None
+    at: str | None = None
     aliases: tuple[str, ...] = ()
 
 
@@ -103,6 +112,10 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
         kept["total"] = _short(order.total)
+    if order.currency is not None:
+        kept["currency"] = order.currency
+    if order.at is not None:
+        kept["updated_at"] = order.at
     if updated:
         kept["source"] = UPDATED
     return Ask(
@@ -113,6 +126,7 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
         lines=order.lines,
         total=order.total,
         updated=updated,
+        at=order.at,
         kept=tuple(kept.items()),
         others=tuple(order_key(name) for name in order.aliases),
     )
@@ -123,13 +137,23 @@ def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Le
     asks = tuple(order_ask(merchant, order, updated=updated) for order in orders)
     payload: dict[str, Any] = {"merchant_id": merchant}
     if len(orders) == 1 and orders[0].lines == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total, aliases=list(orders[0].aliases) or None)
+        payload |= _said(
+            order_id=orders[0].id,
+            total=orders[0].total,
+            updated_at=orders[0].at,
+            aliases=list(orders[0].aliases) or None,
+        )
     elif len(orders) == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total, aliases=list(orders[0].aliases) or None)
+        payload |= _said(
+            order_id=orders[0].id,
+            total=orders[0].total,
+            updated_at=orders[0].at,
+            aliases=list(orders[0].aliases) or None,
+        )
         payload["order_items"] = [{"title": CANARY} for _ in range(orders[0].lines)]
     else:
         payload["order_items"] = [
-            _said(order_id=order.id, total=order.total, aliases=list(order.aliases) or None)
+            _said(order_id=order.id, total=order.total, updated_at=order.at, aliases=list(order.aliases) or None)
             for order in orders
             for _ in range(order.lines)
         ]
@@ -144,6 +168,7 @@ class Refund:
     id: object | None = None
     amount: str | None = None
     order_total: str | None = None
+    currency: str | None = None
 
 
 def refund_ask(merchant: str, refund: Refund) -> Ask:
@@ -153,6 +178,8 @@ def refund_ask(merchant: str, refund: Refund) -> Ask:
         kept["refund_amount"] = _short(refund.amount)
     if refund.order_total is not None:
         kept["order_total"] = _short(refund.order_total)
+    if refund.currency is not None:
+        kept["currency"] = refund.currency
     return Ask(
         merchant=merchant,
         key=refund_key(refund.id, refund.order),
@@ -161,6 +188,7 @@ def refund_ask(merchant: str, refund: Refund) -> Ask:
         order=str(refund.order),
         amount=refund.amount,
         order_total=refund.order_total,
+        currency=refund.currency,
         kept=tuple(kept.items()),
     )
 
@@ -344,7 +372,7 @@ POISON: Mapping[str, Callable[[str], Letter]] = {
     ),
     "no order": _poison(PAID, "field_missing", "payload.order_id", total="5"),
     "one bad order of three": _poison(
-        PAID, "field_invalid", "payload.order_items.2.total", order_items=[*_GOOD_AND, {"order_id": 3, "total": "-1"}]
+        PAID, "field_invalid", "payload.order_items.2.order_id", order_items=[*_GOOD_AND, {"order_id": "3" * 65}]
     ),
     "an order of two orders": _poison(
         PAID, "order_ambiguous", "payload.order_items.1.order_id", order_id="poison-1", order_items=_GOOD_AND

@@ -24,7 +24,6 @@ from chalicelib import settings, telemetry
 from chalicelib.adapters import sdk
 from chalicelib.handlers import roll_up
 from chalicelib.telemetry import Counters
-from chalicelib.wiring import for_figures
 from tests.simulator.running import Clock, Container, Runs
 
 for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
@@ -35,20 +34,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
 _COUNTERS = telemetry.counters
-_HANDLERS = {
-    "ingest_events": "ingest_events",
-    "publish_threshold_events": "streams",
-    "publish_transaction_events": "streams",
-    "roll_up": "roll_up",
-    "adjust_credits": "admin",
-    "set_threshold": "admin",
-    "reconcile": "reconcile",
-}
 
 
 def handler(function: str) -> Callable[[Any, Any], Any]:
     """Return a function as Lambda calls it."""
-    module = sys.modules[f"chalicelib.handlers.{_HANDLERS[function]}"]
+    module = sys.modules[f"chalicelib.handlers.{function}"]
     found: Callable[[Any, Any], Any] = getattr(module, function)
     return found
 
@@ -185,7 +175,7 @@ def _current(runs: Runs, home: Container) -> Callable[[], Container]:
 def _built_once(value: Any) -> bool:
     """Whether it is one of the functions that build something once a container."""
     module = getattr(value, "__module__", None) or ""
-    return module.startswith(("chalicelib.wiring.for_posting", "chalicelib.settings")) and hasattr(value, "cache_clear")
+    return module.startswith(("chalicelib.wiring.", "chalicelib.settings")) and hasattr(value, "cache_clear")
 
 
 def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[], Any]:
@@ -226,9 +216,8 @@ def _modules() -> list[Any]:
 
 def _as_new(patches: _Patches) -> None:
     """Let what counts beside the containers start anew."""
-    patches.put(for_figures._LaidDown, "at", float("-inf"))
     # Not every ten seconds, which are as many requests as all others together.
-    patches.put(for_figures, "LAY_DOWN_SECONDS", 120.0)
+    patches.put(telemetry, "WRITE_SECONDS", 120.0)
     patches.put(roll_up._Said, "at", float("-inf"))
 
 

@@ -25,8 +25,9 @@ from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written
 from infra.recovery.tables import Tables
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
-from tests.simulator.asks import INCREASE, plain, record_id
+from tests.simulator.asks import INCREASE, plain
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.editions import ATTRIBUTE, EDITED, net_taken, order_record
 from tests.simulator.judge_derived import derived_again
 from tests.simulator.product import handler
 from tests.simulator.running import Context
@@ -42,7 +43,7 @@ TEARS = ("whole", "account behind", "account ahead", "gaps")
 
 def judge_restored(world: World) -> None:
     """Tear the tables of a world that has come to its end, let the guide be followed, and judge what becomes of it."""
-    before = set(_rows(world))
+    before = _rows(world)
     world.come_again(partial(_restore, world))
     if world.violations:
         return
@@ -52,15 +53,26 @@ def judge_restored(world: World) -> None:
     guards = _guards(world)
     if torn := {name for name, record in guards.items() if record not in rows}:
         world.violated(f"guards without their records after a restore: {sorted(torn)}")
-    if lost := before - set(rows) - set(guards) - told - _refused(world):
+    # Where the newest version of an order comes first, the ones before it are no edits any more.
+    edits = {identity for identity, row in before.items() if row["transaction_type"] == EDITED}
+    if lost := set(before) - edits - set(rows) - set(guards) - told - _refused(world):
         world.violated(f"neither recorded again nor parked after a restore: {sorted(lost)}")
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = plain(item)
         own = [row for row in rows.values() if row["merchant_id"] == account["merchant_id"]]
         _judge_ledger(world, account, sorted(own, key=lambda row: row["sequence"]))
+    for identity in set(before) & set(rows) - told:
+        if _newest(rows[identity]) < _newest(before[identity]):
+            world.violated(f"a newer version was forgotten in a restore: {before[identity]}, {rows[identity]}")
     heard = {event["detail"]["event_id"] for event in world.aws.heard}
     if never := derived_again(world) - heard:
         world.violated(f"derived after a restore and never published: {never}")
+
+
+def _newest(row: Mapping[str, Any]) -> str:
+    """Return the time of the newest version that an order has seen, nothing where it has seen none."""
+    seen = row[ATTRIBUTE].split(" ")[2] if ATTRIBUTE in row else row["extra_metadata"].get("updated_at", "")
+    return str(seen)
 
 
 def _restore(world: World) -> None:
@@ -79,6 +91,7 @@ def _restore(world: World) -> None:
             world.violated(f"rebuilt with version {found.after.version}, and there was {highest}")
 
     tables = Tables(credits=CREDITS, transactions=TRANSACTIONS)
+    # All of them first: what is torn of a merchant is removed only after it was named.
     torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)
     for each in torn:
@@ -205,10 +218,10 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
         balance = row["balance_after"]
         totals[row["transaction_type"], row["operation_type"]] += abs(row["amount"])
         if row["transaction_type"] == "REFUND":
-            given_back[record_id(merchant, f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")] += row["requested"]
+            given_back[order_record(row)] += row["requested"]
     for row in rows:
         counted, back = row.get("refunded_credits", 0), given_back[row["transaction_id"]]
-        if not back == Decimal(counted) <= abs(row["amount"]):
+        if not back == Decimal(counted) <= net_taken(row, rows):
             world.violated(f"refunds of {back} credits, counted {counted}: {row}")
     moved = {
         (name, direction): members[member]

@@ -76,6 +76,10 @@ def _order(number: object = 1, **content: Any) -> Letter:
     return paid(SHOP, [Order(number, **content)])
 
 
+def _edition(hour: int, total: str) -> Letter:
+    return _order(total=total, at=f"2025-05-30T{hour}:00:00.000Z")
+
+
 def _adjusting(adjustment_id: str, change: int) -> AdminCall:
     ask: Ask = adjustment_ask(SHOP, adjustment_id, change)
     asked = {"merchant_id": SHOP, "operation_type": ask.direction, "credits": ask.credits}
@@ -106,6 +110,27 @@ SCENARIOS: Mapping[str, Scenario] = {
     "order updated": Scenario([paid(SHOP, [_SALE], updated=True)]),
     "order before its account": Scenario([_order(), opening(SHOP, 9, named=True)], trial=None),
     "order without an account": Scenario([_order()], trial=None),
+    "edits": Scenario([_edition(10, "40"), _edition(11, "99.90"), _edition(12, "20"), _edition(11, "99.90")], BY_TOTAL),
+    "edits beside each other": Scenario([[_edition(11, "99.90"), _edition(10, "40"), _edition(12, "20")]], BY_TOTAL),
+    "edits of a stored order and its refunds": Scenario(
+        [
+            _edition(10, "40"),
+            [_edition(11, "80"), refunded(SHOP, [Refund(1, "r1", "10")]), _edition(12, "60")],
+            [refunded(SHOP, [Refund(1, "r2", "20", "60")]), _edition(13, "90")],
+        ],
+        BY_TOTAL,
+    ),
+    "edits that move nothing": Scenario(
+        [_edition(10, "40"), [_edition(12, "50"), refunded(SHOP, [Refund(1, "r1", "10")])], _edition(11, "10")],
+        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+    ),
+    "edits of more than is left": Scenario(
+        [_edition(10, "40"), _edition(11, "99"), _edition(12, "70")], BY_TOTAL, trial=5
+    ),
+    "edits of what was earned": Scenario(
+        [_edition(10, "99"), adjustment(SHOP, "less", -30), _edition(11, "30"), _edition(12, "60")],
+        {**EARNING, **BY_TOTAL, "ORDER_CREDIT_FIXED_AMOUNT": "0"},
+    ),
     "refund of an order": Scenario([_order(), refunded(SHOP, [Refund(1)])]),
     "refund beside its order": Scenario([[refunded(SHOP, [Refund(1)]), _order()]]),
     "refund in parts": Scenario(

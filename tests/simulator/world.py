@@ -86,7 +86,7 @@ class World:
                 if self.story.replayed and not self.violations:
                     self._replay()
                 self.output = output.getvalue()
-                run_as(NEWER if self._share else THIS)
+                run_as(self.release)
                 if not self.violations:
                     judge(self)
             finally:
@@ -101,6 +101,11 @@ class World:
     def environment_of(self, call: str) -> Mapping[str, str]:
         """Return the settings that a call ran under."""
         return self.calls[call].container.environment
+
+    @property
+    def release(self) -> int:
+        """The release that has the calls now."""
+        return NEWER if self._share else THIS
 
     def violated(self, sentence: str) -> None:
         """Take down what must not be."""

@@ -18,7 +18,8 @@ from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.ids import instant
 from chalicelib.domain.movements import Movement
-from chalicelib.handlers.admin import adjust_credits, set_threshold
+from chalicelib.handlers.adjust_credits import adjust_credits
+from chalicelib.handlers.set_threshold import set_threshold
 from tests.support.builders import SHOP, merchant
 from tests.support.fakes import FakeLedger, settle
 

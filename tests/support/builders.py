@@ -25,6 +25,7 @@ LATER = Instant("2025-06-01T12:00:00.250Z")
 ONE_PER_ORDER = Policy()
 TEN_PER_ITEM = Policy(basis=Basis.ITEM, fixed_amount=10)
 TENTH_OF_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
+EARNED_TENTH = Policy(direction=Direction.INCREASE, basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
 TEN_EARNED = Policy(direction=Direction.INCREASE, fixed_amount=10)
 
 
@@ -82,12 +83,15 @@ def order(
     lines: int = 1,
     total: str | None = None,
     updated: bool = False,
+    at: Instant | None = None,
     of: MerchantId = SHOP,
 ) -> OrderMovement:
-    """Return a paid order, or with `updated` the word of a change to one."""
+    """Return a paid order, or with `updated` the word of a change to one; `at` is the time of this version of it."""
     metadata: dict[str, str | int] = {"lines": lines}
     if total is not None:
         metadata["total"] = total
+    if at is not None:
+        metadata["updated_at"] = at
     if updated:
         metadata["source"] = "evt.order.updated"
     return OrderMovement(
@@ -98,6 +102,7 @@ def order(
         lines=lines,
         total=None if total is None else Decimal(total),
         updated=updated,
+        updated_at=at,
         metadata=metadata,
     )
 

@@ -95,7 +95,7 @@ class FakeLedger:
     def _refusal(self, commit: Commit) -> Refused | None:
         account = self.accounts.get(commit.merchant_id)
         known = commit.before.version if commit.before else None
-        held = commit.of_guards_alone or known == (account.version if account else None)
+        held = not commit.writes_account or known == (account.version if account else None)
         wanted = _names(commit)
         standing = [self.transactions[name] for name in wanted if name in self.transactions]
         moved = [change for change in commit.tallies if self._tally_moved(change.order, change.before)]
@@ -111,7 +111,7 @@ class FakeLedger:
         return stored is None or stored.tally != before
 
     def _write(self, commit: Commit) -> None:
-        if not commit.of_guards_alone:
+        if commit.writes_account:
             self.accounts[commit.merchant_id] = commit.after
         self.transactions |= {record.transaction_id: record for record in commit.transactions}
         self.guards |= {guard.transaction_id: guard.record for guard in commit.guards}

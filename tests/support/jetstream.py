@@ -48,12 +48,12 @@ class JetStream:
             self._jetstream.pull_subscribe(OUTBOUND_SUBJECTS, stream=OUTBOUND_STREAM, config=_CONFIG)
         )
 
-    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+    def publish(self, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str] | None = None) -> None:
         """Publish `messages`, each with its subject, in their order; JetStream has confirmed them all."""
 
         async def work() -> None:
             for subject, body in messages:
-                await self._jetstream.publish(subject, body)
+                await self._jetstream.publish(subject, body, headers=dict(headers) if headers else None)
 
         self._run(work())
 

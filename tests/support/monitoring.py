@@ -22,12 +22,14 @@ METRICS = (
     "credits_messages_parked_total",
     "credits_conflicts_total",
     "credits_duplicates_total",
+    "credits_events_ignored_total",
+    "credits_fields_dropped_total",
     "credits_shortfall_total",
     "credits_plugin_status_unavailable_total",
     "credits_ledger_drift",
     "credits_bridge_heartbeat_age_seconds",
 )
-"""Every metric that section 7 of the contract names."""
+"""Every metric that sections 7, 11 and 12 of the contract name."""
 
 
 def expressions() -> list[str]:

@@ -168,7 +168,7 @@ def forget_the_container() -> None:
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
     settings.cache_clear()
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
 
 
 def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:

@@ -124,18 +124,27 @@ class Stack:
 
     def put(self, *events: Event) -> None:
         """Put the events on the bus, as an upstream service does."""
+        self.put_as([(event["event_type"], event) for event in events])
+
+    def put_as(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Put details on the bus, each under its type."""
         entries = [
             {
                 "Source": "upstream",
-                "DetailType": event["event_type"],
-                "Detail": json.dumps(event),
+                "DetailType": event_type,
+                "Detail": json.dumps(detail),
                 "EventBusName": self.description.event_bus,
             }
-            for event in events
+            for event_type, detail in events
         ]
         for start in range(0, len(entries), BUS_ENTRIES):
             answer = self._events.put_events(Entries=entries[start : start + BUS_ENTRIES])  # type: ignore[arg-type]
             assert answer["FailedEntryCount"] == 0
+
+    def enqueue(self, *bodies: str) -> None:
+        """Put the bodies into the inbox as they are."""
+        for body in bodies:
+            self._sqs.send_message(QueueUrl=self.description.inbox_queue_url, MessageBody=body)
 
     def tell(self, *events: Event) -> None:
         """Publish the events on NATS, each of them once the one before it stands in the ledger."""
@@ -159,12 +168,12 @@ class Stack:
         content: Mapping[str, Any] = json.loads(answer["Payload"].read())
         return content
 
-    def get(self, path: str, token: str | None = None, **headers: str) -> Answer:
-        """Return what the API answers to GET `path`, below /api/v1."""
+    def get(self, path: str, token: str | None = None, *, method: str = "GET", **headers: str) -> Answer:
+        """Return what the API answers to GET `path`, or another `method`, below /api/v1."""
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         with closing(http.client.HTTPConnection(urlsplit(self.description.api_url).netloc, timeout=30)) as connection:
-            connection.request("GET", f"/api/v1{path}", headers=headers)
+            connection.request(method, f"/api/v1{path}", headers=headers)
             answer = connection.getresponse()
             body = answer.read()
         return Answer(

@@ -147,7 +147,7 @@ def test_a_bad_envelope_is_poison(body: dict[str, Any], code: str, field: str) -
         (
             {"detail-type": PAYMENT, "detail": {"event_type": RENEWED, "payload": PAID_50}},
             "envelope_ambiguous",
-            "detail.event_type",
+            "detail-type",
         ),
         (
             {"detail-type": PAYMENT, "detail": {"payload": PAID_50, "data": PAID_50}},

@@ -1,6 +1,7 @@
 """What never stops a movement: fields that move nothing, whatever is in them (contract, section 11)."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.payloads import IgnoredReason, Terms, period_name
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.movements import OrderMovement, RefundMovement
+from chalicelib.domain.movements import FixedMovement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Policy
 from tests.support.builders import READ_AT, SHOP
 
@@ -84,6 +85,17 @@ def test_no_metadata_and_no_currency_ever_stops_an_order(value: Any) -> None:
 )
 def test_a_time_is_read_in_many_spellings_or_is_none(given_time: Any, kept: str | None) -> None:
     assert read(PAID, ORDER, timestamp=given_time).movements[0].occurred_at == kept
+
+
+def test_a_time_without_an_offset_is_utc_wherever_the_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert period_name("2026-11-01") == "1793491200000"
+        assert read(PAID, ORDER, timestamp="2026-11-20").movements[0].occurred_at == "2026-11-20T00:00:00.000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_time_that_cannot_be_read_does_not_hide_the_fields_other_name() -> None:
@@ -330,3 +342,12 @@ def test_an_empty_merchant_beside_one_in_the_identifiers_names_nobody() -> None:
     with pytest.raises(Rejected) as raised:
         read(PAID, {"merchant_id": "", "order_id": 1})
     assert raised.value.code == "field_missing"
+
+
+def test_a_renewal_keeps_a_time_too_far_ahead_for_the_comparison_only() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "renewal_id": "r", "credits": 5}
+    event = read(RENEWED, payload, timestamp="2027-01-01T00:00:00Z")
+
+    assert event.dropped == ("timestamp",)
+    assert isinstance(event.movements[0], FixedMovement)
+    assert (event.movements[0].occurred_at, event.movements[0].ahead) == (None, "2027-01-01T00:00:00.000Z")

@@ -19,10 +19,10 @@ from chalicelib.adapters.dynamodb.items import (
     account_from,
     account_item,
     crossings_attribute,
-    tally_attributes,
     transaction_from,
     transaction_item,
 )
+from chalicelib.adapters.dynamodb.tallies import tally_attributes
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit, TallyChange
 from chalicelib.domain.ids import MerchantId, TransactionId
@@ -102,7 +102,7 @@ class DynamoDBLedger:
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` in one TransactWriteItems, or nothing of it."""
-        actions = [] if commit.of_guards_alone else [self._account_action(commit)]
+        actions = [self._account_action(commit)] if commit.writes_account else []
         actions += [self._record_action(transaction_item(transaction)) for transaction in commit.transactions]
         actions += [self._record_action(guard_item(guard)) for guard in commit.guards]
         actions += [self._tally_action(change) for change in commit.tallies]
@@ -172,13 +172,18 @@ class DynamoDBLedger:
     def _tally_action(self, change: TallyChange) -> Item:
         attributes = tally_attributes(change.after, change.time)
         values = {f":{name}": value for name, value in attributes.items()}
-        condition = "attribute_exists(transaction_id) AND attribute_not_exists(refunded_count)"
-        if change.before is not None:
-            condition = "refunded_count=:known"
-            values[":known"] = {"N": str(change.before.count)}
+        known = tally_attributes(change.before, change.time) if change.before else {}
+        condition = "attribute_exists(transaction_id)"
+        # A refund counts one more and an edit has a later version: they tell whether the tally is the known one.
+        for name in ("refunded_count", "edited"):
+            if name in known:
+                condition += f" AND {name}=:known_{name}"
+                values[f":known_{name}"] = known[name]
+            else:
+                condition += f" AND attribute_not_exists({name})"
         expression = "SET " + ",".join(f"{name}=:{name}" for name in attributes)
-        if change.before is not None and change.before.total is not None and change.after.total is None:
-            expression += " REMOVE refunded_total"
+        if gone := [name for name in known if name not in attributes]:
+            expression += " REMOVE " + ",".join(gone)
         return {
             "Update": {
                 "TableName": self._transactions_table,
@@ -218,7 +223,7 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     if transient and not evidence:
         raise RetryLater(Code.UNAVAILABLE, f"the ledger is throttled: {', '.join(sorted(map(str, transient)))}")
     account = commit.before
-    if not commit.of_guards_alone:
+    if commit.writes_account:
         of_account, *reasons = reasons
         if of_account.get("Code") == FAILED_CONDITION:
             account = account_from(of_account["Item"]) if of_account.get("Item") else None

@@ -112,5 +112,6 @@ class TransactionRow(Model):
     refunded_money = UnicodeAttribute(null=True)
     refunded_total = UnicodeAttribute(null=True)
     refunded_full = BooleanAttribute(null=True)
+    edited = UnicodeAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
     names = UnicodeAttribute(null=True)

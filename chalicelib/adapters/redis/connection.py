@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from chalicelib.settings import SettingError
 from chalicelib.telemetry import logger
 
 Answer = TypeVar("Answer")
@@ -40,9 +41,13 @@ class RedisLine:
         """Take the server's address, `redis://…` or `rediss://…`.
 
         Raises:
-            ValueError: it is no such address.
+            SettingError: it is no such address.
         """
-        ConnectionPool.from_url(url)
+        try:
+            ConnectionPool.from_url(url)
+        except ValueError:
+            # Not what it is: it may hold a password.
+            raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
         self._url = url
         self._client: Redis | None = None
         self._jobs: SimpleQueue[tuple[Command[Any], SimpleQueue[Any]] | None] = SimpleQueue()

@@ -245,7 +245,7 @@ class Transaction(_Model):
             previous_hash=transaction.previous_hash,
             occurred_at=transaction.occurred_at,
             created_at=transaction.created_at,
-            # Only a refund touches a record after it was written.
+            # Only refunds and edits touch a record after it was written.
             updated_at=transaction.refunded_at or transaction.created_at,
         )
 

@@ -17,9 +17,6 @@ from uuid import UUID
 from chalicelib.contracts.api.problems import Problem, Refusal
 from chalicelib.domain.ids import MerchantId
 
-KEY_LENGTH_MIN = 32
-"""Characters of the signing key: shorter ones can be guessed."""
-
 _SEQUENCE_BYTES = 8
 _MERCHANT_BYTES = 16
 _SIGNATURE_BYTES = 16

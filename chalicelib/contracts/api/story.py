@@ -11,11 +11,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from chalicelib.contracts.api.sentences import credits_text, movement_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.thresholds import Crossing, crossings
 
@@ -130,7 +130,7 @@ def tell(account: Account, told: Told) -> Story:
         transaction_id=account.status_transaction_id,
         balance=account.balance,
         threshold=account.threshold,
-        because=_movement(decided) if decided else "The transaction that decided it cannot be read.",
+        because=movement_sentence(decided) if decided else "The transaction that decided it cannot be read.",
         since_then=_since_then(account, decided, told),
         remedy=None if account.enabled else _REMEDY,
         chapters=[*chapters, *changed],
@@ -184,7 +184,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
             else []
         ),
         *map(_consequence, changed),
-        _movement(record),
+        movement_sentence(record),
         *map(_consequence, derived.crossings),
     ]
     if opening and not record.balance_after:
@@ -252,56 +252,13 @@ def _since_then(account: Account, decided: Transaction | None, told: Told) -> st
         return None
     at_least = "" if _is_whole(told, decided, account) else "at least "
     missing = sum(record.shortfall for record in later)
-    orders, them = ("order", "it") if len(later) == 1 else ("orders", "them")
-    return f"Since then {at_least}{len(later)} {orders} found too few credits; {_credits(missing)} short for {them}."
+    # An order and its edits are one order.
+    number = len({record.reference_id for record in later})
+    orders, them = ("order", "it") if number == 1 else ("orders", "them")
+    return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
 
 
 def _is_whole(told: Told, decided: Transaction, account: Account) -> bool:
     """Return whether every record since the deciding one was gathered."""
     later = [record.sequence for record in told.records if record.sequence >= decided.sequence]
     return later == list(range(decided.sequence, account.sequence + 1))
-
-
-_VERBS: Mapping[Kind, str] = {
-    Kind.ORDER_USED: "used",
-    Kind.ORDER_EARNED: "earned",
-    Kind.REFUND_RETURNED: "gave back",
-    Kind.REFUND_TAKEN: "took back",
-    Kind.PAYMENT: "added",
-    Kind.SUBSCRIPTION: "added",
-    Kind.MANUAL_ADDED: "added",
-    Kind.MANUAL_REMOVED: "removed",
-}
-
-
-def _movement(record: Transaction) -> str:
-    """Return what the movement was, in a sentence."""
-    moved = _credits(abs(record.amount))
-    if record.kind is Kind.OPENING:
-        return f"The account came from the old service with {moved}."
-    if record.kind is Kind.TRIAL:
-        return f"The account was opened with {moved}."
-    if record.shortfall:
-        return f"{_subject(record)} asked for {_credits(record.requested)} and found {abs(record.amount)}."
-    reason = record.metadata.get("reason")
-    return f"{_subject(record)} {_VERBS[record.kind]} {moved}{f': {reason}' if reason else ''}."
-
-
-def _subject(record: Transaction) -> str:
-    name, metadata = record.reference_id, record.metadata
-    match record.kind.transaction_type:
-        case "REFUND":
-            order_id = metadata.get("order_id", name)
-            return f"The refund{f' {name}' if name != order_id else ''} of order {order_id}"
-        case "SUBSCRIPTION":
-            return f"The renewal of subscription {name}"
-        case "MANUAL":
-            return f"Adjustment {name} by {metadata.get('admin_id', 'an admin')}"
-        case "PAYMENT":
-            return f"Payment {name}"
-        case _:
-            return f"Order {name}"
-
-
-def _credits(number: int) -> str:
-    return "1 credit" if number == 1 else f"{number} credits"

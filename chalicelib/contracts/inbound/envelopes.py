@@ -98,7 +98,7 @@ def _from_event_bridge(fields: Mapping[str, Any], reading: Reading) -> Envelope:
         raise Rejected(Code.FIELD_MISSING, "detail-type is missing", field="detail-type")
     if not isinstance(detail, dict):
         raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
-    if fields.get("event_type", event_type) != event_type:
+    if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
     if _is_cloud_event(detail):
         return _from_cloud_event(detail, reading, place="detail.", under=event_type, time=fields.get("time"))

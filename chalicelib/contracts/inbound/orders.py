@@ -8,10 +8,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
-from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason, Payload, Terms, escaped, known_by
-from chalicelib.contracts.lenient import OptionalCurrency, OptionalMoney, Reading, Unreadable
+from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason, Payload, Terms, known_by
+from chalicelib.contracts.lenient import OptionalCurrency, OptionalMoney, OptionalTime, Reading, Unreadable
 from chalicelib.contracts.values import ALIASES_MAX, Money, ShopAliases, ShopId, money_text
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant, escaped
 from chalicelib.domain.movements import (
     ORDER_UPDATED,
     Movement,
@@ -80,6 +81,7 @@ class OrderEntry(BaseModel):
     total_price: OptionalMoney = None
     financial_status: Annotated[str | None, Field(max_length=255)] = None
     test: Annotated[bool | None, BeforeValidator(_flag)] = None
+    updated_at: OptionalTime = None
     aliases: ShopAliases = ()
 
     def ignored(self, terms: Terms) -> IgnoredReason | None:
@@ -123,17 +125,20 @@ class OrderPaid(OrderEntry, Payload):
                 continue
             others = _aliases(self, of_order.values(), alone=len(lines) == 1, code=Code.ORDER_AMBIGUOUS)
             total = self._total(of_order, alone=len(lines) == 1, needed=needed, reading=reading)
+            # The lines of one order are of one version: the newest of their times is its own.
+            updated_at = max(filter(None, (entry.updated_at for entry in of_order.values())), default=self.updated_at)
             order = OrderMovement(
                 merchant_id=merchant,
                 key=order_key(order_id),
                 reference_id=order_id,
                 occurred_at=envelope.time,
                 correlation_id=envelope.correlation_id,
-                metadata=self._metadata(of_order, total),
+                metadata=self._metadata(of_order, total, updated_at),
                 policy=terms.policy,
                 lines=len(of_order),
                 total=total,
                 updated=self.updated,
+                updated_at=updated_at,
             )
             found.append(known_by(map(order_key, others), order))
         return found
@@ -150,12 +155,14 @@ class OrderPaid(OrderEntry, Payload):
         ]
         return _agreed(named, Code.ORDER_AMBIGUOUS, "total")
 
-    def _metadata(self, entries: Sized, total: Decimal | None) -> dict[str, str | int]:
+    def _metadata(self, entries: Sized, total: Decimal | None, updated_at: Instant | None) -> dict[str, str | int]:
         metadata: dict[str, str | int] = {"lines": len(entries)}
         if total is not None:
             metadata["total"] = money_text(total)
         if self.currency is not None:
             metadata["currency"] = self.currency
+        if updated_at is not None:
+            metadata["updated_at"] = updated_at
         if self.updated:
             # The record must tell which event charged the order: a later one may contradict it (contract, "Conflict or
             # duplicate").

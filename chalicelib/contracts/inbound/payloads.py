@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -14,7 +13,7 @@ from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.lenient import EARLIEST, Reading, moment
 from chalicelib.contracts.values import Aliases, Credits, Id, Merchant, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, escaped
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction, Policy
 
@@ -186,16 +185,10 @@ class SubscriptionRenewed(_CreditsByManyNames):
         amount = self.amount("credits_used", "credits")
         metadata: dict[str, str | int] = {"renewal_id": period}
         renewal = fixed_movement(
-            envelope,
-            self,
-            Kind.SUBSCRIPTION,
-            amount,
-            key=key,
-            reference_id=self.subscription_id,
-            metadata=metadata,
-            repeat_days=terms.renewal_repeat_days,
+            envelope, self, Kind.SUBSCRIPTION, amount, key=key, reference_id=self.subscription_id, metadata=metadata
         )
-        return [known_by(others, renewal)]
+        ahead = next(iter(reading.ahead), None)
+        return [known_by(others, replace(renewal, repeat_days=terms.renewal_repeat_days, ahead=ahead))]
 
     def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
         if self.renewal_id is not None:
@@ -270,7 +263,6 @@ def fixed_movement(
     key: str,
     reference_id: str,
     metadata: Mapping[str, str | int] | None = None,
-    repeat_days: int | None = None,
 ) -> FixedMovement:
     """Return the movement of a payload that says itself how many credits it asks for."""
     return FixedMovement(
@@ -282,7 +274,6 @@ def fixed_movement(
         metadata=metadata or {},
         kind=kind,
         credits=credits_asked,
-        repeat_days=repeat_days,
     )
 
 
@@ -303,8 +294,3 @@ def period_name(text: str) -> str:
     if found is None or not EARLIEST <= found < _LATEST_PERIOD:
         return text
     return str(round((found - _EPOCH).total_seconds() * 1000))
-
-
-def escaped(part: str) -> str:
-    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
-    return quote(part, safe="").replace("_", "%5F")

@@ -96,7 +96,7 @@ function Search() {
       <div><label for="find">Merchant or transaction</label>
         <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
       <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
-        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
+        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
       <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
     </form>
     <div aria-live="polite">${state.said && html`<p class="said">${state.said}</p>`}</div>

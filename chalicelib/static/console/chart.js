@@ -25,9 +25,9 @@ async function newest(id) {
 
 const at = (record) => new Date(record.created_at) / 1000;
 
-// What orders use, less what their refunds give back, over the time that is looked at.
+// What orders and their edits use, less what their refunds give back, over the time that is looked at.
 export function projected(records, balance, now) {
-  const used = records.reduce((sum, one) => (["ORDER_PAID", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
+  const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
   const days = records.length ? (now - at(records[0])) / DAY : 0;
   if (!(balance > 0) || !(used > 0) || !(days > 0)) return null;
   return { perDay: used / days, empty: now + (balance * days * DAY) / used };

@@ -26,6 +26,7 @@ export const TYPES = {
   TRIAL: "Trial",
   OPENING: "Opening",
   ORDER_PAID: "Order",
+  ORDER_EDITED: "Order edited",
   REFUND: "Refund",
   PAYMENT: "Payment",
   SUBSCRIPTION: "Renewal",
