@@ -193,10 +193,12 @@ class _Parked:
 
     def _key_reused(self, ask: Ask) -> bool:
         rows = self._ledger.facts(ask)
+        # A refund may name its order by a name that was only known later.
+        if any(CONFLICT in (self._ledger.verdict(ask, row), verdict(ask, row)) for row in rows):
+            return ask.type != "ORDER_PAID" or ask.at is None
         # A refund that contradicted the total may have been recorded later, once an edit had replaced that total.
         if rows and (ask.type != "REFUND" or self._before(rows[0]["transaction_id"])):
-            conflict = any(self._ledger.verdict(ask, row) == CONFLICT for row in rows)
-            return conflict and (ask.type != "ORDER_PAID" or ask.at is None)
+            return False
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
