@@ -346,7 +346,9 @@ class _Judged:
         return -1 if due is None else due
 
     def _versions(self, order_id: str) -> list[Ask]:
-        return [ask for ask in self._asks.get(order_id, []) if ask.at is not None]
+        named = self._ledger.guards
+        versions = [ask for asks in self._asks.values() for ask in asks if ask.at is not None]
+        return [ask for ask in versions if named.get(ask.transaction_id, ask.transaction_id) == order_id]
 
     def _editions(self, changes: Sequence[Change], books: Books) -> None:
         """Judge what the changed orders have seen of their versions."""
