@@ -85,7 +85,7 @@ def _left_undone(ask: Ask, ledger: Ledger) -> str | None:
 def editions(ask: Ask, ledger: Ledger) -> Editions | None:
     """Return what the versions of an order have made of it, None where it has no more than its record tells."""
     books = ledger.books.get(ask.merchant)
-    return books.editions.get(ask.transaction_id) if books else None
+    return books.editions.get(ledger.guards.get(ask.transaction_id, ask.transaction_id)) if books else None
 
 
 def contradicts(ask: Ask, row: Row, ledger: Ledger) -> bool:
