@@ -198,8 +198,8 @@ def _order_id(call: Call) -> str | None:
 
 
 def _of_order(merchant_id: MerchantId, order_id: str, history: History, filters: Filters) -> tuple[Transaction, ...]:
-    """Return the order's record, if there is one and it matches: its id is derived from merchant and order."""
-    record = history.transaction(transaction_id(merchant_id, order_key(order_id)))
+    """Return the order's record, if there is one and it matches: merchant and order give its id."""
+    record = history.named(transaction_id(merchant_id, order_key(order_id)))
     return (record,) if record is not None and filters.match(record) else ()
 
 

@@ -5,6 +5,7 @@ field and the rule, never by the value, which may be personal.
 """
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -18,6 +19,8 @@ from chalicelib.domain.orders import CREDITS_MAX
 ID_LENGTH_MAX = 64
 KEY_LENGTH_MAX = 255
 REASON_LENGTH_MAX = 500
+ALIASES_MAX = 4
+"""Other ids of the same fact that an event may name (contract, section 13)."""
 MONEY_DIGITS_MAX = 16
 """Digits of money before and behind the point, each."""
 
@@ -40,6 +43,20 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
 
 def _shop_id(value: Any) -> str:
     return text_id(shop_id(text_id(value, longest=GLOBAL_ID_LENGTH_MAX)))
+
+
+def other_names(read: Callable[[Any], str]) -> BeforeValidator:
+    """Return a validator of the other ids of a fact, each as `read` has it; no list, and null in one, names nothing."""
+
+    def validated(value: Any) -> tuple[str, ...]:
+        if value is not None and not isinstance(value, list):
+            raise PydanticCustomError(Code.FIELD_INVALID, "aliases are a list of ids")
+        names = tuple(dict.fromkeys(read(name) for name in value or () if name is not None and name != ""))
+        if len(names) > ALIASES_MAX:
+            raise PydanticCustomError(Code.FIELD_INVALID, "a fact has up to {most} aliases", {"most": ALIASES_MAX})
+        return names
+
+    return BeforeValidator(validated)
 
 
 def _merchant(value: Any) -> MerchantId:
@@ -101,6 +118,15 @@ def _id_form(longest: int) -> dict[str, Any]:
     return {"anyOf": [text, {"type": "integer"}]}
 
 
+def _aliases_form(longest: int) -> dict[str, Any]:
+    return {
+        "type": ["array", "null"],
+        "items": _id_form(longest),
+        "maxItems": ALIASES_MAX,
+        "description": "Other ids of the same fact, of the kind that names it; any of them in a later event means it.",
+    }
+
+
 # Each form says to readers of the documents what its validator takes; a test holds the two together.
 _MERCHANT_FORM = {
     "type": "string",
@@ -117,6 +143,8 @@ _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX
 
 Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
 ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBAL_ID_LENGTH_MAX))]
+Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(ID_LENGTH_MAX))]
+ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(GLOBAL_ID_LENGTH_MAX))]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
 Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
 Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]

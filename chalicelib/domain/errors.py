@@ -37,6 +37,8 @@ class Code(StrEnum):
     REFUND_FAILED = "refund_failed"
     # The form is right, the ledger says no.
     KEY_REUSED = "key_reused"
+    NAMES_TWO_FACTS = "names_two_facts"
+    ORDER_IMPORTED = "order_imported"
     CURRENCY_MISMATCH = "currency_mismatch"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     # It may work later.

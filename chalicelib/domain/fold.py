@@ -4,7 +4,7 @@
 Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
@@ -12,12 +12,15 @@ from chalicelib.domain import edits
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.movements import OPENS, FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.names import Guard, Guards, Names, as_recorded, names_of, order_imported, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
 
 ITEMS_MAX = 100
-"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, the orders refunds touch."""
+"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, their guards, the orders refunds
+touch."""
+NO_GUARDS: Guards = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class TallyChange:
 class Commit:
     """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records.
 
-    With the account as it was there are no records, and only `tallies` are written.
+    With the account as it was there are no records, and only `tallies` and `guards` of records are written.
     """
 
     merchant_id: MerchantId
@@ -43,6 +46,7 @@ class Commit:
     transactions: tuple[Transaction, ...] = ()
     tallies: tuple[TallyChange, ...] = ()
     crossings: tuple[CrossingRecord, ...] = ()
+    guards: tuple[Guard, ...] = ()
 
     @property
     def writes_account(self) -> bool:
@@ -71,16 +75,18 @@ def fold(
     default_threshold: int,
     now: Instant,
     foresee: bool = False,
+    guards: Guards = NO_GUARDS,
 ) -> Fold:
     """Decide `movements` one after another, as if each were written alone, and return them as one write.
 
-    `stored` holds the records that are known: duplicates met before and the orders that refunds need.
+    `stored` holds the records that are known: duplicates met before and the orders that refunds need, and `guards` the
+    other names of some of them.
     `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own. With
     `foresee`, what does not fit into the write is decided too, and only foreseen.
     """
-    write = _Write(merchant_id, account, stored=stored, default_threshold=default_threshold, now=now)
+    write = _Write(merchant_id, account, stored=stored, guards=guards, default_threshold=default_threshold, now=now)
     outcomes: list[Outcome | None] = [None] * len(movements)
-    order = iter(arranged(movements, stored=stored))
+    order = iter(arranged(movements, stored=stored.keys() | guards.keys()))
     left = []
     for index in order:
         if write.full_for(movements[index]):
@@ -94,15 +100,20 @@ def fold(
     return Fold(commit=commit, outcomes=tuple(outcomes), foreseen=tuple(foreseen))
 
 
-def arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
-    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
+def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId]) -> list[int]:
+    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders.
+
+    `stored` are the ids under which a record is known, by any of its names.
+    """
     if all(isinstance(movement, OrderMovement) for movement in movements):
         return list(range(len(movements)))
     first_order: dict[TransactionId, int] = {}
     for index, movement in enumerate(movements):
-        # An order that is stored is ground enough: its repeat holds nobody up.
-        if isinstance(movement, OrderMovement) and movement.transaction_id not in stored:
-            first_order.setdefault(movement.transaction_id, index)
+        if isinstance(movement, OrderMovement):
+            for name in names_of(movement):
+                # An order that is stored is ground enough: its repeat holds nobody up.
+                if name not in stored:
+                    first_order.setdefault(name, index)
 
     def place(index: int) -> tuple[int, int, int]:
         movement = movements[index]
@@ -124,39 +135,45 @@ class _Write:
         account: Account | None,
         *,
         stored: Mapping[TransactionId, Transaction],
+        guards: Guards,
         default_threshold: int,
         now: Instant,
     ) -> None:
         self._merchant_id = merchant_id
         self._before = account
         self._account = account
-        self._stored = stored
         self._default_threshold = default_threshold
         self._now = now
         self._records: dict[TransactionId, Transaction] = {}
+        self._names = Names(guards, stored=stored, records=self._records)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[CrossingRecord] = []
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        needed = 1
+        needed = 1 + len(movement.other_keys)
         order = None
         if isinstance(movement, RefundMovement):
             order = movement.order_transaction_id
-        elif isinstance(movement, OrderMovement) and movement.transaction_id in self._stored:
-            order = movement.transaction_id
+        elif isinstance(movement, OrderMovement) and (known := self._names.find(movement.transaction_id)) is not None:
+            order = known.transaction_id
         if order is not None:
             needed += order not in self._records and order not in self._tallies
-        return 1 + len(self._records) + len(self._tallies) + needed > ITEMS_MAX
+        return 1 + len(self._records) + len(self._names.added) + len(self._tallies) + needed > ITEMS_MAX
 
     def decide(self, movement: Movement) -> Outcome:
         """Apply the movement to what has been decided so far, and return its outcome if the write succeeds."""
         assert movement.merchant_id == self._merchant_id, "a fold is one merchant's"
-        known = self._known(movement.transaction_id)
-        if isinstance(movement, OrderMovement) and known is not None and known.kind.is_order:
-            return self._post_version(movement, known)
+        movement, known = self._named(movement)
+        if isinstance(known, Rejected):
+            return known
         if known is not None:
-            outcome = compare(movement, known)
+            if isinstance(movement, OrderMovement) and known.kind.is_order:
+                outcome = self._post_version(version_of(movement, known), known)
+            else:
+                outcome = compare(movement, known)
+            if isinstance(outcome, Posted | Duplicate):
+                self._names.add(known, movement)
             # A refund that is impossible whatever stands under its key is no mere conflict: its message is poison.
             impossible = isinstance(outcome, Rejected) and of_an_amount(movement) and self._untotalled(movement)
             return total_missing() if impossible else outcome
@@ -173,11 +190,15 @@ class _Write:
             return error
         raise AssertionError(movement)
 
-    def _known(self, transaction_id: TransactionId | None) -> Transaction | None:
-        """Return the record as it is decided so far, else as it stands, None where neither is known."""
-        if transaction_id is None:
-            return None
-        return self._records.get(transaction_id) or self._stored.get(transaction_id)
+    def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
+        """Return the movement as its records name what it is of, and the record of its own fact."""
+        if isinstance(movement, RefundMovement) and (order := self._known(movement.order_transaction_id)):
+            movement = as_recorded(movement, order)
+        return movement, self._names.recorded(movement)
+
+    def _known(self, name: TransactionId | None) -> Transaction | None:
+        """Return the record of this name as it is decided so far, else as it stands, None where neither is known."""
+        return None if name is None else self._names.find(name)
 
     def _tally_of(self, order: Transaction) -> Tally | None:
         """Return the order's tally as it is decided so far."""
@@ -202,9 +223,10 @@ class _Write:
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
-        if self._account is None or not (self._records or self._tallies):
+        guards = tuple(self._names.added)
+        if self._account is None or not (self._records or self._tallies or guards):
             return None
-        # Newer versions of orders with the same charge move nothing: they are noted, and the account stays.
+        # Newer versions of orders with the same charge, and new names, move nothing: they are noted, the account stays.
         version = self._account.version + bool(self._records)
         return Commit(
             merchant_id=self._merchant_id,
@@ -213,11 +235,12 @@ class _Write:
             transactions=tuple(self._records.values()),
             tallies=tuple(self._tallies.values()),
             crossings=tuple(self._crossings),
+            guards=guards,
         )
 
     def _post_fixed(self, movement: FixedMovement) -> Outcome:
         account = self._account
-        if movement.kind is Kind.TRIAL:
+        if movement.kind in OPENS:
             if account is not None:
                 # Only a trial opens an account, so there has been one, and a merchant gets one.
                 return Duplicate(None)
@@ -267,6 +290,8 @@ class _Write:
             return RetryLater(
                 Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
             )
+        if not order.kind.is_order:
+            return order_imported(movement)
         before = self._tally_of(order) or Tally()
         due, tally = refund(
             before,
@@ -296,6 +321,7 @@ class _Write:
             now=self._now,
         )
         self._records[transaction.transaction_id] = transaction
+        self._names.add(transaction, movement)
         self._crossings.extend(crossed)
         return Posted(transaction)
 

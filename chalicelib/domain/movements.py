@@ -30,6 +30,7 @@ class Kind(Enum):
     EDIT_REMOVED = ("ORDER_EDITED", Direction.DECREASE)
     MANUAL_ADDED = ("MANUAL", Direction.INCREASE)
     MANUAL_REMOVED = ("MANUAL", Direction.DECREASE)
+    OPENING = ("OPENING", Direction.INCREASE)
 
     def __init__(self, transaction_type: str, direction: Direction) -> None:
         self.transaction_type = transaction_type
@@ -41,12 +42,17 @@ class Kind(Enum):
         return self.transaction_type == "ORDER_PAID"
 
 
+OPENS = frozenset({Kind.TRIAL, Kind.OPENING})
+"""What opens an account: a trial, or the balance of the old service (contract, section 20). Both have one key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.
 
     `reference_id` is the business id behind the key; `metadata` is kept with the record and is all that is
-    kept of the event besides ids and times (contract, section 2, rule 7).
+    kept of the event besides ids and times (contract, section 2, rule 7). `other_keys` are those that the same fact has
+    under its other names (contract, section 13).
     """
 
     merchant_id: MerchantId
@@ -55,6 +61,7 @@ class Movement:
     occurred_at: Instant | None = None
     correlation_id: str | None = None
     metadata: Mapping[str, str | int] = field(default_factory=dict)
+    other_keys: tuple[str, ...] = ()
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -119,3 +126,8 @@ def edit_key(order_id: str, updated_at: Instant) -> str:
     """Return the idempotency key of an order's edit, the time of its version in milliseconds (contract, section 12)."""
     milliseconds = round(datetime.fromisoformat(updated_at).timestamp() * 1000)
     return f"{order_key(order_id)}_EDIT_{milliseconds}"
+
+
+def refund_of_order_key(order_id: str) -> str:
+    """Return the idempotency key of an order's refund that has no id of its own (contract, "Keys")."""
+    return f"SHOPIFY_REFUND_ORDER_{order_id}"

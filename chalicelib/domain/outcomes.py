@@ -36,6 +36,9 @@ def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
 
     Contract, section 2, rule 4.
     """
+    if record.kind is Kind.OPENING:
+        # The old service recorded it, and its content is not known here (contract, section 20).
+        return Duplicate(record)
     if isinstance(movement, FixedMovement):
         same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)
     elif isinstance(movement, RefundMovement):

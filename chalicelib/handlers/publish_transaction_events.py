@@ -5,6 +5,7 @@ from typing import Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
+from chalicelib.adapters.dynamodb.guards import named_by
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.contracts.outbound.published import PublishedEvent, transaction_event
 from chalicelib.handlers.stream_records import Failures, publish
@@ -23,8 +24,9 @@ def publish_transaction_events(event: DynamoDBEvent) -> Failures:
 
 
 def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
-    if record["eventName"] != "INSERT":
-        # A refund or an edit has changed its order's tally: nothing new to say.
+    image = record["dynamodb"].get("NewImage") or {}
+    if record["eventName"] != "INSERT" or named_by(image) is not None:
+        # A refund or an edit has changed its order's tally, or a record has another name: nothing new to say.
         return []
-    published = transaction_event(transaction_from(record["dynamodb"]["NewImage"]))
+    published = transaction_event(transaction_from(image))
     return [published] if published else []

@@ -11,7 +11,7 @@ from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
 from infra.bench.figures import Figure
-from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.functions import Orders, account, container, http_event, item_of, merchant, payment
 from infra.bench.tables import MeteredTables, Usage
 
 BALANCE = 900_000_000
@@ -25,7 +25,7 @@ PAGE = 20
 def all_counted() -> list[Figure]:
     """Return all counted figures of a small ledger, in a few seconds of CPU."""
     figures: list[Figure] = []
-    for part in (orders, duplicates, refunds, edits, many_merchants, fleet, statuses, pages):
+    for part in (orders, duplicates, refunds, edits, names, many_merchants, fleet, statuses, pages):
         tables = MeteredTables()
         by_total = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"} if part is edits else {}
         with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else "", **by_total):
@@ -118,6 +118,24 @@ def edits(tables: MeteredTables) -> list[Figure]:
         Figure("newer version with the same charge: requests", noted.calls, "requests", 2),
         Figure("older version of an order: write units", again.write_units, "units", 4),
         Figure("largest edited order's item", edited.largest["transactions"], "bytes", 1024),
+    ]
+
+
+def names(tables: MeteredTables) -> list[Figure]:
+    """A payment without aliases, with four, and again under one of them; in a warm container."""
+    shop = merchant(1)
+    opened(tables, shop)
+    functions.ingest(payment(shop, "warm"))
+    alone = usage(tables, lambda: functions.ingest(payment(shop, "alone")))
+    named = usage(tables, lambda: functions.ingest(payment(shop, "p", "a", "b", "c", "d")))
+    again = usage(tables, lambda: functions.ingest(payment(shop, "c")))
+    assert tables.count("transactions") == 1 + 3 + 4, "a name of a payment had a second effect"
+    return [
+        Figure("payment alone: write units", alone.write_units, "units", 5),
+        Figure("each alias: write units", (named.write_units - alone.write_units) / 4, "units", 2),
+        Figure("payment with four aliases: requests", named.calls, "requests", 1),
+        Figure("the same under an alias: requests", again.calls, "requests", 2),
+        Figure("the same under an alias: write units", again.write_units, "units", 4),
     ]
 
 

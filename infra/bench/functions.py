@@ -132,6 +132,13 @@ def record(body: str, message_id: str) -> dict[str, Any]:
     }
 
 
+def payment(merchant_id: str, payment_id: str, *aliases: str) -> dict[str, Any]:
+    """Return the event of a batch with a payment that has these other names."""
+    payload = {"merchant_id": merchant_id, "payment_id": payment_id, "credits": 1, "aliases": aliases}
+    event = {"event_type": "evt.billing.payment_succeeded", "payload": payload}
+    return {"Records": [record(json.dumps(event), f"payment {payment_id}")]}
+
+
 def merchant(number: int) -> MerchantId:
     """Return the id of the merchant with a number."""
     return MerchantId(str(uuid5(NAMESPACE_DNS, f"merchant {number}")))

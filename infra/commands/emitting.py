@@ -208,8 +208,8 @@ def _say_ignored(result: Result, *, one: bool) -> None:
 def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) -> None:
     _say_ignored(result, one=one)
     if one:
-        for record in result.recorded.values():
-            _say_effect(result, record)
+        for name, record in result.recorded.items():
+            _say_effect(record, before=name in result.before)
     else:
         new = len(result.recorded) - len(result.before)
         say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
@@ -229,8 +229,8 @@ def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) ->
         say("The service will park it: `credits dead-letters list`.")
 
 
-def _say_effect(result: Result, record: Transaction) -> None:
-    if record.transaction_id in result.before:
+def _say_effect(record: Transaction, *, before: bool) -> None:
+    if before:
         say(f"#{record.sequence}: recorded before, at {record.created_at}; nothing was moved.", style="yellow")
     else:
         say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")

@@ -271,6 +271,7 @@ WORDS: Mapping[str, Word] = {
     "period_start": Word(
         "Names the period where there is no `renewal_id`: an instant, in any spelling; anything else is an id as it is."
     ),
+    "aliases": Word("Other ids of the same fact, of the kind that names it: a later event under any of them means it."),
     "adjustment_id": Word("The adjustment's id: one adjustment counts once."),
     "admin_id": Word("Who adjusts; kept with the record."),
     "ManualAdjustment.operation_type": Word("Which way.", {"enum": list(Direction)}),

@@ -27,6 +27,7 @@ OUTBOUND_PREFIX = "evt.credits."
 _NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in SHOPS}
 _WORDS: Mapping[str, str] = {
     "TRIAL": "opens with a trial",
+    "OPENING": "opens with its old balance",
     "ORDER_PAID": "order",
     "ORDER_EDITED": "edit of order",
     "REFUND": "refund",
@@ -75,7 +76,7 @@ def shop_name(merchant_id: str) -> str:
 def record_line(record: Record) -> Text:
     """Return the line of one transaction: merchant, kind, credits, balance left, and thresholds crossed."""
     word = _WORDS.get(record.transaction_type, record.transaction_type.lower())
-    fact = word if record.transaction_type == "TRIAL" else f"{word} {record.reference_id}"
+    fact = word if record.transaction_type in ("TRIAL", "OPENING") else f"{word} {record.reference_id}"
     sign = PLUS_MINUS if record.amount == 0 else MINUS if record.amount < 0 else "+"
     line = _beginning(record.created_at, shop_name(record.merchant_id), fact)
     line.append(f"{sign}{abs(record.amount)}".rjust(AMOUNT_WIDTH), style="red" if record.amount < 0 else "green")

@@ -52,7 +52,8 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
 
     A merchant is yielded before anything of it is removed, so that an interrupted run has reported everything it
     removed. `at` is the moment that the tables were restored to. Nothing older than `TORN` before it is removed: no
-    restore tore that, and `credits verify` reports it.
+    restore tore that, and `credits verify` reports it. Guards whose records are gone are removed at the end, so that
+    the fact can be recorded again; guards that did not come back are written with the event that is sent again.
     """
     reader = DynamoDBLedgerReader(client, credits_table=tables.credits, transactions_table=tables.transactions)
     look = partial(_looked_at, client, tables, instant(at - TORN))
@@ -67,6 +68,22 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
                 yield torn
                 for table, key in removals:
                     client.delete_item(TableName=table, Key=key)
+    _remove_torn_guards(client, tables.transactions)
+
+
+def _remove_torn_guards(client: "DynamoDBClient", table: str) -> None:
+    pages = client.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="attribute_exists(#names)",
+        ExpressionAttributeNames={"#names": "names"},
+        ProjectionExpression="transaction_id, #names",
+        ConsistentRead=True,
+    )
+    for page in pages:
+        for item in page["Items"]:
+            record: Any = {"transaction_id": item["names"]}
+            if "Item" not in client.get_item(TableName=table, Key=record, ConsistentRead=True):
+                client.delete_item(TableName=table, Key={"transaction_id": item["transaction_id"]})
 
 
 def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:

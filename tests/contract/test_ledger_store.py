@@ -16,6 +16,7 @@ from tests.support.builders import (
     TEN_EARNED,
     TENTH_OF_TOTAL,
     adjustment,
+    known_as,
     merchant,
     order,
     payment,
@@ -309,6 +310,56 @@ def test_the_tally_of_an_order_that_is_not_there_refuses_the_write(store: Ledger
     assert answer == Refused(account=late.before)
     assert record_in(store, refund_of("1")) is None
     assert store.read([], [ABSENT]).transactions == {}
+
+
+def test_a_guard_is_followed_to_its_record_by_whoever_reads_it(store: LedgerStore) -> None:
+    commit = write(store, trial(), known_as(payment("cs"), payment("in"), payment("pi")), payment("other"))
+    record = commit.transactions[1]
+    names = [guard.transaction_id for guard in commit.guards]
+    assert len(names) == 2
+
+    known = store.read([SHOP], [*names, payment("other").transaction_id, ABSENT])
+
+    assert known.guards == dict.fromkeys(names, record.transaction_id)
+    assert known.transactions == {
+        record.transaction_id: record,
+        payment("other").transaction_id: commit.transactions[2],
+    }
+    assert not known.unreadable
+
+
+def test_a_guard_that_is_there_refuses_a_record_and_a_guard_and_comes_back(store: LedgerStore) -> None:
+    opening = write(store, trial(), known_as(payment("cs"), payment("in"), payment("pi")))
+    names = {guard.transaction_id: guard.record for guard in opening.guards}
+
+    answer = store.commit(blind(store, known_as(payment("in"), payment("pi")), payment("new")))
+
+    assert answer == Refused(account=opening.after, guards=names)
+    assert account_in(store) == opening.after
+    assert record_in(store, payment("new")) is None
+
+
+def test_a_record_that_is_there_refuses_a_guard(store: LedgerStore) -> None:
+    opening = write(store, trial(), payment("in"))
+
+    answer = store.commit(blind(store, known_as(payment("cs"), payment("in"))))
+
+    assert answer == Refused(account=opening.after, transactions=opening.transactions[1:])
+    assert record_in(store, payment("cs")) is None
+
+
+def test_guards_alone_leave_the_account_as_it_is_and_hold_whatever_it_has_come_to(store: LedgerStore) -> None:
+    write(store, trial(), payment("cs"))
+    late = prepared(store, known_as(payment("cs"), payment("in")))
+    assert not late.writes_account
+    winner = write(store, order("1"))
+
+    assert store.commit(late) == Committed()
+    assert account_in(store) == winner.after
+    assert set(store.read([], [payment("in").transaction_id]).transactions) == {payment("cs").transaction_id}
+
+    again = store.commit(late)
+    assert again == Refused(account=late.before, guards={payment("in").transaction_id: payment("cs").transaction_id})
 
 
 def test_a_write_holds_the_account_and_ninety_nine_records(store: LedgerStore) -> None:

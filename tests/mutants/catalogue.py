@@ -15,6 +15,7 @@ STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalic
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
+NAMES, OPENINGS = "chalicelib/domain/names.py", "infra/commands/openings.py"
 FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.py"
 SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/contracts/inbound/payloads.py"
 ENVELOPES, LENIENT = "chalicelib/contracts/inbound/envelopes.py", "chalicelib/contracts/lenient.py"
@@ -49,6 +50,7 @@ def _mutant(name: str, *changes: tuple[str, str, str], scenario: str | None = No
 
 _KNOWN = '"ConditionExpression": "#known=:known",'
 _ABSENT = '"attribute_not_exists(transaction_id)"'
+_GUARDED = "        actions += [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
 _ALWAYS = '"attribute_exists(merchant_id)"'
 _SENT = '            self._client.transact_write_items(TransactItems=cast("Any", actions))\n'
 
@@ -744,5 +746,79 @@ MUTANTS = (
             "        candidates=reader.without_account(wanted),\n",
             "        candidates=reader.without_account([]),\n",
         ),
+    ),
+    # Names.
+    _mutant(
+        "a guard outside the transaction",
+        (DYNAMODB, _GUARDED, ""),
+        (
+            DYNAMODB,
+            _SENT,
+            "            guards = [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
+            "            for some in (actions, guards):\n"
+            "                if some:\n"
+            '                    self._client.transact_write_items(TransactItems=cast("Any", some))\n',
+        ),
+    ),
+    _mutant(
+        "a guard without its condition",
+        (
+            DYNAMODB,
+            _GUARDED,
+            "        actions += [\n"
+            '            self._put(self._transactions_table, guard_item(guard), "attribute_not_exists(nothing)")\n'
+            "            for guard in commit.guards\n"
+            "        ]\n",
+        ),
+    ),
+    _mutant(
+        "another content under an alias taken for a duplicate",
+        (
+            FOLD,
+            "                outcome = compare(movement, known)\n",
+            "                other = known.transaction_id != movement.transaction_id\n"
+            "                outcome = Duplicate(known) if other else compare(movement, known)\n",
+        ),
+    ),
+    _mutant(
+        "an event that names two facts taken for a duplicate of the first",
+        (NAMES, "                    return _two_facts(known, other)\n", "                    return known\n"),
+    ),
+    _mutant(
+        "the new name that a duplicate brings forgotten",
+        (
+            FOLD,
+            "            if isinstance(outcome, Posted | Duplicate):\n                self._names.add(known, movement)\n",
+            "",
+        ),
+    ),
+    _mutant(
+        "a refund recorded under its order's alias",
+        (
+            FOLD,
+            "            movement = as_recorded(movement, order)\n",
+            "            assert as_recorded(movement, order)\n",
+        ),
+    ),
+    _mutant(
+        "guards that a restore tore from their records left where they are",
+        (AGREEMENT, "    _remove_torn_guards(client, tables.transactions)\n", ""),
+    ),
+    _mutant(
+        "an account opened before its old keys are known",
+        (
+            OPENINGS,
+            "        rest = guards[len(beside) :]\n",
+            "        rest = guards[len(beside) :]\n"
+            "        if not found:\n"
+            "            self._write(account, beside, opening=True)\n"
+            "            found, beside = True, []\n",
+        ),
+        tests="tests/functions/test_cli_import.py",
+    ),
+    _mutant(
+        "the content of an old movement compared with its opening",
+        (OUTCOMES, "    if record.kind is Kind.OPENING:\n", "    if record.kind is Kind.TRIAL:\n"),
+        tests="tests/functions/test_cli_import.py",
     ),
 )

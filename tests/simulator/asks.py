@@ -26,7 +26,7 @@ class Ask:
     """A requested movement. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
     A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time, or that of an order's
-    version.
+    version. `others` are the keys under its other names.
     """
 
     merchant: str
@@ -45,11 +45,17 @@ class Ask:
     currency: str | None = None
     at: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def transaction_id(self) -> str:
         """The id of its record (contract, section 8)."""
         return record_id(self.merchant, self.key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids that its record would have under each of its names, its own first (contract, section 13)."""
+        return tuple(record_id(self.merchant, key) for key in (self.key, *self.others))
 
     @property
     def order_id(self) -> str | None:

@@ -55,5 +55,5 @@ def derived_again(world: World) -> set[str]:
 
 def _records(world: World, merchant: str) -> list[Transaction]:
     items = world.aws.tables.tables[TRANSACTIONS].items.values()
-    records = [transaction_from(item) for item in items if item["merchant_id"]["S"] == merchant]
+    records = [transaction_from(item) for item in items if item["merchant_id"]["S"] == merchant and "names" not in item]
     return sorted(records, key=lambda record: record.sequence)

@@ -5,7 +5,7 @@ The evidence is the engine's log of writes: the items before and after each one,
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
@@ -21,7 +21,9 @@ from tests.simulator.asks import (
     plain,
     policy_of,
     record_id,
+    refund_key,
     threshold_of,
+    verdict,
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.editions import (
@@ -79,7 +81,32 @@ class Ledger:
     books: dict[str, Books] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     committed: dict[str, tuple[float, str]] = field(default_factory=dict)
+    guards: dict[str, str] = field(default_factory=dict)
     crossings: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def find(self, name: str) -> Row | None:
+        """Return the record of the fact that has this name, its own or another."""
+        return self.rows.get(self.guards.get(name, name))
+
+    def facts(self, ask: Ask) -> list[Row]:
+        """Return the records that an ask's names belong to: one at most, unless it names two facts."""
+        rows = [row for name in self.as_recorded(ask).names if (row := self.find(name)) is not None]
+        return list({row["transaction_id"]: row for row in rows}.values())
+
+    def verdict(self, ask: Ask, row: Row) -> str:
+        """Return what `asks.verdict` does, of a refund by the name that its order was recorded under."""
+        return verdict(self.as_recorded(ask), row)
+
+    def as_recorded(self, ask: Ask) -> Ask:
+        """Return a refund's ask with its order named as it was recorded."""
+        order = self.find(ask.order_id) if ask.order_id else None
+        if order is None:
+            return ask
+        named = order["reference_id"]
+        kept = tuple((name, named if name == "order_id" else value) for name, value in ask.kept)
+        if ask.key != refund_key(None, ask.order):
+            return replace(ask, order=named, kept=kept)
+        return replace(ask, order=named, kept=kept, key=refund_key(None, named), reference=named)
 
 
 def read_ledger(world: World) -> Ledger:
@@ -126,6 +153,17 @@ class _Judged:
         self._edit_direction = ""
 
     def read(self, changes: Sequence[Change]) -> None:
+        guards = [change for change in changes if "names" in (change.new or {})]
+        self._ledger.guards |= {change.key[0]: (change.new or {})["names"]["S"] for change in guards}
+        if len(guards) < len(changes):
+            self._counted([change for change in changes if change not in guards])
+        self._guarded(guards)
+        for change in changes:
+            if change.table == TRANSACTIONS and change.old is None and change not in guards:
+                self._all_named(plain(change.new or {}))
+
+    def _counted(self, changes: Sequence[Change]) -> None:
+        """Judge an account and its records, which one write changes together."""
         accounts = [change for change in changes if change.table == CREDITS]
         if len(accounts) != 1 or accounts[0].new is None:
             self._without_account(changes)
@@ -180,16 +218,40 @@ class _Judged:
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
 
+    def _guarded(self, guards: Sequence[Change]) -> None:
+        """Judge new guards: each stands at the key of a name that somebody gave, beside another of the same record."""
+        for change in guards:
+            guard = plain(change.new or {})
+            name, record = guard["transaction_id"], guard["names"]
+            if change.old is not None or name in self._ledger.rows or record not in self._ledger.rows:
+                self._violated(f"a guard over something, or of nothing: {guard}")
+            if name != record_id(guard["merchant_id"], guard["idempotency_key"]):
+                self._violated(f"a guard under a wrong id: {guard}")
+            self._ledger.guards[name] = record
+            self._ledger.committed[name] = (self._write.at, self._write.by)
+        for change in guards:
+            guard = plain(change.new or {})
+            name, record = guard["transaction_id"], self._ledger.rows.get(guard["names"])
+            if not any(
+                name in ask.names and record in self._ledger.facts(ask) for asks in self._asks.values() for ask in asks
+            ):
+                self._violated(f"a guard that nobody asked for: {guard}")
+
+    def _all_named(self, row: Row) -> None:
+        """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
+        if not any(all(self._ledger.find(name) == row for name in ask.names) for ask in self._asked(row)):
+            self._violated(f"a record that is not known under its other names: {row}")
+
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
         """Judge a new record against its ask and the state before it."""
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
             self._violated(f"a record under a wrong id or merchant: {row}")
-        asks = [ask for ask in self._asks.get(identity, []) if self._content(ask, row)]
+        asks = self._asked(row)
         if not asks:
             self._violated(f"a record that nobody asked for: {row}")
             return
-        if identity in self._ledger.rows:
+        if identity in self._ledger.rows or identity in self._ledger.guards:
             self._violated(f"recorded twice: {row}")
         requested = self._requested(asks[0], row, books)
         direction = self._direction(asks[0], row, books)
@@ -223,6 +285,16 @@ class _Judged:
         if not opening:
             self._crossed(row, low_before=low_before)
 
+    def _asked(self, row: Row) -> list[Ask]:
+        """Return what asked for a record, as it was recorded."""
+        identity = row["transaction_id"]
+        asks = self._asks.get(identity, [])
+        if row["transaction_type"] == "REFUND":
+            # One without an id is that of its order, whichever of the order's names it gave.
+            asks = [ask for asks in self._asks.values() for ask in asks if ask.type == "REFUND"]
+        found = [self._ledger.as_recorded(ask) for ask in asks]
+        return [ask for ask in found if ask.transaction_id == identity and self._content(ask, row)]
+
     def _traced(self, row: Row) -> None:
         """Judge the correlation id: it is dropped or kept, and never cut."""
         if (trace := row.get("correlation_id")) is not None and trace not in self._traces:
@@ -252,7 +324,7 @@ class _Judged:
         if ask.type not in ("REFUND", EDITED):
             return self._credits(ask)
         assert ask.order_id is not None
-        order = self._ledger.rows.get(ask.order_id)
+        order = self._ledger.find(ask.order_id)
         if order is None:
             return -1
         sold = order["extra_metadata"].get("currency")
@@ -274,7 +346,9 @@ class _Judged:
         return -1 if due is None else due
 
     def _versions(self, order_id: str) -> list[Ask]:
-        return [ask for ask in self._asks.get(order_id, []) if ask.at is not None]
+        named = self._ledger.guards
+        versions = [ask for asks in self._asks.values() for ask in asks if ask.at is not None]
+        return [ask for ask in versions if named.get(ask.transaction_id, ask.transaction_id) == order_id]
 
     def _editions(self, changes: Sequence[Change], books: Books) -> None:
         """Judge what the changed orders have seen of their versions."""
@@ -292,9 +366,10 @@ class _Judged:
             return str(row["extra_metadata"]["policy"].split(" ")[0])
         if ask.type == EDITED:
             return self._edit_direction
-        if ask.type != "REFUND" or ask.order_id is None or ask.order_id not in self._ledger.rows:
+        order = self._ledger.find(ask.order_id) if ask.order_id else None
+        if order is None:
             return ask.direction
-        return DECREASE if self._ledger.rows[ask.order_id]["operation_type"] == INCREASE else INCREASE
+        return DECREASE if order["operation_type"] == INCREASE else INCREASE
 
     def _note(self, books: Books, row: Row, *, opening: bool) -> None:
         was_enabled = books.balance > 0

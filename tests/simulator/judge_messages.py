@@ -6,7 +6,19 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from tests.simulator.asks import CONFLICT, DECREASE, LATE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
+from tests.simulator.asks import (
+    CONFLICT,
+    DECREASE,
+    LATE,
+    SAME,
+    Ask,
+    Row,
+    charge,
+    order_key,
+    policy_of,
+    record_id,
+    verdict,
+)
 from tests.simulator.editions import Editions, missed
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
@@ -59,32 +71,34 @@ def _said_to_be_ignored(world: World) -> AbstractSet[tuple[str, str, str]]:
 
 def _left_undone(ask: Ask, ledger: Ledger) -> str | None:
     """Return what was wrong to be done with, None where the ask is done."""
-    if not stands(ask, ledger):
+    facts = ledger.facts(ask)
+    if len(facts) != 1 or any(ledger.find(name) is None for name in ledger.as_recorded(ask).names):
         return ""
-    if missed(ask, ledger.rows[ask.transaction_id], editions(ask, ledger)):
+    [row] = facts
+    if missed(ask, row, editions(ask, ledger)):
         return "a newer version of "
-    if verdict(ask, ledger.rows[ask.transaction_id]) == LATE:
+    if ledger.verdict(ask, row) == LATE:
         return "what is late, "
-    return "a conflict, " if contradicts(ask, ledger) else None
+    return "a conflict, " if contradicts(ask, row, ledger) else None
 
 
 def editions(ask: Ask, ledger: Ledger) -> Editions | None:
     """Return what the versions of an order have made of it, None where it has no more than its record tells."""
     books = ledger.books.get(ask.merchant)
-    return books.editions.get(ask.transaction_id) if books else None
+    return books.editions.get(ledger.guards.get(ask.transaction_id, ask.transaction_id)) if books else None
 
 
-def contradicts(ask: Ask, ledger: Ledger) -> bool:
+def contradicts(ask: Ask, row: Row, ledger: Ledger) -> bool:
     """Whether an ask has another content than its record, at whatever time it came."""
-    row, state = ledger.rows[ask.transaction_id], editions(ask, ledger)
-    if verdict(ask, row) != CONFLICT or (ask.type == "ORDER_PAID" and ask.at is not None):
+    state = editions(ask, ledger)
+    if ledger.verdict(ask, row) != CONFLICT or (ask.type == "ORDER_PAID" and ask.at is not None):
         return False
     return state is None or charge(row["extra_metadata"]["policy"], ask) not in state.charges
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
-    """Whether there is a record under the ask's key."""
-    return ask.transaction_id in ledger.rows
+    """Whether there is a record under any of the ask's names."""
+    return bool(ledger.facts(ask))
 
 
 def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
@@ -99,7 +113,9 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapp
     done = [
         ask.transaction_id in ledger.committed
         and (ledger.committed[ask.transaction_id][0] < call.started or ledger.committed[ask.transaction_id][1] == name)
-        for ask in letter.asks
+        # A refund waits for the name of its order, although there may be a record under its own.
+        and (ask.order_id is None or ledger.committed.get(ask.order_id, (call.started, ""))[0] < call.started)
+        for ask in map(ledger.as_recorded, letter.asks)
     ]
     if letter.asks and all(done):
         world.violated(f"{name}, undisturbed, handed back what was done: {body}")
@@ -176,27 +192,33 @@ class _Parked:
         return code in _EXCUSES and bool(excuse(ask))
 
     def _key_reused(self, ask: Ask) -> bool:
-        row = self._ledger.rows.get(ask.transaction_id)
+        rows = self._ledger.facts(ask)
+        # A refund may name its order by a name that was only known later.
+        if any(CONFLICT in (self._ledger.verdict(ask, row), verdict(ask, row)) for row in rows):
+            return ask.type != "ORDER_PAID" or ask.at is None
         # A refund that contradicted the total may have been recorded later, once an edit had replaced that total.
-        if row is not None and (ask.type != "REFUND" or self._before(ask.transaction_id)):
-            return verdict(ask, row) == CONFLICT and (ask.type != "ORDER_PAID" or ask.at is None)
+        if rows and (ask.type != "REFUND" or self._before(rows[0]["transaction_id"])):
+            return False
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
         return any(float(total) != float(ask.order_total) for total, _ in self._totals(ask))
 
+    def _names_two_facts(self, ask: Ask) -> bool:
+        return len(self._ledger.facts(ask)) > 1
+
     def _currency_mismatch(self, ask: Ask) -> bool:
-        order = self._ledger.rows.get(ask.order_id or "")
+        order = self._ledger.find(ask.order_id or "")
         sold = order["extra_metadata"].get("currency") if order else None
         return None not in (sold, ask.currency) and sold != ask.currency
 
     def _period_repeated(self, ask: Ask) -> bool:
-        row = self._ledger.rows.get(ask.transaction_id)
-        return row is not None and verdict(ask, row) == LATE
+        return any(self._ledger.verdict(ask, row) == LATE for row in self._ledger.facts(ask))
 
     def _totals(self, ask: Ask) -> Any:
         books = self._ledger.books.get(ask.merchant)
-        refunds = books.refunds.get(ask.order_id or "") if books else None
+        order = self._ledger.find(ask.order_id or "")
+        refunds = books.refunds.get(order["transaction_id"]) if books and order else None
         return refunds.totals_known if refunds else []
 
     def _insufficient_credits(self, ask: Ask) -> bool:
@@ -228,11 +250,12 @@ class _Parked:
         if ask.type != "REFUND" or ask.amount is None or ask.order_total is not None:
             return False
         books = self._ledger.books.get(ask.merchant)
-        state = books.editions.get(ask.order_id or "") if books else None
+        order = self._ledger.find(ask.order_id or "")
+        state = books.editions.get(order["transaction_id"]) if books and order else None
         known = [
             at for _, at in (*self._totals(ask), *(state.totals_known if state else ())) if at < self._call.started
         ]
-        order = self._ledger.rows.get(ask.order_id or "")
+        order = self._ledger.find(ask.order_id or "")
         if known or order is None:
             return not known
         # Another event without a total may name the same order, but one with a total was recorded first. Then the
@@ -241,7 +264,15 @@ class _Parked:
         return "total" not in order["extra_metadata"] or (untotalled and not self._before(ask.order_id))
 
 
-_EXCUSES = ("key_reused", "insufficient_credits", *GROUND, "total_missing", "currency_mismatch", "period_repeated")
+_EXCUSES = (
+    "key_reused",
+    "names_two_facts",
+    "insufficient_credits",
+    *GROUND,
+    "total_missing",
+    "currency_mismatch",
+    "period_repeated",
+)
 
 
 def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:

@@ -104,6 +104,7 @@ class Order:
     lines: int = 1
     at: str | None = None
     currency: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
@@ -127,6 +128,7 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
         updated=updated,
         at=order.at,
         kept=tuple(kept.items()),
+        others=tuple(order_key(name) for name in order.aliases),
     )
 
 
@@ -135,13 +137,23 @@ def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Le
     asks = tuple(order_ask(merchant, order, updated=updated) for order in orders)
     payload: dict[str, Any] = {"merchant_id": merchant}
     if len(orders) == 1 and orders[0].lines == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total, updated_at=orders[0].at)
+        payload |= _said(
+            order_id=orders[0].id,
+            total=orders[0].total,
+            updated_at=orders[0].at,
+            aliases=list(orders[0].aliases) or None,
+        )
     elif len(orders) == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total, updated_at=orders[0].at)
+        payload |= _said(
+            order_id=orders[0].id,
+            total=orders[0].total,
+            updated_at=orders[0].at,
+            aliases=list(orders[0].aliases) or None,
+        )
         payload["order_items"] = [{"title": CANARY} for _ in range(orders[0].lines)]
     else:
         payload["order_items"] = [
-            _said(order_id=order.id, total=order.total, updated_at=order.at)
+            _said(order_id=order.id, total=order.total, updated_at=order.at, aliases=list(order.aliases) or None)
             for order in orders
             for _ in range(order.lines)
         ]
@@ -192,16 +204,18 @@ def refunded(merchant: str, refunds: Sequence[Refund]) -> Letter:
     return Letter(REFUNDED, {"merchant_id": merchant, **payload}, asks)
 
 
-def payment(merchant: str, payment_id: object, credits_paid: int) -> Letter:
-    """Return the event of a payment."""
+def payment(merchant: str, payment_id: object, credits_paid: int, aliases: Sequence[str] = ()) -> Letter:
+    """Return the event of a payment, with other names of it."""
     ask = Ask(
         merchant=merchant,
         key=f"BILLING_PAYMENT_{payment_id}",
         type="PAYMENT",
         reference=str(payment_id),
         credits=credits_paid,
+        others=tuple(f"BILLING_PAYMENT_{name}" for name in aliases),
     )
-    return Letter(PAYMENT, {"merchant_id": merchant, "payment_id": payment_id, "credits": credits_paid}, (ask,))
+    said = _said(payment_id=payment_id, credits=credits_paid, aliases=list(aliases) or None)
+    return Letter(PAYMENT, {"merchant_id": merchant, **said}, (ask,))
 
 
 def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *, named_by: str) -> Letter:
@@ -215,6 +229,15 @@ def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *,
         kept=(("renewal_id", period),),
     )
     payload: dict[str, Any] = {"merchant_id": merchant, "subscription_id": subscription, "credits_used": credits_paid}
+    if named_by == "both":
+        named = f"in-{period}"
+        ask = replace(
+            ask,
+            key=renewal_key(subscription, named),
+            kept=(("renewal_id", named),),
+            others=(renewal_key(subscription, period),),
+        )
+        return Letter(RENEWED, {**payload, "renewal_id": named, "period_start": period}, (ask,))
     if named_by == "idempotency_key":
         return Letter(RENEWED, payload, (ask,), idempotency_key=period)
     return Letter(RENEWED, {**payload, named_by: period}, (ask,))

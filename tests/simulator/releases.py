@@ -42,8 +42,8 @@ def run_as(release: int) -> None:
 
 
 def is_newer(item: Mapping[str, Any] | None) -> bool:
-    """Whether an item has the newer release's form."""
-    return item is not None and item.get("schema_version") == {"N": str(NEWER)}
+    """Whether an item has the newer release's form; a guard's is the same in both."""
+    return item is not None and "names" not in item and item.get("schema_version") == {"N": str(NEWER)}
 
 
 def newer_since(log: Sequence[Write]) -> dict[str, float]:

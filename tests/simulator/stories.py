@@ -154,8 +154,8 @@ def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> l
 
 def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | None], ordered: list[object]) -> Letter:
     kind = random.choices(
-        ["order", "orders", "updated", "edition", "refund", "refunds", "payment", "renewal", "more", "less"],
-        [8, 3, 1, 5, 4, 2, 1, 1, 1, 2],
+        ["order", "orders", "updated", "edition", "refund", "refunds", "payment", "named", "renewal", "more", "less"],
+        [8, 3, 1, 5, 4, 2, 1, 2, 1, 1, 2],
     )[0]
 
     def order() -> Order:
@@ -163,7 +163,11 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
         ordered.append(chosen)
         # Occasionally an order is sent again with other content.
         total = totals[chosen] if random.random() < 0.93 else random.choice(["10", "50", None])
-        return Order(chosen, total, random.choice([1, 1, 1, 2, 3]) if random.random() < 0.3 else 1)
+        lines = random.choice([1, 1, 1, 2, 3]) if random.random() < 0.3 else 1
+        named = random.random()
+        if named < 0.2:
+            return Order(chosen, total, lines, aliases=(f"al-{chosen}",))
+        return Order(f"al-{chosen}" if named < 0.3 else chosen, total, lines)
 
     def refund() -> Refund:
         # Occasionally of an order that is unknown, or not known yet.
@@ -172,16 +176,18 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
             return Refund(chosen)
         amount = random.choice([None, "2.50", "5", "9.99", "100"])
         total = totals[chosen] if random.random() < 0.9 else random.choice(["10", "30"])
+        if random.random() < 0.15:
+            return Refund(f"al-{chosen}", f"r{random.randrange(8)}-{chosen}", amount, total if amount else None)
         return Refund(chosen, f"r{random.randrange(8)}-{chosen}", amount, total if amount else None)
 
     if kind in ("order", "updated"):
         return paid(shop, [order()], updated=kind == "updated")
     if kind == "orders":
         return paid(shop, list({one.id: one for one in (order() for _ in range(random.choice([2, 3, 6])))}.values()))
-    if kind == "refund":
-        return refunded(shop, [refund()])
-    if kind == "refunds":
-        return refunded(shop, list({(one.order, one.id): one for one in (refund() for _ in range(3))}.values()))
+    if kind in ("refund", "refunds"):
+        # One refund is one order's, by one of its names, or the message is poison.
+        some = [refund() for _ in range(1 if kind == "refund" else 3)]
+        return refunded(shop, list({one.id or one.order: one for one in some}.values()))
     if kind == "edition":
         return _edition(random, shop, ordered)
     return _of_credits(random, shop, number, kind)
@@ -190,10 +196,22 @@ def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | 
 def _of_credits(random: Random, shop: str, number: int, kind: str) -> Letter:
     if kind == "payment":
         return payment(shop, random.choice([f"p{random.randrange(4)}", 7]), random.choice([1, 5, 30]))
-    if kind == "renewal":
-        named_by = random.choice(["renewal_id", "period_start", "idempotency_key"])
-        return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
-    return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+    if kind == "named":
+        return _named_payment(random, shop)
+    if kind in ("more", "less"):
+        return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+    named_by = random.choice(["renewal_id", "period_start", "idempotency_key", "both", "both"])
+    return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
+
+
+def _named_payment(random: Random, shop: str) -> Letter:
+    """Return a payment that has three names, under any of them and with any others, now and then one too many."""
+    fact = random.randrange(3)
+    own, *others = random.sample([f"{name}-{fact}" for name in ("cs", "in", "pi")], 3)
+    aliases = others[: random.randrange(3)]
+    if random.random() < 0.08:
+        aliases.append(f"in-{(fact + 1) % 3}")
+    return payment(shop, own, random.choice([1, 5, 30]) if random.random() < 0.1 else 5, aliases)
 
 
 def _edition(random: Random, shop: str, ordered: list[object]) -> Letter:
@@ -202,7 +220,9 @@ def _edition(random: Random, shop: str, ordered: list[object]) -> Letter:
     ordered.append(chosen)
     then = Random(f"{shop} {chosen} {hour}")
     total, lines = then.choice(["10", "40", "99.90", "7.5", "0"]), then.choice([1, 1, 2, 3])
-    return paid(shop, [Order(chosen, total, lines, f"2025-05-30T{hour:02}:00:00.000Z")], updated=random.random() < 0.5)
+    return paid(
+        shop, [Order(chosen, total, lines, at=f"2025-05-30T{hour:02}:00:00.000Z")], updated=random.random() < 0.5
+    )
 
 
 def _admins(random: Random, made: Story, shop: str) -> None:

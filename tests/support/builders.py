@@ -4,14 +4,18 @@ Every movement belongs to `SHOP` by default, and carries the metadata that the c
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, OrderMovement, RefundMovement, order_key
+from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement, order_key
 from chalicelib.domain.orders import Basis, Direction, Policy
+
+MovementT = TypeVar("MovementT", bound=Movement)
 
 NOON = Instant("2025-06-01T12:00:00.000Z")
 READ_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -153,3 +157,8 @@ def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> A
 def by_id(records: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
     """Return the records by id, as a store's reader passes them to `fold`."""
     return {record.transaction_id: record for record in records}
+
+
+def known_as(movement: MovementT, *others: Movement) -> MovementT:
+    """Return the movement of a fact whose other names are those of `others`."""
+    return replace(movement, other_keys=tuple(other.key for other in others))

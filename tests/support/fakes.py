@@ -10,6 +10,7 @@ from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Movement, RefundMovement
+from chalicelib.domain.names import names_of
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
@@ -32,6 +33,7 @@ class FakeLedger:
 
     accounts: dict[MerchantId, Account] = field(default_factory=dict)
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict)
+    guards: dict[TransactionId, TransactionId] = field(default_factory=dict)
     before_effect: deque[Fault | None] = field(default_factory=deque)
     after_effect: deque[Fault | None] = field(default_factory=deque)
     read_faults: deque[Exception | None] = field(default_factory=deque)
@@ -48,12 +50,15 @@ class FakeLedger:
             self.reads.append((merchants, transactions))
             if self.read_faults and (fault := self.read_faults.popleft()):
                 raise fault
+            guards = {key: self.guards[key] for key in transactions if key in self.guards}
+            transactions = tuple(dict.fromkeys((*transactions, *guards.values())))
             bad = {key: self.unreadable[key] for key in (*merchants, *transactions) if key in self.unreadable}
             return Known(
                 accounts={key: self.accounts[key] for key in merchants if key in self.accounts.keys() - bad.keys()},
                 transactions={
                     key: self.transactions[key] for key in transactions if key in self.transactions.keys() - bad.keys()
                 },
+                guards=guards,
                 unreadable=bad,
             )
 
@@ -91,25 +96,25 @@ class FakeLedger:
         account = self.accounts.get(commit.merchant_id)
         known = commit.before.version if commit.before else None
         held = not commit.writes_account or known == (account.version if account else None)
-        standing = [
-            self.transactions[record.transaction_id]
-            for record in commit.transactions
-            if record.transaction_id in self.transactions
-        ]
+        wanted = _names(commit)
+        standing = [self.transactions[name] for name in wanted if name in self.transactions]
         moved = [change for change in commit.tallies if self._tally_moved(change.order, change.before)]
-        if held and not standing and not moved:
+        named = {name: self.guards[name] for name in wanted if name in self.guards}
+        if held and not standing and not moved and not named:
             return None
         # A missing order fails its condition too, and there is no item to return.
         standing += [self.transactions[change.order] for change in moved if change.order in self.transactions]
-        return Refused(account=commit.before if held else account, transactions=tuple(standing))
+        return Refused(account=commit.before if held else account, transactions=tuple(standing), guards=named)
 
     def _tally_moved(self, order: TransactionId, before: object) -> bool:
         stored = self.transactions.get(order)
         return stored is None or stored.tally != before
 
     def _write(self, commit: Commit) -> None:
-        self.accounts[commit.merchant_id] = commit.after
+        if commit.writes_account:
+            self.accounts[commit.merchant_id] = commit.after
         self.transactions |= {record.transaction_id: record for record in commit.transactions}
+        self.guards |= {guard.transaction_id: guard.record for guard in commit.guards}
         for change in commit.tallies:
             order = self.transactions[change.order]
             self.transactions[change.order] = replace(order, tally=change.after, refunded_at=change.time)
@@ -156,7 +161,7 @@ def settle(
 def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20) -> Fold:
     """Return the fold of one merchant's movements on the store's content, without writing it."""
     merchant_id = movements[0].merchant_id
-    records = [movement.transaction_id for movement in movements]
+    records = [name for movement in movements for name in names_of(movement)]
     records += [movement.order_transaction_id for movement in movements if isinstance(movement, RefundMovement)]
     known = store.read([merchant_id], records)
     return fold(
@@ -164,14 +169,21 @@ def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, d
         known.accounts.get(merchant_id),
         movements,
         stored=known.transactions,
+        guards=known.guards,
         default_threshold=default_threshold,
         now=now,
     )
 
 
+def _names(commit: Commit) -> list[TransactionId]:
+    """Return the ids at which nothing may be yet."""
+    records = [record.transaction_id for record in commit.transactions]
+    return [*records, *(guard.transaction_id for guard in commit.guards)]
+
+
 def _check_form(commit: Commit) -> None:
     """Refuse what DynamoDB refuses in any case: too many items, or one of them twice."""
-    items = [*(record.transaction_id for record in commit.transactions), *(change.order for change in commit.tallies)]
+    items = [*_names(commit), *(change.order for change in commit.tallies)]
     if 1 + len(items) > ITEMS_MAX:
         raise ValueError(f"a write holds {ITEMS_MAX} items, this one {1 + len(items)}")
     if len(set(items)) != len(items):

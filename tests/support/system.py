@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 import app
 from chalicelib import telemetry
 from chalicelib.adapters.dead_letters import DeadLetters
+from chalicelib.adapters.dynamodb.guards import named_by
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Transaction
@@ -130,7 +131,9 @@ class System:
     def history(self, merchant_id: MerchantId = SHOP) -> list[Transaction]:
         """Return the merchant's records, oldest first."""
         records = [
-            transaction_from(item) for item in self.items(TRANSACTIONS_TABLE) if item["merchant_id"]["S"] == merchant_id
+            transaction_from(item)
+            for item in self.items(TRANSACTIONS_TABLE)
+            if item["merchant_id"]["S"] == merchant_id and named_by(item) is None
         ]
         return sorted(records, key=lambda record: record.sequence)
 

@@ -1,6 +1,7 @@
 """Events that say themselves how many credits they ask for: what each of them becomes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -73,7 +74,10 @@ def fixed(
         (
             RENEWED,
             {"subscription_id": 9, "renewal_id": 7, "period_start": "2025-06-01", "credits": 30, "credits_used": 30},
-            fixed(Kind.SUBSCRIPTION, 30, "SUBSCRIPTION_RENEWAL_9_7", "9", {"renewal_id": "7"}),
+            replace(
+                fixed(Kind.SUBSCRIPTION, 30, "SUBSCRIPTION_RENEWAL_9_7", "9", {"renewal_id": "7"}),
+                other_keys=("SUBSCRIPTION_RENEWAL_9_1748736000000",),
+            ),
         ),
         (
             ADJUSTED,

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.adapters.dynamodb.items import account_from, kind_of, transaction_from
+from chalicelib.adapters.dynamodb.guards import named_by
+from chalicelib.adapters.dynamodb.items import Item, account_from, kind_of, transaction_from
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow, bound
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
@@ -69,11 +70,21 @@ class History:
                 return None
 
     def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """Return one current record, None if there is none."""
+        """Return one record None if there is none or its id is a guard's."""
+        item = self._item(transaction_id)
+        return transaction_from(item, answering=True) if item and named_by(item) is None else None
+
+    def named(self, name: TransactionId) -> Transaction | None:
+        """Return the record of the fact that has this name, its own or another, None if there is none."""
+        item = self._item(name)
+        if item and (record := named_by(item)) is not None:
+            return self.transaction(record)
+        return transaction_from(item, answering=True) if item else None
+
+    def _item(self, transaction_id: TransactionId) -> Item | None:
         with translated():
             try:
-                row = self._transactions.get(transaction_id, consistent_read=True)
-                return transaction_from(row.to_dynamodb_dict(), answering=True)
+                return self._transactions.get(transaction_id, consistent_read=True).to_dynamodb_dict()
             except DoesNotExist:
                 return None
 

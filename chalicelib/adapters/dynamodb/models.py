@@ -116,6 +116,7 @@ class TransactionRow(Model):
     refunded_full = BooleanAttribute(null=True)
     edited = UnicodeAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
+    names = UnicodeAttribute(null=True)
 
 
 Row = TypeVar("Row", AccountRow, TransactionRow)

@@ -21,6 +21,8 @@ _VERBS: Mapping[Kind, str] = {
 def movement_sentence(record: Transaction) -> str:
     """Return what the movement was, in a sentence."""
     moved = credits_text(abs(record.amount))
+    if record.kind is Kind.OPENING:
+        return f"The account came from the old service with {moved}."
     if record.kind is Kind.TRIAL:
         return f"The account was opened with {moved}."
     if record.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):

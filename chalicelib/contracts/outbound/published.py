@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, credit_id, instant
 from chalicelib.domain.ledger import CrossingRecord, Transaction
-from chalicelib.domain.movements import Kind
+from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.thresholds import Crossing
 
@@ -49,7 +49,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountOpened(Payload):
-    """An account was opened with its trial."""
+    """An account was opened: with its trial, or with the balance that it had in the old service."""
 
     transaction_id: TransactionId
     initial_balance: int
@@ -164,7 +164,7 @@ class PublishedEvent:
 
 def transaction_event(transaction: Transaction) -> PublishedEvent | None:
     """Return what a new record publishes; None for an order that uses credits and its edits, which publish nothing."""
-    if transaction.kind is Kind.TRIAL:
+    if transaction.kind in OPENS:
         opened = AccountOpened(
             merchant_id=transaction.merchant_id,
             transaction_id=transaction.transaction_id,

@@ -178,7 +178,9 @@ function ago(text, now = Date.now()) {
 
 const TYPES = {
   TRIAL: "Trial",
+  OPENING: "Opening",
   ORDER_PAID: "Order",
+  ORDER_EDITED: "Order edited",
   REFUND: "Refund",
   PAYMENT: "Payment",
   SUBSCRIPTION: "Renewal",
@@ -416,9 +418,9 @@ async function newest(id) {
 
 const at = (record) => new Date(record.created_at) / 1000;
 
-// What orders use, less what their refunds give back, over the time that is looked at.
+// What orders and their edits use, less what their refunds give back, over the time that is looked at.
 function projected(records, balance, now) {
-  const used = records.reduce((sum, one) => (["ORDER_PAID", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
+  const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
   const days = records.length ? (now - at(records[0])) / DAY : 0;
   if (!(balance > 0) || !(used > 0) || !(days > 0)) return null;
   return { perDay: used / days, empty: now + (balance * days * DAY) / used };
@@ -1010,6 +1012,7 @@ function Live({ readings }) {
       <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
       <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
       <${Figure} name="Conflicts" value=${number(now.conflicts)} note=${lately("conflicts")} />
+      <${Figure} name="Ignored" value=${number(now.ignored)} note=${lately("ignored")} />
       <${Figure} name="Inbox" value=${number(now.inbox.waiting)} note=${`${number(now.inbox.under_way)} under way`} />
       <${Figure} name="Oldest message" value=${oldest(readings) === null ? "none" : `${number(Math.round(10 * oldest(readings)) / 10)} s`} note="in the last minute" />
       <${Figure} name="Dead letters" value=${number(now.dead_letters)} tone=${now.dead_letters ? "bad" : "good"} to="#/dead-letters" note=${now.dead_letters ? "look at them" : "nothing is parked"} />
@@ -1268,7 +1271,7 @@ function Search() {
       <div><label for="find">Merchant or transaction</label>
         <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
       <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
-        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
+        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
       <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
     </form>
     <div aria-live="polite">${state.said && html`<p class="said">${state.said}</p>`}</div>

@@ -24,6 +24,7 @@ export function ago(text, now = Date.now()) {
 
 export const TYPES = {
   TRIAL: "Trial",
+  OPENING: "Opening",
   ORDER_PAID: "Order",
   ORDER_EDITED: "Order edited",
   REFUND: "Refund",
