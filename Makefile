@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy preflight bridge-image run test test-all mutants second-opinion check bench package fmt clean audit scan
+.PHONY: help deploy preflight conformance bridge-image run test test-all mutants second-opinion check bench package fmt clean audit scan
 
 STAGE ?= dev
 PARTS ?= counted package imports cpu busy limits
@@ -49,7 +49,7 @@ check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint,
 	@echo "Lint" && $(BIN)/ruff check --quiet $(SOURCES)
 	@echo "Types" && $(BIN)/mypy --no-error-summary
 	@echo "Architecture" && $(BIN)/lint-imports --no-logo
-	@echo "Documents" && $(BIN)/python -m infra.interfaces --check
+	@echo "Documents" && $(BIN)/python -m infra.interfaces --check && $(BIN)/python -m infra.packaging.bundle --check
 	@echo "Package and template" && $(BIN)/python -m infra.packaging.build dev && $(BIN)/python -m infra.packaging.build prod
 	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
 
@@ -66,6 +66,9 @@ preflight: $(READY) ## Look at the account before STAGE is deployed: limits, nam
 
 deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (YES=1 does not), follow (STAGE=dev).
 	@$(BIN)/python -m infra.deploying.aws $(STAGE)
+
+conformance: $(READY) ## Walk a stage's stack through its whole life and report (EMULATOR=1 in the emulator; STAGE=dev).
+	@$(BIN)/python -m infra.deploying.conformance $(STAGE)
 
 bridge-image: ## Build the bridge's image for both processors with Docker (IMAGE=registry/name:tag; PUSH=1 pushes it).
 	@docker buildx build --platform linux/amd64,linux/arm64 -f infra/bridge/Dockerfile -t $(IMAGE) $(if $(PUSH),--push,) .

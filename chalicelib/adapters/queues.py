@@ -1,4 +1,4 @@
-"""The queues: messages parked with their reason, and retries put off."""
+"""The queues: messages parked with their reason, and retries delayed."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,14 +13,14 @@ ATTRIBUTE_LENGTH_MAX = 1000
 
 
 class Waiting(NamedTuple):
-    """Messages of a queue (SQS: approximately): those to be had, and those taken or put off."""
+    """Messages of a queue (SQS: approximately): available ones, and those in flight or delayed."""
 
     waiting: int
     under_way: int
 
 
 class Queues:
-    """Sends to the dead-letter queues and changes when a message comes back.
+    """Sends to the dead-letter queues, and changes when messages become visible again.
 
     All raise botocore's `ClientError` or `BotoCoreError` when the queue does not answer.
     """
@@ -41,7 +41,7 @@ class Queues:
         )
 
     def waiting(self, queue_url: str) -> Waiting:
-        """Return how many messages the queue says it holds."""
+        """Return the queue's own count of messages."""
         said: Mapping[str, str] = self._client.get_queue_attributes(
             QueueUrl=queue_url,
             AttributeNames=[
@@ -56,9 +56,9 @@ class Queues:
         return Waiting(waiting=visible, under_way=taken + delayed)
 
     def put_off(self, queue_url: str, delays_seconds: Sequence[tuple[str, int]]) -> None:
-        """Let each message (its receipt handle) come back after its delay in seconds, 0 to 43,200.
+        """Make each message (by receipt handle) visible again after its delay in seconds, 0 to 43,200.
 
-        One whose delay the queue does not take comes back after the queue's own visibility timeout.
+        A message whose delay the queue refuses becomes visible after the queue's own visibility timeout.
         """
         for start in range(0, len(delays_seconds), ENTRIES_MAX):
             self._client.change_message_visibility_batch(

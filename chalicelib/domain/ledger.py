@@ -75,7 +75,8 @@ class Account:
 class Transaction:
     """A movement as recorded. `amount` is what was moved, signed; `requested` what was asked for, unsigned.
 
-    Never changed once written, but for `tally`, of what went back of an order or a payment.
+    Never changed once written, but for the `tally`: of what went back of an order or a payment, or of an order's edits,
+    last at `refunded_at`.
     """
 
     transaction_id: TransactionId

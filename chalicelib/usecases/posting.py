@@ -14,6 +14,7 @@ from chalicelib.domain.fold import Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import DisputeWonMovement, Movement, OrderMovement
+from chalicelib.domain.names import names_of
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.payments import grounds
@@ -181,6 +182,7 @@ class Posting:
             if lost_races > LOST_RACES_MAX:
                 # What the refusal brought is old by now: others went on writing during the pause.
                 self._read_again(work)
+            work.follow(self._store)
             self._require_counted(work)
             decided = self._fold(work, time.now())
             if work.reject_poison(decided) or work.put_leaning_last(decided):
@@ -228,6 +230,7 @@ class Posting:
             default_threshold=self._default_threshold,
             now=now,
             foresee=not work.verified,
+            guards=work.guards,
         )
 
     def _read_again(self, work: Work) -> None:
@@ -241,8 +244,9 @@ class Posting:
         record after that of the account tells. (What the write finds by itself needs no such look.)
         """
         declined = [
-            work.movements[index].transaction_id
+            name
             for index, outcome in zip(work.undecided, outcomes, strict=True)
+            for name in names_of(work.movements[index])
             if isinstance(outcome, Rejected) and outcome.code is Code.INSUFFICIENT_CREDITS
         ]
         if not declined:
@@ -254,7 +258,7 @@ class Posting:
         if unproven:
             known = self._store.read([], unproven)
             known.require(*unproven)
-            work.stored.update(known.transactions)
+            work.learn(known)
             work.absent.update(unproven)
         return bool(unproven)
 
@@ -267,13 +271,13 @@ class Posting:
 
 
 def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
-    """Return the records that must be known before the movement can be decided."""
+    """Return the names of the records that must be known before the movement can be decided."""
     if isinstance(movement, OrderMovement):
         try:
             charge(movement.policy, lines=movement.lines, total=movement.total)
         except Rejected:
             # It has no charge under today's policy, but may have been charged under an older one.
-            return (movement.transaction_id,)
+            return names_of(movement)
     # A dispute is won once: a repeat finds none open, which only its own record explains.
     own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()
     return (*grounds(movement), *own)

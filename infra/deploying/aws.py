@@ -22,15 +22,15 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.artifacts import upload
 from infra.deploying.aws_session import aws_session, clients
-from infra.deploying.change_sets import Change, Proposal, changes, propose, shown
+from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.deploying.outputs import function_names
 from infra.deploying.preflight import findings, plan_of
 from infra.deploying.preflight import shown as shown_findings
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
 from infra.deploying.stages import UnknownStageError, values
 from infra.deploying.versions import prune
-from infra.local.description import function_names
 from infra.local.parameters import SETTINGS, choose_parameters
 from infra.packaging.build import TemplateRefusedError, package
 
@@ -165,6 +165,7 @@ def _deployed(
     if first != proposal:
         then = replace(proposal, new=False)
         stack = _executed(cloudformation, then, {**environment, "YES": "1"}, console) or stack
+    guard(cloudformation, proposal.stack, tables=True)
     if any(one == PROTECTED for one in proposal.parameters):
         cloudformation.update_termination_protection(StackName=proposal.stack, EnableTerminationProtection=True)
     return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
@@ -192,6 +193,8 @@ def _executed(
     except DeploymentRefusedError:
         cloudformation.delete_change_set(ChangeSetName=change_set)
         raise
+    if not proposal.new and environment.get("REPLACE_DATA") == "1":
+        guard(cloudformation, proposal.stack, tables=False)
     # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
     cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
     return follow(cloudformation, proposal.stack, console, "Deploying")

@@ -1,5 +1,6 @@
 """Change sets: what a deployment would do to a stack, shown and refused before it is done."""
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,23 @@ def changes(cloudformation: "CloudFormationClient", change_set: str) -> Iterator
         if not page.get("NextToken"):
             return
         more = {"NextToken": page["NextToken"]}
+
+
+def guard(cloudformation: "CloudFormationClient", stack: str, *, tables: bool) -> None:
+    """Set the stack's policy: any update may be made, but with `tables` none that replaces or removes a table.
+
+    It holds for whoever updates the stack, by the console too, where nobody reads a change set first.
+    """
+    allowed = {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+    denied = {
+        "Effect": "Deny",
+        "Action": ["Update:Replace", "Update:Delete"],
+        "Principal": "*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"ResourceType": sorted(DATA)}},
+    }
+    body = json.dumps({"Statement": [allowed, denied] if tables else [allowed]})
+    cloudformation.set_stack_policy(StackName=stack, StackPolicyBody=body)
 
 
 def shown(found: Sequence[Change]) -> Table:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.bench import costs, limits, long
+from infra.bench import costs, limits, long, months
 from infra.bench.counted import all_counted
 from infra.bench.figures import PAGE, Figure, row
 
@@ -37,6 +37,24 @@ def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Figure]) -> N
 
     row = f"| a million orders, each alone; folded by 99 | {alone} dollars; {folded} dollars |"
     assert row in (PAGE.parents[2] / "README.md").read_text()
+
+
+def test_the_sheet_of_a_month_is_computed_from_the_counted_figures(figures: list[Figure]) -> None:
+    page = months.DOCUMENT.read_text()
+
+    assert f"{months.START}\n{months.text(figures)}\n{months.END}" in page, "python -m infra.bench.months --write"
+
+
+def test_a_month_adds_up_what_is_always_there_and_what_grows(figures: list[Figure]) -> None:
+    counted = {figure.name: figure.value for figure in figures}
+    small, middle, large = (months.month(size, counted) for size in months.SIZES)
+
+    assert small["watching"] == large["watching"] > months.alarm_metrics() * 0.1
+    assert months.alarm_metrics() > 50
+    assert small["bridge"] + small["NAT gateway"] + small["watching"] > 0.9 * sum(small.values())
+    assert large["ledger"] == pytest.approx(100 * middle["ledger"])
+    # A busy fleet's account writes are counted together.
+    assert large["figures (roll_up)"] < 100 * middle["figures (roll_up)"]
 
 
 def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_a_read(figures: list[Figure]) -> None:

@@ -82,12 +82,14 @@ def test_in_prod_every_alias_moves_gradually_and_back_by_the_same_alarms(
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["Properties"]["AutoRollbackConfiguration"]["Events"]
 
 
-def test_the_api_has_one_stage_with_limits_and_logs(production: Resources, template: dict[str, Any]) -> None:
-    """SAM makes another one, "Stage", open to all, unless the API names a version of OpenAPI."""
+def test_the_api_names_a_version_of_openapi_else_sam_makes_a_second_stage(template: dict[str, Any]) -> None:
+    assert template["Resources"]["RestAPI"]["Properties"]["OpenApiVersion"] == "2.0"
+
+
+def test_the_api_has_one_stage_with_limits_and_logs(production: Resources) -> None:
     (stage,) = of_type(production, "AWS::ApiGateway::Stage")
     (deployment,) = of_type(production, "AWS::ApiGateway::Deployment")
 
-    assert template["Resources"]["RestAPI"]["Properties"]["OpenApiVersion"] == "2.0"
     assert "StageName" not in deployment["Properties"]
     assert stage["Properties"]["AccessLogSetting"]["DestinationArn"]
     assert stage["Properties"]["MethodSettings"][0]["ThrottlingRateLimit"]

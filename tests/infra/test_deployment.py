@@ -126,6 +126,7 @@ def test_every_alarm_on_one_metric_goes_off_beyond_its_threshold_and_not_before(
             "bridge-waiting",
             "dead-letters",
             "inbox-age",
+            "inbox-in-flight",
             "ledger-drift",
             "outbox-age",
             "outbox-dead-letters",

@@ -1,5 +1,6 @@
 """`make deploy`: what it passes on, what it refuses, and a whole deployment into the emulator."""
 
+import json
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -18,7 +19,7 @@ from infra.deploying.aws import (
     deploy_stage,
 )
 from infra.deploying.aws_session import aws_session, region_of
-from infra.deploying.change_sets import Change
+from infra.deploying.change_sets import Change, guard
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.stages import UnknownStageError, values
@@ -26,6 +27,7 @@ from infra.packaging.build import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
+from tests.support.fake_account import FakeAccount
 
 EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
 ASKED: set[str] = set()
@@ -210,6 +212,19 @@ def test_the_region_comes_from_either_variable(
 
     assert region_of(environment) == region
     assert aws_session().region_name == region
+
+
+@pytest.mark.parametrize("tables", [True, False])
+def test_no_update_of_anybody_replaces_a_table_unless_it_is_meant(*, tables: bool) -> None:
+    account = FakeAccount({"cloudformation.set_stack_policy": {}})
+
+    guard(account.client("cloudformation"), "credits-prod", tables=tables)
+
+    ((_, request),) = account.asked
+    allowed, *denied = json.loads(request["StackPolicyBody"])["Statement"]
+    assert (request["StackName"], allowed["Effect"], allowed["Action"]) == ("credits-prod", "Allow", "Update:*")
+    assert [one["Action"] for one in denied] == [["Update:Replace", "Update:Delete"]] * tables
+    assert all(one["Condition"]["StringEquals"]["ResourceType"] == ["AWS::DynamoDB::Table"] for one in denied)
 
 
 def test_a_tables_protection_waits_for_the_first_success() -> None:

@@ -64,3 +64,17 @@ def test_the_ledger_can_be_restored_to_any_second(resources: Resources, table: s
 
 def test_deletion_protection_is_on_unless_a_stage_turns_it_off(template: dict[str, Any]) -> None:
     assert template["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "FiguresTable"])
+def test_a_tables_units_can_be_limited_as_a_fuse(template: dict[str, Any], table: str) -> None:
+    limits = {"MaxReadRequestUnits": {"Ref": "MaxReadUnits"}, "MaxWriteRequestUnits": {"Ref": "MaxWriteUnits"}}
+    without = {"Ref": "AWS::NoValue"}
+
+    assert template["Resources"][table]["Properties"]["OnDemandThroughput"] == {
+        "Fn::If": ["HasMaxUnits", limits, without]
+    }
+    assert template["Conditions"]["HasMaxUnits"] == {
+        "Fn::And": [{"Fn::Not": [{"Fn::Equals": [{"Ref": one}, 0]}]} for one in ("MaxReadUnits", "MaxWriteUnits")]
+    }
+    assert {template["Parameters"][one]["Default"] for one in ("MaxReadUnits", "MaxWriteUnits")} == {0}

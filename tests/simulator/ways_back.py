@@ -10,12 +10,18 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from tests.simulator.asks import DECREASE, Ask
+from tests.simulator.asks import DECREASE, INCREASE, Ask
 from tests.simulator.letters import Letter, payment, short
 
 _EVENT = "evt.billing.payment_"
 REVERSAL, RETURNED, REPAID = "REVERSAL", "REVERSAL_RETURNED", "DEBT_REPAID"
-SHORT_NAMES = {REVERSAL: "RV", RETURNED: "RR", REPAID: "DR"}
+SHORT_NAMES = {
+    (REVERSAL, DECREASE): "RV",
+    (RETURNED, INCREASE): "RR",
+    (REPAID, DECREASE): "DR",
+    ("ORDER_EDITED", INCREASE): "EA",
+    ("ORDER_EDITED", DECREASE): "ER",
+}
 """Under which names an account's item keeps the totals of these types."""
 
 

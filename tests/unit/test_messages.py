@@ -62,4 +62,5 @@ def test_a_message_is_parked_under_its_reason_origin_and_the_time_it_was_first_s
         "redriven": None,
         "subject": None,
         "ce_type": None,
+        "cloud_event": None,
     }

@@ -11,7 +11,7 @@ from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms
 from chalicelib.contracts.lenient import Reading
 from chalicelib.contracts.values import Credits, Id, Money, money, money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import DisputeWonMovement, Movement, ReversalMovement, dispute_key
+from chalicelib.domain.movements import DisputeWonMovement, Movement, ReversalMovement, dispute_key, reversal_to_key
 from chalicelib.domain.reversals import Portion
 
 _FORMS = ("credits", "amount", "amount_refunded")
@@ -78,7 +78,7 @@ class PaymentRefunded(Payload):
 
     def _key(self) -> str:
         if self.amount_refunded is not None:
-            return f"BILLING_REVERSAL_{self.payment_id}_TO_{money_text(self.amount_refunded)}"
+            return reversal_to_key(self.payment_id, money_text(self.amount_refunded))
         return f"BILLING_REVERSAL_{self._name()}"
 
 

@@ -1,0 +1,123 @@
+"""What a month costs, all in, for three sizes of fleet: `python -m infra.bench.months` (`--write`: into infra/docs).
+
+Units and requests are the counted ones (`counted`), prices the published ones of us-east-1 without free tiers. The
+fleet's behaviour is defined here; alarms and their metrics are counted in the template.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.bench import costs
+from infra.bench.counted import all_counted
+from infra.bench.figures import Figure, put_between
+from infra.packaging.build import ROOT
+
+DOCUMENT: Final = ROOT / "infra/docs/costs.md"
+START, END = "<!-- months: python -m infra.bench.months --write -->", "<!-- /months -->"
+
+ORDERS, STATUSES = 300, 3_000
+"""A shop's month: ten orders a day, and a hundred statuses a day that no cache has answered."""
+MONTHS_KEPT: Final = 12
+SECONDS_A_MONTH: Final = costs.HOURS_A_MONTH * 3600
+STREAM_WAIT_SECONDS: Final = 0.25
+"""How long a stream collects records before it calls a function without a batching window."""
+ACCESS_LINE_BYTES: Final = 350
+EVENTS_OUT: Final = 0.1
+"""Events that an order publishes, on average: crossings, refunds, payments."""
+METRICS: Final = 40
+"""Custom metrics by name and dimensions (chalicelib/telemetry.py, without METRICS_PER_MERCHANT)."""
+TASKS: Final = 2
+
+# aws.amazon.com/cloudwatch/pricing, fargate/pricing, vpc/pricing, eventbridge/pricing (2026-11).
+ALARM_METRIC, CUSTOM_METRIC, DASHBOARD = 0.10, 0.30, 3.00
+VCPU_HOUR, GB_HOUR = 0.03238, 0.00356  # ARM
+NAT_HOUR, NAT_GB = 0.045, 0.045
+ARCHIVE_GB = 0.10
+SECRET = 0.40
+EVENT_BYTES: Final = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A fleet: its name and its number of shops."""
+
+    name: str
+    shops: int
+
+
+SIZES = (Size("10 shops", 10), Size("10,000 shops", 10_000), Size("1,000,000 shops", 1_000_000))
+
+
+def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
+    """Return the dollars of a month by purpose."""
+    orders, statuses = size.shops * ORDERS, size.shops * STATUSES
+    together = min(costs.BATCH, max(1.0, orders / SECONDS_A_MONTH * STREAM_WAIT_SECONDS))
+    alone = together < 2  # noqa: PLR2004 - a batch of one costs what one merchant alone does
+    share = counted[
+        f"roll_up of {'one merchant' if alone else '100 merchants'}: write units{'' if alone else ' an account'}"
+    ]
+    events = orders * EVENTS_OUT
+    return {
+        "ledger": orders * counted["order alone: write units"] * costs.WRITE_UNIT,
+        "figures (roll_up)": orders * (share * costs.WRITE_UNIT + _call(costs.STREAM_GB) / together),
+        "functions": orders * _call(costs.INGEST_GB) + statuses * _call(costs.API_GB),
+        "queues and bus": orders * (3 * costs.QUEUE_REQUEST + costs.BUS_EVENT)
+        + events * (costs.BUS_EVENT + 3 * costs.QUEUE_REQUEST)
+        + _polls(),
+        "API Gateway": statuses * costs.GATEWAY_REQUEST,
+        "reads": statuses * counted["status, uncached: read units"] * costs.READ_UNIT,
+        "logs": (2 * orders + statuses) * costs.LINE_BYTES / 10**9 * costs.LOG_GB
+        + statuses * ACCESS_LINE_BYTES / 10**9 * costs.LOG_GB,
+        "kept for a year": orders
+        * MONTHS_KEPT
+        * (2 * counted["largest order's item"] * costs.STORED_GB_MONTH + EVENT_BYTES * ARCHIVE_GB)
+        / 10**9,
+        "watching": alarm_metrics() * ALARM_METRIC + METRICS * CUSTOM_METRIC + DASHBOARD,
+        "bridge": TASKS * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR) * costs.HOURS_A_MONTH + SECRET,
+        "NAT gateway": NAT_HOUR * costs.HOURS_A_MONTH + (orders + events) * EVENT_BYTES / 10**9 * NAT_GB,
+    }
+
+
+def alarm_metrics() -> int:
+    """Return how many metrics all alarms read together: each is billed."""
+    resources: dict[str, Any] = yaml_parse((ROOT / "infra/monitoring/alarms.yaml").read_text())["Resources"]
+    alarms = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
+    return sum(sum("MetricStat" in one for one in alarm.get("Metrics", [])) or 1 for alarm in alarms)
+
+
+def text(figures: Sequence[Figure]) -> str:
+    """Return the sheet as Markdown."""
+    counted = {figure.name: figure.value for figure in figures}
+    months = [month(size, counted) for size in SIZES]
+    rows = [f"| {what} | " + " | ".join(f"{one[what]:,.2f}" for one in months) + " |" for what in months[0]]
+    total = "| **together** | " + " | ".join(f"**{sum(one.values()):,.2f}**" for one in months) + " |"
+    each = "| a shop | " + " | ".join(
+        f"{sum(one.values()) / size.shops:,.4f}" for one, size in zip(months, SIZES, strict=True)
+    )
+    head = "| us-east-1, dollars a month | " + " | ".join(size.name for size in SIZES) + " |"
+    return "\n".join([head, "|---|" + "---|" * len(SIZES), *rows, total, f"{each} |"])
+
+
+def _call(gigabytes: float) -> float:
+    return costs.LAMBDA_CALL + gigabytes * costs.CALL_SECONDS * costs.LAMBDA_GB_SECOND
+
+
+def _polls() -> float:
+    return costs.POLLERS * SECONDS_A_MONTH / costs.LONG_POLL_SECONDS * costs.QUEUE_REQUEST
+
+
+def main() -> None:
+    """Print the sheet, or put it into the document."""
+    made = text(all_counted())
+    if "--write" not in sys.argv:
+        print(made)
+        return
+    DOCUMENT.write_text(put_between(DOCUMENT.read_text(), START, END, made))
+
+
+if __name__ == "__main__":
+    main()

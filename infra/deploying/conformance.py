@@ -1,0 +1,243 @@
+"""Walks a stack through its whole life, and reports: `make conformance STAGE=dev` (EMULATOR=1: in the emulator).
+
+For the first account that is lent. Everything goes into a stack beside the stage's (`credits-dev-conformance`), which
+is deleted at the end, tables and all. Each step says what AWS shows that the emulator does not, so that a report of the
+emulator is not taken for more than it is. A step that fails is reported, and the next ones go on where they can.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from infra.commands.events import made
+from infra.deploying.aws import DeploymentRefusedError, deploy_stage
+from infra.deploying.aws_session import aws_session, clients
+from infra.deploying.emulator import DeploymentFailedError
+from infra.deploying.names import stack_to_deploy
+from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
+from infra.packaging.build import BUILD
+from infra.packaging.region import REGION
+from infra.recovery.tables import Tables, restore
+
+SUFFIX: Final = "-conformance"
+EMULATED: Final = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
+OPENED: Final = "evt.account.created"
+ALARM_METRICS: Final = 60
+ALARM_MONTH: Final = 0.10
+MINUTES_A_MONTH: Final = 43_800
+REQUESTS_DOLLARS: Final = 0.01
+"""Dollars in us-east-1: alarms by metric and time, and a few hundred requests of everything else."""
+SETTLED_SECONDS: Final = 120.0
+EXPECTED: Final = (DeploymentFailedError, DeploymentRefusedError, ClientError, BotoCoreError, AssertionError, KeyError)
+"""What a step may end with; anything else is a bug of this script and ends it."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One walk: where it is, and what it has found. `outputs` are those of the stack, once there is one."""
+
+    stage: str
+    parameters: str
+    client: Callable[[str], Any]
+    outputs: dict[str, str] = field(default_factory=dict)
+    restored: list[str] = field(default_factory=list)
+    console: Console = field(default_factory=lambda: Console(file=StringIO(), width=140))
+
+    @property
+    def stack(self) -> str:
+        """Return the name of the stack of this walk."""
+        return stack_to_deploy(self.stage, {"SUFFIX": SUFFIX})
+
+    def deploy(self, **settings: str) -> dict[str, str]:
+        """Deploy with these settings, and return the outputs."""
+        asked = {
+            "YES": "1",
+            "SUFFIX": SUFFIX,
+            "PARAMETERS": f"{self.parameters} ManageGatewayAccount=false",
+            **settings,
+        }
+        role = {
+            name: os.environ[name] for name in ("CLOUDFORMATION_ROLE", "PERMISSIONS_BOUNDARY") if name in os.environ
+        }
+        self.outputs = deploy_stage(self.stage, {**asked, **role}, self.console)
+        return self.outputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step. `only_aws` is what the emulator cannot show of it; `run` returns what was seen."""
+
+    name: str
+    only_aws: str
+    run: Callable[[Run], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a step."""
+
+    step: Step
+    passed: bool
+    seen: str
+    seconds: float
+
+
+def _create(run: Run) -> str:
+    outputs = run.deploy()
+    return f"{len(outputs)} outputs, {outputs['CreditsTableName']}"
+
+
+def _update(run: Run) -> str:
+    before = run.outputs["Release"]
+    after = run.deploy(TRIAL_CREDITS="7")["Release"]
+    assert before != after, "a changed setting made no new release"
+    return f"release {before} became {after}"
+
+
+def _leave_alone(run: Run) -> str:
+    before = run.outputs["Release"]
+    assert run.deploy()["Release"] == before, "a deployment without a change made a release"
+    return "nothing to change"
+
+
+def _roll_back(run: Run) -> str:
+    before = dict(run.outputs)
+    try:
+        # Logs are kept for a week or two, never for two days.
+        run.deploy(PARAMETERS=f"{run.parameters} LogRetentionDays=2")
+    except (DeploymentFailedError, DeploymentRefusedError) as error:
+        run.outputs = before
+        return str(error).splitlines()[0][:120]
+    raise AssertionError("a value that is not allowed was deployed")
+
+
+def _shift(run: Run) -> str:
+    alias = run.client("lambda").get_alias(FunctionName=run.outputs["IngestEventsName"], Name="live")
+    versions = run.client("lambda").list_versions_by_function(FunctionName=run.outputs["IngestEventsName"])["Versions"]
+    newest = max(int(one["Version"]) for one in versions if one["Version"].isdigit())
+    assert int(alias["FunctionVersion"]) == newest, "callers do not get the newest version"
+    return f"live is version {newest} of {len(versions) - 1}"
+
+
+def _events(run: Run) -> str:
+    merchant = str(uuid4())
+    opened = made(OPENED, {"merchant_id": merchant, "trial_id": "t", "credits_to_use": 7}, checked=True)
+    bus = run.outputs["EventBusName"]
+    entry = {"EventBusName": bus, "Source": "conformance", "DetailType": OPENED, "Detail": opened.detail}
+    for _ in range(2):
+        assert run.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+    deadline = time.monotonic() + SETTLED_SECONDS
+    key = {"merchant_id": {"S": merchant}}
+    while time.monotonic() < deadline:
+        found = run.client("dynamodb").get_item(TableName=run.outputs["CreditsTableName"], Key=key).get("Item")
+        if found:
+            return f"sent twice, recorded {found['sequence']['N']} time, balance {found['balance']['N']}"
+        time.sleep(1)
+    raise AssertionError(f"nothing was recorded in {SETTLED_SECONDS:.0f} s")
+
+
+def _alarms(run: Run) -> str:
+    cloudwatch = run.client("cloudwatch")
+    name = f"{run.stack}-dead-letters"
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="conformance")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert alarm["AlarmActions"], "nobody is told"
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="conformance")
+    return f"{name} tells {len(alarm['AlarmActions'])} topic"
+
+
+def _restore(run: Run) -> str:
+    dynamodb = run.client("dynamodb")
+    sources = Tables(credits=run.outputs["CreditsTableName"], transactions=run.outputs["TransactionsTableName"])
+    tables = restore(dynamodb, sources, f"{run.stack}-restored", at=None)
+    run.restored = list(tables.by_logical_id.values())
+    counts = [dynamodb.scan(TableName=name, Select="COUNT")["Count"] for name in run.restored]
+    return f"{counts[0]} accounts and {counts[1]} records"
+
+
+def _delete(run: Run) -> str:
+    cloudformation, dynamodb = run.client("cloudformation"), run.client("dynamodb")
+    cloudformation.update_termination_protection(StackName=run.stack, EnableTerminationProtection=False)
+    tables = [run.outputs[f"{kind}TableName"] for kind in ("Credits", "Transactions", "Figures")] + run.restored
+    cloudformation.delete_stack(StackName=run.stack)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=run.stack)
+    for name in tables:
+        with suppress(dynamodb.exceptions.ResourceNotFoundException):
+            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+            dynamodb.get_waiter("table_exists").wait(TableName=name)
+            dynamodb.delete_table(TableName=name)
+    return f"the stack and {len(tables)} tables"
+
+
+STEPS = (
+    Step(name="create", only_aws="rights of the roles, quotas, log delivery, CodeDeploy's groups", run=_create),
+    Step(name="update", only_aws="CodeDeploy moves a tenth of the calls first and looks at alarms", run=_update),
+    Step(name="leave alone", only_aws="that a change set without a change is empty there, too", run=_leave_alone),
+    Step(name="roll back", only_aws="that resources go back, and what CloudFormation says of it", run=_roll_back),
+    Step(name="alias shift", only_aws="weights of the alias while calls move", run=_shift),
+    Step(name="real events", only_aws="delays, throttles, the archive, real batches of up to 100", run=_events),
+    Step(name="alarms", only_aws="alarms on several metrics, mails, metrics of the services", run=_alarms),
+    Step(name="restore", only_aws="a moment in the past, the time that it takes, streams afterwards", run=_restore),
+    Step(name="delete", only_aws="what stays behind: log groups, the archive, versions", run=_delete),
+)
+
+
+def walk(run: Run) -> Iterator[Result]:
+    """Yield what came of each step, one after the other; nothing of the stack is there afterwards."""
+    for step in STEPS:
+        started = time.monotonic()
+        try:
+            seen, passed = step.run(run), True
+        except EXPECTED as error:
+            seen, passed = f"{type(error).__name__}: {error}".splitlines()[0][:200], False
+        yield Result(step=step, passed=passed, seen=seen, seconds=time.monotonic() - started)
+
+
+def report(results: list[Result], where: str) -> str:
+    """Return the results as a page of Markdown, with what the walk has cost at most."""
+    minutes = sum(one.seconds for one in results) / 60
+    dollars = ALARM_METRICS * ALARM_MONTH * minutes / MINUTES_A_MONTH + REQUESTS_DOLLARS
+    rows = [f"| {'✓' if one.passed else '✗'} {one.step.name} | {one.seen} | {one.step.only_aws} |" for one in results]
+    cost = f"Run against {where}. On AWS, as long a walk costs {dollars:.2f} dollars at most; its tag `stage` tells."
+    return "\n".join([cost, "", "| step | seen | what AWS alone shows |", "|---|---|---|", *rows, ""])
+
+
+@contextmanager
+def _place(stage: str) -> Iterator[tuple[Run, str]]:
+    """Give a run in the account of the caller, or with `EMULATOR=1` in an emulator of its own."""
+    if os.environ.get("EMULATOR") != "1":
+        session = aws_session()
+        yield Run(stage=stage, parameters="", client=clients(session)), f"AWS, {session.region_name}"
+        return
+    with tempfile.TemporaryDirectory() as folder, ministack(Path(folder)) as url:
+        os.environ.update({**FAKE_AWS_ENVIRONMENT, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": url})
+        yield Run(stage=stage, parameters=EMULATED, client=clients(aws_session())), "the emulator"
+
+
+def main() -> None:
+    """Walk, and leave the report in build/conformance-STAGE.md; end with 1 where a step failed."""
+    stage = sys.argv[1]
+    with _place(stage) as (run, where):
+        results = []
+        for result in walk(run):
+            results.append(result)
+            print(f"{'✓' if result.passed else '✗'} {result.step.name} ({result.seconds:.0f} s): {result.seen}")
+    path = BUILD / f"conformance-{stage}.md"
+    path.write_text(report(results, where))
+    print(f"{path.relative_to(BUILD.parent)}")
+    sys.exit(0 if all(one.passed for one in results) else 1)
+
+
+if __name__ == "__main__":
+    main()

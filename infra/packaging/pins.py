@@ -1,0 +1,53 @@
+"""Names every package that ships with its hashes: `python -m infra.packaging.pins` writes requirements-hashes.txt.
+
+The functions' package is installed from that file alone, with --require-hashes: a file that an index later serves under
+the same name and version is refused. Made from requirements.txt and constraints.txt, for both architectures.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from infra.packaging.archive import RUNTIME
+from infra.packaging.build import HASHES, PLATFORMS, ROOT
+
+HEAD: Final = """# Every package that ships, with the hashes of its files: `python -m infra.packaging.pins` makes it of
+# requirements.txt and constraints.txt. The functions' package is installed from this file alone.
+"""
+
+
+def resolved(platform: str) -> Mapping[str, str]:
+    """Return the hash of each package for a platform, by `name==version`; asks the index, and installs nothing."""
+    version = ".".join(str(number) for number in RUNTIME)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        target = ["--platform", platform, "--python-version", version, "--implementation", "cp", "--target", folder]
+        quiet = ["--quiet", "--disable-pip-version-check", "--dry-run", "--ignore-installed", "--report", str(path)]
+        asked = ["-r", str(ROOT / "requirements.txt"), "-c", str(ROOT / "constraints.txt")]
+        pip = [sys.executable, "-m", "pip", "install", *quiet, "--only-binary=:all:", *target, *asked]
+        subprocess.run(pip, check=True)
+        found: list[dict[str, Any]] = json.loads(path.read_text())["install"]
+    return {
+        f"{one['metadata']['name'].lower()}=={one['metadata']['version']}": one["download_info"]["archive_info"][
+            "hashes"
+        ]["sha256"]
+        for one in found
+    }
+
+
+def main() -> None:
+    """Write the file."""
+    by_platform = [resolved(platform) for platform in PLATFORMS.values()]
+    lines = []
+    for pin in sorted(set().union(*by_platform)):
+        hashes = sorted({one[pin] for one in by_platform if pin in one})
+        lines.append(" \\\n".join([pin, *(f"    --hash=sha256:{digest}" for digest in hashes)]))
+    (ROOT / HASHES).write_text(HEAD + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
