@@ -77,6 +77,33 @@ def test_a_case_from_the_field_ends_right(
     assert {finding.kind for finding in audit(SHOP, account, system.history())} <= {Drift.CROSSING_WRONG}
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["one after another", "in one call"])
+def test_a_payment_goes_back_under_any_of_its_names(system: System, together: bool) -> None:
+    bought = asking("evt.billing.payment_succeeded", {"payment_id": "in_1", "credits": 90, "aliases": ["pi_1", "ch_1"]})
+    so_far = {"amount_refunded": "10.00", "payment_total": "30.00"}
+    steps = [
+        [opened(), bought],
+        [back("refunded", payment_id="pi_1", **so_far), back("refunded", payment_id="in_1", **so_far)],
+        [back("refunded", payment_id="ch_1", **so_far)],
+        [back("disputed", payment_id="ch_1", dispute_id="dp_1")],
+        [back("disputed", payment_id="pi_1", dispute_id="dp_1")],
+        [back("dispute_won", payment_id="in_1", dispute_id="dp_1")],
+        [back("dispute_won", payment_id="ch_1", dispute_id="dp_1")],
+    ]
+    for step in [sum(steps, [])] if together else [*steps, *steps]:
+        assert system.ingest(*step) == []
+    assert records(system) == [
+        ("TRIAL", 100),
+        ("PAYMENT", 90),
+        ("REVERSAL", -30),
+        ("REVERSAL", -60),
+        ("REVERSAL_RETURNED", 60),
+    ]
+    assert {record.metadata["payment_id"] for record in system.history()[2:]} == {"in_1"}
+    assert system.parked() == []
+    assert not list(audit(SHOP, system.account(), system.history()))
+
+
 @pytest.mark.parametrize(("debt", "owed"), [("owed", 40), ("forgiven", 0)], ids=["owed", "forgiven"])
 def test_the_setting_says_whether_what_is_not_there_is_owed(system: System, debt: str, owed: int) -> None:
     system.configure(REVERSAL_DEBT=debt)

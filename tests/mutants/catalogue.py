@@ -754,14 +754,14 @@ MUTANTS = (
         "a payment's tally without a condition",
         (
             DYNAMODB,
-            '            condition = "refunded_count=:known"\n',
-            '            condition = "refunded_count<>:known OR refunded_count=:known"\n',
+            '        for name in ("refunded_count", "edited"):\n',
+            '        for name in ("edited",):\n',
         ),
         tests="tests/contract/test_ledger_store.py",
     ),
     _mutant(
         "no room for what an inflow pays",
-        (FOLD, "needed = 2 if self._account is not None and self._account.debt else 1", "needed = 1"),
+        (FOLD, " + (self._account is not None and self._account.debt > 0)", ""),
         tests="tests/unit/test_reversals.py",
     ),
     # After a restore.
@@ -833,9 +833,9 @@ MUTANTS = (
         "another content under an alias taken for a duplicate",
         (
             FOLD,
-            "                outcome = compare(movement, known)\n",
-            "                other = known.transaction_id != movement.transaction_id\n"
-            "                outcome = Duplicate(known) if other else compare(movement, known)\n",
+            "            outcome = compare(movement, known)\n",
+            "            other = known.transaction_id != movement.transaction_id\n"
+            "            outcome = Duplicate(known) if other else compare(movement, known)\n",
         ),
     ),
     _mutant(
@@ -846,7 +846,7 @@ MUTANTS = (
         "the new name that a duplicate brings forgotten",
         (
             FOLD,
-            "            if isinstance(outcome, Posted | Duplicate):\n                self._names.add(known, movement)\n",
+            "        if isinstance(outcome, Posted | Duplicate):\n            self._names.add(known, movement)\n",
             "",
         ),
     ),
@@ -854,9 +854,14 @@ MUTANTS = (
         "a refund recorded under its order's alias",
         (
             FOLD,
-            "            movement = as_recorded(movement, order)\n",
-            "            assert as_recorded(movement, order)\n",
+            "            movement = as_recorded(movement, ground) if ground else movement\n",
+            "            assert ground is None or as_recorded(movement, ground)\n",
         ),
+    ),
+    _mutant(
+        "what goes back of a payment recorded under the payment's alias",
+        (NAMES, "    if ground.kind is not Kind.PAYMENT:\n", "    if ground.kind is Kind.PAYMENT:\n"),
+        tests="tests/functions/test_ingest_reversals.py",
     ),
     _mutant(
         "guards that a restore tore from their records left where they are",

@@ -79,8 +79,9 @@ def test_a_kind_is_its_type_and_direction_as_the_contract_names_them() -> None:
         ("MANUAL", "INCREASE"),
         ("MANUAL", "DECREASE"),
         ("OPENING", "INCREASE"),
-        ("ORDER_EDITED", "INCREASE"),
-        ("ORDER_EDITED", "DECREASE"),
+        ("REVERSAL", "DECREASE"),
+        ("REVERSAL_RETURNED", "INCREASE"),
+        ("DEBT_REPAID", "DECREASE"),
     }
     assert {kind for kind in Kind if kind.is_order} == {Kind.ORDER_USED, Kind.ORDER_EARNED}
     assert Kind.ORDER_USED.direction is Direction.DECREASE
