@@ -4,11 +4,12 @@
 Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from chalicelib.domain import edits
+from chalicelib.domain.arrangement import arranged
 from chalicelib.domain.debt import repayment, repays
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
@@ -23,10 +24,10 @@ from chalicelib.domain.movements import (
     RefundMovement,
     ReversalMovement,
 )
-from chalicelib.domain.names import Guard, Guards, Names, as_recorded, ground_of, imported, names_of, version_of
+from chalicelib.domain.names import Guard, Guards, Names, as_recorded, ground_of, imported, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
-from chalicelib.domain.payments import Back, grounds, returned_by, reversed_by
+from chalicelib.domain.payments import Back, returned_by, reversed_by
 
 ITEMS_MAX = 100
 """Distinct items in one atomic write, DynamoDB's limit: the account, the records, their guards, the grounds whose
@@ -109,38 +110,6 @@ def fold(
         for index in left:
             foreseen[index] = write.decide(movements[index])
     return Fold(commit=commit, outcomes=tuple(outcomes), foreseen=tuple(foreseen))
-
-
-def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId]) -> list[int]:
-    """Return the indexes in the order of posting: as delivered, but the trial first and what has a ground behind it.
-
-    `stored` are the ids under which a record is known, by any of its names.
-    """
-    if all(isinstance(movement, OrderMovement) for movement in movements):
-        return list(range(len(movements)))
-    first: dict[TransactionId, int] = {}
-    for index, movement in enumerate(movements):
-        if not isinstance(movement, RefundMovement | DisputeWonMovement):
-            for name in names_of(movement):
-                # A ground that is stored is ground enough: its repeat holds nobody up.
-                if name not in stored:
-                    first.setdefault(name, index)
-
-    def behind(index: int) -> int:
-        """Return the place of the last ground of a movement, its own where all of them come before it."""
-        return max([index, *(behind(first[ground]) for ground in grounds(movements[index]) if ground in first)])
-
-    def place(index: int) -> tuple[int, int, int]:
-        movement = movements[index]
-        if isinstance(movement, FixedMovement) and movement.kind is Kind.TRIAL:
-            return (-1, 0, index)
-        return (behind(index), _RANKS.get(type(movement), 0), index)
-
-    return sorted(range(len(movements)), key=place)
-
-
-_RANKS: Mapping[type[Movement], int] = {RefundMovement: 1, ReversalMovement: 1, DisputeWonMovement: 2}
-"""Where several movements end up at one place: what has a ground comes behind it."""
 
 
 class _Write:

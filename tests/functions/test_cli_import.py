@@ -105,6 +105,15 @@ def test_the_refund_of_an_old_order_is_parked_with_what_to_do(desk: Desk, tmp_pa
     assert desk.system.balance() == 40
 
 
+def test_the_refund_of_an_old_payment_is_parked_with_what_to_do(desk: Desk, tmp_path: Path) -> None:
+    desk.told("import", *files(tmp_path), "--yes")
+    disputed = {"merchant_id": OTHER, "payment_id": "in_1", "dispute_id": "dp_1"}
+    desk.system.ingest(asking("evt.billing.payment_disputed", disputed))
+
+    [letter] = desk.system.parked()
+    assert (letter.attributes["code"], letter.attributes["field"]) == ("order_imported", "payment_id")
+
+
 def test_the_same_import_again_changes_nothing(desk: Desk, tmp_path: Path) -> None:
     arguments = ["import", *files(tmp_path), "--yes"]
     desk.told(*arguments)

@@ -1,6 +1,7 @@
 """Payments that go back, through the function and the tables (contract, section 14): cases from the field."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_a_payment_goes_back_under_any_of_its_names(system: System, together: bo
         [back("dispute_won", payment_id="in_1", dispute_id="dp_1")],
         [back("dispute_won", payment_id="ch_1", dispute_id="dp_1")],
     ]
-    for step in [sum(steps, [])] if together else [*steps, *steps]:
+    for step in [list(chain(*steps))] if together else [*steps, *steps]:
         assert system.ingest(*step) == []
     assert records(system) == [
         ("TRIAL", 100),
