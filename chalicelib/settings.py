@@ -90,6 +90,7 @@ class Settings:
     figures_table: str
     event_bus: str
     inbox_queue_url: str
+    waiting_queue_url: str
     dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
     outbox_queue_url: str
@@ -149,6 +150,7 @@ class Settings:
             figures_table=read.text("FIGURES_TABLE"),
             event_bus=read.text("EVENT_BUS"),
             inbox_queue_url=read.text("INBOX_QUEUE_URL"),
+            waiting_queue_url=read.text("WAITING_QUEUE_URL"),
             dead_letter_queue_url=read.text("DEAD_LETTER_QUEUE_URL"),
             stream_dead_letter_queue_url=read.text("STREAM_DEAD_LETTER_QUEUE_URL"),
             outbox_queue_url=read.text("OUTBOX_QUEUE_URL"),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
@@ -24,6 +25,10 @@ from chalicelib.wiring import for_posting
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
+INBOX_SECONDS_MAX = 60
+"""How long a message waits for its ground in the inbox, which hands out nothing while 120,000 wait there (SQS)."""
+WAITING_DELAY_SECONDS_MAX = 900
+"""The longest delay that SQS gives to a message that is sent."""
 GROWTH_MAX = 20
 """Doublings of a delay that are counted; more would only overflow."""
 
@@ -44,6 +49,7 @@ class Batch:
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
         self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
         self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
+        self._waiting_queue_url = configured.required("WAITING_QUEUE_URL")
         self._posting = for_posting.posting()
         self._terms = Terms(
             trial_credits=configured.trial_credits,
@@ -57,6 +63,8 @@ class Batch:
         self._requests: list[tuple[Message, Sequence[Movement]]] = []
         self._rejected: list[tuple[Message, CreditsError]] = []
         self._delayed: list[tuple[Message, int]] = []
+        self._leaving: list[tuple[Message, int]] = []
+        self._sent_on = 0
         self._posted: Counter[tuple[str, str]] = Counter()
         self._duplicates = 0
         self._orders_changed = 0
@@ -112,6 +120,28 @@ class Batch:
             count_parked(error.code)
             count("credits_conflicts_total", int(error.code is Code.KEY_REUSED))
 
+    def send_on(self) -> None:
+        """Let what has waited long enough for its ground wait in a queue of its own, where its delay holds nobody up.
+
+        What that queue does not confirm, or has no time for, waits where it is. A call that dies between the two leaves
+        the message in both queues, and the ledger takes it once.
+        """
+        if not self._leaving:
+            return
+        confirmed: set[int] = set()
+        if self._call.remaining_seconds() >= MARGIN_SECONDS:
+            messages = [
+                Later(message.body, message.going_on(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
+                for message, delay in self._leaving
+            ]
+            try:
+                # Place by place: what was confirmed before an error has left all the same.
+                confirmed.update(for_posting.queues().send_later(self._waiting_queue_url, messages))
+            except (ClientError, BotoCoreError):
+                logger.exception("the waiting queue did not confirm", messages=len(messages) - len(confirmed))
+        self._sent_on = len(confirmed)
+        self._delayed += [left for place, left in enumerate(self._leaving) if place not in confirmed]
+
     def put_off(self) -> None:
         """Let each message that waits come back after its own delay."""
         if not self._delayed:
@@ -121,10 +151,10 @@ class Batch:
             return  # They come back all the same, after the queue's own visibility timeout.
         delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
         try:
-            for_posting.queues().put_off(self._inbox_queue_url, delays)
+            for_posting.queues().put_off(self._queue_url(), delays)
         except (ClientError, BotoCoreError):
             # They come back all the same, after the queue's own visibility timeout.
-            logger.exception("the inbox did not take the delays", messages=len(delays))
+            logger.exception("the queue did not take the delays", messages=len(delays))
 
     def report(self) -> None:
         """Write the one line of this call, and its counters."""
@@ -135,6 +165,7 @@ class Batch:
             duplicates=self._duplicates,
             parked=len(self._rejected),
             coming_back=len(self.coming_back),
+            sent_on=self._sent_on,
             ignored=self._ignored.total(),
             dropped=dict(self._dropped),
         )
@@ -203,4 +234,10 @@ class Batch:
             deliveries=message.deliveries,
             seconds=delay,
         )
-        self._delayed.append((message, delay))
+        leaves = error.ground_missing and waited + delay > INBOX_SECONDS_MAX
+        (self._leaving if leaves else self._delayed).append((message, delay))
+
+    def _queue_url(self) -> str:
+        """Return the queue that the messages came from, which is one for all of a call."""
+        waiting = self._waiting_queue_url.rpartition("/")[2]
+        return self._waiting_queue_url if self._messages[0].queue == waiting else self._inbox_queue_url

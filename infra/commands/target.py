@@ -27,6 +27,7 @@ _QUEUES_AND_TABLES = {
     "figures_table": "FiguresTableName",
     "event_bus": "EventBusName",
     "inbox_queue_url": "InboxQueueUrl",
+    "waiting_queue_url": "WaitingQueueUrl",
     "dead_letter_queue_url": "DeadLetterQueueUrl",
     "outbox_queue_url": "OutboxQueueUrl",
     "outbox_dead_letter_queue_url": "OutboxDeadLetterQueueUrl",
@@ -50,6 +51,7 @@ class Target:
     figures_table: str
     event_bus: str
     inbox_queue_url: str
+    waiting_queue_url: str
     dead_letter_queue_url: str
     outbox_queue_url: str
     outbox_dead_letter_queue_url: str

@@ -46,6 +46,7 @@ class Description:
     figures_table: str
     event_bus: str
     inbox_queue_url: str
+    waiting_queue_url: str
     dead_letter_queue_url: str
     outbox_queue_url: str
     outbox_dead_letter_queue_url: str
@@ -85,6 +86,7 @@ def describe(
         figures_table=outputs["FiguresTableName"],
         event_bus=outputs["EventBusName"],
         inbox_queue_url=outputs["InboxQueueUrl"],
+        waiting_queue_url=outputs["WaitingQueueUrl"],
         dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
         outbox_queue_url=outputs["OutboxQueueUrl"],
         outbox_dead_letter_queue_url=outputs["OutboxDeadLetterQueueUrl"],

@@ -7,6 +7,7 @@ from typing import Any
 from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
+from tests.simulator.mappings import Delivered
 from tests.simulator.queues import Message
 from tests.simulator.releases import THIS, is_newer, newer_since
 from tests.simulator.world import DEAD_LETTERS, SKEW_SECONDS_MAX, STREAM_DEAD_LETTERS, Answered, World
@@ -22,7 +23,9 @@ def judge_messages(world: World, ledger: Ledger) -> None:
     in_call = {(message.by, message.body) for message in parked}
     for message in parked:
         _Parked(world, ledger, message).judge()
-    for deleted in world.inbox.deleted:
+    sent_on = [Delivered(message.body, message.by) for message in world.aws.queues.sent_on]
+    in_call |= {(message.call, message.body) for message in sent_on}
+    for deleted in [*world.inbox.deleted, *world.waiting.deleted]:
         letter = world.letters[deleted.body]
         if (deleted.call, deleted.body) in in_call:
             continue
@@ -34,7 +37,7 @@ def judge_messages(world: World, ledger: Ledger) -> None:
             elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
                 world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
     newer = newer_since(world.aws.tables.log)
-    for back in world.inbox.back:
+    for back in [*world.inbox.back, *world.waiting.back, *sent_on]:
         _handed_back(world, ledger, back.body, back.call, newer)
 
 

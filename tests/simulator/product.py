@@ -36,13 +36,13 @@ TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
 _COUNTERS = telemetry.counters
 _HANDLERS = {
-    "ingest_events": "inbound",
+    "ingest_events": "ingest_events",
     "publish_threshold_events": "streams",
     "publish_transaction_events": "streams",
-    "roll_up": "figures",
+    "roll_up": "roll_up",
     "adjust_credits": "admin",
     "set_threshold": "admin",
-    "reconcile": "schedule",
+    "reconcile": "reconcile",
 }
 
 
@@ -240,6 +240,7 @@ def environment(**own: str) -> Mapping[str, str]:
         "FIGURES_TABLE": "figures",
         "EVENT_BUS": "credits",
         "INBOX_QUEUE_URL": "http://aws.invalid/inbox",
+        "WAITING_QUEUE_URL": "http://aws.invalid/waiting",
         "DEAD_LETTER_QUEUE_URL": "http://aws.invalid/dead-letters",
         "STREAM_DEAD_LETTER_QUEUE_URL": "http://aws.invalid/stream-dead-letters",
         **own,

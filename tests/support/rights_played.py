@@ -77,6 +77,7 @@ ENVIRONMENT = {
 }
 QUEUES = {
     "INBOX_QUEUE_URL": "InboxQueue",
+    "WAITING_QUEUE_URL": "WaitingQueue",
     "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
     "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
     "OUTBOX_QUEUE_URL": "OutboxQueue",
