@@ -12,7 +12,14 @@ from infra.packaging.lint import findings
 Resources = dict[str, dict[str, Any]]
 
 FOURTEEN_DAYS = 1209600
-QUEUES = ("InboxQueue", "WaitingQueue", "DeadLetterQueue", "OutboxQueue", "OutboxDeadLetterQueue", "StreamDeadLetterQueue")
+QUEUES = (
+    "InboxQueue",
+    "WaitingQueue",
+    "DeadLetterQueue",
+    "OutboxQueue",
+    "OutboxDeadLetterQueue",
+    "StreamDeadLetterQueue",
+)
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
 FUNCTIONS = {
     "APIHandler": "app.app",

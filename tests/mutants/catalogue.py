@@ -443,6 +443,18 @@ MUTANTS = (
         (BATCH, "        self.coming_back += [message.message_id for message, _ in self._delayed]\n", ""),
     ),
     _mutant(
+        "what waits for its ground fills the inbox",
+        (BATCH, "leaves = error.ground_missing and waited + delay > INBOX_SECONDS_MAX", "leaves = False"),
+    ),
+    _mutant(
+        "what the waiting queue did not confirm is dropped",
+        (BATCH, "enumerate(self._leaving) if place not in confirmed]", "enumerate(self._leaving) if place < 0]"),
+    ),
+    _mutant(
+        "the wait begins anew in the waiting queue",
+        (MESSAGES, '_told_moment(said.get("first_seen")) or _moment(first)', "_moment(first)"),
+    ),
+    _mutant(
         "the subject binds no type",
         (BATCH, "self._terms, subject=message.bound_to())", "self._terms)"),
     ),

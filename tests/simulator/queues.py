@@ -42,6 +42,8 @@ class Queues:
         self.queues: dict[str, dict[str, Message]] = {}
         self.visibility_seconds: dict[str, float] = {}
         self.sent_on: list[Message] = []
+        self.in_flight_max = IN_FLIGHT_MAX
+        self.most_in_flight: dict[str, int] = {}
         self.by = ""
         self._clock = clock
         self._sent = 0
@@ -71,7 +73,8 @@ class Queues:
         """Return visible messages, the longest visible first, and hide them for the queue's visibility timeout."""
         now = self._clock()
         visible = [message for message in self._queue(url).values() if message.visible_at <= now]
-        most = min(most, IN_FLIGHT_MAX - self.in_flight(url))
+        in_flight = self.in_flight(url)
+        most = min(most, max(0, self.in_flight_max - in_flight))
         taken = sorted(visible, key=lambda message: (message.visible_at, message.message_id))[:most]
         for message in taken:
             message.deliveries += 1
@@ -79,6 +82,7 @@ class Queues:
             message.first_received = now if message.first_received is None else message.first_received
             message.handles.append(f"{message.message_id}/{message.deliveries}")
             message.visible_at = now + self.visibility_seconds[url]
+        self.most_in_flight[url] = max(self.most_in_flight.get(url, 0), in_flight + len(taken))
         return taken
 
     def delete(self, url: str, message_id: str) -> None:
