@@ -49,7 +49,7 @@ check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint,
 	@echo "Lint" && $(BIN)/ruff check --quiet $(SOURCES)
 	@echo "Types" && $(BIN)/mypy --no-error-summary
 	@echo "Architecture" && $(BIN)/lint-imports --no-logo
-	@echo "Documents" && $(BIN)/python -m infra.interfaces --check
+	@echo "Documents" && $(BIN)/python -m infra.interfaces --check && $(BIN)/python -m infra.packaging.bundle --check
 	@echo "Package and template" && $(BIN)/python -m infra.packaging.build dev && $(BIN)/python -m infra.packaging.build prod
 	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
 

@@ -7,13 +7,15 @@ from chalice.app import Chalice
 
 from chalicelib import handlers
 from chalicelib.api import admin, console, desk, documents, merchants, operations, widget
-from chalicelib.handlers.admin import adjust_credits, set_threshold
+from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.authorize import authorize
 from chalicelib.handlers.ingest_events import ingest_events
+from chalicelib.handlers.publish_threshold_events import publish_threshold_events
+from chalicelib.handlers.publish_transaction_events import publish_transaction_events
 from chalicelib.handlers.reconcile import reconcile
 from chalicelib.handlers.report_marks import report_marks
 from chalicelib.handlers.roll_up import roll_up
-from chalicelib.handlers.streams import publish_threshold_events, publish_transaction_events
+from chalicelib.handlers.set_threshold import set_threshold
 
 __all__ = [
     "adjust_credits",
@@ -32,11 +34,13 @@ app = Chalice(app_name="credits")
 merchants.configure(app)
 for functions in (
     handlers.ingest_events,
-    handlers.streams,
+    handlers.publish_threshold_events,
+    handlers.publish_transaction_events,
     handlers.roll_up,
     handlers.report_marks,
     handlers.reconcile,
-    handlers.admin,
+    handlers.adjust_credits,
+    handlers.set_threshold,
     handlers.authorize,
 ):
     app.register_blueprint(functions.blueprint)

@@ -10,6 +10,7 @@ from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.names import Guards
 from chalicelib.domain.plugin_status import KnownStatus
 
 
@@ -26,12 +27,14 @@ class CallTime:
 class Known:
     """What a read found: accounts and records that are not there are left out.
 
+    `guards` are those found under the ids asked for; the records that they name are among `transactions`.
     `unreadable` tells under its key what is wrong with an item that is there and cannot be read, `NewerForm` too: it
     is one merchant's, and no reason to go without the others.
     """
 
     accounts: Mapping[MerchantId, Account]
     transactions: Mapping[TransactionId, Transaction]
+    guards: Guards = field(default_factory=dict)
     unreadable: Mapping[str, Exception] = field(default_factory=dict)
 
     def require(self, *keys: MerchantId | TransactionId) -> None:
@@ -57,12 +60,14 @@ class Refused:
 
     `account` is the account as it stands: `commit.before` where that still held or the store could not tell,
     None where there is no account. `transactions` are the records that
-    stand where the write wanted its own or another tally. `contended` tells that another write was under way,
-    `repeated` that the store was asked more than once, so that the write may have taken effect before.
+    stand where the write wanted its own or another tally, `guards` the guards that do. `contended` tells that
+    another write was under way, `repeated` that the store was asked more than once, so that the write may have taken
+    effect before.
     """
 
     account: Account | None
     transactions: tuple[Transaction, ...] = ()
+    guards: Guards = field(default_factory=dict)
     contended: bool = False
     repeated: bool = False
 
@@ -71,14 +76,18 @@ class LedgerStore(Protocol):
     """The ledger's two tables. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and records, as they stand, in as few requests as can be."""
+        """Return the accounts and records, as they stand, in as few requests as can be.
+
+        Guards are followed to the records that they name, in one more read for all of them.
+        """
         ...
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` or nothing of it.
 
-        The account must still have the version of `commit.before` (or not exist), no record may exist yet,
-        and the orders' tallies must be the ones known. After `RetryLater` the write may have taken effect all
+        The account must still have the version of `commit.before` (or not exist), nothing may stand yet at the ids of
+        the records and guards, and the orders' tallies must be the ones known. A write of guards alone leaves the
+        account out. After `RetryLater` the write may have taken effect all
         the same: the next commit of the merchant is answered by `Refused` with what stands.
         """
         ...

@@ -5,17 +5,21 @@ A missing or bad one fails with a sentence that names it, never at import and ne
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from functools import cache
-from typing import Self, TypeVar
+from typing import Self
 
 from chalicelib.domain.orders import CREDITS_MAX, Basis, Direction, Policy
 
-Choice = TypeVar("Choice", bound=StrEnum)
-
+SCOPE_CLAIMS = ("scope", "scp", "scopes")
+"""The claims in which issuers grant scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
+AUDIENCE_CLAIMS = ("aud", "client_id")
+"""The claims that say for whom a token is: the standard's, and that of Cognito's access tokens."""
+JWT_ALGORITHMS = ("RS256", "ES256", "HS256")
+CURSOR_KEY_LENGTH_MIN = 32
+"""Characters of a key that signs cursors: shorter ones can be guessed."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DAY_SECONDS = 86_400
@@ -28,49 +32,122 @@ _SECURE = re.compile(r"(https://|http://(127\.0\.0\.1|localhost|\[::1\])(?=[:/])
 _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
-class Switch(StrEnum):
-    """What turns something on or off."""
-
-    ON = "on"
-    OFF = "off"
-
-
-class ScopeClaim(StrEnum):
-    """The claim in which an issuer grants scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
-
-    SCOPE = "scope"
-    SCP = "scp"
-    SCOPES = "scopes"
-
-
-class AudienceClaim(StrEnum):
-    """The claim that says for whom a token is: the standard's, or that of Cognito's access tokens."""
-
-    AUD = "aud"
-    CLIENT_ID = "client_id"
-
-
-class TestOrders(StrEnum):
-    """Whether orders that a shop marks as tests are charged."""
-
-    IGNORE = "ignore"
-    COUNT = "count"
-
-
-class NamelessPeriod(StrEnum):
-    """What becomes of a renewal that names no period: it is parked, or it counts for the calendar month of its time."""
-
-    PARK = "park"
-    CALENDAR_MONTH = "calendar_month"
-
-
 class SettingError(Exception):
     """A setting is missing or bad; the message names it and says what it takes."""
 
 
+class Text:
+    """A text of a group, by its environment name; empty where it is not set."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, group: "Group", owner: type["Group"]) -> str:
+        """Return the group's text."""
+        return group.texts[self.name]
+
+
+class Required(Text):
+    """A text of a group that whoever reads it cannot do without.
+
+    Raises:
+        SettingError: on reading, it is not set.
+    """
+
+    def __get__(self, group: "Group", owner: type["Group"]) -> str:
+        """Return the group's text, which is not empty."""
+        return _present(self.name, super().__get__(group, owner))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Texts that belong together, under their environment names."""
+
+    texts: Mapping[str, str]
+
+    @classmethod
+    def read(cls, reader: "_Reader") -> Self:
+        """Return the group's texts, those that are not set empty."""
+        declared = (text for text in vars(cls).values() if isinstance(text, Text))
+        return cls({text.name: reader.text(text.name) for text in declared})
+
+
+class Tables(Group):
+    """The names of the tables."""
+
+    credits = Required("CREDITS_TABLE")
+    transactions = Required("TRANSACTIONS_TABLE")
+    figures = Required("FIGURES_TABLE")
+    figures_if_set = Text("FIGURES_TABLE")
+
+
+class Queues(Group):
+    """The addresses of the queues."""
+
+    inbox = Required("INBOX_QUEUE_URL")
+    waiting = Required("WAITING_QUEUE_URL")
+    dead_letters = Required("DEAD_LETTER_QUEUE_URL")
+    stream_dead_letters = Required("STREAM_DEAD_LETTER_QUEUE_URL")
+    outbox = Required("OUTBOX_QUEUE_URL")
+    outbox_dead_letters = Required("OUTBOX_DEAD_LETTER_QUEUE_URL")
+
+
+class Functions(Group):
+    """The functions that others invoke."""
+
+    adjust = Required("ADJUST_FUNCTION")
+    threshold = Required("THRESHOLD_FUNCTION")
+    threshold_events = Required("THRESHOLD_EVENTS_FUNCTION")
+    transaction_events = Required("TRANSACTION_EVENTS_FUNCTION")
+    roll_up = Required("ROLL_UP_FUNCTION")
+
+
+class Bus(Group):
+    """The event bus."""
+
+    name = Required("EVENT_BUS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jwt:
+    """What bearer tokens are verified with."""
+
+    algorithm: str
+    issuer: str
+    audience: str
+    jwks_url: str
+    key_parameter: str
+    scope_claim: str
+    merchant_claim: str
+    audience_claim: str
+
+    def checked(self) -> Self | None:
+        """Return these settings, None where none of them is set: every token is refused then.
+
+        Raises:
+            SettingError: only a part of them is set, or they contradict each other.
+        """
+        if not any((self.algorithm, self.issuer, self.audience, self.jwks_url, self.key_parameter)):
+            return None
+        if _present("JWT_ALGORITHM", self.algorithm) not in JWT_ALGORITHMS:
+            raise SettingError(f"JWT_ALGORITHM is {self.algorithm!r}: it takes {', '.join(JWT_ALGORITHMS)}")
+        if bool(self.jwks_url) == bool(self.key_parameter):
+            raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
+        if self.jwks_url and self.algorithm == "HS256":
+            raise SettingError(
+                "JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER"
+            )
+        _present("JWT_ISSUER", self.issuer)
+        _present("JWT_AUDIENCE", self.audience)
+        return self
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of a container. Times in seconds, credits whole; empty texts mean not set."""
+    """The settings of a container. Times in seconds, credits whole; empty texts mean not set.
+
+    A group's text that is not set raises `SettingError` on reading, with its name.
+    """
 
     trial_credits: int
     default_threshold: int
@@ -85,29 +162,11 @@ class Settings:
     plugin_status_stale_seconds: int
     redis_url: str
     redis_url_parameter: str
-    credits_table: str
-    transactions_table: str
-    figures_table: str
-    event_bus: str
-    inbox_queue_url: str
-    waiting_queue_url: str
-    dead_letter_queue_url: str
-    stream_dead_letter_queue_url: str
-    outbox_queue_url: str
-    outbox_dead_letter_queue_url: str
-    adjust_function: str
-    threshold_function: str
-    threshold_events_function: str
-    transaction_events_function: str
-    roll_up_function: str
-    jwt_algorithm: str
-    jwt_issuer: str
-    jwt_audience: str
-    jwt_scope_claim: str
-    jwt_merchant_claim: str
-    jwt_audience_claim: str
-    jwt_jwks_url: str
-    jwt_key_parameter: str
+    tables: Tables
+    queues: Queues
+    functions: Functions
+    bus: Bus
+    jwt: Jwt
     cursor_key_parameter: str
     cors_origins: tuple[str, ...]
     metrics_per_merchant: bool
@@ -128,14 +187,14 @@ class Settings:
             trial_credits=trial_credits,
             default_threshold=trial_credits * low_percent // 100,
             policy=Policy(
-                direction=read.choice("ORDER_CREDIT_DIRECTION", Direction.DECREASE),
-                basis=read.choice("ORDER_CREDIT_BASIS", Basis.ORDER),
+                direction=Direction(read.choice("ORDER_CREDIT_DIRECTION", tuple(Direction), Direction.DECREASE)),
+                basis=Basis(read.choice("ORDER_CREDIT_BASIS", tuple(Basis), Basis.ORDER)),
                 fixed_amount=read.whole("ORDER_CREDIT_FIXED_AMOUNT", 1),
                 percentage=read.percent("ORDER_CREDIT_PERCENTAGE"),
                 minimum=read.whole("ORDER_CREDIT_MINIMUM", 0),
             ),
-            count_test_orders=read.choice("TEST_ORDERS", TestOrders.IGNORE) is TestOrders.COUNT,
-            month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", NamelessPeriod.PARK) is NamelessPeriod.CALENDAR_MONTH,
+            count_test_orders=read.choice("TEST_ORDERS", ("ignore", "count")) == "count",
+            month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", ("park", "calendar_month")) == "calendar_month",
             renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=_DAYS_MAX),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
             # SQS hides a message for twelve hours at the most.
@@ -145,45 +204,25 @@ class Settings:
             plugin_status_stale_seconds=read.whole("PLUGIN_STATUS_STALE_SECONDS", 300, most=_DAY_SECONDS),
             redis_url=read.text("REDIS_URL"),
             redis_url_parameter=read.text("REDIS_URL_PARAMETER"),
-            credits_table=read.text("CREDITS_TABLE"),
-            transactions_table=read.text("TRANSACTIONS_TABLE"),
-            figures_table=read.text("FIGURES_TABLE"),
-            event_bus=read.text("EVENT_BUS"),
-            inbox_queue_url=read.text("INBOX_QUEUE_URL"),
-            waiting_queue_url=read.text("WAITING_QUEUE_URL"),
-            dead_letter_queue_url=read.text("DEAD_LETTER_QUEUE_URL"),
-            stream_dead_letter_queue_url=read.text("STREAM_DEAD_LETTER_QUEUE_URL"),
-            outbox_queue_url=read.text("OUTBOX_QUEUE_URL"),
-            outbox_dead_letter_queue_url=read.text("OUTBOX_DEAD_LETTER_QUEUE_URL"),
-            adjust_function=read.text("ADJUST_FUNCTION"),
-            threshold_function=read.text("THRESHOLD_FUNCTION"),
-            threshold_events_function=read.text("THRESHOLD_EVENTS_FUNCTION"),
-            transaction_events_function=read.text("TRANSACTION_EVENTS_FUNCTION"),
-            roll_up_function=read.text("ROLL_UP_FUNCTION"),
-            jwt_algorithm=read.text("JWT_ALGORITHM"),
-            jwt_issuer=read.text("JWT_ISSUER"),
-            jwt_audience=read.text("JWT_AUDIENCE"),
-            jwt_scope_claim=read.choice("JWT_SCOPE_CLAIM", ScopeClaim.SCOPE),
-            jwt_merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
-            jwt_audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AudienceClaim.AUD),
-            jwt_jwks_url=read.secure_address("JWT_JWKS_URL"),
-            jwt_key_parameter=read.text("JWT_KEY_PARAMETER"),
+            tables=Tables.read(read),
+            queues=Queues.read(read),
+            functions=Functions.read(read),
+            bus=Bus.read(read),
+            jwt=Jwt(
+                algorithm=read.text("JWT_ALGORITHM"),
+                issuer=read.text("JWT_ISSUER"),
+                audience=read.text("JWT_AUDIENCE"),
+                jwks_url=read.secure_address("JWT_JWKS_URL"),
+                key_parameter=read.text("JWT_KEY_PARAMETER"),
+                scope_claim=read.choice("JWT_SCOPE_CLAIM", SCOPE_CLAIMS),
+                merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
+                audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AUDIENCE_CLAIMS),
+            ),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
-            metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", Switch.OFF) is Switch.ON,
+            metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", ("off", "on")) == "on",
             stage=read.text("STAGE") or "dev",
         )
-
-    def required(self, name: str) -> str:
-        """Return the text setting with this environment name, which the calling function cannot do without.
-
-        Raises:
-            SettingError: it is not set.
-        """
-        value = getattr(self, name.lower())
-        if not value:
-            raise SettingError(f"{name} is not set: this function cannot work without it")
-        return str(value)
 
 
 @cache
@@ -194,6 +233,27 @@ def settings() -> Settings:
         SettingError: a setting is not what it should be.
     """
     return Settings.read(os.environ)
+
+
+def cursor_keys(text: str) -> str:
+    """Return the keys that CURSOR_KEY_PARAMETER names, a line each.
+
+    Raises:
+        SettingError: a key is too short to be one.
+    """
+    keys = text.split() or [""]
+    shortest = min(len(key) for key in keys)
+    if shortest < CURSOR_KEY_LENGTH_MIN:
+        raise SettingError(
+            f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {CURSOR_KEY_LENGTH_MIN}"
+        )
+    return "\n".join(keys)
+
+
+def _present(name: str, text: str) -> str:
+    if not text:
+        raise SettingError(f"{name} is not set: this function cannot work without it")
+    return text
 
 
 class _Reader:
@@ -247,11 +307,8 @@ class _Reader:
                 )
         return origins
 
-    def choice(self, name: str, default: Choice) -> Choice:
-        text = self.text(name)
-        if not text:
-            return default
-        try:
-            return type(default)(text)
-        except ValueError:
-            raise SettingError(f"{name} is {text!r}: it takes {' or '.join(type(default))}") from None
+    def choice(self, name: str, choices: Sequence[str], default: str = "") -> str:
+        text = self.text(name) or default or choices[0]
+        if text not in choices:
+            raise SettingError(f"{name} is {text!r}: it takes {' or '.join(choices)}")
+        return text

@@ -1,14 +1,15 @@
 """Log lines and metrics: one line a call, and one for each message that did not simply go through.
 
 No payload, token or name of a person is ever logged: keys, merchants, codes and counts are. A counter goes to
-CloudWatch by way of the log, and to /metrics by way of the container's counters (`wiring.for_figures`).
+CloudWatch by way of the log, and to /metrics by way of the container's counters (`CounterWriter`).
 """
 
 import os
+import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import NewType, TypeAlias
+from typing import NewType, Protocol, TypeAlias
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -175,3 +176,50 @@ def _say(name: str, value: float, unit: MetricUnit, dimensions: Mapping[str, str
     with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
         for dimension, text in dimensions.items():
             metric.add_dimension(name=dimension, value=text)
+
+
+WRITE_EVERY_SECONDS = 10.0
+"""The shortest time between two writes of a container's counters that are not pressing."""
+PRESSING_TRIES = 2
+"""How often what must not wait for the next call is tried."""
+
+
+class CounterStore(Protocol):
+    """Keeps the counters of one container where /metrics adds them up."""
+
+    def lay_down(self, values: Mapping[str, float]) -> None:
+        """Overwrite this container's counters with `values`."""
+        ...
+
+
+class CounterWriter:
+    """Writes a container's counters into their store; `written_at` is in seconds of the monotonic clock.
+
+    The store is asked for on each write; None: there is none, and only CloudWatch gets the counters.
+    """
+
+    def __init__(self, counted: Counters, store: Callable[[], CounterStore | None]) -> None:
+        self.written_at = float("-inf")
+        self._counted = counted
+        self._store = store
+
+    def write(self, *, now: float | None = None) -> None:
+        """Write the counters, unless they were written less than ten seconds ago.
+
+        Called at the end of every call. What is pressing goes at once, with a second try. A failure never fails the
+        call: it is logged, and the next write makes up for it.
+        """
+        moment = time.monotonic() if now is None else now
+        if not self._counted.pressing and moment - self.written_at < WRITE_EVERY_SECONDS:
+            return
+        self.written_at = moment
+        for _ in range(PRESSING_TRIES if self._counted.pressing else 1):
+            try:
+                say_counted()
+                if (store := self._store()) is not None and (values := self._counted.values()):
+                    store.lay_down(values)
+            except Exception:
+                logger.warning("counters not laid down", exc_info=True)
+            else:
+                self._counted.pressing = False
+                return

@@ -1,1 +1,1 @@
-"""The outside world behind the ports: DynamoDB, EventBridge, SQS and tokens."""
+"""The ports' adapters: DynamoDB, EventBridge, SQS and tokens."""

@@ -1,6 +1,6 @@
-"""The components that the service rests on, each asked once, side by side, within a few seconds.
+"""The components that the service depends on, each checked once, in parallel, within a few seconds.
 
-What is asked needs no right that the API does not have anyway: a key that no table holds, a ping, the heartbeat.
+The checks need no right that the API does not have anyway: a key that no table holds, a ping, the heartbeat.
 """
 
 import time
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS_MAX = 60
 """How old the bridge's last heartbeat may be; it beats every ten seconds."""
 ABSENT = "health"
-"""A key that no table holds: neither a merchant's nor a transaction's id looks like it."""
+"""A key that no table holds: no merchant or transaction has an id of this form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """How a component did: `well` is None where nothing is known of it. `seconds` is what asking it took."""
+    """A component's state: `well` is None where it is unknown. `seconds` is the duration of the check."""
 
     well: bool | None
     seconds: float
@@ -36,11 +36,11 @@ class Finding:
 
 
 Question = Callable[[], tuple[bool | None, str | None]]
-"""Asks one component, and returns whether it does well and what there is to say."""
+"""Checks one component, and returns whether it works and a detail."""
 
 
 class Components:
-    """Asks the tables, the bridge's heartbeat, and the shared cache where there is one."""
+    """Checks the tables, the bridge's heartbeat, and the shared cache where there is one."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Components:
             self._questions["shared_cache"] = self._cache
 
     def findings(self) -> Mapping[str, Finding]:
-        """Return how each component did when it was asked just now."""
+        """Return each component's state, checked now."""
         with ThreadPoolExecutor(len(self._questions)) as pool:
             asked = {name: pool.submit(_asked, name, question) for name, question in self._questions.items()}
             return {name: work.result() for name, work in asked.items()}
@@ -97,7 +97,7 @@ def _asked(name: str, question: Question) -> Finding:
     try:
         well, detail = question()
     except (ClientError, BotoCoreError) as error:
-        # What it was exactly may name a table or an address: that is for the log.
+        # The exact error may name a table or an address, so only the log has it.
         logger.warning("a component fails", component=name, exc_info=error)
         well, detail = False, "It does not answer."
     return Finding(well=well, seconds=time.perf_counter() - started, detail=detail)

@@ -1,15 +1,15 @@
-"""Parked messages: looked at, and put back to where they came from.
+"""Parked messages: listed, read, and put back to where they came from.
 
-A queue cannot be browsed. To look means to receive, which hides each message from everybody else until the look lets
-go of it (`HOLD_SECONDS` at the most). Two who look at the same moment share the letters between them, so a `Listing`
-says how many the queues count beside those it holds.
+A queue cannot be browsed. A look receives messages, which hides them from everybody else until the look releases them
+(`HOLD_SECONDS` at most). Two looks at the same moment share the letters between them, so a `Listing` has the queues'
+own counts beside the letters it holds.
 
 **The id of a letter** is its message id in the dead-letter queue: it stays the same for as long as the message is
-parked. A message that was put back and is parked again is another letter, with another id and one more `redriven`.
+parked. A message that was put back and is parked again is another letter, with another id and a higher `redriven`.
 
-**Putting back** sends first and deletes then. Whoever is interrupted in between leaves the letter parked and its
-message on its way too; put back again it arrives twice, and the second is a duplicate by its idempotency key (on NATS,
-by its event id). So it is safe any number of times, and nothing is ever lost.
+**Putting back** sends first, then deletes. An interruption in between leaves the letter parked although its message was
+sent; put back again, it arrives twice, and the second is a duplicate by its idempotency key (on NATS, by its event id).
+So it is safe to repeat, and nothing is ever lost.
 """
 
 import json
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking
 from chalicelib.domain.errors import Code, RetryLater
 
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 ENTRIES_MAX = 10
 """Messages that one request takes."""
 HOLD_SECONDS = 30
-"""How long a letter stays hidden whose look was interrupted."""
+"""How long a letter stays hidden after an interrupted look."""
 WAIT_SECONDS = 1
-"""How long an empty poll waits: only a long poll asks all of a queue's servers."""
+"""How long an empty poll waits: only a long poll reaches all of a queue's servers."""
 LETTERS_MAX = 100_000
 """Letters that one look holds: SQS lets 120,000 be held at once."""
 ALL = tuple(Parking)
 
 
 class NotRedrivable(Exception):  # noqa: N818 - named by what the letter is
-    """The letter holds nothing that could be put back. The text says why, and what to do instead."""
+    """The letter holds nothing that could be put back. The text gives the reason, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +57,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Letters, the newest first. `counted` is how many the queues said they hold (SQS: approximately).
+    """Letters, the newest first. `counted` is the queues' own count (SQS: approximately).
 
-    Where that is more than there are letters, there are more than were wanted, or somebody else is looking.
+    If it is higher than the number of letters, there are more than requested, or somebody else is looking.
     """
 
     letters: tuple[Letter, ...]
@@ -67,7 +67,7 @@ class Listing:
 
 
 class DeadLetters:
-    """Lists, shows and puts back what is parked. Every method may raise `RetryLater` where AWS does not answer.
+    """Lists, shows and puts back parked messages. Every method may raise `RetryLater` where AWS does not answer.
 
     `functions` are the deployed names of the functions that park records of a stream, by their names in app.py.
     """
@@ -88,13 +88,13 @@ class DeadLetters:
         self._wait_seconds = wait_seconds
 
     def listing(self, *, wanted: int, parkings: Sequence[Parking] = ALL) -> Listing:
-        """Return up to `wanted` letters of each queue, and let go of them."""
+        """Return up to `wanted` letters of each queue, and release them."""
         letters: list[Letter] = []
         counted = 0
         for place in (self._places[parking] for parking in parkings):
             visible, held = self._counted(place)
             counted += visible + held
-            # Whoever has seen as many as were counted need not wait for an empty poll.
+            # After as many letters as the queue counted, no empty poll is needed.
             enough = min(wanted, visible) if visible else wanted
             with closing(self._look(place, wait=bool(visible))) as look:
                 letters += islice(look.letters(), enough)
@@ -102,10 +102,10 @@ class DeadLetters:
         return Listing(letters=tuple(letters), counted=counted)
 
     def find(self, letter_id: str, *, seconds: float) -> Letter | None:
-        """Return the letter with this id and let go of it, None if none is parked under it.
+        """Return the letter with this id and release it, None if there is none.
 
         Raises:
-            RetryLater: there are more letters than could be looked through in that time.
+            RetryLater: there are more letters than could be searched in that time.
         """
         with self._found(letter_id, seconds) as (_, letter):
             return letter
@@ -114,8 +114,8 @@ class DeadLetters:
         """Put the letter with this id back to where it came from, and return it as it was; None if there is none.
 
         Raises:
-            NotRedrivable: it holds nothing to put back: it points to records of a stream, say.
-            RetryLater: it was not found within `seconds`, or what takes it back did not answer: it is still parked.
+            NotRedrivable: it holds nothing to put back, for example only a pointer to records of a stream. RetryLater:
+            it was not found within `seconds`, or its target did not answer: it is still parked.
         """
         with self._found(letter_id, seconds) as (look, letter):
             if look is not None and letter is not None:
@@ -123,7 +123,7 @@ class DeadLetters:
             return letter
 
     def remove(self, letter_id: str, *, seconds: float) -> Letter | None:
-        """Take a letter out of its queue, settled otherwise, and return it; None if there is none.
+        """Remove a letter that was settled in another way, and return it; None if there is none.
 
         Raises:
             RetryLater: it was not found within `seconds`, or the queue did not answer.
@@ -136,9 +136,9 @@ class DeadLetters:
     def redrive_all(
         self, matching: Callable[[Letter], bool], *, parkings: Sequence[Parking] = ALL
     ) -> Iterator[tuple[Letter, str | None]]:
-        """Put back every letter that matches, and yield each with None, or with why it stays parked.
+        """Put back every letter that matches, and yield each with None, or with the reason it stays parked.
 
-        One that is parked again while this goes on is not put back again.
+        A letter that is parked again meanwhile is not put back again.
         """
         put_back: set[tuple[str, str | None, int]] = set()
         for place in (self._places[parking] for parking in parkings):
@@ -159,7 +159,7 @@ class DeadLetters:
 
     @contextmanager
     def _found(self, letter_id: str, seconds: float) -> Iterator[tuple["_Look | None", Letter | None]]:
-        """Yield the letter and the look that holds it, None for both where it is in none of the queues."""
+        """Yield the letter and the look that holds it, None for both if no queue has it."""
         deadline = time.monotonic() + seconds
         for place in self._places.values():
             with closing(self._look(place, wait=True, seconds=deadline - time.monotonic())) as look:
@@ -170,7 +170,7 @@ class DeadLetters:
         yield None, None
 
     def _put_back(self, look: "_Look", letter: Letter) -> None:
-        try:
+        with transient_faults("the queue"):
             if letter.pointer is not None:
                 raise NotRedrivable(
                     f"it points to {letter.pointer.records} records of a stream and holds none of them: "
@@ -185,9 +185,6 @@ class DeadLetters:
                 self._play(letter)
             else:
                 self._send(look.place.back_to_url, letter)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         look.delete(letter)
 
     def _send(self, queue_url: str, letter: Letter) -> None:
@@ -200,7 +197,7 @@ class DeadLetters:
         )
 
     def _play(self, letter: Letter) -> None:
-        """Hand the record to the function that could not read it; it parks it again where it still cannot."""
+        """Pass the record to the function that could not read it, which parks it again if it still cannot."""
         name = self._functions.get(letter.function or "")
         if name is None:
             raise NotRedrivable(f"no function is known that parked it ({letter.function or 'none is named'})")
@@ -215,19 +212,16 @@ class DeadLetters:
             raise RetryLater(Code.UNAVAILABLE, f"{letter.function} could not finish with it")
 
     def _counted(self, place: Place) -> tuple[int, int]:
-        """Return how many letters the queue says it holds: those to be had, and those that somebody looks at."""
+        """Return the queue's own count of letters: available ones, and those hidden by a look."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        try:
+        with transient_faults("the queue"):
             said = self._sqs.get_queue_attributes(QueueUrl=place.queue_url, AttributeNames=names)["Attributes"]
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         visible, held = (int(said[name]) for name in names)
         return visible, held
 
 
 class _Look:
-    """One look at a queue: what it has received it holds, until it is closed or the letter is deleted."""
+    """One look at a queue: it holds the letters it received until it is closed or the letter is deleted."""
 
     def __init__(self, sqs: "SQSClient", place: Place, *, wait_seconds: int, seconds: float) -> None:
         self.place = place
@@ -241,7 +235,7 @@ class _Look:
         """Yield every letter once, as it is received.
 
         Raises:
-            RetryLater: the queue did not answer, or the time is used up before all were seen.
+            RetryLater: the queue did not answer, or time ran out before all were seen.
         """
         while len(self.held) < LETTERS_MAX:
             if time.monotonic() > self._deadline:
@@ -250,7 +244,7 @@ class _Look:
                     f"{len(self.held)} letters were looked through, and there are more: the command line has the time",
                 )
             news = [message for message in self._receive() if message["MessageId"] not in self.held]
-            # Those that come for the second time were held too long, and so all of them have been seen.
+            # Letters received a second time were held too long, so all of them have been seen.
             if not news:
                 return
             self.held |= {message["MessageId"]: message["ReceiptHandle"] for message in news}
@@ -259,15 +253,12 @@ class _Look:
 
     def delete(self, letter: Letter) -> None:
         """Take the letter out of its queue."""
-        try:
+        with transient_faults("the queue"):
             self._sqs.delete_message(QueueUrl=self.place.queue_url, ReceiptHandle=letter.receipt_handle)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         self._deleted.add(letter.letter_id)
 
     def close(self) -> None:
-        """Let go of every letter that is left. What the queue does not take comes back by itself."""
+        """Release every remaining letter. If the queue refuses, they become visible after the hold time."""
         handles = [handle for letter_id, handle in self.held.items() if letter_id not in self._deleted]
         self.held.clear()
         for start in range(0, len(handles), ENTRIES_MAX):
@@ -279,7 +270,7 @@ class _Look:
                 self._sqs.change_message_visibility_batch(QueueUrl=self.place.queue_url, Entries=entries)
 
     def _receive(self) -> Sequence[Mapping[str, Any]]:
-        try:
+        with transient_faults("the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self.place.queue_url,
                 MaxNumberOfMessages=ENTRIES_MAX,
@@ -288,15 +279,12 @@ class _Look:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the queue")
-            raise
         messages: Sequence[Any] = answer.get("Messages", [])
         return messages
 
 
 def _as_seen(letter: Letter) -> tuple[str, str | None, int]:
-    """Return by what a letter is known again: a message that is put back says how often it was, a record does not."""
+    """Return what identifies a letter: a message that was put back carries how often, a record does not."""
     redriven = 0 if letter.parking is Parking.STREAM else letter.redriven
     return sha256(letter.body.encode(errors="surrogatepass")).hexdigest(), letter.function, redriven
 

@@ -1,4 +1,4 @@
-"""The event bus on EventBridge: publishes in batches, and tells which events it did not take."""
+"""The event bus on EventBridge: publishes in batches, and returns the events that it did not accept."""
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 SOURCE = "credits"
 ENTRIES_MAX = 10
 """Entries that one PutEvents takes."""
-ATTEMPTS_MAX = 4
+PUT_TRIES_MAX = 4
 PAUSE_SECONDS = 0.1
-MARGIN_SECONDS = 2.0
+PUT_MARGIN_SECONDS = 2.0
 """What is left of a call's time for answering: no request is begun inside it."""
 
 
@@ -31,15 +31,15 @@ class EventBridgeBus:
     def publish(
         self, events: Sequence[PublishedEvent], *, remaining_seconds: Callable[[], float] = lambda: inf
     ) -> list[PublishedEvent]:
-        """Publish `events`, ten in a request, and return those that the bus did not take after a few attempts.
+        """Publish `events`, ten in a request, and return those that the bus did not accept after a few attempts.
 
-        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id tells a repeat. No
-        request is begun where the call's time is short: what is not sent is returned too.
+        PutEvents fails entry by entry: only the failed ones are sent again, and an event's id identifies a repeat. No
+        request starts when the call's time is short: events not sent are returned too.
         """
         pending = list(events)
-        for attempt in range(ATTEMPTS_MAX):
+        for attempt in range(PUT_TRIES_MAX):
             pause = PAUSE_SECONDS * 2**attempt if attempt else 0
-            if not pending or remaining_seconds() < MARGIN_SECONDS + pause:
+            if not pending or remaining_seconds() < PUT_MARGIN_SECONDS + pause:
                 break
             if pause:
                 self._sleep(pause)
@@ -53,7 +53,7 @@ class EventBridgeBus:
     def _put(
         self, events: Sequence[PublishedEvent], remaining_seconds: Callable[[], float]
     ) -> Sequence[PublishedEvent]:
-        if remaining_seconds() < MARGIN_SECONDS:
+        if remaining_seconds() < PUT_MARGIN_SECONDS:
             return events
         try:
             answer = self._client.put_events(

@@ -1,6 +1,6 @@
-"""The functions that write to the ledger, invoked on behalf of an admin who asks over HTTP.
+"""The functions that write to the ledger, invoked for an admin's HTTP request.
 
-The API has no right to write: what it may do is call these two, which hold the rights and decide.
+The API has no right to write: it may only call these two, which have the rights and decide.
 """
 
 import json
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 _BUSY = frozenset({409, 429})
-"""The function is being changed at this moment, or runs as often as it may."""
+"""The function is being updated, or runs at its maximum concurrency."""
 _SERVER_ERROR = 500
 _MAY_WORK_LATER = frozenset({Code.CONTENDED, Code.UNAVAILABLE, Code.INTERNAL})
 _TIMED_OUT = (b'"Sandbox.Timedout"', b"Task timed out after ")
-"""What Lambda answers for a function that used up its time; older runtimes have the words alone."""
+"""Lambda's answer for a function that timed out; older runtimes return only this text."""
 
 
 class LedgerFunctions:
     """Invokes `adjust_credits` and `set_threshold`, and waits for their answers.
 
-    Every method raises `CreditsError` with the code and words of a function that refused, and `RetryLater`
-    where none answered: then the change may have been made all the same, and asking again is safe.
+    Every method raises `CreditsError` with the code and text of a function that refused, and `RetryLater` when none
+    answered: then the change may have been made anyway, and a retry is safe.
     """
 
     def __init__(self, client: "LambdaClient", *, adjust: str, set_threshold: str) -> None:
@@ -39,7 +39,7 @@ class LedgerFunctions:
         return self._invoke(self._adjust, {**request, "with_outcome": True})
 
     def set_threshold(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the account with the threshold asked for."""
+        """Return the account with the new threshold."""
         return self._invoke(self._set_threshold, request)
 
     def _invoke(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,21 +49,21 @@ class LedgerFunctions:
         except (ClientError, BotoCoreError) as error:
             _raise_translated(error)
         if answered.get("FunctionError"):
-            # The function has logged it. To run out of time may happen to any call; the rest are bugs.
+            # The function has logged it. Any call may time out; other errors are bugs.
             code = Code.UNAVAILABLE if any(words in payload for words in _TIMED_OUT) else Code.INTERNAL
             raise RetryLater(code, f"the function failed: {answered['FunctionError']}")
         answer: dict[str, Any] = json.loads(payload)
         if "error" in answer:
             refused = answer["error"]
             code = Code(refused["code"])
-            # The function's own write may have lost its answer: that is no refusal.
+            # The function's own write may have lost its answer: that is not a refusal.
             kind = RetryLater if code in _MAY_WORK_LATER else CreditsError
             raise kind(code, refused["message"], field=refused["details"].get("field"))
         return answer
 
 
 def _raise_translated(error: ClientError | BotoCoreError) -> NoReturn:
-    """Raise `RetryLater` for what is transient; a missing function or right is a bug, as it is."""
+    """Raise `RetryLater` for transient errors; a missing function or right is a bug, raised unchanged."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status not in _BUSY and status < _SERVER_ERROR:

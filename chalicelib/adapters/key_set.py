@@ -1,7 +1,7 @@
 """The identity provider's key set (RFC 7517), by which tokens signed with RS256 and ES256 are verified.
 
-Whatever the provider answers or fails to answer, the last set that held a usable key is used for a day: a reset
-connection, a page of HTML, a set without keys and an answer that never ends are one and the same failure.
+Whatever happens to the provider, the last set that held a usable key is used for a day: a reset connection, a page of
+HTML, a set without keys and an answer that never ends are one and the same failure.
 """
 
 import json
@@ -23,7 +23,7 @@ FETCH_SECONDS = 3.0
 """The longest wait for a key set: name look-up, connection and the whole answer together."""
 ANSWER_BYTES_MAX = 262_144
 RETRY_SECONDS = 2.0
-"""How long a provider is left alone after a failure."""
+"""How long the provider is not asked again after a failure."""
 KEYS_KEEP_SECONDS = 300.0
 KEYS_STALE_SECONDS = 86_400.0
 
@@ -55,7 +55,7 @@ class KeySet(jwt.PyJWKClient):
         try:
             self._last = _usable(json.loads(_answer(self.uri)), self._algorithm)
             self._read_at = time.monotonic()
-        # What urllib, http.client, json and a hostile set raise is not one family; all of it means "no key set".
+        # urllib, http.client, json and a hostile set raise unrelated errors; all of them mean "no key set".
         except Exception as error:  # noqa: BLE001 - it is reported
             self._failure = f"{type(error).__name__}: {error}"[:200]
             self._ask_at = time.monotonic() + RETRY_SECONDS
@@ -67,17 +67,17 @@ class KeySet(jwt.PyJWKClient):
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """Leaves a redirect as the error that it is: it could lead from https to anywhere."""
+    """Treats a redirect as an error: it could lead from https to anywhere."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def _answer(url: str) -> bytes:
-    """Return what `url` answers, within FETCH_SECONDS in all.
+    """Return the answer of `url`, within FETCH_SECONDS in all.
 
-    A socket's own time limit starts anew with every byte, and a name's look-up has none. So a thread of its own
-    reads, and is left to itself when the time is over.
+    A socket's own time limit restarts with every byte, and a name's look-up has none. So a separate thread reads, and
+    is abandoned when the time is over.
     """
     answers: SimpleQueue[bytes | Exception] = SimpleQueue()
     Thread(target=_read_into, args=(answers, url), daemon=True).start()
@@ -101,7 +101,7 @@ def _read_into(answers: "SimpleQueue[bytes | Exception]", url: str) -> None:
 def _read(url: str, *, ends_at: float) -> bytes:
     read = bytearray()
     with build_opener(_NoRedirects()).open(url, timeout=FETCH_SECONDS) as response:
-        # A piece at a time, so that the thread ends soon after nobody waits for it.
+        # In pieces, so that the thread ends soon after its caller gave up.
         while (piece := response.read1(ANSWER_BYTES_MAX)) and time.monotonic() < ends_at:
             read += piece
             if len(read) > ANSWER_BYTES_MAX:

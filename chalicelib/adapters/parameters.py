@@ -1,6 +1,6 @@
 """Secrets by name: an SSM parameter or, where there is none of that name, a secret.
 
-Kept for a while, and longer when the stores cannot be reached: a key that was right goes on being right.
+Cached for a while, and longer when the stores cannot be reached: a key that was valid remains valid.
 """
 
 import time
@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 
 KEEP_SECONDS = 300
 """How long a value is used before it is asked for again: what a changed key takes to arrive."""
-RETRY_SECONDS = 30
+PARAMETER_RETRY_SECONDS = 30
 """How long the last known value goes on unasked after it could not be asked for."""
 
 
 class ParameterError(Exception):
-    """A named parameter cannot be read, and never was by this container."""
+    """A named parameter cannot be read, and this container never read it."""
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Parameter:
         except GetParameterError as error:
             if self._value is None:
                 raise ParameterError(f"the parameter {self.name} cannot be read") from error
-            keep_seconds = RETRY_SECONDS
+            keep_seconds = PARAMETER_RETRY_SECONDS
         self._ask_at = time.monotonic() + keep_seconds
         return self._value
 
@@ -56,10 +56,10 @@ def _read(name: str) -> str:
 
 
 def _absent(error: GetParameterError) -> bool:
-    # Powertools wraps any error in words; what it was is the context.
+    # Powertools wraps any error; the original one is its context.
     cause = error.__context__
     return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in {
         "ParameterNotFound",
-        # The function may be allowed to read the secret alone.
+        # The function may be allowed to read only the secret.
         "AccessDeniedException",
     }

@@ -1,4 +1,4 @@
-"""The queues: messages parked with their reason, retries put off, and what waits long sent on."""
+"""The queues: messages parked with their reason, retries delayed, and long waits in a queue of their own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,12 +11,12 @@ ENTRIES_MAX = 10
 """Entries that one batch request takes."""
 REQUEST_BYTES_MAX = 262_144
 """Bytes of bodies that one batch request takes, with room for attributes; a longer body goes alone."""
-ATTRIBUTE_LENGTH_MAX = 1000
-"""Characters of a reason that are kept."""
+ATTRIBUTE_LENGTH_MAX = 2500
+"""Characters of an attribute that are kept: all headers that the bridge accepts of a CloudEvent, and usual reasons."""
 
 
 class Waiting(NamedTuple):
-    """Messages of a queue (SQS: approximately): those to be had, and those taken or put off."""
+    """Messages of a queue (SQS: approximately): available ones, and those in flight or delayed."""
 
     waiting: int
     under_way: int
@@ -32,7 +32,7 @@ class Later(NamedTuple):
 
 
 class Queues:
-    """Sends to the dead-letter queues and the waiting queue, and changes when a message comes back.
+    """Sends to the dead-letter queues and the waiting queue, and changes when messages become visible again.
 
     All raise botocore's `ClientError` or `BotoCoreError` when the queue does not answer.
     """
@@ -57,7 +57,7 @@ class Queues:
             yield from (int(sent["Id"]) for sent in answer.get("Successful", []))
 
     def waiting(self, queue_url: str) -> Waiting:
-        """Return how many messages the queue says it holds."""
+        """Return the queue's own count of messages."""
         said: Mapping[str, str] = self._client.get_queue_attributes(
             QueueUrl=queue_url,
             AttributeNames=[
@@ -72,9 +72,9 @@ class Queues:
         return Waiting(waiting=visible, under_way=taken + delayed)
 
     def put_off(self, queue_url: str, delays_seconds: Sequence[tuple[str, int]]) -> None:
-        """Let each message (its receipt handle) come back after its delay in seconds, 0 to 43,200.
+        """Make each message (by receipt handle) visible again after its delay in seconds, 0 to 43,200.
 
-        One whose delay the queue does not take comes back after the queue's own visibility timeout.
+        A message whose delay the queue refuses becomes visible after the queue's own visibility timeout.
         """
         for start in range(0, len(delays_seconds), ENTRIES_MAX):
             self._client.change_message_visibility_batch(

@@ -1,6 +1,6 @@
 """Clients of AWS: botocore's own, from one session a container.
 
-boto3 would make the same clients and import a fifth more for it: resources, and transfers to S3.
+boto3 would make the same clients and import a fifth more: resources, and transfers to S3.
 """
 
 from functools import cache
@@ -17,5 +17,5 @@ def client(service: str, config: Config) -> Any:
 
 @cache
 def _session() -> Session:
-    # What it has read of the services' descriptions, the next client need not read again.
+    # The next client need not read the same descriptions of services again.
     return get_session()

@@ -1,4 +1,4 @@
-"""Bearer tokens: who asks and what for, once signature, issuer, audience and times are right.
+"""Bearer tokens: the caller and scopes, once signature, issuer, audience and times are verified.
 
 The algorithm comes from the settings and never from the token. Keys come from the identity provider's key
 set, or from one parameter: a PEM public key for RS256 and ES256, a secret for HS256.
@@ -16,10 +16,9 @@ from jwt.exceptions import PyJWKClientConnectionError
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.settings import SettingError
 
-ALGORITHMS = ("RS256", "ES256", "HS256")
 TOKEN_LENGTH_MAX = 8192
 LEEWAY_SECONDS = 10
-"""How far two clocks may be apart."""
+"""The most that two clocks may differ."""
 
 _PEM_MARK = "-----BEGIN "
 _PEM = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
@@ -27,12 +26,12 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)"
 
 
 class TokenRefusedError(Exception):
-    """The token is none, or not valid; the message says why and holds nothing of the token."""
+    """The bearer token is missing or invalid; the message gives the reason and holds nothing of the token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """Who asks: a merchant's own token names it, others leave `merchant_id` None.
+    """The caller: a merchant's own token names the merchant, others leave `merchant_id` None.
 
     `expires_at` is in Unix seconds, the leeway included.
     """
@@ -44,7 +43,7 @@ class Bearer:
 
 
 class Keys(Protocol):
-    """Where the keys come from that may verify a token."""
+    """A source of the keys that may verify a token."""
 
     def keys(self, token: str) -> Sequence[Any]:
         """Return the keys for `token`, as PyJWT takes them, at least one; raises `PyJWTError` where there is none."""
@@ -55,25 +54,25 @@ class Text(Protocol):
     """A secret text, such as `parameters.Parameter`."""
 
     def text(self) -> str:
-        """Return it as it stands now."""
+        """Return the current text."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterKeys:
-    """The keys of a parameter: PEM public keys, or for HS256 secrets of 32 bytes (RFC 7518, section 3.2), a line each.
+    """The keys of a parameter: PEM public keys, or for HS256 secrets of 32 bytes (RFC 7518, section 3.2), one a line.
 
-    Usually it is one. Two of them verify while the issuer goes over from one to the other, so nobody is refused.
+    Usually there is one. While the issuer changes its key there are two, so that nobody is refused.
     """
 
     parameter: Text
     algorithm: str
 
     def keys(self, token: str) -> Sequence[Any]:  # noqa: ARG002 - a key set needs the token
-        """Return the keys as they stand now, at least one.
+        """Return the current keys, at least one.
 
         Raises:
-            SettingError: one of them is none that the algorithm takes. It would refuse its tokens silently.
+            SettingError: one of them does not fit the algorithm. It would silently refuse its tokens.
         """
         return [self._prepared(text) for text in self._texts()]
 
@@ -96,7 +95,7 @@ class ParameterKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimNames:
-    """Where an issuer puts what we need to know; by default where RFC 9068 does."""
+    """The names of an issuer's claims; by default those of RFC 9068."""
 
     scope: str = "scope"
     merchant: str = "merchant_id"
@@ -117,11 +116,11 @@ class TokenVerifier:
         self._jwt = jwt.PyJWT({"enforce_minimum_key_length": True})
 
     def bearer(self, authorization: str) -> Bearer:
-        """Return who asks, by the `Authorization` header.
+        """Return the caller, by the `Authorization` header.
 
         Raises:
-            TokenRefusedError: there is no token in it, or it is not valid.
-            PyJWKClientConnectionError, ParameterError, SettingError: no key could be had to tell.
+            TokenRefusedError: the bearer token is missing or invalid. PyJWKClientConnectionError, ParameterError,
+            SettingError: no key is available to verify it.
         """
         match = _BEARER.fullmatch(authorization.strip())
         if match is None or len(authorization) > TOKEN_LENGTH_MAX:
@@ -130,13 +129,13 @@ class TokenVerifier:
             return _bearer(self._claims(match[1]), self._names)
         except PyJWKClientConnectionError:
             raise
-        # What is not signed yet may hold anything: numbers out of range, JSON of any depth.
+        # An unverified token may hold anything: numbers out of range, JSON of any depth.
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise TokenRefusedError(type(error).__name__) from error
 
     def _claims(self, token: str) -> dict[str, Any]:
         if jwt.get_unverified_header(token).get("alg") != self._algorithm:
-            # Before the key set is asked: an unknown key of another algorithm need not read it again.
+            # Checked before the key set: an unknown key of another algorithm need not read it again.
             raise jwt.InvalidAlgorithmError(self._algorithm)
         *others, last = self._keys.keys(token)
         for key in others:
@@ -182,6 +181,6 @@ def _scopes(claim: Any) -> Iterator[str]:
         raise TypeError("scopes are a text or a list of texts")
     for scope in scopes:
         name = scope.rpartition("/")[2]
-        # An entry of a list is one scope: what has a space in it must not become two of them.
+        # An entry of a list is one scope: an entry with a space must not become two of them.
         if name and not any(map(str.isspace, scope)):
             yield name

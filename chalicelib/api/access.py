@@ -1,4 +1,4 @@
-"""Who may call a route, declared where the route is registered; a route that declares nothing is closed to everybody.
+"""Who may call a route, declared where the route is registered; a route that declares nothing is closed.
 
 Contract, section 6 ("who" in the table of routes) and "Who may read".
 """
@@ -23,7 +23,7 @@ _NAME = re.compile(rf"[ -~]{{1,{NAME_LENGTH_MAX}}}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls, by the token that the authorizer accepted."""
+    """The caller, from the token that the authorizer accepted."""
 
     subject: str = ""
     merchant_id: str | None = None
@@ -34,8 +34,8 @@ class Caller:
         """Return the caller of a request that came through the authorizer.
 
         Raises:
-            Problem: `UNAUTHORIZED`, when no authorizer let the request in, or when the token has expired since: the
-                gateway keeps the authorizer's answer for a while.
+            Problem: `UNAUTHORIZED`, when the request passed no authorizer, or the token has expired since: the gateway
+            caches the authorizer's answer.
         """
         if context is None:
             raise unauthorized("A valid bearer token is required.")
@@ -52,13 +52,13 @@ class Caller:
         if _NAME.fullmatch(self.subject) is None:
             raise Problem(
                 Refusal.FORBIDDEN,
-                f"The token's subject must name who asks, in 1 to {NAME_LENGTH_MAX} printable ASCII characters.",
+                f"The token's subject must name the caller, in 1 to {NAME_LENGTH_MAX} printable ASCII characters.",
                 details={"claim": "sub"},
             )
         return self.subject
 
     def require_merchant(self, merchant: str, what: str) -> None:
-        """Raise `NOT_FOUND` of a `what`, as if it did not exist, where the merchant's data is not for this caller."""
+        """Raise `NOT_FOUND` for a `what`, as if it did not exist, if this caller may not read the merchant's data."""
         if ADMIN_SCOPE not in self.scopes and not (READ_SCOPE in self.scopes and self.merchant_id == merchant):
             raise not_found(what)
 
@@ -68,7 +68,7 @@ NO_CALLER = Caller()
 
 
 class Access(Enum):
-    """Who may call a route; `scopes` are those of which the token needs one, none of them for any valid token."""
+    """Who may call a route: a token needs one of `scopes`; without `scopes` any valid token will do."""
 
     NOBODY = ("nobody", ())
     ANYONE = ("anyone", ())
@@ -87,7 +87,7 @@ class Access(Enum):
         return self is not Access.ANYONE
 
     def admit(self, context: Mapping[str, Any] | None, *, now: datetime) -> Caller:
-        """Return the caller, who may call the route; `context` is what the authorizer says of the token.
+        """Return the caller, if allowed; `context` is the authorizer's context of the token.
 
         Raises:
             Problem: `UNAUTHORIZED` or `FORBIDDEN`.

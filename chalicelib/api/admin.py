@@ -1,6 +1,6 @@
 """The routes for admins (contract, section 6): adjustments, thresholds, and the accounts at zero or low.
 
-What changes the ledger is done by its own functions, which this one invokes: the API itself may only read.
+Changes of the ledger are made by other functions, which this one invokes: the API itself may only read.
 """
 
 from http import HTTPStatus
@@ -24,7 +24,7 @@ _DIGITS_MAX = 64
 
 @routes.post("/api/v1/credits/admin/adjustments", access=Access.ADMIN, summary="Add or remove credits")
 def adjust(call: Call) -> Reply:
-    """Post an adjustment once under its key: 201 with the transaction, 200 with the same when it was posted before."""
+    """Post an adjustment once under its key: 201 with the transaction, 200 with the same if it was posted before."""
     admin = call.caller.name()
     return _adjusted(call, call.idempotency_key(), call.json_object(), admin)
 
@@ -35,13 +35,13 @@ def adjust(call: Call) -> Reply:
     summary="Add or remove credits, by query parameters",
 )
 def adjust_by_the_old_route(call: Call) -> Reply:
-    """Post an adjustment as `adjust` does; what it is may stand in the old route's query parameters."""
+    """Post an adjustment as `adjust` does; its fields may be in the old route's query parameters."""
     admin = call.caller.name()
     key = call.idempotency_key()
     asked = _old_parameters(call)
     fields = call.json_object() if call.body or not asked else {}
     for name in asked.keys() & fields.keys():
-        raise bad_request(name, f"{name} stands in the parameters and in the body.")
+        raise bad_request(name, f"{name} is given both as a parameter and in the body.")
     return _adjusted(call, key, {**fields, **asked}, admin)
 
 
@@ -51,7 +51,7 @@ def adjust_by_the_old_route(call: Call) -> Reply:
     summary="A merchant's own low-balance threshold",
 )
 def set_threshold(call: Call, merchant_id: str) -> Reply:
-    """Give the account a low-balance threshold of its own, or with null the default again; answer the account."""
+    """Set the account's own low-balance threshold, or with null restore the default; return the account."""
     from chalicelib.contracts.inbound.adjustments import threshold
 
     admin, merchant = call.caller.name(), merchant_of(merchant_id)
@@ -63,7 +63,7 @@ def set_threshold(call: Call, merchant_id: str) -> Reply:
 
 @routes.get("/api/v1/credits/admin/zero-balance", access=Access.ADMIN, summary="Accounts without credits")
 def zero_balance(call: Call) -> Reply:
-    """Answer a page of the accounts without credits, by cursor."""
+    """Return a page of the accounts without credits, by cursor."""
     from chalicelib.api.level_listing import zero_page
 
     return zero_page(call, levels=for_api.levels(), key=for_api.cursor_key())
@@ -71,9 +71,9 @@ def zero_balance(call: Call) -> Reply:
 
 @routes.get("/api/v1/credits/admin/low-balance", access=Access.ADMIN, summary="Accounts that run low")
 def low_balance(call: Call) -> Reply:
-    """Answer a page of the accounts with credits, but no more than their threshold, by cursor.
+    """Return a page of the accounts with credits, but no more than their threshold, by cursor.
 
-    `threshold` leaves out those with more credits than that; whoever lies above the own threshold is never there.
+    `threshold` excludes accounts with more credits than that; an account above its own threshold is never listed.
     """
     from chalicelib.api.level_listing import low_page
 
@@ -84,7 +84,7 @@ def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply
     from chalicelib.contracts.inbound.adjustments import DUPLICATE, adjustment
 
     whose = {"adjustment_id": key, "admin_id": admin, "correlation_id": call.correlation_id}
-    # Checked before anything is invoked, and handed on without what the request holds besides.
+    # Checked before anything is invoked, and passed on without any other members of the request.
     movement = adjustment({**fields, **whose})
     answer = for_api.ledger_functions().adjust(
         {

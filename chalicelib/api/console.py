@@ -1,7 +1,7 @@
 """The console: one page and its scripts, which ship with the code, served by the API itself (contract, section 6).
 
-The page names its scripts below a folder that is the digest of all of them, so that browsers keep them for a year and
-a new version is a new address. Relative addresses only: it works at the root, and below a stage or a base path.
+The scripts' folder is named by a digest of all of them, so that browsers keep them for a year and a new version has a
+new address. Relative addresses only: it works at the root, and below a stage or a base path.
 """
 
 from http import HTTPStatus
@@ -27,14 +27,14 @@ routes = Routes(blueprint)
 
 @routes.get("/console", access=Access.ANYONE, summary="The console, for people")
 def console(call: Call) -> Reply:
-    """Answer the page; it may load its own scripts and ask this API, and nothing else."""
+    """Return the page; it may load its own scripts and call this API, and nothing else."""
     if (elsewhere := without_slash(call)) is not None:
         return elsewhere
     shipped = console_files()
     tag = f'W/"{shipped.version}"'
     headers = {
         "Content-Type": "text/html; charset=utf-8",
-        # Asked for again each time, and mostly answered with 304: the scripts behind it are kept.
+        # Revalidated each time, and mostly answered with 304: its scripts are cached.
         "Cache-Control": "no-cache",
         "ETag": tag,
         "Content-Security-Policy": _POLICY.format(style=shipped.style_source),
@@ -42,17 +42,17 @@ def console(call: Call) -> Reply:
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         "Referrer-Policy": "no-referrer",
     }
-    known = {one.strip().removeprefix("W/") for one in call.headers.get("if-none-match", "").split(",")}
-    if known & {"*", tag.removeprefix("W/")}:
+    if call.holds(tag):
         return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Reply(body=shipped.page, headers=headers)
 
 
 @routes.get("/console/{version}/{name}", access=Access.ANYONE, summary="A script of the console")
 def console_file(call: Call, version: str, name: str) -> Reply:  # noqa: ARG001 - every view has its call
-    """Answer a script of the page, to be kept for a year.
+    """Return a script of the page, to be cached for a year.
 
-    Under another version's address too, so that a page opened before a deployment goes on, but not to be kept.
+    Also served under another version's address, but not to be cached, so that a page opened before a deployment still
+    works.
     """
     shipped = console_files()
     text = shipped.scripts.get(name)

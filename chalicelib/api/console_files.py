@@ -1,33 +1,18 @@
-"""The console's page and its scripts, put together from the modules that ship: two files instead of fifteen.
+"""The console's page and scripts as they ship, bundled by infra/packaging/bundle.py."""
 
-A function answers one request at a time, so a browser that asks for fifteen files at once wakes fifteen containers.
-The page holds its style; the modules it starts with become one script, each in a scope of its own, in the order of
-their imports. uPlot, which only a chart needs, stays a module and is loaded by the first chart.
-"""
-
-import re
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
-VERSION_PLACE, STYLE_PLACE = "{version}", "{style}"
-"""Where the page names its scripts' folder, and where its style goes."""
-SCRIPT, CHART = "console.js", "uplot.js"
-
-_FOLDER = Path(__file__).resolve().parent.parent / "static" / "console"
-_PAGE, _FIRST, _STYLES = "index.html", "app.js", ("uplot.css", "style.css")
-_VERSION_LENGTH = 12
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
-_DECLARED = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", re.MULTILINE)
-_LISTED = re.compile(r"export\{([^}]*)\};")
+FOLDER = Path(__file__).resolve().parent.parent / "static" / "console"
+PAGE, SCRIPT, CHART, VERSION = "index.html", "console.js", "uplot.js", "version.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The page, what its policy says of its style, and the scripts by name."""
+    """The page, what its policy says of its style, and the scripts by name; `version` changes with any of them."""
 
     version: str
     page: str
@@ -37,46 +22,9 @@ class Console:
 
 @cache
 def console_files() -> Console:
-    """Return the console as it ships; `version` changes with any of its files."""
-    modules = {path.name: path.read_text() for path in sorted(_FOLDER.glob("*.js"))}
-    style = "".join((_FOLDER / name).read_text() for name in _STYLES)
-    scripts = {SCRIPT: bundle(modules, _FIRST), CHART: modules[CHART]}
-    page = (_FOLDER / _PAGE).read_text().replace(STYLE_PLACE, style)
-    version = sha256("\0".join([page, *scripts.values()]).encode()).hexdigest()[:_VERSION_LENGTH]
+    """Return the console as it ships."""
     return Console(
-        version=version,
-        page=page.replace(VERSION_PLACE, version),
-        style_source=f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
-        scripts=scripts,
+        **json.loads((FOLDER / VERSION).read_text()),
+        page=(FOLDER / PAGE).read_text(),
+        scripts={name: (FOLDER / name).read_text() for name in (SCRIPT, CHART)},
     )
-
-
-def bundle(modules: Mapping[str, str], first: str) -> str:
-    """Return the modules that `first` imports, and itself, as one script that does what they do.
-
-    They import and export by names only, and none imports one that imports it.
-    """
-    made = "".join(f'm["{name}"] = (() => {{\n{_scoped(modules[name])}\n}})();\n' for name in _ordered(modules, first))
-    return f'"use strict";\nconst m = {{}};\n{made}'
-
-
-def _ordered(modules: Mapping[str, str], name: str, seen: set[str] | None = None) -> Iterator[str]:
-    """Yield the modules that `name` needs, each behind what it imports itself."""
-    seen = set() if seen is None else seen
-    if name in seen:
-        return
-    seen.add(name)
-    for imported in _IMPORT.finditer(modules[name]):
-        yield from _ordered(modules, imported[2], seen)
-    yield name
-
-
-def _scoped(text: str) -> str:
-    """Return a module's text as the body of a function that returns what it exports."""
-    exported = {name: name for _, name in _DECLARED.findall(text)}
-    for listed in _LISTED.findall(text):
-        exported |= {pair.split(" as ")[-1]: pair.split(" as ")[0] for pair in listed.split(",")}
-    text = _IMPORT.sub(lambda found: f'const {{{found[1].replace(" as ", ": ")}}} = m["{found[2]}"];\n', text)
-    text = _LISTED.sub("", _DECLARED.sub(r"\1 \2", text))
-    members = ", ".join(f"{name}: {inside}" for name, inside in exported.items())
-    return f"{text}\nreturn {{ {members} }};"

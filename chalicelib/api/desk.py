@@ -1,4 +1,4 @@
-"""The routes of those who look after the service: the live view's figures, and what is parked (contract, section 6)."""
+"""The operators' routes: the live view's figures, and parked messages (contract, section 6)."""
 
 from urllib.parse import unquote
 
@@ -22,17 +22,17 @@ routes = Routes(blueprint)
 
 @routes.get("/api/v1/credits/admin/activity", access=Access.ADMIN, summary="The service at this moment")
 def activity(call: Call) -> Reply:
-    """Answer what the service has done so far and what waits, as of now."""
+    """Return the service's counters and queues as of now."""
     from chalicelib.api.live import activity_now
     from chalicelib.contracts.api.answers import answer_text
 
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     data = activity_now(
         for_figures.fleet(),
         for_figures.recent_events(),
         for_api.queues(),
-        inbox_url=settings().required("INBOX_QUEUE_URL"),
-        waiting_url=settings().required("WAITING_QUEUE_URL"),
+        inbox_url=settings().queues.inbox,
+        waiting_url=settings().queues.waiting,
         dead_letter_urls=for_api.dead_letter_urls(),
         now=call.now,
     )
@@ -41,7 +41,7 @@ def activity(call: Call) -> Reply:
 
 @routes.get("/api/v1/credits/admin/dead-letters", access=Access.ADMIN, summary="Parked messages")
 def dead_letters(call: Call) -> Reply:
-    """Answer the newest parked messages of all queues, or of one, with their reasons."""
+    """Return the newest parked messages of all queues, or of one, with their reasons."""
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
     from chalicelib.contracts.letters import Parking
@@ -51,7 +51,7 @@ def dead_letters(call: Call) -> Reply:
     parkings = [Parking(named.lower())] if named else list(Parking)
     found = for_api.dead_letters().listing(wanted=asked.limit, parkings=parkings)
     letters = [DeadLetter.of(letter) for letter in found.letters[: asked.limit]]
-    # A queue can be counted but not paged: what is put back makes room for the rest.
+    # A queue can be counted but not paged: letters that are put back make room for the rest.
     total = max(found.counted, len(found.letters))
     place = Place(
         asked=asked,
@@ -86,7 +86,7 @@ def dead_letter(call: Call, letter_id: str) -> Reply:
     "/api/v1/credits/admin/dead-letters/{letter_id}/redrive", access=Access.ADMIN, summary="Put a parked message back"
 )
 def redrive(call: Call, letter_id: str) -> Reply:
-    """Put a parked message back to where it came from, and answer it as it was; harmless any number of times."""
+    """Put a parked message back to where it came from, and return it as it was; safe to repeat."""
     from chalicelib.adapters.dead_letters import NotRedrivable
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter

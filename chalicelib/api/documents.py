@@ -1,6 +1,6 @@
 """The API's document, for programs (`/openapi.json`) and for people (`/docs`): two files that ship with the code.
 
-They are made when the code is (`python -m infra.interfaces`), so that nothing is generated here: no model and no
+They are made at build time (`python -m infra.interfaces`), so that nothing is generated here: no model and no
 library is imported for them.
 """
 
@@ -32,13 +32,13 @@ routes = Routes(blueprint)
     "/openapi.json", "/api/v1/openapi.json", open_to_all_origins=True, access=Access.ANYONE, summary="This document"
 )
 def openapi(call: Call) -> Reply:
-    """Answer the API's document, which names the server as the caller reached it."""
+    """Return the API's document, with the server's address as the caller reached it."""
     return _file(call, _document(call.link_path.removesuffix(call.route)), {"Content-Type": "application/json"})
 
 
 @routes.get("/docs", "/api/v1/docs", access=Access.ANYONE, summary="This document, to browse and try")
 def docs(call: Call) -> Reply:
-    """Answer the page that shows the document beside it, and may load nothing but that."""
+    """Return the page that shows the document; it may load nothing else."""
     if (elsewhere := without_slash(call)) is not None:
         return elsewhere
     page, policy = _page()
@@ -67,7 +67,7 @@ def _document(prefix: str) -> str:
 
 @cache
 def _page() -> tuple[str, str]:
-    """Return the page, and the policy that lets its own script and style run and no other."""
+    """Return the page, and the policy that allows only its own script and style."""
     page = (_STATIC / "docs.html").read_text()
     policy = (
         f"default-src 'none'; script-src {_source(page, 'script')}; style-src {_source(page, 'style')}; "

@@ -25,19 +25,21 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 _COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "credits_plugin_status_checks_total": ("Plugin statuses answered.", ("status",)),
-    "credits_plugin_status_unavailable_total": ("Plugin statuses answered although the table was unreadable.", ()),
-    "credits_events_published_total": ("Events that the bus took.", ("event_type",)),
+    "credits_plugin_status_unavailable_total": ("Plugin statuses answered while the table was unreadable.", ()),
+    "credits_events_published_total": ("Events that the bus accepted.", ("event_type",)),
     "credits_messages_parked_total": ("Messages put into the dead-letter queue.", ("code",)),
     "credits_conflicts_total": ("Movements asked for under a key that stands with other content.", ()),
     "credits_duplicates_total": ("Movements asked for that had been recorded before.", ()),
     "credits_orders_changed_total": ("Orders that came again with data that would be charged differently.", ()),
+    "credits_events_ignored_total": ("Orders that were ignored by rule.", ("reason",)),
+    "credits_fields_dropped_total": ("Fields that move nothing, could not be read and were dropped.", ("field",)),
     "credits_lost_races_total": ("Writes made again because another writer was faster.", ()),
 }
 """What containers count, with its help and labels."""
 
 
 def prometheus_text(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: datetime) -> str:
-    """Return the metrics; `balances` adds one for each merchant, None leaves that out."""
+    """Return the metrics; `balances` adds one for each merchant, None omits them."""
     registry = CollectorRegistry()
     registry.register(_Families(lambda: _families(fleet, balances=balances, now=now)))
     return generate_latest(registry).decode()
@@ -45,7 +47,7 @@ def prometheus_text(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, 
 
 @dataclass(frozen=True, slots=True)
 class _Families(Collector):
-    """What prometheus-client collects from."""
+    """A collector for prometheus-client."""
 
     families: Callable[[], Iterable[Metric]]
 
@@ -62,7 +64,7 @@ def _families(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: d
     if fleet.drift is not None:
         drift.add_metric([], fleet.drift)
     yield drift
-    heartbeat = GaugeMetricFamily("credits_bridge_heartbeat_age_seconds", "Time since the bridge last said it lives.")
+    heartbeat = GaugeMetricFamily("credits_bridge_heartbeat_age_seconds", "Time since the bridge's last heartbeat.")
     if fleet.heartbeat is not None:
         heartbeat.add_metric([], max(0.0, (now - fleet.heartbeat).total_seconds()))
     yield heartbeat
@@ -88,10 +90,10 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
         moved.add_metric(labels, of_kind.credits)
     yield from (transactions, moved)
     yield CounterMetricFamily(
-        "credits_balance_updated", "Transactions that a balance took up.", value=figures.transactions
+        "credits_balance_updated", "Transactions that changed a balance.", value=figures.transactions
     )
     yield CounterMetricFamily(
-        "credits_shortfall", "Credits asked for that an account did not have.", value=figures.shortfall
+        "credits_shortfall", "Credits requested that an account did not have.", value=figures.shortfall
     )
     yield GaugeMetricFamily("credits_merchants", "Merchants with an account.", value=figures.merchants)
     yield GaugeMetricFamily("credits_fleet_balance", "Credits of all merchants.", value=figures.balance)
@@ -106,7 +108,7 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
 
 
 def _of_the_streams(seen: Seen, now: datetime) -> Iterable[Metric]:
-    """Yield what the bridge last saw of NATS, under the names that its own /metrics has."""
+    """Yield the bridge's last view of NATS, under the names of its own /metrics."""
     labels = ["stream"]
     up = GaugeMetricFamily("credits_bridge_stream_up", "1 when the bridge can read the stream, else 0.", labels=labels)
     waiting = GaugeMetricFamily(
@@ -141,7 +143,7 @@ def _counter(name: str, text: str, labels: tuple[str, ...], counters: Mapping[st
 
 
 def _durations(counters: Mapping[str, float]) -> Metric:
-    family = HistogramMetricFamily(PROCESSING_SECONDS, "Time that the call took which posted a transaction.")
+    family = HistogramMetricFamily(PROCESSING_SECONDS, "Duration of the calls that posted a transaction.")
     bounds = [*map(str, SECONDS), INFINITE]
     counts = [counters.get(sample(PROCESSING_SECONDS + BUCKET, {"le": bound}), 0) for bound in bounds]
     buckets = list(zip(bounds, accumulate(counts), strict=True))

@@ -10,14 +10,14 @@ from chalicelib.domain.orders import CREDITS_MAX
 
 
 def zero_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
-    """Answer the page of accounts without credits that the call asks for."""
+    """Return the requested page of accounts without credits."""
     return _page(call, Level.ZERO, levels=levels, key=key, at_most=None)
 
 
 def low_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
-    """Answer the page of low accounts that the call asks for, only those with up to `threshold` credits if it says so.
+    """Return the requested page of low accounts, only those with up to `threshold` credits if it is given.
 
-    A page may be short and have a next one all the same: the threshold is looked at account by account.
+    A page may be short and still have a next one: the threshold is compared account by account.
     """
     at_most = call.whole("threshold", default=-1, least=0, most=CREDITS_MAX)
     return _page(call, Level.LOW, levels=levels, key=key, at_most=at_most if at_most >= 0 else None)
@@ -31,7 +31,7 @@ def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most:
     after = None
     if asked.cursor is not None:
         if key is None:
-            raise Problem(Refusal.CURSOR_INVALID, "There are no cursors here.", details={"field": "cursor"})
+            raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
         after = cursors.merchant(asked.cursor, scope=scope, key=key)
     listed = levels.accounts(level, after=after, wanted=asked.limit, at_most=at_most)
     more = listed.after is not None

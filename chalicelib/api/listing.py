@@ -1,7 +1,7 @@
 """One page of a merchant's history: which records it holds, how many there are, and where the next begins.
 
-Without a type filter a page is a range of sequences. With one, what does not match is read as well: pages
-read all that stands before them, cursors go on where the last page ended.
+Without a type filter a page is a range of sequences. With one, records that do not match are read as well: pages read
+everything before them, cursors continue where the last page ended.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.values import ID_LENGTH_MAX
-from chalicelib.domain.ids import Instant, MerchantId, transaction_id
+from chalicelib.domain.ids import Instant, MerchantId, shop_id, transaction_id
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
@@ -24,7 +24,7 @@ _DIRECTIONS = [str(direction) for direction in Direction]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which of a merchant's records are asked for; None does not filter."""
+    """Which of a merchant's records are requested; None does not filter."""
 
     operation_type: str | None
     transaction_type: str | None
@@ -34,12 +34,12 @@ class Filters:
 
     @property
     def by_type(self) -> bool:
-        """Whether records between two matching ones may not match."""
+        """Whether the matching records may have gaps in between."""
         return self.operation_type is not None or self.transaction_type is not None
 
     @property
     def by_date(self) -> bool:
-        """Whether only a part of the history is asked for."""
+        """Whether only a part of the history is requested."""
         return self.start is not None or self.end is not None
 
     @property
@@ -52,7 +52,7 @@ class Filters:
         )
 
     def parameters(self) -> Parameters:
-        """Return the filters as they stand in links."""
+        """Return the filters as links hold them."""
         return {
             "operation_type": self.operation_type,
             "transaction_type": self.transaction_type,
@@ -62,7 +62,7 @@ class Filters:
         }
 
     def match(self, record: Transaction) -> bool:
-        """Return whether the record is of the types and dates that are asked for."""
+        """Return whether the record has the requested types and dates."""
         in_time = (self.start or record.created_at) <= record.created_at <= (self.end or record.created_at)
         return in_time and record.kind in self.kinds
 
@@ -80,7 +80,7 @@ class _Page:
 
 
 def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: str | None) -> Reply:
-    """Answer the page of the merchant's history that the call asks for; without an account it is empty.
+    """Return the requested page of the merchant's history; without an account it is empty.
 
     `key` signs the cursors; without one there are none.
     """
@@ -89,7 +89,9 @@ def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: 
     top = None
     if asked.cursor is not None:
         if key is None:
-            raise Problem(Refusal.CURSOR_INVALID, "There are no cursors here: use page.", details={"field": "cursor"})
+            raise Problem(
+                Refusal.CURSOR_INVALID, "Cursors are not available here: use page.", details={"field": "cursor"}
+            )
         top = cursors.position(asked.cursor, scope=scope, key=key)
     page, has_previous = _Page((), None), False
     total: int | None = 0
@@ -122,7 +124,7 @@ class _Reading:
     filters: Filters
 
     def page(self, asked: Asked, lowest: int, highest: int, *, top: int | None, total: int | None) -> _Page:
-        """Return the page asked for; `top` is a cursor's position."""
+        """Return the requested page; `top` is a cursor's position."""
         if not self.filters.by_type:
             return self._range(lowest, min(highest, top if top is not None else highest - asked.skipped), asked.limit)
         if top is not None:
@@ -139,18 +141,18 @@ class _Reading:
         return _Page(records, bottom - 1 if lowest < bottom <= highest else None, max(0, unseen))
 
     def _matches(self, lowest: int, highest: int, limit: int) -> _Page:
-        # One more than the page holds tells whether another page follows.
+        # One more than the page holds shows whether another page follows.
         found = self.history.matching(
             self.account.merchant_id, lowest, highest, kinds=self.filters.kinds, wanted=limit + 1
         )
         if len(found.transactions) > limit:
             return _Page(found.transactions[:limit], found.transactions[limit].sequence)
-        # The search stopped on its way: the page is short, and its cursor goes on from there.
+        # The search stopped early: the page is short, and its cursor continues from there.
         return _Page(found.transactions, found.below or None)
 
     def _numbered(self, asked: Asked, lowest: int, highest: int, total: int | None) -> _Page:
         end = asked.skipped + asked.limit
-        # Where the total is known, nothing is read behind the last match.
+        # Where the total is known, nothing is read after the last match.
         wanted = end + 1 if total is None else min(end + 1, total)
         found = self.history.matching(
             self.account.merchant_id, lowest, highest, kinds=self.filters.kinds, wanted=wanted
@@ -188,7 +190,8 @@ def _filters(call: Call) -> Filters:
 
 
 def _order_id(call: Call) -> str | None:
-    text = call.text("order_id")
+    asked = call.text("order_id")
+    text = asked and shop_id(asked)
     if text is not None and (len(text) > ID_LENGTH_MAX or not text.isascii() or not text.isprintable()):
         raise bad_request("order_id", f"An order_id has 1 to {ID_LENGTH_MAX} printable ASCII characters.")
     return text
@@ -196,7 +199,7 @@ def _order_id(call: Call) -> str | None:
 
 def _of_order(merchant_id: MerchantId, order_id: str, history: History, filters: Filters) -> tuple[Transaction, ...]:
     """Return the order's record, if there is one and it matches: merchant and order give its id."""
-    record = history.transaction(transaction_id(merchant_id, order_key(order_id)))
+    record = history.named(transaction_id(merchant_id, order_key(order_id)))
     return (record,) if record is not None and filters.match(record) else ()
 
 
@@ -209,7 +212,7 @@ def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int
 
 
 def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: Place, filters: Filters) -> Reply:
-    # The alias names the merchant in its path, which a link keeps in the form that ids are kept in.
+    # The alias has the merchant in its path; links hold the id in its normal form.
     by_path = "{merchant_id}" in call.route
     path = f"{call.link_path.rpartition('/')[0]}/{merchant_id}" if by_path else call.link_path
     links = place.links(path, {"merchant_id": None if by_path else merchant_id, **filters.parameters()})

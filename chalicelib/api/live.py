@@ -1,11 +1,9 @@
-"""The figures of the live view, put together from the fleet, the counters of all containers, and the queues."""
+"""The figures of the live view, from the fleet, the counters of all containers, and the queues."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.fleet import FleetReader
 from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 from chalicelib.adapters.queues import Queues
@@ -26,15 +24,12 @@ def activity_now(
     now: datetime,
 ) -> Activity:
     """Return the latest figures; raises `RetryLater` when a table or a queue cannot answer."""
-    try:
+    with transient_faults("the queues"):
         read = fleet.read()
         inbox = queues.waiting(inbox_url)
         for_ground = sum(queues.waiting(waiting_url))
         dead_letters = sum(sum(queues.waiting(url)) for url in dead_letter_urls)
         events = recent.read()
-    except (ClientError, BotoCoreError) as error:
-        raise_if_transient(error, "the queues")
-        raise
     return Activity(
         as_of=instant(now),
         fleet=FleetStatus.of(read.figures),
@@ -42,6 +37,7 @@ def activity_now(
         orders=sum(total.count for kind, total in read.figures.totals.items() if kind.is_order),
         duplicates=_counted(read.counters, "credits_duplicates_total"),
         conflicts=_counted(read.counters, "credits_conflicts_total"),
+        ignored=_counted(read.counters, "credits_events_ignored_total"),
         parked=_counted(read.counters, "credits_messages_parked_total"),
         shortfall=read.figures.shortfall,
         batches=_counted(read.counters, OLDEST_SECONDS + COUNT),

@@ -1,4 +1,4 @@
-"""The HTTP API (contract, section 6): every route, what it needs from a caller, and what it answers.
+"""The routes about merchants (contract, section 6): what each needs from a caller, and its answer.
 
 Heavy imports wait for the route that needs them: plugin status and health come without pydantic and PynamoDB.
 """
@@ -22,19 +22,19 @@ from chalicelib.telemetry import add_up, count, logger, sample
 from chalicelib.wiring import for_api
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from chalicelib.contracts.api.model import Model
 
 CHECKS = {
     status: sample("credits_plugin_status_checks_total", {"status": status}) for status in ("enabled", "disabled")
 }
-"""The counter of the answers with each status; its key is made once, not for each answer."""
+"""Counters of answers by status; each key is made once, not for each answer."""
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
 def configure(app: Chalice) -> None:
-    """Make what Chalice refuses by itself (a method, a content type) problems too, and keep traces inside."""
+    """Turn Chalice's own refusals (a method, a content type) into problems too, and return no traces."""
     app.debug = False
 
     @app.middleware("http")
@@ -44,7 +44,7 @@ def configure(app: Chalice) -> None:
 
 @routes.get("/api/v1/health", "/api/v1/credits/health", access=Access.ANYONE, summary="Is the API alive?")
 def health(call: Call) -> Reply:
-    """Answer that the API's process is alive; nothing is read for it."""
+    """Report that the API's process is alive; nothing is read for it."""
     data = {"status": "ok", "service": logger.service, "stage": settings().stage}
     return Reply(body=json_text(data, call.meta()))
 
@@ -57,7 +57,7 @@ def health(call: Call) -> Reply:
     summary="Is this shop's plugin on?",
 )
 def plugin_status(call: Call, merchant_id: str) -> Reply:
-    """Answer whether the shop's plugin is on: 200 for every well-formed id, or 304 to a caller who knows."""
+    """Return whether the shop's plugin is on: 200 for every well-formed id, or 304 if the caller's copy is current."""
     merchant = merchant_of(merchant_id)
     status = for_api.plugin_statuses().of(merchant, now=call.now)
     _count([status])
@@ -71,7 +71,7 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
 
 @routes.post("/api/v1/credits/plugin-status/batch", access=Access.TOKEN, summary="Are these shops' plugins on?")
 def plugin_statuses(call: Call) -> Reply:
-    """Answer the plugin statuses of up to 100 shops, with one read for all that are not known already."""
+    """Return the plugin statuses of up to 100 shops, with one read for all that are not cached."""
     merchants = merchants_asked(call.json_object())
     statuses = for_api.plugin_statuses().of_many(merchants, now=call.now)
     _count(statuses.values())
@@ -87,7 +87,7 @@ def plugin_statuses(call: Call) -> Reply:
     what="account",
 )
 def account(call: Call, merchant_id: str) -> Reply:
-    """Answer the merchant's account, as it stands now."""
+    """Return the merchant's current account."""
     from chalicelib.contracts.api import answers
 
     found = _account(merchant_id)
@@ -101,7 +101,7 @@ def account(call: Call, merchant_id: str) -> Reply:
     what="account",
 )
 def balance(call: Call, merchant_id: str) -> Reply:
-    """Answer the merchant's balance, as it stands now."""
+    """Return the merchant's current balance."""
     from chalicelib.contracts.api import answers
 
     found = _account(merchant_id)
@@ -116,7 +116,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
     what="account",
 )
 def story(call: Call, merchant_id: str) -> Reply:
-    """Answer why the merchant's plugin is off or on, in order, and what was published."""
+    """Return why the merchant's plugin is off or on, in order, and what was published."""
     from chalicelib.contracts.api.story import gathered, tell
 
     found, history = _account(merchant_id), for_api.history()
@@ -128,7 +128,7 @@ def story(call: Call, merchant_id: str) -> Reply:
 
 @routes.get("/api/v1/credits/transactions", access=Access.OWNER, summary="A merchant's history")
 def transactions(call: Call) -> Reply:
-    """Answer a page of the history of the merchant that the parameter `merchant_id` names, newest first."""
+    """Return a page of the history of the merchant in the parameter `merchant_id`, newest first."""
     merchant_id = call.text("merchant_id")
     if merchant_id is None:
         raise bad_request("merchant_id", "The parameter merchant_id is missing.")
@@ -140,7 +140,7 @@ def transactions(call: Call) -> Reply:
     "/api/v1/credits/transactions/merchant/{merchant_id}", access=Access.OWNER, summary="A merchant's history, by path"
 )
 def merchant_transactions(call: Call, merchant_id: str) -> Reply:
-    """Answer a page of the merchant's history, newest first."""
+    """Return a page of the merchant's history, newest first."""
     from chalicelib.api.listing import history_page
 
     merchant = merchant_of(merchant_id)
@@ -153,7 +153,7 @@ def merchant_transactions(call: Call, merchant_id: str) -> Reply:
     summary="What a merchant's transactions add up to",
 )
 def stats(call: Call, merchant_id: str) -> Reply:
-    """Answer what the merchant's transactions add up to, all or those of a range of dates."""
+    """Return the sums of the merchant's transactions, all or those of a range of dates."""
     from chalicelib.api.statistics import stats_of
 
     merchant = merchant_of(merchant_id)
@@ -162,7 +162,7 @@ def stats(call: Call, merchant_id: str) -> Reply:
 
 @routes.get("/api/v1/credits/transactions/{transaction_id}", access=Access.OWNER, summary="One transaction")
 def transaction(call: Call, transaction_id: str) -> Reply:
-    """Answer one transaction."""
+    """Return one transaction."""
     from chalicelib.contracts.api import answers
 
     found = for_api.history().transaction(transaction_of(transaction_id))
@@ -186,7 +186,7 @@ def _account(text: str) -> Account:
     return found
 
 
-def _about(call: Call, data: "BaseModel", merchant: MerchantId) -> Reply:
+def _about(call: Call, data: "Model", merchant: MerchantId) -> Reply:
     from chalicelib.contracts.api import answers
 
     return Reply(body=answers.answer_text(data, call.meta()), merchant_id=merchant)

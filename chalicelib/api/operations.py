@@ -24,7 +24,7 @@ routes = Routes(blueprint)
 
 @routes.get("/api/v1/credits/plugin-status/metrics", access=Access.OPS, summary="The fleet in figures")
 def plugin_status_metrics(call: Call) -> Reply:
-    """Answer how many plugins are on, how many off, and how the balances stand."""
+    """Return how many plugins are on and off, and figures of the balances."""
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.fleet import FleetStatus
 
@@ -34,7 +34,7 @@ def plugin_status_metrics(call: Call) -> Reply:
 
 @routes.get("/api/v1/health/detailed", access=Access.OPS, summary="How does each component do?")
 def health_detailed(call: Call) -> Reply:
-    """Answer how each component does, and how long it took to say so; 200 also where one of them fails."""
+    """Return each component's state and response time; 200 even if one of them fails."""
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 
@@ -54,11 +54,11 @@ def health_detailed(call: Call) -> Reply:
 
 @routes.get("/metrics", "/api/v1/metrics", access=Access.OPS, summary="Metrics for Prometheus")
 def metrics(call: Call) -> Reply:
-    """Answer the metrics of the fleet and of all containers as Prometheus text."""
+    """Return the metrics of the fleet and of all containers as Prometheus text."""
     from chalicelib.api.exposition import CONTENT_TYPE, prometheus_text
 
     # What this container has counted belongs to the sum too, as far as it may write it down by now.
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     fleet = for_figures.fleet()
     text = prometheus_text(fleet.read(), balances=_balances(fleet), now=call.now)
     return Reply(body=text, headers={"Content-Type": CONTENT_TYPE})
@@ -69,5 +69,5 @@ def _balances(fleet: "FleetReader") -> "dict[MerchantId, int] | None":
         return None
     balances = fleet.balances()
     if balances is None:
-        logger.warning("METRICS_PER_MERCHANT is on, but there are too many merchants: theirs are left out")
+        logger.warning("METRICS_PER_MERCHANT is on, but there are too many merchants: theirs are omitted")
     return balances

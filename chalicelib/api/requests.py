@@ -1,4 +1,4 @@
-"""What a request asks for and who asks, read from the API Gateway event and checked before anything is done."""
+"""A request and its caller, read from the API Gateway event and checked before anything is done."""
 
 import re
 from base64 import b64decode
@@ -18,11 +18,14 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, m
 
 PARAMETER_LENGTH_MAX = 512
 BODY_BYTES_MAX = 64 * 1024
-KEY_LENGTH_MAX = 64
+IDEMPOTENCY_KEY_LENGTH_MAX = 64
 """Characters of an `Idempotency-Key`: it becomes the adjustment's id (contract, section 3)."""
 
-_CORRELATION_ID = re.compile(r"[ -~]{1,64}")
-_PRINTABLE = re.compile(rf"[ -~]{{1,{KEY_LENGTH_MAX}}}")
+TRACE_LENGTH_MAX = 255
+"""Characters of an id by which a step is followed through services, as events in have them (contract, section 11)."""
+
+_TRACE = re.compile(rf"[ -~]{{1,{TRACE_LENGTH_MAX}}}")
+_PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
 # What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
@@ -55,13 +58,12 @@ class Call:
         """Return the request of an API Gateway proxy event."""
         context = event["requestContext"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        request_id = context.get("requestId") or str(uuid4())
-        correlation_id = headers.get("x-correlation-id", "").strip()
+        request_id = _trace(headers.get("x-request-id")) or context.get("requestId") or str(uuid4())
         return cls(
             route=context["resourcePath"],
             path=_public_path(event),
             request_id=request_id,
-            correlation_id=correlation_id if _CORRELATION_ID.fullmatch(correlation_id) else request_id,
+            correlation_id=_trace(headers.get("x-correlation-id")) or request_id,
             now=now,
             headers=headers,
             repeated_headers=_repeated(event.get("multiValueHeaders") or {}),
@@ -73,7 +75,7 @@ class Call:
 
     @property
     def link_path(self) -> str:
-        """The path as links hold it: API Gateway does not count a slash at its end."""
+        """The path as links hold it: API Gateway ignores a slash at its end."""
         return self.path.rstrip("/")
 
     def meta(self) -> dict[str, str]:
@@ -83,14 +85,14 @@ class Call:
 
     def require_small_body(self) -> None:
         """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (contract, section 6)."""
-        # A text has at least as many bytes as characters, so most of what is too large need not be encoded.
+        # A text has at least as many bytes as characters, so most bodies that are too large need not be encoded.
         if len(self.body) > 2 * BODY_BYTES_MAX or len(self._body_bytes()) > BODY_BYTES_MAX:
             raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {BODY_BYTES_MAX} bytes at the most.")
 
     def json_object(self) -> dict[str, Any]:
         """Return the body's JSON object; raises `Problem` (415, 400) for any other body.
 
-        A body whose type is not said is taken for JSON, as the gateway does.
+        A body without a content type is taken for JSON, as the gateway does.
         """
         media_type, _, parameter = self.headers.get("content-type", "application/json").partition(";")
         charset = parameter.strip().lower().removeprefix("charset=").strip('"')
@@ -102,18 +104,19 @@ class Call:
             raise Problem(error.code, error.message, details={"field": error.field or "body"}) from None
 
     def idempotency_key(self) -> str:
-        """Return the header `Idempotency-Key`; raises `BAD_REQUEST` where it is missing or none."""
+        """Return the header `Idempotency-Key`; raises `BAD_REQUEST` where it is missing or malformed."""
         key = self.headers.get("idempotency-key", "").strip()
         if not key or "idempotency-key" in self.repeated_headers:
             raise bad_request("Idempotency-Key", "The header Idempotency-Key is required, once.")
         if _PRINTABLE.fullmatch(key) is None:
             raise bad_request(
-                "Idempotency-Key", f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} printable ASCII characters."
+                "Idempotency-Key",
+                f"An Idempotency-Key has 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} printable ASCII characters.",
             )
         return key
 
     def holds(self, entity_tag: str) -> bool:
-        """Return whether the caller has the answer of this tag, by `If-None-Match` (RFC 9110, weak comparison)."""
+        """Return whether `If-None-Match` matches this tag (RFC 9110, weak comparison)."""
         held = {tag.strip().removeprefix("W/") for tag in self.headers.get("if-none-match", "").split(",")}
         return "*" in held or entity_tag.removeprefix("W/") in held
 
@@ -124,11 +127,11 @@ class Call:
         return text
 
     def _body_bytes(self) -> bytes:
-        # A lone surrogate cannot come from the wire; should the gateway make one, decoding refuses it.
+        # A lone surrogate cannot come from the wire; if the gateway makes one, decoding refuses it.
         return b64decode(self.body) if self.body_in_base64 else self.body.encode(errors="surrogatepass")
 
     def text(self, name: str) -> str | None:
-        """Return a parameter's text, None where it is not given or empty; given twice is a bad request."""
+        """Return a parameter's text, None where it is missing or empty; one given twice is a bad request."""
         values = self.parameters.get(name) or [""]
         if len(values) > 1:
             raise bad_request(name, f"The parameter {name} is given more than once.")
@@ -165,7 +168,7 @@ class Call:
 
         A day means its first millisecond, or its `last`; so does a time that is finer than milliseconds.
         """
-        # RFC 3339 takes small letters too, Python capital ones only.
+        # RFC 3339 allows lower-case letters too, Python only capitals.
         text = (self.text(name) or "").upper()
         if not text:
             return None
@@ -182,12 +185,12 @@ class Call:
         """Return the parameters `start_date` and `end_date`, both included."""
         start, end = self.moment("start_date", last=False), self.moment("end_date", last=True)
         if start is not None and end is not None and start > end:
-            raise bad_request("start_date", "start_date lies behind end_date.")
+            raise bad_request("start_date", "start_date is after end_date.")
         return start, end
 
 
 def merchant_of(text: str) -> MerchantId:
-    """Return the merchant id that a path or parameter holds, as it is kept; raises `BAD_REQUEST`."""
+    """Return the merchant id of a path or parameter in its normal form; raises `BAD_REQUEST`."""
     try:
         return merchant_id(unquote(text))
     except ValueError:
@@ -195,7 +198,7 @@ def merchant_of(text: str) -> MerchantId:
 
 
 def transaction_of(text: str) -> TransactionId:
-    """Return the transaction id that a path holds, as it is kept; raises `BAD_REQUEST`."""
+    """Return the transaction id of a path in its normal form; raises `BAD_REQUEST`."""
     try:
         return TransactionId(merchant_id(unquote(text)))
     except ValueError:
@@ -203,14 +206,20 @@ def transaction_of(text: str) -> TransactionId:
 
 
 def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    # The gateway lists each spelling of a name by itself, and to HTTP they are one name.
+    # The gateway lists each spelling of a header's name separately; in HTTP they are one name.
     given = Counter(name.lower() for name, values in headers.items() for _ in values)
     return frozenset(name for name, times in given.items() if times > 1)
 
 
+def _trace(text: str | None) -> str | None:
+    """Return the caller's id, None for what is none: it is dropped and never cut, since half an id joins two traces."""
+    stripped = (text or "").strip()
+    return stripped if _TRACE.fullmatch(stripped) else None
+
+
 def _public_path(event: Mapping[str, Any]) -> str:
-    # At an address of AWS the stage or base path belongs to the path that clients use; a proxy in front of
-    # the emulator has taken it away, and the emulator names no domain.
+    # At AWS's addresses clients' paths include the stage or base path; the emulator's proxy has removed it, and the
+    # emulator names no domain.
     context = event["requestContext"]
     path = context.get("path") if context.get("domainName") else event.get("path")
     return str(path or context["resourcePath"])

@@ -27,7 +27,7 @@ from chalicelib.wiring import for_figures
 PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again what it may send."""
 
-_ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-ID"
+_ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-ID, X-Request-ID"
 _EXPOSED_HEADERS = "ETag, Link, Retry-After, X-Correlation-ID, X-Request-Id"
 _OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED_HEADERS}
 
@@ -94,7 +94,7 @@ class Routes:
         what: str = "merchant",
         open_to_all_origins: bool = False,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
-        """Answer GET at each of the paths with the view."""
+        """Answer GET, and HEAD without the body, at each of the paths with the view."""
         if open_to_all_origins:
             self._open_paths.update(paths)
         return self._route("GET", paths, access=access, summary=summary, what=what)
@@ -130,8 +130,9 @@ class Routes:
             for path in paths:
                 if path not in self._methods:
                     self._register(path, "OPTIONS", self._preflight, authorizer=None)
-                self._methods.setdefault(path, []).append(method)
-                self._register(path, method, answered, authorizer=authorize if access.by_token else None)
+                for each in ("GET", "HEAD") if method == "GET" else (method,):
+                    self._methods.setdefault(path, []).append(each)
+                    self._register(path, each, answered, authorizer=authorize if access.by_token else None)
             self.declared.append(
                 Declared(view=view.__name__, method=method.lower(), paths=paths, access=access, summary=summary)
             )
@@ -183,8 +184,9 @@ class Routes:
             request_id=call.request_id,
             correlation_id=call.correlation_id,
         )
-        for_figures.lay_counters_down()
-        return Response(body=reply.body, status_code=reply.status.value, headers=headers)
+        for_figures.counter_writer().write()
+        body = "" if request.method == "HEAD" else reply.body
+        return Response(body=body, status_code=reply.status.value, headers=headers)
 
 
 def refusal_of_the_framework(request: Request, response: Response) -> Response:

@@ -1,7 +1,7 @@
 """The storefront widget: a script that a shop's theme loads, under a name that holds its version (contract, section 6).
 
-A file that was served once is never changed, because browsers keep it for a year without asking: another widget is
-another file. Anybody may load it from anywhere, also by its checksum (`integrity`).
+A served file is never changed, because browsers keep it for a year without asking: a new version is a new file. Anybody
+may load it from anywhere, also by its checksum (`integrity`).
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ routes = Routes(blueprint)
 
 @routes.get("/widget-1.js", open_to_all_origins=True, access=Access.ANYONE, summary="The storefront widget")
 def widget(_call: Call) -> Reply:
-    """Answer the widget's first version."""
+    """Return the widget's first version."""
     return Reply(body=_script("widget-1.js"), headers=_HEADERS)
 
 

@@ -29,10 +29,14 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The reading of one message: when it is read, and the names of the fields that were dropped from it."""
+    """The reading of one message: when it is read, and the names of the fields that were dropped from it.
+
+    `ahead` are the times among them that lie too far ahead: no times of facts, but what their sender wrote.
+    """
 
     now: datetime
     dropped: list[str] = field(default_factory=list)
+    ahead: list[Instant] = field(default_factory=list)
 
 
 class Unreadable:
@@ -82,7 +86,12 @@ def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:
 
 def _time(value: Any, reading: Reading) -> Instant | None:
     found = moment(value)
-    return instant(found) if found is not None and EARLIEST <= found <= reading.now + AHEAD_MAX else None
+    if found is None or found < EARLIEST:
+        return None
+    if found > reading.now + AHEAD_MAX:
+        reading.ahead.append(instant(found))
+        return None
+    return instant(found)
 
 
 def _unneeded_money(value: Any) -> Decimal | Unreadable | None:

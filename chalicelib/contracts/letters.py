@@ -118,7 +118,7 @@ class Letter:
             redriven=redriven,
             first_seen=_time(attributes.get("first_seen")),
             parked_at=instant(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
-            event_type=_event_type(content),
+            event_type=_event_type(content) or _text(attributes.get("subject")),
             merchant_id=_merchant(content),
             pointer=pointer,
             body=message["Body"],
@@ -178,14 +178,16 @@ def _function(content: Mapping[str, Any]) -> str | None:
 
 
 def _event_type(content: Mapping[str, Any]) -> str | None:
-    return _text(content.get("detail-type")) or _text(content.get("event_type")) or _text(content.get("eventName"))
+    cloud_event = content.get("type") if "specversion" in content else None
+    names = (content.get("detail-type"), content.get("event_type"), cloud_event, content.get("eventName"))
+    return next((found for name in names if (found := _text(name))), None)
 
 
 def _merchant(content: Mapping[str, Any]) -> MerchantId | None:
     """Return the merchant that the body names, wherever one may stand in an event or in a stream's record."""
     detail = _object(content, "detail")
     changed = _object(content, "dynamodb")
-    for place in (content, detail):
+    for place in (content, detail, _object(detail, "data")):
         for payload in (_object(place, "payload"), _object(place, "data"), place):
             for named in (payload.get("merchant_id"), _object(payload, "identifiers").get("merchant_id")):
                 if (found := _merchant_id(named)) is not None:

@@ -5,6 +5,7 @@ field and the rule, never by the value, which may be personal.
 """
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,19 +13,19 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.ids import GLOBAL_ID_LENGTH_MAX, MerchantId, merchant_id, shop_id
 from chalicelib.domain.orders import CREDITS_MAX
 
 ID_LENGTH_MAX = 64
 KEY_LENGTH_MAX = 255
 REASON_LENGTH_MAX = 500
+ALIASES_MAX = 4
+"""Other ids of the same fact that an event may name (contract, section 13)."""
 MONEY_DIGITS_MAX = 16
 """Digits of money before and behind the point, each."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]{{1,{MONEY_DIGITS_MAX}}})?")
-_GLOBAL_ID = re.compile(r"gid://shopify/[A-Za-z]+/([0-9]{1,64})(?:\?.*)?")
-_GLOBAL_ID_LENGTH_MAX = 255
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
 
@@ -41,10 +42,21 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
 
 
 def _shop_id(value: Any) -> str:
-    # Shopify names one order in two spellings: 5210499102 and gid://shopify/Order/5210499102 (contract, section 12).
-    text = text_id(value, longest=_GLOBAL_ID_LENGTH_MAX)
-    number = _GLOBAL_ID.fullmatch(text)
-    return number[1] if number else text_id(text)
+    return text_id(shop_id(text_id(value, longest=GLOBAL_ID_LENGTH_MAX)))
+
+
+def other_names(read: Callable[[Any], str]) -> BeforeValidator:
+    """Return a validator of the other ids of a fact, each as `read` has it; no list, and null in one, names nothing."""
+
+    def validated(value: Any) -> tuple[str, ...]:
+        if value is not None and not isinstance(value, list):
+            raise PydanticCustomError(Code.FIELD_INVALID, "aliases are a list of ids")
+        names = tuple(dict.fromkeys(read(name) for name in value or () if name is not None and name != ""))
+        if len(names) > ALIASES_MAX:
+            raise PydanticCustomError(Code.FIELD_INVALID, "a fact has up to {most} aliases", {"most": ALIASES_MAX})
+        return names
+
+    return BeforeValidator(validated)
 
 
 def _merchant(value: Any) -> MerchantId:
@@ -106,6 +118,15 @@ def _id_form(longest: int) -> dict[str, Any]:
     return {"anyOf": [text, {"type": "integer"}]}
 
 
+def _aliases_form(longest: int) -> dict[str, Any]:
+    return {
+        "type": ["array", "null"],
+        "items": _id_form(longest),
+        "maxItems": ALIASES_MAX,
+        "description": "Other ids of the same fact, of the kind that names it; any of them in a later event means it.",
+    }
+
+
 # Each form says to readers of the documents what its validator takes; a test holds the two together.
 _MERCHANT_FORM = {
     "type": "string",
@@ -121,7 +142,9 @@ MONEY_FORM = {
 _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
 
 Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
-ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(_GLOBAL_ID_LENGTH_MAX))]
+ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBAL_ID_LENGTH_MAX))]
+Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(ID_LENGTH_MAX))]
+ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(GLOBAL_ID_LENGTH_MAX))]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
 Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
 Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]

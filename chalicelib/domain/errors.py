@@ -29,8 +29,16 @@ class Code(StrEnum):
     ORDER_AMBIGUOUS = "order_ambiguous"
     REFUND_AMBIGUOUS = "refund_ambiguous"
     TOTAL_MISSING = "total_missing"
+    # A webhook of Shopify or Stripe cannot be believed, or does not say enough.
+    SIGNATURE_INVALID = "signature_invalid"
+    TOPIC_CONTRADICTS_BODY = "topic_contradicts_body"
+    CREDITS_UNKNOWN = "credits_unknown"
+    LINES_MISSING = "lines_missing"
+    REFUND_FAILED = "refund_failed"
     # The form is right, the ledger says no.
     KEY_REUSED = "key_reused"
+    NAMES_TWO_FACTS = "names_two_facts"
+    ORDER_IMPORTED = "order_imported"
     CURRENCY_MISMATCH = "currency_mismatch"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     # It may work later.

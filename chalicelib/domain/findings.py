@@ -17,6 +17,7 @@ class Drift(StrEnum):
     CHAIN_BROKEN = "chain_broken"
     BALANCE_BROKEN = "balance_broken"
     REFUND_WRONG = "refund_wrong"
+    EDIT_WRONG = "edit_wrong"
     TALLY_WRONG = "tally_wrong"
     ACCOUNT_MISSING = "account_missing"
     ACCOUNT_UNREADABLE = "account_unreadable"

@@ -4,25 +4,28 @@
 Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TypeGuard
 
+from chalicelib.domain import edits
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.movements import OPENS, FixedMovement, Kind, Movement, OrderMovement, RefundMovement
+from chalicelib.domain.names import Guard, Guards, Names, as_recorded, names_of, order_imported, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
 
 ITEMS_MAX = 100
-"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, the orders refunds touch."""
+"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, their guards, the orders refunds
+touch."""
+NO_GUARDS: Guards = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyChange:
-    """The tally of a stored order's record, before (None: never refunded) and after."""
+    """The tally of a stored order's record, before (None: neither refunded nor edited) and after."""
 
     order: TransactionId
     before: Tally | None
@@ -32,7 +35,10 @@ class TallyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records."""
+    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records.
+
+    With the account as it was there are no records, and only `tallies` and `guards` of records are written.
+    """
 
     merchant_id: MerchantId
     before: Account | None
@@ -40,6 +46,12 @@ class Commit:
     transactions: tuple[Transaction, ...] = ()
     tallies: tuple[TallyChange, ...] = ()
     crossings: tuple[CrossingRecord, ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+    @property
+    def writes_account(self) -> bool:
+        """Whether the account is written."""
+        return self.before is None or bool(self.transactions) or self.before.version != self.after.version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +75,18 @@ def fold(
     default_threshold: int,
     now: Instant,
     foresee: bool = False,
+    guards: Guards = NO_GUARDS,
 ) -> Fold:
     """Decide `movements` one after another, as if each were written alone, and return them as one write.
 
-    `stored` holds the records that are known: duplicates met before and the orders that refunds need.
+    `stored` holds the records that are known: duplicates met before and the orders that refunds need, and `guards` the
+    other names of some of them.
     `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own. With
     `foresee`, what does not fit into the write is decided too, and only foreseen.
     """
-    write = _Write(merchant_id, account, stored=stored, default_threshold=default_threshold, now=now)
+    write = _Write(merchant_id, account, stored=stored, guards=guards, default_threshold=default_threshold, now=now)
     outcomes: list[Outcome | None] = [None] * len(movements)
-    order = iter(arranged(movements, stored=stored))
+    order = iter(arranged(movements, stored=stored.keys() | guards.keys()))
     left = []
     for index in order:
         if write.full_for(movements[index]):
@@ -86,15 +100,20 @@ def fold(
     return Fold(commit=commit, outcomes=tuple(outcomes), foreseen=tuple(foreseen))
 
 
-def arranged(movements: Sequence[Movement], *, stored: Mapping[TransactionId, Transaction]) -> list[int]:
-    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders."""
+def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId]) -> list[int]:
+    """Return the indexes in the order of posting: as delivered, but the trial first and refunds behind their orders.
+
+    `stored` are the ids under which a record is known, by any of its names.
+    """
     if all(isinstance(movement, OrderMovement) for movement in movements):
         return list(range(len(movements)))
     first_order: dict[TransactionId, int] = {}
     for index, movement in enumerate(movements):
-        # An order that is stored is ground enough: its repeat holds nobody up.
-        if isinstance(movement, OrderMovement) and movement.transaction_id not in stored:
-            first_order.setdefault(movement.transaction_id, index)
+        if isinstance(movement, OrderMovement):
+            for name in names_of(movement):
+                # An order that is stored is ground enough: its repeat holds nobody up.
+                if name not in stored:
+                    first_order.setdefault(name, index)
 
     def place(index: int) -> tuple[int, int, int]:
         movement = movements[index]
@@ -116,33 +135,45 @@ class _Write:
         account: Account | None,
         *,
         stored: Mapping[TransactionId, Transaction],
+        guards: Guards,
         default_threshold: int,
         now: Instant,
     ) -> None:
         self._merchant_id = merchant_id
         self._before = account
         self._account = account
-        self._stored = stored
         self._default_threshold = default_threshold
         self._now = now
         self._records: dict[TransactionId, Transaction] = {}
+        self._names = Names(guards, stored=stored, records=self._records)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[CrossingRecord] = []
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        needed = 1
+        needed = 1 + len(movement.other_keys)
+        order = None
         if isinstance(movement, RefundMovement):
             order = movement.order_transaction_id
+        elif isinstance(movement, OrderMovement) and (known := self._names.find(movement.transaction_id)) is not None:
+            order = known.transaction_id
+        if order is not None:
             needed += order not in self._records and order not in self._tallies
-        return 1 + len(self._records) + len(self._tallies) + needed > ITEMS_MAX
+        return 1 + len(self._records) + len(self._names.added) + len(self._tallies) + needed > ITEMS_MAX
 
     def decide(self, movement: Movement) -> Outcome:
         """Apply the movement to what has been decided so far, and return its outcome if the write succeeds."""
         assert movement.merchant_id == self._merchant_id, "a fold is one merchant's"
-        known = self._records.get(movement.transaction_id) or self._stored.get(movement.transaction_id)
+        movement, known = self._named(movement)
+        if isinstance(known, Rejected):
+            return known
         if known is not None:
-            outcome = compare(movement, known)
+            if isinstance(movement, OrderMovement) and known.kind.is_order:
+                outcome = self._post_version(version_of(movement, known), known)
+            else:
+                outcome = compare(movement, known)
+            if isinstance(outcome, Posted | Duplicate):
+                self._names.add(known, movement)
             # A refund that is impossible whatever stands under its key is no mere conflict: its message is poison.
             impossible = isinstance(outcome, Rejected) and of_an_amount(movement) and self._untotalled(movement)
             return total_missing() if impossible else outcome
@@ -159,29 +190,57 @@ class _Write:
             return error
         raise AssertionError(movement)
 
+    def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
+        """Return the movement as its records name what it is of, and the record of its own fact."""
+        if isinstance(movement, RefundMovement) and (order := self._known(movement.order_transaction_id)):
+            movement = as_recorded(movement, order)
+        return movement, self._names.recorded(movement)
+
+    def _known(self, name: TransactionId | None) -> Transaction | None:
+        """Return the record of this name as it is decided so far, else as it stands, None where neither is known."""
+        return None if name is None else self._names.find(name)
+
+    def _tally_of(self, order: Transaction) -> Tally | None:
+        """Return the order's tally as it is decided so far."""
+        change = self._tallies.get(order.transaction_id)
+        return change.after if change else order.tally
+
+    def _set_tally(self, order: Transaction, tally: Tally, time: Instant) -> None:
+        # One item may stand once in a write: an order of this very write takes its tally along, and several
+        # refunds and edits of a stored order are one change.
+        order_id = order.transaction_id
+        if order_id in self._records:
+            self._records[order_id] = replace(order, tally=tally, refunded_at=time)
+            return
+        change = self._tallies.get(order_id)
+        before = change.before if change else order.tally
+        self._tallies[order_id] = TallyChange(order=order_id, before=before, after=tally, time=time)
+
     def _untotalled(self, movement: RefundMovement) -> bool:
         """Whether the refund's order is known, and no total of it."""
-        order_id = movement.order_transaction_id
-        change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
-        return order is not None and known_total(order, change.after if change else order.tally) is None
+        order = self._known(movement.order_transaction_id)
+        return order is not None and edits.known_total(order, self._tally_of(order)) is None
 
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
-        if self._account is None or not self._records:
+        guards = tuple(self._names.added)
+        if self._account is None or not (self._records or self._tallies or guards):
             return None
+        # Newer versions of orders with the same charge, and new names, move nothing: they are noted, the account stays.
+        version = self._account.version + bool(self._records)
         return Commit(
             merchant_id=self._merchant_id,
             before=self._before,
-            after=replace(self._account, version=self._account.version + 1),
+            after=replace(self._account, version=version),
             transactions=tuple(self._records.values()),
             tallies=tuple(self._tallies.values()),
             crossings=tuple(self._crossings),
+            guards=guards,
         )
 
     def _post_fixed(self, movement: FixedMovement) -> Outcome:
         account = self._account
-        if movement.kind is Kind.TRIAL:
+        if movement.kind in OPENS:
             if account is not None:
                 # Only a trial opens an account, so there has been one, and a merchant gets one.
                 return Duplicate(None)
@@ -199,38 +258,54 @@ class _Write:
             return _account_missing(self._merchant_id)
         return self._post(account, movement, kind, requested, {**movement.metadata, "policy": str(policy)})
 
+    def _post_version(self, movement: OrderMovement, order: Transaction) -> Outcome:
+        """Post the difference that a newer version of a recorded order makes, or note it where it makes none."""
+        recorded, tally = self._known(edits.edit_id(movement)), self._tally_of(order)
+        if recorded is not None and edits.repeated(movement, recorded):
+            return Duplicate(recorded)
+        edit = edits.version(movement, order, tally)
+        if not isinstance(edit, edits.Edit):
+            return edit
+        account = self._account
+        if account is None:
+            return _account_missing(self._merchant_id)
+        before = tally or Tally()
+        if edit.kind is None:
+            self._set_tally(order, replace(before, edits=edit.edits), max(self._now, account.updated_at))
+            return Duplicate(order)
+        posted = self._post(
+            account,
+            edits.as_edit(movement),
+            edit.kind,
+            edit.requested,
+            edits.edit_metadata(movement, order, edit.edits),
+        )
+        after = replace(before, edits=edits.moved(edit, posted.transaction, order))
+        self._set_tally(order, after, posted.transaction.created_at)
+        return posted
+
     def _post_refund(self, account: Account, movement: RefundMovement) -> Outcome:
-        order_id = movement.order_transaction_id
-        change = self._tallies.get(order_id)
-        order = self._records.get(order_id) or self._stored.get(order_id)
+        order = self._known(movement.order_transaction_id)
         if order is None:
             return RetryLater(
                 Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
             )
-        sold, returned = order.metadata.get("currency"), movement.metadata.get("currency")
-        if None not in (sold, returned) and sold != returned:
-            return Rejected(
-                Code.CURRENCY_MISMATCH,
-                f"order {movement.order_id} was sold in {sold} and its refund is in {returned}: they do not divide",
-                field="currency",
-            )
+        if not order.kind.is_order:
+            return order_imported(movement)
+        before = self._tally_of(order) or Tally()
         due, tally = refund(
-            (change.after if change else order.tally) or Tally(),
-            taken=abs(order.amount),
+            before,
+            taken=edits.taken(order, before),
             recorded_total=recorded_money(order, "total"),
             amount=movement.amount,
             order_total=movement.order_total,
         )
+        # After the arithmetic: what is impossible in any currency makes poison of the whole message.
+        if (error := _other_currency(movement, order)) is not None:
+            return error
         kind = Kind.REFUND_RETURNED if order.kind is Kind.ORDER_USED else Kind.REFUND_TAKEN
-        posted = self._post(account, movement, kind, due, movement.metadata)
-        time = posted.transaction.created_at
-        # One item may stand once in a write: an order of this very write takes its tally along, and several
-        # refunds of a stored order are one change.
-        if order_id in self._records:
-            self._records[order_id] = replace(order, tally=tally, refunded_at=time)
-        else:
-            before = change.before if change else order.tally
-            self._tallies[order_id] = TallyChange(order=order_id, before=before, after=tally, time=time)
+        posted = self._post(account, movement, kind, due, {**movement.metadata, **edits.counted_by(movement, before)})
+        self._set_tally(order, tally, posted.transaction.created_at)
         return posted
 
     def _post(
@@ -246,6 +321,7 @@ class _Write:
             now=self._now,
         )
         self._records[transaction.transaction_id] = transaction
+        self._names.add(transaction, movement)
         self._crossings.extend(crossed)
         return Posted(transaction)
 
@@ -255,10 +331,19 @@ def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:
     return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
 
 
-def known_total(order: Transaction, tally: Tally | None) -> Decimal | None:
-    """Return the total that a refund of the order counts by: an earlier refund's, else its own, None without any."""
-    counted = tally.total if tally else None
-    return counted if counted is not None else recorded_money(order, "total")
+def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:
+    """Return why a refund in this currency is none of the order's, None where it may be (contract, section 12).
+
+    The order's currency is that of its record: what a repeat of the order says besides is kept nowhere.
+    """
+    sold, returned = order.metadata.get("currency"), refund.metadata.get("currency")
+    if sold is None or returned is None or sold == returned:
+        return None
+    return Rejected(
+        Code.CURRENCY_MISMATCH,
+        f"order {refund.order_id} was sold in {sold}, and its refund is in {returned}",
+        field="currency",
+    )
 
 
 def _account_missing(merchant_id: MerchantId) -> RetryLater:

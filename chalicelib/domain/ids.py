@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha1
 from typing import NewType
+from urllib.parse import quote
 from uuid import UUID
 
 MerchantId = NewType("MerchantId", str)
@@ -48,6 +49,17 @@ def merchant_id(text: str) -> MerchantId:
     return MerchantId(lower if "-" in lower else str(UUID(lower)))
 
 
+GLOBAL_ID_LENGTH_MAX = 255
+"""The longest id of a shop before it is unwrapped."""
+_GLOBAL_ID = re.compile(r"gid://shopify/[A-Za-z]+/([0-9]+)(?:\?.*)?", re.ASCII)
+
+
+def shop_id(text: str) -> str:
+    """Return the id of an order or refund as in keys: `gid://shopify/Order/5` is `5` (contract, section 12)."""
+    number = _GLOBAL_ID.fullmatch(text)
+    return number[1] if number else text
+
+
 def uuid_v5(namespace: str, name: str) -> str:
     """Return the UUIDv5 (RFC 9562) of a name in a namespace, itself a UUID: what `uuid.uuid5` gives, in a third."""
     digest = sha1(bytes.fromhex(namespace.replace("-", "")) + name.encode(), usedforsecurity=False).hexdigest()
@@ -59,6 +71,11 @@ def uuid_v5(namespace: str, name: str) -> str:
 def transaction_id(merchant: MerchantId, key: str) -> TransactionId:
     """Return the id under which the movement with this idempotency key is recorded: UUIDv5 of both."""
     return TransactionId(uuid_v5(merchant, key))
+
+
+def escaped(part: str) -> str:
+    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
+    return quote(part, safe="").replace("_", "%5F")
 
 
 def credit_id(merchant: MerchantId) -> str:

@@ -73,7 +73,7 @@ class Account:
 class Transaction:
     """A movement as recorded. `amount` is what was moved, signed; `requested` what was asked for, unsigned.
 
-    Never changed once written, but for `tally`, which stands on orders that were refunded.
+    Never changed once written, but for the `tally` of an order that was refunded or edited, last at `refunded_at`.
     """
 
     transaction_id: TransactionId

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, escaped, transaction_id
 from chalicelib.domain.orders import Direction, Policy
 
 TRIAL_KEY = "TRIAL_MERCHANT"
@@ -25,8 +26,11 @@ class Kind(Enum):
     REFUND_TAKEN = ("REFUND", Direction.DECREASE)
     PAYMENT = ("PAYMENT", Direction.INCREASE)
     SUBSCRIPTION = ("SUBSCRIPTION", Direction.INCREASE)
+    EDIT_ADDED = ("ORDER_EDITED", Direction.INCREASE)
+    EDIT_REMOVED = ("ORDER_EDITED", Direction.DECREASE)
     MANUAL_ADDED = ("MANUAL", Direction.INCREASE)
     MANUAL_REMOVED = ("MANUAL", Direction.DECREASE)
+    OPENING = ("OPENING", Direction.INCREASE)
 
     def __init__(self, transaction_type: str, direction: Direction) -> None:
         self.transaction_type = transaction_type
@@ -38,12 +42,17 @@ class Kind(Enum):
         return self.transaction_type == "ORDER_PAID"
 
 
+OPENS = frozenset({Kind.TRIAL, Kind.OPENING})
+"""What opens an account: a trial, or the balance of the old service (contract, section 20). Both have one key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.
 
     `reference_id` is the business id behind the key; `metadata` is kept with the record and is all that is
-    kept of the event besides ids and times (contract, section 2, rule 7).
+    kept of the event besides ids and times (contract, section 2, rule 7). `other_keys` are those that the same fact has
+    under its other names (contract, section 13).
     """
 
     merchant_id: MerchantId
@@ -52,6 +61,7 @@ class Movement:
     occurred_at: Instant | None = None
     correlation_id: str | None = None
     metadata: Mapping[str, str | int] = field(default_factory=dict)
+    other_keys: tuple[str, ...] = ()
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -64,25 +74,29 @@ class FixedMovement(Movement):
     """A trial, payment, renewal or adjustment: it says itself how many credits it asks for.
 
     A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
-    wrong name: it is no duplicate (contract, section 12).
+    wrong name: it is no duplicate (contract, section 12). `ahead` is its own time where that lies too far ahead to be
+    `occurred_at`.
     """
 
     kind: Kind
     credits: int
     repeat_days: int | None = None
+    ahead: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderMovement(Movement):
     """An order with its number of `lines` and, where known, its `total` money; `policy` says what it asks for.
 
-    `updated` tells an `evt.order.updated`, which never contradicts a charge that already stands.
+    `updated` tells an `evt.order.updated`, which never contradicts a charge that already stands. `updated_at` is the
+    time of this version of the order, None where the event does not tell it.
     """
 
     policy: Policy
     lines: int
     total: Decimal | None = None
     updated: bool = False
+    updated_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +114,20 @@ class RefundMovement(Movement):
 
 
 def order_key(order_id: str) -> str:
-    """Return the idempotency key of an order (contract, section 3)."""
-    return f"SHOPIFY_ORDER_{order_id}"
+    """Return the idempotency key of an order (contract, section 3).
+
+    An order whose own id reads like the end of an edit's key must not take that key: it is percent-encoded.
+    """
+    taken = "_EDIT_" in order_id or "%5FEDIT%5F" in order_id
+    return f"SHOPIFY_ORDER_{escaped(order_id) if taken else order_id}"
+
+
+def edit_key(order_id: str, updated_at: Instant) -> str:
+    """Return the idempotency key of an order's edit, the time of its version in milliseconds (contract, section 12)."""
+    milliseconds = round(datetime.fromisoformat(updated_at).timestamp() * 1000)
+    return f"{order_key(order_id)}_EDIT_{milliseconds}"
+
+
+def refund_of_order_key(order_id: str) -> str:
+    """Return the idempotency key of an order's refund that has no id of its own (contract, "Keys")."""
+    return f"SHOPIFY_REFUND_ORDER_{order_id}"

@@ -1,12 +1,13 @@
 """What an order costs, and what a refund of it gives back (contract, section 3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import Self
 
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant
 
 CREDITS_MAX = 1_000_000_000
 """The most credits one movement may ask for (contract, section 4)."""
@@ -89,11 +90,26 @@ def charge(policy: Policy, *, lines: int, total: Decimal | None) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """What the newer versions of an order have made of it (contract, section 12).
+
+    `updated_at` is the time of the newest version seen, None where no version told one. `charged` is what that one asks
+    for, in credits, and `total` its money; `taken` is what the edits have moved in all, in the direction of the order.
+    """
+
+    updated_at: Instant | None
+    charged: int
+    taken: int = 0
+    total: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What an order's refunds have asked back so far; the one part of a record that changes.
+    """What an order's refunds have asked back so far, and its edits changed; the one part of a record that changes.
 
     `count` refunds asked for `credits` in all. `money` is the sum of their amounts and `total` the order
-    total it is a share of, both unknown (None) until a refund names them; `full` once a refund was full.
+    total it is a share of, both unknown (None) until a refund names them; `full` once a refund was full. `edits` is
+    None until a newer version of the order was seen.
     """
 
     count: int = 0
@@ -101,6 +117,7 @@ class Tally:
     money: Decimal = Decimal(0)
     total: Decimal | None = None
     full: bool = False
+    edits: Edits | None = None
 
 
 def refund(
@@ -113,13 +130,27 @@ def refund(
 ) -> tuple[int, Tally]:
     """Return the credits that the next refund of an order asks back, and the tally after it.
 
-    The sum over all refunds is what the order took (`taken`, in credits) × the refunded share, rounded down,
-    and never more than `taken`; a refund without an amount is full (contract, "Refund arithmetic").
+    The sum over all refunds is what the order took (`taken`, in credits, edits included) × the refunded share, rounded
+    down, and never more than `taken`; a refund without an amount is full (contract, "Refund arithmetic"). The share of
+    an edited order is one of its newest total, whatever total a refund names: that may be the one before the edit.
 
     Raises:
         Rejected: `key_reused` where the order total contradicts an earlier refund's, `total_missing` where
             an amount is given and no total is known from anywhere.
     """
+    newest = tally.edits.total if tally.edits else None
+    fixed = tally.total if newest is not None else _fixed_total(tally, recorded_total, amount, order_total)
+    full = tally.full or amount is None
+    money = tally.money if amount is None else _EXACT.add(tally.money, amount)
+    share = _share(money, newest if newest is not None else fixed, full=full)
+    due = max(0, int(taken * share) - tally.credits)
+    return due, replace(tally, count=tally.count + 1, credits=tally.credits + due, money=money, total=fixed, full=full)
+
+
+def _fixed_total(
+    tally: Tally, recorded_total: Decimal | None, amount: Decimal | None, order_total: Decimal | None
+) -> Decimal | None:
+    """Return the total that the refunds of an order count by: the first that was named, else the order's own."""
     if order_total is not None and tally.total is not None and order_total != tally.total:
         raise Rejected(
             Code.KEY_REUSED,
@@ -127,16 +158,11 @@ def refund(
             field="order_total",
         )
     denominator = tally.total if tally.total is not None else order_total
-    money, full = tally.money, tally.full
-    if amount is None:
-        full = True
-    else:
-        denominator = denominator if denominator is not None else recorded_total
-        if denominator is None:
-            raise total_missing()
-        money = _EXACT.add(money, amount)
-    due = max(0, int(taken * _share(money, denominator, full=full)) - tally.credits)
-    return due, Tally(count=tally.count + 1, credits=tally.credits + due, money=money, total=denominator, full=full)
+    if amount is None or denominator is not None:
+        return denominator
+    if recorded_total is None:
+        raise total_missing()
+    return recorded_total
 
 
 def total_missing() -> Rejected:

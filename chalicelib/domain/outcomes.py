@@ -36,6 +36,9 @@ def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
 
     Contract, section 2, rule 4.
     """
+    if record.kind is Kind.OPENING:
+        # The old service recorded it, and its content is not known here (contract, section 20).
+        return Duplicate(record)
     if isinstance(movement, FixedMovement):
         same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)
     elif isinstance(movement, RefundMovement):
@@ -59,16 +62,20 @@ def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
 
 def _repeated_too_late(movement: Movement, record: Transaction) -> Rejected | None:
     """Return why a renewal cannot be a repeat of the recorded one, None where it can be (contract, section 12)."""
-    if not isinstance(movement, FixedMovement) or movement.repeat_days is None or movement.occurred_at is None:
+    if not isinstance(movement, FixedMovement) or movement.repeat_days is None:
+        return None
+    # Where the record has no time of its own, one too far ahead may be that of this very event: it proves nothing.
+    own = movement.occurred_at or (movement.ahead if record.occurred_at else None)
+    if own is None:
         return None
     recorded = record.occurred_at or record.created_at
-    later = datetime.fromisoformat(movement.occurred_at) - datetime.fromisoformat(recorded)
+    later = datetime.fromisoformat(own) - datetime.fromisoformat(recorded)
     if later <= timedelta(days=movement.repeat_days):
         return None
     return Rejected(
         Code.PERIOD_REPEATED,
         f"this period was recorded at {recorded}, as transaction {record.transaction_id}; the same name came again "
-        f"at {movement.occurred_at}, more than {movement.repeat_days} days later",
+        f"at {own}, more than {movement.repeat_days} days later",
         field="period_start",
     )
 

@@ -1,60 +1,75 @@
-"""What was refunded of each order, replayed from the refunds' own records (contract, "Refund arithmetic").
+"""What was refunded of each order and what its edits changed, replayed from the refunds' and edits' own records.
 
-An order's tally is the one part of a record that changes and that no hash seals; the refunds prove it.
+An order's tally is the one part of a record that changes and that no hash seals; refunds and edits prove it (contract,
+"Refund arithmetic"). A newer version of an order that moved nothing has no record: the tally may tell a later one than
+is proven, and the total of that one.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
+from chalicelib.domain import edits
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.fold import TallyChange
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, order_key
-from chalicelib.domain.orders import Tally, refund
+from chalicelib.domain.orders import Edits, Tally, refund
+from chalicelib.domain.outcomes import recorded_money
 
 _REFUNDS = (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN)
+_EDITS = (Kind.EDIT_ADDED, Kind.EDIT_REMOVED)
 
 
 @dataclass(slots=True)
-class _Refunded:
-    """An order that was refunded: what its record says of it, and its refunds replayed so far."""
+class _Tallied:
+    """An order that was refunded or edited, and its refunds and edits replayed so far, the last of them at `time`."""
 
-    sequence: int
-    taken: int
-    total: Decimal | None
-    recorded: Tally | None
+    record: Transaction
     replayed: Tally
-    refunded_at: Instant
+    time: Instant
+
+    @property
+    def recorded(self) -> Tally:
+        """What its record says."""
+        return self.record.tally or Tally()
+
+    @property
+    def proven(self) -> Tally:
+        """What its record should say: what was replayed, with a later version that moved nothing.
+
+        One that would have moved credits is not kept without its record: delivered again, it has to move them.
+        """
+        said, shown = self.recorded.edits, edits.newest(self.record, self.replayed)
+        if said is None or (said.charged, said.taken) != (shown.charged, shown.taken):
+            return self.replayed
+        if (said.updated_at or "") < (shown.updated_at or ""):
+            return self.replayed
+        total = shown.total if said.updated_at == shown.updated_at else said.total
+        return replace(self.replayed, edits=replace(shown, updated_at=said.updated_at, total=total))
 
 
 class Tallies:
-    """The refunded orders of one merchant, as its records come by in their order.
+    """The refunded and edited orders of one merchant, as its records come by in their order.
 
     An order is known by the tally on its record; those in `uncounted` are known without. After the walk `uncounted`
-    holds them, and every order of a refund whose record has no tally.
+    holds them, and every order of a refund or an edit whose record has no tally.
     """
 
     def __init__(self, merchant_id: MerchantId, *, uncounted: Collection[TransactionId] = ()) -> None:
         self.uncounted = set(uncounted)
         self._merchant_id = merchant_id
-        self._orders: dict[TransactionId, _Refunded] = {}
+        self._orders: dict[TransactionId, _Tallied] = {}
 
     def take(self, record: Transaction) -> Iterator[Finding]:
-        """Take the next record, and yield what is wrong with it if it is a refund."""
+        """Take the next record, and yield what is wrong with it if it is a refund or an edit."""
         if record.kind.is_order:
             if record.tally is not None or record.transaction_id in self.uncounted:
-                self._orders[record.transaction_id] = _Refunded(
-                    sequence=record.sequence,
-                    taken=abs(record.amount),
-                    total=_money(record, "total"),
-                    recorded=record.tally,
-                    replayed=Tally(),
-                    refunded_at=record.refunded_at or record.created_at,
+                self._orders[record.transaction_id] = _Tallied(
+                    record=record, replayed=Tally(), time=record.refunded_at or record.created_at
                 )
-        elif record.kind in _REFUNDS and (wrong := self._replay(record)) is not None:
+        elif record.kind in (*_REFUNDS, *_EDITS) and (wrong := self._replay(record)) is not None:
             yield Finding(
                 kind=wrong[0],
                 merchant_id=self._merchant_id,
@@ -64,23 +79,23 @@ class Tallies:
             )
 
     def differences(self) -> Iterator[Finding]:
-        """Yield every order whose record says something else than its refunds."""
+        """Yield every order whose record says something else than its refunds and edits."""
         for order_id, order in self._orders.items():
-            if (order.recorded or Tally()) != order.replayed:
-                said, proven = told(order.recorded or Tally()), told(order.replayed)
+            if order.recorded != order.proven:
+                said, proven = told(order.recorded), told(order.proven)
                 yield Finding(
                     kind=Drift.TALLY_WRONG,
                     merchant_id=self._merchant_id,
-                    sequence=order.sequence,
-                    detail=f"the order's record says {said}, its refunds say {proven}",
+                    sequence=order.record.sequence,
+                    detail=f"the order's record says {said}, its refunds and edits say {proven}",
                     transaction_id=order_id,
                 )
 
     def corrections(self) -> Iterator[TallyChange]:
-        """Yield for every order whose record says something else than its refunds what it should say."""
+        """Yield for every order whose record says something else than its refunds and edits what it should say."""
         for order_id, order in self._orders.items():
-            if (order.recorded or Tally()) != order.replayed:
-                yield TallyChange(order=order_id, before=order.recorded, after=order.replayed, time=order.refunded_at)
+            if order.recorded != order.proven:
+                yield TallyChange(order=order_id, before=order.record.tally, after=order.proven, time=order.time)
 
     def _replay(self, record: Transaction) -> tuple[Drift, str] | None:
         named = str(record.metadata.get("order_id"))
@@ -88,15 +103,21 @@ class Tallies:
         order = self._orders.get(order_id)
         if order is None:
             self.uncounted.add(order_id)
-            return Drift.TALLY_WRONG, f"the refund is not counted on the record of order {named}"
-        order.refunded_at = record.created_at
+            word = "edit" if record.kind in _EDITS else "refund"
+            return Drift.TALLY_WRONG, f"the {word} is not counted on the record of order {named}"
+        order.time = record.created_at
+        return _edit(order, record) if record.kind in _EDITS else self._refund(order, record)
+
+    @staticmethod
+    def _refund(order: _Tallied, record: Transaction) -> tuple[Drift, str] | None:
+        before = _counted_by(record, order)
         try:
             due, order.replayed = refund(
-                order.replayed,
-                taken=order.taken,
-                recorded_total=order.total,
-                amount=_money(record, "refund_amount"),
-                order_total=_money(record, "order_total"),
+                before,
+                taken=edits.taken(order.record, before),
+                recorded_total=recorded_money(order.record, "total"),
+                amount=recorded_money(record, "refund_amount"),
+                order_total=recorded_money(record, "order_total"),
             )
         except Rejected as error:
             return Drift.REFUND_WRONG, error.message
@@ -105,12 +126,38 @@ class Tallies:
         return None
 
 
-def _money(record: Transaction, name: str) -> Decimal | None:
-    text = record.metadata.get(name)
-    return None if text is None else Decimal(text)
+def _counted_by(refund_record: Transaction, order: _Tallied) -> Tally:
+    """Return the tally as the refund met it, with the newest total that the refund says it counted by.
+
+    A version that changed the total alone has no record of its own: the refund's proves it.
+    """
+    total = edits.newest_total(refund_record)
+    if total is None:
+        return order.replayed
+    seen: Edits = edits.newest(order.record, order.replayed)
+    return replace(order.replayed, edits=replace(seen, total=total))
+
+
+def _edit(order: _Tallied, record: Transaction) -> tuple[Drift, str] | None:
+    try:
+        edit = edits.replayed(record, order.record, order.replayed)
+    except (KeyError, ValueError, Rejected) as error:
+        return Drift.EDIT_WRONG, f"its charge cannot be told: {error}"
+    order.replayed = replace(order.replayed, edits=edits.moved(edit, record, order.record))
+    if (edit.kind, edit.requested) != (record.kind, record.requested):
+        due = "nothing" if edit.kind is None else f"{edit.requested} credits as {edit.kind.direction}"
+        return Drift.EDIT_WRONG, f"it asked for {record.requested} credits as {record.kind.direction}, due was {due}"
+    return None
 
 
 def told(tally: Tally) -> str:
     """Return a tally in words."""
     part = "all of it" if tally.full else f"{tally.money:f} of {tally.total if tally.total is not None else 'unknown'}"
-    return f"{tally.credits} credits in {tally.count} refunds ({part})"
+    refunded = f"{tally.credits} credits in {tally.count} refunds ({part})"
+    if tally.edits is None:
+        return refunded
+    seen = tally.edits
+    total = "unknown" if seen.total is None else f"{seen.total:f}"
+    return (
+        f"{refunded}; charged {seen.charged}, {seen.taken} by edits, total {total}, as of {seen.updated_at or 'none'}"
+    )

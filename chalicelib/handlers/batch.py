@@ -1,7 +1,4 @@
-"""A batch of messages on its way to their ends: applied, parked with a reason, or back to the queue.
-
-(contract, section 4, "Retry and dead letter")
-"""
+"""A batch of messages: read, posted, and each of them ended as `usecases.ending` decides."""
 
 import time
 from collections import Counter
@@ -14,23 +11,18 @@ from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
-from chalicelib.domain.errors import Code, CreditsError, NewerForm, Rejected, RetryLater
+from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
+from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, ending
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.wiring import for_posting
 
-OUTAGE_DELAY_SECONDS_MAX = 900
-"""The longest a message waits before another try when the ledger could not answer."""
-INBOX_SECONDS_MAX = 60
-"""How long a message waits for its ground in the inbox, which hands out nothing while 120,000 wait there (SQS)."""
 WAITING_DELAY_SECONDS_MAX = 900
 """The longest delay that SQS gives to a message that is sent."""
-GROWTH_MAX = 20
-"""Doublings of a delay that are counted; more would only overflow."""
 
 _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
     sample(f"credits_{name}_total")
@@ -45,11 +37,15 @@ class Batch:
         self.coming_back: list[str] = []
         self._messages = messages
         self._call = call
-        self._settings = configured
+        self._ground_retry = GroundRetry(
+            shortest_seconds=configured.ground_retry_seconds_min,
+            longest_seconds=configured.ground_retry_seconds_max,
+            total_seconds=configured.ground_retry_seconds_total,
+        )
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
-        self._dead_letter_queue_url = configured.required("DEAD_LETTER_QUEUE_URL")
-        self._inbox_queue_url = configured.required("INBOX_QUEUE_URL")
-        self._waiting_queue_url = configured.required("WAITING_QUEUE_URL")
+        self._dead_letter_queue_url = configured.queues.dead_letters
+        self._inbox_queue_url = configured.queues.inbox
+        self._waiting_queue_url = configured.queues.waiting
         self._posting = for_posting.posting()
         self._terms = Terms(
             trial_credits=configured.trial_credits,
@@ -60,8 +56,8 @@ class Batch:
         )
         self._ignored: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
-        self._requests: list[tuple[Message, Sequence[Movement]]] = []
-        self._rejected: list[tuple[Message, CreditsError]] = []
+        self._requests: list[tuple[Message, Event]] = []
+        self._parked: list[tuple[Message, Rejected]] = []
         self._delayed: list[tuple[Message, int]] = []
         self._leaving: list[tuple[Message, int]] = []
         self._sent_on = 0
@@ -75,35 +71,41 @@ class Batch:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
             try:
-                event = read_event(message.body, self._terms, now=datetime.now(UTC), subject=message.bound_to())
+                event = read_event(
+                    message.body,
+                    self._terms,
+                    now=datetime.now(UTC),
+                    subject=message.bound_to(),
+                    headers=message.headers(),
+                )
             except Rejected as error:
-                self._rejected.append((message, error))
+                self._end(message, None, [error])
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
                 internal = RetryLater(Code.INTERNAL, "the message could not be read")
                 internal.__cause__ = error
-                self._wait(message, internal)
+                self._end(message, None, [internal])
             else:
-                self._dropped.update(event.dropped)
-                self._ignore(event)
                 if event.movements:
-                    self._requests.append((message, event.movements))
+                    self._requests.append((message, event))
+                else:
+                    self._end(message, event, ())
 
     def post(self) -> None:
-        """Post all movements, and decide by their outcomes how each message ends."""
+        """Post all movements, and end each message by their outcomes."""
         if not self._requests:
             return
-        requests = [movements for _, movements in self._requests]
+        requests = [event.movements for _, event in self._requests]
         started = time.perf_counter()
         outcomes = self._posting.post(requests, time=self._call)
         self._seconds = time.perf_counter() - started
-        for (message, movements), of_message in zip(self._requests, outcomes, strict=True):
-            for movement, outcome in zip(movements, of_message, strict=True):
+        for (message, event), of_message in zip(self._requests, outcomes, strict=True):
+            for movement, outcome in zip(event.movements, of_message, strict=True):
                 self._count(movement, outcome)
-            self._end(message, of_message)
+            self._end(message, event, of_message)
 
     def park(self) -> None:
         """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
-        for message, error in self._rejected:
+        for message, error in self._parked:
             if self._call.remaining_seconds() < MARGIN_SECONDS:
                 self.coming_back.append(message.message_id)
                 continue
@@ -163,7 +165,7 @@ class Batch:
             messages=len(self._messages),
             posted=self._posted.total(),
             duplicates=self._duplicates,
-            parked=len(self._rejected),
+            parked=len(self._parked),
             coming_back=len(self.coming_back),
             sent_on=self._sent_on,
             ignored=self._ignored.total(),
@@ -185,7 +187,9 @@ class Batch:
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
-    def _ignore(self, event: Event) -> None:
+    def _settled(self, event: Event) -> None:
+        """Count what of an event was dropped and ignored, now that its message does not come back."""
+        self._dropped.update(event.dropped)
         for one in event.ignored:
             self._ignored[one.reason] += 1
             logger.info("ignored", reason=one.reason, merchant_id=one.merchant_id, reference_id=one.reference_id)
@@ -201,41 +205,32 @@ class Batch:
                 self._orders_changed += 1
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
-    def _end(self, message: Message, outcomes: Sequence[Outcome]) -> None:
-        # What may go away by itself speaks before missing ground, which parks the message in the end: all that can be
-        # done of it is done before that.
-        waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
-        later = min(waiting, key=lambda error: error.ground_missing, default=None)
-        rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
-        if later is not None:
-            # What was rejected beside it is found again, and parked, once the rest has gone through.
-            self._wait(message, later)
-        elif rejected is not None:
-            self._rejected.append((message, rejected))
-
-    def _wait(self, message: Message, error: RetryLater) -> None:
-        waited = (datetime.now(UTC) - message.first_seen).total_seconds()
-        if error.ground_missing and waited >= self._settings.ground_retry_seconds_total:
-            reason = f"{error.message}, and did not come within {self._settings.ground_retry_seconds_total} seconds"
-            self._rejected.append((message, Rejected(error.code, reason, field=error.field)))
+    def _end(self, message: Message, event: Event | None, outcomes: Sequence[Outcome]) -> None:
+        """Decide how the message ends; `event` is what was read of it, None where nothing could be."""
+        waited_seconds = (datetime.now(UTC) - message.first_seen).total_seconds()
+        retry = self._ground_retry
+        end = ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry)
+        if isinstance(end, PutOff | SentOn):
+            self._log_waiting(message, end.error, end.seconds)
+            waiting = self._leaving if isinstance(end, SentOn) else self._delayed
+            waiting.append((message, end.seconds))
             return
+        if event is not None:
+            self._settled(event)
+        if isinstance(end, Parked):
+            self._parked.append((message, end.error))
+
+    def _log_waiting(self, message: Message, error: RetryLater, seconds: int) -> None:
         if error.code in (Code.INTERNAL, Code.ACCOUNT_BEHIND):
             logger.error(error.message, message_id=message.message_id, exc_info=error.__cause__)
-        growth = 2 ** min(message.deliveries - 1, GROWTH_MAX)
-        if error.ground_missing:
-            delay = min(self._settings.ground_retry_seconds_min * growth, self._settings.ground_retry_seconds_max)
-        else:
-            delay = min(growth, OUTAGE_DELAY_SECONDS_MAX)
         logger.info(
             "waits",
             code=error.code,
             newer_form=isinstance(error, NewerForm),
             message_id=message.message_id,
             deliveries=message.deliveries,
-            seconds=delay,
+            seconds=seconds,
         )
-        leaves = error.ground_missing and waited + delay > INBOX_SECONDS_MAX
-        (self._leaving if leaves else self._delayed).append((message, delay))
 
     def _queue_url(self) -> str:
         """Return the queue that the messages came from, which is one for all of a call."""

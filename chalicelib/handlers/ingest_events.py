@@ -31,5 +31,5 @@ def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     batch.send_on()
     batch.put_off()
     batch.report()
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.coming_back]}

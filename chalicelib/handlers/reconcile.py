@@ -86,5 +86,5 @@ def _reported(going: "Sweep") -> dict[str, Any]:
     gauge("credits_ledger_drift", told["drift"])
     log = logger.warning if told["drift"] or going.newer or going.too_long else logger.info
     log("reconciled", **told)
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     return told

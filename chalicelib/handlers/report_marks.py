@@ -12,7 +12,7 @@ from chalicelib.wiring import for_figures
 
 HEARTBEAT_AGE_SECONDS = "credits_bridge_heartbeat_age_seconds"
 STREAMS_FAILING = "credits_bridge_streams_failing"
-OLDEST_SECONDS = "credits_bridge_stream_oldest_seconds"
+STREAM_OLDEST_SECONDS = "credits_bridge_stream_oldest_seconds"
 DROPPED = "credits_bridge_stream_dropped_messages"
 DRIFT = "credits_ledger_drift"
 
@@ -36,7 +36,7 @@ def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of 
     failing = [f"{stream.name}: {stream.detail}" for stream in marks.seen.streams if not stream.ok]
     if marks.seen.streams:
         gauge(STREAMS_FAILING, len(failing))
-        gauge(OLDEST_SECONDS, max(stream.age_seconds(now) for stream in marks.seen.streams))
+        gauge(STREAM_OLDEST_SECONDS, max(stream.age_seconds(now) for stream in marks.seen.streams))
         gauge(DROPPED, sum(one.dropped for one in marks.seen.streams if _lately(one.dropped_at, now)))
     if marks.drift is not None:
         gauge(DRIFT, marks.drift)

@@ -22,7 +22,7 @@ from chalicelib.handlers.stream_records import (
 )
 from chalicelib.ports import CallTime, FiguresStore
 from chalicelib.telemetry import gauge, logger
-from chalicelib.usecases.counting import MARGIN_SECONDS, count
+from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
 from chalicelib.wiring import for_api, for_figures, for_posting
 
 SAID_SECONDS = 60.0
@@ -45,12 +45,12 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     figures = for_figures.figures()
     uncounted = count(figures, [account for _, account in accounts], time=call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
-    if call.remaining_seconds() >= MARGIN_SECONDS:
+    if call.remaining_seconds() >= ROUND_MARGIN_SECONDS:
         read = {number for number, _ in accounts}
         _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
         _Said.say(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()
     return coming_back(failed)
 
 

@@ -1,11 +1,12 @@
-"""Records of a table's stream: the batch's answer, and the parking of one that cannot be read."""
+"""Records of a table's stream: published, or parked where they cannot be read, and the batch's answer."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import DynamoDBEvent
 
 from chalicelib.adapters.dynamodb.items import account_from, crossings_from
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
@@ -13,9 +14,9 @@ from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import instant
 from chalicelib.ports import CallTime
 from chalicelib.settings import settings
-from chalicelib.telemetry import count_parked, logger
+from chalicelib.telemetry import count, count_parked, logger
 from chalicelib.usecases.posting import MARGIN_SECONDS
-from chalicelib.wiring import for_posting
+from chalicelib.wiring import for_figures, for_posting
 
 CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
@@ -32,6 +33,40 @@ def crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
     return [crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings]
 
 
+def publish(
+    event: DynamoDBEvent,
+    events_of: Callable[[Mapping[str, Any]], list[PublishedEvent]],
+    *,
+    function: str,
+) -> Failures:
+    """Publish what `events_of` reads from the records of a batch, and return the records to be tried again.
+
+    At least once, under ids that tell repeats. A record that cannot be read is parked with its reason, so that it
+    blocks nobody behind it. `function` is the caller, by its name in app.py.
+    """
+    records: Sequence[Mapping[str, Any]] = event.to_dict()["Records"]
+    time = for_posting.call_time(event.context)
+    queue_url = dead_letter_queue_url()
+    by_record: list[tuple[str, list[PublishedEvent]]] = []
+    failed: set[str] = set()
+    for record in records:
+        sequence_number = record["dynamodb"]["SequenceNumber"]
+        try:
+            by_record.append((sequence_number, events_of(record)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not block those behind it
+            if not parked(record, error, queue_url, function=function, time=time):
+                failed.add(sequence_number)
+    events = [event for _, of_record in by_record for event in of_record]
+    refused = {event.event_id for event in for_posting.bus().publish(events, remaining_seconds=time.remaining_seconds)}
+    failed |= {number for number, of_record in by_record if any(event.event_id in refused for event in of_record)}
+    for event_type in sorted({event.event_type for event in events}):
+        published = sum(event.event_type == event_type and event.event_id not in refused for event in events)
+        count("credits_events_published_total", published, {"event_type": event_type})
+    logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
+    for_figures.counter_writer().write()
+    return coming_back(failed)
+
+
 def coming_back(sequence_numbers: Iterable[str]) -> Failures:
     """Return the answer that lets these records come again."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(set(sequence_numbers), key=int)]}
@@ -39,7 +74,7 @@ def coming_back(sequence_numbers: Iterable[str]) -> Failures:
 
 def dead_letter_queue_url() -> str:
     """Return where records are parked; asked for first, so that a missing setting fails the first call."""
-    return settings().required("STREAM_DEAD_LETTER_QUEUE_URL")
+    return settings().queues.stream_dead_letters
 
 
 def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: CallTime) -> bool:

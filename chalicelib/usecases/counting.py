@@ -15,11 +15,11 @@ from chalicelib.ports import CallTime, FiguresStore
 
 MERCHANTS_PER_WRITE = 99
 """Merchants counted in one write: DynamoDB takes a hundred items, and one is the bucket's sums."""
-ATTEMPTS_MAX = 10
+ROUNDS_MAX = 10
 """Rounds of reading and writing before what is left goes back to the stream."""
-PAUSE_BASE_SECONDS = 0.01
-PAUSE_MAX_SECONDS = 0.5
-MARGIN_SECONDS = 2.0
+ROUND_PAUSE_BASE_SECONDS = 0.01
+ROUND_PAUSE_MAX_SECONDS = 0.5
+ROUND_MARGIN_SECONDS = 2.0
 """What is left of a call's time for answering: no round is started inside it."""
 
 
@@ -30,11 +30,11 @@ def count(store: FiguresStore, accounts: Iterable[Account], *, time: CallTime) -
     does not know whether a write took effect, finds out by the next round's read.
     """
     left = newest(accounts)
-    for attempt in range(ATTEMPTS_MAX):
-        if not left or time.remaining_seconds() < MARGIN_SECONDS:
+    for attempt in range(ROUNDS_MAX):
+        if not left or time.remaining_seconds() < ROUND_MARGIN_SECONDS:
             break
         if attempt:
-            time.sleep(random.uniform(0, min(PAUSE_MAX_SECONDS, PAUSE_BASE_SECONDS * 2**attempt)))  # noqa: S311 - jitter
+            time.sleep(random.uniform(0, min(ROUND_PAUSE_MAX_SECONDS, ROUND_PAUSE_BASE_SECONDS * 2**attempt)))  # noqa: S311 - jitter
         left = _round(store, left, time)
     return set(left)
 
@@ -52,7 +52,7 @@ def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: Ca
     }
     left = dict.fromkeys(news)
     for number, changes in _writes(news.values()):
-        if time.remaining_seconds() < MARGIN_SECONDS:
+        if time.remaining_seconds() < ROUND_MARGIN_SECONDS:
             break
         if _written(store, number, changes):
             for written in changes:

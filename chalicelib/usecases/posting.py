@@ -14,6 +14,7 @@ from chalicelib.domain.fold import Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
 from chalicelib.domain.ledger import Account, change_threshold
 from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement
+from chalicelib.domain.names import names_of
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime, Committed, Known, LedgerStore
@@ -137,14 +138,14 @@ class Posting:
 
     def _read(self, works: Sequence[Work]) -> None:
         unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
-        grounds = [ground for work in works for movement in work.movements if (ground := _ground(movement))]
+        grounds = [ground for work in works for movement in work.movements for ground in _grounds(movement)]
         known = Known(accounts={}, transactions={})
         if unknown or grounds:
             known = self._store.read(unknown, grounds)
         for work in works:
             work.know(known, self._remembered.get(work.merchant_id))
             if known.unreadable:
-                items = [work.merchant_id, *filter(None, map(_ground, work.movements))]
+                items = [work.merchant_id, *(ground for one in work.movements for ground in _grounds(one))]
                 work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
 
     def _side_by_side(self, works: Sequence[Work], time: CallTime) -> None:
@@ -180,6 +181,7 @@ class Posting:
             if lost_races > LOST_RACES_MAX:
                 # What the refusal brought is old by now: others went on writing during the pause.
                 self._read_again(work)
+            work.follow(self._store)
             self._require_counted(work)
             decided = self._fold(work, time.now())
             if work.reject_poison(decided) or work.put_leaning_last(decided):
@@ -227,6 +229,7 @@ class Posting:
             default_threshold=self._default_threshold,
             now=now,
             foresee=not work.verified,
+            guards=work.guards,
         )
 
     def _read_again(self, work: Work) -> None:
@@ -240,8 +243,9 @@ class Posting:
         record after that of the account tells. (What the write finds by itself needs no such look.)
         """
         declined = [
-            work.movements[index].transaction_id
+            name
             for index, outcome in zip(work.undecided, outcomes, strict=True)
+            for name in names_of(work.movements[index])
             if isinstance(outcome, Rejected) and outcome.code is Code.INSUFFICIENT_CREDITS
         ]
         if not declined:
@@ -253,7 +257,7 @@ class Posting:
         if unproven:
             known = self._store.read([], unproven)
             known.require(*unproven)
-            work.stored.update(known.transactions)
+            work.learn(known)
             work.absent.update(unproven)
         return bool(unproven)
 
@@ -265,17 +269,17 @@ class Posting:
                 del self._remembered[next(iter(self._remembered))]
 
 
-def _ground(movement: Movement) -> TransactionId | None:
-    """Return the record that must be known before the movement can be decided, if there is one."""
+def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
+    """Return the names of the record that must be known before the movement can be decided, if there is one."""
     if isinstance(movement, RefundMovement):
-        return movement.order_transaction_id
+        return (movement.order_transaction_id,)
     if isinstance(movement, OrderMovement):
         try:
             charge(movement.policy, lines=movement.lines, total=movement.total)
         except Rejected:
             # It has no charge under today's policy, but may have been charged under an older one.
-            return movement.transaction_id
-    return None
+            return names_of(movement)
+    return ()
 
 
 def _pause(attempt: int, time: CallTime, error: RetryLater) -> int:

@@ -35,7 +35,7 @@ DRIFTED_MAX = 1_000
 LOOKS = 3
 LOOK_AGAIN_SECONDS = 1.0
 """How often something must be found, and after what pauses, before it is said."""
-MARGIN_SECONDS = 10.0
+PAGE_MARGIN_SECONDS = 10.0
 """What is left of a call's time for saying what was found and keeping the bookmark: no page is begun inside it."""
 
 
@@ -96,7 +96,7 @@ def sweep(
     """
     fresh = True
     while going.finished_at is None:
-        if time.remaining_seconds() < MARGIN_SECONDS:
+        if time.remaining_seconds() < PAGE_MARGIN_SECONDS:
             return going
         page = _page_of_records(reader, going) if going.accounts_done else _page_of_accounts(reader, going)
         for candidate in page.candidates:
@@ -208,7 +208,7 @@ def _looked_at(
         return _passed(going, candidate), False
 
     def tick() -> None:
-        if time.remaining_seconds() < MARGIN_SECONDS:
+        if time.remaining_seconds() < PAGE_MARGIN_SECONDS:
             raise _OutOfTime
 
     merchant_id = _merchant(candidate)

@@ -5,18 +5,29 @@ from dataclasses import replace
 from operator import eq
 from typing import TypeGuard
 
+from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Fold, known_total, of_an_amount
+from chalicelib.domain.fold import Commit, Fold, of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement, RefundMovement
+from chalicelib.domain.names import torn
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.ports import Known, Refused
+from chalicelib.ports import Known, LedgerStore, Refused
 
 Request = Sequence[Movement]
 """The movements of one message or call: all of one merchant, and none is applied if one of them is impossible."""
 
-_REFUSED_ALONE = frozenset({Code.KEY_REUSED, Code.INSUFFICIENT_CREDITS})
+_REFUSED_ALONE = frozenset(
+    {
+        Code.KEY_REUSED,
+        Code.NAMES_TWO_FACTS,
+        Code.PERIOD_REPEATED,
+        Code.ORDER_IMPORTED,
+        Code.CURRENCY_MISMATCH,
+        Code.INSUFFICIENT_CREDITS,
+    }
+)
 """Why the ledger refuses a movement of a message whose others are good; anything else makes poison of all of it."""
 
 
@@ -32,6 +43,7 @@ class Work:
         self.account: Account | None = None
         self.fresh = False
         self.stored: dict[TransactionId, Transaction] = {}
+        self.guards: dict[TransactionId, TransactionId] = {}
         self.absent: set[TransactionId] = set()
         self.lost_races = 0
         self._requests = requests
@@ -45,6 +57,26 @@ class Work:
         self.account = remembered or known.accounts.get(self.merchant_id)
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
+        self.guards = dict(known.guards)
+
+    def learn(self, known: Known) -> None:
+        """Know what was read of records since."""
+        self.stored.update(known.transactions)
+        self.guards.update(known.guards)
+
+    def follow(self, store: LedgerStore) -> None:
+        """Read the records that guards name which a write has met, all in one read.
+
+        Raises:
+            RetryLater: one cannot be read, or is not there: a restore has torn it from its guard.
+        """
+        if unread := [record for record in dict.fromkeys(self.guards.values()) if record not in self.stored]:
+            known = store.read([], unread)
+            known.require(*unread)
+            self.learn(known)
+            for guard, record in self.guards.items():
+                if record not in self.stored:
+                    raise torn(guard, record)
 
     def behind(self) -> RetryLater | None:
         """Return `account_behind` where the account, as known, does not count a known record of the merchant.
@@ -136,18 +168,20 @@ class Work:
         self.fresh = False
         self.absent.clear()
         self.stored.update({record.transaction_id: record for record in commit.transactions})
+        self.guards.update({guard.transaction_id: guard.record for guard in commit.guards})
         for change in commit.tallies:
             self.stored[change.order] = replace(self.stored[change.order], tally=change.after, refunded_at=change.time)
 
     def refused(self, refused: Refused) -> bool:
-        """Know what stands where the write wanted to go, and return whether any of it is a record."""
+        """Know what stands where the write wanted to go, and return whether any of it is a record or a guard."""
         if refused.account != self.account:
             self.account = refused.account
             self.fresh = True
         self.absent.clear()
         self.verified = False
         self.stored.update({record.transaction_id: record for record in refused.transactions})
-        return bool(refused.transactions)
+        self.guards.update(refused.guards)
+        return bool(refused.transactions or refused.guards)
 
     def answers(self) -> list[list[Outcome]]:
         """Return the outcomes, request by request."""
@@ -157,7 +191,8 @@ class Work:
         return answers
 
     def _totalled(self, refund: RefundMovement) -> bool:
-        order = self.stored.get(refund.order_transaction_id)
+        name = refund.order_transaction_id
+        order = self.stored.get(self.guards.get(name, name))
         return order is not None and known_total(order, order.tally) is not None
 
     def _count_undecided(self) -> None:

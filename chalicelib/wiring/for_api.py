@@ -7,7 +7,7 @@ pydantic nor PynamoDB: each function imports what it builds (decision 0009).
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chalicelib.settings import SettingError, settings
+from chalicelib.settings import cursor_keys, settings
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -62,7 +62,7 @@ def plugin_statuses() -> "PluginStatuses":
 
     config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
     return PluginStatuses(
-        DynamoDBStatusTable(sdk.client("dynamodb", config), table=settings().required("CREDITS_TABLE")),
+        DynamoDBStatusTable(sdk.client("dynamodb", config), table=settings().tables.credits),
         cache_seconds=settings().plugin_status_cache_ttl,
         stale_seconds=settings().plugin_status_stale_seconds,
         shared=shared,
@@ -82,13 +82,8 @@ def shared_statuses() -> "RedisStatuses | None":
     from chalicelib.adapters.redis.connection import RedisLine
     from chalicelib.adapters.redis.statuses import RedisStatuses
 
-    table = settings().required("CREDITS_TABLE")
-    try:
-        line = RedisLine(url)
-    except ValueError:
-        # Not what it is: it may hold a password.
-        raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
-    return RedisStatuses(line, prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
+    table = settings().tables.credits
+    return RedisStatuses(RedisLine(url), prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
 
 
 def _redis_url() -> str:
@@ -113,8 +108,8 @@ def history() -> "History":
     from chalicelib.adapters.dynamodb.history import History
 
     return History(
-        credits_table=settings().required("CREDITS_TABLE"),
-        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+        credits_table=settings().tables.credits,
+        transactions_table=settings().tables.transactions,
     )
 
 
@@ -123,7 +118,7 @@ def levels() -> "Levels":
     """Return the lists of accounts at zero and of low ones."""
     from chalicelib.adapters.dynamodb.levels import Levels
 
-    return Levels(credits_table=settings().required("CREDITS_TABLE"))
+    return Levels(credits_table=settings().tables.credits)
 
 
 @cache
@@ -135,8 +130,8 @@ def ledger_functions() -> "LedgerFunctions":
     config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
     return LedgerFunctions(
         sdk.client("lambda", config),
-        adjust=settings().required("ADJUST_FUNCTION"),
-        set_threshold=settings().required("THRESHOLD_FUNCTION"),
+        adjust=settings().functions.adjust,
+        set_threshold=settings().functions.threshold,
     )
 
 
@@ -147,36 +142,28 @@ def dead_letters() -> "DeadLetters":
     from chalicelib.adapters.dead_letters import DeadLetters, Place
     from chalicelib.contracts.letters import Parking
 
-    chosen = settings()
+    queues, functions = settings().queues, settings().functions
     config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=DESK_READ_SECONDS, tries=1)
-    places = (
-        (Parking.INBOX, "DEAD_LETTER_QUEUE_URL", "INBOX_QUEUE_URL"),
-        (Parking.OUTBOX, "OUTBOX_DEAD_LETTER_QUEUE_URL", "OUTBOX_QUEUE_URL"),
-        (Parking.STREAM, "STREAM_DEAD_LETTER_QUEUE_URL", None),
-    )
     return DeadLetters(
         sdk.client("sqs", config),
         sdk.client("lambda", config),
-        places=tuple(
-            Place(
-                parking=parking,
-                queue_url=chosen.required(parked),
-                back_to_url=chosen.required(back_to) if back_to else None,
-            )
-            for parking, parked, back_to in places
+        places=(
+            Place(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox),
+            Place(parking=Parking.OUTBOX, queue_url=queues.outbox_dead_letters, back_to_url=queues.outbox),
+            Place(parking=Parking.STREAM, queue_url=queues.stream_dead_letters, back_to_url=None),
         ),
         functions={
-            "publish_threshold_events": chosen.required("THRESHOLD_EVENTS_FUNCTION"),
-            "publish_transaction_events": chosen.required("TRANSACTION_EVENTS_FUNCTION"),
-            "roll_up": chosen.required("ROLL_UP_FUNCTION"),
+            "publish_threshold_events": functions.threshold_events,
+            "publish_transaction_events": functions.transaction_events,
+            "roll_up": functions.roll_up,
         },
     )
 
 
 def dead_letter_urls() -> tuple[str, ...]:
     """Return the addresses of all three dead-letter queues."""
-    names = ("DEAD_LETTER_QUEUE_URL", "OUTBOX_DEAD_LETTER_QUEUE_URL", "STREAM_DEAD_LETTER_QUEUE_URL")
-    return tuple(settings().required(name) for name in names)
+    queues = settings().queues
+    return queues.dead_letters, queues.outbox_dead_letters, queues.stream_dead_letters
 
 
 @cache
@@ -199,16 +186,8 @@ def cursor_key() -> str | None:
     Raises:
         SettingError: a key is too short to be one.
     """
-    from chalicelib.contracts.api.cursors import KEY_LENGTH_MIN
-
     name = settings().cursor_key_parameter
-    if not name:
-        return None
-    keys = _parameter(name).text().split() or [""]
-    shortest = min(len(key) for key in keys)
-    if shortest < KEY_LENGTH_MIN:
-        raise SettingError(f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {KEY_LENGTH_MIN}")
-    return "\n".join(keys)
+    return cursor_keys(_parameter(name).text()) if name else None
 
 
 @cache
@@ -218,35 +197,19 @@ def token_verifier() -> "TokenVerifier | None":
     Raises:
         SettingError: only a part of the JWT settings is set, or they contradict each other.
     """
-    chosen = settings()
-    given = (
-        chosen.jwt_algorithm,
-        chosen.jwt_issuer,
-        chosen.jwt_audience,
-        chosen.jwt_jwks_url,
-        chosen.jwt_key_parameter,
-    )
-    if not any(given):
+    jwt = settings().jwt.checked()
+    if jwt is None:
         return None
     from chalicelib.adapters.key_set import KeySet
-    from chalicelib.adapters.tokens import ALGORITHMS, ClaimNames, ParameterKeys, TokenVerifier
+    from chalicelib.adapters.tokens import ClaimNames, ParameterKeys, TokenVerifier
 
-    algorithm = chosen.required("JWT_ALGORITHM")
-    if algorithm not in ALGORITHMS:
-        raise SettingError(f"JWT_ALGORITHM is {algorithm!r}: it takes {', '.join(ALGORITHMS)}")
-    if bool(chosen.jwt_jwks_url) == bool(chosen.jwt_key_parameter):
-        raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
-    if chosen.jwt_jwks_url and algorithm == "HS256":
-        raise SettingError("JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER")
-    parameter = chosen.jwt_key_parameter
+    parameter = jwt.key_parameter
     return TokenVerifier(
-        ParameterKeys(_parameter(parameter), algorithm) if parameter else KeySet(chosen.jwt_jwks_url, algorithm),
-        algorithm=algorithm,
-        issuer=chosen.required("JWT_ISSUER"),
-        audience=chosen.required("JWT_AUDIENCE"),
-        names=ClaimNames(
-            scope=chosen.jwt_scope_claim, merchant=chosen.jwt_merchant_claim, audience=chosen.jwt_audience_claim
-        ),
+        ParameterKeys(_parameter(parameter), jwt.algorithm) if parameter else KeySet(jwt.jwks_url, jwt.algorithm),
+        algorithm=jwt.algorithm,
+        issuer=jwt.issuer,
+        audience=jwt.audience,
+        names=ClaimNames(scope=jwt.scope_claim, merchant=jwt.merchant_claim, audience=jwt.audience_claim),
     )
 
 

@@ -1,14 +1,14 @@
-"""Builds what keeps and reads the figures, once a container and on first use; and lays the counters down.
+"""Builds what keeps and reads the figures and counters, once a container and on first use.
 
 Apart from `for_posting` and `for_api`, because every function has counters and few have figures.
 """
 
-import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 from chalicelib import telemetry
 from chalicelib.settings import settings
+from chalicelib.telemetry import CounterWriter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 
-LAY_DOWN_SECONDS = 10.0
-"""How often a container overwrites its counters at the most."""
 COUNTERS_SECONDS = 0.25
 """How long that may take: a call waits for it, and the next one makes good for what did not work."""
-PRESSING_TRIES = 2
-"""How often what must not wait for the next call is tried."""
 
 
 @cache
@@ -35,7 +31,7 @@ def figures() -> "DynamoDBFigures":
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.wiring.for_posting import dynamodb
 
-    return DynamoDBFigures(dynamodb(), table=settings().required("FIGURES_TABLE"))
+    return DynamoDBFigures(dynamodb(), table=settings().tables.figures)
 
 
 @cache
@@ -45,8 +41,8 @@ def fleet() -> "FleetReader":
 
     return FleetReader(
         _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
-        figures_table=settings().required("FIGURES_TABLE"),
-        credits_table=settings().required("CREDITS_TABLE"),
+        figures_table=settings().tables.figures,
+        credits_table=settings().tables.credits,
     )
 
 
@@ -58,9 +54,9 @@ def components() -> "Components":
 
     return Components(
         _client(connect_seconds=1.0, read_seconds=2.0, tries=1),
-        credits_table=settings().required("CREDITS_TABLE"),
-        transactions_table=settings().required("TRANSACTIONS_TABLE"),
-        figures_table=settings().required("FIGURES_TABLE"),
+        credits_table=settings().tables.credits,
+        transactions_table=settings().tables.transactions,
+        figures_table=settings().tables.figures,
         shared=shared_statuses(),
     )
 
@@ -73,8 +69,8 @@ def ledger_reader() -> "DynamoDBLedgerReader":
     return DynamoDBLedgerReader(
         # A request that hangs still ends inside what the sweep leaves of its call.
         _client(connect_seconds=1.0, read_seconds=4.0, tries=2),
-        credits_table=settings().required("CREDITS_TABLE"),
-        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+        credits_table=settings().tables.credits,
+        transactions_table=settings().tables.transactions,
     )
 
 
@@ -84,7 +80,7 @@ def bookmarks() -> "Bookmarks":
     from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.wiring.for_posting import dynamodb
 
-    return Bookmarks(dynamodb(), table=settings().required("FIGURES_TABLE"))
+    return Bookmarks(dynamodb(), table=settings().tables.figures)
 
 
 @cache
@@ -93,45 +89,25 @@ def recent_events() -> "RecentEvents":
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 
     client = _client(connect_seconds=0.5, read_seconds=1.0, tries=1)
-    return RecentEvents(client, table=settings().required("FIGURES_TABLE"))
+    return RecentEvents(client, table=settings().tables.figures)
 
 
 @cache
-def container_counters() -> "ContainerCounters":
-    """Return where this container lays its counters down."""
+def container_counters() -> "ContainerCounters | None":
+    """Return where this container lays its counters down, None where no table is set."""
+    table = settings().tables.figures_if_set
+    if not table:
+        return None
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
 
     client = _client(connect_seconds=COUNTERS_SECONDS, read_seconds=COUNTERS_SECONDS, tries=1)
-    return ContainerCounters(client, table=settings().required("FIGURES_TABLE"))
+    return ContainerCounters(client, table=table)
 
 
-class _LaidDown:
-    """When this container's counters were laid down last, in seconds of the monotonic clock."""
-
-    at = float("-inf")
-
-
-def lay_counters_down(*, now: float | None = None) -> None:
-    """Let the figures table have this container's counters, unless it had them less than ten seconds ago.
-
-    Called at the end of every call. What is pressing goes at once, with a second try. Nothing that goes wrong here
-    fails the call: it is logged, and made good for.
-    """
-    moment = time.monotonic() if now is None else now
-    counters = telemetry.counters
-    if not counters.pressing and moment - _LaidDown.at < LAY_DOWN_SECONDS:
-        return
-    _LaidDown.at = moment
-    for _ in range(PRESSING_TRIES if counters.pressing else 1):
-        try:
-            telemetry.say_counted()
-            if settings().figures_table and (values := counters.values()):
-                container_counters().lay_down(values)
-        except Exception:  # noqa: BLE001 - a counter must never cost an answer; it is reported
-            telemetry.logger.warning("counters not laid down", exc_info=True)
-        else:
-            counters.pressing = False
-            return
+@cache
+def counter_writer() -> CounterWriter:
+    """Return what writes this container's counters at the end of a call."""
+    return CounterWriter(telemetry.counters, container_counters)
 
 
 def _client(*, connect_seconds: float, read_seconds: float, tries: int) -> "DynamoDBClient":

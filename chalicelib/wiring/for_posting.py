@@ -49,8 +49,8 @@ def ledger() -> DynamoDBLedger:
     """Return the store of the ledger."""
     return DynamoDBLedger(
         dynamodb(),
-        credits_table=settings().required("CREDITS_TABLE"),
-        transactions_table=settings().required("TRANSACTIONS_TABLE"),
+        credits_table=settings().tables.credits,
+        transactions_table=settings().tables.transactions,
     )
 
 
@@ -65,7 +65,7 @@ def bus() -> "EventBridgeBus":
     """Return the event bus."""
     from chalicelib.adapters.eventbridge import EventBridgeBus
 
-    return EventBridgeBus(sdk.client("events", _CLIENT), bus=settings().required("EVENT_BUS"), sleep=time.sleep)
+    return EventBridgeBus(sdk.client("events", _CLIENT), bus=settings().bus.name, sleep=time.sleep)
 
 
 @cache

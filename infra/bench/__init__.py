@@ -1,11 +1,11 @@
-"""Measurements: `make bench`, a table and a JSON with the goals beside the figures.
+"""Measurements: `make bench` prints a table and writes JSON, with the goals beside the figures.
 
 units.py      what DynamoDB charges, by its published rules
 tables.py     the tables in memory under botocore, metered
 functions.py  the functions as AWS calls them, in this process
 counted.py    requests, units and items of every event and route: gates of the tests
 cpu.py        CPU of orders and statuses on a transport that answers at once
-imports.py    CPU of a function's start, on the zip alone
+imports.py    CPU of a function's start, from the zip alone
 busy.py       one merchant with many workers, on the emulator
 limits.py     the same against DynamoDB's limits, simulated
 long.py       100,000 accounts and 1,000,000 transactions beside a small ledger

@@ -1,4 +1,4 @@
-"""`make bench`: measures, and says it as one table and one JSON with the goals beside the figures.
+"""`make bench`: measures, and reports one table and one JSON with the goals beside the figures.
 
     python -m infra.bench [--parts counted package imports cpu busy limits long] [--json FILE] [--write]
 
@@ -25,7 +25,7 @@ START, END = "<!-- measured: python -m infra.bench --write -->", "<!-- /measured
 
 
 def counted() -> list[Figure]:
-    """Return what is counted of a small ledger."""
+    """Return the counted figures of a small ledger."""
     from infra.bench.counted import all_counted  # noqa: PLC0415 - a part imports what it measures
 
     return all_counted()
@@ -45,7 +45,7 @@ def packaged() -> list[Figure]:
 
 
 def imports() -> list[Figure]:
-    """Return what a function's start costs."""
+    """Return the CPU of each function's start."""
     from infra.bench.imports import import_figures  # noqa: PLC0415 - the same
 
     with TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def limits() -> list[Figure]:
 
 
 def long() -> list[Figure]:
-    """Return what a ledger of a million transactions costs, beside one of a hundred accounts."""
+    """Return the costs on a ledger of a million transactions, beside one of a hundred accounts."""
     from infra.bench.long import long_figures  # noqa: PLC0415 - the same
 
     return long_figures()
@@ -95,7 +95,7 @@ USUAL = [part for part in PARTS if part != "long"]
 
 
 def main() -> None:
-    """Measure what the command line asks for; fail where a goal is missed that is the same on every machine."""
+    """Measure the requested parts; fail where a machine-independent goal is missed."""
     parser = argparse.ArgumentParser(description="Measure the service.")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=USUAL)
     parser.add_argument("--json", type=Path, default=BUILD / "bench.json")

@@ -1,7 +1,7 @@
 """One busy merchant: many workers write its orders at once, on the emulator and against DynamoDB's limits.
 
-Workers are processes with a container's own client and memory, as functions are. Orders are handed out as batches
-of a queue: an order that comes back is handed out again.
+Workers are processes with a container's own client and memory, as functions are. Orders are delivered in batches, as a
+queue does: an order that is put back is delivered again.
 """
 
 import time
@@ -34,7 +34,7 @@ from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
 ORDERS = 10_000
 WORKERS = (1, 4, 16)
 FOLDS = {99: 0.05, 10: 0.1}
-"""Orders of a batch, and how many conflicts an order may meet."""
+"""Orders in a batch, and how many conflicts an order may meet."""
 CALL_SECONDS = 30.0
 ROUNDS_MAX = 50
 SHOP = merchant(1)
@@ -42,7 +42,7 @@ SHOP = merchant(1)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a run: orders a second of all workers together, and lost races and deliveries again an order."""
+    """The result of a run: orders a second of all workers together, and lost races and redeliveries per order."""
 
     rate: float
     conflicts: float
@@ -76,7 +76,7 @@ def _on_emulator(url: str, workers: int, fold: int) -> Run:
     client.put_item(TableName=names["credits"], Item=item_of(opening))
     shares = [list(range(worker, ORDERS, workers)) for worker in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        # All have started, imported and connected before the clock does.
+        # The clock starts after all of them have started, imported and connected.
         list(pool.map(_write, *zip(*[(url, names, [], fold)] * workers, strict=True)))
         started = time.perf_counter()
         counted = list(pool.map(_write, *zip(*[(url, names, share, fold) for share in shares], strict=True)))
@@ -88,7 +88,7 @@ def _on_emulator(url: str, workers: int, fold: int) -> Run:
 
 
 def _write(url: str, names: dict[str, str], numbers: Sequence[int], fold: int) -> tuple[int, int]:
-    """Write a worker's share; return how many races it lost and how many orders came back."""
+    """Write a worker's share; return how many races it lost and how many orders were redelivered."""
     if not numbers:
         time.sleep(1)  # so that no worker takes two of these
         return 0, 0
@@ -99,7 +99,7 @@ def _write(url: str, names: dict[str, str], numbers: Sequence[int], fold: int) -
 
 
 def write_all(posting: Posting, numbers: Sequence[int], fold: int) -> tuple[int, int]:
-    """Post these orders in batches until all are posted; return the lost races, and how many orders came back."""
+    """Post these orders in batches until all are posted; return the lost races and the redeliveries."""
     waiting, again = list(numbers), 0
     for _ in range(ROUNDS_MAX * (len(numbers) // fold + 1)):
         if not waiting:

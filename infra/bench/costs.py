@@ -1,7 +1,7 @@
 """What running the service costs: `python -m infra.bench.costs` prints the sheet, `--write` puts it into its page.
 
-Units and requests are the counted ones (`counted`), prices the published ones. Nothing measured in time goes in: how
-long a call takes is written down here, well above what was seen, so that the sheet is the same everywhere.
+Units and requests are the counted ones (`counted`), prices the published ones. No measured time is used: durations of
+calls are constants here, well above the measured ones, so that the sheet is the same everywhere.
 """
 
 import sys
@@ -38,7 +38,7 @@ CACHED_SECONDS = 0.002
 LINE_BYTES = 700
 """A call's log line, and the three that Lambda writes about it."""
 POLLERS, LONG_POLL_SECONDS = 5, 20
-"""Lambda's pollers of an idle queue, each with one long poll after the other (SQS as an event source)."""
+"""Lambda's pollers of an idle queue, each with one long poll after another (SQS as an event source)."""
 QUEUES_POLLED = 2
 RECEIVED_AT_ONCE = 10
 STATUS_ASKED_SECONDS, STATUS_KEPT_SECONDS = 5, 15
@@ -51,7 +51,7 @@ START, END = "<!-- costs: python -m infra.bench.costs --write -->", "<!-- /costs
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the sheet: what, in dollars, and what it is made of."""
+    """One line of the sheet: its name, dollars and parts."""
 
     what: str
     dollars: float
@@ -64,14 +64,14 @@ def sheet(counted: Mapping[str, float]) -> list[Line]:
 
 
 def text(lines: Sequence[Line]) -> str:
-    """Return the sheet as the page of measurements has it."""
+    """Return the sheet as Markdown."""
     rows = [f"| {line.what} | {line.dollars:,.2f} | {line.parts} |" for line in lines]
     return "\n".join(["| us-east-1, on demand | dollars | of which |", "|---|---|---|", *rows])
 
 
 def _orders(counted: Mapping[str, float]) -> list[Line]:
     lines = []
-    # Every account write is counted for the fleet once, beside a hundred others of a busy fleet.
+    # Every account write is counted for the fleet once, in a batch with a hundred others of a busy fleet.
     count_units = counted["roll_up of 100 merchants: write units an account"]
     for what, together, seconds in (("order alone", 1, CALL_SECONDS), ("order, 99 together", FOLD, FOLD_SECONDS)):
         write = counted[f"{what}: write units"] * WRITE_UNIT
@@ -88,7 +88,7 @@ def _orders(counted: Mapping[str, float]) -> list[Line]:
                 f"function {function * MILLION:,.2f}, queue {queue * MILLION:,.2f}",
             )
         )
-    lines.append(Line("and where they come by the bus", BUS_EVENT * MILLION, "paid by whoever puts them there"))
+    lines.append(Line("plus the bus, if they arrive by it", BUS_EVENT * MILLION, "paid by the sender"))
     return lines
 
 
@@ -105,7 +105,7 @@ def _statuses(counted: Mapping[str, float]) -> list[Line]:
             "… from the function's memory or Redis", cached * MILLION, f"Redis: {node:,.2f} a month for a node besides"
         ),
         Line(
-            "… behind an edge cache",
+            "… with an edge cache",
             (EDGE_REQUEST + share * uncached) * MILLION,
             f"a shop asked every {STATUS_ASKED_SECONDS} s: one in {round(1 / share)} comes through",
         ),
@@ -121,7 +121,7 @@ def _standing(counted: Mapping[str, float]) -> list[Line]:
         Line(
             "a month of keeping a million orders",
             bytes_kept * MILLION / 10**9 * STORED_GB_MONTH,
-            "record and index, with point-in-time recovery; ids as long as they come",
+            "record and index, with point-in-time recovery; with the longest ids",
         ),
         Line(
             "a month of idling",
@@ -136,12 +136,12 @@ def _call(gigabytes: float, seconds: float) -> float:
 
 
 def counted_sheet() -> str:
-    """Return the sheet of what this code costs, counted now."""
+    """Return the cost sheet of this code, counted now."""
     return sheet_of(all_counted())
 
 
 def sheet_of(figures: Sequence[Figure]) -> str:
-    """Return the sheet by figures that were counted."""
+    """Return the sheet for these counted figures."""
     return text(sheet({figure.name: figure.value for figure in figures}))
 
 

@@ -1,4 +1,4 @@
-"""What each thing costs in requests, units and items: counted, so the same on every machine.
+"""What each event and route costs in requests, units and items: counted, so the same on every machine.
 
 Every figure is taken from the functions themselves, called with raw events on tables in memory (`tables`).
 """
@@ -11,7 +11,7 @@ from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
 from infra.bench.figures import Figure
-from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.functions import Orders, account, container, http_event, item_of, merchant, payment
 from infra.bench.tables import MeteredTables, Usage
 
 BALANCE = 900_000_000
@@ -25,15 +25,16 @@ PAGE = 20
 def all_counted() -> list[Figure]:
     """Return all counted figures of a small ledger, in a few seconds of CPU."""
     figures: list[Figure] = []
-    for part in (orders, duplicates, refunds, many_merchants, fleet, statuses, pages):
+    for part in (orders, duplicates, refunds, edits, names, many_merchants, fleet, statuses, pages):
         tables = MeteredTables()
-        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else ""):
+        by_total = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"} if part is edits else {}
+        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else "", **by_total):
             figures += part(tables)
     return figures
 
 
 def usage(tables: MeteredTables, call: Callable[[], object]) -> Usage:
-    """Return what a call asks of AWS."""
+    """Return the requests that a call makes to AWS."""
     with tables.metered() as used:
         call()
     return used
@@ -72,7 +73,7 @@ def orders(tables: MeteredTables) -> list[Figure]:
 
 
 def duplicates(tables: MeteredTables) -> list[Figure]:
-    """An order that comes again to a container that knows the account."""
+    """An order redelivered to a container that knows the account."""
     shop, made = merchant(1), Orders(longest=True)
     opened(tables, shop)
     once = made.batch(shop)
@@ -95,6 +96,46 @@ def refunds(tables: MeteredTables) -> list[Figure]:
         Figure("refund alone: write units", used.write_units, "units", 8),
         Figure("refund alone: requests", used.calls, "requests", 2),
         Figure("largest refunded order's item", used.largest["transactions"], "bytes", 1024),
+    ]
+
+
+def edits(tables: MeteredTables) -> list[Figure]:
+    """Newer versions of a stored order: one with another charge, one with the same, and one that comes again.
+
+    An order is not read ahead: the refused write of it, as of any duplicate, brings what stands there.
+    """
+    shop, made = merchant(1), Orders()
+    opened(tables, shop)
+    functions.ingest(made.edition(shop, hour=9, total="100.00"))
+    edited = usage(tables, lambda: functions.ingest(made.edition(shop, hour=10, total="150.00")))
+    noted = usage(tables, lambda: functions.ingest(made.edition(shop, hour=11, total="150.01")))
+    again = usage(tables, lambda: functions.ingest(made.edition(shop, hour=10, total="150.00")))
+    assert tables.count("transactions") == 1 + 2, "a version with the same charge, or an old one, was recorded"
+    return [
+        Figure("edit of an order: write units", edited.write_units, "units", 12),
+        Figure("edit of an order: requests", edited.calls, "requests", 2),
+        Figure("newer version with the same charge: write units", noted.write_units, "units", 7),
+        Figure("newer version with the same charge: requests", noted.calls, "requests", 2),
+        Figure("older version of an order: write units", again.write_units, "units", 4),
+        Figure("largest edited order's item", edited.largest["transactions"], "bytes", 1024),
+    ]
+
+
+def names(tables: MeteredTables) -> list[Figure]:
+    """A payment without aliases, with four, and again under one of them; in a warm container."""
+    shop = merchant(1)
+    opened(tables, shop)
+    functions.ingest(payment(shop, "warm"))
+    alone = usage(tables, lambda: functions.ingest(payment(shop, "alone")))
+    named = usage(tables, lambda: functions.ingest(payment(shop, "p", "a", "b", "c", "d")))
+    again = usage(tables, lambda: functions.ingest(payment(shop, "c")))
+    assert tables.count("transactions") == 1 + 3 + 4, "a name of a payment had a second effect"
+    return [
+        Figure("payment alone: write units", alone.write_units, "units", 5),
+        Figure("each alias: write units", (named.write_units - alone.write_units) / 4, "units", 2),
+        Figure("payment with four aliases: requests", named.calls, "requests", 1),
+        Figure("the same under an alias: requests", again.calls, "requests", 2),
+        Figure("the same under an alias: write units", again.write_units, "units", 4),
     ]
 
 

@@ -1,7 +1,7 @@
-"""CPU of the functions and the SDK under them, warm, with a transport that answers at once and without the network.
+"""CPU of the functions and of the SDK that they use, warm, with a transport that answers at once without a network.
 
-Process time, best of several: what the machine does besides makes figures larger, never smaller. The SDK's bare
-calls are measured in the same run, by a client as anybody makes it, with the very parameters of the function.
+Process time, best of several: other load only makes figures larger, never smaller. The SDK's bare calls are measured in
+the same run, by a default client, with the same parameters as the function's.
 """
 
 import json
@@ -27,9 +27,9 @@ RUNS = 40
 ORDERS_A_RUN = 100
 STATUSES_A_RUN = 100
 Work = tuple[Callable[[], list[Any]], Callable[[Any], object]]
-"""What makes the events of a run, and what is called with each of them."""
+"""A maker of a run's events, and the function called with each."""
 OURS_AN_ORDER, OURS_A_CALL = 20, 50
-"""What our own code may take on top of the bare calls, in microseconds."""
+"""The most our own code may add to the bare calls, in microseconds."""
 
 
 def cpu_figures() -> list[Figure]:
@@ -66,14 +66,14 @@ def cpu_figures() -> list[Figure]:
 
 
 def _orders(shop: str, together: int) -> Work:
-    """Return batches of so many orders, and the function that takes them."""
+    """Return batches of this many orders, and the function that processes them."""
     made = Orders()
     calls = max(1, ORDERS_A_RUN // together)
     return lambda: [made.batch(*[shop] * together) for _ in range(calls)], functions.ingest
 
 
 def _bare_calls(shop: str, together: int) -> Work:
-    """Return the parameters of the SDK's own call that writes so many orders, and that call."""
+    """Return the parameters of the SDK call that writes this many orders, and that call."""
     asked: list[Any] = []
     real = BaseClient._make_api_call  # type: ignore[attr-defined] # noqa: SLF001 - nobody else sees the parameters
 
@@ -93,9 +93,9 @@ def _bare_calls(shop: str, together: int) -> Work:
 
 
 def _best(*works: Work) -> list[float]:
-    """Return the least CPU that a call of each took on the average of a run, in seconds.
+    """Return each call's CPU in seconds: the average over a run, of the best run.
 
-    They take turns, so that whatever else the machine does meets all of them.
+    The calls take turns, so that other load affects all of them.
     """
     best = [float("inf")] * len(works)
     for _ in range(RUNS):
@@ -110,7 +110,7 @@ def _best(*works: Work) -> list[float]:
 
 @contextmanager
 def _null_transport(opening: Item) -> Iterator[None]:
-    """Answer every request at once: reads with the account, writes with nothing."""
+    """Answer every request at once: reads with the account, writes with an empty answer."""
     bodies = {
         "BatchGetItem": json.dumps({"Responses": {"credits": [opening]}, "UnprocessedKeys": {}}).encode(),
         "GetItem": json.dumps({"Item": {name: opening[name] for name in ("balance", "version")}}).encode(),

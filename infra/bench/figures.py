@@ -1,4 +1,4 @@
-"""A measured figure, and the table and the JSON in which figures are said."""
+"""A measured figure, and the table and the JSON that report figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -37,19 +37,19 @@ def row(figure: Figure) -> str:
 
 
 def document(figures: Sequence[Figure]) -> list[dict[str, object]]:
-    """Return the figures as JSON has them."""
+    """Return the figures for JSON."""
     return [{**asdict(figure), "met": figure.met} for figure in figures]
 
 
 def put_between(page: str, start: str, end: str, text: str) -> str:
-    """Return a page with the text between its two marks, each of which stands in it once."""
+    """Return a page with the text between its two marks, each of which it holds once."""
     before, _, rest = page.partition(start)
     _, _, after = rest.partition(end)
     return f"{before}{start}\n{text}\n{end}{after}"
 
 
 def number(value: float) -> str:
-    """Return a number as a table says it: no more digits than mean something."""
+    """Return a number for a table, with significant digits only."""
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:.3f}".rstrip("0") if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004 - digits

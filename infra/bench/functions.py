@@ -1,4 +1,4 @@
-"""The functions as AWS calls them, in this process: raw events in, and one container that can be started anew."""
+"""The functions as AWS calls them, in this process: called with raw events in one container that can be restarted."""
 
 import json
 import os
@@ -42,7 +42,7 @@ ENVIRONMENT = {
 }
 
 LONGEST_ID = "9" * 56
-"""With eight digits behind it, an id as long as they come; integers are texts too."""
+"""With eight digits appended, an id of the maximum length; integers are texts too."""
 LONGEST_MONEY = "9999999999999999.9999999999999999"
 
 
@@ -53,13 +53,13 @@ class Context:
     aws_request_id: str = "8d3bf1f6-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the call."""
+        """Return the time left of the call."""
         return CALL_MILLISECONDS
 
 
 @dataclass(slots=True)
 class Orders:
-    """Makes messages that say an order was paid, each order another one; `longest` with every field at its limit."""
+    """Makes messages of paid orders, all different; `longest`: with every field at its limit."""
 
     longest: bool = False
     made: int = 0
@@ -103,13 +103,25 @@ class Orders:
         }
         return {"Records": [record(json.dumps(event), f"refund {number}")]}
 
+    def edition(self, merchant_id: str, *, hour: int, total: str) -> dict[str, Any]:
+        """Return the event of a batch with an order as it was at an hour, which has the longest number of a shop's."""
+        payload = {
+            "merchant_id": merchant_id,
+            "order_id": 5_999_999_999_999,
+            "total": total,
+            "currency": "EUR",
+            "updated_at": f"2026-11-25T{hour:02}:00:00Z",
+        }
+        event = {"event_type": ORDER_UPDATED, "timestamp": f"2026-11-25T{hour:02}:00:01Z", "payload": payload}
+        return {"Records": [record(json.dumps(event), f"edition {hour}")]}
+
     def batch(self, *merchants: str) -> dict[str, Any]:
-        """Return the event of a batch with an order of each merchant named, as often as it is named."""
+        """Return the event of a batch with one order for each occurrence of a merchant."""
         return {"Records": [self.message(merchant_id) for merchant_id in merchants]}
 
 
 def record(body: str, message_id: str) -> dict[str, Any]:
-    """Return a message of the inbox as the queue hands it over."""
+    """Return a message of the inbox as the queue delivers it."""
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1795608000000"}
     return {
         "messageId": message_id,
@@ -119,6 +131,13 @@ def record(body: str, message_id: str) -> dict[str, Any]:
         "messageAttributes": {},
         "eventSource": "aws:sqs",
     }
+
+
+def payment(merchant_id: str, payment_id: str, *aliases: str) -> dict[str, Any]:
+    """Return the event of a batch with a payment that has these other names."""
+    payload = {"merchant_id": merchant_id, "payment_id": payment_id, "credits": 1, "aliases": aliases}
+    event = {"event_type": "evt.billing.payment_succeeded", "payload": payload}
+    return {"Records": [record(json.dumps(event), f"payment {payment_id}")]}
 
 
 def merchant(number: int) -> MerchantId:
@@ -187,7 +206,7 @@ def http_event(route: str, *, path: Mapping[str, str] | None = None, **parameter
 
 
 def ingest(event: Mapping[str, Any]) -> None:
-    """Let the function take a batch, all of it."""
+    """Let the function process a batch completely."""
     done = app.ingest_events(event, Context())
     assert done == {"batchItemFailures": []}, done
 
@@ -217,19 +236,19 @@ def publish_thresholds(accounts: Sequence[Item]) -> None:
 
 
 def new_container() -> None:
-    """Forget what a container builds once and knows from earlier calls."""
+    """Clear everything that a container builds once or caches between calls."""
     for module in (for_posting, for_api, for_figures):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
     settings.cache_clear()
     # What a container does every ten seconds or every minute belongs to no call.
-    for_figures._LaidDown.at = roll_up._Said.at = float("inf")  # noqa: SLF001
+    for_figures.counter_writer().written_at = roll_up._Said.at = float("inf")  # noqa: SLF001
 
 
 @contextmanager
 def container(**environment: str) -> Iterator[None]:
-    """Run functions in a container of their own: settings as given, log lines and metrics into nothing."""
+    """Run functions in a new container with these settings; log lines and metrics are discarded."""
     before = dict(os.environ)
     os.environ.update({**ENVIRONMENT, **environment})
     said = cast("StreamHandler[Any]", telemetry.logger.registered_handler)

@@ -1,4 +1,4 @@
-"""What a new container pays before its first answer: CPU of imports and clients, in fresh processes on the zip alone.
+"""What a new container pays before its first answer: CPU of imports and clients, in fresh processes from the zip alone.
 
 Each function does its first call up to the first request of AWS; the yardstick is boto3 as it is installed, with
 one client.
@@ -35,7 +35,10 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
             1.6,
         ),
         "threshold publisher": (
-            "import chalicelib.handlers.streams; from chalicelib import wiring; wiring.bus()",
+            (
+                "import chalicelib.handlers.publish_threshold_events; "
+                "from chalicelib.wiring import for_posting; for_posting.bus()"
+            ),
             1.3,
         ),
         "authorizer": (
@@ -49,7 +52,7 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
 def import_figures(code: Path) -> list[Figure]:
     """Return the CPU of each function's start on the unzipped package in `code`, relative to boto3's.
 
-    All take turns, so that whatever else the machine does meets all of them; the best of nine counts.
+    All take turns, so that other load affects all of them; the best of nine counts.
     """
     installed = next(Path(entry) for entry in sys.path if entry.endswith("site-packages"))
     best = dict.fromkeys([YARDSTICK, *FIRST_CALLS], float("inf"))

@@ -5,8 +5,8 @@ Two ways are measured, one event at a time, so that nothing waits in a queue but
 - from publishing an order on NATS to the first answer of the balance route that has changed;
 - from the write that crossed a threshold (its record's `created_at`) to the event about it, heard on NATS.
 
-The stack is the one of .local, or of `LOCAL_DIR`. In the emulator most of the time is the emulator's: it
-looks into queues and streams twenty times a second, on one thread.
+The stack is the one of .local, or of `LOCAL_DIR`. Most of the time is the emulator's: it polls queues and streams
+twenty times a second, on one thread.
 """
 
 import argparse
@@ -41,7 +41,7 @@ STATUS_CHANGED = "evt.credits.plugin_status_changed"
 
 
 class Probe:
-    """A made-up shop of a running stack, its balance and what is said about it."""
+    """A made-up shop of a running stack, its balance and the events about it."""
 
     def __init__(self, description: Description, connection: Client, api: http.client.HTTPConnection) -> None:
         self.heard: asyncio.Queue[float] = asyncio.Queue()
@@ -64,19 +64,19 @@ class Probe:
         await self._jetstream.publish(event_type, json.dumps(event).encode())
 
     async def balance_other_than(self, known: int | None) -> int:
-        """Return the balance as soon as it is another one.
+        """Return the balance as soon as it has changed.
 
         Raises:
             TimeoutError: it stayed the same for half a minute.
         """
         async with asyncio.timeout(EFFECT_SECONDS):
-            while (balance := await asyncio.to_thread(self._balance)) == known:  # noqa: ASYNC110 - HTTP tells nobody
+            while (balance := await asyncio.to_thread(self._balance)) == known:  # noqa: ASYNC110 - HTTP cannot notify
                 await asyncio.sleep(LOOK_SECONDS)
         assert balance is not None
         return balance
 
     async def note(self, message: Msg) -> None:
-        """Take down how many seconds after its write an event about the shop was heard."""
+        """Record how many seconds after its write an event about the shop was received."""
         payload = json.loads(message.data)["payload"]
         if payload["merchant_id"] == self._merchant_id:
             written = datetime.fromisoformat(payload["timestamp"])
@@ -93,7 +93,7 @@ class Probe:
 
 
 async def publish_to_balance(probe: Probe, samples: int) -> list[float]:
-    """Return how many seconds after each order was published its balance was answered."""
+    """Return the seconds from publishing each order to the answer with its balance."""
     await probe.open(TRIAL)
     taken: list[float] = []
     balance = await probe.balance_other_than(None)
@@ -106,7 +106,7 @@ async def publish_to_balance(probe: Probe, samples: int) -> list[float]:
 
 
 async def write_to_event(probe: Probe, samples: int) -> list[float]:
-    """Return how many seconds after each write that turned the plugin on or off NATS said so."""
+    """Return the seconds from each write that turned the plugin on or off to its event on NATS."""
     await probe.open(1)
     taken: list[float] = []
     for number in range(WARM_UP + samples):

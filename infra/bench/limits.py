@@ -1,7 +1,7 @@
 """One busy merchant against DynamoDB's limits: 1,000 write units a second for an item, and for an index's partition.
 
-A simulation: tables in memory that take a while for each request, refuse a transaction that meets another one on
-an item (TransactionConflict) or that is over a limit (ThrottlingError), and charge a refused one as DynamoDB does.
+A simulation: tables in memory that delay each request, refuse a transaction that conflicts with another one on an item
+(TransactionConflict) or exceeds a limit (ThrottlingError), and charge a refused one as DynamoDB does.
 """
 
 import json
@@ -23,11 +23,11 @@ from infra.bench.functions import THRESHOLD, account, item_of
 from infra.bench.tables import MeteredTables, answered
 
 UNITS_A_SECOND = 1000
-"""What DynamoDB writes to one partition, and so to one item, at most (developer guide, "Partitions")."""
+"""DynamoDB's maximum of writes to one partition, and so to one item (developer guide, "Partitions")."""
 REQUEST_SECONDS = 0.012
-"""How long a transaction takes: as long as another one may meet it on an item."""
+"""How long a transaction takes, and so how long another one may conflict with it on an item."""
 RUNS = ((NINETY_NINE, 5), (NINETY_NINE, 16), (TEN, 5))
-"""Orders of a batch, and workers: as many as the queue lets work at once, and more than that."""
+"""Orders in a batch, and numbers of workers: the queue's maximum at once, and more than that."""
 SLOW_UNITS, SLOW_ORDERS = 200, 2_000
 """A limit that even a busy laptop reaches, to see what throttles do."""
 
@@ -45,7 +45,7 @@ class LimitedTables(MeteredTables):
         self._since = time.monotonic()
 
     def answer(self, request: Any) -> AWSResponse:
-        """Answer a request after a while, or refuse it."""
+        """Answer a request after its delay, or refuse it."""
         target = str(request.headers["X-Amz-Target"])
         if "TransactWriteItems" not in target:
             time.sleep(REQUEST_SECONDS / 2)
@@ -70,13 +70,13 @@ class LimitedTables(MeteredTables):
                 self._under_way -= keys
 
     def _room_for(self, records: int) -> bool:
-        """Take the units of a write with so many records, if the last second has room for them."""
+        """Take the units of a write with this many records, if the last second has room for them."""
         now = time.monotonic()
         for partition in self._spent:
             self._spent[partition] = max(0.0, self._spent[partition] - (now - self._since) * self._units_a_second)
         self._since = now
         needed = {"account": 2, "index": records}
-        # What is larger than a second's units goes through alone, and is paid for by those behind it.
+        # A write larger than a second's units passes alone, and delays those after it.
         if any(0 < self._spent[part] > self._units_a_second - units for part, units in needed.items()):
             return False
         for partition, units in needed.items():

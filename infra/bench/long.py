@@ -1,6 +1,6 @@
 """What every event and route costs on a long ledger: 100,000 accounts and 1,000,000 transactions beside a small one.
 
-The tables are filled without asking for it; then the same calls are made on both, and what they ask for is compared.
+The tables are filled directly; then the same calls run on both, and their requests are compared.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ ZERO_EVERY = 50
 
 
 def long_figures() -> list[Figure]:
-    """Return by what each event and route costs another number of requests, units and items; and three pages."""
+    """Return the difference in requests, units and items of each event and route, and the figures of three pages."""
     small, large = _costs(*SMALL), _costs(*LARGE)
     figures = [
         Figure(f"{name}, {LARGE[0]:,} accounts: difference to {SMALL[0]}", _difference(small[name], large[name]), "", 0)
@@ -37,7 +37,7 @@ def long_figures() -> list[Figure]:
 
 
 def _difference(small: Usage, large: Usage) -> float:
-    """Return by how many requests, units and items two calls differ, all together."""
+    """Return the total difference of two calls in requests, units and items."""
     return (
         (small.requests - large.requests + (large.requests - small.requests)).total()
         + abs(small.write_units - large.write_units)

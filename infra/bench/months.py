@@ -1,7 +1,7 @@
 """What a month costs, all in, for three sizes of fleet: `python -m infra.bench.months` (`--write`: into infra/docs).
 
-Units and requests are the counted ones (`counted`), prices the published ones of us-east-1 without free tiers. How a
-fleet behaves is written down here; alarms and their metrics are counted in the template.
+Units and requests are the counted ones (`counted`), prices the published ones of us-east-1 without free tiers. The
+fleet's behaviour is defined here; alarms and their metrics are counted in the template.
 """
 
 import sys
@@ -20,11 +20,11 @@ DOCUMENT: Final = ROOT / "infra/docs/costs.md"
 START, END = "<!-- months: python -m infra.bench.months --write -->", "<!-- /months -->"
 
 ORDERS, STATUSES = 300, 3_000
-"""Of a shop a month: ten orders a day, and a hundred statuses a day that no cache has answered."""
+"""A shop's month: ten orders a day, and a hundred statuses a day that no cache has answered."""
 MONTHS_KEPT: Final = 12
 SECONDS_A_MONTH: Final = costs.HOURS_A_MONTH * 3600
 STREAM_WAIT_SECONDS: Final = 0.25
-"""How long a stream's records come together before a function is called, without a window of its own."""
+"""How long a stream collects records before it calls a function without a batching window."""
 ACCESS_LINE_BYTES: Final = 350
 EVENTS_OUT: Final = 0.1
 """Events that an order publishes, on average: crossings, refunds, payments."""
@@ -43,7 +43,7 @@ EVENT_BYTES: Final = 1_500
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A fleet: how it is called, and how many shops it has."""
+    """A fleet: its name and its number of shops."""
 
     name: str
     shops: int
@@ -53,7 +53,7 @@ SIZES = (Size("10 shops", 10), Size("10,000 shops", 10_000), Size("1,000,000 sho
 
 
 def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
-    """Return the dollars of a month by what they are for."""
+    """Return the dollars of a month by purpose."""
     orders, statuses = size.shops * ORDERS, size.shops * STATUSES
     together = min(costs.BATCH, max(1.0, orders / SECONDS_A_MONTH * STREAM_WAIT_SECONDS))
     alone = together < 2  # noqa: PLR2004 - a batch of one costs what one merchant alone does
@@ -90,7 +90,7 @@ def alarm_metrics() -> int:
 
 
 def text(figures: Sequence[Figure]) -> str:
-    """Return the sheet as the document has it."""
+    """Return the sheet as Markdown."""
     counted = {figure.name: figure.value for figure in figures}
     months = [month(size, counted) for size in SIZES]
     rows = [f"| {what} | " + " | ".join(f"{one[what]:,.2f}" for one in months) + " |" for what in months[0]]

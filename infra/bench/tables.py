@@ -1,7 +1,7 @@
-"""The three tables in memory under botocore, metered: every request of every client comes by here.
+"""The three tables in memory under botocore, metered: every request of every client passes through here.
 
-The engine is the emulator's own, called in this process; what it holds is looked at before and after each
-request, so that units are computed from the items themselves (`units`).
+The engine is the emulator's own, called in this process; its items are read before and after each request, so that
+units are computed from the items themselves (`units`).
 """
 
 import json
@@ -43,14 +43,14 @@ _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSEvents": "events", "AmazonSQS"
 
 @cache
 def declared(logical_id: str) -> Mapping[str, Any]:
-    """Return what CreateTable needs of a table in infra/template.yaml, but for its name and its stream."""
+    """Return CreateTable's parameters of a table in infra/template.yaml, except its name and its stream."""
     properties = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"][logical_id]["Properties"]
     return {part: properties[part] for part in _CREATED_WITH if part in properties}
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An answer's body as botocore reads it."""
+    """An answer's body, in the interface that botocore reads."""
 
     text: bytes
 
@@ -61,7 +61,7 @@ class Body:
 
 @dataclass(slots=True)
 class Usage:
-    """What was asked of AWS: requests by operation, units, items looked at, and the largest item written by table."""
+    """Requests made to AWS: requests by operation, units, items looked at, and the largest item written by table."""
 
     requests: Counter[str] = field(default_factory=Counter)
     write_units: float = 0
@@ -76,7 +76,7 @@ class Usage:
 
 
 class MeteredTables:
-    """Answers for DynamoDB, and takes down what each request costs."""
+    """Answers for DynamoDB, and records the cost of each request."""
 
     def __init__(self) -> None:
         self.usage = Usage()
@@ -91,7 +91,7 @@ class MeteredTables:
 
     @contextmanager
     def metered(self) -> Iterator[Usage]:
-        """Yield what is asked of AWS inside the context."""
+        """Yield the requests made to AWS inside the context."""
         before, self.usage = self.usage, Usage()
         try:
             yield self.usage
@@ -109,14 +109,14 @@ class MeteredTables:
             URLLib3Session.send = real  # type: ignore[method-assign]
 
     def load(self, table: str, items: Iterable[Item]) -> None:
-        """Put items into a table without asking for them: what a benchmark starts from is not measured."""
+        """Put items into a table without a request: a benchmark's initial data is not measured."""
         held = engine._tables[table]  # noqa: SLF001 - the engine has no other way to load a million items
         key = self._schemas[table].key
         for item in items:
             engine._set_item(held, item[key]["S"], "__no_sort__", item)  # noqa: SLF001
 
     def item(self, table: str, key: str) -> Item | None:
-        """Return an item as it stands."""
+        """Return an item as stored."""
         found: Item | None = engine._tables[table]["items"].get(key, {}).get("__no_sort__")  # noqa: SLF001
         return found
 
@@ -181,7 +181,7 @@ class MeteredTables:
 
 
 def answered(request: Any, status: int, body: bytes) -> AWSResponse:
-    """Return an answer as botocore gets it from the network."""
+    """Return an answer in the form that botocore gets from the network."""
     headers = HTTPHeaders()
     headers["content-type"] = "application/x-amz-json-1.0"
     return AWSResponse(request.url, status, headers, Body(body))
@@ -207,7 +207,7 @@ def _actions(operation: str, asked: Mapping[str, Any]) -> list[Mapping[str, Any]
 
 
 def _engine(operation: str, asked: Mapping[str, Any]) -> tuple[int, bytes]:
-    """Ask the engine, whose answer is there at once although it is a coroutine's."""
+    """Call the engine's coroutine, which returns without waiting."""
     headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"}
     asking = engine.handle_request("POST", "/", headers, json.dumps(asked).encode(), {})
     try:

@@ -1,7 +1,7 @@
 """What DynamoDB charges for, by its published rules, from the real sizes of the items.
 
-The rules are those of AWS's developer guide, "Capacity unit consumption" and "Item sizes and formats". The
-emulators' own figures are wrong, so nothing of theirs is used here.
+The rules are those of AWS's developer guide, "Capacity unit consumption" and "Item sizes and formats". The emulators'
+own figures are wrong and not used here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ TRANSACTION_FACTOR = 2
 """A transaction prepares and commits each item, and is charged for both."""
 EVENTUAL_FACTOR = 0.5
 CONTAINER_BYTES = 3
-"""What a map or list takes besides its members, each of which takes one byte more."""
+"""Bytes of a map or list beside its members, each of which takes one byte more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +42,14 @@ def item_bytes(item: Item) -> int:
 
 
 def write_units(before: Item | None, after: Item | None) -> int:
-    """Return what a plain write of an item costs: the larger of what stood there and what stands there."""
+    """Return the units of a plain write of an item: the larger of its sizes before and after counts."""
     return max(_whole_units(before, WRITE_UNIT_BYTES), _whole_units(after, WRITE_UNIT_BYTES), 1)
 
 
 def index_units(schema: Schema, before: Item | None, after: Item | None) -> int:
-    """Return what a write costs in the table's indexes: an entry put, changed or removed each on its own.
+    """Return the units of a write in the table's indexes: each entry put, changed or removed counts.
 
-    An entry that moves to another key is removed and put. Where nothing projected has changed it is free.
+    An entry that moves to another key is removed and put. A write that changes nothing projected is free.
     """
     units = 0
     for index in schema.indexes.values():
@@ -73,13 +73,13 @@ def index_entry(schema: Schema, index: Index, item: Item | None) -> Item | None:
 
 
 def read_units(items: Iterable[Item | None], *, consistent: bool) -> float:
-    """Return what reading items by their keys costs, each rounded up by itself; what is not there costs too."""
+    """Return the units of reading items by their keys, each rounded up on its own; missing items cost too."""
     units = sum(max(1, _whole_units(item, READ_UNIT_BYTES)) for item in items)
     return units * (1 if consistent else EVENTUAL_FACTOR)
 
 
 def query_units(items: Iterable[Item], *, consistent: bool) -> float:
-    """Return what a query costs: all that it looked at, rounded up together."""
+    """Return the units of a query: all items that it examined, rounded up together."""
     units = max(1, ceil(sum(item_bytes(item) for item in items) / READ_UNIT_BYTES))
     return units * (1 if consistent else EVENTUAL_FACTOR)
 
@@ -108,6 +108,6 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
 
 
 def _number_bytes(text: str) -> int:
-    """Return about how much a number takes: a byte for two significant digits, one more, and one for a sign."""
+    """Return about how many bytes a number takes: one for two significant digits, one more, and one for a sign."""
     digits = text.lstrip("-").replace(".", "").strip("0")
     return ceil(len(digits) / 2) + 1 + text.startswith("-")

@@ -1,7 +1,7 @@
 """`python -m infra.bridge`: run the bridge until SIGTERM or SIGINT, then drain it.
 
 Exit status: 0 after a clean drain, 1 when work was still under way after `BRIDGE_DRAIN_SECONDS`
-(it comes again by itself), 2 for a setting that is missing or wrong.
+(it is redelivered), 2 for a setting that is missing or wrong.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ UNFINISHED = 1
 BAD_SETTINGS = 2
 
 HEARTBEATS = 1
-"""The thread that the heartbeat has to itself."""
+"""One thread for the heartbeat alone."""
 STREAMS_SERVED = 4
 """Streams whose lanes have a thread each; two are usual, and lanes of further ones wait for a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queues:
-    """The queues that the bridge works with; without `letters` what it parks is in NATS alone."""
+    """The queues that the bridge works with; without `letters`, parked messages are in NATS alone."""
 
     inbox: SqsQueue
     outbox: SqsQueue
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 async def run(settings: Settings, telemetry: Telemetry) -> int:
-    """Carry messages both ways until the process is told to end; return the exit status."""
+    """Carry messages both ways until a signal ends the process; return the exit status."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -69,7 +69,7 @@ async def run(settings: Settings, telemetry: Telemetry) -> int:
         await asyncio.wait((work,), timeout=settings.drain_seconds)
     server.close()
     if not work.done():
-        log.warning("bridge: ended with work under way; it comes again by itself")
+        log.warning("bridge: ended with work under way, which will be redelivered")
         return UNFINISHED
     await work
     log.info("bridge: drained")
@@ -77,7 +77,7 @@ async def run(settings: Settings, telemetry: Telemetry) -> int:
 
 
 async def _work(settings: Settings, telemetry: Telemetry, stopping: asyncio.Event) -> None:
-    """Serve one connection to NATS after the other: the client gives one up for good when the server tells it to."""
+    """Serve one connection to NATS after another: the client closes one for good when the server asks it to."""
     # Every lane has at most one request to SQS under way, so none waits for a thread.
     threads = settings.lanes * STREAMS_SERVED + settings.outbox_lanes
     executor = ThreadPoolExecutor(threads + HEARTBEATS, thread_name_prefix="sqs")
@@ -149,7 +149,7 @@ def _log_to_standard_error(level: str) -> None:
     logging.basicConfig(
         level=level, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
-    # The libraries' own lines repeat at every attempt what the bridge says once.
+    # The libraries log at every attempt what the bridge logs once.
     for name in ("botocore", "urllib3", "nats", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
@@ -158,6 +158,6 @@ if __name__ == "__main__":
     status = main()
     logging.shutdown()
     if status == UNFINISHED:
-        # A request to SQS that hangs in its thread would hold the interpreter back beyond the time to drain.
+        # A request to SQS that hangs in its thread would keep the interpreter alive after the time to drain.
         os._exit(status)
     sys.exit(status)

@@ -63,7 +63,7 @@ class Secret:
             raise self.wrong(f"cannot be read: {reason}") from None
 
     def wrong(self, why: str) -> AccessError:
-        """Return the error that names the setting and what is wrong with it."""
+        """Return the error that names the setting and its fault."""
         return AccessError(f"{self.name} {why}.")
 
 
@@ -71,8 +71,8 @@ class Secret:
 class Access:
     """The addresses without any secret in them, and how to connect to each of them.
 
-    With `tls` there is no connection but an encrypted one to a server whose certificate is good for its name. One
-    address of `tls://`, a private CA or a client certificate are enough to ask for it, at every address.
+    With `tls` every connection is encrypted, to a server whose certificate matches its name. One address of `tls://`, a
+    private CA or a client certificate turns it on for every address.
     """
 
     servers: tuple[str, ...]
@@ -88,10 +88,10 @@ class Access:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Access":
-        """Return how the settings in `environment` say that NATS is reached.
+        """Return how NATS is reached, by the settings in `environment`.
 
         Raises:
-            AccessError: one is missing, malformed or at odds with another one, or a file of theirs is.
+            AccessError: a setting or a file it names is missing, malformed or contradicts another one.
         """
         addresses = _addresses(environment.get(NATS_URL, ""))
         url_user, url_password = _user_of(addresses)
@@ -127,14 +127,14 @@ class Access:
 
     @property
     def hosts(self) -> str:
-        """The addresses as a log line may have them."""
+        """The addresses without secrets, for log lines."""
         return ", ".join(self.servers)
 
     def check(self) -> None:
         """Read everything that a connection will need.
 
         Raises:
-            AccessError: a file cannot be read, or something is not what it should be.
+            AccessError: a file cannot be read, or its content is invalid.
         """
         self.context()
         self.user_seed()
@@ -144,7 +144,7 @@ class Access:
             self.password.read()
 
     def login(self) -> Login:
-        """Return as whom to connect; what is a file is read when the connection asks for it."""
+        """Return the user to connect as; files are read at each connection."""
         if self.credentials is not None:
             return Login(user_jwt_cb=lambda: self._user_jwt().encode(), signature_cb=self._sign)
         if self.seed is not None:
@@ -174,10 +174,10 @@ class Access:
         return seed
 
     def context(self) -> ssl.SSLContext:
-        """Return what verifies the server: its certificate by the public or the private CA, and its name.
+        """Return the TLS context that verifies the server's name, and its certificate by the public or a private CA.
 
         Raises:
-            AccessError: a certificate or key cannot be read, or is none.
+            AccessError: a certificate or key cannot be read or is invalid.
         """
         authorities = self.authorities.read() if self.authorities else None
         try:
@@ -185,7 +185,7 @@ class Access:
         except (ssl.SSLError, ValueError):
             authorities = ""
         if self.authorities is not None and not authorities:
-            # Nothing is not "the public ones": who names a CA trusts no other.
+            # An empty file does not mean "the public ones": whoever names a CA trusts no other.
             raise self.authorities.wrong("holds no certificates in PEM")
         if self.certificate is not None and self.key is not None:
             try:
@@ -227,8 +227,8 @@ def _addresses(value: str) -> list[SplitResult]:
         raise AccessError(message)
     addresses = []
     for number, text in enumerate(texts, start=1):
-        # The address may hold a password, so the sentence says which one is wrong and not what it is. A password with
-        # an unescaped / ? or # would end the host's name early, and a part of it would be taken for the port.
+        # The address may hold a password, so the message gives its position and not its text. A password with an
+        # unescaped / ? or # would end the host's name early, and part of it would be parsed as the port.
         try:
             address = urlsplit(text)
             right = address.scheme in _SCHEMES and bool(address.hostname) and address.port != 0

@@ -1,4 +1,4 @@
-"""The connection to NATS: kept for ever, and known to be good only while the streams were seen to be there."""
+"""The connection to NATS: kept for ever, and ready only while the streams are known to exist."""
 
 import asyncio
 import json
@@ -27,19 +27,19 @@ PING_SECONDS: Final = 10
 """After two of these without an answer the client gives a silent server up and connects again."""
 PUBLISH_SECONDS: Final = 5.0
 TERMINATED: Final = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.{CONSUMER}"
-"""Where JetStream says that a message is never delivered again."""
+"""The subject of JetStream's advisories that a message is never delivered again."""
 RECHECK_SECONDS: Final = 1.0
 """The pause after a look that failed."""
 
 
 class Link:
-    """One NATS client. `ready` is set while it is connected and JetStream was seen to answer.
+    """One NATS client. `ready` is set while it is connected and JetStream answers.
 
-    `streams` are those to read from, and `way_out` is set while there is a stream for every event to publish.
+    `streams` are those to read from, and `way_out` is set while every event to publish has a stream.
     """
 
     def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
-        """Know nothing of NATS yet; `connect` comes next."""
+        """Start disconnected; call `connect` next."""
         self._settings = settings
         self._telemetry = telemetry
         self._client = NatsClient(settings.nats)
@@ -62,7 +62,7 @@ class Link:
         return self._client.max_payload
 
     async def connect(self) -> None:
-        """Return once connected, however long NATS is away; afterwards the client reconnects for ever by itself."""
+        """Return once connected, however long NATS is away; afterwards the client reconnects for ever."""
         await self._client.connect(
             servers=list(self._settings.nats.servers),
             name="credit-service bridge",
@@ -80,7 +80,7 @@ class Link:
         await self._client.subscribe(TERMINATED, cb=self._on_terminated)
 
     async def close(self) -> None:
-        """Send what is still to be sent, acknowledgements above all, and close; an absent server is no obstacle."""
+        """Flush pending messages, acknowledgements above all, and close; an absent server does not prevent that."""
         self._closing = True
         with suppress(nats.errors.Error, TimeoutError, OSError):
             if self._client.is_connected:
@@ -88,11 +88,11 @@ class Link:
             await self._client.close()
 
     def doubt(self) -> None:
-        """Have the streams and consumers looked at again at once: one that fails must not stop the others meanwhile."""
+        """Check the streams and consumers again at once: one that fails must not stop the others."""
         self._doubt.set()
 
     async def keep(self) -> None:
-        """Set up what JetStream must have, now, after every doubt and every now and then, until cancelled."""
+        """Set up streams and consumers now, after every doubt and at intervals, until cancelled."""
         while True:
             self._doubt.clear()
             pause = CHECK_SECONDS
@@ -132,7 +132,7 @@ class Link:
         return bytes(answer.data)
 
     async def _on_terminated(self, advisory: Msg) -> None:
-        """Count a message that was handed out and that its stream dropped: only then is there a reason."""
+        """Count a message that was delivered and that its stream dropped: only then does the advisory give a reason."""
         content = json.loads(advisory.data)
         if content.get("reason"):
             self._telemetry.terminated[content["stream"]] += 1
@@ -158,7 +158,7 @@ class Link:
         self._unready()
         self._telemetry.report(Part.NATS, ok=False, detail="disconnected")
         if not self._closing:
-            log.warning("nats: disconnected; what is under way comes again")
+            log.warning("nats: disconnected; messages under way will be redelivered")
 
     async def _on_closed(self) -> None:
         self._unready()
@@ -166,7 +166,7 @@ class Link:
         self.closed.set()
 
     async def _on_error(self, error: Exception) -> None:
-        # The client reports every failed attempt; only the first of a kind is news.
+        # The client reports every failed attempt; only the first of a kind is logged.
         reason = str(error).removeprefix("nats: ") or type(error).__name__
         if reason != self._said:
             self._said = reason

@@ -8,7 +8,7 @@ from typing import Final
 from infra.bridge.subjects import is_outbound
 
 SOURCE: Final = "credits"
-"""How the service names itself on the bus and in `ce-source`: what bears it is ours and is never brought back."""
+"""How the service names itself on the bus and in `ce-source`: what carries it is ours and is never sent back."""
 
 SOURCE_HEADER: Final = "ce-source"
 TYPE_HEADER: Final = "ce-type"
@@ -35,15 +35,15 @@ def publication(body: str) -> Publication:
 
     The subject is the event's type and the payload the platform envelope in `detail`; the headers
     are those of CloudEvents and `Nats-Msg-Id`, by which JetStream drops repeats (contract, section 4).
-    Raises `UnpublishableError` where that cannot be had.
+    Raises `UnpublishableError` where the message lacks what these need.
     """
     envelope = _envelope(body)
     if envelope.get("source") != SOURCE:
-        message = f"its source is not {SOURCE!r}, and what others said is not ours to publish"
+        message = f"its source is not {SOURCE!r}, and events of others are not ours to publish"
         raise UnpublishableError(message)
     subject = envelope.get("detail-type")
     if not isinstance(subject, str) or not is_outbound(subject):
-        message = "its detail-type is no event that this service publishes"
+        message = "its detail-type is not an event that this service publishes"
         raise UnpublishableError(message)
     detail = envelope.get("detail")
     if not isinstance(detail, dict):

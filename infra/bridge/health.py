@@ -1,6 +1,6 @@
-"""`GET /health` and `GET /metrics`, on loopback unless told otherwise, answered by the bridge's own event loop.
+"""`GET /health` and `GET /metrics`, on loopback by default, answered by the bridge's own event loop.
 
-An answer therefore also says that the loop is alive.
+An answer therefore also shows that the loop is alive.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def serve_health(telemetry: Telemetry, host: str, port: int) -> asyncio.Server:
-    """Return a server that answers on `port` of `host`; a port that is taken raises `SettingsError`."""
+    """Return a server that answers on `port` of `host`; a taken port raises `SettingsError`."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -39,7 +39,7 @@ async def serve_health(telemetry: Telemetry, host: str, port: int) -> asyncio.Se
 
 
 def health(telemetry: Telemetry) -> dict[str, object]:
-    """Return the state of each part, since how many seconds, of each stream, and the counters of both directions."""
+    """Return the state of each part with its age in seconds, of each stream, and the counters of both directions."""
     now, today = time.monotonic(), datetime.now(UTC)
     return {
         "status": "ok" if telemetry.healthy else "degraded",

@@ -1,8 +1,8 @@
-"""The bridge's heartbeat: an item of the figures table that says when the bridge last lived, and how well.
+"""The bridge's heartbeat: an item of the figures table with the time and the bridge's state at its last beat.
 
-`/metrics` answers its age (`credits_bridge_heartbeat_age_seconds`). Several bridges share it: the last one counts.
-It also holds what was seen of each stream, so that a bridge that starts knows where one before it has stopped: a
-consumer that was deleted meanwhile goes on from there.
+`/metrics` reports its age (`credits_bridge_heartbeat_age_seconds`). Several bridges share it: the last writer wins.
+It also holds the last known state of each stream, so that a new bridge knows where the previous one stopped: a consumer
+that was deleted meanwhile is made again to start there.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ KEY: Final = "heartbeat#bridge"
 
 
 class Heart:
-    """Writes the heartbeat. One that cannot be written stops nothing: its growing age is what tells."""
+    """Writes the heartbeat. A failed write stops nothing: its growing age shows the failure."""
 
     def __init__(self, table: str, telemetry: Telemetry, *, client: "DynamoDBClient | None" = None) -> None:
         """Beat into `table`, with the environment's credentials unless there is a `client`."""
@@ -47,7 +47,7 @@ class Heart:
         self._failing = False
 
     def beat(self, now: datetime) -> bool:
-        """Write that the bridge lives, and whether all its parts do; return whether the table took it."""
+        """Write that the bridge is alive and whether all its parts work; return whether the write succeeded."""
         status = "ok" if self._telemetry.healthy else "degraded"
         seen = self._telemetry.look
         look = {
@@ -69,7 +69,7 @@ class Heart:
         return True
 
     def recall(self) -> None:
-        """Make known what the last heartbeat says of the streams; where it cannot be read, nothing is known."""
+        """Load the streams' states from the last heartbeat; without a readable one, none is known."""
         try:
             item = self._client.get_item(TableName=self._table, Key={"id": {"S": KEY}}, ConsistentRead=True).get("Item")
             look = json.loads(item["look"]["S"]) if item and "look" in item else {"streams": []}

@@ -1,5 +1,6 @@
-"""NATS to queue: one batch of JetStream messages, each settled by what the queue said of that very message."""
+"""NATS to queue: one batch of JetStream messages, each settled by the queue's result for that very message."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -18,11 +19,15 @@ from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
 from infra.bridge.telemetry import Outcome
 
 UNREADABLE: Final = "unreadable"
-"""What stands for a header that no attribute of a queue message can hold."""
+"""Replaces a header that no attribute of a queue message can hold."""
+
+
+_TAKEN: Final = frozenset({"ce-id", "ce-time", "ce-subject", "ce-correlationid"})
+"""The headers of a CloudEvent that say something of the event beside its type."""
 
 
 class Delivery(Protocol):
-    """A JetStream message as handed out once (nats-py's `Msg`)."""
+    """A JetStream message as delivered once (nats-py's `Msg`)."""
 
     @property
     def subject(self) -> str:
@@ -41,16 +46,16 @@ class Delivery(Protocol):
         """Its stream, its sequence there and how often it was delivered."""
 
     async def ack(self) -> None:
-        """Say that it is done with."""
+        """Acknowledge it."""
 
     async def nak(self, delay: float | None = None) -> None:
         """Ask for it again after `delay` seconds."""
 
     async def term(self) -> None:
-        """Say that it must never be delivered again."""
+        """Terminate it: it must never be delivered again."""
 
     async def in_progress(self) -> None:
-        """Say that it is being worked on: its acknowledgement time starts anew."""
+        """Report progress: its acknowledgement time starts anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +82,10 @@ class Forwarder:
         self._largest_payload = largest_payload
 
     async def forward(self, deliveries: Sequence[Delivery]) -> BatchReport:
-        """Settle every one of `deliveries` and return what became of them.
+        """Settle every one of `deliveries` and return a report.
 
         A message is acknowledged when the queue confirmed its entry, terminated when the parking
-        stream and the dead-letter queue confirmed it, and asked for again, later each time, in every other case.
+        stream and the dead-letter queue confirmed it, and requested again, later each time, in every other case.
         """
         report = BatchReport()
         ready: list[_Ready] = []
@@ -100,14 +105,15 @@ class Forwarder:
         for number, request in enumerate(requests):
             await self._send(request, report)
             if report.unavailable is None:
-                # Large messages go one by one to a queue that may be slow; those behind must not come again meanwhile.
+                # Large messages go one by one to a queue that may be slow; later ones must not be redelivered
+                # meanwhile.
                 for item in chain.from_iterable(requests[number + 1 :]):
                     await item.delivery.in_progress()
         return report
 
     async def _send(self, request: Sequence[_Ready], report: BatchReport) -> None:
-        # Once the queue could not be asked, the rest of the batch waits too: each further try would
-        # cost a timeout, and the messages are safe where they are.
+        # Once the queue is unreachable, the rest of the batch waits too: each further try would cost a timeout, and the
+        # messages are safe where they are.
         if report.unavailable is not None:
             await self._retry_all(request, report.unavailable, report)
             return
@@ -123,7 +129,7 @@ class Forwarder:
                 await self._settle(item, answer, report)
 
     async def _send_alone(self, request: Sequence[_Ready], error: QueueRefusedError, report: BatchReport) -> None:
-        """Send each message by itself after all were refused together, so that one cannot hold up its neighbours."""
+        """Send each message alone after all were refused together, so that one cannot hold up the others."""
         if len(request) > 1:
             for item in request:
                 await self._send([item], report)
@@ -137,7 +143,7 @@ class Forwarder:
             await item.delivery.ack()
             report.count(Outcome.FORWARDED)
             return
-        unanswered = Refusal(code="Unanswered", reason="the queue said nothing about this entry")
+        unanswered = Refusal(code="Unanswered", reason="the queue returned no result for this entry")
         refusal = answer.refused.get(item.entry.identity, unanswered)
         if refusal.for_ever:
             why = Unsendable(code="refused_by_queue", reason=f"{refusal.code}: {refusal.reason}")
@@ -180,7 +186,7 @@ class Forwarder:
 
 
 def _is_own(delivery: Delivery) -> bool:
-    """Return whether the bridge itself published this message: it never forwards what it brought."""
+    """Return whether the bridge itself published this message: it never forwards its own messages."""
     headers = delivery.headers or {}
     return any(name.lower() == SOURCE_HEADER and value == SOURCE for name, value in headers.items())
 
@@ -189,20 +195,22 @@ def _attributes(delivery: Delivery) -> Mapping[str, str]:
     """Return where a message came from, as the attributes of its queue message.
 
     The subject is what the ledger binds the event's type to (contract, section 11): rights on NATS are given by it, and
-    nothing that the sender chose is taken for it. A header that names another type goes along as what contradicts it.
+    nothing that the sender chose is taken for it. A header that names another type goes along as what contradicts it,
+    the other headers of a CloudEvent in binary mode as one attribute: a queue's message has ten at the most.
     """
     metadata = delivery.metadata
-    contradicting = [
-        text
-        for name, text in (delivery.headers or {}).items()
-        if name.lower() == TYPE_HEADER and text != delivery.subject
-    ]
+    headers = [(name.lower(), text) for name, text in (delivery.headers or {}).items()]
+    types = [text for name, text in headers if name == TYPE_HEADER]
+    contradicting = [text for text in types if text != delivery.subject]
+    said = [(name.removeprefix("ce-"), text) for name, text in headers if name in _TAKEN and header_text(text)]
+    binary = dict(said) if types else {}
     return {
         "origin": "nats",
         "subject": delivery.subject,
         "stream": metadata.stream,
         "stream_sequence": str(metadata.sequence.stream),
         **({"ce_type": header_text(contradicting[0]) or UNREADABLE} if contradicting else {}),
+        **({"cloud_event": json.dumps(binary, sort_keys=True)} if binary else {}),
     }
 
 

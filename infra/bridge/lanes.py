@@ -1,4 +1,4 @@
-"""Lanes: each repeats take, move, settle with one batch at a time, so their number bounds what is under way."""
+"""Lanes: each repeats take, move, settle with one batch at a time, so their number bounds the messages under way."""
 
 import asyncio
 import logging
@@ -26,20 +26,20 @@ from infra.bridge.telemetry import Direction, Part, Telemetry
 log = logging.getLogger(__name__)
 
 FETCH_SECONDS: Final = 1.0
-"""How long a lane waits for a first message; also how long an idle lane needs to notice the end."""
+"""How long a lane waits for a first message; an idle lane notices the end within this time."""
 
 EMPTY_SECONDS: Final = 0.1
-"""The pause after a fetch that was answered with nothing, which JetStream does when a request lapses early."""
+"""The pause after an empty fetch, which JetStream returns when a request lapses early."""
 
 PAUSE_SECONDS_MAX: Final = 10
-"""The longest pause of a lane, so that one notices soon when the other side is back."""
+"""The longest pause of a lane, so that it soon notices when the other side is back."""
 
 WORKED: Final = "worked when last used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every lane shares; `over` is set when no new work may be taken up."""
+    """State that all lanes share; `over` is set when no new work may start."""
 
     link: Link
     settings: Settings
@@ -47,14 +47,14 @@ class Surroundings:
     over: asyncio.Event
 
     async def may_work(self, gate: asyncio.Event | None = None) -> bool:
-        """Wait until NATS is ready, or `gate` is set where there is one, and return True, or False when all is over."""
+        """Wait until NATS is ready (or `gate` is set, if given) and return True; return False when `over` is set."""
         gate = gate or self.link.ready
         if not (gate.is_set() or self.over.is_set()):
             await first_of(gate, self.over)
         return not self.over.is_set()
 
     async def pause(self, failures: int) -> None:
-        """Wait longer with each failure in a row, or until it is all over."""
+        """Wait longer with each failure in a row, or until `over` is set."""
         seconds = growing_delay(
             failures,
             lowest=self.settings.retry_seconds_min,
@@ -93,20 +93,20 @@ async def repeat(
     *,
     gate: asyncio.Event | None = None,
 ) -> None:
-    """Do `step` until it is all over or no longer `wanted`, pausing while it says that it did not go well.
+    """Repeat `step` until `over` is set or it is no longer `wanted`, with pauses while it reports failure.
 
-    A step that fails in a way nobody foresaw is reported and not repeated at once; its messages were
-    not settled, so they come again, and a message that meets a bug does not take the bridge down.
+    An unexpected failure of a step is logged and followed by a pause; its unsettled messages are redelivered, and a
+    message that meets a bug does not stop the bridge.
     """
     failures = 0
     while await around.may_work(gate) and wanted():
         try:
             went_well = await step()
         except Exception as error:  # noqa: BLE001 - it is reported
-            # Where it arose, without its words: they may quote a message.
+            # The traceback without the exception's text, which may quote a message.
             frames = "".join(traceback.format_tb(error.__traceback__))
             name = type(error).__qualname__
-            log.log(logging.ERROR, "bridge: a batch failed unexpectedly; it comes again: %s\n%s", name, frames)
+            log.log(logging.ERROR, "bridge: a batch failed unexpectedly and will be redelivered: %s\n%s", name, frames)
             went_well = False
         failures = 0 if went_well else failures + 1
         if failures:
@@ -117,14 +117,14 @@ class InboundLane:
     """Carries messages of one stream into the inbox."""
 
     def __init__(self, around: Surroundings, stream: str, forwarder: Forwarder) -> None:
-        """Take from `stream` through its durable consumer and hand to `forwarder`."""
+        """Take messages from `stream` through its durable consumer and pass them to `forwarder`."""
         self._around = around
         self._stream = stream
         self._forwarder = forwarder
         self._subscription: JetStreamContext.PullSubscription | None = None
 
     async def run(self) -> None:
-        """Work until it is all over or the stream is not ours any more; then nothing taken up is unsettled."""
+        """Work until `over` is set or the stream is no longer ours; on return every message taken is settled."""
         await repeat(self._around, self._step, lambda: self._stream in self._around.link.streams)
         await self._give_back()
 
@@ -151,8 +151,8 @@ class InboundLane:
         try:
             report = await self._around.measured(Direction.INBOUND, len(deliveries), work)
         except nats.errors.Error as error:
-            # Acknowledgements could not even be put aside: JetStream hands the batch out again.
-            log.warning("%s → inbox: %d unsettled, they come again: %s", self._stream, len(deliveries), error)
+            # Acknowledgements could not even be buffered: JetStream redelivers the batch.
+            log.warning("%s → inbox: %d unsettled, to be redelivered: %s", self._stream, len(deliveries), error)
             self._around.link.doubt()
             return False
         log.log(report.level, "%s → inbox: %s", self._stream, report)
@@ -161,7 +161,7 @@ class InboundLane:
         return ok
 
     async def _give_back(self) -> None:
-        """Ask JetStream to hand out again what reached this process and was not looked at any more."""
+        """Ask JetStream to redeliver messages that reached this process and were not processed."""
         if self._subscription is None:
             return
         with suppress(nats.errors.Error, TimeoutError):
@@ -175,8 +175,8 @@ class InboundLane:
 class OutboundLane:
     """Carries events of the outbox onto NATS.
 
-    Nothing is received while NATS or the stream of events is away: each receive would count towards the dead-letter
-    queue.
+    Nothing is received while NATS or the stream of events is unavailable: each receive would count towards the
+    dead-letter queue.
     """
 
     def __init__(self, around: Surroundings, queue: Queue, publisher: Publisher) -> None:
@@ -186,7 +186,7 @@ class OutboundLane:
         self._publisher = publisher
 
     async def run(self) -> None:
-        """Work until it is all over; then nothing taken up is unsettled."""
+        """Work until `over` is set; on return every message taken is settled."""
         await repeat(self._around, self._step, lambda: True, gate=self._around.link.way_out)
 
     async def _step(self) -> bool:
@@ -197,7 +197,7 @@ class OutboundLane:
             reached = await self._publish(messages) if messages else True
         except QueueError as error:
             if telemetry.report(Part.OUTBOX, ok=False, detail=str(error)):
-                log.warning("outbox → nats: the queue is away: %s", error)
+                log.warning("outbox → nats: the queue is unavailable: %s", error)
             return False
         if telemetry.report(Part.OUTBOX, ok=True, detail=WORKED):
             log.info("outbox → nats: the queue is back")
@@ -213,7 +213,7 @@ class OutboundLane:
 
 
 async def lanes_for_streams(around: Surroundings, tasks: asyncio.TaskGroup, forwarder: Callable[[], Forwarder]) -> None:
-    """Start the inbound lanes of every stream that turns up, until it is all over; those of a lost stream end."""
+    """Start the inbound lanes of every new stream, until `over` is set; those of a lost stream end."""
     served: frozenset[str] = frozenset()
     while await around.may_work():
         present = frozenset(around.link.streams)

@@ -1,6 +1,6 @@
-"""A look at JetStream: streams and consumers set up, and what is to be known of each one.
+"""A look at JetStream: sets up streams and consumers, and returns the state of each.
 
-One stream that cannot be had is named and stops neither the others nor the way out; the next look tries it again.
+An unavailable stream is reported and stops neither the others nor the way out; the next look tries it again.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from infra.bridge.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 10.0
-"""How often the streams and consumers are looked at without a reason."""
+"""The interval between looks that nothing triggered."""
 
 _NANOSECONDS: Final = 1_000_000_000
 _LIMITS: Final = ("max_msgs", "max_bytes", "max_age")
@@ -43,23 +43,23 @@ _LIMITS: Final = ("max_msgs", "max_bytes", "max_age")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """A stream to be read: the inbound subjects that it owns and what an earlier look knew of it, if one did."""
+    """A stream to be read: the inbound subjects that it owns, and its state from an earlier look, if any."""
 
     name: str
     stream: Stream
     subjects: tuple[str, ...]
     before: StreamState | None
     start_at: int | None
-    """The last sequence that a first consumer leaves out; None where `BRIDGE_START` does not ask for that."""
+    """The last sequence that a first consumer skips; None where `BRIDGE_START` skips nothing."""
 
     @property
     def known(self) -> StreamState | None:
-        """What an earlier look knew of this very stream: not of one that had its name before."""
+        """The earlier state of this very stream, not of an earlier one with the same name."""
         return self.before if self.before is not None and self.before.created == self.stream.created else None
 
     @property
     def floor(self) -> int | None:
-        """The sequence up to which nothing is to be read again, None where it is not known."""
+        """The sequence up to which everything is acknowledged, None where it is not known."""
         return self.known.floor if self.known is not None and self.known.floor is not None else self.start_at
 
     @property
@@ -69,7 +69,7 @@ class _Reading:
 
 
 async def look(request: Requests, settings: Settings, before: Mapping[str, StreamState] | None) -> Look:
-    """Set up what is missing and return what was seen; `before` is what the last look saw, None: this is the first.
+    """Set up what is missing and return the look; `before` is the previous one, None for the first.
 
     Raises `StreamsError` when JetStream cannot even list its streams, and what `request` raises when it is away.
     """
@@ -166,8 +166,8 @@ async def _consumer(request: Requests, reading: _Reading, settings: Settings) ->
 
 
 def _start(reading: _Reading, settings: Settings) -> dict[str, object]:
-    """Return where a consumer starts that was not there: after what was acknowledged, else by `BRIDGE_START`."""
-    # A work queue holds only what nobody has acknowledged, and accepts no other start than its beginning.
+    """Return where a missing consumer starts: after the acknowledged messages, else by `BRIDGE_START`."""
+    # A work queue holds only unacknowledged messages, and accepts no other start than its beginning.
     if reading.stream.config.get("retention") == "workqueue":
         return {"deliver_policy": "all"}
     if reading.floor is not None:
@@ -183,13 +183,13 @@ def _start(reading: _Reading, settings: Settings) -> dict[str, object]:
 def _dropped(reading: _Reading, consumer: Mapping[str, Any], *, made: bool) -> int:
     """Return how many messages the stream dropped unread since the last look, at most where others share it.
 
-    What lies between the last delivered and the first message that is left is gone. In a stream with messages for
-    others too, not more of that was for us than was unread at the last look, or came while nobody was reading.
+    Messages between the last delivered and the first remaining one are gone. In a shared stream, at most those that
+    were unread at the last look, or arrived while nobody was reading, were for us.
     """
     known = reading.known
     if made and (known is None or known.floor is None):
         return 0
-    # A new consumer has been given nothing; what the one before it had acknowledged is known.
+    # A new consumer has delivered nothing, but the acknowledged sequence of the one before it is known.
     delivered = int(known.floor or 0) if made and known else int(consumer.get("delivered", {}).get("stream_seq", 0))
     counted = known.first - 1 if known is not None else 0
     gap = max(0, reading.stream.first - 1 - max(delivered, counted))
@@ -202,7 +202,7 @@ def _dropped(reading: _Reading, consumer: Mapping[str, Any], *, made: bool) -> i
 
 
 async def _oldest(request: Requests, reading: _Reading, floor: int) -> datetime | None:
-    """Return when the oldest message was stored that is not acknowledged, None where JetStream does not say."""
+    """Return when the oldest unacknowledged message was stored, None where JetStream does not report it."""
 
     async def first_of(subject: str) -> dict[str, Any] | None:
         body = json.dumps({"seq": floor + 1, "next_by_subj": subject}).encode()
@@ -219,7 +219,7 @@ async def _oldest(request: Requests, reading: _Reading, floor: int) -> datetime 
 
 
 def _warnings(reading: _Reading) -> Sequence[str]:
-    """Return what must be known of a stream that may drop messages before they are read."""
+    """Return warnings about a stream that may drop messages before they are read."""
     config = reading.stream.config
     warnings = []
     limits = [f"{name} {config[name]}" for name in _LIMITS if config.get(name, 0) > 0]
@@ -243,7 +243,7 @@ def _with_terminated(seen: Look, telemetry: Telemetry) -> Look:
 
 
 def tell(seen: Look, telemetry: Telemetry) -> None:
-    """Report what was seen, and log what is news since the last look."""
+    """Report the look, and log what changed since the last one."""
     before, known = telemetry.look, telemetry.streams or {}
     seen = _with_terminated(seen, telemetry)
     for name, state in seen.streams.items():

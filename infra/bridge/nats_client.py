@@ -1,7 +1,7 @@
-"""A client of NATS that keeps to `tls://`: the connection is encrypted and the server verified, or there is none.
+"""A client of NATS that enforces `tls://`: it connects only with encryption, to a verified server.
 
-nats-py 2.16.0 encrypts where the server asks for it and else sends the password in plain text, whatever the address
-says; the server's first words (INFO) come before the encryption, so whoever sits on the line can change them.
+nats-py 2.16.0 encrypts if the server requires it, and otherwise sends the password in plain text, whatever the
+address's scheme; the server's INFO precedes the encryption, so a man in the middle can change it.
 """
 
 import ssl
@@ -14,11 +14,11 @@ from infra.bridge.nkeys import public_key, signing_key
 
 
 class NoTlsError(AccessError):
-    """The address asks for TLS and the server does not offer it; nothing was sent to it."""
+    """The address requires TLS and the server does not offer it; nothing was sent to it."""
 
 
 class NatsClient(Client):
-    """nats-py's client of the servers of an `Access`, to be connected with its `servers` and `login()`."""
+    """nats-py's client for an `Access`; connect it with its `servers` and `login()`."""
 
     def __init__(self, access: Access) -> None:
         """Be ready to connect."""
@@ -29,13 +29,13 @@ class NatsClient(Client):
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """What verifies the server, made anew at each connection, so that renewed certificates are used."""
+        """The TLS context that verifies the server, made anew at each connection to use renewed certificates."""
         return self._access.context()
 
     async def _process_connect_init(self) -> None:
-        """Open the conversation with a server; where that fails, nothing is left of the connection.
+        """Open the connection to a server; a failure leaves nothing of it open.
 
-        nats-py would wait for the end of a stream that a failed handshake has taken from it, for ever.
+        nats-py would wait for ever for the end of a stream that a failed handshake has closed.
         """
         try:
             await super()._process_connect_init()
@@ -46,16 +46,16 @@ class NatsClient(Client):
             raise
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        """Take what a server says of itself; its first words, still in plain text, can only ask for more safety.
+        """Process a server's INFO; the first one, still in plain text, can only add security.
 
         Raises:
-            NoTlsError: it offers no TLS where the address asks for it.
+            NoTlsError: it offers no TLS although the address requires it.
         """
         if initial_connection and self._access.tls:
             if not (info.get("tls_required") or info.get("tls_available")):
                 message = "the server does not offer TLS, which the settings ask for; nothing was sent to it"
                 raise NoTlsError(message)
             info["tls_required"] = True
-            # A server named here would be trusted under a name that somebody on the line chose.
+            # A server named here would be trusted under a name that a man in the middle may have chosen.
             info.pop("connect_urls", None)
         await super()._process_info(info, initial_connection)

@@ -1,6 +1,6 @@
 """NKeys, as NATS writes a user's Ed25519 keys: base32 with a prefix and a checksum (docs.nats.io, "NKeys").
 
-A few lines instead of the package `nkeys`, which is published without a wheel, and the image is built of wheels only.
+A few lines instead of the package `nkeys`, which has no wheel: the image is built from wheels only.
 """
 
 import base64
@@ -17,14 +17,14 @@ _CHECKSUM_BYTES: Final = 2
 
 
 class NkeyError(ValueError):
-    """A text is no seed of a user; the message does not contain it."""
+    """A text is not a user's seed; the message does not contain it."""
 
 
 def signing_key(seed: str) -> SigningKey:
     """Return the key of a user's seed (`SU…`).
 
     Raises:
-        NkeyError: it is no seed of a user, or a letter of it is wrong.
+        NkeyError: it is not a user's seed, or it has a typing error.
     """
     text = seed.strip()
     try:
@@ -32,7 +32,7 @@ def signing_key(seed: str) -> SigningKey:
     except (binascii.Error, ValueError):
         raw = b""
     kept, checksum = raw[:-_CHECKSUM_BYTES], raw[-_CHECKSUM_BYTES:]
-    # Five bits say that it is a seed, the next five whose.
+    # Five bits mark a seed, the next five the kind of its owner.
     prefix = bytes([_SEED | _USER >> 5, (_USER & 31) << 3])
     if len(kept) != _PREFIX_BYTES + _SEED_BYTES or kept[:_PREFIX_BYTES] != prefix or _checksum(kept) != checksum:
         message = "it is not the seed of a NATS user (SU…)"

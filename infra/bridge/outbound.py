@@ -35,12 +35,12 @@ class Publisher:
         self._settings = settings
 
     async def publish(self, messages: Sequence[Received]) -> BatchReport:
-        """Settle every one of `messages`, at most ten, and return what became of them.
+        """Settle every one of `messages`, at most ten, and return a report.
 
         A message is deleted when JetStream confirmed its event; in every other case it becomes
         visible again, later each time. One that can never be published stays in the queue, whose
-        redrive moves it to the outbox's dead-letter queue. Raises `QueueError` when the queue could
-        not be told: then the messages come again by themselves, and JetStream drops the repeats.
+        redrive moves it to the outbox's dead-letter queue. Raises `QueueError` when the queue cannot be reached: then
+        the messages become visible again, and JetStream drops the repeats.
         """
         results = await asyncio.gather(*(self._publish_one(message) for message in messages))
         report = BatchReport()
@@ -65,13 +65,13 @@ class Publisher:
         return _Result(message=message, outcome=Outcome.REPEATED if stored.repeated else Outcome.PUBLISHED)
 
     async def _settle(self, results: Sequence[_Result]) -> None:
-        """Delete what is done and give the rest back; both are tried even when the first fails."""
+        """Delete published messages and release the rest; the second is tried even when the first fails."""
         done = [result.message for result in results if result.outcome in {Outcome.PUBLISHED, Outcome.REPEATED}]
         failed = {result.message: self._delay(result.message) for result in results if result.message not in done}
         failure: QueueError | None = None
         try:
             if done and await self._queue.delete(done) < len(done):
-                log.warning("outbox: not every published event could be deleted; they come again and are dropped")
+                log.warning("outbox: not every published event could be deleted; they are redelivered and then dropped")
         except QueueError as error:
             failure = error
         if failed:

@@ -1,7 +1,7 @@
 """Parking: an inbound message that the queue can never take, kept whole in NATS and named among the dead letters.
 
 The body stays in the parking stream, since no queue can hold it. The dead-letter queue gets a letter in its place, with
-the reason, what the message says of itself and where it is kept (contract, section 19).
+the reason, the message's own headers and where it is kept (contract, section 19).
 """
 
 import json
@@ -16,14 +16,14 @@ from infra.bridge.screening import Unsendable, merchant_group
 from infra.bridge.subjects import PARKING_SUBJECT
 
 HEADER_ALLOWANCE: Final = 4096
-"""Bytes of a NATS message that are left to the headers; NATS counts them against its largest payload."""
+"""Bytes of a NATS message that are reserved for the headers; NATS counts them against its largest payload."""
 
 _HEADER_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Where JetStream keeps a message; `repeated` says that it had it already and dropped the repeat."""
+    """Where JetStream keeps a message; `repeated`: it had it already and dropped the repeat."""
 
     stream: str
     sequence: int
@@ -39,7 +39,7 @@ class Publish(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
-    """A message to be parked: where it came from, what it holds and why it cannot go on."""
+    """A message to be parked: its source, its content and the reason."""
 
     subject: str
     stream: str

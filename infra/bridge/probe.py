@@ -1,8 +1,8 @@
-"""`python -m infra.bridge.probe`: exit status 0 when the bridge of this container says that it is healthy, else 1.
+"""`python -m infra.bridge.probe`: exit status 0 when the bridge of this container reports itself healthy, else 1.
 
-With `--alive` it is enough that the bridge answers, whatever it says of NATS and the queues: that is what a
-scheduler should ask which replaces the dead, since a new bridge would reach no more than this one.
-It needs no program that a small image lacks, and reads the same setting as the bridge.
+With `--alive` it is enough that the bridge answers, whatever the state of NATS and the queues. A scheduler that
+replaces dead containers should use that, since a new bridge would reach no more than this one. It needs no program that
+a small image lacks, and reads the same setting as the bridge.
 """
 
 import http.client
@@ -20,7 +20,7 @@ ALIVE = "--alive"
 
 
 def main() -> int:
-    """Ask, and return the exit status."""
+    """Query the bridge, and return the exit status."""
     wanted = {HTTPStatus.OK}
     if ALIVE in sys.argv[1:]:
         wanted.add(HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,6 +1,6 @@
-"""`python prune.py FOLDER`: take out of installed packages what the bridge never reads, for a smaller image.
+"""`python prune.py FOLDER`: remove files that the bridge never reads from installed packages, for a smaller image.
 
-botocore describes four hundred services there, 30 MB of them; the bridge calls two, and a third for its credentials.
+botocore's descriptions of four hundred services take 30 MB there; the bridge calls two, and a third for credentials.
 Standard library only: the image is built with it.
 """
 
@@ -13,7 +13,7 @@ NEVER_READ = ("bin", "boto3/examples")
 
 
 def prune(packages: Path) -> None:
-    """Leave in `packages` only what the bridge can come to read."""
+    """Leave in `packages` only the files that the bridge may read."""
     for folder in packages.joinpath("botocore/data").iterdir():
         if folder.is_dir() and folder.name not in CALLED_SERVICES:
             shutil.rmtree(folder)

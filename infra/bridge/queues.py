@@ -1,10 +1,10 @@
 """The two SQS queues as the bridge sees them: a port of four calls, and its adapter on boto3.
 
-A call either returns what the queue said about each entry or raises `QueueError`:
+A call either returns the queue's result for each entry or raises `QueueError`:
 
 * `QueueUnavailableError`: the request as a whole failed and may succeed later (outage, throttle,
   timeout, denied access). It may have taken effect.
-* `QueueRefusedError`: the request as a whole was refused for what is in it, and would be again.
+* `QueueRefusedError`: the request as a whole was refused for its contents, and would be again.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MESSAGE_CONTENTS_CODES: Final = frozenset({"InvalidMessageContents", "MessageTooLong"})
-"""Codes that say of one message that the queue will never take it."""
+"""Error codes of a message that the queue will never take."""
 
 CONNECT_SECONDS: Final = 3
 READ_SECONDS: Final = 10
@@ -50,7 +50,7 @@ class QueueError(Exception):
 
 
 class QueueUnavailableError(QueueError):
-    """The queue could not be asked, or could not answer: try again later."""
+    """The queue could not be reached, or could not answer: try again later."""
 
 
 class QueueRefusedError(QueueError):
@@ -76,13 +76,13 @@ class Refusal:
 
     @property
     def for_ever(self) -> bool:
-        """Whether the queue will never take this message, whoever sends it and whenever."""
+        """Whether the queue will never take this message, whoever sends it."""
         return self.code in MESSAGE_CONTENTS_CODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendAnswer:
-    """What the queue said about each entry; an entry in neither place is not known to have arrived."""
+    """The queue's result for each entry; an entry in neither list is not known to have arrived."""
 
     confirmed: frozenset[str]
     refused: Mapping[str, Refusal]
@@ -90,7 +90,7 @@ class SendAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One message out of the outbox; `receives` counts how often it was handed out, this time included."""
+    """One message from the outbox; `receives` counts its deliveries, this one included."""
 
     identity: str
     receipt: str
@@ -115,7 +115,7 @@ class Queue(Protocol):
 
 
 class SqsQueue:
-    """The queue at `url`, asked in the threads of `executor`, so that as many calls run at once as it has threads."""
+    """The queue at `url`, called in the threads of `executor`, which bound the calls at once."""
 
     def __init__(self, url: str, *, executor: Executor, connections: int, poll_seconds: int) -> None:
         """Keep up to `connections` open and wait `poll_seconds` for the first message of each receive."""
@@ -229,5 +229,5 @@ def _request_entry(entry: Entry) -> "SendMessageBatchRequestEntryTypeDef":
 
 
 def _code(code: str) -> str:
-    """Return SQS's code without the prefix that its older protocol puts before it."""
+    """Return SQS's code without the prefix of its older protocol."""
     return code.removeprefix(_CODE_PREFIX)

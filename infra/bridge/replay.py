@@ -1,10 +1,11 @@
 """`python -m infra.bridge.replay 2026-11-25T00:00:00Z`: have the bridge forward again what NATS has kept since then.
 
-The bridge's durable consumers are made anew, starting at that time, on every stream that they stand on. The ledger
-takes each fact once, so too early a time costs work and nothing else. Stop every bridge before and start it after:
-it fills in its own settings and leaves the start as it is. Reads the bridge's settings from the environment.
+The bridge's durable consumers are made anew, starting at that time, on every stream that has one. The ledger records
+each fact once, so a time that is too early costs only work. Stop every bridge before, and start it after: it fills in
+its own settings and leaves the start as it is. Reads the bridge's settings from the environment.
 
-Run again after it was broken off it makes the consumer that it had removed, on every stream with subjects of events in.
+After an interrupted run, run it again: it makes the consumer that it had removed, on every stream with inbound
+subjects.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ DONE, UNABLE = 0, 2
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Replay since the time that is the only argument, and return the exit status."""
+    """Replay since the time given as the only argument, and return the exit status."""
     try:
         since = datetime.fromisoformat(arguments[0])
         settings = Settings.from_environment(os.environ)
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def replay(access: Access, since: datetime) -> dict[str, int]:
-    """Make the consumers anew from `since` on and return how many messages each has before it, by stream."""
+    """Make the consumers anew from `since` on and return how many messages each has to read, by stream."""
     client = NatsClient(access)
     await client.connect(servers=list(access.servers), name="credit-service replay", **access.login())
     try:
@@ -61,7 +62,7 @@ def _inbound(configuration: StreamConfig) -> list[str]:
 
 
 async def _again(client: Client, stream: str, inbound: Sequence[str], since: datetime) -> int | None:
-    """Make our consumer on `stream` anew and return what lies before it, None where it has none and none belongs."""
+    """Make our consumer on `stream` anew and return how many messages it has to read; None where it needs none."""
     known = await _ask(client, f"CONSUMER.INFO.{stream}.{CONSUMER}", {})
     missing = known.get("error", {}).get("err_code") == NO_SUCH_CONSUMER
     if missing and not inbound:

@@ -1,4 +1,4 @@
-"""What became of a batch, and the one line that the log says about it."""
+"""The outcome of a batch, and the one log line about it."""
 
 import logging
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from infra.bridge.telemetry import Outcome
 
 REASONS_SHOWN = 3
-"""Different reasons that a line names; the rest are counted."""
+"""The most different reasons that a line names; the rest are counted."""
 
 _WORDS = {
     Outcome.FORWARDED: "forwarded",
@@ -24,7 +24,7 @@ _FINE = frozenset({Outcome.FORWARDED, Outcome.OWN, Outcome.PUBLISHED, Outcome.RE
 
 @dataclass(slots=True, kw_only=True)
 class BatchReport:
-    """How often each outcome, why, and the reason when the other side as a whole could not be reached."""
+    """Counts of outcomes and reasons, and why the other side could not be reached at all."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class BatchReport:
 
     @property
     def level(self) -> int:
-        """The log level that the batch deserves: a warning when somebody may want to look."""
+        """The log level that the batch deserves: a warning when somebody may have to act."""
         return logging.INFO if self.outcomes.keys() <= _FINE else logging.WARNING
 
     def __str__(self) -> str:

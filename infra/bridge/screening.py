@@ -1,7 +1,7 @@
-"""What the inbox queue can be given: which bodies it can never take, and which merchant a body speaks of.
+"""What the inbox queue accepts: which bodies it can never take, and which merchant a body names.
 
-The body itself goes on unchanged. Whether it makes sense is for the ledger to say, which answers
-with a reason in its dead-letter queue; here only what SQS itself cannot carry is held back.
+The body is forwarded unchanged. The ledger decides whether it makes sense, and parks it with a reason if not; here only
+what SQS itself cannot carry is held back.
 """
 
 import json
@@ -52,14 +52,14 @@ def screen(body: bytes, attributes: Mapping[str, str], *, limit: int) -> str | U
 
 
 def size_in_queue(text: str, attributes: Mapping[str, str]) -> int:
-    """Return what a message counts against SQS's limits, in bytes."""
+    """Return a message's size as SQS counts it, in bytes."""
     return len(text.encode()) + _attribute_bytes(attributes)
 
 
 def merchant_group(text: str) -> str | None:
-    """Return the merchant that `text` speaks of, as a message group for fair queues, or None where there is none.
+    """Return the merchant that `text` names, as a message group for fair queues, or None where there is none.
 
-    Read leniently and trusted with nothing but fairness: a body of any shape gets an answer.
+    Read leniently, since only fairness depends on it: a body of any shape gets a result.
     """
     try:
         body = json.loads(text)

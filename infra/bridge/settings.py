@@ -1,4 +1,4 @@
-"""The bridge's settings: environment in, one frozen value out, or a sentence that names what is wrong."""
+"""The bridge's settings: from the environment, one frozen value or a sentence that names the error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ SQS_MESSAGE_BYTES: Final = 1024 * 1024
 """What SQS takes in one message and in one request today."""
 
 CAREFUL_MESSAGE_BYTES: Final = 256 * 1024
-"""The default limit: what every region, emulator and event source took before SQS raised its own."""
+"""The default limit: what every region, emulator and event source accepted before SQS raised its own."""
 
 SQS_POLL_SECONDS: Final = 20
 """The longest wait that SQS offers to a receiver."""
@@ -34,7 +34,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the bridge is told from outside; every length of time is in seconds, every size in bytes."""
+    """The bridge's settings; durations are in seconds, sizes in bytes."""
 
     nats: Access
     inbox_queue_url: str
@@ -63,8 +63,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Return the settings in `environment`.
 
-        Raises `SettingsError` for the first name that is missing, malformed, out of range or at odds
-        with another one.
+        Raises `SettingsError` for the first name that is missing, malformed, out of range or contradicts another one.
         """
         read = _Reader(environment)
         settings = cls(

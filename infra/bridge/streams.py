@@ -1,8 +1,8 @@
-"""The streams: which one takes which subject, made or extended where something is missing.
+"""The streams: which one binds which subject, made or extended where something is missing.
 
 The plan is a pure function of the streams that exist. Applying it goes through JetStream's own API
-in JSON rather than through the client's typed configuration: that one drops every setting it does
-not know, and an existing stream must keep all of its own.
+in JSON rather than through the client's typed configuration, which drops every setting it does not know: an existing
+stream must keep all of its settings.
 """
 
 import json
@@ -20,23 +20,23 @@ log = logging.getLogger(__name__)
 
 CREDIT: Final = "CREDIT"
 ADJUSTMENTS: Final = "CREDIT_ADJUSTMENTS"
-"""After `CREDIT` in the alphabet: a client that asks for the stream of `evt.credits.>` takes the first one."""
+"""Sorts after `CREDIT`: a client that asks for the stream of `evt.credits.>` takes the first one."""
 UPSTREAM: Final = "UPSTREAM"
 PARKED: Final = "PARKED"
 CONSUMER: Final = "credit-service"
 
 REQUEST_SECONDS: Final = 5.0
 PAGES: Final = 100
-"""Pages of the list of streams that are read at most; the server puts 256 streams on one."""
+"""The most pages of the list of streams that are read; the server puts 256 streams on one."""
 
 _NANOSECONDS: Final = 1_000_000_000
 _DAY: Final = 24 * 60 * 60 * _NANOSECONDS
 _GIBIBYTE: Final = 1024**3
 _WINDOW: Final = 2 * 60 * _NANOSECONDS
 
-# A full stream of adjustments refuses the next one, and whoever publishes it learns so. A full parking
-# stream refuses too, so that what cannot be parked stays where it is: nothing is lost.
-# What waits for the bridge has no limit but its age, for the same reason.
+# A full stream of adjustments refuses the next one, and its publisher gets the error. A full parking stream refuses
+# too, so that a message that cannot be parked stays where it is: nothing is lost. What waits for the bridge has no
+# limit but its age, for the same reason.
 NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
     CREDIT: {
         "storage": "file",
@@ -61,20 +61,20 @@ NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
         "duplicate_window": _WINDOW,
     },
 }
-"""How a stream is made where there is none (contract, "JetStream"); one that exists keeps what it has."""
+"""How a missing stream is made (contract, "JetStream"); one that exists keeps its settings."""
 
 
 class StreamsError(Exception):
     """JetStream refused; the text names the request and the reason. `code` is the answer's HTTP-like code."""
 
     def __init__(self, reason: str, code: int = 0) -> None:
-        """Keep `code`, by which "not found" is known."""
+        """Keep `code`, which identifies "not found"."""
         super().__init__(reason)
         self.code = code
 
 
 UNHAD: Final = (StreamsError, nats.errors.NoRespondersError, TimeoutError)
-"""What says of one stream that it cannot be had; the connection itself still works."""
+"""Errors that mean one stream is unavailable; the connection itself still works."""
 
 
 class Requests(Protocol):
@@ -86,7 +86,7 @@ class Requests(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Subjects of the streams to be made or changed, and the inbound subjects that no stream takes then."""
+    """Subjects of the streams to be made or changed, and the inbound subjects that remain without a stream."""
 
     subjects: Mapping[str, tuple[str, ...]]
     unowned: tuple[str, ...]
@@ -102,17 +102,17 @@ class Stream:
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """The subjects that it takes."""
+        """The subjects that it binds."""
         return tuple(str(subject) for subject in self.config.get("subjects") or ())
 
     @property
     def first(self) -> int:
-        """The sequence of its first message, or of the next one where it holds none."""
+        """The sequence of its first message, or of the next one when it is empty."""
         return int(self.state.get("first_seq", 0))
 
     @property
     def last(self) -> int:
-        """The sequence of the message that it took last."""
+        """The sequence of its last message."""
         return int(self.state.get("last_seq", 0))
 
 
@@ -125,12 +125,11 @@ class Applied:
 
 
 def plan(existing: Mapping[str, Sequence[str]], *, create_upstream: bool) -> Plan:
-    """Return what must change so that every subject of the contract that is ours to bind has one stream.
+    """Return the changes that give one stream to every subject that the contract lets us bind.
 
-    `existing` holds the subjects of the streams that are there. Their subjects stay, and what they own already is
-    consumed from them; JetStream allows no two streams to overlap. Inbound subjects of other services are theirs:
-    ours takes those that nobody owns only with `create_upstream`, or a service that makes its own stream later would
-    be refused.
+    `existing` holds the subjects of existing streams. They keep their subjects and are consumed where they are, since
+    JetStream allows no two streams to overlap. Inbound subjects belong to other services: our stream binds unowned ones
+    only with `create_upstream`, since a service that makes its own stream later would be refused.
     """
     now = {name: tuple(subjects) for name, subjects in existing.items()}
     now[CREDIT] = _with_exact(CREDIT, OUTBOUND_TYPES, now)
@@ -174,7 +173,7 @@ async def find_streams(request: Requests) -> dict[str, Stream]:
 
 
 async def set_up(request: Requests, wanted: Plan, found: Mapping[str, Stream], settings: Settings) -> Applied:
-    """Make and change streams as planned; one that JetStream refuses is named and stops none of the others."""
+    """Make and change streams as planned; one that JetStream refuses is reported and stops none of the others."""
     streams, refused = dict(found), {}
     for name, subjects in wanted.subjects.items():
         known = found.get(name)
@@ -202,7 +201,7 @@ async def ask(request: Requests, call: str, body: Mapping[str, object]) -> dict[
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a request failed, in words also where the exception has none."""
+    """Return why a request failed, in words even if the exception has no text."""
     if isinstance(error, TimeoutError | nats.errors.NoRespondersError):
         return "JetStream does not answer: it may be down, or this user may not ask it"
     return str(error) or type(error).__name__
@@ -213,6 +212,6 @@ def _stream(answer: Mapping[str, Any]) -> Stream:
 
 
 def _with_exact(name: str, wanted: Sequence[str], streams: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the subjects of stream `name` and those of `wanted` that no stream takes yet."""
+    """Return the subjects of stream `name` and those of `wanted` that no stream binds yet."""
     everywhere = [subject for subjects in streams.values() for subject in subjects]
     return (*streams.get(name, ()), *(subject for subject in wanted if not bound(subject, everywhere)))

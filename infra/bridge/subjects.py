@@ -15,7 +15,7 @@ INBOUND_TYPES = (
     "evt.subscription.renewed",
     ADJUSTMENT_TYPE,
 )
-"""What asks for a movement (contract, section 3): the only subjects that the bridge consumes."""
+"""Events that request a movement (contract, section 3): the only subjects that the bridge consumes."""
 
 OUTBOUND_TYPES = (
     "evt.credits.account.created",
@@ -29,17 +29,17 @@ OUTBOUND_TYPES = (
     "evt.credits.drift_detected",
 )
 """What the service publishes (contract, sections 5 and 7). Streams bind them one by one: `evt.credits.>` would take the
-inbound `ADJUSTMENT_TYPE` too, whose stream must not drop what is unread (contract, section 19)."""
+inbound `ADJUSTMENT_TYPE` too, whose stream must not drop unread messages (contract, section 19)."""
 
 PARKING_SUBJECT = "parked.credit-service"
-"""Where an inbound message goes that the queue can never take."""
+"""Where inbound messages go that the queue can never take."""
 
 _OUTBOUND_PREFIX = "evt.credits."
 _SUBJECT_LENGTH = 255
 
 
 def is_outbound(event_type: str) -> bool:
-    """Return whether the bridge may publish `event_type`: a literal `evt.credits.` subject nobody sends to us."""
+    """Return whether the bridge may publish `event_type`: a literal `evt.credits.` subject, not an inbound one."""
     tokens = event_type.split(".")
     literal = all(token and token.isascii() and token.isprintable() for token in tokens)
     return (
@@ -65,5 +65,5 @@ def covers(wide: str, narrow: str) -> bool:
 
 
 def bound(subject: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of `patterns` already takes every message on `subject`."""
+    """Return whether one of `patterns` already matches every message on `subject`."""
     return any(covers(pattern, subject) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""What the bridge counts, and what it believes about the four things it depends on."""
+"""The bridge's counters, and the last known state of the four things it depends on."""
 
 import time
 from collections import Counter as PlainCounter
@@ -23,7 +23,7 @@ class Direction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one message that was taken up once; a message tried again is counted again."""
+    """The outcome of taking up one message once; a message tried again is counted again."""
 
     FORWARDED = "forwarded"
     OWN = "own"
@@ -55,7 +55,7 @@ OUTCOMES: Mapping[Direction, tuple[Outcome, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartState:
-    """Whether a part worked when it was last used, why not, and since when (seconds of the monotonic clock)."""
+    """Whether a part worked when it was last used, the reason if not, and since when (monotonic seconds)."""
 
     ok: bool
     detail: str
@@ -63,7 +63,7 @@ class PartState:
 
 
 class Telemetry:
-    """The counters of one bridge, in a registry of its own, and the states of its parts."""
+    """The counters of one bridge, in its own registry, and the states of its parts."""
 
     NAMES: Final = frozenset(
         {
@@ -81,10 +81,10 @@ class Telemetry:
             "process_resident_memory_bytes",
         }
     )
-    """What operators look at; the process's other figures come along."""
+    """The operators' view, with the process's other figures."""
 
     def __init__(self) -> None:
-        """Start with every counter at zero, NATS unknown and therefore down, and the queues taken to work."""
+        """Start with every counter at zero, NATS unknown and therefore down, and the queues assumed to work."""
         self.registry = CollectorRegistry()
         # Memory and file handles: what would grow if something piled up in the bridge.
         ProcessCollector(registry=self.registry)
@@ -114,7 +114,7 @@ class Telemetry:
         )
         self._reconnects = Counter(
             "credits_bridge_nats_reconnects",
-            "Times the connection to NATS came back.",
+            "Times the connection to NATS was restored.",
             registry=self.registry,
         )
         for direction, outcomes in OUTCOMES.items():
@@ -125,7 +125,7 @@ class Telemetry:
         self.look = Look(streams={})
         self.streams: Mapping[str, StreamState] | None = None
         self.terminated: PlainCounter[str] = PlainCounter()
-        """Messages by stream that it dropped, since the last look, although they had been handed out."""
+        """Messages, by stream, that were delivered and that the stream then dropped, since the last look."""
         self.registry.register(_Streams(lambda: self.look))
         self.parts: dict[Part, PartState] = {}
         for part in Part:
@@ -137,7 +137,7 @@ class Telemetry:
         return all(state.ok for state in self.parts.values())
 
     def report(self, part: Part, *, ok: bool, detail: str) -> bool:
-        """Take down how `part` is doing and return whether that is news."""
+        """Record the state of `part` and return whether it changed."""
         known = self.parts.get(part)
         changed = known is None or known.ok != ok
         since = time.monotonic() if known is None or changed else known.since
@@ -146,7 +146,7 @@ class Telemetry:
         return changed
 
     def saw(self, look: Look) -> None:
-        """Take over what a look has seen."""
+        """Record the result of a look."""
         self.look, self.streams = look, look.streams
         reasons = [f"{name}: {reason}" for name, reason in look.failing.items()]
         detail = "; ".join(reasons) or f"consuming {', '.join(look.consumed)}"
@@ -184,7 +184,7 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True)
 class _Streams(Collector):
-    """What prometheus-client collects of the last look."""
+    """Metrics of the last look, as prometheus-client collects them."""
 
     look: Callable[[], Look]
 

@@ -5,7 +5,7 @@ This is its table of contents; infra/commands has a module for each group, and w
 
 import typer
 
-from infra.commands import changes, checking, doctor, emitting, figures, letters, merchants, telling, tokens
+from infra.commands import changes, checking, doctor, emitting, figures, importing, letters, merchants, telling, tokens
 from infra.commands.failures import Commands
 
 application = typer.Typer(
@@ -28,6 +28,7 @@ application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
 application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
+application.command(name="import", rich_help_panel=OPERATING)(importing.import_command)
 application.command(name="doctor", rich_help_panel=OPERATING)(doctor.doctor)
 application.command(name="verify", rich_help_panel=OPERATING)(checking.verify)
 application.command(name="rebuild", rich_help_panel=OPERATING)(checking.rebuild)

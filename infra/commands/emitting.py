@@ -1,6 +1,7 @@
 """`credits emit`: any event of the contract, or a file of them, and what came of it."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.events import INBOUND
+from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
@@ -37,13 +39,15 @@ ASKED_AT_ONCE = 1000
 class Result:
     """What came of sending: faults in words, and with waiting what stands in the ledger.
 
-    `unconfirmed` counts the events that may have been taken, and nobody confirmed.
+    `unconfirmed` counts the events that may have been taken, and nobody confirmed; `ignored` is what of those sent the
+    service ignores by rule, which is not waited for.
     """
 
     sent: int = 0
     unconfirmed: int = 0
     faults: list[str] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
     before: dict[TransactionId, Transaction] = field(default_factory=dict)
     recorded: dict[TransactionId, Transaction] = field(default_factory=dict)
 
@@ -147,6 +151,7 @@ def _send(
         for event, fault in zip(batch, channel.send(batch), strict=True):
             if fault is None:
                 result.sent += 1
+                result.ignored += event.ignored
             else:
                 result.unconfirmed += 1
                 result.faults.append(f"{event.event_type}: {fault}")
@@ -188,10 +193,23 @@ def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool
         raise typer.Exit(FOUND)
 
 
-def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) -> None:
+def _say_ignored(result: Result, *, one: bool) -> None:
+    reasons = Counter(ignored.reason for ignored in result.ignored)
     if one:
-        for record in result.recorded.values():
-            _say_effect(result, record)
+        for ignored in result.ignored[:FAULTS_SHOWN]:
+            say(f"order {ignored.reference_id}: ignored ({ignored.reason}); nothing is recorded.", style="yellow")
+    elif reasons:
+        words = ", ".join(f"{times:,} {reason}" for reason, times in sorted(reasons.items()))
+        say(f"{reasons.total():,} ignored: {words}.", style="yellow")
+    if IgnoredReason.TEST_ORDER in reasons:
+        say("A stage whose setting TEST_ORDERS is count charges test orders.")
+
+
+def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) -> None:
+    _say_ignored(result, one=one)
+    if one:
+        for name, record in result.recorded.items():
+            _say_effect(record, before=name in result.before)
     else:
         new = len(result.recorded) - len(result.before)
         say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
@@ -207,12 +225,12 @@ def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) ->
             "(`credits dead-letters list`).",
             style="red",
         )
-    elif one and not result.movements:
+    elif one and not (result.movements or result.ignored):
         say("The service will park it: `credits dead-letters list`.")
 
 
-def _say_effect(result: Result, record: Transaction) -> None:
-    if record.transaction_id in result.before:
+def _say_effect(record: Transaction, *, before: bool) -> None:
+    if before:
         say(f"#{record.sequence}: recorded before, at {record.created_at}; nothing was moved.", style="yellow")
     else:
         say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
@@ -228,6 +246,7 @@ def _as_json(result: Result, conflicts: Sequence[Movement], *, one: bool, waited
             "recorded": len(result.recorded) - len(result.before),
             "recorded_before": len(result.before),
             "conflicts": [movement.key for movement in conflicts],
+            "ignored": [{"reference_id": one.reference_id, "reason": one.reason} for one in result.ignored],
             "missing": result.missing,
         }
     if waited and one:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.events import INBOUND, read_event
-from chalicelib.contracts.inbound.payloads import Terms
+from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import instant
 from chalicelib.domain.movements import Movement
@@ -22,20 +22,25 @@ from chalicelib.domain.orders import Policy
 from infra.commands.output import refused, unable
 
 _TERMS = Terms(trial_credits=0, policy=Policy())
-"""What is asked for depends on the stage's settings; form and keys, which are looked at here, do not."""
+"""What is asked for depends on the stage's settings; form and keys, which are looked at here, do not.
+
+Nor does what is ignored, except for test orders: a stage may charge them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """An event ready to be sent: `body` is what goes over NATS, `detail` over the bus.
 
-    `movements` is what it asks for; one that is sent although the service cannot take it asks for nothing.
+    `movements` is what it asks for, `ignored` what of it the service ignores by rule. One that is sent although the
+    service cannot take it asks for nothing.
     """
 
     event_type: str
     body: str
     detail: str
     movements: tuple[Movement, ...]
+    ignored: tuple[Ignored, ...] = ()
 
 
 class NotAnEventError(Exception):
@@ -120,12 +125,12 @@ def _opened(path: Path) -> IO[str]:
 def _outgoing(body: str, *, checked: bool) -> Outgoing:
     try:
         event = read_event(body, _TERMS, now=datetime.now(UTC))
-        event_type, movements = event.event_type, event.movements
+        event_type, movements, ignored = event.event_type, event.movements, event.ignored
     except Rejected as error:
         if checked:
             raise NotAnEventError(error.message) from None
-        event_type, movements = _type_of(body), ()
-    return Outgoing(event_type=event_type, body=body, detail=_detail(body), movements=movements)
+        event_type, movements, ignored = _type_of(body), (), ()
+    return Outgoing(event_type=event_type, body=body, detail=_detail(body), movements=movements, ignored=ignored)
 
 
 def _type_of(body: str) -> str:
@@ -136,7 +141,8 @@ def _type_of(body: str) -> str:
     """
     try:
         fields = json.loads(body)
-        claimed = fields.get("detail-type") or fields["event_type"]
+        cloud_event = fields.get("type") if "specversion" in fields else None
+        claimed = fields.get("detail-type") or cloud_event or fields["event_type"]
     except (ValueError, KeyError, AttributeError, TypeError):
         raise NotAnEventError("without an event_type it can be sent nowhere") from None
     if not isinstance(claimed, str) or fullmatch(r"[\w.-]+", claimed) is None:

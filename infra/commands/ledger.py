@@ -41,11 +41,12 @@ class LedgerReader:
         return account
 
     def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
-        """Return those of the records that there are, by id."""
+        """Return those of the records that there are, by the id asked for, which may be that of another name."""
         ids = list(wanted)
         known = self._ledger.read([], ids)
         known.require(*ids)
-        return dict(known.transactions)
+        named = {name: known.guards.get(name, name) for name in ids}
+        return {name: known.transactions[record] for name, record in named.items() if record in known.transactions}
 
     def transaction(self, wanted: TransactionId) -> Transaction | None:
         """Return one record, None if there is none."""

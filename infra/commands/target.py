@@ -1,7 +1,6 @@
 """The system that a command works on: the local stack, found by its stack.json, or a deployed stage, by its outputs."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,9 @@ from botocore.exceptions import ClientError, ProfileNotFound
 from infra.commands.output import unable
 from infra.deploying.aws_session import aws_session
 from infra.deploying.names import stack_name
+from infra.deploying.outputs import PARTS, Deployed, function_names, parts
 from infra.deploying.versions import ALIAS
-from infra.local.description import Description, function_names, local_directory, read
+from infra.local.description import Description, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from infra.packaging.region import REGION
 
@@ -21,42 +21,15 @@ READ_SECONDS = 60
 CONNECT_SECONDS = 5
 ATTEMPTS = 3
 
-_QUEUES_AND_TABLES = {
-    "credits_table": "CreditsTableName",
-    "transactions_table": "TransactionsTableName",
-    "figures_table": "FiguresTableName",
-    "event_bus": "EventBusName",
-    "inbox_queue_url": "InboxQueueUrl",
-    "waiting_queue_url": "WaitingQueueUrl",
-    "dead_letter_queue_url": "DeadLetterQueueUrl",
-    "outbox_queue_url": "OutboxQueueUrl",
-    "outbox_dead_letter_queue_url": "OutboxDeadLetterQueueUrl",
-    "stream_dead_letter_queue_url": "StreamDeadLetterQueueUrl",
-}
-"""The fields of a target by the stack's outputs that fill them."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Deployed):
     """A running system: its names, and clients that reach it.
 
-    `functions` gives the deployed name of a function by its name in app.py. `local` is the description of the
-    local stack, None for a deployed stage; `endpoint` is where its AWS emulator listens.
+    `local` is the description of the local stack, None for a deployed stage; `endpoint` is where its AWS emulator
+    listens.
     """
 
-    stage: str
-    api_url: str
-    credits_table: str
-    transactions_table: str
-    figures_table: str
-    event_bus: str
-    inbox_queue_url: str
-    waiting_queue_url: str
-    dead_letter_queue_url: str
-    outbox_queue_url: str
-    outbox_dead_letter_queue_url: str
-    stream_dead_letter_queue_url: str
-    functions: Mapping[str, str]
     session: boto3.Session
     endpoint: str | None = None
     local: Description | None = None
@@ -102,7 +75,7 @@ def local_target() -> Target:
     return Target(
         stage=stack.stage,
         api_url=stack.api_url,
-        **{name: getattr(stack, name) for name in _QUEUES_AND_TABLES},
+        **{name: getattr(stack, name) for name in PARTS},
         functions=stack.functions,
         session=session,
         endpoint=stack.aws_endpoint,
@@ -118,14 +91,13 @@ def _deployed(stage: str, profile: str | None) -> Target:
     if session.region_name is None:
         raise unable(f"No region for stage {stage}: set AWS_REGION, or the region of the profile.")
     outputs = _outputs(session, stage)
-    missing = [output for output in ("ApiUrl", *_QUEUES_AND_TABLES.values()) if output not in outputs]
+    missing = [output for output in ("ApiUrl", *PARTS.values()) if output not in outputs]
     if missing:
         raise unable(f"The stack {stack_name(stage)} lacks the outputs {', '.join(missing)}: deploy this release.")
-    names: dict[str, Any] = {name: outputs[output] for name, output in _QUEUES_AND_TABLES.items()}
     return Target(
         stage=stage,
         api_url=outputs["ApiUrl"],
-        **names,
+        **parts(outputs),
         functions=function_names(outputs),
         session=session,
     )

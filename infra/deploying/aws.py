@@ -25,12 +25,12 @@ from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.deploying.outputs import function_names
 from infra.deploying.preflight import findings, plan_of
 from infra.deploying.preflight import shown as shown_findings
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
 from infra.deploying.stages import UnknownStageError, values
 from infra.deploying.versions import prune
-from infra.local.description import function_names
 from infra.local.parameters import SETTINGS, choose_parameters
 from infra.packaging.build import TemplateRefusedError, package
 

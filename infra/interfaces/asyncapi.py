@@ -25,6 +25,15 @@ the delivery. *Out*: `event_id` is derived from the fact and is the same on ever
 `event_id`**. JetStream drops them too (`Nats-Msg-Id`), but only within two minutes. Order is not promised between
 events: `sequence` orders an account's facts.
 
+**Ignored**: an order that nobody paid (`financial_status`), or a shop's test (`test: true`), moves nothing. It is
+acknowledged and counted, and nothing of it is kept.
+
+**Fields that move nothing** (`event_id`, `correlation_id`, `timestamp`, `metadata`, `currency`) never stop a movement:
+what cannot be read of them counts as absent.
+
+**CloudEvents 1.0** are taken as well: in structured mode everywhere, in binary mode (`ce-type` beside the payload as
+the body) over NATS. `subject` may name the merchant.
+
 **A bad message** is parked, body unchanged, in the dead-letter queue with the attributes `code`, `reason`, `field`,
 `origin` and `first_seen`; nothing of it is applied, its neighbours are. A message whose ground is missing (an order
 before its account, a refund before its order) waits with growing delay, then is parked too.

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.problems import MEDIA_TYPE
 from infra.interfaces import samples
-from infra.interfaces.operations import CORRELATION_ID, HEADERS, WHO, Body, Route, Success, Tag
+from infra.interfaces.operations import CORRELATION_ID, HEADERS, REQUEST_ID, WHO, Body, Route, Success, Tag
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT
 from infra.interfaces.words import explained
@@ -20,6 +20,7 @@ SCHEMAS = "#/components/schemas/"
 GATEWAY_ERRORS = (429, 503)
 """What the gateway may answer to any request, whatever the route: too many, or a function that does not answer."""
 
+_TRACING = tuple({"$ref": f"#/components/parameters/{name}"} for name in ("X-Correlation-ID", "X-Request-ID"))
 _COMMON_HEADERS = ("X-Correlation-ID", "X-Request-Id")
 _ERROR_HEADERS: Mapping[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
@@ -38,9 +39,10 @@ correct them. The shop's plugin is **enabled while the balance is above zero**.
 `application/problem+json` (RFC 9457) with the platform's member `error`. Credits are whole numbers; times are UTC in
 ISO 8601 with milliseconds.
 
-**Everywhere**: `X-Correlation-ID` is taken over and returned; a query parameter without a value counts as not
-given, and given twice is refused; a body has up to 64 KiB; `OPTIONS` answers a browser's
-preflight; 429, and 503 for a moment, may come from the gateway for any route, with `Retry-After`."""
+**Everywhere**: `X-Correlation-ID` and `X-Request-ID` are taken over and returned; a query parameter without a value
+counts as not given, and given twice is refused; a body has up to 64 KiB; `HEAD` answers as `GET` does, without the
+body; `OPTIONS` answers a browser's preflight; 429, and 503 for a moment, may come from the gateway for any route, with
+`Retry-After`."""
 
 
 def openapi() -> dict[str, Any]:
@@ -54,7 +56,7 @@ def openapi() -> dict[str, Any]:
         "components": {
             "schemas": explained(schemas()),
             "headers": {name: dict(header) for name, header in HEADERS.items()},
-            "parameters": {"X-Correlation-ID": CORRELATION_ID},
+            "parameters": {"X-Correlation-ID": CORRELATION_ID, "X-Request-ID": REQUEST_ID},
             "responses": {str(status): _refusal(status) for status in _refusals()},
             "securitySchemes": {
                 "bearer": {
@@ -128,7 +130,7 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         "tags": [route.tag.title],
         "summary": route.declared.summary + (" (alias)" if alias else ""),
         "description": "\n\n".join(sentence for sentence in sentences if sentence),
-        "parameters": [*route.parameters, {"$ref": "#/components/parameters/X-Correlation-ID"}],
+        "parameters": [*route.parameters, *_TRACING],
     }
     if route.body is not None:
         operation["requestBody"] = _request_body(route.body)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from chalicelib.api import admin, console, desk, documents, merchants, operations, widget
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
-from chalicelib.api.requests import KEY_LENGTH_MAX
+from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
 from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
@@ -148,12 +148,12 @@ ORDER_ID = parameter(
     "order_id",
     "query",
     {"type": "string", "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
-    "Only the record of this order: found by its key, so at the price of one read.",
+    "Only the record of this order: found by its key, so at the price of one read. `gid://shopify/Order/5` is 5.",
 )
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "header",
-    {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "The adjustment's id, chosen by the caller: the same for a repeat, another one for another adjustment.",
     required=True,
     example="adj-42",
@@ -168,7 +168,13 @@ CORRELATION_ID = parameter(
     "X-Correlation-ID",
     "header",
     {"type": "string"},
-    "Taken over into the answer and the logs, if it is 1 to 64 printable ASCII characters; else a new one is made.",
+    "Taken over into the answer and the logs, if it is 1 to 255 printable ASCII characters; else the request's id.",
+)
+REQUEST_ID = parameter(
+    "X-Request-ID",
+    "header",
+    {"type": "string"},
+    "The request's id, by the same rule; without it a new one is made.",
 )
 DATES = (START_DATE, END_DATE)
 FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)

@@ -53,22 +53,33 @@ _OPENAPI = Route(
     errors=(500,),
 )
 
-_DOCS = Route(
-    view="docs",
-    tag=Tag.DOCUMENTS,
-    description="One page that loads nothing from any other host.",
-    parameters=(IF_NONE_MATCH,),
-    answers={
-        200: Success(
-            description="The page.",
-            media_type="text/html",
-            schema={"type": "string"},
-            headers=("ETag", "Cache-Control", "Content-Security-Policy"),
-        ),
-        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
-        308: _WITHOUT_SLASH,
-    },
-    errors=(500,),
+
+def _page(view: str, description: str) -> Route:
+    """Return the description of a page for people."""
+    return Route(
+        view=view,
+        tag=Tag.DOCUMENTS,
+        description=description,
+        parameters=(IF_NONE_MATCH,),
+        answers={
+            200: Success(
+                description="The page.",
+                media_type="text/html",
+                schema={"type": "string"},
+                headers=("ETag", "Cache-Control", "Content-Security-Policy"),
+            ),
+            304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+            308: _WITHOUT_SLASH,
+        },
+        errors=(500,),
+    )
+
+
+_DOCS = _page("docs", "One page that loads nothing from any other host.")
+
+_CONSOLE = _page(
+    "console",
+    "One page that asks this API with the token that its user gives it, and loads nothing from elsewhere.",
 )
 
 _WIDGET = Route(
@@ -84,24 +95,6 @@ _WIDGET = Route(
             schema={"type": "string"},
             headers=("Cache-Control",),
         ),
-    },
-    errors=(500,),
-)
-
-_CONSOLE = Route(
-    view="console",
-    tag=Tag.DOCUMENTS,
-    description="One page that asks this API with the token that its user gives it, and loads nothing from elsewhere.",
-    parameters=(IF_NONE_MATCH,),
-    answers={
-        200: Success(
-            description="The page.",
-            media_type="text/html",
-            schema={"type": "string"},
-            headers=("ETag", "Cache-Control", "Content-Security-Policy"),
-        ),
-        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
-        308: _WITHOUT_SLASH,
     },
     errors=(500,),
 )

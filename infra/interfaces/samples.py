@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pydantic import BaseModel
-
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
+from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.pages import Asked, Place
 from chalicelib.contracts.api.plugin_status import data
 from chalicelib.contracts.api.problems import (
@@ -46,7 +45,7 @@ CROSSING_TYPES = {f"evt.credits.{crossing}" for crossing in Crossing}
 CURSOR = "AAAAAAAAAAcy8mB0bqXK1vXjGk3mZ1pT"
 
 
-def answer(data: BaseModel) -> Any:
+def answer(data: Model) -> Any:
     """Return an answer about one thing."""
     return json.loads(answers.answer_text(data, META))
 
@@ -128,6 +127,7 @@ def activity() -> Activity:
         orders=sum(total.count for kind, total in figures.totals.items() if kind.is_order),
         duplicates=2,
         conflicts=0,
+        ignored=1,
         parked=1,
         shortfall=figures.shortfall,
         batches=9,
@@ -192,6 +192,11 @@ _OF_EVENTS = {
     Code.ORDER_MISSING,
     Code.REFUND_AMBIGUOUS,
     Code.TOTAL_MISSING,
+    Code.SIGNATURE_INVALID,
+    Code.TOPIC_CONTRADICTS_BODY,
+    Code.CREDITS_UNKNOWN,
+    Code.LINES_MISSING,
+    Code.REFUND_FAILED,
 }
 """Codes that no request can cause, or that are answered as another one."""
 _REFUSALS: dict[int, Problem] = {

@@ -111,7 +111,8 @@ WORDS: Mapping[str, Word] = {
     "reference_id": Word("The business id: of the order, refund, payment, subscription or adjustment."),
     "extra_metadata": Word(
         "What else is kept: policy, total, currency, reason, admin, and the like; `threshold_before`, the low-balance "
-        "threshold before this transaction, where it changed since the one before."
+        "threshold before this transaction, where it changed since the one before; `edited_total`, the newest total of "
+        "an edited order, by which a refund counted."
     ),
     "schema_version": Word("The version of the hash's canonical form.", {"minimum": 1}),
     "hash": Word("SHA-256 over the previous hash and this record: a change anywhere in the chain shows.", HASH_FORM),
@@ -155,6 +156,7 @@ WORDS: Mapping[str, Word] = {
     "orders": Word("Orders among them.", COUNT_FORM),
     "duplicates": Word("Deliveries so far of facts that had been recorded before.", COUNT_FORM),
     "conflicts": Word("Conflicts so far: facts that came again with another content.", COUNT_FORM),
+    "ignored": Word("Orders ignored by rule so far: not paid, or tests.", COUNT_FORM),
     "parked": Word("Messages parked so far.", COUNT_FORM),
     "Activity.shortfall": Word("Credits so far that were asked for and not there.", COUNT_FORM),
     "inbox": Word("Events that wait to be recorded (approximately, as SQS counts)."),
@@ -210,8 +212,13 @@ WORDS: Mapping[str, Word] = {
     "StatusChanged.timestamp": Word("When the status changed.", TIME_FORM),
     "StatusChanged.reason": Word("Why.", {"enum": ["Sufficient credits", "Insufficient credits"]}),
     "event_type": Word("The event's type, which is also its subject on NATS and its `detail-type` on the bus."),
-    "Envelope.idempotency_key": Word("Names the period of a renewal that names none itself; otherwise unused."),
-    "timestamp": Word("When the fact happened; `occurred_at` is another name for it."),
+    "Envelope.idempotency_key": Word(
+        "Names the period of a renewal that names none itself; otherwise unused. One equal to `event_id` names nothing."
+    ),
+    "timestamp": Word(
+        "When the fact happened. What is no time counts as none, as one before 2000 or after tomorrow does."
+    ),
+    "Envelope.occurred_at": Word("Another name for `timestamp`."),
     "metadata": Word("`schema_version` of the payload."),
     "payload": Word("The fact; `data` is another name for it in events in."),
     "transaction_id": Word("The record of the fact.", UUID_FORM),
@@ -234,11 +241,24 @@ WORDS: Mapping[str, Word] = {
     "SubscriptionRenewed.credits_used": Word("The renewal's credits; `credits` is another name for it."),
     "ManualAdjustment.credits_used": Word("Another name for `credits`."),
     "payment_id": Word("The payment's id: one payment counts once."),
-    "order_id": Word("The order's id: one order counts once."),
+    "order_id": Word("The order's id: one order counts once. `gid://shopify/Order/5` is the order 5."),
     "OrderPaid.total": Word("The order's money; needed where the policy charges by it."),
     "OrderUpdated.total": Word("The order's money; needed where the policy charges by it."),
     "OrderEntry.total": Word("The order's money, where the entry is an order of its own."),
-    "currency": Word("Three letters, kept for reference."),
+    "RefundEntry.total": Word("Another name for `order_total`; two that differ are poison."),
+    "OrderRefunded.total": Word("Another name for `order_total`; two that differ are poison."),
+    "OrderPaid.order_total": Word("Another name for `total`; two that differ are poison."),
+    "OrderUpdated.order_total": Word("Another name for `total`; two that differ are poison."),
+    "OrderEntry.order_total": Word("Another name for `total`; two that differ are poison."),
+    "total_price": Word("Another name for `total`; two that differ are poison."),
+    "financial_status": Word(
+        "Where it is given and is none of paid, partially_paid, partially_refunded and refunded, the order is ignored."
+    ),
+    "test": Word("True: the order is ignored, unless the setting `TEST_ORDERS` is `count`."),
+    "currency": Word("Three letters; a refund in another currency than its order's is parked. Anything else is none."),
+    "OrderPaid.updated_at": Word("The time of this version of the order: a newer one posts the difference."),
+    "OrderUpdated.updated_at": Word("The time of this version of the order: a newer one posts the difference."),
+    "OrderEntry.updated_at": Word("The time of this version, where the entry is an order of its own."),
     "OrderPaid.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
     "OrderUpdated.order_items": Word("The order's lines, or one entry for each of several orders: up to 100 orders."),
     "OrderRefunded.order_items": Word("Several refunds, or several lines of one; `refunds` is another name for it."),
@@ -248,7 +268,10 @@ WORDS: Mapping[str, Word] = {
     "order_total": Word("The order's money, the denominator of the refunded share."),
     "subscription_id": Word("The subscription's id."),
     "renewal_id": Word("The renewal's id: one renewal counts once."),
-    "period_start": Word("Names the period where there is no `renewal_id`."),
+    "period_start": Word(
+        "Names the period where there is no `renewal_id`: an instant, in any spelling; anything else is an id as it is."
+    ),
+    "aliases": Word("Other ids of the same fact, of the kind that names it: a later event under any of them means it."),
     "adjustment_id": Word("The adjustment's id: one adjustment counts once."),
     "admin_id": Word("Who adjusts; kept with the record."),
     "ManualAdjustment.operation_type": Word("Which way.", {"enum": list(Direction)}),

@@ -2,12 +2,12 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.deploying.emulator import ROOT
+from infra.deploying.outputs import Deployed, function_names, parts
 from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, OPS_SCOPE, Signer
 from infra.packaging.region import REGION
 
@@ -28,30 +28,13 @@ class Jwt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """A running stack.
+class Description(Deployed):
+    """A running stack; `pids` gives the process of each program."""
 
-    `functions` gives the deployed name of each function by its name in app.py, `pids` the process of
-    each program.
-    """
-
-    api_url: str
     aws_endpoint: str
     aws_region: str
     nats_url: str
     bridge_health_url: str
-    stage: str
-    credits_table: str
-    transactions_table: str
-    figures_table: str
-    event_bus: str
-    inbox_queue_url: str
-    waiting_queue_url: str
-    dead_letter_queue_url: str
-    outbox_queue_url: str
-    outbox_dead_letter_queue_url: str
-    stream_dead_letter_queue_url: str
-    functions: Mapping[str, str]
     jwt: Jwt
     admin_token: str
     ops_token: str
@@ -81,16 +64,7 @@ def describe(
         **asdict(addresses),
         aws_region=REGION,
         stage=stage,
-        credits_table=outputs["CreditsTableName"],
-        transactions_table=outputs["TransactionsTableName"],
-        figures_table=outputs["FiguresTableName"],
-        event_bus=outputs["EventBusName"],
-        inbox_queue_url=outputs["InboxQueueUrl"],
-        waiting_queue_url=outputs["WaitingQueueUrl"],
-        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
-        outbox_queue_url=outputs["OutboxQueueUrl"],
-        outbox_dead_letter_queue_url=outputs["OutboxDeadLetterQueueUrl"],
-        stream_dead_letter_queue_url=outputs["StreamDeadLetterQueueUrl"],
+        **parts(outputs),
         functions=function_names(outputs),
         jwt=Jwt(
             algorithm=ALGORITHM,
@@ -105,26 +79,10 @@ def describe(
     )
 
 
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-def function_names(outputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the deployed names of the functions, from outputs such as `IngestEventsName`.
-
-    Each stands under its logical id in the template (`IngestEvents`) and its name in app.py (`ingest_events`).
-    """
-    names = {
-        output.removesuffix("Name"): value
-        for output, value in outputs.items()
-        if output.endswith("Name") and not output.endswith(("TableName", "BusName"))
-    }
-    return {**names, **{_BETWEEN_WORDS.sub("_", name).lower(): value for name, value in names.items()}}
-
-
 def write(description: Description, directory: Path) -> Path:
     """Write stack.json, whole or not at all, readable by its owner only since it holds tokens; return its path.
 
-    Beside it lies the token by which Prometheus may read the metrics, in a file of its own.
+    A second file beside it holds the token with which Prometheus may read the metrics.
     """
     _write_privately(directory / OPS_TOKEN_FILE, description.ops_token)
     path = directory / FILE_NAME
@@ -141,6 +99,6 @@ def _write_privately(path: Path, text: str) -> None:
 
 
 def read(directory: Path) -> Description:
-    """Return what stack.json in `directory` says; raises FileNotFoundError when no stack runs there."""
+    """Return the content of stack.json in `directory`; raises FileNotFoundError when no stack runs there."""
     content = json.loads((directory / FILE_NAME).read_text())
     return Description(**{**content, "jwt": Jwt(**content["jwt"])})

@@ -29,7 +29,7 @@ URL_VARIABLE = "DYNAMODB_LOCAL_URL"
 DIRECTORY = Path(".local") / "dynamodb-local"
 FETCH_SECONDS = 600
 UNAVAILABLE = 69
-"""Exit status when there was no engine to ask, so that CI can tell it from failed tests."""
+"""Exit status when the engine is unavailable, so that CI can distinguish that from failed tests."""
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -68,7 +68,7 @@ def fetch(directory: Path) -> Path:
     """Return the folder with the engine and what it needs, fetched into `directory` unless it is there.
 
     Raises:
-        EngineDidNotStartError: there is no Java or no Maven, or Maven was not answered.
+        EngineDidNotStartError: Java or Maven is missing, or Maven could not download it.
     """
     libraries = directory / f"lib-{VERSION}"
     if libraries.is_dir():
@@ -79,7 +79,7 @@ def fetch(directory: Path) -> Path:
     (directory / "pom.xml").write_text(_POM)
     arrived = directory / "arriving"
     shutil.rmtree(arrived, ignore_errors=True)
-    # Maven reads the settings of whoever asks: a mirror, a proxy.
+    # Maven reads the user's settings: a mirror, a proxy.
     command = ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={arrived.resolve()}"]
     done = subprocess.run(
         command, cwd=directory, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False, env=os.environ

@@ -1,7 +1,7 @@
 """Programs that the stack and its tests start: NATS, Redis and the AWS emulator, each on a loopback port.
 
 Every program is its own process group in its own session, so that Ctrl-C in a terminal reaches the
-one who started it and nobody else. It is ended by its process id.
+process that started it and no other. It is ended by its process id.
 """
 
 import os
@@ -37,7 +37,7 @@ FAKE_AWS_ENVIRONMENT: Mapping[str, str] = {
     "AWS_REGION": REGION,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What an AWS client needs to talk to the emulator, and nothing that could reach a real account."""
+"""The settings with which an AWS client reaches the emulator and never a real account."""
 
 
 class EngineDidNotStartError(RuntimeError):
@@ -46,10 +46,9 @@ class EngineDidNotStartError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """A running program. `name` is what a person calls it; `ready()` says whether it serves.
+    """A running program. `name` is for people; `ready()` reports whether it serves.
 
-    One that `finishes` does a piece of work and is ready when it has ended well; any other one that
-    ends has died.
+    A program that `finishes` is ready when it has exited with success; any other program that exits has died.
     """
 
     name: str
@@ -64,13 +63,13 @@ class Engine:
         return status is not None and not (self.finishes and status == 0)
 
     def last_words(self) -> str:
-        """Return the last lines of what the program has said so far."""
+        """Return the last lines of the program's output so far."""
         said = self.log.read_bytes()[-LOG_BYTES:].decode(errors="replace").splitlines()
         return "\n".join(said[-LOG_LINES:]).strip()
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listened on a moment ago."""
+    """Return a TCP port of the loopback interface that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -94,7 +93,7 @@ def launch(
     on_screen: bool = False,
     leashed: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own and return at once; what it says is added to the file `log`.
+    """Start `command` in a new session and return at once; its output is appended to the file `log`.
 
     `passed` are file descriptors that the program inherits under the same numbers. The standard
     output of a program `on_screen` is the caller's; only its errors go into the file. One that is
@@ -127,7 +126,7 @@ def launch_nats(directory: Path, port: int, *, configuration: Path | None = None
 
 
 def launch_redis(directory: Path, port: int, *, password: str = "", leashed: bool = False) -> Engine:
-    """Start a Redis server that is empty at first and keeps nothing on disk; with a `password` it wants that."""
+    """Start an empty Redis server that keeps nothing on disk; it requires the `password` if one is given."""
     command = [str(PROGRAMS / "redis-server"), "--bind", LOOPBACK, "--port", str(port)]
     command += ["--save", "", "--appendonly", "no"]
     if password:
@@ -188,7 +187,7 @@ def engine(
 def nats_server(directory: Path, port: int | None = None, *, configuration: Path | None = None) -> Iterator[str]:
     """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
 
-    Entered again with the same folder and port it is the same server, restarted.
+    With the same folder and port, entering it again restarts the same server.
     """
     chosen = port or free_port()
     with running(launch_nats(directory, chosen, configuration=configuration)):
@@ -197,9 +196,9 @@ def nats_server(directory: Path, port: int | None = None, *, configuration: Path
 
 @contextmanager
 def redis_server(directory: Path, port: int | None = None, *, password: str = "") -> Iterator[str]:
-    """Yield the address of an empty Redis server, without the password that it may want.
+    """Yield the address of an empty Redis server, without the password that it may require.
 
-    Entered again with the same port it is another server in the same place.
+    With the same port, entering it again starts another server in the same place.
     """
     chosen = port or free_port()
     with running(launch_redis(directory, chosen, password=password)):
@@ -226,7 +225,7 @@ def stop(*processes: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + STOP_SECONDS
         for process in processes:
             _wait(process, deadline)
-    # What a program leaves behind in its group is ended with it, also when the program itself went first.
+    # Whatever a program leaves in its process group is ended too, even if the program itself ended first.
     for process in processes:
         _signal_group(process, signal.SIGKILL)
 
@@ -235,7 +234,7 @@ def answers(url: str) -> bool:
     """Return whether an HTTP server answers 200 at `url`, an address on the loopback interface."""
     try:
         with _DIRECT.open(url, timeout=PROBE_SECONDS) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - the status that means yes
+            return bool(answer.status == 200)  # noqa: PLR2004 - the status of success
     except (OSError, urllib.error.URLError):
         return False
 
@@ -258,7 +257,7 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
 
 
 def wait_until_ready(engine: Engine) -> None:
-    """Return when `engine` serves; raises `EngineDidNotStartError` when it ends first or is silent for too long."""
+    """Return when `engine` serves; raises `EngineDidNotStartError` when it ends first or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while not engine.ready():
         if engine.process.poll() is not None or time.monotonic() > deadline:
@@ -268,7 +267,7 @@ def wait_until_ready(engine: Engine) -> None:
 
 
 def _pongs(port: int) -> bool:
-    """Return whether a Redis server answers on `port`, be it that it wants a password."""
+    """Return whether a Redis server answers on `port`, even if only to require a password."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as connection:
             connection.sendall(b"PING\r\n")
@@ -278,7 +277,7 @@ def _pongs(port: int) -> bool:
 
 
 def _greets(port: int) -> bool:
-    """Return whether a NATS server says INFO on `port`."""
+    """Return whether a NATS server sends INFO on `port`."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as connection:
             return connection.recv(4) == b"INFO"

@@ -1,4 +1,4 @@
-"""What runs where, what is going on, and three lines that a person can copy to try the stack."""
+"""Where each part runs, what happens, and three commands that a person can copy to try the stack."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ COMMAND = ".venv/bin/credits"
 
 
 def places(description: Description, directory: str) -> Mapping[str, str]:
-    """Return where each part of the stack is, by what a person calls it: first what a browser shows."""
+    """Return where each part of the stack is, by its plain name: first what a browser shows."""
     api = description.api_url
     return {
         "Console": f"{api}/console · sign in with: {COMMAND} token --admin",
@@ -28,7 +28,7 @@ def places(description: Description, directory: str) -> Mapping[str, str]:
 
 
 def happening(*, with_traffic: bool) -> Sequence[str]:
-    """Return in plain sentences what a person sees from now on."""
+    """Return plain sentences on what appears from now on."""
     if not with_traffic:
         return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.",)
     return (
@@ -39,7 +39,7 @@ def happening(*, with_traffic: bool) -> Sequence[str]:
 
 
 def lines(description: Description, *, with_traffic: bool) -> Mapping[str, str]:
-    """Return three commands by what they show: with traffic about a shop of it, else about a new one."""
+    """Return three commands by what they show: about a sample shop with traffic, else about a new one."""
     status = f"curl {description.api_url}/api/v1/credits/plugin-status"
     if with_traffic:
         shop = SHOP.merchant_id

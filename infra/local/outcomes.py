@@ -1,7 +1,7 @@
-"""What was recorded, as lines that a person enjoys reading: records of the ledger, events told, messages parked.
+"""The lines of the sample traffic: transactions recorded, events published, messages parked.
 
-Every line stands for a fact that was read back: from the stream of the ledger's table, from NATS or
-from the dead-letter queue; none for a mere intention.
+Every line is a fact that was read back from the stream of the ledger's table, from NATS or from the dead-letter queue;
+none is a mere intention.
 """
 
 import json
@@ -27,7 +27,9 @@ OUTBOUND_PREFIX = "evt.credits."
 _NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in SHOPS}
 _WORDS: Mapping[str, str] = {
     "TRIAL": "opens with a trial",
+    "OPENING": "opens with its old balance",
     "ORDER_PAID": "order",
+    "ORDER_EDITED": "edit of order",
     "REFUND": "refund",
     "PAYMENT": "payment",
     "SUBSCRIPTION": "renewal",
@@ -72,9 +74,9 @@ def shop_name(merchant_id: str) -> str:
 
 
 def record_line(record: Record) -> Text:
-    """Return the line of one transaction: who, what, how many credits, what is left, and what that crossed."""
+    """Return the line of one transaction: merchant, kind, credits, balance left, and thresholds crossed."""
     word = _WORDS.get(record.transaction_type, record.transaction_type.lower())
-    fact = word if record.transaction_type == "TRIAL" else f"{word} {record.reference_id}"
+    fact = word if record.transaction_type in ("TRIAL", "OPENING") else f"{word} {record.reference_id}"
     sign = PLUS_MINUS if record.amount == 0 else MINUS if record.amount < 0 else "+"
     line = _beginning(record.created_at, shop_name(record.merchant_id), fact)
     line.append(f"{sign}{abs(record.amount)}".rjust(AMOUNT_WIDTH), style="red" if record.amount < 0 else "green")
@@ -86,15 +88,15 @@ def record_line(record: Record) -> Text:
 
 
 def events_line(time: datetime, merchant_id: str, types: Iterable[str]) -> Text:
-    """Return the line of the events that the service told the world on NATS about one transaction."""
+    """Return the line of the events that the service published on NATS about one transaction."""
     line = _beginning(time, shop_name(merchant_id), "")
-    line.append(f"↳ told on NATS: {', '.join(name.removeprefix(OUTBOUND_PREFIX) for name in types)}")
+    line.append(f"↳ published on NATS: {', '.join(name.removeprefix(OUTBOUND_PREFIX) for name in types)}")
     line.stylize("dim")
     return line
 
 
 def again_line(time: datetime, record: Record, times_recorded: int) -> Text:
-    """Return the line of an order that was delivered once more: how often the ledger has it."""
+    """Return the line of an order that was delivered again: how often the ledger has it."""
     line = _beginning(time, shop_name(record.merchant_id), f"order {record.reference_id} again")
     if times_recorded == 1:
         line.append(
@@ -107,7 +109,7 @@ def again_line(time: datetime, record: Record, times_recorded: int) -> Text:
 
 
 def parked_line(time: datetime, message: Mapping[str, object]) -> Text:
-    """Return the line of a message in the dead-letter queue: whose it was and why it could not be applied."""
+    """Return the line of a message in the dead-letter queue: its merchant and why it could not be applied."""
     attributes = message.get("MessageAttributes")
     code, reason = _attribute(attributes, "code"), _attribute(attributes, "reason")
     line = _beginning(time, _owner(str(message.get("Body", ""))), "message parked")
@@ -116,7 +118,7 @@ def parked_line(time: datetime, message: Mapping[str, object]) -> Text:
 
 
 class Ledger:
-    """What has been read of the ledger so far: how often each order stands in it, and how far each merchant is."""
+    """What has been read of the ledger so far: how often each order is recorded, and each merchant's last sequence."""
 
     def __init__(self) -> None:
         self._times: Counter[tuple[str, str]] = Counter()
@@ -144,7 +146,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """An event that was heard on NATS; `sequence` is that of the transaction that it is about."""
+    """An event received on NATS; `sequence` is that of its transaction."""
 
     time: datetime
     event_type: str
@@ -188,7 +190,7 @@ def _beginning(time: datetime, name: str, fact: str) -> Text:
 
 
 def _marks(record: Record) -> Iterable[tuple[str, str]]:
-    """Yield what a transaction crossed, as the service decides it (contract, section 5), and what it fell short of."""
+    """Yield the thresholds that a transaction crossed (contract, section 5), and its shortfall."""
     before, after, low = record.balance_before, record.balance_after, record.threshold
     opening = record.sequence == 1
     if after == 0 and before > 0:

@@ -19,6 +19,9 @@ SETTINGS = (
     "ORDER_CREDIT_FIXED_AMOUNT",
     "ORDER_CREDIT_PERCENTAGE",
     "ORDER_CREDIT_MINIMUM",
+    "TEST_ORDERS",
+    "RENEWAL_WITHOUT_PERIOD",
+    "RENEWAL_REPEAT_DAYS",
     "PLUGIN_STATUS_CACHE_TTL",
     "PLUGIN_STATUS_STALE_SECONDS",
     "GROUND_RETRY_SECONDS_MIN",
@@ -30,7 +33,7 @@ SETTINGS = (
     "SERVICE_NAME",
     "METRICS_PER_MERCHANT",
 )
-"""What a caller may set for a local stack; tables, queues, keys and ports are the stack's own business."""
+"""What a caller may set for a local stack, which chooses tables, queues, keys and ports itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Which ports this stack gets: the ones asked for, or the next that nobody uses."""
+"""Which ports this stack gets: the requested ones, or the next free ones."""
 
 import fcntl
 import os
@@ -22,16 +22,16 @@ DEFAULT_PORTS: Mapping[str, int] = {
 }
 REDIS_PORT = "REDIS_PORT"
 DEFAULT_REDIS_PORT = 6379
-"""Where Redis listens in a stack that was asked for one with REDIS=on."""
+"""Where Redis listens in a stack started with REDIS=on."""
 
 
 class PortError(ValueError):
-    """A port setting is not a port, or nothing near it is free; the text names the setting."""
+    """A port setting is not a port, or no port near it is free; the text names the setting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """A port that was chosen. `asked` differs from `number` when somebody else had it."""
+    """A chosen port. `asked` differs from `number` when the requested port was taken."""
 
     setting: str
     asked: int
@@ -90,7 +90,7 @@ def _claim(number: int) -> TextIO | None:
 
 
 def _is_free(number: int) -> bool:
-    """Return whether nobody listens on `number`, on any interface that would answer on loopback."""
+    """Return whether `number` is free on every interface that would answer on loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,10 +1,9 @@
 """The API at a plain address: forwards every request to the emulator below the stage's path.
 
-It serves two things of its own: the public key, and the demo shop, which is no part of the API.
+It serves two things itself: the public key, and the demo shop, which is not part of the API.
 
-Requests and answers pass unchanged in both directions but for the headers that belong to one
-connection. Each client's connection has one of its own to the emulator, both kept alive; asyncio
-sends at once (no Nagle delay). The reader of HTTP is h11.
+Requests and answers pass unchanged except for the headers of a single connection. Each client connection has its own
+connection to the emulator, both kept alive; asyncio sends at once (no Nagle delay). h11 parses HTTP.
 
     python -m infra.local.proxy --socket 5 --upstream http://127.0.0.1:4566/prefix --keys jwks.json --demo-shop a.html
 """
@@ -33,7 +32,7 @@ DEMO_SHOP_PATH = b"/demo-shop"
 BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes in one request; a longer body is answered 413."""
 DISCARDED_BYTES = 100 * 1024 * 1024
-"""How much of a longer body is read all the same: many clients read no answer before they have sent it."""
+"""How much of a longer body is still read: many clients read no answer before they have sent the body."""
 
 CHUNK_BYTES = 64 * 1024
 # Below the 75 seconds after which the emulator closes, so that a connection that is reused is open.
@@ -65,7 +64,7 @@ class Upstream:
 
 
 class BadGatewayError(Exception):
-    """The emulator could not be reached, or broke off before its answer began."""
+    """The emulator could not be reached, or closed the connection before its answer began."""
 
 
 class BodyTooLargeError(Exception):
@@ -96,7 +95,7 @@ class Peer:
         await self.writer.drain()
 
     def close(self) -> None:
-        """Give the socket back; nothing more is sent."""
+        """Close the socket; nothing more is sent."""
         self.writer.close()
 
 
@@ -124,7 +123,7 @@ class Forwarder:
             self._client.close()
 
     async def _serve_one(self) -> bool:
-        """Answer the next request; return whether the connection is fit for another one."""
+        """Answer the next request; return whether the connection can take another one."""
         event = await self._client.receive(IDLE_SECONDS)
         if not isinstance(event, h11.Request):
             return False
@@ -171,7 +170,7 @@ class Forwarder:
         await self._relay(server, response)
 
     def _rewritten(self, request: h11.Request, body: bytes) -> h11.Request:
-        """Return `request` as the emulator is to see it: below the stage's path, with the body's length."""
+        """Return `request` as sent to the emulator: below the stage's path, with the body's length."""
         headers = [pair for pair in _passed_on(request.headers) if pair[0] != b"content-length"]
         if body or any(name in {b"content-length", b"transfer-encoding"} for name, _ in request.headers):
             headers.append((b"content-length", str(len(body)).encode()))
@@ -179,7 +178,7 @@ class Forwarder:
         return h11.Request(method=request.method, target=target, headers=headers)
 
     async def _relay(self, server: Peer, response: h11.Response) -> None:
-        """Pass the answer on while it comes in."""
+        """Forward the answer as it arrives."""
         head = h11.Response(
             status_code=response.status_code, headers=_passed_on(response.headers), reason=response.reason
         )
@@ -194,7 +193,7 @@ class Forwarder:
             self._disconnect()
 
     async def _connected(self) -> Peer:
-        """Return the connection to the emulator: the last request's where it is still open."""
+        """Return the connection to the emulator: the last request's if it is still open."""
         if self._server is not None and not self._server.reader.at_eof():
             return self._server
         self._disconnect()
@@ -216,7 +215,7 @@ class Forwarder:
             await self._refuse(Problem(Refusal.BAD_REQUEST, "This is not an HTTP request."))
 
     async def _refuse(self, problem: Problem) -> None:
-        """Answer as the gateway would, which knows neither the caller's correlation id nor the path."""
+        """Answer like the gateway, which knows neither the caller's correlation id nor the path."""
         request_id = str(uuid4())
         meta = {"request_id": request_id, "correlation_id": request_id, "timestamp": instant(datetime.now(UTC))}
         headers = {
@@ -271,7 +270,7 @@ async def serve(listening: socket.socket, upstream: Upstream, pages: Pages) -> N
 
 
 def main() -> None:
-    """Run the proxy as the command line says; returns when it was asked to end."""
+    """Run the proxy with the command line's options; returns when it was asked to end."""
     parser = argparse.ArgumentParser(description="Serves the local API at a plain address.")
     parser.add_argument("--socket", type=int, required=True, help="file descriptor of the listening socket")
     parser.add_argument("--upstream", required=True, help="address of the API in the emulator")

@@ -1,4 +1,4 @@
-"""What a person reads while the stack comes up and once it serves."""
+"""The output on the terminal while the stack starts and once it serves."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ class Screen:
         self._started = time.monotonic()
 
     def title(self, text: str) -> None:
-        """Say what begins."""
+        """Print the title."""
         self._console.print(f"[bold]{text}[/bold]")
 
     @contextmanager
@@ -32,22 +32,22 @@ class Screen:
         self._console.print(f"  [green]✓[/green] {doing} [dim]{elapsed:.1f} s[/dim]", highlight=False)
 
     def note(self, text: str) -> None:
-        """Say something that a person should know but need not act upon."""
+        """Print a note that needs no action."""
         self._console.print(f"  [yellow]•[/yellow] {text}", highlight=False)
 
     def moved_ports(self, ports: Mapping[str, Port]) -> None:
-        """Say which ports were taken and which ones are used instead."""
+        """Print which ports were taken and which ones are used instead."""
         for port in ports.values():
             if port.number != port.asked:
                 self.note(f"Port {port.asked} is taken; {port.setting} is {port.number} instead.")
 
     def failure(self, text: str) -> None:
-        """Say why the stack ends."""
+        """Print why the stack ends."""
         self._console.print("[bold red]✗[/bold red] ", end="")
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def places(self, places: Mapping[str, str]) -> None:
-        """Show what runs where."""
+        """Print where each part runs."""
         table = Table(box=None, show_header=False, padding=(0, 2))
         table.add_column(style="bold")
         table.add_column(overflow="fold")
@@ -57,13 +57,13 @@ class Screen:
         self._console.print(table)
 
     def sentences(self, sentences: Sequence[str]) -> None:
-        """Show what goes on, below an empty line."""
+        """Print the sentences below an empty line."""
         self._console.print()
         for sentence in sentences:
             self._console.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
 
     def lines_to_try(self, lines: Mapping[str, str]) -> None:
-        """Show commands, each with a word on what it does, unbroken so that they can be copied."""
+        """Print commands, each with its purpose, unwrapped so that they can be copied."""
         self._console.print()
         for purpose, line in lines.items():
             self._console.print(f"  # {purpose}", style="dim", markup=False, highlight=False)

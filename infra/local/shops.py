@@ -1,7 +1,7 @@
-"""Sample traffic: a few shops and what happens to them, decided by a seed and by nothing else.
+"""Sample traffic: a few shops and their events, decided by a seed alone.
 
-The same seed gives the same events in the same order. The times in them are stamped by whoever
-sends them. Every event has the form of sections 3 and 4 of the contract, but for a poison message now and then.
+The same seed gives the same events in the same order. The sender stamps the times. Every event has the form of sections
+3 and 4 of the contract, except for an occasional poison message.
 """
 
 import json
@@ -23,7 +23,7 @@ LOW: Final = 20
 
 
 class Happening(StrEnum):
-    """What an emission is about, in a word for the screen."""
+    """The kind of an emission, as shown on the screen."""
 
     OPENED = "opened"
     ORDER = "order"
@@ -41,7 +41,7 @@ MIX: Final[Mapping[Happening, int]] = {
     Happening.POISON: 2,
     Happening.RENEWAL: 2,
 }
-"""How many of a hundred moments bring what; payments come when a shop needs one."""
+"""Of a hundred steps, how many bring which kind; payments come when a shop needs one."""
 
 
 class Channel(StrEnum):
@@ -55,7 +55,7 @@ class Channel(StrEnum):
 class Shop:
     """A made-up web shop. `busyness` weighs how often it sells; `spends_all` lets it run out before it pays.
 
-    It then takes `broke_orders` orders without a credit, and buys one of `top_ups`.
+    It then gets `broke_orders` orders without credits, and buys one of `top_ups`.
     """
 
     name: str
@@ -78,7 +78,7 @@ SHOPS: Final = (
     Shop(name="Alma & Sons Tea", credits=26, busyness=3),
     Shop(name="Velo Vera", credits=100, busyness=2),
     Shop(name="Kiosk Kowalski", credits=21, busyness=2),
-    # Off and on by turns, each for longer than a status is kept anywhere: the page of the demo shop shows it.
+    # Alternates between off and on, each longer than any cache keeps a status: the demo shop's page shows it.
     Shop(name="Demo Shop", credits=6, busyness=4, spends_all=True, broke_orders=10, top_ups=(8,)),
 )
 DEMO_SHOP: Final = SHOPS[-1]
@@ -98,7 +98,7 @@ class Emission:
 
 @dataclass(slots=True, kw_only=True)
 class _Books:
-    """What the generator believes of one shop, to decide what plausibly happens next."""
+    """The generator's model of one shop, which decides what plausibly happens next."""
 
     balance: int
     broke_orders: int = 0
@@ -106,7 +106,7 @@ class _Books:
 
 
 def emissions(seed: int) -> Iterator[Emission]:
-    """Yield what happens to `SHOPS`, without end: every shop opens first, then they sell."""
+    """Yield events of `SHOPS` without end: every shop opens first, then they sell."""
     chance = random.Random(seed)  # noqa: S311 - sample traffic, not a secret
     street = _Street(chance)
     yield from street.openings()
@@ -115,7 +115,7 @@ def emissions(seed: int) -> Iterator[Emission]:
 
 
 class _Street:
-    """The shops side by side, drawing from one source of chance."""
+    """All shops, drawing from one random generator."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -129,7 +129,7 @@ class _Street:
             yield self._emission(shop, Happening.OPENED, "evt.account.created", trial, OPENING_PAUSE_SECONDS)
 
     def next_moment(self) -> Iterator[Emission]:
-        """Yield the next event, with a payment before it when a shop is about to be unable to go on."""
+        """Yield the next event, with a payment before it when a shop runs out of credits."""
         (shop,) = self._chance.choices(SHOPS, weights=[shop.busyness for shop in SHOPS])
         books = self._books[shop.name]
         if self._pays_now(shop, books):
@@ -191,7 +191,7 @@ class _Street:
         return self._emission(shop, Happening.RENEWAL, "evt.subscription.renewed", renewal)
 
     def _again(self, earlier: Emission) -> Emission:
-        """Return the same order under another delivery, as webhooks do it."""
+        """Return the same order in another delivery, as webhooks repeat it."""
         envelope = json.loads(earlier.body)
         return self._emission(earlier.shop, Happening.AGAIN, earlier.event_type, envelope["payload"])
 

@@ -15,7 +15,8 @@ import boto3
 from botocore.config import Config
 
 from infra.deploying.emulator import ROOT, api_address, deploy, package_directory
-from infra.local.description import FILE_NAME, Addresses, function_names
+from infra.deploying.outputs import function_names
+from infra.local.description import FILE_NAME, Addresses
 from infra.local.engines import (
     FAKE_AWS_ENVIRONMENT,
     LOOPBACK,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 ENGINES, SERVICES, VISITORS = 0, 1, 2
-"""Layers of the watch: what is used, what uses it, and what only sends and looks."""
+"""Layers of the watch: engines, the programs that use them, and the traffic."""
 
 STACK_NAME = "credits-local"
 DEMO_SHOP_PAGE = Path(__file__).with_name("demo_shop.html")
@@ -51,7 +52,7 @@ BRIDGE_PATIENCE: Mapping[str, str] = {"BRIDGE_POLL_SECONDS": "1", "BRIDGE_DRAIN_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What one stack stands on: its folder, stage, ports, keys and the settings of whoever started it."""
+    """The inputs of one stack: its folder, stage, ports, keys and the caller's settings."""
 
     directory: Path
     stage: str
@@ -77,7 +78,7 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     When it returns the API answers, the bridge is connected and each function has run once.
 
     Raises:
-        StackFailedError, AskedToEndError: As the watch says.
+        StackFailedError, AskedToEndError: See `watch`.
         DeploymentFailedError: The emulator refused the stack.
     """
     nats = watch.add(launch_nats(site.directory, site.ports["NATS_PORT"].number, leashed=True), layer=ENGINES)
@@ -100,7 +101,7 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
 
 
 def launch_traffic(site: Site, watch: Watch) -> Engine:
-    """Start the sample traffic; it begins once stack.json is there, and its lines go to the screen."""
+    """Start the sample traffic; it begins once stack.json exists, and its lines go to the screen."""
     environment = clean_environment({**FAKE_AWS_ENVIRONMENT, "LOCAL_DIR": str(site.directory)})
     for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TRAFFIC_SEED"):
         if name in site.environment:
@@ -121,7 +122,7 @@ def launch_traffic(site: Site, watch: Watch) -> Engine:
 def _package(site: Site, watch: Watch, screen: Screen) -> None:
     """Package what has changed since the last time.
 
-    The build gets the caller's whole environment: where it downloads from is the caller's choice.
+    The build gets the caller's whole environment, which decides where it downloads from.
     """
     log = site.directory / "packaging.log"
     with screen.step("Packaging the application, as for AWS"):
@@ -227,7 +228,7 @@ def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
 
 
 def _call_api(site: Site) -> None:
-    """Ask for health and, with a token, for an account that nobody has, so that the authorizer runs too.
+    """Request health and, with a token, an account that does not exist, so that the authorizer runs too.
 
     Raises:
         StackFailedError: An answer has another status than it should.
@@ -251,7 +252,7 @@ def _statuses(urls: Iterable[str], token: str) -> Iterable[int]:
 
 
 class _AnyStatus(urllib.request.HTTPErrorProcessor):
-    """Hands out answers of every status instead of raising for some."""
+    """Returns answers of every status instead of raising for some."""
 
     def http_response(self, request: urllib.request.Request, response: Any) -> Any:  # noqa: ARG002
         return response

@@ -27,9 +27,9 @@ ASKED_TO_END = 0
 FAILED = 1
 BAD_SETTING = 2
 DIES_WITH_IT = ("nats", "ministack", "jwks.json", "demo-shop.html", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
-"""What is of no use without the processes; the logs stay until the next start."""
+"""Files of no use without the processes; the logs stay until the next start."""
 GONE = "gone-"
-"""What a folder is called while it is being removed."""
+"""The name of a folder while it is being removed."""
 
 
 class AlreadyRunningError(Exception):
@@ -39,7 +39,7 @@ class AlreadyRunningError(Exception):
 def run(environment: Mapping[str, str], screen: Screen) -> int:
     """Run a whole stack until it is asked to end or fails; return the exit status.
 
-    When it returns, nothing that it started is left and stack.json is gone.
+    When it returns, everything that it started has ended and stack.json is gone.
     """
     watch = Watch()
     watch.listen_for_signals()
@@ -61,7 +61,7 @@ def run(environment: Mapping[str, str], screen: Screen) -> int:
 def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: ExitStack) -> None:
     """Bring the stack up and keep watch; `held` ends it."""
     screen.title("Merchant credit service, all of it on 127.0.0.1")
-    # The functions would say the same at their first call: in a log, and a minute later.
+    # The functions would report the same at their first call: in a log, and a minute later.
     Settings.read({name: environment.get(name, "") for name in SETTINGS})
     directory = local_directory(environment)
     held.enter_context(_alone_in(directory))
@@ -111,7 +111,7 @@ def _alone_in(directory: Path) -> Iterator[None]:
 
 
 def _clear(directory: Path, patterns: tuple[str, ...]) -> None:
-    """Remove what a stack made below `directory`, and nothing else that may be there."""
+    """Remove the files of a stack below `directory`, and nothing else."""
     gone = []
     for pattern in (*patterns, f"{GONE}*"):
         for path in directory.glob(pattern):
@@ -120,10 +120,10 @@ def _clear(directory: Path, patterns: tuple[str, ...]) -> None:
             else:
                 path.unlink(missing_ok=True)
     if gone:
-        # The emulator leaves an unpacked package a worker, half a gigabyte in all: nobody should wait for its end.
+        # The emulator leaves an unpacked package a worker, half a gigabyte in all: removing it should delay nobody.
         subprocess.Popen(["rm", "-rf", *map(str, gone)], start_new_session=True)  # noqa: S607 - a standard tool
 
 
 def _short(path: Path) -> str:
-    """Return `path` as seen from the repository, where it lies in there."""
+    """Return `path` relative to the repository if it is inside it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,4 +1,4 @@
-"""A key pair made at each start, and the tokens signed with it: what an identity provider does elsewhere."""
+"""A key pair made at each start, and tokens signed with it: the local stack's identity provider."""
 
 import base64
 import hashlib
@@ -25,14 +25,14 @@ PRIVATE_MODE = 0o600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """A private key on disk and what verifiers must know about it. `public_keys` is a JSON Web Key Set."""
+    """A private key on disk and what verifiers need. `public_keys` is a JSON Web Key Set."""
 
     private_key_path: Path
     key_id: str
     public_keys: Mapping[str, list[Mapping[str, str]]]
 
     def token(self, *, subject: str, scope: str, merchant_id: str | None = None) -> str:
-        """Return a bearer token, valid for a week, that says who asks (`subject`) and what for (`scope`)."""
+        """Return a bearer token, valid for a week, for a `subject` and a `scope`."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -49,7 +49,7 @@ class Signer:
 
 
 def new_signer(directory: Path) -> Signer:
-    """Make a key pair; the private key is in `directory`, readable by its owner only, the old one gone."""
+    """Make a key pair; the private key is in `directory`, readable by its owner only, and replaces the old one."""
     private_key = ec.generate_private_key(ec.SECP256R1())
     path = directory / "jwt-private-key.pem"
     path.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def new_signer(directory: Path) -> Signer:
 
 
 def _thumbprint(public: Mapping[str, str]) -> str:
-    """Return the key's name as RFC 7638 makes it: from the key itself."""
+    """Return the key's thumbprint (RFC 7638) as its name."""
     canonical = json.dumps({name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""Sends the sample traffic at a human pace and prints what came of it.
+"""Sends the sample traffic at a human pace and prints the outcomes.
 
     python -m infra.local.traffic            into the stack of .local (or LOCAL_DIR), until Ctrl-C
     python -m infra.local.traffic --watch    send nothing, only print
@@ -39,7 +39,7 @@ LEDGER_SECONDS = 0.3
 PARKED_SECONDS = 2.0
 STACK_SECONDS = 60.0
 SETTLED_SECONDS = 4.0
-"""How long after a repeat the ledger is asked: by then the inbox has been read."""
+"""How long after a repeat the ledger is read: by then the inbox has been processed."""
 
 RECORDS_READ = 1000
 
@@ -88,7 +88,7 @@ class Observer:
     parked: set[str] = field(default_factory=set)
 
     async def told(self, message: Msg) -> None:
-        """Take note of an event that was heard on NATS; it is printed after the transaction it is about."""
+        """Keep an event received on NATS; it is printed after its transaction."""
         payload = json.loads(message.data).get("payload") or {}
         self.announcements.add(
             Told(
@@ -100,7 +100,7 @@ class Observer:
         )
 
     async def follow_ledger(self) -> None:
-        """Print every transaction from now on, and what the world was told about it; never returns."""
+        """Print every transaction from now on and the events published about it; never returns."""
         stream = await asyncio.to_thread(LedgerStream, self.description)
         while True:
             records = await asyncio.to_thread(stream.read)
@@ -120,7 +120,7 @@ class Observer:
             await asyncio.sleep(PARKED_SECONDS)
 
     async def say_what_became_of(self, repeat: Emission) -> None:
-        """Print how often an order that was sent again stands in the ledger, once that has settled."""
+        """Print how often an order that was sent again is recorded, once the ledger has settled."""
         await asyncio.sleep(SETTLED_SECONDS)
         order_id = str(json.loads(repeat.body)["payload"]["order_id"])
         found = self.ledger.order(repeat.shop.merchant_id, order_id)
@@ -184,7 +184,7 @@ async def run(description: Description, console: Console, *, sending: bool, seed
 
 
 async def run_until_signalled(description: Description, console: Console, *, sending: bool, seed: int) -> None:
-    """Do what `run` does until SIGTERM or SIGINT."""
+    """Run `run` until SIGTERM or SIGINT."""
     work = asyncio.create_task(run(description, console, sending=sending, seed=seed))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
@@ -195,7 +195,7 @@ async def run_until_signalled(description: Description, console: Console, *, sen
 
 
 def main() -> None:
-    """Find the stack and run as the command line says."""
+    """Find the stack and run with the command line's options."""
     parser = argparse.ArgumentParser(description="Sample traffic for the local stack.")
     parser.add_argument("--watch", action="store_true", help="send nothing, only print what happens")
     arguments = parser.parse_args()
@@ -206,7 +206,7 @@ def main() -> None:
 
 
 def _stack() -> Description:
-    """Return the stack of this folder, which may still be about to be ready."""
+    """Return the stack of this folder; waits while it is starting."""
     directory = local_directory(os.environ)
     deadline = time.monotonic() + STACK_SECONDS
     while not (directory / FILE_NAME).exists():

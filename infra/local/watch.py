@@ -1,6 +1,6 @@
-"""What runs, and whether it still does: every wait of the supervisor also notices a death and a wish to end.
+"""The running programs: every wait of the supervisor also notices a program that died and a signal to end.
 
-A signal only sets a flag, which the waits look at. So no exception comes between a program's start
+A signal only sets a flag, which the waits check. So no exception comes between a program's start
 and its entry in the list, and nothing that was started is forgotten.
 """
 
@@ -35,7 +35,7 @@ class Watch:
         self._asked_to_end = False
 
     def listen_for_signals(self) -> None:
-        """From now on Ctrl-C and signals to end make the next look of a wait raise `AskedToEndError`."""
+        """From now on, Ctrl-C and signals to end make the next check of a wait raise `AskedToEndError`."""
         for number in END_SIGNALS:
             signal.signal(number, lambda *_: self.ask_to_end())
 
@@ -44,7 +44,7 @@ class Watch:
         self._asked_to_end = True
 
     def add(self, engine: Engine, *, layer: int) -> Engine:
-        """Look after `engine` from now on, and return it."""
+        """Watch `engine` from now on, and return it."""
         self._layers.setdefault(layer, []).append(engine)
         return engine
 
@@ -58,10 +58,10 @@ class Watch:
         }
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Return once `condition()` is true; `what` says in words what was waited for.
+        """Return once `condition()` is true; `what` names it in error messages.
 
         Raises:
-            AskedToEndError: Somebody wants the stack to end.
+            AskedToEndError: The stack was asked to end.
             StackFailedError: A program died, or three minutes have passed.
         """
         deadline = time.monotonic() + SETUP_SECONDS
@@ -77,7 +77,7 @@ class Watch:
         return work.result()
 
     def keep_watch(self) -> None:
-        """Never return: raise `AskedToEndError` or `StackFailedError` when it is time."""
+        """Never return: raise `AskedToEndError` or `StackFailedError` when there is a reason to."""
         while True:
             self.look()
             time.sleep(POLL_SECONDS)
@@ -99,13 +99,13 @@ class Watch:
 
 
 def in_background(work: Callable[[], Result]) -> "Future[Result]":
-    """Run `work` in a thread that does not keep the process alive, and return its outcome to come."""
+    """Run `work` in a thread that does not keep the process alive, and return its future."""
     outcome: Future[Result] = Future()
 
     def run() -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it raised
+        except BaseException as error:  # noqa: BLE001 - reading the result raises it
             outcome.set_exception(error)
 
     Thread(target=run, daemon=True).start()
@@ -116,5 +116,5 @@ def _obituary(engine: Engine) -> str:
     status = engine.process.returncode
     how = f"was ended by signal {-status}" if status < 0 else f"ended with exit code {status}"
     said = engine.last_words()
-    evidence = f"The last it said ({engine.log}):\n{said}" if said else f"It said nothing ({engine.log})."
+    evidence = f"The end of its log ({engine.log}):\n{said}" if said else f"Its log is empty ({engine.log})."
     return f"{engine.name[0].upper()}{engine.name[1:]} {how}, although nobody asked it to. {evidence}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 RUNTIME = (3, 11)
-"""The Python that the functions run: only its own minor version can read what is compiled here."""
+"""The Python that the functions run: only its own minor version can read the files compiled here."""
 
 OLDEST_TIME = (1980, 1, 1, 0, 0, 0)
 REGULAR_FILE = 0o100644 << 16

@@ -1,13 +1,13 @@
 """Packages a stage: `python -m infra.packaging.build dev` leaves build/dev/sam.yaml and build/dev/deployment.zip.
 
-Chalice generates the template and picks the application's files; what infra/packaging/template.py joins is
+Chalice generates the template and picks the application's files; the parts that infra/packaging/template.py joins are
 merged onto it. The dependencies are installed once for each state of requirements-hashes.txt, for the functions'
-platform, slimmed and compiled, and kept below build/: a change of the application needs no network.
-The same input gives the same zip, byte for byte.
+platform, slimmed and compiled, and kept below build/: a change of the application needs no network. The same input
+gives the same zip, byte for byte.
 
 The zip holds native code, so it is built for one architecture. `lambda_architecture` in
 .chalice/config.json is x86_64, so that the very same zip runs in the emulator on most laptops;
-"arm64" there is all it takes to ship for AWS's cheaper processors.
+setting "arm64" there is enough to ship for AWS's cheaper processors.
 """
 
 import fcntl
@@ -31,27 +31,27 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 PROGRAMS = Path(sys.executable).parent
 PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
-"""What pip calls the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for more."""
+"""pip's names of the architectures. Python 3.11 runs on Amazon Linux 2, whose C library is too old for newer ones."""
 
 HASHES = "requirements-hashes.txt"
 """Every package that ships, with its hashes (infra/packaging/pins.py)."""
-CHECKS = "infra/refusals"
+CHECKS = "infra/packaging/refusals"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
 class TemplateRefusedError(RuntimeError):
-    """Raised when the linter refuses the packaged template; its text is what the linter said."""
+    """Raised when the linter refuses the packaged template; its text is the linter's output."""
 
 
 def package(stage: str, build: Path = BUILD) -> Path:
     """Return the folder with an up-to-date sam.yaml and deployment.zip of `stage`.
 
-    At once, when no input has changed since it was last made. Safe to call from several processes:
+    Returns at once when no input has changed since the last build. Safe to call from several processes:
     one builds, the others wait for it.
 
     Raises:
         TemplateRefusedError: The template has a finding; the folder keeps what it had before.
-        subprocess.CalledProcessError: Chalice or pip failed; what they said is on standard error.
+        subprocess.CalledProcessError: Chalice or pip failed; their output is on standard error.
     """
     target = build / stage
     mark = target / "inputs.sha256"
@@ -70,7 +70,7 @@ def package(stage: str, build: Path = BUILD) -> Path:
 
 
 def dependencies(build: Path = BUILD) -> Path:
-    """Return a folder with the dependencies as they ship: of the functions' platform, slim and compiled."""
+    """Return a folder with the dependencies as they ship: for the functions' platform, slim and compiled."""
     config = json.loads((ROOT / ".chalice/config.json").read_text())
     platform = PLATFORMS[config["lambda_architecture"]]
     makers = [ROOT / name for name in (HASHES, "infra/packaging/slim.py", "infra/packaging/archive.py")]
@@ -103,7 +103,7 @@ def _build(stage: str, scratch: Path, needed: Path) -> Path:
 
 
 def _project(folder: Path) -> Path:
-    """Return a copy of what Chalice needs to see; without requirements, so that it installs nothing."""
+    """Return a copy of the files that Chalice reads; without requirements, so that it installs nothing."""
     folder.mkdir()
     shutil.copy(ROOT / "app.py", folder)
     shutil.copytree(ROOT / "chalicelib", folder / "chalicelib", ignore=IGNORED)
@@ -174,7 +174,7 @@ def _digest(paths: Sequence[Path] | Iterator[Path]) -> str:
 
 @contextmanager
 def _lock(build: Path) -> Iterator[None]:
-    """Hold the folder `build` for this process alone; the lock goes when the process does."""
+    """Lock the folder `build` for this process; the lock ends with the process."""
     build.mkdir(parents=True, exist_ok=True)
     with (build / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -182,7 +182,7 @@ def _lock(build: Path) -> Iterator[None]:
 
 
 def main() -> None:
-    """Package the stage that the command line names and say what was made."""
+    """Package the stage that the command line names and print the files."""
     stage = sys.argv[1]
     target = package(stage)
     code = (target / "deployment.zip").read_bytes()

@@ -1,4 +1,4 @@
-"""Lints a packaged template as SAM and as the CloudFormation that SAM makes of it, and asks what AWS would refuse."""
+"""Lints a packaged template as SAM and as the CloudFormation that SAM makes of it, and finds what AWS would refuse."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from infra.packaging.region import REGION
 
 
 class _NoManagedPolicies:
-    """Tells SAM of no managed policies: the template names none, and asking AWS needs an account."""
+    """Gives SAM no managed policies: the template names none, and listing AWS's needs an account."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -36,7 +36,7 @@ def findings(sam: Path, values: Mapping[str, str]) -> Iterator[str]:
 
 
 def findings_of_cloudformation(template: Path) -> list[str]:
-    """Return what cfn-lint has to say of a template that is CloudFormation as it stands; nothing when it is clean."""
+    """Return cfn-lint's findings on a template of plain CloudFormation; nothing when it is clean."""
     return _findings("CloudFormation", template.read_text())
 
 

@@ -1,7 +1,7 @@
 """Names every package that ships with its hashes: `python -m infra.packaging.pins` writes requirements-hashes.txt.
 
-The functions' package is installed from that file alone, with --require-hashes: what an index hands out later under the
-same name and version does not get in. Made of requirements.txt and constraints.txt, for both architectures.
+The functions' package is installed from that file alone, with --require-hashes: a file that an index later serves under
+the same name and version is refused. Made from requirements.txt and constraints.txt, for both architectures.
 """
 
 import json

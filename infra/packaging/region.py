@@ -3,4 +3,4 @@
 from typing import Final
 
 REGION: Final = "us-east-1"
-"""The emulator keeps its regions apart as AWS does; this is the one that clients fall back on."""
+"""The emulator separates regions as AWS does; this is the clients' default."""

@@ -1,6 +1,6 @@
-"""The template beside Chalice's output: joined from its parts before, and finished after Chalice has merged them.
+"""The template beside Chalice's output: joined from its parts first, and completed after Chalice has merged them.
 
-Chalice merges one file, and a person reads several better: the tables, queues and overrides, the alarms, the dashboard.
+Chalice merges one file, but several are easier to read: the tables, queues and overrides, the alarms, the dashboard.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def whole_template() -> str:
 
 
 def finish(sam: Path, *, stage: str, code: Path) -> None:
-    """Rewrite Chalice's `sam` so that stages differ by the defaults of two parameters alone, and calls go to aliases.
+    """Rewrite Chalice's `sam` so that stages differ only in the defaults of two parameters, and calls go to aliases.
 
     Chalice writes the stage into each function and points the gateway at functions without an alias, which a gradual
     deployment would never reach. Every role, Chalice's too, gets the permissions boundary. YAML's own aliases, which
@@ -48,8 +48,8 @@ def finish(sam: Path, *, stage: str, code: Path) -> None:
     for resource in template["Resources"].values():
         if resource["Type"] == FUNCTION:
             resource["Properties"].pop("Tags", None)
-            # SAM publishes a version when this changes; its own choice would not see a changed parameter. It has
-            # no place among the template's Globals.
+            # SAM publishes a version when this changes; by default it would miss a changed parameter. It has no place
+            # among the template's Globals.
             resource["Properties"]["AutoPublishCodeSha256"] = {"Ref": "Release"}
         elif resource["Type"] == PERMISSION:
             resource["Properties"]["FunctionName"] = {"Ref": f"{_named(resource['Properties']['FunctionName'])}.Alias"}
@@ -83,7 +83,7 @@ def _named(function: dict[str, Any]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - a build with nothing changed waits for nobody
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - an unchanged build does not need it
 
     parsed: dict[str, Any] = yaml_parse(path.read_text())
     return parsed
@@ -96,7 +96,7 @@ def _written(template: dict[str, Any]) -> str:
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True
 
-    # yaml_parse keeps the order of a file in a mapping of its own.
+    # yaml_parse keeps the order of a file in its own type of mapping.
     text: str = yaml.dump(_plain(template), Dumper=Plain, width=110)
     return text
 

@@ -1,7 +1,7 @@
-"""What a disaster asks for: tables as they were, a stack around them, writers stopped, events told again.
+"""Disaster recovery: restore tables, make a stack around them, stop writers, replay events.
 
-README.md in this folder says when and in which order; tests/stack/test_recovery.py rehearses it in the emulator.
-`tables` restores, `agreement` makes the two agree, `adoption` makes a stack around them, `writers` stops and starts
-those who write, `again` replays the bus's archive and moves messages from queue to queue; `__main__` is the command
-line.
+README.md in this folder describes when and in which order; tests/stack/test_recovery.py rehearses it in the emulator.
+`tables` restores, `agreement` makes the two agree, `adoption` makes a stack around them, `writers` stops and starts the
+functions that write, `again` replays the bus's archive and moves messages from queue to queue; `__main__` is the
+command line.
 """

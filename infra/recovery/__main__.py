@@ -24,7 +24,7 @@ def restore(
     prefix: Annotated[str, typer.Option(help="How the new tables' names begin.")],
     at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="None: the latest.")] = None,
     region: Region = None,
-    into: Annotated[str | None, typer.Option(help="Another region, where the new tables are to be.")] = None,
+    into: Annotated[str | None, typer.Option(help="Another region, for the new tables.")] = None,
 ) -> None:
     """Restore the ledger's tables as they were, beside the old ones; print the moment for `agree`, and their names."""
     typer.echo(f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S%z}")
@@ -48,7 +48,7 @@ def agree(
     at: Annotated[datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="The moment that `restore` printed.")],
     region: Region = None,
 ) -> None:
-    """Remove what is left of torn writes from restored tables, and name the merchants for `credits rebuild`."""
+    """Remove the remains of torn writes from restored tables, and name the merchants for `credits rebuild`."""
     tables = Tables(credits=credits_table, transactions=transactions_table)
     client = _client("dynamodb", region)
     for torn in agreement.agree(client, tables, at=at):
@@ -88,7 +88,7 @@ def let_writers_go(stack: Stack, region: Region = None) -> None:
 
 @application.command()
 def replay(since: Moment, until: Moment, stack: Stack, region: Region = None) -> None:
-    """Replay the events in that passed the stack's bus between the two times."""
+    """Replay the inbound events that passed the stack's bus between the two times."""
     client = _client("events", region)
     name = f"{stack}-{since:%Y%m%dT%H%M%S}-{until:%Y%m%dT%H%M%S}"
     typer.echo(again.replay(client, _outputs(stack, region)["EventBusName"], since=since, until=until, name=name))
@@ -101,9 +101,9 @@ def move(
     region: Region = None,
     into: Annotated[str | None, typer.Option(help="That stack's region.")] = None,
 ) -> None:
-    """Move what waits in the stack's inbox, and for its ground beside it, into another stack's inbox.
+    """Move the messages that wait in the stack's inbox and in its waiting queue into another stack's inbox.
 
-    What waits for its ground comes in parts, as its delays end: within 15 minutes, so move until nothing is left.
+    Messages of the waiting queue come in parts, as their delays end: within 15 minutes, so move until nothing is left.
     """
     outputs, target = _outputs(stack, region), _outputs(to, into or region)["InboxQueueUrl"]
     clients = _client("sqs", region), _client("sqs", into or region)

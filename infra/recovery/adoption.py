@@ -1,4 +1,4 @@
-"""A stack around tables that are there already: imported first, alone, then everything else deployed around them."""
+"""A stack around existing tables: they are imported first and alone, then everything else is deployed around them."""
 
 import json
 from pathlib import Path
@@ -19,11 +19,11 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
     """Make the new stack `stack` of nothing but `tables`, described as the package in `package` describes its own.
 
     When it returns the stack is complete, and an ordinary deployment of the same package updates it to the whole
-    service. CloudFormation imports into a new stack only by itself, not together with what is to be created.
+    service. CloudFormation cannot import and create resources in one step of a new stack.
 
     Raises:
-        ClientError: AWS refused: the stack is there already, or a table is part of another one.
-        WaiterError: CloudFormation did not come to an end with it.
+        ClientError: AWS refused: the stack exists already, or a table is part of another one.
+        WaiterError: CloudFormation did not finish.
     """
     imported: Any = [
         {"ResourceType": TABLE, "LogicalResourceId": logical_id, "ResourceIdentifier": {"TableName": name}}
@@ -42,7 +42,7 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
 
 
 def only_tables(package: Path) -> dict[str, Any]:
-    """Return the template of `package` without anything but the ledger's tables and what they refer to."""
+    """Return the template of `package` reduced to the ledger's tables and what they refer to."""
     template = yaml_parse((package / "sam.yaml").read_text())
     resources = {logical_id: template["Resources"][logical_id] for logical_id in KINDS}
     used = json.dumps(resources)

@@ -1,4 +1,4 @@
-"""Events once more: out of the bus's archive, or from one stack's queue into another's. The ledger takes each once."""
+"""Delivers events again, from the bus's archive or from one queue to another. The ledger records each once."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +12,11 @@ WAIT_SECONDS: Final = 2
 
 
 def replay(client: "EventBridgeClient", bus: str, *, since: datetime, until: datetime, name: str) -> str:
-    """Start to replay what passed `bus` in that time, as events in only, and return the replay's address.
+    """Start to replay the inbound events that passed `bus` in that time, and return the replay's ARN.
 
-    It goes to the rule that feeds the inbox and to no other: what the service said itself is `credits
-    republish`'s to say again. AWS replays without order, at its own pace; `describe_replay` says how far it is.
-    A replay of that name that is there already is returned: its name says of which time it is.
+    The replay's only target is the rule that feeds the inbox: `credits republish` publishes the service's own events
+    again. AWS replays in no order, at its own pace; `describe_replay` shows its progress. An existing replay of the
+    same name is returned: the name holds the times.
 
     Raises:
         LookupError: The bus has no archive.
@@ -44,7 +44,7 @@ def replay(client: "EventBridgeClient", bus: str, *, since: datetime, until: dat
 def move(client: "SQSClient", source: str, target_client: "SQSClient", target: str) -> int:
     """Move every message of the queue `source` into the queue `target`, attributes and all; return how many.
 
-    Each is deleted only when the other queue has it, so one may be there twice, and none is lost.
+    Each is deleted only when the other queue has it, so a message may be duplicated, and none is lost.
     """
     moved = 0
     while batch := client.receive_message(

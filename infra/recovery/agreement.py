@@ -1,4 +1,4 @@
-"""Restored tables made to agree: what is left of a torn write is removed, and `credits rebuild` named for the rest.
+"""Makes restored tables agree: removes the remains of torn writes, and names `credits rebuild` for the rest.
 
 The two tables are restored to the same second and may disagree about the writes of that second, in either direction
 and by any number of records. Only while nobody writes.
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TORN: Final = timedelta(minutes=15)
-"""How long before the moment named a write may be that the restore tore: the latest one that can be restored is some
-five minutes old. What is older is for `credits verify`."""
+"""How long before the given moment a torn write may be: the latest point that can be restored is some five minutes
+old. Anything older is for `credits verify`."""
 AT_ONCE: Final = 16
 
 
@@ -29,9 +29,9 @@ AT_ONCE: Final = 16
 class Torn:
     """A merchant whose account and records disagree: `credits rebuild` makes the account anew, where records are left.
 
-    `kept` is the sequence up to which its records are whole, `removed` counts those that were after a gap.
-    `taken_back` tells that the account knew of records which are not there, and was removed with
-    `low_balance_threshold`, a threshold of its own.
+    `kept` is the sequence up to which its records have no gap, `removed` counts those after a gap. `taken_back`: the
+    account counted records that do not exist, and was removed; `low_balance_threshold` is its own threshold, removed
+    with it.
     """
 
     merchant_id: MerchantId
@@ -50,9 +50,10 @@ class _Record:
 def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: int = AT_ONCE) -> Iterator[Torn]:
     """Make the restored `tables` ready for `credits rebuild`, and yield each merchant that needs it.
 
-    A merchant is yielded before anything of it is removed, so whoever is interrupted and begins again has heard of all
-    that is gone. `at` is the moment that the tables were restored to. What is older than `TORN` before it is not
-    removed: that was no restore, and `credits verify` names it.
+    A merchant is yielded before anything of it is removed, so that an interrupted run has reported everything it
+    removed. `at` is the moment that the tables were restored to. Nothing older than `TORN` before it is removed: no
+    restore tore that, and `credits verify` reports it. Guards whose records are gone are removed at the end, so that
+    the fact can be recorded again; guards that did not come back are written with the event that is sent again.
     """
     reader = DynamoDBLedgerReader(client, credits_table=tables.credits, transactions_table=tables.transactions)
     look = partial(_looked_at, client, tables, instant(at - TORN))
@@ -67,10 +68,26 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
                 yield torn
                 for table, key in removals:
                     client.delete_item(TableName=table, Key=key)
+    _remove_torn_guards(client, tables.transactions)
+
+
+def _remove_torn_guards(client: "DynamoDBClient", table: str) -> None:
+    pages = client.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression="attribute_exists(#names)",
+        ExpressionAttributeNames={"#names": "names"},
+        ProjectionExpression="transaction_id, #names",
+        ConsistentRead=True,
+    )
+    for page in pages:
+        for item in page["Items"]:
+            record: Any = {"transaction_id": item["names"]}
+            if "Item" not in client.get_item(TableName=table, Key=record, ConsistentRead=True):
+                client.delete_item(TableName=table, Key={"transaction_id": item["transaction_id"]})
 
 
 def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
-    """Yield every merchant that has an account, and then those that have none and records."""
+    """Yield every merchant that has an account, and then those that have only records."""
     after: MerchantId | None = None
     while True:
         accounts = reader.accounts(after)
@@ -95,7 +112,7 @@ def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
 def _looked_at(
     client: "DynamoDBClient", tables: Tables, since: Instant, merchant_id: MerchantId
 ) -> tuple[Torn | None, Sequence[tuple[str, Any]]]:
-    """Return what is torn of a merchant, None for nothing, and the tables and keys of what must be removed."""
+    """Return a merchant's torn write, None if there is none, and the tables and keys to remove."""
     key: Any = {"merchant_id": {"S": merchant_id}}
     account: Any = client.get_item(TableName=tables.credits, Key=key, ConsistentRead=True).get("Item")
     kept, after_a_gap = _newest(client, tables.transactions, merchant_id, since)
@@ -112,7 +129,7 @@ def _looked_at(
 
 
 def _newest(client: "DynamoDBClient", table: str, merchant_id: str, since: Instant) -> tuple[int, Sequence[_Record]]:
-    """Return up to which sequence the merchant's records are without a gap, and those after one.
+    """Return the sequence up to which the merchant's records have no gap, and the records after a gap.
 
     Reads from the newest one back to the first that was created before `since`.
     """

@@ -1,4 +1,4 @@
-"""An account made anew from its records, and with it what was refunded of its orders: what `credits rebuild` writes."""
+"""`credits rebuild`: an account and the tallies of its orders' refunds, made anew from the records."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ MENDED = frozenset(
         Drift.TALLY_WRONG,
     }
 )
-"""The findings that a rebuild mends: those of the account, and of tallies, which the refunds' own records prove."""
+"""The findings that a rebuild mends: those of the account, and of tallies, which the refunds' records prove."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """What a merchant's ledger was found with, and the account and tallies that its records prove.
+    """The findings on a merchant's ledger, and the account and tallies that its records prove.
 
-    `after` is None where they prove nothing: `broken` says why, or there are no records. `newer` tells that some of the
-    ledger has the form of a newer release, which alone can rebuild it.
+    `after` is None where they prove nothing: `broken` gives the reason, or there are no records. `newer`: part of the
+    ledger was written by a newer release, which alone can rebuild it.
     """
 
     merchant_id: MerchantId
@@ -47,12 +47,12 @@ class Rebuild:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """The findings that no rebuild mends: the records themselves must be put right first."""
+        """The findings that no rebuild mends: the records themselves must be corrected first."""
         return tuple(finding for finding in self.findings if finding.kind not in MENDED)
 
 
 def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pause: Callable[[float], None]) -> Rebuild:
-    """Return what a rebuild would write. The walk goes to the end of the records, wherever the account has come to."""
+    """Return what a rebuild would write. The walk covers all records, whatever the account's sequence is."""
     checked = check(reader, merchant_id, pause=pause, now=lambda: now, to_the_end=True)
     walk = checked.walk
     found = Rebuild(
@@ -77,9 +77,9 @@ def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pau
 
 
 def written(store: LedgerStore, rebuild: Rebuild) -> bool:
-    """Write a rebuild, and return whether it took effect: only on the account that it was made from.
+    """Write a rebuild, and return whether it took effect; it does only while the account is the one it was made from.
 
-    With more tallies than one write takes it is several, and one that is refused leaves the rest to the next rebuild.
+    More tallies than one write can hold take several writes; a refused one leaves the rest to the next rebuild.
     """
     assert rebuild.after is not None, "only what the records prove is written"
     before, after, tallies = rebuild.before, rebuild.after, list(rebuild.tallies)

@@ -13,7 +13,7 @@ KINDS: Final[Mapping[str, str]] = {"CreditsTable": "credits", "TransactionsTable
 
 POLL_SECONDS: Final = 20
 ATTEMPTS: Final = 1080
-"""Six hours; AWS says that most restores end within one."""
+"""Six hours; by AWS's figures most restores end within one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +34,10 @@ def restore(
 ) -> Tables:
     """Restore both tables to the moment `at`, or to the latest one, under names that begin with `prefix`; return them.
 
-    When it returns they are active, have the stream that the functions read, and are themselves protected:
-    a restored table has none of that. `sources` name tables of the client's own region; with `arns` they are those of
-    another one. The two restores agree to the second and no better: `credits rebuild` makes accounts agree
-    with the records before anybody writes. Called again with the same words it goes on with the tables that it began.
+    When it returns they are active, have the stream that the functions read, and are protected: AWS's restore sets none
+    of that. `sources` name tables of the client's own region, or with `arns` tables of another one. The two restores
+    agree only to the second: `credits rebuild` makes accounts agree with the records before anybody writes. A second
+    call with the same arguments continues with the tables of the first.
 
     Raises:
         ClientError: AWS refused: another table has the name, the moment lies outside the window.
@@ -63,7 +63,7 @@ def restore(
 
 
 def _is_restored(client: "DynamoDBClient", table: str, source: str, at: datetime | None) -> bool:
-    """Return whether `table` was restored from the table `source`, which a name or an address says, to this moment."""
+    """Return whether `table` was restored from the table `source` (a name or an ARN) to this moment."""
     summary = client.describe_table(TableName=table)["Table"].get("RestoreSummary")
     if summary is None or at not in (None, summary["RestoreDateTime"]):
         return False

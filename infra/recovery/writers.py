@@ -1,4 +1,4 @@
-"""Everybody who writes to the ledger of a stack, stopped or let go: there must never be two stacks that write."""
+"""Stops and starts the writers to a stack's ledger: two stacks must never write at once."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
 
 OF_THE_QUEUE: Final = "IngestEventsName"
 BY_CALL: Final = ("AdjustCreditsName", "SetThresholdName")
-"""The outputs that name the functions which write: one for what is in the inbox, two for what admins ask."""
+"""The outputs that name the functions that write: one for the inbox, two for admins' requests."""
 
 
 def stop(client: "LambdaClient", outputs: Mapping[str, str]) -> None:
-    """Keep the functions of the stack with these `outputs` from writing; what is asked of them fails or waits.
+    """Keep the functions of the stack with these `outputs` from writing; calls to them fail or wait.
 
     Batches under way finish first: wait for the timeout of the function, 30 seconds, before relying on it.
     """
@@ -23,7 +23,7 @@ def stop(client: "LambdaClient", outputs: Mapping[str, str]) -> None:
 
 
 def let_go(client: "LambdaClient", outputs: Mapping[str, str]) -> None:
-    """Let the functions write again; their concurrency is unlimited until the next deployment says otherwise."""
+    """Let the functions write again; their concurrency is unlimited until the next deployment."""
     for name in BY_CALL:
         client.delete_function_concurrency(FunctionName=outputs[name])
     for mapping in _mappings(client, outputs):
@@ -31,7 +31,7 @@ def let_go(client: "LambdaClient", outputs: Mapping[str, str]) -> None:
 
 
 def _mappings(client: "LambdaClient", outputs: Mapping[str, str]) -> Iterator[Any]:
-    # By the queue, since a mapping may point at an alias of the function and would not be found by its name.
+    # Found by the queue, since a mapping may point at an alias of the function, which its name would not find.
     function = outputs[OF_THE_QUEUE]
     for page in client.get_paginator("list_event_source_mappings").paginate():
         for mapping in page["EventSourceMappings"]:

@@ -24,7 +24,7 @@ from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.orders import CREDITS_MAX, Tally
+from chalicelib.domain.orders import CREDITS_MAX, Edits, Tally
 from chalicelib.domain.thresholds import Crossing, Outdated
 from tests.support.builders import NOON, SHOP, account_of, merchant
 
@@ -65,13 +65,21 @@ accounts = st.builds(
     updated_at=instants,
     outdated=st.none() | st.builds(Outdated, threshold=credit_sums, replaced_at=instants),
 )
-tallies = st.builds(
+edits = st.builds(
+    Edits,
+    updated_at=st.none() | instants,
+    charged=credit_sums,
+    taken=st.integers(-CREDITS_MAX, CREDITS_MAX),
+    total=st.none() | money,
+)
+tallies = st.builds(Tally, edits=edits) | st.builds(
     Tally,
     count=st.integers(1, 1000),
     credits=credit_sums,
     money=money,
     total=st.none() | money,
     full=st.booleans(),
+    edits=st.none() | edits,
 )
 
 
@@ -250,11 +258,15 @@ def test_the_largest_order_is_one_write_unit() -> None:
     assert item_bytes(transaction_item(largest)) <= WRITE_UNIT_BYTES
 
 
-def test_a_shops_order_stays_one_write_unit_when_it_is_refunded() -> None:
+@pytest.mark.parametrize(
+    "edits",
+    [None, Edits(updated_at=NOON, charged=CREDITS_LARGE, taken=-CREDITS_LARGE, total=Decimal("99999999.99"))],
+    ids=["refunded", "edited too"],
+)
+def test_a_shops_order_stays_one_write_unit_when_it_is_refunded(edits: Edits | None) -> None:
     order = order_of("5678901234567", correlation_id=SHOP, metadata_bytes=200)
-    tally = Tally(
-        count=99, credits=CREDITS_LARGE, money=Decimal("99999999.99"), total=Decimal("99999999.99"), full=True
-    )
+    money = Decimal("99999999.99")
+    tally = Tally(count=99, credits=CREDITS_LARGE, money=money, total=money, full=True, edits=edits)
 
     assert item_bytes(transaction_item(replace(order, tally=tally, refunded_at=NOON))) <= WRITE_UNIT_BYTES
 

@@ -14,7 +14,9 @@ from tests.support.builders import (
     NOON,
     SHOP,
     TEN_EARNED,
+    TENTH_OF_TOTAL,
     adjustment,
+    known_as,
     merchant,
     order,
     payment,
@@ -238,6 +240,66 @@ def test_a_lost_race_for_a_tally_brings_the_order_as_it_stands(store: LedgerStor
     assert record_in(store, refund_of("1", "late")) is None
 
 
+def edition(hour: int, total: str) -> Movement:
+    """Return order 1 as it was at that hour."""
+    return order("1", policy=TENTH_OF_TOTAL, total=total, at=Instant(f"2026-11-01T{hour:02}:00:00.000Z"))
+
+
+def test_edits_and_refunds_of_a_stored_order_are_one_change_of_it(store: LedgerStore) -> None:
+    write(store, trial(), edition(1, "100"))
+
+    commit = write(store, edition(2, "150"), refund_of("1", "r1", amount="75"), edition(3, "120"))
+
+    [change] = commit.tallies
+    stored = record_in(store, order("1"))
+    assert stored is not None
+    assert (stored.tally, stored.refunded_at) == (change.after, change.time)
+
+
+def test_a_version_that_moves_nothing_is_noted_on_its_order_alone(store: LedgerStore) -> None:
+    opening = write(store, trial(), edition(1, "100"))
+
+    commit = write(store, edition(2, "101"))
+
+    assert not commit.writes_account
+    assert account_in(store) == opening.after
+    stored = record_in(store, order("1"))
+    assert stored is not None
+    assert stored.tally == commit.tallies[0].after
+
+
+@pytest.mark.parametrize(
+    ("first", "late"),
+    [
+        (edition(2, "150"), edition(3, "160")),
+        (edition(2, "150"), refund_of("1", "late", amount="3")),
+        (refund_of("1", "first", amount="3"), edition(2, "150")),
+        (edition(2, "101"), edition(3, "160")),
+        (edition(3, "160"), edition(2, "101")),
+        (refund_of("1", "first", amount="30"), edition(2, "101")),
+    ],
+    ids=["edit, edit", "edit, refund", "refund, edit", "note, edit", "edit, note", "refund, note"],
+)
+@pytest.mark.parametrize("tallied", [False, True], ids=["untouched", "edited and refunded"])
+def test_edits_and_refunds_of_one_order_do_not_overwrite_each_other(
+    store: LedgerStore, first: Movement, late: Movement, tallied: bool
+) -> None:
+    write(store, trial(), edition(0, "100"))
+    if tallied:
+        write(store, edition(1, "90"), refund_of("1", "earlier", amount="10"))
+    lost = prepared(store, late)
+    winner = write(store, first)
+
+    # The account is the one that stands, so that only the tally can refuse.
+    after = replace(lost.after, version=winner.after.version + lost.writes_account)
+    answer = store.commit(replace(lost, before=winner.after, after=after))
+
+    stands = record_in(store, order("1"))
+    assert stands is not None
+    assert answer == Refused(account=winner.after, transactions=(stands,))
+    assert stands.tally == winner.tallies[0].after
+
+
 def test_the_tally_of_an_order_that_is_not_there_refuses_the_write(store: LedgerStore) -> None:
     write(store, trial(), order("1"))
     late = prepared(store, refund_of("1"))
@@ -248,6 +310,56 @@ def test_the_tally_of_an_order_that_is_not_there_refuses_the_write(store: Ledger
     assert answer == Refused(account=late.before)
     assert record_in(store, refund_of("1")) is None
     assert store.read([], [ABSENT]).transactions == {}
+
+
+def test_a_guard_is_followed_to_its_record_by_whoever_reads_it(store: LedgerStore) -> None:
+    commit = write(store, trial(), known_as(payment("cs"), payment("in"), payment("pi")), payment("other"))
+    record = commit.transactions[1]
+    names = [guard.transaction_id for guard in commit.guards]
+    assert len(names) == 2
+
+    known = store.read([SHOP], [*names, payment("other").transaction_id, ABSENT])
+
+    assert known.guards == dict.fromkeys(names, record.transaction_id)
+    assert known.transactions == {
+        record.transaction_id: record,
+        payment("other").transaction_id: commit.transactions[2],
+    }
+    assert not known.unreadable
+
+
+def test_a_guard_that_is_there_refuses_a_record_and_a_guard_and_comes_back(store: LedgerStore) -> None:
+    opening = write(store, trial(), known_as(payment("cs"), payment("in"), payment("pi")))
+    names = {guard.transaction_id: guard.record for guard in opening.guards}
+
+    answer = store.commit(blind(store, known_as(payment("in"), payment("pi")), payment("new")))
+
+    assert answer == Refused(account=opening.after, guards=names)
+    assert account_in(store) == opening.after
+    assert record_in(store, payment("new")) is None
+
+
+def test_a_record_that_is_there_refuses_a_guard(store: LedgerStore) -> None:
+    opening = write(store, trial(), payment("in"))
+
+    answer = store.commit(blind(store, known_as(payment("cs"), payment("in"))))
+
+    assert answer == Refused(account=opening.after, transactions=opening.transactions[1:])
+    assert record_in(store, payment("cs")) is None
+
+
+def test_guards_alone_leave_the_account_as_it_is_and_hold_whatever_it_has_come_to(store: LedgerStore) -> None:
+    write(store, trial(), payment("cs"))
+    late = prepared(store, known_as(payment("cs"), payment("in")))
+    assert not late.writes_account
+    winner = write(store, order("1"))
+
+    assert store.commit(late) == Committed()
+    assert account_in(store) == winner.after
+    assert set(store.read([], [payment("in").transaction_id]).transactions) == {payment("cs").transaction_id}
+
+    again = store.commit(late)
+    assert again == Refused(account=late.before, guards={payment("in").transaction_id: payment("cs").transaction_id})
 
 
 def test_a_write_holds_the_account_and_ninety_nine_records(store: LedgerStore) -> None:

@@ -115,3 +115,19 @@ def test_the_threshold_of_an_account_that_is_taken_back_is_named(desk: Desk) -> 
     assert agreed(desk) == [
         Torn(merchant_id=SHOP, kept=5, removed=0, taken_back=True, low_balance_threshold=7),
     ]
+
+
+def test_a_guard_whose_record_did_not_come_back_is_removed_and_the_fact_is_recorded_again(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    before = desk.system.account()
+    desk.system.ingest(charged("cs", 50, aliases=["in"]))
+    tear(desk, before, [1])
+    desk.system.configure()
+    desk.system.ingest(charged("in", 50))
+    assert desk.system.balance() == 100
+
+    assert agreed(desk) == []
+
+    desk.system.configure()
+    desk.system.ingest(charged("in", 50), charged("cs", 50, aliases=["in"]))
+    assert desk.system.balance() == 150

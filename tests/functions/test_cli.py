@@ -1,5 +1,6 @@
 """The `credits` command: it finds the stack, says what it found, and ends with a status that tells."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -38,7 +39,8 @@ def describe(directory: Path, *, figures_table: str = "figures") -> str:
     """Leave a stack.json in the folder, and return the public key of its tokens."""
     signer = new_signer(directory)
     texts = dict.fromkeys(
-        [name for name in Description.__annotations__ if name not in ("functions", "jwt", "pids")], NOBODY_LISTENS
+        [name for name in inspect.signature(Description).parameters if name not in ("functions", "jwt", "pids")],
+        NOBODY_LISTENS,
     )
     signed = Jwt(
         algorithm="ES256",

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from chalicelib.adapters.eventbridge import ATTEMPTS_MAX, ENTRIES_MAX, EventBridgeBus
+from chalicelib.adapters.eventbridge import ENTRIES_MAX, PUT_TRIES_MAX, EventBridgeBus
 from chalicelib.adapters.queues import ATTRIBUTE_LENGTH_MAX, Queues
 from chalicelib.contracts.outbound.published import AccountOpened, PublishedEvent
 from chalicelib.domain.ids import TransactionId
@@ -117,9 +117,9 @@ def test_what_the_bus_keeps_refusing_is_given_back(events_client: Any) -> None:
 
     assert publish(events_client, [event(number) for number in range(5)], waits) == [event(3)]
 
-    assert [ids(body) for body in wire.bodies("PutEvents")][1:] == [["3"]] * (ATTEMPTS_MAX - 1)
+    assert [ids(body) for body in wire.bodies("PutEvents")][1:] == [["3"]] * (PUT_TRIES_MAX - 1)
     assert waits == sorted(waits)
-    assert len(waits) == ATTEMPTS_MAX - 1
+    assert len(waits) == PUT_TRIES_MAX - 1
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_request_that_fails_whole_gives_its_events_back_and_not_those_of_other
     events = [event(number) for number in range(15)]
 
     assert publish(events_client, events) == events[10:]
-    assert len(wire.bodies("PutEvents")) <= 1 + ATTEMPTS_MAX * TRIES
+    assert len(wire.bodies("PutEvents")) <= 1 + PUT_TRIES_MAX * TRIES
 
 
 def test_no_events_are_no_request(events_client: Any) -> None:

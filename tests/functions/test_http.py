@@ -42,7 +42,27 @@ def test_an_answer_names_its_request_and_takes_over_the_correlation_id(api: Api)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", meta["timestamp"])
 
 
-@pytest.mark.parametrize("bent", ["", "a" * 65, "line\r\nSet-Cookie: a=b", "smörgås", "\x00"])
+def test_a_correlation_id_is_as_long_as_in_events_and_the_request_may_have_an_id_of_its_own(api: Api) -> None:
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;" + "x" * 214
+    answered = api.get("/health", headers={"X-Correlation-ID": trace, "x-request-id": "req 7"})
+    alone = api.get("/health", headers={"X-Request-ID": "req 8"})
+    bent = api.get("/health", headers={"X-Request-ID": "a" * 256})
+
+    assert answered.headers["X-Correlation-ID"] == answered.body["meta"]["correlation_id"] == trace
+    assert answered.headers["X-Request-Id"] == answered.body["meta"]["request_id"] == "req 7"
+    assert alone.body["meta"]["correlation_id"] == alone.body["meta"]["request_id"] == "req 8"
+    assert "aaa" not in bent.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("merchant_id", [SHOP, OTHER])
+def test_head_is_get_without_the_body(api: Api, merchant_id: str) -> None:
+    get, head = (account_of(api, merchant_id, token=OWNER, method=method) for method in ("GET", "HEAD"))
+
+    assert (head.status, head.body) == (get.status, None)
+    assert head.headers.keys() == get.headers.keys()
+
+
+@pytest.mark.parametrize("bent", ["", "a" * 256, "line\r\nSet-Cookie: a=b", "smörgås", "\x00"])
 def test_a_correlation_id_that_could_do_harm_is_replaced(api: Api, bent: str) -> None:
     answered = api.get("/credits/health", headers={"X-Correlation-ID": bent})
 
@@ -127,7 +147,7 @@ def test_a_preflight_says_what_may_be_sent(api: Api) -> None:
 
     assert answered.status == 204
     assert answered.headers["Access-Control-Allow-Origin"] == "https://shop.example"
-    assert answered.headers["Access-Control-Allow-Methods"] == "GET, OPTIONS"
+    assert answered.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
     assert "Authorization" in answered.headers["Access-Control-Allow-Headers"]
 
 

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
 from chalicelib.contracts.api import answers
-from chalicelib.handlers.admin import adjust_credits, set_threshold
+from chalicelib.handlers.adjust_credits import adjust_credits
+from chalicelib.handlers.set_threshold import set_threshold
 from tests.support.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Context, Functions, Ledger
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
 

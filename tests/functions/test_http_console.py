@@ -5,13 +5,14 @@ import json
 import re
 from base64 import b64encode
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import app
-from chalicelib.api import console_files as module
-from chalicelib.api.console_files import STYLE_PLACE, VERSION_PLACE, bundle, console_files
+from chalicelib.api.console_files import console_files
+from infra.packaging.bundle import SOURCES, STYLE_PLACE, VERSION_PLACE, bundle, bundled, outdated
 from tests.functions.test_http_documents import raw
 from tests.support.api import Aws
 
@@ -116,19 +117,18 @@ def test_nothing_else_is_a_file_of_the_page(name: str) -> None:
     assert json.loads(answered["body"])["error"]["code"] == "NOT_FOUND"
 
 
-def test_a_change_of_any_file_is_a_new_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_what_ships_is_what_the_sources_make() -> None:
+    assert outdated() == []
+
+
+def test_a_change_of_any_file_is_a_new_version(tmp_path: Path) -> None:
     files = {"index.html": "{version}{style}", "app.js": "1", "uplot.js": "2", "style.css": "3", "uplot.css": "4"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(module, "_FOLDER", tmp_path)
-    versions = set()
+    versions = {bundled(tmp_path)["version.json"]}
     for changed in files:
-        console_files.cache_clear()
-        versions.add(console_files().version)
         (tmp_path / changed).write_text("changed {version}{style}")
-    console_files.cache_clear()
-    versions.add(console_files().version)
-    console_files.cache_clear()
+        versions.add(bundled(tmp_path)["version.json"])
 
     assert len(versions) == 6
 
@@ -141,7 +141,7 @@ def test_page_scripts_and_styles_weigh_no_more_than_60_kilobytes() -> None:
 
 
 def test_our_own_files_name_no_other_host_and_read_nothing_as_html() -> None:
-    for path in sorted(module._FOLDER.iterdir()):
+    for path in sorted(SOURCES.iterdir()):
         if path.name in ("preact.js", "uplot.js", "uplot.css"):
             continue
         text = path.read_text().replace("http://www.w3.org/2000/svg", "")

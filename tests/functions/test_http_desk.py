@@ -51,7 +51,7 @@ def forget_the_figures() -> None:
         built_once.cache_clear()
     for_figures.container_counters.cache_clear()
     telemetry.counters._values.clear()
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_the_live_view_says_what_was_done_what_waits_and_what_was_crossed(
 
 def forget_the_figures_laid_down() -> None:
     """Let the counters be laid down again, as after ten seconds."""
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
 
 
 def test_threshold_events_repeat_in_no_way_and_only_the_latest_are_kept(desk: System, table: FiguresTable) -> None:

@@ -48,7 +48,13 @@ def raw(
 
 def test_the_document_has_every_route_that_is_registered_and_no_other() -> None:
     registered = {
-        (path, method.lower()) for path, methods in app.routes.items() for method in methods if method != "OPTIONS"
+        (path, method.lower())
+        for path, methods in app.routes.items()
+        for method in methods
+        if method not in ("OPTIONS", "HEAD")
+    }
+    assert {path for path, methods in app.routes.items() if "HEAD" in methods} == {
+        path for path, method in registered if method == "get"
     }
     documented = {(path, method) for path, item in OPENAPI["paths"].items() for method in item}
 

@@ -308,7 +308,7 @@ def test_dates_and_types_together_count_nothing_rather_than_guess(api: Api, shop
 def test_a_search_that_would_read_too_much_stops_and_its_cursor_goes_on(
     api: Api, shop: MerchantId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_module, "EXAMINED_MAX", 10)
+    monkeypatch.setattr(history_module, "RECORDS_EXAMINED_MAX", 10)
     filters = {"transaction_type": "TRIAL", "start_date": "2025-06-01"}
 
     short = list_of(
@@ -439,4 +439,5 @@ def test_an_order_that_is_not_there_or_does_not_match_is_an_empty_list(
 
 def test_an_order_s_owner_finds_it_and_nobody_else_s(api: Api, shop: MerchantId) -> None:
     assert len(list_of(api, shop, OWNER, order_id="7").body["data"]) == 1
+    assert len(list_of(api, shop, OWNER, order_id="gid://shopify/Order/7?a=b").body["data"]) == 1
     assert list_of(api, OTHER, OWNER, order_id="7").status == 404

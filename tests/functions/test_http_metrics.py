@@ -92,7 +92,7 @@ def forget_the_container() -> None:
     telemetry.counters._values.clear()
     telemetry._unsaid.clear()
     telemetry._unsaid_seconds.clear()
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_status_checks_are_counted_by_their_answer(api: Api, table: FiguresTable
         for shop, times in ((SHOP, 3), (merchant("nobody"), 2)):
             for _ in range(times):
                 api.get(f"/credits/plugin-status/{shop}", route="/credits/plugin-status/{merchant_id}")
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
 
     found = asked("/metrics", OPS).samples
 
@@ -324,15 +324,15 @@ def test_promtool_finds_nothing_to_say(per_merchant: FiguresTable, ledger: Ledge
 
 def test_counters_are_laid_down_at_most_every_ten_seconds_and_only_when_changed(table: FiguresTable, aws: Aws) -> None:
     telemetry.count("credits_duplicates_total", 1)
-    for_figures.lay_counters_down(now=100.0)
+    for_figures.counter_writer().write(now=100.0)
     aws.calls.clear()
 
     telemetry.count("credits_duplicates_total", 1)
-    for_figures.lay_counters_down(now=109.9)
+    for_figures.counter_writer().write(now=109.9)
     assert aws.operations() == []
-    for_figures.lay_counters_down(now=110.1)
+    for_figures.counter_writer().write(now=110.1)
     assert aws.operations() == ["PutItem"]
-    for_figures.lay_counters_down(now=121.0)
+    for_figures.counter_writer().write(now=121.0)
     assert aws.operations() == ["PutItem"]
 
 
@@ -352,7 +352,7 @@ def test_status_checks_reach_cloudwatch_in_sums(
 ) -> None:
     for _ in range(4):
         api.get(f"/credits/plugin-status/{SHOP}", route="/credits/plugin-status/{merchant_id}")
-    for_figures.lay_counters_down(now=float("inf"))
+    for_figures.counter_writer().write(now=float("inf"))
 
     said = capsys.readouterr().out
     assert said.count('"credits_plugin_status_checks_total":[1.0]') == 1

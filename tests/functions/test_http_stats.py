@@ -97,14 +97,14 @@ def test_a_range_without_records_adds_up_to_nothing(api: Api) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_range_of_too_many_records_is_refused_before_it_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "EXAMINED_MAX", 3)
+    monkeypatch.setattr(statistics, "RECORDS_EXAMINED_MAX", 3)
 
     largest = stats_of(api, start_date="2025-06-01T12:04:00Z")
     too_large = stats_of(api, start_date="2025-06-01T12:03:00Z")
 
     assert largest.body["data"]["transaction_count"] == 3
     assert (too_large.status, too_large.body["error"]["code"]) == (400, "RANGE_TOO_LONG")
-    assert history_module.EXAMINED_MAX == 20_000
+    assert history_module.RECORDS_EXAMINED_MAX == 20_000
 
 
 @pytest.mark.parametrize(

@@ -140,14 +140,12 @@ def test_poison_is_parked_unchanged_with_its_reason_field_origin_and_time(system
         ('{"\\ud800": 1, "\\ud800": 2}', "duplicate_field"),
         ('{"' + "line\\n" * 20 + '": 1, "' + "line\\n" * 20 + '": 2}', "duplicate_field"),
         (asking("evt.unheard.of"), "unknown_event_type"),
-        (asking("evt.merchant.created", timestamp="0001-01-01T00:00:00+14:00"), "field_invalid"),
-        (asking("evt.merchant.created", timestamp="9999-12-31T23:59:59-14:00"), "field_invalid"),
         (adjusted("INCREASE", 5, reason="\ud800"), "field_invalid"),
         ('{"a":' * 50_000 + "1" + "}" * 50_000, "not_json"),
         (paid(*range(101)), "too_large"),
         (paid(1, 2, total=5).replace("order_items", "order_id"), "field_invalid"),
     ],
-    ids=range(10),
+    ids=range(8),
 )
 def test_no_poison_keeps_its_neighbours_from_being_applied(system: System, body: str, code: str) -> None:
     assert system.ingest(opened(), body, paid(1)) == []
@@ -174,14 +172,14 @@ def test_an_unforeseen_fault_in_one_message_holds_back_that_message_only(
 
 def test_of_five_orders_with_one_bad_nothing_is_applied_but_the_neighbours_are(system: System) -> None:
     five = json.loads(paid(1, 2, 3, 4, 5))
-    five["payload"]["order_items"][3]["total"] = "-1"
+    five["payload"]["order_items"][3]["order_id"] = "4" * 65
     bad = json.dumps(five)
 
     assert system.ingest(opened(), paid(6), bad, paid(7)) == []
     assert system.recorded() == ["TRIAL_MERCHANT", "SHOPIFY_ORDER_6", "SHOPIFY_ORDER_7"]
     [parked] = system.parked()
     assert parked.body == bad
-    assert parked.attributes["field"] == "payload.order_items.3.total"
+    assert parked.attributes["field"] == "payload.order_items.3.order_id"
 
 
 def test_of_five_orders_with_one_that_lacks_its_total_nothing_is_applied(system: System) -> None:

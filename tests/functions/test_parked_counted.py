@@ -22,7 +22,7 @@ def another_container() -> None:
     """Start another container; the one before it is frozen for ever."""
     for built in (for_figures.container_counters, for_figures.figures):
         built.cache_clear()
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
     telemetry.counters._values.clear()
     telemetry.counters.pressing = False
 
@@ -84,7 +84,7 @@ def test_a_table_that_fails_is_asked_again_and_else_by_the_next_call(system: Sys
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counters, "lay_down", lay_down)
         system.ingest("{")
-        assert len(asked) == for_figures.PRESSING_TRIES
+        assert len(asked) == telemetry.PRESSING_TRIES
         system.ingest(paid(1))
 
     assert sums(figures)[f"{PARKED}not_json"] == 1

@@ -43,7 +43,8 @@ BUILT_ONCE = (
 def forget_the_container() -> None:
     for built in BUILT_ONCE:
         built.cache_clear()
-    for_figures._LaidDown.at = _Said.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
+    _Said.at = float("-inf")
     telemetry.counters._values.clear()
     telemetry.counters.pressing = False
 
@@ -119,7 +120,7 @@ def test_a_batch_tried_again_from_its_middle_counts_once(container: None, monkey
     records = [record(account) for account in written]
     store = FakeFigures(before_effect=deque([None, RetryLater(Code.UNAVAILABLE, "throttled")] * 60))
     monkeypatch.setattr(for_figures, "figures", lambda: store)
-    monkeypatch.setattr(counting, "ATTEMPTS_MAX", 1)
+    monkeypatch.setattr(counting, "ROUNDS_MAX", 1)
 
     rounds = 0
     while records and rounds < 100:

@@ -1,5 +1,6 @@
 """What waits long for its ground: it leaves the inbox for a queue of its own, with all that it is bound to."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.adapters.queues import ENTRIES_MAX, REQUEST_BYTES_MAX
-from chalicelib.handlers.batch import INBOX_SECONDS_MAX
+from chalicelib.usecases.ending import INBOX_SECONDS_MAX
 from tests.support.events import message_id_of, opened, paid, refunded
 from tests.support.system import Request, System, lost_answer, refusal, seen
 
@@ -64,7 +65,7 @@ def test_a_longer_delay_than_sqs_gives_is_waited_for_in_several_steps(system: Sy
 
 
 def test_all_that_a_message_is_bound_to_goes_along(system: System) -> None:
-    bound = {**NATS, "ce_type": NATS["subject"], "redriven": "2"}
+    bound = {**NATS, "ce_type": NATS["subject"], "redriven": "2", "cloud_event": json.dumps({"id": "e" * 2000})}
     record = waited(paid(1), 100, named=bound)
     record["attributes"]["MessageGroupId"] = "shop"
     before = datetime.now(UTC) - timedelta(seconds=101)

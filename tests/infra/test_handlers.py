@@ -33,15 +33,15 @@ line.close()
 """
 FUNCTIONS = [
     "app.app",
-    "chalicelib.handlers.admin.adjust_credits",
-    "chalicelib.handlers.admin.set_threshold",
+    "chalicelib.handlers.adjust_credits.adjust_credits",
+    "chalicelib.handlers.set_threshold.set_threshold",
     "chalicelib.handlers.authorize.authorize",
     "chalicelib.handlers.roll_up.roll_up",
     "chalicelib.handlers.ingest_events.ingest_events",
     "chalicelib.handlers.report_marks.report_marks",
     "chalicelib.handlers.reconcile.reconcile",
-    "chalicelib.handlers.streams.publish_threshold_events",
-    "chalicelib.handlers.streams.publish_transaction_events",
+    "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
+    "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
 ]
 
 

@@ -23,15 +23,15 @@ QUEUES = (
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
 FUNCTIONS = {
     "APIHandler": "app.app",
-    "AdjustCredits": "chalicelib.handlers.admin.adjust_credits",
+    "AdjustCredits": "chalicelib.handlers.adjust_credits.adjust_credits",
     "Authorize": "chalicelib.handlers.authorize.authorize",
     "IngestEvents": "chalicelib.handlers.ingest_events.ingest_events",
-    "PublishThresholdEvents": "chalicelib.handlers.streams.publish_threshold_events",
-    "PublishTransactionEvents": "chalicelib.handlers.streams.publish_transaction_events",
+    "PublishThresholdEvents": "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
+    "PublishTransactionEvents": "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
     "Reconcile": "chalicelib.handlers.reconcile.reconcile",
     "ReportMarks": "chalicelib.handlers.report_marks.report_marks",
     "RollUp": "chalicelib.handlers.roll_up.roll_up",
-    "SetThreshold": "chalicelib.handlers.admin.set_threshold",
+    "SetThreshold": "chalicelib.handlers.set_threshold.set_threshold",
 }
 INBOUND_TYPES = {
     "evt.merchant.created",
@@ -51,6 +51,9 @@ DEFAULT_SETTINGS = {
     "ORDER_CREDIT_FIXED_AMOUNT": 1,
     "ORDER_CREDIT_PERCENTAGE": 0,
     "ORDER_CREDIT_MINIMUM": 0,
+    "TEST_ORDERS": "ignore",
+    "RENEWAL_WITHOUT_PERIOD": "park",
+    "RENEWAL_REPEAT_DAYS": 20,
     "PLUGIN_STATUS_CACHE_TTL": 15,
     "PLUGIN_STATUS_STALE_SECONDS": 300,
     "GROUND_RETRY_SECONDS_MIN": 1,
@@ -82,8 +85,8 @@ NAMES_OF_RESOURCES = {
     "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
     "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
 }
-ORDERS_THAT_EARN = {"transaction_type": {"S": ["ORDER_PAID"]}, "operation_type": {"S": ["INCREASE"]}}
-ALL_BUT_ORDERS = {"transaction_type": {"S": [{"anything-but": ["ORDER_PAID"]}]}}
+ORDERS_THAT_EARN = {"transaction_type": {"S": ["ORDER_PAID", "ORDER_EDITED"]}, "operation_type": {"S": ["INCREASE"]}}
+ALL_BUT_ORDERS = {"transaction_type": {"S": [{"anything-but": ["ORDER_PAID", "ORDER_EDITED"]}]}}
 
 
 def arn(resource: str) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 WORK = "chalicelib/usecases/work.py"
 POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
-OUTCOMES = "chalicelib/domain/outcomes.py"
+OUTCOMES, EDITS = "chalicelib/domain/outcomes.py", "chalicelib/domain/edits.py"
 THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
@@ -16,7 +16,11 @@ STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalic
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
 DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api/story.py"
-STREAMS, FIGURES = "chalicelib/handlers/streams.py", "chalicelib/handlers/roll_up.py"
+NAMES, OPENINGS = "chalicelib/domain/names.py", "infra/commands/openings.py"
+FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.py"
+SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/contracts/inbound/payloads.py"
+ENVELOPES, LENIENT = "chalicelib/contracts/inbound/envelopes.py", "chalicelib/contracts/lenient.py"
+VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,96 @@ def _mutant(name: str, *changes: tuple[str, str, str], scenario: str | None = No
 
 _KNOWN = '"ConditionExpression": "#known=:known",'
 _ABSENT = '"attribute_not_exists(transaction_id)"'
+_GUARDED = "        actions += [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
 _ALWAYS = '"attribute_exists(merchant_id)"'
 _SENT = '            self._client.transact_write_items(TransactItems=cast("Any", actions))\n'
 
 MUTANTS = (
+    # What real senders send.
+    _mutant(
+        "ignored but recorded",
+        (
+            SHOP_ORDERS,
+            "reference_id=order_id))\n                continue\n",
+            "reference_id=order_id))\n",
+        ),
+    ),
+    _mutant("currency compared case-sensitively", (VALUES, "    return value.upper()\n", "    return value\n")),
+    _mutant(
+        "a refund in any currency",
+        (FOLD, "or returned is None or sold == returned:", "or returned is None or sold:"),
+    ),
+    _mutant("gid not unwrapped", (IDS, "    return number[1] if number else text\n", "    return text\n")),
+    _mutant(
+        "a correlation id cut instead of dropped",
+        (
+            LENIENT,
+            "OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]",
+            "OptionalTrace = Annotated[\n    str | None,\n"
+            "    lenient(lambda value, _: text_id(value[:KEY_LENGTH_MAX] if isinstance(value, str) else value, "
+            "longest=KEY_LENGTH_MAX)),\n]",
+        ),
+    ),
+    _mutant(
+        "a delivery id as a renewal's key",
+        (
+            ENVELOPES,
+            "return None if self.idempotency_key == self.event_id else self.idempotency_key",
+            "return self.idempotency_key",
+        ),
+    ),
+    _mutant(
+        "period_repeated swallowed as a duplicate",
+        (
+            OUTCOMES,
+            "        return _repeated_too_late(movement, record) or Duplicate(record)",
+            "        return Duplicate(record)",
+        ),
+    ),
+    _mutant(
+        "a period by its spelling",
+        (PAYLOADS, "            return period_name(self.period_start)\n", "            return self.period_start\n"),
+    ),
+    _mutant(
+        "a naive date as local time",
+        (
+            LENIENT,
+            "(found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)",
+            "found.astimezone(UTC)",
+        ),
+        tests="tests/unit/test_lenient.py",
+    ),
+    _mutant(
+        "what is ignored counted at every delivery",
+        (
+            BATCH,
+            "                if event.movements:\n                    self._requests.append((message, event))\n"
+            "                else:\n                    self._end(message, event, ())\n",
+            "                self._settled(event)\n                if event.movements:\n"
+            "                    self._requests.append((message, event))\n",
+        ),
+        tests="tests/functions/test_ignored.py",
+    ),
+    _mutant(
+        "the headers of a CloudEvent before its body",
+        (
+            ENVELOPES,
+            "        return _from_platform({**outer, **said}, reading, prefix=place)",
+            "        return _from_platform({**said, **outer}, reading, prefix=place)",
+        ),
+        tests="tests/unit/test_lenient.py",
+    ),
     # The write.
     _mutant(
         "check, then write",
         (
             DYNAMODB,
-            "        actions = [self._account_action(commit)]\n",
+            "        actions = [self._account_action(commit)] if commit.writes_account else []\n",
             "        known = self.read([commit.merchant_id], [record.transaction_id for record in commit.transactions])\n"
             "        account = known.accounts.get(commit.merchant_id)\n"
             "        if account != commit.before or known.transactions:\n"
             "            return Refused(account=account, transactions=tuple(known.transactions.values()))\n"
-            "        actions = [self._account_action(commit)]\n",
+            "        actions = [self._account_action(commit)] if commit.writes_account else []\n",
         ),
         (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
         (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"'),
@@ -154,14 +233,14 @@ MUTANTS = (
     ),
     _mutant(
         "ids of a key that run into each other",
-        ("chalicelib/contracts/inbound/payloads.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
+        ("chalicelib/domain/ids.py", 'return quote(part, safe="").replace("_", "%5F")', "return part"),
     ),
     _mutant(
         "a conflict taken for a duplicate",
         (
             OUTCOMES,
-            "    if same:\n        return Duplicate(record)\n",
-            "    if same or record:\n        return Duplicate(record)\n",
+            "    if same:\n        return _repeated",
+            "    if same or record:\n        return _repeated",
         ),
     ),
     _mutant(
@@ -190,29 +269,24 @@ MUTANTS = (
         "half an event applied",
         (
             "chalicelib/contracts/inbound/events.py",
-            "tuple(payload.movements(envelope, terms))",
-            "tuple(payload.movements(envelope, terms))[:2]",
+            "asked = payload.movements(envelope, terms, reading)\n",
+            "asked = payload.movements(envelope, terms, reading)[:2]\n",
         ),
     ),
     _mutant(
         "a bad order does not stop its neighbours",
         (
             "chalicelib/contracts/inbound/orders.py",
-            "    order_id: Id | None = None\n    total: Money | None = None\n\n\n_ONE_ORDER",
-            "    order_id: Id | None = None\n    total: object | None = None\n\n\n_ONE_ORDER",
-        ),
-        (
-            "chalicelib/contracts/inbound/orders.py",
-            '_agreed((entry.total for entry in entries), Code.ORDER_AMBIGUOUS, "total")',
-            "next((Decimal(str(e.total)) for e in entries if e.total and str(e.total)[0] != '-'), None)",
+            "            if needed:\n                raise Rejected",
+            "            if False:\n                raise Rejected",
         ),
     ),
     _mutant(
         "a refund above the charge",
         (
             ORDERS,
-            "due = max(0, int(taken * _share(money, denominator, full=full)) - tally.credits)",
-            "due = int(taken * _share(money, denominator, full=full))",
+            "due = max(0, int(taken * share) - tally.credits)",
+            "due = int(taken * share)",
         ),
     ),
     _mutant(
@@ -221,7 +295,69 @@ MUTANTS = (
     ),
     _mutant(
         "a refund of what was asked for, not of what was taken",
-        (FOLD, "            taken=abs(order.amount),\n", "            taken=order.requested,\n"),
+        (EDITS, "    return abs(order.amount) + newest", "    return order.requested + newest"),
+    ),
+    # Edited orders.
+    _mutant(
+        "an edit older than the newest one applied",
+        (
+            EDITS,
+            "    if movement.updated_at is not None and seen.updated_at is not None and movement.updated_at < seen.updated_at:\n"
+            "        return Duplicate(order)\n",
+            "",
+        ),
+        scenario="edits",
+    ),
+    _mutant(
+        "an edit compared with what was taken, not with what was charged",
+        (
+            EDITS,
+            "    seen, net = newest(order, tally), taken(order, tally)\n",
+            "    net = taken(order, tally)\n    seen = replace(newest(order, tally), charged=net)\n",
+        ),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
+        "an order's edits left out of the condition of its tally",
+        (DYNAMODB, 'for name in ("refunded_count", "edited"):', 'for name in ("refunded_count",):'),
+        tests="tests/contract/test_ledger_store.py",
+    ),
+    _mutant(
+        "a refund of an edited order by the old total",
+        (ORDERS, "    newest = tally.edits.total if tally.edits else None\n", "    newest = None\n"),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
+        "a version that moves nothing forgotten",
+        (
+            FOLD,
+            "            self._set_tally(order, replace(before, edits=edit.edits), max(self._now, account.updated_at))\n",
+            "",
+        ),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
+        "an edit that gives back what refunds gave back",
+        (EDITS, "max(0, net - charged), max(0, net - refunded))", "max(0, net - charged))"),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
+        "an edit that gives back what was never taken",
+        (
+            EDITS,
+            "requested = min(seen.charged - charged, max(0, net - charged), ",
+            "requested = min(seen.charged - charged, ",
+        ),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
+        "an edit under the policy of today",
+        (
+            EDITS,
+            "charge(_policy(record.metadata), lines=movement.lines",
+            "charge(movement.policy, lines=movement.lines",
+        ),
+        tests="tests/unit/test_edits.py",
     ),
     _mutant(
         "a balance below zero",
@@ -359,7 +495,8 @@ MUTANTS = (
         (BUS, 'if entry.get("ErrorCode")]', 'if entry.get("ErrorCode") == "none"]'),
     ),
     _mutant(
-        "refused events not handed back", (STREAMS, "    return coming_back(failed)\n", "    return coming_back(())\n")
+        "refused events not handed back",
+        (STREAM_RECORDS, "    return coming_back(failed)\n", "    return coming_back(())\n"),
     ),
     # Messages.
     _mutant(
@@ -410,7 +547,7 @@ MUTANTS = (
     _mutant(
         "one newer record holds up the rest of its batch",
         (
-            STREAMS,
+            STREAM_RECORDS,
             "            by_record.append((sequence_number, events_of(record)))\n",
             "            by_record.append((sequence_number, events_of(record) if not failed else []))\n",
         ),
@@ -434,10 +571,28 @@ MUTANTS = (
     ),
     _mutant(
         "an outage parks a message",
-        (BATCH, "        if error.ground_missing and waited >= ", "        if message.deliveries > 2 or waited >= "),
+        (
+            ENDING,
+            "        if later.ground_missing and waited_seconds >= ",
+            "        if deliveries > 2 or waited_seconds >= ",
+        ),
     ),
     _mutant(
-        "missing ground parked at once", (BATCH, "waited >= self._settings.ground_retry_seconds_total:", "waited >= 0:")
+        "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")
+    ),
+    _mutant(
+        "a rejection parks a message before an outage is over",
+        (
+            ENDING,
+            "    if later is not None:\n",
+            "    if later is not None and not any(isinstance(o, Rejected) for o in outcomes):\n",
+        ),
+        tests="tests/unit/test_ending.py",
+    ),
+    _mutant(
+        "missing ground parks a message while the ledger cannot answer",
+        (ENDING, "key=lambda error: error.ground_missing,", "key=lambda error: not error.ground_missing,"),
+        tests="tests/unit/test_ending.py",
     ),
     _mutant(
         "a message that waits dropped",
@@ -445,7 +600,7 @@ MUTANTS = (
     ),
     _mutant(
         "what waits for its ground fills the inbox",
-        (BATCH, "leaves = error.ground_missing and waited + delay > INBOX_SECONDS_MAX", "leaves = False"),
+        (ENDING, "leaves = later.ground_missing and waited_seconds + seconds > INBOX_SECONDS_MAX", "leaves = False"),
         tests="tests/functions/test_waiting.py",
     ),
     _mutant(
@@ -460,7 +615,7 @@ MUTANTS = (
     ),
     _mutant(
         "the subject binds no type",
-        (BATCH, "self._terms, subject=message.bound_to())", "self._terms)"),
+        (BATCH, "subject=message.bound_to(),", "subject=None,"),
     ),
     _mutant(
         "the subject taken for the type only where the body has none",
@@ -586,7 +741,7 @@ MUTANTS = (
     ),
     _mutant(
         "records after a gap left where they are",
-        (AGREEMENT, "    for record in after_a_gap:\n", "    for record in after_a_gap[:0]:\n"),
+        (AGREEMENT, "for record in after_a_gap\n", "for record in after_a_gap[:0]\n"),
     ),
     _mutant(
         "an account that is ahead left where it is",
@@ -596,8 +751,8 @@ MUTANTS = (
         "an account that lags called right",
         (
             AGREEMENT,
-            "    return torn if kept > sequence or after_a_gap else None\n",
-            "    return torn if after_a_gap else None\n",
+            "    return (torn if kept > sequence or after_a_gap else None), removals\n",
+            "    return (torn if after_a_gap else None), removals\n",
         ),
     ),
     _mutant(
@@ -607,5 +762,79 @@ MUTANTS = (
             "        candidates=reader.without_account(wanted),\n",
             "        candidates=reader.without_account([]),\n",
         ),
+    ),
+    # Names.
+    _mutant(
+        "a guard outside the transaction",
+        (DYNAMODB, _GUARDED, ""),
+        (
+            DYNAMODB,
+            _SENT,
+            "            guards = [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
+            "            for some in (actions, guards):\n"
+            "                if some:\n"
+            '                    self._client.transact_write_items(TransactItems=cast("Any", some))\n',
+        ),
+    ),
+    _mutant(
+        "a guard without its condition",
+        (
+            DYNAMODB,
+            _GUARDED,
+            "        actions += [\n"
+            '            self._put(self._transactions_table, guard_item(guard), "attribute_not_exists(nothing)")\n'
+            "            for guard in commit.guards\n"
+            "        ]\n",
+        ),
+    ),
+    _mutant(
+        "another content under an alias taken for a duplicate",
+        (
+            FOLD,
+            "                outcome = compare(movement, known)\n",
+            "                other = known.transaction_id != movement.transaction_id\n"
+            "                outcome = Duplicate(known) if other else compare(movement, known)\n",
+        ),
+    ),
+    _mutant(
+        "an event that names two facts taken for a duplicate of the first",
+        (NAMES, "                    return _two_facts(known, other)\n", "                    return known\n"),
+    ),
+    _mutant(
+        "the new name that a duplicate brings forgotten",
+        (
+            FOLD,
+            "            if isinstance(outcome, Posted | Duplicate):\n                self._names.add(known, movement)\n",
+            "",
+        ),
+    ),
+    _mutant(
+        "a refund recorded under its order's alias",
+        (
+            FOLD,
+            "            movement = as_recorded(movement, order)\n",
+            "            assert as_recorded(movement, order)\n",
+        ),
+    ),
+    _mutant(
+        "guards that a restore tore from their records left where they are",
+        (AGREEMENT, "    _remove_torn_guards(client, tables.transactions)\n", ""),
+    ),
+    _mutant(
+        "an account opened before its old keys are known",
+        (
+            OPENINGS,
+            "        rest = guards[len(beside) :]\n",
+            "        rest = guards[len(beside) :]\n"
+            "        if not found:\n"
+            "            self._write(account, beside, opening=True)\n"
+            "            found, beside = True, []\n",
+        ),
+        tests="tests/functions/test_cli_import.py",
+    ),
+    _mutant(
+        "the content of an old movement compared with its opening",
+        (OUTCOMES, "    if record.kind is Kind.OPENING:\n", "    if record.kind is Kind.TRIAL:\n"),
+        tests="tests/functions/test_cli_import.py",
     ),
 )

@@ -14,6 +14,7 @@ Row = Mapping[str, Any]
 
 OF_TYPE: Mapping[str, str] = {
     "TRIAL": "evt.credits.account.created",
+    "OPENING": "evt.credits.account.created",
     "PAYMENT": "evt.credits.recharged",
     "SUBSCRIPTION": "evt.credits.recharged",
     "REFUND": "evt.credits.refunded",
@@ -69,7 +70,7 @@ def _of_row(row: Row, *, low_before: int | None) -> Iterator[Announcement]:
 
 
 def _members_of_type(row: Row) -> dict[str, Any]:
-    if row["transaction_type"] == "TRIAL":
+    if row["transaction_type"] in ("TRIAL", "OPENING"):
         return {"initial_balance": row["balance_after"]}
     asked_by = {
         "PAYMENT": "evt.billing.payment_succeeded",

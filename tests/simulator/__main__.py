@@ -11,7 +11,7 @@ from tests.simulator.runs import Verdict
 
 
 def main(arguments: list[str]) -> int:
-    """Run what is asked for, and return 1 where anything was not as it must be."""
+    """Run the requested seeds and cases, and return 1 if any had violations."""
     asked = _options().parse_args(arguments)
     started, done, requests, records, failed = time.process_time(), 0, 0, 0, 0
     for verdict in _verdicts(asked):

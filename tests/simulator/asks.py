@@ -1,10 +1,12 @@
-"""What events ask for, and what the ledger must make of it: the contract once more, sharing no line with the service.
+"""The movements that events request, and their required effect: the contract written again, with no code of the
+service.
 
-Written from sections 2 and 3 of the contract. An `Ask` is one business fact as one event tells it.
+Written from sections 2 and 3 of the contract. An `Ask` is one business fact as one event reports it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
@@ -21,9 +23,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """A movement that is asked for. `credits` is unsigned; an order's follows from the policy, a refund's from both.
+    """A requested movement. `credits` is unsigned; an order's follows from the policy, a refund's from both.
 
-    A trial `of_settings` is of as many credits as the settings say.
+    A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time, or that of an order's
+    version. `others` are the keys under its other names.
     """
 
     merchant: str
@@ -39,12 +42,20 @@ class Ask:
     order: str | None = None
     amount: str | None = None
     order_total: str | None = None
+    currency: str | None = None
+    at: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def transaction_id(self) -> str:
         """The id of its record (contract, section 8)."""
         return record_id(self.merchant, self.key)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids that its record would have under each of its names, its own first (contract, section 13)."""
+        return tuple(record_id(self.merchant, key) for key in (self.key, *self.others))
 
     @property
     def order_id(self) -> str | None:
@@ -68,13 +79,13 @@ def refund_key(refund: object | None, order: object) -> str:
 
 
 def renewal_key(subscription: str, period: str) -> str:
-    """Return the key of a renewal, whose ids cannot run into each other."""
+    """Return the key of a renewal; its parts cannot be confused."""
     one, other = (quote(part, safe="").replace("_", "%5F") for part in (subscription, period))
     return f"SUBSCRIPTION_RENEWAL_{one}_{other}"
 
 
 def charge(policy: str, ask: Ask) -> int | None:
-    """Return what an order asks for under a recorded policy, None where it cannot be told without a total."""
+    """Return the credits of an order under a recorded policy, None where they are unknown without a total."""
     words = policy.split(" ")
     basis, fixed = words[1], int(words[2])
     if basis == "order":
@@ -104,11 +115,13 @@ def threshold_of(environment: Mapping[str, str]) -> int:
     return int(trial) * int(percent) // 100
 
 
-SAME, CHANGED, CONFLICT = "same", "changed", "conflict"
+SAME, CHANGED, CONFLICT, LATE = "same", "changed", "conflict", "late"
+REPEAT_DAYS = 20
+"""The default of `RENEWAL_REPEAT_DAYS`."""
 
 
 def verdict(ask: Ask, row: Row) -> str:
-    """Return whether an ask is the recorded movement again, or its key with another content.
+    """Return whether an ask repeats the recorded movement, or reuses its key with other content.
 
     Contract, section 2, rule 4.
     """
@@ -124,7 +137,17 @@ def verdict(ask: Ask, row: Row) -> str:
         stands = (kept["order_id"], _money(kept.get("refund_amount")), _money(kept.get("order_total")))
         return SAME if said == stands else CONFLICT
     same = (ask.type, ask.direction, ask.credits) == (row["transaction_type"], row["operation_type"], row["requested"])
-    return SAME if same else CONFLICT
+    if not same:
+        return CONFLICT
+    return (
+        LATE
+        if ask.at is not None and _days(row.get("occurred_at") or row["created_at"], ask.at) > REPEAT_DAYS
+        else SAME
+    )
+
+
+def _days(earlier: str, later: str) -> float:
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds() / 86_400
 
 
 def _money(text: str | None) -> Decimal | None:
@@ -133,7 +156,7 @@ def _money(text: str | None) -> Decimal | None:
 
 @dataclass
 class Refunds:
-    """What the refunds of one order have added up to (contract, "Refund arithmetic")."""
+    """The tally of one order's refunds (contract, "Refund arithmetic")."""
 
     count: int = 0
     credits: int = 0
@@ -142,10 +165,16 @@ class Refunds:
     full: bool = False
     totals_known: list[tuple[Decimal, float]] = field(default_factory=list)
 
-    def due(self, order: Row, refund: Row, *, at: float) -> int | None:
-        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded."""
+    def due(self, order: Row, refund: Row, *, taken: int, newest: Decimal | None, at: float) -> int | None:
+        """Count one more refund of `order`, and return what it asks back; None where it could not be recorded.
+
+        `taken` is what the order has taken with its edits, `newest` the total of its newest version, if it was edited.
+        """
         kept = refund["extra_metadata"]
         amount, said = _money(kept.get("refund_amount")), _money(kept.get("order_total"))
+        if newest is not None:
+            self.money, self.full = self.money + (amount or 0), self.full or amount is None
+            return self._asked(taken, newest)
         if said is not None and self.total is not None and said != self.total:
             return None
         total = self.total if self.total is not None else said
@@ -159,10 +188,13 @@ class Refunds:
         if total is not None and self.total is None:
             self.totals_known.append((total, at))
         self.total = total
+        return self._asked(taken, total)
+
+    def _asked(self, taken: int, total: Decimal | None) -> int:
         share = Fraction(1)
         if not self.full:
             share = min(Fraction(1), Fraction(self.money) / Fraction(total)) if total else Fraction(0)
-        due = max(0, int(abs(order["amount"]) * share) - self.credits)
+        due = max(0, int(taken * share) - self.credits)
         self.count += 1
         self.credits += due
         return due

@@ -1,4 +1,4 @@
-"""The AWS account of a run: its tables, queues and bus, and the way a request takes to them."""
+"""The AWS account of a run: its tables, queues and bus, and the routing of requests to them."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,7 @@ BUS = "credits"
 
 
 class Aws:
-    """All that the functions rest on. `clock` gives seconds, `stale` lets lax reads miss a recent write."""
+    """The services that the functions use. `clock` gives seconds; with `stale` a read may miss a recent write."""
 
     def __init__(self, *, clock: Callable[[], float], stale: Callable[[], bool] = lambda: False) -> None:
         self.tables = Tables(clock=clock, stale=stale)
@@ -21,7 +21,7 @@ class Aws:
         self.heard: list[dict[str, Any]] = []
 
     def answer(self, service: str, operation: str, request: Request, *, by: str = "") -> dict[str, Any]:
-        """Let a request of the call `by` take effect, and return its answer; raises `AwsError` where it is refused."""
+        """Apply a request of the call `by`, and return its answer; raises `AwsError` where it is refused."""
         self.tables.by = self.queues.by = by
         if service == "dynamodb":
             return self.tables.answer(operation, request)

@@ -1,7 +1,7 @@
 """botocore's own clients on the engine in memory: everything above the HTTP request is the real thing.
 
-So what botocore does by itself (retries, client tokens, its quota of retries, how it reads an error) is simulated
-by nobody. A client asks whoever `answering` says, and nothing ever leaves the process.
+So botocore's own behaviour (retries, client tokens, its retry quota, its parsing of errors) is real, not simulated. A
+client's requests go to the handler set with `answering`; nothing ever leaves the process.
 """
 
 import json
@@ -39,7 +39,7 @@ def answering(answer: Answering) -> Iterator[None]:
 
 
 class Client:
-    """A botocore client of the engine, as new: what it knows of earlier retries can be forgotten."""
+    """A botocore client of the engine that can be reset: it then forgets earlier retries."""
 
     def __init__(self, service: str, config: Config | None) -> None:
         made: list[Any] = []
@@ -49,7 +49,7 @@ class Client:
             made.append(real(*args, **kwargs))
             return made[-1]
 
-        # The quota of retries is handed to nobody: it is caught where it is made.
+        # botocore does not expose the retry quota: it is captured where it is made.
         setattr(quota, "RetryQuota", recorded)  # noqa: B010 - a type, as far as mypy knows
         try:
             unsigned = Config(signature_version=UNSIGNED)
@@ -60,7 +60,7 @@ class Client:
             )
         finally:
             setattr(quota, "RetryQuota", real)  # noqa: B010 - the same
-        # Half of a request's time goes into what nobody looks at here: who asks, and at which address.
+        # Half of a request's time goes into signing and endpoints, which nobody examines here.
         self.client._user_agent_creator.to_string = lambda: "simulator"
         self.client._ruleset_resolver = None
         self._quotas = made

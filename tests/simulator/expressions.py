@@ -1,6 +1,6 @@
 """DynamoDB's expressions: conditions, updates and keys, read once a text and evaluated on low-level items.
 
-What this service does not use (paths into lists and maps, sets) is refused loudly, never guessed.
+Features that this service does not use (paths into lists and maps, sets) raise an error, never a guess.
 """
 
 import re
@@ -29,7 +29,7 @@ class InvalidExpressionError(Exception):
 
 
 class Scope:
-    """An item, and what the placeholders of an expression stand for."""
+    """An item, and the values of an expression's placeholders."""
 
     def __init__(self, item: Item, names: Mapping[str, str], values: Item) -> None:
         self.item = item
@@ -37,7 +37,7 @@ class Scope:
         self._values = values
 
     def name(self, token: str) -> str:
-        """Return the attribute's name that a token stands for."""
+        """Return the attribute's name for a token."""
         if not token.startswith("#"):
             return token
         if token not in self._names:
@@ -60,7 +60,7 @@ Update = Callable[[Scope], dict[str, Any]]
 
 
 def holds(text: str | None, scope: Scope) -> bool:
-    """Return whether a condition holds; none always does."""
+    """Return whether a condition holds; without one, True."""
     return text is None or _condition(text)(scope)
 
 
@@ -70,7 +70,7 @@ def updated(text: str, scope: Scope) -> dict[str, Any]:
 
 
 def projected(text: str | None, scope: Scope) -> Item:
-    """Return the item with the attributes of a projection only; with all of them where there is none."""
+    """Return the item reduced to a projection's attributes; unchanged without a projection."""
     if text is None:
         return scope.item
     wanted = [scope.name(token) for token in _tokens(text) if token != ","]
@@ -78,7 +78,7 @@ def projected(text: str | None, scope: Scope) -> Item:
 
 
 def plain(value: Value) -> Any:
-    """Return a value such that equal and greater mean what they mean in DynamoDB; of another type than others."""
+    """Return a value that compares as in DynamoDB; values of different DynamoDB types have different Python types."""
     if value is None:
         return None
     [(kind, content)] = value.items()

@@ -1,4 +1,4 @@
-"""What can go wrong with a request to AWS, below botocore: every kind, and which of them when."""
+"""Faults of requests to AWS, below botocore: every kind, and plans of when they happen."""
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,7 +26,7 @@ BUSY_OR_THROTTLED = (BUSY, "ThrottlingError", "ProvisionedThroughputExceeded")
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A request on its way: `effect` lets it take effect and returns its answer, `wait` lets seconds pass."""
+    """A request under way: `effect` applies it and returns its answer, `wait` lets seconds pass."""
 
     service: str
     operation: str
@@ -86,7 +86,7 @@ def _all_cancelled(code: str) -> Deed:
 
 
 def _mixed(asked: Asked) -> Mapping[str, Any]:
-    """Cancel for what is true and for what is not: the conditions that fail, and some of the others for now."""
+    """Cancel for true and for invented reasons: the conditions that fail, and transient errors on some other items."""
     reasons = asked.reasons()
     others = [place for place, reason in enumerate(reasons) if reason["Code"] == "None"]
     if not others:
@@ -149,7 +149,7 @@ _UNAVAILABLE = _refused("ServiceUnavailable", 503)
 
 
 class Fault(Enum):
-    """The kinds of faults, each with what happens and the operation that only it can happen to."""
+    """The kinds of faults, each with its effect and, if limited to one, its operation."""
 
     THROTTLED = (_throttled, None)
     INTERNAL = (_INTERNAL, None)
@@ -178,13 +178,13 @@ class Fault(Enum):
         self.operation = operation
 
     def applies(self, operation: str) -> bool:
-        """Whether it can happen to a request of this operation."""
+        """Whether a request of this operation can have it."""
         return self.operation is None or self.operation == operation
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a request stands: the `number`th of the run, by this function, at a moment of the simulated time."""
+    """A request's position: the `number`th of the run, by this function, at a moment of the simulated time."""
 
     number: int
     function: str
@@ -194,12 +194,12 @@ class Place:
 
 
 class Calm:
-    """A plan without a fault; `seen` are the kinds that a plan has brought."""
+    """A plan without a fault; `seen` are the kinds that a plan has caused."""
 
     seen: AbstractSet[Fault] = frozenset()
 
     def fault(self, place: Place) -> Fault | None:
-        """Return what goes wrong with a request, None if nothing does."""
+        """Return the fault of a request, None if there is none."""
         del place
         return None
 
@@ -210,7 +210,7 @@ OUTAGE_SECONDS = 60.0
 
 
 class Planned(Calm):
-    """One kind of fault at one request of the run, and at what its function asks the like of next, `times` in all."""
+    """One kind of fault at one request of the run, and at its function's next similar requests, `times` in all."""
 
     def __init__(self, kind: Fault, at: int, times: int = 1) -> None:
         self._kind = kind
@@ -221,7 +221,7 @@ class Planned(Calm):
         self._like: tuple[str, str] | None = None
 
     def fault(self, place: Place) -> Fault | None:
-        """Return the fault where this request has it."""
+        """Return the fault if this request has it."""
         like = (place.function, place.operation)
         if place.number == self._at:
             self._like, self._until = like, place.moment + self._lasts
@@ -239,7 +239,7 @@ class Weather(Calm):
         self._random = random
         self._until = until
         self._rate = random.choice([0.0, 0.02, 0.05, 0.1, 0.25])
-        # Not always all kinds at once: one that is everywhere hides what another one alone would show.
+        # Not always all kinds at once: a frequent one hides the effects of others.
         self._kinds = random.sample(list(Fault), random.choice([2, 5, len(Fault)]))
         self._outages = [
             (service, begin, begin + random.uniform(1, 30), random.choice(list(Fault)))
@@ -248,7 +248,7 @@ class Weather(Calm):
         ]
 
     def fault(self, place: Place) -> Fault | None:
-        """Return what goes wrong with a request that is made now."""
+        """Return the fault of a request made now, if any."""
         kind = self._now(place) if place.moment < self._until else None
         if kind is not None:
             self.seen |= {kind}

@@ -1,4 +1,4 @@
-"""The judge of a run: ledger, messages, admins, events out, figures, and what must be found nowhere."""
+"""The judge of a run: ledger, messages, admins, outbound events, figures, and data that must appear nowhere."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,16 +23,17 @@ RECONCILING_SECONDS = 300.0
 
 ASKED_BY: Mapping[str, tuple[str, str]] = {
     "ORDER_PAID": ("recharged", "evt.shopify.webhook.order_paid"),
+    "ORDER_EDITED": ("recharged", "evt.shopify.webhook.order_paid"),
     "PAYMENT": ("recharged", "evt.billing.payment_succeeded"),
     "SUBSCRIPTION": ("recharged", "evt.subscription.renewed"),
     "REFUND": ("refunded", "evt.shopify.webhook.order_refunded"),
     "MANUAL": ("adjusted", "evt.credits.manual_adjustment"),
 }
-"""The event of each transaction type, and the event type that asked for it."""
+"""The event of each transaction type, and the event type that requested it."""
 
 
 def judge(world: World) -> None:
-    """Tell the world of everything that is not as the contract says."""
+    """Report to the world every violation of the contract."""
     ledger = read_ledger(world)
     if world.violations:
         return
@@ -83,7 +84,8 @@ def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
     kind = row["transaction_type"]
     if kind == "TRIAL":
         return _event("account.created", row, {**common, "initial_balance": row["balance_after"]})
-    if kind == "ORDER_PAID" and row["operation_type"] != INCREASE:
+    earned = row["extra_metadata"].get("policy", INCREASE).startswith(INCREASE)
+    if kind in ("ORDER_PAID", "ORDER_EDITED") and not (earned and row["operation_type"] == INCREASE):
         return None
     name, source = ASKED_BY[kind]
     payload = {
@@ -140,7 +142,7 @@ def _event(name: str, row: Mapping[str, Any], payload: Mapping[str, Any]) -> dic
 
 
 def _figures(world: World) -> None:
-    """The fleet's figures are what the accounts add up to."""
+    """The fleet's figures equal the sums of the accounts."""
     accounts = [plain(item) for item in world.aws.tables.tables[CREDITS].items.values()]
     counted: Counter[str] = Counter(
         merchants=len(accounts),
@@ -158,7 +160,9 @@ def _figures(world: World) -> None:
 
 def _counted(world: World) -> None:
     """What was parked is counted before its call answered, unless something went wrong in it."""
-    sums = for_figures.container_counters().sums()
+    counters = for_figures.container_counters()
+    assert counters is not None
+    sums = counters.sums()
     letters = [
         letter for queue in (DEAD_LETTERS, STREAM_DEAD_LETTERS) for letter in world.aws.queues.queues[queue].values()
     ]
@@ -174,7 +178,7 @@ def _counted(world: World) -> None:
 
 
 def _canary(world: World) -> None:
-    """Personal data is in no table, no log, no event out, and in no reason of a dead letter."""
+    """Personal data is in no table, no log, no outbound event, and in no reason of a dead letter."""
     places = {
         **{name: repr(world.aws.tables.tables[name].items) for name in (CREDITS, TRANSACTIONS, FIGURES)},
         "the log": world.output,
@@ -187,7 +191,7 @@ def _canary(world: World) -> None:
 
 
 def _reconciled(world: World) -> None:
-    """The product's own proof agrees, that of either release: nothing has drifted."""
+    """The product's own check, of either release, finds no drift."""
     accounts = len(world.aws.tables.tables[CREDITS].items)
     newer = len(newer_since(world.aws.tables.log))
     for release in (THIS, NEWER):
@@ -196,3 +200,4 @@ def _reconciled(world: World) -> None:
         expected = {"finished": True, "drift": 0, "accounts": accounts, "newer_form": newer if release == THIS else 0}
         if {name: told[name] for name in expected} != expected:
             world.violated(f"reconcile of release {release} found what is not so: {told}, should be {expected}")
+    run_as(world.release)

@@ -1,10 +1,11 @@
-"""The ledger judged write by write, by rules of its own: what each account and record must have become.
+"""The ledger judged write by write, by independent rules: what each account and record must be.
 
-The engine's log of writes is the witness: what stood before and after each of them, and which call made it.
+The evidence is the engine's log of writes: the items before and after each one, and the call that made it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
@@ -20,14 +21,36 @@ from tests.simulator.asks import (
     plain,
     policy_of,
     record_id,
+    refund_key,
     threshold_of,
+    verdict,
 )
 from tests.simulator.aws import CREDITS, TRANSACTIONS
+from tests.simulator.editions import (
+    ATTRIBUTE,
+    EDITED,
+    Editions,
+    edit_of,
+    edited,
+    editions_of,
+    noted,
+    order_record,
+    refunded_by,
+)
 from tests.simulator.releases import LOTS, NEWER, is_newer
+from tests.simulator.senders import traces_in
 from tests.simulator.tables import Change, Write
 from tests.simulator.world import World
 
-TALLY = ("refunded_count", "refunded_credits", "refunded_money", "refunded_total", "refunded_full", "refunded_at")
+TALLY = (
+    "refunded_count",
+    "refunded_credits",
+    "refunded_money",
+    "refunded_total",
+    "refunded_full",
+    "refunded_at",
+    ATTRIBUTE,
+)
 MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
 SHARDS_OF_LEVEL = 8
 CLOCKS_DIFFER_SECONDS = 60.0
@@ -35,7 +58,7 @@ CLOCKS_DIFFER_SECONDS = 60.0
 
 @dataclass
 class Books:
-    """One merchant's account as the judge keeps it, and the records in their order."""
+    """The judge's copy of one merchant's account, and its records in order."""
 
     rows: list[Row] = field(default_factory=list)
     balance: int = 0
@@ -47,27 +70,54 @@ class Books:
     status_changed_at: str = ""
     status_transaction_id: str | None = None
     refunds: dict[str, Refunds] = field(default_factory=dict)
+    editions: dict[str, Editions] = field(default_factory=dict)
     balances: list[tuple[float, int]] = field(default_factory=list)
 
 
 @dataclass
 class Ledger:
-    """What the judge has read of the whole ledger: books by merchant, records by id, and when each was committed."""
+    """The judge's reading of the whole ledger: books by merchant, records by id, and when each was committed."""
 
     books: dict[str, Books] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     committed: dict[str, tuple[float, str]] = field(default_factory=dict)
+    guards: dict[str, str] = field(default_factory=dict)
     crossings: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def find(self, name: str) -> Row | None:
+        """Return the record of the fact that has this name, its own or another."""
+        return self.rows.get(self.guards.get(name, name))
+
+    def facts(self, ask: Ask) -> list[Row]:
+        """Return the records that an ask's names belong to: one at most, unless it names two facts."""
+        rows = [row for name in self.as_recorded(ask).names if (row := self.find(name)) is not None]
+        return list({row["transaction_id"]: row for row in rows}.values())
+
+    def verdict(self, ask: Ask, row: Row) -> str:
+        """Return what `asks.verdict` does, of a refund by the name that its order was recorded under."""
+        return verdict(self.as_recorded(ask), row)
+
+    def as_recorded(self, ask: Ask) -> Ask:
+        """Return a refund's ask with its order named as it was recorded."""
+        order = self.find(ask.order_id) if ask.order_id else None
+        if order is None:
+            return ask
+        named = order["reference_id"]
+        kept = tuple((name, named if name == "order_id" else value) for name, value in ask.kept)
+        if ask.key != refund_key(None, ask.order):
+            return replace(ask, order=named, kept=kept)
+        return replace(ask, order=named, kept=kept, key=refund_key(None, named), reference=named)
 
 
 def read_ledger(world: World) -> Ledger:
-    """Return the ledger as its writes made it, and tell the world what must not be."""
+    """Return the ledger as its writes made it, and report violations to the world."""
     ledger = Ledger()
     asks = asked_for(world)
+    traces = traces_in(world.letters)
     for write in world.aws.tables.log:
         changes = [change for change in write.changes if change.table in (CREDITS, TRANSACTIONS)]
         if changes:
-            _Judged(world, ledger, asks, write).read(changes)
+            _Judged(world, ledger, asks, traces, write).read(changes)
         if world.violations:
             return ledger
     for merchant, books in ledger.books.items():
@@ -76,31 +126,47 @@ def read_ledger(world: World) -> Ledger:
 
 
 def asked_for(world: World) -> dict[str, list[Ask]]:
-    """Return all that was asked for, by the id of its record."""
+    """Return all asks, by the id of their record."""
     found: dict[str, list[Ask]] = {}
     letters = {posted.body: posted.letter for posted in world.story.posted}
     asks = [ask for letter in letters.values() for ask in letter.asks]
     asks += [asked.ask for asked in world.story.admin_calls if asked.ask is not None]
     for ask in asks:
         found.setdefault(ask.transaction_id, []).append(ask)
+        if ask.type == "ORDER_PAID" and ask.at is not None:
+            found.setdefault(edit_of(ask).transaction_id, []).append(edit_of(ask))
     return found
 
 
 class _Judged:
     """One write, and whether it was right."""
 
-    def __init__(self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], write: Write) -> None:
+    def __init__(
+        self, world: World, ledger: Ledger, asks: Mapping[str, list[Ask]], traces: AbstractSet[str], write: Write
+    ) -> None:
         self._world = world
+        self._traces = traces
         self._ledger = ledger
         self._asks = asks
         self._write = write
         self._environment = world.environment_of(write.by)
+        self._edit_direction = ""
 
     def read(self, changes: Sequence[Change]) -> None:
+        guards = [change for change in changes if "names" in (change.new or {})]
+        self._ledger.guards |= {change.key[0]: (change.new or {})["names"]["S"] for change in guards}
+        if len(guards) < len(changes):
+            self._counted([change for change in changes if change not in guards])
+        self._guarded(guards)
+        for change in changes:
+            if change.table == TRANSACTIONS and change.old is None and change not in guards:
+                self._all_named(plain(change.new or {}))
+
+    def _counted(self, changes: Sequence[Change]) -> None:
+        """Judge an account and its records, which one write changes together."""
         accounts = [change for change in changes if change.table == CREDITS]
         if len(accounts) != 1 or accounts[0].new is None:
-            keys = [change.key for change in changes]
-            self._violated(f"a write without exactly one account: {keys}")
+            self._without_account(changes)
             return
         self._form(accounts[0])
         account = plain(accounts[0].new)
@@ -122,15 +188,26 @@ class _Judged:
                 self._tallied(change)
         books.version += 1
         if not rows:
-            # A changed threshold takes a version that no write can have had: its event is named by it.
+            # A changed threshold takes a version that no write can have had, since its event's id derives from it.
             books.version = max(books.version, account["version"])
             if account["version"] < (self._write.at - CLOCKS_DIFFER_SECONDS) * 1000:
                 self._violated(f"a threshold set with a version that a write may have had: {account}")
         self._account(merchant, books, account, opening=opening)
+        self._editions(changes, books)
         self._tallies(rows, changes, books)
 
+    def _without_account(self, changes: Sequence[Change]) -> None:
+        """Judge a write of no account: newer versions of orders that move nothing are noted on their orders alone."""
+        if any(change.old is None or change.new is None or change.table == CREDITS for change in changes):
+            self._violated(f"a write without exactly one account: {[change.key for change in changes]}")
+            return
+        books = self._ledger.books[plain(changes[0].new or {})["merchant_id"]]
+        for change in changes:
+            self._tallied(change)
+        self._editions(changes, books)
+
     def _form(self, account: Change) -> None:
-        """Judge that no release has written over what it does not know."""
+        """Judge that no release has overwritten a form that it does not know."""
         release = self._world.calls[self._write.by].container.release
         if is_newer(account.old) and release != NEWER:
             self._violated(f"an older release wrote over a newer one's account: {account.new}")
@@ -141,16 +218,40 @@ class _Judged:
     def _violated(self, sentence: str) -> None:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
 
+    def _guarded(self, guards: Sequence[Change]) -> None:
+        """Judge new guards: each stands at the key of a name that somebody gave, beside another of the same record."""
+        for change in guards:
+            guard = plain(change.new or {})
+            name, record = guard["transaction_id"], guard["names"]
+            if change.old is not None or name in self._ledger.rows or record not in self._ledger.rows:
+                self._violated(f"a guard over something, or of nothing: {guard}")
+            if name != record_id(guard["merchant_id"], guard["idempotency_key"]):
+                self._violated(f"a guard under a wrong id: {guard}")
+            self._ledger.guards[name] = record
+            self._ledger.committed[name] = (self._write.at, self._write.by)
+        for change in guards:
+            guard = plain(change.new or {})
+            name, record = guard["transaction_id"], self._ledger.rows.get(guard["names"])
+            if not any(
+                name in ask.names and record in self._ledger.facts(ask) for asks in self._asks.values() for ask in asks
+            ):
+                self._violated(f"a guard that nobody asked for: {guard}")
+
+    def _all_named(self, row: Row) -> None:
+        """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
+        if not any(all(self._ledger.find(name) == row for name in ask.names) for ask in self._asked(row)):
+            self._violated(f"a record that is not known under its other names: {row}")
+
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int) -> None:
-        """Judge a new record against what was asked for and what stood before it."""
+        """Judge a new record against its ask and the state before it."""
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
             self._violated(f"a record under a wrong id or merchant: {row}")
-        asks = [ask for ask in self._asks.get(identity, []) if self._content(ask, row)]
+        asks = self._asked(row)
         if not asks:
             self._violated(f"a record that nobody asked for: {row}")
             return
-        if identity in self._ledger.rows:
+        if identity in self._ledger.rows or identity in self._ledger.guards:
             self._violated(f"recorded twice: {row}")
         requested = self._requested(asks[0], row, books)
         direction = self._direction(asks[0], row, books)
@@ -179,18 +280,34 @@ class _Judged:
             named = row["extra_metadata"].get("threshold_before", books.rows[-1]["threshold"])
             if named != low_before:
                 self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
+        self._traced(row)
         self._note(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
+
+    def _asked(self, row: Row) -> list[Ask]:
+        """Return what asked for a record, as it was recorded."""
+        identity = row["transaction_id"]
+        asks = self._asks.get(identity, [])
+        if row["transaction_type"] == "REFUND":
+            # One without an id is that of its order, whichever of the order's names it gave.
+            asks = [ask for asks in self._asks.values() for ask in asks if ask.type == "REFUND"]
+        found = [self._ledger.as_recorded(ask) for ask in asks]
+        return [ask for ask in found if ask.transaction_id == identity and self._content(ask, row)]
+
+    def _traced(self, row: Row) -> None:
+        """Judge the correlation id: it is dropped or kept, and never cut."""
+        if (trace := row.get("correlation_id")) is not None and trace not in self._traces:
+            self._violated(f"a record with a correlation id that nobody sent whole: {row}")
 
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
             name: value
             for name, value in row["extra_metadata"].items()
-            if name not in ("policy", "reason", "admin_id", "threshold_before")
+            if name not in ("policy", "reason", "admin_id", "threshold_before", "edited_total")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
-        return same and (ask.type in ("ORDER_PAID", "REFUND") or self._credits(ask) == row["requested"])
+        return same and (ask.type in ("ORDER_PAID", "REFUND", EDITED) or self._credits(ask) == row["requested"])
 
     def _credits(self, ask: Ask) -> int:
         if ask.of_settings:
@@ -204,22 +321,55 @@ class _Judged:
                 self._violated(f"an order under a policy that is none: {row}")
             asked = charge(policy, ask)
             return -1 if asked is None else asked
-        if ask.type != "REFUND":
+        if ask.type not in ("REFUND", EDITED):
             return self._credits(ask)
         assert ask.order_id is not None
-        order = self._ledger.rows.get(ask.order_id)
+        order = self._ledger.find(ask.order_id)
         if order is None:
             return -1
-        due = books.refunds.setdefault(ask.order_id, Refunds()).due(order, row, at=self._write.at)
+        sold = order["extra_metadata"].get("currency")
+        if ask.type != EDITED and None not in (sold, ask.currency) and sold != ask.currency:
+            self._violated(f"a refund in {ask.currency} of an order that was sold in {sold}: {row}")
+        state = books.editions.setdefault(ask.order_id, editions_of(order))
+        refunds = books.refunds.setdefault(ask.order_id, Refunds())
+        if ask.type == EDITED:
+            found = edited(state, ask, row, order, refunded=refunds.credits, at=self._write.at)
+            if isinstance(found, str):
+                self._violated(f"{found}: {row}")
+                return -1
+            requested, self._edit_direction = found
+            return requested
+        if why := refunded_by(state, row, self._versions(ask.order_id), at=self._write.at):
+            self._violated(f"{why}: {row}")
+        newest = state.total if state.told else None
+        due = refunds.due(order, row, taken=abs(order["amount"]) + state.taken, newest=newest, at=self._write.at)
         return -1 if due is None else due
+
+    def _versions(self, order_id: str) -> list[Ask]:
+        named = self._ledger.guards
+        versions = [ask for asks in self._asks.values() for ask in asks if ask.at is not None]
+        return [ask for ask in versions if named.get(ask.transaction_id, ask.transaction_id) == order_id]
+
+    def _editions(self, changes: Sequence[Change], books: Books) -> None:
+        """Judge what the changed orders have seen of their versions."""
+        for change in changes:
+            item, order = change.new or {}, self._ledger.rows.get(change.key[0])
+            if change.table != TRANSACTIONS or order is None or order["transaction_type"] != "ORDER_PAID":
+                continue
+            state = books.editions.setdefault(change.key[0], editions_of(order))
+            if why := noted(state, item, order, self._versions(change.key[0]), at=self._write.at):
+                self._violated(why)
 
     def _direction(self, ask: Ask, row: Row, books: Books) -> str:
         del books
         if ask.type == "ORDER_PAID":
             return str(row["extra_metadata"]["policy"].split(" ")[0])
-        if ask.type != "REFUND" or ask.order_id is None or ask.order_id not in self._ledger.rows:
+        if ask.type == EDITED:
+            return self._edit_direction
+        order = self._ledger.find(ask.order_id) if ask.order_id else None
+        if order is None:
             return ask.direction
-        return DECREASE if self._ledger.rows[ask.order_id]["operation_type"] == INCREASE else INCREASE
+        return DECREASE if order["operation_type"] == INCREASE else INCREASE
 
     def _note(self, books: Books, row: Row, *, opening: bool) -> None:
         was_enabled = books.balance > 0
@@ -274,7 +424,7 @@ class _Judged:
             self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
 
     def _tallied(self, change: Change) -> None:
-        """Judge a changed record: nothing of it but its tally may change, ever."""
+        """Judge a changed record: only its tally may ever change."""
         old, new = change.old or {}, change.new or {}
         changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
         if not changed <= set(TALLY):
@@ -286,7 +436,7 @@ class _Judged:
         for row in rows:
             if row["transaction_type"] != "REFUND":
                 continue
-            order_id = record_id(row["merchant_id"], f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")
+            order_id = order_record(row)
             tally, found = books.refunds.get(order_id), items.get(order_id)
             if tally is None or found is None:
                 self._violated(f"a refund without its order's tally in the same write: {row}")
@@ -333,7 +483,7 @@ def _chain(world: World, merchant: str, books: Books) -> None:
     stands = world.aws.tables.tables[TRANSACTIONS].items
     answers = []
     for row in books.rows:
-        # As it stands now, not as it was written: what was changed since would show here.
+        # The current item, not the written one: a later change shows here.
         item = plain({name: value for name, value in stands[(row["transaction_id"],)].items() if name not in TALLY})
         answer = {name: item.get(name) for name in (*FIELDS, "previous_hash", "hash")}
         answers.append({**answer, "id": item["transaction_id"], "shortfall": item.get("shortfall", 0)})

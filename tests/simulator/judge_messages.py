@@ -1,10 +1,25 @@
-"""How every message, every admin's call and every function ended, and whether it had a right to."""
+"""Judges how every message, admin's call and function ended."""
 
+import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from tests.simulator.asks import CONFLICT, DECREASE, SAME, Ask, charge, order_key, policy_of, record_id, verdict
+from tests.simulator.asks import (
+    CONFLICT,
+    DECREASE,
+    LATE,
+    SAME,
+    Ask,
+    Row,
+    charge,
+    order_key,
+    policy_of,
+    record_id,
+    verdict,
+)
+from tests.simulator.editions import Editions, missed
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.mappings import Delivered
@@ -16,49 +31,94 @@ GROUND = ("account_missing", "order_missing")
 
 
 def judge_messages(world: World, ledger: Ledger) -> None:
-    """Tell the world of every message that ended otherwise than it had to."""
+    """Report to the world every message that ended wrongly."""
     parked = list(world.aws.queues.queues[DEAD_LETTERS].values())
     for found in world.aws.queues.queues[STREAM_DEAD_LETTERS].values():
         world.violated(f"a record of a stream was parked: {found.attributes} {found.body}")
+    ignored = _said_to_be_ignored(world)
     in_call = {(message.by, message.body) for message in parked}
     for message in parked:
         _Parked(world, ledger, message).judge()
     sent_on = [Delivered(message.body, message.by) for message in world.aws.queues.sent_on]
     in_call |= {(message.call, message.body) for message in sent_on}
     for deleted in [*world.inbox.deleted, *world.waiting.deleted]:
-        letter = world.letters[deleted.body]
-        if (deleted.call, deleted.body) in in_call:
-            continue
-        if letter.poison is not None:
-            world.violated(f"{deleted.call} dropped poison without a word: {deleted.body}")
-        for ask in letter.asks:
-            if not stands(ask, ledger):
-                world.violated(f"{deleted.call} dropped {ask.key} of {ask.merchant}: {deleted.body}")
-            elif verdict(ask, ledger.rows[ask.transaction_id]) == CONFLICT:
-                world.violated(f"{deleted.call} dropped a conflict, {ask.key} of {ask.merchant}: {deleted.body}")
+        if (deleted.call, deleted.body) not in in_call:
+            _dropped(world, ledger, deleted.body, deleted.call, ignored)
     newer = newer_since(world.aws.tables.log)
     for back in [*world.inbox.back, *world.waiting.back, *sent_on]:
         _handed_back(world, ledger, back.body, back.call, newer)
 
 
+def _dropped(world: World, ledger: Ledger, body: str, call: str, ignored: AbstractSet[tuple[str, str, str]]) -> None:
+    """Judge a message that was acknowledged and not parked."""
+    letter = world.letters[body]
+    if letter.poison is not None:
+        world.violated(f"{call} dropped poison without a word: {body}")
+    for ask in letter.asks:
+        if (what := _left_undone(ask, ledger)) is not None:
+            world.violated(f"{call} dropped {what}{ask.key} of {ask.merchant}: {body}")
+    for order, reason in letter.ignored:
+        if ignored and (letter.payload["merchant_id"], order, reason) not in ignored:
+            world.violated(f"{call} ignored order {order} without a word: {body}")
+
+
+def _said_to_be_ignored(world: World) -> AbstractSet[tuple[str, str, str]]:
+    """Return what the log says was ignored: merchant, order and reason. Most runs write no such lines."""
+    lines = [json.loads(line) for line in world.output.splitlines() if '"ignored"' in line and line.startswith("{")]
+    return {
+        (line["merchant_id"], line["reference_id"], line["reason"])
+        for line in lines
+        if line.get("message") == "ignored"
+    }
+
+
+def _left_undone(ask: Ask, ledger: Ledger) -> str | None:
+    """Return what was wrong to be done with, None where the ask is done."""
+    facts = ledger.facts(ask)
+    if len(facts) != 1 or any(ledger.find(name) is None for name in ledger.as_recorded(ask).names):
+        return ""
+    [row] = facts
+    if missed(ask, row, editions(ask, ledger)):
+        return "a newer version of "
+    if ledger.verdict(ask, row) == LATE:
+        return "what is late, "
+    return "a conflict, " if contradicts(ask, row, ledger) else None
+
+
+def editions(ask: Ask, ledger: Ledger) -> Editions | None:
+    """Return what the versions of an order have made of it, None where it has no more than its record tells."""
+    books = ledger.books.get(ask.merchant)
+    return books.editions.get(ledger.guards.get(ask.transaction_id, ask.transaction_id)) if books else None
+
+
+def contradicts(ask: Ask, row: Row, ledger: Ledger) -> bool:
+    """Whether an ask has another content than its record, at whatever time it came."""
+    state = editions(ask, ledger)
+    if ledger.verdict(ask, row) != CONFLICT or (ask.type == "ORDER_PAID" and ask.at is not None):
+        return False
+    return state is None or charge(row["extra_metadata"]["policy"], ask) not in state.charges
+
+
 def stands(ask: Ask, ledger: Ledger) -> bool:
-    """Whether there is a record under the ask's key."""
-    return ask.transaction_id in ledger.rows
+    """Whether there is a record under any of the ask's names."""
+    return bool(ledger.facts(ask))
 
 
 def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
-    """Judge a message that came back from a call in which nothing went wrong."""
+    """Judge a message that a call without faults returned to the queue."""
     call, letter = world.calls[name], world.letters[body]
     if call.disturbed:
         return
     if call.container.release == THIS and any(newer.get(ask.merchant, call.ended) < call.ended for ask in letter.asks):
-        return  # Left to the newer release.
+        return  # Left for the newer release.
     if letter.poison is not None:
         world.violated(f"{name}, undisturbed, handed back poison: {body}")
     done = [
         ask.transaction_id in ledger.committed
         and (ledger.committed[ask.transaction_id][0] < call.started or ledger.committed[ask.transaction_id][1] == name)
-        for ask in letter.asks
+        # A refund waits for the name of its order, although there may be a record under its own.
+        and (ask.order_id is None or ledger.committed.get(ask.order_id, (call.started, ""))[0] < call.started)
+        for ask in map(ledger.as_recorded, letter.asks)
     ]
     if letter.asks and all(done):
         world.violated(f"{name}, undisturbed, handed back what was done: {body}")
@@ -68,7 +128,7 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapp
 
 
 class _Parked:
-    """A dead letter, and whether it tells the truth."""
+    """A dead letter, and whether its reason is true."""
 
     def __init__(self, world: World, ledger: Ledger, message: Message) -> None:
         self._world = world
@@ -78,7 +138,7 @@ class _Parked:
         self._attributes: Mapping[str, str] = {name: value["StringValue"] for name, value in message.attributes.items()}
 
     def judge(self) -> None:
-        """Tell the world where its reason is none."""
+        """Report to the world a letter without a true reason."""
         body, code = self._message.body, self._attributes.get("code", "")
         letter = self._world.letters.get(body)
         if letter is None:
@@ -94,19 +154,19 @@ class _Parked:
         if code == "total_missing" or any(self._holds_back(ask) for ask in letter.asks):
             self._nothing_applied(letter)
         else:
-            # All else of it was done: what stands, or has a reason of its own.
+            # Everything else in it is recorded, or has its own reason.
             for ask in letter.asks:
                 if not stands(ask, self._ledger) and not any(self._excused(ask, other) for other in _EXCUSES):
                     self._violated(f"{ask.key} was not done, and nobody said why")
 
     def _holds_back(self, ask: Ask) -> bool:
-        """Whether an ask may still turn out to be poison, and the rest of its message waits with it."""
+        """Whether an ask may still prove to be poison, so that the rest of its message waits with it."""
         return ask.amount is not None and ask.order_total is None and self._order_missing(ask)
 
     def _nothing_applied(self, letter: Letter) -> None:
-        """Judge a message of refunds of which nothing was applied when it was parked, but what others asked for too.
+        """Judge a parked message of refunds; any of its refunds that are recorded came with another message.
 
-        Later on its total may come to be known, and another copy of it be good.
+        Its total may become known later, and another copy of it be valid.
         """
         others = {ask.transaction_id for other in self._world.letters.values() if other != letter for ask in other.asks}
         for ask in letter.asks:
@@ -135,17 +195,33 @@ class _Parked:
         return code in _EXCUSES and bool(excuse(ask))
 
     def _key_reused(self, ask: Ask) -> bool:
-        row = self._ledger.rows.get(ask.transaction_id)
-        if row is not None:
-            return verdict(ask, row) == CONFLICT
+        rows = self._ledger.facts(ask)
+        # A refund may name its order by a name that was only known later.
+        if any(CONFLICT in (self._ledger.verdict(ask, row), verdict(ask, row)) for row in rows):
+            return ask.type != "ORDER_PAID" or ask.at is None
+        # A refund that contradicted the total may have been recorded later, once an edit had replaced that total.
+        if rows and (ask.type != "REFUND" or self._before(rows[0]["transaction_id"])):
+            return False
         if ask.order_id is None or ask.order_total is None:
             return False
         # The refund itself is not recorded: it contradicts the total by which an earlier one was counted.
         return any(float(total) != float(ask.order_total) for total, _ in self._totals(ask))
 
+    def _names_two_facts(self, ask: Ask) -> bool:
+        return len(self._ledger.facts(ask)) > 1
+
+    def _currency_mismatch(self, ask: Ask) -> bool:
+        order = self._ledger.find(ask.order_id or "")
+        sold = order["extra_metadata"].get("currency") if order else None
+        return None not in (sold, ask.currency) and sold != ask.currency
+
+    def _period_repeated(self, ask: Ask) -> bool:
+        return any(self._ledger.verdict(ask, row) == LATE for row in self._ledger.facts(ask))
+
     def _totals(self, ask: Ask) -> Any:
         books = self._ledger.books.get(ask.merchant)
-        refunds = books.refunds.get(ask.order_id or "") if books else None
+        order = self._ledger.find(ask.order_id or "")
+        refunds = books.refunds.get(order["transaction_id"]) if books and order else None
         return refunds.totals_known if refunds else []
 
     def _insufficient_credits(self, ask: Ask) -> bool:
@@ -168,7 +244,7 @@ class _Parked:
         return self._message.sent_at - first >= total - SKEW_SECONDS_MAX
 
     def _total_missing(self, ask: Ask) -> bool:
-        # A refund that is a conflict too may be told either: both are so, and both are for a person to look at.
+        # A refund that is also a conflict may get either reason: both are true, and a person must examine both.
         if ask.type == "ORDER_PAID":
             return (
                 not self._before(ask.transaction_id)
@@ -176,21 +252,34 @@ class _Parked:
             )
         if ask.type != "REFUND" or ask.amount is None or ask.order_total is not None:
             return False
-        known = [at for _, at in self._totals(ask) if at < self._call.started]
-        order = self._ledger.rows.get(ask.order_id or "")
+        books = self._ledger.books.get(ask.merchant)
+        order = self._ledger.find(ask.order_id or "")
+        state = books.editions.get(order["transaction_id"]) if books and order else None
+        known = [
+            at for _, at in (*self._totals(ask), *(state.totals_known if state else ())) if at < self._call.started
+        ]
+        order = self._ledger.find(ask.order_id or "")
         if known or order is None:
             return not known
-        # The order beside it may have been told without a total by an event that came to nothing, since another
-        # one, which names a total, was first: then it holds for what was delivered, and a redrive makes good for it.
+        # Another event without a total may name the same order, but one with a total was recorded first. Then the
+        # reason is true for the message as delivered, and a redrive repairs it.
         untotalled = any(told.total is None for told in asked_for(self._world).get(ask.order_id or "", []))
         return "total" not in order["extra_metadata"] or (untotalled and not self._before(ask.order_id))
 
 
-_EXCUSES = ("key_reused", "insufficient_credits", *GROUND, "total_missing")
+_EXCUSES = (
+    "key_reused",
+    "names_two_facts",
+    "insufficient_credits",
+    *GROUND,
+    "total_missing",
+    "currency_mismatch",
+    "period_repeated",
+)
 
 
 def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
-    """Whether the balance was below what an ask wanted to take, at some moment between two."""
+    """Whether the balance was, at some moment between two, below the credits that an ask takes."""
     books = ledger.books.get(ask.merchant)
     if books is None:
         return True
@@ -203,7 +292,7 @@ def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
 
 
 def judge_admins(world: World, ledger: Ledger) -> None:
-    """Tell the world of every admin who was told what is not so."""
+    """Report to the world every wrong answer to an admin."""
     for answered in world.answered:
         assert answered.answer is not None
         code = answered.answer.get("error", {}).get("code")
@@ -227,7 +316,7 @@ def _told_of_a_record(world: World, ledger: Ledger, answered: Answered, ask: Ask
 
 
 def _refusal_holds(world: World, ledger: Ledger, answered: Answered, code: str) -> bool:
-    """Return whether an admin was refused for what was so when the last call was made."""
+    """Return whether the reason of an admin's refusal was true at the last call."""
     asked, last = answered.asked, world.calls[answered.calls[-1]]
     if code == "account_missing":
         opened = ledger.committed.get(record_id(asked.request["merchant_id"], "TRIAL_MERCHANT"))
@@ -242,7 +331,7 @@ def _refusal_holds(world: World, ledger: Ledger, answered: Answered, code: str) 
 
 
 def _last_thresholds(world: World, ledger: Ledger) -> None:
-    """The threshold that was set last is the one that stands."""
+    """The last threshold set is in force."""
     heard: dict[str, Any] = {}
     for answered in world.answered:
         if answered.asked.function == "set_threshold" and "error" not in (answered.answer or {}):
@@ -253,7 +342,7 @@ def _last_thresholds(world: World, ledger: Ledger) -> None:
 
 
 def judge_calls(world: World) -> None:
-    """Tell the world of functions that handed records back although nothing had gone wrong."""
+    """Report to the world functions that returned records although nothing had failed."""
     for call in world.calls.values():
         if call.disturbed or call.killed or not isinstance(call.answer, dict) or call.function == "ingest_events":
             continue

@@ -18,7 +18,7 @@ from tests.simulator.asks import (
 )
 
 CANARY = "canary-7d1f@example.org"
-"""Personal data of the events: it may be found nowhere in a table, a log or an event out."""
+"""Personal data of the events: it must not appear in any table, log or outbound event."""
 
 PAID = "evt.shopify.webhook.order_paid"
 REFUNDED = "evt.shopify.webhook.order_refunded"
@@ -31,9 +31,10 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Letter:
-    """An event to be sent: its type and payload, and what it asks for; `poison` is the code and field it dies of.
+    """An event to be sent: its type, payload and asks; `poison` is the code and field for which it is parked.
 
-    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS.
+    `raw` is the body where no envelope can hold what is wrong with it, `subject` where the bridge found it on NATS,
+    `timestamp` its own time, and `ignored` names the orders in it that move nothing, each with the reason.
     """
 
     event_type: str
@@ -43,9 +44,11 @@ class Letter:
     idempotency_key: str | None = None
     raw: str | None = None
     subject: str | None = None
+    timestamp: str | None = None
+    ignored: tuple[tuple[str, str], ...] = ()
 
     def body(self, random: Random) -> str:
-        """Return the letter in one of the forms that upstream services use, under an event id of its own."""
+        """Return the letter in one of the forms that upstream services use, under a new event id."""
         if self.raw is not None:
             return self.raw
         if self.poison is not None:
@@ -54,12 +57,16 @@ class Letter:
         envelope: dict[str, Any] = {"event_type": self.event_type, "event_id": _id(random)}
         if random.random() < 0.5:
             envelope |= {"correlation_id": _id(random), "timestamp": "2025-06-01T11:59:58.123456+00:00"}
+        if self.timestamp is not None:
+            envelope["timestamp"] = self.timestamp
         if self.idempotency_key is not None:
             envelope["idempotency_key"] = self.idempotency_key
         envelope |= {"metadata": {"customer": CANARY}, random.choice(["payload", "data"]): payload}
         form = random.choice(["platform", "platform", "bus", "bare"])
         if form == "bare" and self.idempotency_key is None:
-            return json.dumps({"detail-type": self.event_type, "source": "shop", "detail": payload, "id": _id(random)})
+            sent = {"time": self.timestamp} if self.timestamp is not None else {}
+            around = {"detail-type": self.event_type, "source": "shop", **sent}
+            return json.dumps({**around, "detail": payload, "id": _id(random)})
         if form == "bus":
             return json.dumps({"detail-type": self.event_type, "source": "shop", "detail": envelope})
         return json.dumps(envelope)
@@ -70,7 +77,7 @@ def _id(random: Random) -> str:
 
 
 def _with_merchant(payload: Payload, random: Random) -> dict[str, Any]:
-    """Return the payload with the merchant's id in one of its forms, and with more than anybody needs."""
+    """Return the payload with the merchant's id in one of its forms, and with surplus fields."""
     merchant = payload["merchant_id"]
     form = random.choice([merchant, merchant, merchant.upper(), UUID(merchant).hex])
     rest = {name: value for name, value in payload.items() if name != "merchant_id"}
@@ -79,7 +86,7 @@ def _with_merchant(payload: Payload, random: Random) -> dict[str, Any]:
 
 
 def opening(merchant: str, trial: int, *, named: bool) -> Letter:
-    """Return the event that opens an account: with a trial of its own size, or (`named` False) that of the settings."""
+    """Return the event that opens an account, with its own trial or (`named` False) that of the settings."""
     ask = Ask(
         merchant=merchant, key="TRIAL_MERCHANT", type="TRIAL", reference=merchant, credits=trial, of_settings=not named
     )
@@ -90,18 +97,25 @@ def opening(merchant: str, trial: int, *, named: bool) -> Letter:
 
 @dataclass(frozen=True)
 class Order:
-    """An order as an event tells it."""
+    """An order as an event reports it."""
 
     id: object
     total: str | None = None
     lines: int = 1
+    at: str | None = None
+    currency: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
-    """Return what an order asks for."""
+    """Return the ask of an order."""
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
         kept["total"] = _short(order.total)
+    if order.currency is not None:
+        kept["currency"] = order.currency
+    if order.at is not None:
+        kept["updated_at"] = order.at
     if updated:
         kept["source"] = UPDATED
     return Ask(
@@ -112,7 +126,9 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
         lines=order.lines,
         total=order.total,
         updated=updated,
+        at=order.at,
         kept=tuple(kept.items()),
+        others=tuple(order_key(name) for name in order.aliases),
     )
 
 
@@ -121,34 +137,49 @@ def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Le
     asks = tuple(order_ask(merchant, order, updated=updated) for order in orders)
     payload: dict[str, Any] = {"merchant_id": merchant}
     if len(orders) == 1 and orders[0].lines == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total)
+        payload |= _said(
+            order_id=orders[0].id,
+            total=orders[0].total,
+            updated_at=orders[0].at,
+            aliases=list(orders[0].aliases) or None,
+        )
     elif len(orders) == 1:
-        payload |= _said(order_id=orders[0].id, total=orders[0].total)
+        payload |= _said(
+            order_id=orders[0].id,
+            total=orders[0].total,
+            updated_at=orders[0].at,
+            aliases=list(orders[0].aliases) or None,
+        )
         payload["order_items"] = [{"title": CANARY} for _ in range(orders[0].lines)]
     else:
         payload["order_items"] = [
-            _said(order_id=order.id, total=order.total) for order in orders for _ in range(order.lines)
+            _said(order_id=order.id, total=order.total, updated_at=order.at, aliases=list(order.aliases) or None)
+            for order in orders
+            for _ in range(order.lines)
         ]
     return Letter(UPDATED if updated else PAID, payload, asks)
 
 
 @dataclass(frozen=True)
 class Refund:
-    """A refund as an event tells it."""
+    """A refund as an event reports it."""
 
     order: object
     id: object | None = None
     amount: str | None = None
     order_total: str | None = None
+    currency: str | None = None
 
 
 def refund_ask(merchant: str, refund: Refund) -> Ask:
-    """Return what a refund asks for."""
+    """Return the ask of a refund."""
     kept: dict[str, Any] = {"order_id": str(refund.order)}
     if refund.amount is not None:
         kept["refund_amount"] = _short(refund.amount)
     if refund.order_total is not None:
         kept["order_total"] = _short(refund.order_total)
+    if refund.currency is not None:
+        kept["currency"] = refund.currency
     return Ask(
         merchant=merchant,
         key=refund_key(refund.id, refund.order),
@@ -157,6 +188,7 @@ def refund_ask(merchant: str, refund: Refund) -> Ask:
         order=str(refund.order),
         amount=refund.amount,
         order_total=refund.order_total,
+        currency=refund.currency,
         kept=tuple(kept.items()),
     )
 
@@ -172,20 +204,22 @@ def refunded(merchant: str, refunds: Sequence[Refund]) -> Letter:
     return Letter(REFUNDED, {"merchant_id": merchant, **payload}, asks)
 
 
-def payment(merchant: str, payment_id: object, credits_paid: int) -> Letter:
-    """Return the event of a payment."""
+def payment(merchant: str, payment_id: object, credits_paid: int, aliases: Sequence[str] = ()) -> Letter:
+    """Return the event of a payment, with other names of it."""
     ask = Ask(
         merchant=merchant,
         key=f"BILLING_PAYMENT_{payment_id}",
         type="PAYMENT",
         reference=str(payment_id),
         credits=credits_paid,
+        others=tuple(f"BILLING_PAYMENT_{name}" for name in aliases),
     )
-    return Letter(PAYMENT, {"merchant_id": merchant, "payment_id": payment_id, "credits": credits_paid}, (ask,))
+    said = _said(payment_id=payment_id, credits=credits_paid, aliases=list(aliases) or None)
+    return Letter(PAYMENT, {"merchant_id": merchant, **said}, (ask,))
 
 
 def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *, named_by: str) -> Letter:
-    """Return the event of a renewal; `named_by` is the field that tells its period."""
+    """Return the event of a renewal; `named_by` is the field that names its period."""
     ask = Ask(
         merchant=merchant,
         key=renewal_key(subscription, period),
@@ -195,13 +229,22 @@ def renewal(merchant: str, subscription: str, period: str, credits_paid: int, *,
         kept=(("renewal_id", period),),
     )
     payload: dict[str, Any] = {"merchant_id": merchant, "subscription_id": subscription, "credits_used": credits_paid}
+    if named_by == "both":
+        named = f"in-{period}"
+        ask = replace(
+            ask,
+            key=renewal_key(subscription, named),
+            kept=(("renewal_id", named),),
+            others=(renewal_key(subscription, period),),
+        )
+        return Letter(RENEWED, {**payload, "renewal_id": named, "period_start": period}, (ask,))
     if named_by == "idempotency_key":
         return Letter(RENEWED, payload, (ask,), idempotency_key=period)
     return Letter(RENEWED, {**payload, named_by: period}, (ask,))
 
 
 def adjustment_ask(merchant: str, adjustment_id: str, change: int) -> Ask:
-    """Return what an admin's adjustment by so many credits, signed, asks for."""
+    """Return the ask of an admin's adjustment by signed credits."""
     return Ask(
         merchant=merchant,
         key=f"MANUAL_ADJUSTMENT_{adjustment_id}",
@@ -329,7 +372,7 @@ POISON: Mapping[str, Callable[[str], Letter]] = {
     ),
     "no order": _poison(PAID, "field_missing", "payload.order_id", total="5"),
     "one bad order of three": _poison(
-        PAID, "field_invalid", "payload.order_items.2.total", order_items=[*_GOOD_AND, {"order_id": 3, "total": "-1"}]
+        PAID, "field_invalid", "payload.order_items.2.order_id", order_items=[*_GOOD_AND, {"order_id": "3" * 65}]
     ),
     "an order of two orders": _poison(
         PAID, "order_ambiguous", "payload.order_items.1.order_id", order_id="poison-1", order_items=_GOOD_AND
@@ -370,4 +413,4 @@ POISON: Mapping[str, Callable[[str], Letter]] = {
         order_total="9",
     ),
 }
-"""Every kind of poison, as a merchant's event; its ids are asked for by nobody else."""
+"""Every kind of poison, as a merchant's event; no other event uses its ids."""

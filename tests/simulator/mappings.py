@@ -1,7 +1,6 @@
-"""What calls the functions: Lambda's pollers of the queue and of the streams, with all that they may do.
-
-Batches of any size, messages that come twice at once, deletions that get lost, records that come again, batches that
-are cut anew: at least once is what AWS promises, and what the functions have to live with.
+"""The callers of the functions: Lambda's pollers of the queue and of the streams, with everything that AWS permits:
+batches of any size, messages delivered twice at once, lost deletions, repeated records, batches split again. AWS
+promises only at-least-once delivery, and the functions must cope with it.
 """
 
 import json
@@ -21,19 +20,19 @@ from tests.simulator.tables import Table
 BATCH_MAX = 100
 POLL_SECONDS = (0.05, 2.0)
 CALM_POLL_SECONDS = (1.0, 60.0)
-"""The same when nothing new comes any more, so that what waits comes together."""
+"""The same when no new messages arrive, so that waiting ones come together."""
 RETRY_SECONDS = (0.5, 30.0)
 
 WHIMS_MAX = 4
-"""How often a stream brings a shard's records again in a run. It is looked at after every write, so it would often."""
+"""The most repeats of a shard's records in a run; without a limit there would be many."""
 
 Start = Callable[[str, Any, Callable[[Call], None]], Call]
-"""From a function and its event to the call, and what is done with its end."""
+"""Starts the call of a function with an event; takes a callback for its end."""
 
 
 @dataclass
 class Lab:
-    """What the pollers need of the run; `rough` tells whether AWS may do all that it may do."""
+    """The run as the pollers need it; `rough` is true while AWS may misbehave."""
 
     start: Start
     after: Callable[[float, Callable[[], None]], None]
@@ -42,7 +41,7 @@ class Lab:
     violated: Callable[[str], None]
 
     def perhaps(self, chance: float) -> bool:
-        """Decide whether something unlikely happens, which it only may while it is rough."""
+        """Decide whether something unlikely happens; never while it is not rough."""
         return self.rough() and self.random.random() < chance
 
     def seconds(self, between: tuple[float, float]) -> float:
@@ -74,9 +73,9 @@ class Delivered:
 
 
 class QueuePoller:
-    """Brings the messages of a queue to `ingest_events`, and deletes those that did not come back.
+    """Delivers the messages of a queue to `ingest_events`, and deletes those that it did not return.
 
-    `deleted` are the deliveries that a call was done with, `back` those that it handed back.
+    `deleted` are the deliveries that a call completed, `back` those that it returned.
     """
 
     def __init__(self, lab: Lab, queues: Queues, url: str, *, at_once: int) -> None:
@@ -90,7 +89,7 @@ class QueuePoller:
         self._asleep = False
 
     def poll(self) -> None:
-        """Look for messages, and go on looking while there are any."""
+        """Poll for messages until there are none."""
         if self._running < self._at_once:
             most = self._lab.random.choice([1, 3, 10, BATCH_MAX])
             if messages := self._queues.receive(self._url, most):
@@ -102,7 +101,7 @@ class QueuePoller:
             self._asleep = True
 
     def wake(self) -> None:
-        """Look again, since there is a message."""
+        """Poll again, since there is a message."""
         if self._asleep:
             self._asleep = False
             self.poll()
@@ -149,7 +148,7 @@ def _sqs_record(message: Message, url: str) -> dict[str, Any]:
 
 
 class StreamPoller:
-    """Brings one shard of a table's stream to a function, in order, until each record is done with."""
+    """Delivers one shard of a table's stream to a function, in order, until each record is completed."""
 
     def __init__(self, lab: Lab, function: str, table: Table, shard: int) -> None:
         self.function = function
@@ -162,11 +161,11 @@ class StreamPoller:
 
     @property
     def done(self) -> bool:
-        """Whether it has brought all there is."""
+        """Whether it has delivered everything."""
         return not self._busy and self._place >= len(self._records)
 
     def poll(self) -> None:
-        """Bring the next records, if it is not waiting for the last ones."""
+        """Deliver the next records, unless the last ones are still in progress."""
         if self._busy:
             return
         if self._place and self._whims and self._lab.perhaps(0.1):
@@ -189,7 +188,7 @@ class StreamPoller:
         self._lab.start(self.function, {"Records": chosen}, lambda call: self._end(call, chosen, end))
 
     def _stray(self) -> None:
-        """Bring some earlier records once more, beside all others: a batch that was believed lost, and was not."""
+        """Deliver some earlier records again, in parallel: a batch that was wrongly believed lost."""
         start = self._lab.random.randrange(self._place)
         window = self._records[start : start + self._lab.random.choice([1, 3, 10])]
         if chosen := [record for record in window if _passes(record, self._patterns)]:
@@ -214,7 +213,7 @@ class StreamPoller:
         self._lab.after(self._lab.seconds(RETRY_SECONDS), self._retry)
 
     def _retry(self) -> None:
-        """Bring again what failed, which holds up its shard until now."""
+        """Deliver the failed records again, which block their shard until then."""
         self._busy = False
         self.poll()
 

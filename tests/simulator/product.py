@@ -1,6 +1,6 @@
 """The product under simulation: its real functions, with the run's time, clients and containers under them.
 
-Nothing of it is replaced but what reaches outside of the process: time, waits, threads and HTTP.
+Only what reaches outside the process is replaced: time, waits, threads and HTTP.
 """
 
 import importlib
@@ -24,38 +24,28 @@ from chalicelib import settings, telemetry
 from chalicelib.adapters import sdk
 from chalicelib.handlers import roll_up
 from chalicelib.telemetry import Counters
-from chalicelib.wiring import for_figures
 from tests.simulator.running import Clock, Container, Runs
 
 for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
-    # All of it, now: what a function imports later would keep what stands here during a run only.
+    # Import everything now: a later import would keep objects of a single run.
     importlib.import_module(_found.name)
 
 ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = 10
 """Each of so many seeds writes all of its log lines."""
 _COUNTERS = telemetry.counters
-_HANDLERS = {
-    "ingest_events": "ingest_events",
-    "publish_threshold_events": "streams",
-    "publish_transaction_events": "streams",
-    "roll_up": "roll_up",
-    "adjust_credits": "admin",
-    "set_threshold": "admin",
-    "reconcile": "reconcile",
-}
 
 
 def handler(function: str) -> Callable[[Any, Any], Any]:
     """Return a function as Lambda calls it."""
-    module = sys.modules[f"chalicelib.handlers.{_HANDLERS[function]}"]
+    module = sys.modules[f"chalicelib.handlers.{function}"]
     found: Callable[[Any, Any], Any] = getattr(module, function)
     return found
 
 
 @cache
 def timeout_seconds(function: str) -> float:
-    """Return how long a call of the function may take, as it is deployed."""
+    """Return the function's deployed timeout."""
     declared = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_functions"]
     return float(declared[function]["lambda_timeout"])
 
@@ -64,7 +54,7 @@ def timeout_seconds(function: str) -> float:
 def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterator[StringIO]:
     """Let the product run in the run's time and containers, and yield what it prints and logs.
 
-    `home` is the container of whoever is no call: the judge.
+    `home` is the container of code outside any call: the judge.
     """
     patches = _Patches()
     output = StringIO()
@@ -136,7 +126,7 @@ class _Time:
 
 
 class _CountersOf:
-    """The counters of whichever container runs, for those who hold the one object."""
+    """The counters of the running container, for code that holds the one object."""
 
     def __init__(self, container: Callable[[], Container]) -> None:
         object.__setattr__(self, "_container", container)
@@ -154,7 +144,7 @@ class _CountersOf:
 
 
 class _Inline:
-    """A pool of threads that has none: what is submitted is done at once, and an end of the process ends it."""
+    """A thread pool without threads: submitted work runs at once, and an end of the process ends it."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -185,7 +175,7 @@ def _current(runs: Runs, home: Container) -> Callable[[], Container]:
 def _built_once(value: Any) -> bool:
     """Whether it is one of the functions that build something once a container."""
     module = getattr(value, "__module__", None) or ""
-    return module.startswith(("chalicelib.wiring.for_posting", "chalicelib.settings")) and hasattr(value, "cache_clear")
+    return module.startswith(("chalicelib.wiring.", "chalicelib.settings")) and hasattr(value, "cache_clear")
 
 
 def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[], Any]:
@@ -202,7 +192,7 @@ def _in_container(once: Any, container: Callable[[], Container]) -> Callable[[],
 
 @cache
 def _replaced() -> list[tuple[Any, str, Any]]:
-    """Return where the product holds what a run has of its own, looked for once: it takes as long as a short run."""
+    """Return where the product holds objects of a run; searched once, since that takes as long as a short run."""
     return [
         (module, name, value)
         for module in _modules()
@@ -213,7 +203,7 @@ def _replaced() -> list[tuple[Any, str, Any]]:
 
 @cache
 def _waits() -> list[tuple[dict[str, Any], str]]:
-    """Return the arguments of the product's classes that wait unless they are told how: defaults, and their name."""
+    """Return the default arguments of the product's classes that really wait, with their names."""
     kinds = [kind for module in _modules() for kind in vars(module).values() if isinstance(kind, type)]
     constructors = {id(made): made for kind in kinds if (made := vars(kind).get("__init__")) is not None}
     found = [getattr(made, "__kwdefaults__", None) or {} for made in constructors.values()]
@@ -226,9 +216,8 @@ def _modules() -> list[Any]:
 
 def _as_new(patches: _Patches) -> None:
     """Let what counts beside the containers start anew."""
-    patches.put(for_figures._LaidDown, "at", float("-inf"))
     # Not every ten seconds, which are as many requests as all others together.
-    patches.put(for_figures, "LAY_DOWN_SECONDS", 120.0)
+    patches.put(telemetry, "WRITE_EVERY_SECONDS", 120.0)
     patches.put(roll_up._Said, "at", float("-inf"))
 
 

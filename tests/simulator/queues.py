@@ -1,4 +1,4 @@
-"""SQS in memory: visibility, receive counts, put-off delays, and handles that hold for one delivery only."""
+"""SQS in memory: visibility, receive counts, delays, and handles that are valid for one delivery only."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -86,7 +86,7 @@ class Queues:
         return taken
 
     def delete(self, url: str, message_id: str) -> None:
-        """Take a message out of its queue for good."""
+        """Delete a message from its queue."""
         self._queue(url).pop(message_id, None)
 
     def answer(self, operation: str, request: Request) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Queues:
         return answer
 
     def _hidden(self, url: str, entry: Mapping[str, Any]) -> str | None:
-        """Hide a message for so long, and return why it cannot be."""
+        """Hide a message for so many seconds, and return why if that is refused."""
         message, seconds = self._by_handle(url, entry["ReceiptHandle"]), entry["VisibilityTimeout"]
         if not 0 <= seconds <= HIDDEN_SECONDS_MAX:
             return "InvalidParameterValue"
@@ -198,7 +198,7 @@ class Queues:
 
 
 def system_attributes(message: Message) -> dict[str, str]:
-    """Return what SQS says of a delivery besides its body."""
+    """Return the attributes that SQS gives a delivery."""
     assert message.first_received is not None
     return {
         "ApproximateReceiveCount": str(message.deliveries),

@@ -1,7 +1,7 @@
-"""Two releases of the product side by side: this one, and a newer one, which is this one with another configuration.
+"""Two releases of the product side by side: this one, and a newer one, which is this code with another configuration.
 
-The newer one knows a second form of accounts and records, and writes nothing but that: under schema version 2, and with
-an attribute that this release knows nothing of. Which of the two runs is a matter of whose turn it is.
+The newer one knows a second form of accounts and records, and writes only that: under schema version 2, and with an
+attribute unknown to this release. Each call belongs to one of the two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from tests.simulator.tables import Write
 
 THIS, NEWER = 1, 2
 LOTS = "lots"
-"""The attribute of the newer form: of an account it tells the version that wrote it."""
+"""The attribute of the newer form: on an account, the version of its write."""
 
 
 def shares(seed: int, seconds: float) -> list[tuple[float, float]]:
-    """Return from when on which share of calls goes to the newer release, which has all in the end.
+    """Return the newer release's share of calls from each moment on; in the end it has all.
 
     A gradual shift, sometimes rolled back for a while, in every other seed; nothing in the others.
     """
@@ -42,8 +42,8 @@ def run_as(release: int) -> None:
 
 
 def is_newer(item: Mapping[str, Any] | None) -> bool:
-    """Whether an item has the newer release's form."""
-    return item is not None and item.get("schema_version") == {"N": str(NEWER)}
+    """Whether an item has the newer release's form; a guard's is the same in both."""
+    return item is not None and "names" not in item and item.get("schema_version") == {"N": str(NEWER)}
 
 
 def newer_since(log: Sequence[Write]) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""A restore that tore the ledger's tables, the steps of infra/recovery/README.md, and what must be true afterwards.
+"""A restore that tore the ledger's tables, the steps of infra/recovery/README.md, and the required result.
 
-Both tables are put back to a moment; what was written in the seconds before it came back or did not, item by item. Then
-the guide's own code makes them agree, everything is sent again, and the ledger is judged by what it holds.
+Both tables are put back to a moment; writes of the seconds before it are restored or lost, item by item. Then the
+guide's own code makes them agree, everything is sent again, and the resulting ledger is judged.
 """
 
 from collections import Counter
@@ -25,8 +25,9 @@ from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written
 from infra.recovery.tables import Tables
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
-from tests.simulator.asks import INCREASE, plain, record_id
+from tests.simulator.asks import INCREASE, plain
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
+from tests.simulator.editions import ATTRIBUTE, EDITED, net_taken, order_record
 from tests.simulator.judge_derived import derived_again
 from tests.simulator.product import handler
 from tests.simulator.running import Context
@@ -34,7 +35,7 @@ from tests.simulator.tables import Item, Key
 from tests.simulator.world import DEAD_LETTERS, World
 
 TORN_SECONDS = 30.0
-"""How long before the moment of the restore an item may be that did not come back."""
+"""How long before the moment of the restore a lost item may have been written."""
 STEP_SECONDS = 10.0
 RECONCILING_SECONDS = 300.0
 TEARS = ("whole", "account behind", "account ahead", "gaps")
@@ -42,22 +43,36 @@ TEARS = ("whole", "account behind", "account ahead", "gaps")
 
 def judge_restored(world: World) -> None:
     """Tear the tables of a world that has come to its end, let the guide be followed, and judge what becomes of it."""
-    before = set(_rows(world))
+    before = _rows(world)
     world.come_again(partial(_restore, world))
     if world.violations:
         return
     rows = _rows(world)
     parked = {message.body for message in world.aws.queues.queues[DEAD_LETTERS].values()}
-    told = {ask.transaction_id for body in parked if body in world.letters for ask in world.letters[body].asks}
-    if lost := before - set(rows) - told - _refused(world):
+    told = {name for body in parked if body in world.letters for ask in world.letters[body].asks for name in ask.names}
+    guards = _guards(world)
+    if torn := {name for name, record in guards.items() if record not in rows}:
+        world.violated(f"guards without their records after a restore: {sorted(torn)}")
+    # Where the newest version of an order comes first, the ones before it are no edits any more.
+    edits = {identity for identity, row in before.items() if row["transaction_type"] == EDITED}
+    if lost := set(before) - edits - set(rows) - set(guards) - told - _refused(world):
         world.violated(f"neither recorded again nor parked after a restore: {sorted(lost)}")
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = plain(item)
         own = [row for row in rows.values() if row["merchant_id"] == account["merchant_id"]]
         _judge_ledger(world, account, sorted(own, key=lambda row: row["sequence"]))
+    for identity in set(before) & set(rows) - told:
+        if _newest(rows[identity]) < _newest(before[identity]):
+            world.violated(f"a newer version was forgotten in a restore: {before[identity]}, {rows[identity]}")
     heard = {event["detail"]["event_id"] for event in world.aws.heard}
     if never := derived_again(world) - heard:
         world.violated(f"derived after a restore and never published: {never}")
+
+
+def _newest(row: Mapping[str, Any]) -> str:
+    """Return the time of the newest version that an order has seen, nothing where it has seen none."""
+    seen = row[ATTRIBUTE].split(" ")[2] if ATTRIBUTE in row else row["extra_metadata"].get("updated_at", "")
+    return str(seen)
 
 
 def _restore(world: World) -> None:
@@ -76,7 +91,8 @@ def _restore(world: World) -> None:
             world.violated(f"rebuilt with version {found.after.version}, and there was {highest}")
 
     tables = Tables(credits=CREDITS, transactions=TRANSACTIONS)
-    torn = agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1)
+    # All of them first: what is torn of a merchant is removed only after it was named.
+    torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)
     for each in torn:
         if each.kept:
@@ -116,7 +132,8 @@ def _tear(world: World, random: Random) -> float:
     tears: dict[str, tuple[str, int]] = {}
     for (table, key), states in late.items():
         merchant = states[0]["merchant_id"]["S"]
-        newest = max(int(new["sequence"]["N"]) for new in states)
+        # A guard has no sequence: it came back or did not, whatever became of its record.
+        newest = max(int(new.get("sequence", {"N": "0"})["N"]) for new in states)
         if merchant not in tears:
             tears[merchant] = random.choice(TEARS), max(0, newest - random.randrange(6))
         if kept := _kept(random, table, states, *tears[merchant]):
@@ -130,7 +147,7 @@ def _tear(world: World, random: Random) -> float:
 def _lost_accounts_are_found(world: World) -> None:
     """The daily comparison names every merchant that has records and no account."""
     tables = world.aws.tables.tables
-    lost = {item["merchant_id"]["S"] for item in tables[TRANSACTIONS].items.values()}
+    lost = {row["merchant_id"] for row in _rows(world).values()}
     lost -= {item["merchant_id"]["S"] for item in tables[CREDITS].items.values()}
     if not lost:
         return
@@ -148,8 +165,8 @@ def _highest_version(world: World, merchant: str) -> int:
 
 
 def _kept(random: Random, table: str, states: list[Item], tear: str, last: int) -> int:
-    """Return how many of an item's late states came back."""
-    if tear == "gaps":
+    """Return how many of an item's late states were restored."""
+    if tear == "gaps" or "names" in states[0]:
         return random.randrange(len(states) + 1)
     if tear == "account behind" and table == CREDITS:
         return sum(int(state["sequence"]["N"]) <= last for state in states)
@@ -160,7 +177,7 @@ def _kept(random: Random, table: str, states: list[Item], tear: str, last: int) 
 
 def _verified(world: World, reader: DynamoDBLedgerReader) -> Iterator[Finding]:
     merchants = {item["merchant_id"]["S"] for item in world.aws.tables.tables[CREDITS].items.values()}
-    merchants |= {item["merchant_id"]["S"] for item in world.aws.tables.tables[TRANSACTIONS].items.values()}
+    merchants |= {row["merchant_id"] for row in _rows(world).values()}
     for merchant in sorted(merchants):
         now = partial(_now, world)
         yield from check(reader, MerchantId(merchant), pause=lambda _: None, now=now).findings
@@ -172,11 +189,16 @@ def _now(world: World) -> Instant:
 
 def _rows(world: World) -> dict[str, Mapping[str, Any]]:
     items = world.aws.tables.tables[TRANSACTIONS].items.values()
-    return {item["transaction_id"]["S"]: plain(item) for item in items}
+    return {item["transaction_id"]["S"]: plain(item) for item in items if "names" not in item}
+
+
+def _guards(world: World) -> dict[str, str]:
+    items = world.aws.tables.tables[TRANSACTIONS].items.values()
+    return {item["transaction_id"]["S"]: item["names"]["S"] for item in items if "names" in item}
 
 
 def _refused(world: World) -> set[str]:
-    """Return what admins asked for and were refused: in another order there may be too little to take."""
+    """Return the asks of admins that were refused: in another order the balance may be too low."""
     return {
         answered.asked.ask.transaction_id
         for answered in world.answered
@@ -196,10 +218,10 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
         balance = row["balance_after"]
         totals[row["transaction_type"], row["operation_type"]] += abs(row["amount"])
         if row["transaction_type"] == "REFUND":
-            given_back[record_id(merchant, f"SHOPIFY_ORDER_{row['extra_metadata']['order_id']}")] += row["requested"]
+            given_back[order_record(row)] += row["requested"]
     for row in rows:
         counted, back = row.get("refunded_credits", 0), given_back[row["transaction_id"]]
-        if not back == Decimal(counted) <= abs(row["amount"]):
+        if not back == Decimal(counted) <= net_taken(row, rows):
             world.violated(f"refunds of {back} credits, counted {counted}: {row}")
     moved = {
         (name, direction): members[member]

@@ -1,7 +1,7 @@
-"""Simulated time, and the calls of functions in it: one runs at a time, and whose turn it is a seed decides.
+"""Simulated time, and the calls of functions in it: one runs at a time, and the seed decides which.
 
-Every call has a thread of its own, but holds the baton alone: it hands it back at each request to AWS and at each
-wait. So calls interleave at every request, as in the cloud, and yet each run is the same again.
+Every call has its own thread, but only one runs: it yields at each request to AWS and at each wait. So calls interleave
+at every request, as in the cloud, and yet each run is reproducible.
 """
 
 import threading
@@ -20,13 +20,13 @@ from tests.simulator.releases import THIS, run_as
 START = 1_748_779_200.0
 """2025-06-01T12:00:00Z, when every run begins."""
 REST_SECONDS = 0.001
-"""What is at least between two turns of a call, so that time never stands still."""
+"""The least time between two turns of a call, so that time always advances."""
 
 Action = Callable[[], None]
 
 
 class Killed(BaseException):
-    """The process that ran the call is gone, with all that it knew."""
+    """The process that ran the call has ended and lost its memory."""
 
 
 class Clock:
@@ -49,18 +49,18 @@ class Clock:
         return self.now
 
     def advance_to(self, moment: float) -> None:
-        """Let it be `moment`, unless it is later already."""
+        """Advance to `moment`, unless it is later already."""
         if moment > self.now:
             self.now = moment
             self._traveller.move_to(moment)
 
     def seen_by(self, skew: float) -> None:
-        """Let the process see a clock that is wrong by so many seconds, as containers' clocks are."""
+        """Make the process's clock wrong by so many seconds, as containers' clocks are."""
         self._traveller.move_to(self.now + skew)
 
 
 class Agenda:
-    """What is to happen, and when; what is due at the same time happens in an order that the seed decides."""
+    """Scheduled actions; the seed decides the order of those at the same time."""
 
     def __init__(self, clock: Clock, random: Random) -> None:
         self._clock = clock
@@ -87,12 +87,12 @@ class Agenda:
         return True
 
 
-# Building a client takes ten milliseconds: containers that are gone leave theirs to new ones.
+# Building a client takes ten milliseconds: new containers reuse the clients of ended ones.
 _spare_clients: dict[tuple[str, str], list[Client]] = {}
 
 
 class Container:
-    """What a process keeps between calls: what `wiring` built, and its clients."""
+    """A process's state between calls: the objects that `wiring` built, and its clients."""
 
     def __init__(self, environment: Mapping[str, str], *, skew: float = 0.0, release: int = THIS) -> None:
         self.environment = environment
@@ -102,7 +102,7 @@ class Container:
         self._clients: list[tuple[tuple[str, str], Client]] = []
 
     def client(self, service: str, config: Config | None) -> Any:
-        """Return a new client of a service, as far as anybody can tell."""
+        """Return a client of a service that is indistinguishable from a new one."""
         options = vars(config) if config else {}
         key = (service, repr(sorted((name, repr(value)) for name, value in options.items() if name[0] != "_")))
         spare = _spare_clients.setdefault(key, [])
@@ -111,7 +111,7 @@ class Container:
         return client.renew()
 
     def leave(self) -> None:
-        """Give the clients back: the process is gone."""
+        """Release the clients: the process has ended."""
         for key, client in self._clients:
             _spare_clients[key].append(client)
         self._clients.clear()
@@ -119,7 +119,7 @@ class Container:
 
 @dataclass(eq=False)
 class Call:
-    """One call of a function, `deadline` being when its time is up."""
+    """One call of a function; its time is up at `deadline`."""
 
     name: str
     function: str
@@ -141,13 +141,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda hands a function beside its event."""
+    """The context that Lambda passes to a function."""
 
     aws_request_id: str
     left: Callable[[], float]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the call."""
+        """Return the time left of the call."""
         return max(0, round(self.left() * 1000))
 
 
@@ -163,7 +163,7 @@ class Runs:
         self._back.acquire()
 
     def start(self, call: Call, ended: Callable[[Call], None]) -> None:
-        """Begin a call, and have `ended` called when it is over, however."""
+        """Begin a call, and call `ended` when it is over, in whatever way."""
         call.go.acquire()
         call.on_end = ended
         self.under_way.append(call)
@@ -171,7 +171,7 @@ class Runs:
         self._agenda.after(REST_SECONDS, lambda: self._turn(call))
 
     def pause(self, seconds: float) -> None:
-        """Let the current call wait, and others have their turn."""
+        """Let the current call wait while others run."""
         call = self.current
         assert call is not None, "only a call can wait"
         self._agenda.after(max(seconds, REST_SECONDS), lambda: self._turn(call))
@@ -215,7 +215,7 @@ class Runs:
             call.answer = call.handler(call.event, context)
         except Killed:
             call.killed = True
-        except BaseException as error:  # noqa: BLE001 - whatever a function raises is the run's to judge
+        except BaseException as error:  # noqa: BLE001 - the run judges whatever a function raises
             call.error = error
         finally:
             call.finished = True

@@ -14,14 +14,14 @@ from tests.simulator.stories import story
 from tests.simulator.world import DEAD_LETTERS, World
 
 STORM_SECONDS = 60.0
-"""How long the weather may still be bad when the last event has arrived."""
+"""How long faults may continue after the last event has arrived."""
 CLEANED_AFTER = 25
-"""Runs after which what they left is cleared away. Looking for it all the time would take a fifth of the time."""
+"""Runs between two garbage collections. Collecting all the time would take a fifth of the time."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a run: its violations, how much was done in it, the faults it met, and why messages were parked."""
+    """The result of a run: its violations, its size, its faults, and why messages were parked."""
 
     name: str
     violations: tuple[str, ...]
@@ -75,7 +75,7 @@ def reproduced_by(options: str) -> str:
 
 
 class tidy:  # noqa: N801 - a context, used like a function
-    """Clears away now and then what runs leave behind, and not all the time."""
+    """Collects the garbage of runs at intervals, and not all the time."""
 
     def __enter__(self) -> Self:
         gc.collect()

@@ -1,7 +1,7 @@
-"""What happens in a run, made from its seed alone: settings, shops, events in any order and number, admins, deploys."""
+"""The story of a run, made from its seed alone: settings, shops, events in any order and number, admins, deploys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
@@ -21,12 +21,16 @@ from tests.simulator.letters import (
     renewal,
 )
 from tests.simulator.releases import shares
+from tests.simulator.senders import as_sent, letters_of
 
 DAY_SECONDS = 86_400.0
 MANY_ORDERS_CHANCE = 0.03
-"""Of a message with as many orders as one may hold, which is more than one write takes."""
+"""The orders of the largest message, more than one write takes."""
 ORDER_IDS: Sequence[object] = (1, 2, 3, 4, 5, 6, 7, 8, "A-9", "x_10", "11 b", 12)
-"""All shops number their orders alike, so that a key without its merchant shows."""
+"""All shops use the same order numbers, so that a key without its merchant is detected."""
+
+EDITED_IDS: Sequence[object] = (1, 2, "A-9")
+"""The orders that shops edit."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class AdminCall:
 class Story:
     """A run's story. `environments` are the settings, each from so many seconds on, `shares` the newer release's.
 
-    Where it is `replayed`, all events come again a day later; where it is `torn`, the tables are then restored.
+    If `replayed`, all events are sent again a day later; if `torn`, the tables are then restored.
     """
 
     environments: list[tuple[float, Mapping[str, str]]]
@@ -106,21 +110,32 @@ def story(seed: int) -> Story:
     poisons = random.sample(list(POISON), random.choice([0, 1, 3]))
     letters += [POISON[kind](random.choice(shops)) for kind in poisons]
     _post(random, made, letters)
+    _sent_otherwise(Random(f"senders {seed}"), made, shops)
     made.shares = shares(seed, made.seconds)
     made.replayed = random.random() < 0.2
-    # Under other settings some of it would be asked for otherwise: who tells everything again does so under the same.
+    # Under other settings some asks would differ, so a replay has the same settings.
     made.torn = random.random() < 0.4 and len(made.environments) == 1
     return made
 
 
 def _post(random: Random, made: Story, letters: Sequence[Letter]) -> None:
-    """Let the letters arrive in any order, some of them again and again, as the same or as another message."""
+    """Deliver the letters in any order, some of them repeatedly, as the same or as another message."""
     bursts = [random.uniform(0, made.seconds) for _ in range(3)]
     for letter in letters:
         body = letter.body(random)
         for copy in range(random.choice([1, 1, 1, 2, 3])):
             after = random.choice(bursts) if random.random() < 0.5 else random.uniform(0, made.seconds)
             made.posted.append(Posted(after, letter, body if copy % 2 == 0 else letter.body(random)))
+
+
+def _sent_otherwise(random: Random, made: Story, shops: Sequence[str]) -> None:
+    """Let other senders write the same letters in their own way, and send some of their own."""
+    made.posted = [replace(one, body=as_sent(one.letter, one.body, random)) for one in made.posted]
+    for shop in shops:
+        for letter in letters_of(random, shop):
+            for _ in range(random.choice([1, 1, 2])):
+                body = as_sent(letter, letter.body(random), random)
+                made.posted.append(Posted(random.uniform(0, made.seconds), letter, body))
 
 
 def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> list[Letter]:
@@ -139,40 +154,75 @@ def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> l
 
 def _fact(random: Random, shop: str, number: int, totals: Mapping[object, str | None], ordered: list[object]) -> Letter:
     kind = random.choices(
-        ["order", "orders", "updated", "refund", "refunds", "payment", "renewal", "more", "less"],
-        [8, 3, 1, 4, 2, 1, 1, 1, 2],
+        ["order", "orders", "updated", "edition", "refund", "refunds", "payment", "named", "renewal", "more", "less"],
+        [8, 3, 1, 5, 4, 2, 1, 2, 1, 1, 2],
     )[0]
 
     def order() -> Order:
         chosen = random.choice(ORDER_IDS)
         ordered.append(chosen)
-        # Now and then an order comes with another content than before.
+        # Occasionally an order is sent again with other content.
         total = totals[chosen] if random.random() < 0.93 else random.choice(["10", "50", None])
-        return Order(chosen, total, random.choice([1, 1, 1, 2, 3]) if random.random() < 0.3 else 1)
+        lines = random.choice([1, 1, 1, 2, 3]) if random.random() < 0.3 else 1
+        named = random.random()
+        if named < 0.2:
+            return Order(chosen, total, lines, aliases=(f"al-{chosen}",))
+        return Order(f"al-{chosen}" if named < 0.3 else chosen, total, lines)
 
     def refund() -> Refund:
-        # Now and then of an order that nobody has heard of, or not yet.
+        # Occasionally of an order that is unknown, or not known yet.
         chosen = random.choice(ordered if ordered and random.random() < 0.9 else ORDER_IDS)
         if random.random() < 0.35:
             return Refund(chosen)
         amount = random.choice([None, "2.50", "5", "9.99", "100"])
         total = totals[chosen] if random.random() < 0.9 else random.choice(["10", "30"])
+        if random.random() < 0.15:
+            return Refund(f"al-{chosen}", f"r{random.randrange(8)}-{chosen}", amount, total if amount else None)
         return Refund(chosen, f"r{random.randrange(8)}-{chosen}", amount, total if amount else None)
 
     if kind in ("order", "updated"):
         return paid(shop, [order()], updated=kind == "updated")
     if kind == "orders":
         return paid(shop, list({one.id: one for one in (order() for _ in range(random.choice([2, 3, 6])))}.values()))
-    if kind == "refund":
-        return refunded(shop, [refund()])
-    if kind == "refunds":
-        return refunded(shop, list({(one.order, one.id): one for one in (refund() for _ in range(3))}.values()))
+    if kind in ("refund", "refunds"):
+        # One refund is one order's, by one of its names, or the message is poison.
+        some = [refund() for _ in range(1 if kind == "refund" else 3)]
+        return refunded(shop, list({one.id or one.order: one for one in some}.values()))
+    if kind == "edition":
+        return _edition(random, shop, ordered)
+    return _of_credits(random, shop, number, kind)
+
+
+def _of_credits(random: Random, shop: str, number: int, kind: str) -> Letter:
     if kind == "payment":
         return payment(shop, random.choice([f"p{random.randrange(4)}", 7]), random.choice([1, 5, 30]))
-    if kind == "renewal":
-        named_by = random.choice(["renewal_id", "period_start", "idempotency_key"])
-        return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
-    return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+    if kind == "named":
+        return _named_payment(random, shop)
+    if kind in ("more", "less"):
+        return adjustment(shop, f"{kind}{number % 5}", random.choice([1, 4, 15]) * (1 if kind == "more" else -1))
+    named_by = random.choice(["renewal_id", "period_start", "idempotency_key", "both", "both"])
+    return renewal(shop, random.choice(["s_1", "s"]), random.choice(["2025", "1_2025"]), 5, named_by=named_by)
+
+
+def _named_payment(random: Random, shop: str) -> Letter:
+    """Return a payment that has three names, under any of them and with any others, now and then one too many."""
+    fact = random.randrange(3)
+    own, *others = random.sample([f"{name}-{fact}" for name in ("cs", "in", "pi")], 3)
+    aliases = others[: random.randrange(3)]
+    if random.random() < 0.08:
+        aliases.append(f"in-{(fact + 1) % 3}")
+    return payment(shop, own, random.choice([1, 5, 30]) if random.random() < 0.1 else 5, aliases)
+
+
+def _edition(random: Random, shop: str, ordered: list[object]) -> Letter:
+    """Return a version of an order. One time has one content, so that the end is the same whatever comes first."""
+    chosen, hour = random.choice(EDITED_IDS), random.randrange(6)
+    ordered.append(chosen)
+    then = Random(f"{shop} {chosen} {hour}")
+    total, lines = then.choice(["10", "40", "99.90", "7.5", "0"]), then.choice([1, 1, 2, 3])
+    return paid(
+        shop, [Order(chosen, total, lines, at=f"2025-05-30T{hour:02}:00:00.000Z")], updated=random.random() < 0.5
+    )
 
 
 def _admins(random: Random, made: Story, shop: str) -> None:

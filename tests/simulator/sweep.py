@@ -1,7 +1,7 @@
 """Every kind of fault at every request of every kind of movement, one at a time.
 
-Each scenario is a short story that is first told undisturbed. Then it is told again for each of its requests and each
-fault that can happen there: once, and until botocore gives up by itself; and for an outage that no call outlasts.
+Each scenario is a short story that first runs without faults. Then it runs again for each of its requests and each
+fault possible there: once, until botocore gives up, and for an outage longer than any call.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from tests.simulator.stories import AdminCall, Posted, Story, merchant
 from tests.simulator.world import World
 
 STEP_SECONDS = 10.0
-"""Between the steps of a scenario, so that each is done before the next one, if nothing goes wrong."""
+"""The time between the steps of a scenario, so that without faults each ends before the next."""
 GIVES_UP_AFTER = 3
 """Tries of botocore's clients, as `wiring` configures them."""
 SHOP = merchant("sweep")
@@ -44,7 +44,7 @@ Step = Letter | AdminCall
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens step after step, under some settings; the account is opened with `trial` credits first."""
+    """Steps under some settings; the account is opened with `trial` credits first."""
 
     steps: Sequence[Step | Sequence[Step]]
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +74,10 @@ class Scenario:
 
 def _order(number: object = 1, **content: Any) -> Letter:
     return paid(SHOP, [Order(number, **content)])
+
+
+def _edition(hour: int, total: str) -> Letter:
+    return _order(total=total, at=f"2025-05-30T{hour}:00:00.000Z")
 
 
 def _adjusting(adjustment_id: str, change: int) -> AdminCall:
@@ -106,6 +110,27 @@ SCENARIOS: Mapping[str, Scenario] = {
     "order updated": Scenario([paid(SHOP, [_SALE], updated=True)]),
     "order before its account": Scenario([_order(), opening(SHOP, 9, named=True)], trial=None),
     "order without an account": Scenario([_order()], trial=None),
+    "edits": Scenario([_edition(10, "40"), _edition(11, "99.90"), _edition(12, "20"), _edition(11, "99.90")], BY_TOTAL),
+    "edits beside each other": Scenario([[_edition(11, "99.90"), _edition(10, "40"), _edition(12, "20")]], BY_TOTAL),
+    "edits of a stored order and its refunds": Scenario(
+        [
+            _edition(10, "40"),
+            [_edition(11, "80"), refunded(SHOP, [Refund(1, "r1", "10")]), _edition(12, "60")],
+            [refunded(SHOP, [Refund(1, "r2", "20", "60")]), _edition(13, "90")],
+        ],
+        BY_TOTAL,
+    ),
+    "edits that move nothing": Scenario(
+        [_edition(10, "40"), [_edition(12, "50"), refunded(SHOP, [Refund(1, "r1", "10")])], _edition(11, "10")],
+        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+    ),
+    "edits of more than is left": Scenario(
+        [_edition(10, "40"), _edition(11, "99"), _edition(12, "70")], BY_TOTAL, trial=5
+    ),
+    "edits of what was earned": Scenario(
+        [_edition(10, "99"), adjustment(SHOP, "less", -30), _edition(11, "30"), _edition(12, "60")],
+        {**EARNING, **BY_TOTAL, "ORDER_CREDIT_FIXED_AMOUNT": "0"},
+    ),
     "refund of an order": Scenario([_order(), refunded(SHOP, [Refund(1)])]),
     "refund beside its order": Scenario([[refunded(SHOP, [Refund(1)]), _order()]]),
     "refund in parts": Scenario(
@@ -186,7 +211,7 @@ def cases(scenario: str) -> Iterator[Case]:
 
 @cache
 def requests_of(scenario: str) -> Sequence[str]:
-    """Return the operations that the scenario asks of AWS when nothing goes wrong, which must itself be right."""
+    """Return the scenario's operations on AWS without faults; that run must have no violations."""
     world = _world(scenario, Calm()).play(judge)
     assert not world.violations, world.violations
     return [operation for _, _, operation in world.requests]

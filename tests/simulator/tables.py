@@ -1,7 +1,7 @@
-"""DynamoDB in memory, exact in what the service rests on: conditions, transactions, tokens, streams.
+"""DynamoDB in memory, exact in everything that the service uses: conditions, transactions, tokens, streams.
 
-A write takes effect whole or not at all, a cancelled transaction says why for each of its items, and every change
-leaves a record with both images on its table's stream. The contract suite of the store holds it to the real thing.
+A write takes effect whole or not at all, a cancelled transaction gives a reason for each of its items, and every change
+leaves a record with both images on its table's stream. The store's contract suite compares it with the real engine.
 """
 
 import json
@@ -20,15 +20,15 @@ ITEMS_MAX = 100
 """Items of one transaction, and keys of one batch read."""
 SHARDS = 2
 TOKEN_SECONDS = 600
-"""How long DynamoDB knows a transaction again by its client token."""
+"""How long DynamoDB recognizes a transaction by its client token."""
 STALE_SECONDS = 0.5
-"""How long after a write a read that does not ask for consistency may miss it."""
+"""How long after a write an eventually consistent read may miss it."""
 
 _ACTIONS = ("Put", "Update", "Delete", "ConditionCheck")
 
 
 class AwsError(Exception):
-    """A request is refused: HTTP status, code, and what else stands in the answer."""
+    """A request is refused: HTTP status, code, and further members of the answer."""
 
     def __init__(self, code: str, message: str = "", *, status: int = 400, **members: Any) -> None:
         super().__init__(f"{code}: {message}")
@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What changed in one moment, `at` in seconds, by the call that is named."""
+    """The changes of one moment, `at` in seconds, and the call that made them."""
 
     at: float
     by: str
@@ -70,7 +70,7 @@ class Table:
     index_only: dict[str, bool] = field(default_factory=dict)
 
     def key_of(self, item: Item) -> Key:
-        """Return the key under which an item stands."""
+        """Return the key of an item."""
         try:
             return tuple(next(iter(item[name].values())) for name in self.key)
         except KeyError as error:
@@ -87,7 +87,7 @@ def scope(item: Item, request: Request) -> Scope:
 
 
 class Tables:
-    """The tables of an account. `clock` gives seconds, `stale` decides whether a lax read misses a recent write."""
+    """The tables of an account. `clock` gives seconds, `stale` decides whether a read misses a recent write."""
 
     def __init__(self, *, clock: Callable[[], float], stale: Callable[[], bool] = lambda: False) -> None:
         self.tables: dict[str, Table] = {}
@@ -119,7 +119,7 @@ class Tables:
             raise AwsError("ValidationException", str(error)) from error
 
     def reasons(self, request: Request) -> list[dict[str, Any]]:
-        """Return for each item of a transaction why it is refused as things stand, `None` where it is not."""
+        """Return for each item of a transaction why it is refused now, `None` where it is not."""
         return [reason for reason, _ in map(self._tried, request["TransactItems"])]
 
     def _table(self, name: str) -> Table:
@@ -213,7 +213,7 @@ class Tables:
         return table.name, table.key_of(asked["Item"] if kind == "Put" else asked["Key"])
 
     def _tried(self, action: Request) -> tuple[dict[str, Any], Change | None]:
-        """Return why an action is refused as things stand, and what it would change."""
+        """Return why an action is refused now, and what it would change."""
         [(kind, asked)] = action.items()
         assert kind in _ACTIONS, kind
         name, key = self._place(action)
@@ -307,7 +307,7 @@ class Tables:
 
 
 def cancelled(reasons: Sequence[Mapping[str, Any]]) -> AwsError:
-    """Return how DynamoDB says that a transaction was cancelled, a reason for each of its items."""
+    """Return DynamoDB's error for a cancelled transaction, with a reason for each of its items."""
     named = ", ".join(reason["Code"] for reason in reasons)
     message = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{named}]"
     return AwsError("TransactionCanceledException", message, CancellationReasons=list(reasons))

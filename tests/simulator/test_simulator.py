@@ -18,7 +18,7 @@ from tests.simulator.stories import story
 
 SHORT_SEEDS = range(60)
 SHORT_SWEEP = 120
-"""One case of the sweep of so many is in the short form."""
+"""The short form has one of so many cases of the sweep."""
 ENDS = {"key_reused", "insufficient_credits", "account_missing", "order_missing", "not_json", "credits_invalid"}
 SEEDS = 1_000
 SEEDS_PER_TEST = 100
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def failing(verdicts: Iterable[Verdict]) -> str:
-    """Return what failed, each run as the command that runs it again; nothing where all went well."""
+    """Return the failures, each with the command that reproduces it; nothing if there are none."""
     return "\n".join(str(verdict) for verdict in verdicts if verdict.violations)
 
 
@@ -34,7 +34,7 @@ def test_nothing_is_lost_and_nothing_done_twice_in_the_first_seeds() -> None:
     found = list(seeds(SHORT_SEEDS))
 
     assert failing(found) == ""
-    # They are worth something only if the weather brings every kind of fault, and the stories every kind of end.
+    # The seeds prove something only if they have every kind of fault, and every kind of end.
     assert {kind for verdict in found for kind in verdict.faults} == {kind.name for kind in Fault}
     assert {code for verdict in found for code in verdict.codes} >= ENDS
     assert sum(verdict.records for verdict in found) > 500
@@ -59,7 +59,7 @@ def test_nothing_is_lost_and_nothing_done_twice_whatever_fails_at_whichever_requ
 
 @pytest.mark.slow
 def test_a_seed_is_the_same_run_again_in_any_process() -> None:
-    # Another process hashes texts otherwise: what depended on the order of a set would show.
+    # Another process hashes texts differently, which reveals a dependence on the order of a set.
     program = (
         "from tests.simulator.runs import world_of, verdict_on; world = world_of(7); verdict_on(world, '');"
         "print(world.clock.now, world.requests, sorted(world.calls), world.aws.heard)"

@@ -1,4 +1,4 @@
-"""One run: AWS in memory, the functions on it, a story, and the weather; it ends when everything has drained."""
+"""One run: AWS in memory, the functions on it, a story, and faults; it ends when everything has drained."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,22 +28,22 @@ STREAM_DEAD_LETTERS = "http://aws.invalid/stream-dead-letters"
 LATENCY_SECONDS = (0.002, 0.03)
 SKEW_SECONDS_MAX = 1.5
 ROUGH_SECONDS = 15.0
-"""How long AWS does all that it may do, after the last event has arrived; in a scenario of the sweep it does not."""
+"""How long AWS may misbehave after the last event has arrived; in the sweep's scenarios it does not."""
 SKEWS_SECONDS = (0.0, 0.0, -SKEW_SECONDS_MAX, 0.4)
-"""By how much the clocks of containers are wrong."""
+"""The errors of containers' clocks."""
 AGAIN_SECONDS = (0.5, 5.0)
-"""When an admin who had no answer asks again."""
+"""After how many seconds an admin without an answer asks again."""
 DRAINED_WITHIN_SECONDS = 4 * 3600.0
-"""How long after the last fault or event everything may take to drain: the wait for missing ground, and some."""
+"""How long after the last fault or event everything may take to drain: the wait for missing ground and a margin."""
 STEPS_MAX = 200_000
 ASKED_MAX = 120
-"""How often an admin asks while the answer is that it may work later."""
+"""The most times that an admin asks while the answer is to retry later."""
 LATER = frozenset({"account_behind", "contended", "unavailable", "internal"})
 
 
 @dataclass
 class Answered:
-    """What an admin was answered in the end, and by which calls it was asked."""
+    """The final answer to an admin, and the calls that asked."""
 
     asked: AdminCall
     calls: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Answered:
 
 
 class World:
-    """A run of a story. After `play` it holds all that a judge needs."""
+    """A run of a story. After `play` it holds everything that a judge needs."""
 
     def __init__(self, story: Story, seed: int, weather: Calm | None = None) -> None:
         self.story = story
@@ -77,7 +77,7 @@ class World:
         self._open: set[int] = set()
 
     def play(self, judge: Callable[["World"], None]) -> "World":
-        """Let the story happen until everything has drained, and then let `judge` see it."""
+        """Play the story until everything has drained, and then call `judge`."""
         with ExitStack() as stack:
             stack.enter_context(self.clock)
             stack.enter_context(answering(self._answer))
@@ -88,7 +88,7 @@ class World:
                 if self.story.replayed and not self.violations:
                     self._replay()
                 self.output = output.getvalue()
-                run_as(NEWER if self._share else THIS)
+                run_as(self.release)
                 if not self.violations:
                     judge(self)
             finally:
@@ -104,8 +104,13 @@ class World:
         """Return the settings that a call ran under."""
         return self.calls[call].container.environment
 
+    @property
+    def release(self) -> int:
+        """The release that has the calls now."""
+        return NEWER if self._share else THIS
+
     def violated(self, sentence: str) -> None:
-        """Take down what must not be."""
+        """Record a violation."""
         self.violations.append(sentence)
 
     def _set_up(self) -> None:
@@ -130,7 +135,7 @@ class World:
         for number, asked in enumerate(self.story.admin_calls):
             self._open.add(number)
             self.answered.append(Answered(asked))
-            # One admin at a time sets a shop's threshold: the last one to ask is then the last one to be heard.
+            # One admin at a time sets a shop's threshold, so that the last to ask is the last to be answered.
             if not any(self._same_turn(earlier.asked, asked) for earlier in self.answered[:-1]):
                 self._agenda.after(asked.after, partial(self._ask, number))
         self.inbox.poll()
@@ -171,14 +176,14 @@ class World:
                 containers.pop().leave()
 
     def _shift(self, share: float) -> None:
-        """Let so many of all calls go to the newer release."""
+        """Send this share of all calls to the newer release."""
         self._share = share
 
     def come_again(self, prepare: Callable[[], None]) -> None:
-        """Let `prepare` do something while nobody writes, and then let all that was asked for be asked for again.
+        """Call `prepare` while nobody writes, and then send all events again.
 
-        Containers know nothing any more, and the streams of the tables are new. Admins ask once more for what no event
-        tells: their adjustments.
+        Containers are new, and so are the tables' streams. Admins repeat the requests that no event carries: their
+        adjustments.
         """
         self._deploy(self._environment)
         for name in (CREDITS, TRANSACTIONS):
@@ -195,7 +200,7 @@ class World:
         self._post_again()
 
     def _replay(self) -> None:
-        """A day later all events come once more, to containers that know nothing."""
+        """A day later all events are sent again, to new containers."""
         self._deploy(self._environment)
         self._agenda.at(self.clock.now + DAY_SECONDS, lambda: None)
         while self._agenda.next():
@@ -313,7 +318,7 @@ class World:
         answer = self.aws.answer(service, operation, request, by=call.name)
         if operation == "SendMessageBatch":
             self._agenda.after(self._random.uniform(*LATENCY_SECONDS), self.waiting.wake)
-        # Whoever waits for news of the tables may have some.
+        # Pollers of the streams may have new records.
         self._agenda.after(self._random.uniform(*LATENCY_SECONDS), self._poll_streams)
         return answer
 

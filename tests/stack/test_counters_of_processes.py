@@ -35,8 +35,8 @@ for line in sys.stdin:
     if word == "check":
         for _ in range(int(number)):
             asked("/api/v1/credits/plugin-status/00000000-0000-4000-8000-000000000000", ROUTE)
-        for_figures._LaidDown.at = float("-inf")
-        for_figures.lay_counters_down()
+        for_figures.counter_writer.cache_clear()
+        for_figures.counter_writer().write()
     text = asked("/metrics", "/metrics", {"scope": "credits:ops", "subject": "ops"})["body"]
     counted = [said.split()[-1] for said in text.splitlines() if said.startswith(CHECKS)]
     print("SUM", counted[0] if counted else "0.0", flush=True)

@@ -167,7 +167,7 @@ def test_publish_transaction_events_publishes_what_a_record_says(package: Packag
 
     answer = package.answer(
         "publish_transaction_events",
-        "chalicelib.handlers.streams.publish_transaction_events",
+        "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
         {"Records": [stream_record(told, table=table)]},
     )
 
@@ -188,7 +188,7 @@ def test_publish_threshold_events_publishes_what_a_write_crossed(package: Packag
 
     answer = package.answer(
         "publish_threshold_events",
-        "chalicelib.handlers.streams.publish_threshold_events",
+        "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
         {"Records": [stream_record(told, table=stack.description.credits_table)]},
     )
 
@@ -206,7 +206,7 @@ def test_adjust_credits_answers_with_the_transaction(package: Package) -> None:
     request = {"merchant_id": shop, "operation_type": "INCREASE", "credits": 7, "reason": "late", "admin_id": "ada"}
 
     answer = package.answer(
-        "adjust_credits", "chalicelib.handlers.admin.adjust_credits", {**request, "adjustment_id": "a1"}
+        "adjust_credits", "chalicelib.handlers.adjust_credits.adjust_credits", {**request, "adjustment_id": "a1"}
     )
 
     assert answer == package.stack.ledger(shop)[-1]

@@ -127,7 +127,7 @@ def test_a_stack_beside_another_takes_other_ports_shows_traffic_and_ends_alone_w
         for setting, port in settings.items():
             assert f"Port {port} is taken; {setting} is " in second.said()
         assert status(f"{description['api_url']}/api/v1/health") == 200
-        for outcome in ("opens with a trial", "told on NATS: account.created"):
+        for outcome in ("opens with a trial", "published on NATS: account.created"):
             wait(lambda words=outcome: words in second.said(), READY_SECONDS)  # type: ignore[misc]
             assert outcome in second.said()
         os.kill(description["pids"]["bridge"], signal.SIGKILL)

@@ -18,7 +18,8 @@ from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.ids import instant
 from chalicelib.domain.movements import Movement
-from chalicelib.handlers.admin import adjust_credits, set_threshold
+from chalicelib.handlers.adjust_credits import adjust_credits
+from chalicelib.handlers.set_threshold import set_threshold
 from tests.support.builders import SHOP, merchant
 from tests.support.fakes import FakeLedger, settle
 
@@ -110,10 +111,10 @@ class Api:
         method: str = "GET",
         body: Any = None,
     ) -> Answered:
-        """Answer a request for `path` below /api/v1; `route` is its template where the path holds an id.
+        """Return the answer to a request for `path` below /api/v1; `route` is its template if the path holds an id.
 
-        `token` is the context that the authorizer left, None where none was asked. A `body` of
-        bytes is handed on in base64, one that is no text as JSON.
+        `token` is the authorizer's context, None where there was no authorizer. A `body` of bytes is passed in base64,
+        any other that is not a text as JSON.
         """
         route = f"/api/v1{route or path}"
         path = f"/api/v1{path}"
@@ -142,11 +143,11 @@ class Api:
         return Answered.of(self.app(event, None))
 
     def post(self, path: str, body: Any, **more: Any) -> Answered:
-        """Answer a POST as `get` does a GET."""
+        """Return the answer to a POST."""
         return self.get(path, method="POST", body=body, **more)
 
     def put(self, path: str, body: Any, **more: Any) -> Answered:
-        """Answer a PUT as `get` does a GET."""
+        """Return the answer to a PUT."""
         return self.get(path, method="PUT", body=body, **more)
 
 
@@ -163,7 +164,7 @@ def _identifiers(route: str, path: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Aws:
-    """What was asked of AWS, and what it answers instead when `fault` is set."""
+    """Requests made to AWS, and their answer instead when `fault` is set."""
 
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     fault: Exception | None = None
@@ -174,7 +175,7 @@ class Aws:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a function is told of its call."""
+    """The context of a function's call."""
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:
@@ -183,7 +184,7 @@ class Context:
 
 @dataclass(slots=True)
 class Functions:
-    """Stands in for the Lambda API: an invoked function runs here and now, or does what `fault` says."""
+    """Replaces the Lambda API: an invoked function runs here and now, or fails with `fault`."""
 
     invoked: list[tuple[str, Any]] = field(default_factory=list)
     fault: Exception | Mapping[str, Any] | None = None
@@ -213,7 +214,7 @@ class Ledger:
         settle(self.store, movements, now=instant(at))
 
     def copy(self, written: FakeLedger) -> None:
-        """Put the items of another ledger, many at once: moto takes its time for each write of the real one."""
+        """Put the items of another ledger, many at once: moto is slow at each write of the real one."""
         items = [(CREDITS_TABLE, account_item(account)) for account in written.accounts.values()]
         items += [(TRANSACTIONS_TABLE, transaction_item(record)) for record in written.transactions.values()]
         for chunk in batched(items, 25):

@@ -1,4 +1,4 @@
-"""Stand-ins for the bridge's two sides: a queue and JetStream, in memory and told how to fail."""
+"""Fakes of the bridge's two sides: a queue and JetStream, in memory, with faults on demand."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ MERCHANT = "5f6a2bb0-0000-4000-8000-00000000abcd"
 
 
 def settings(**changes: str) -> Settings:
-    """Return settings as from an environment that says `changes` besides what must be said."""
+    """Return settings from an environment with `changes` beside the required ones."""
     return Settings.from_environment({**ENVIRONMENT, **changes})
 
 
@@ -43,7 +43,7 @@ class FakeDelivery:
 
     @property
     def metadata(self) -> Msg.Metadata:
-        """Where it stands."""
+        """Its position in the stream."""
         return Msg.Metadata(
             sequence=Msg.Metadata.SequencePair(consumer=self.sequence, stream=self.sequence),
             num_pending=0,
@@ -72,7 +72,7 @@ class FakeDelivery:
 
 @dataclass(kw_only=True)
 class FakeQueue:
-    """A queue that takes every entry for which `refuse` says nothing, and keeps what it was asked."""
+    """A queue that accepts every entry except those in `refuse`, and keeps its requests."""
 
     refuse: Callable[[Entry], Refusal | None] = lambda _: None
     forget: frozenset[str] = frozenset()
@@ -92,7 +92,7 @@ class FakeQueue:
         return SendAnswer(confirmed=frozenset(taken), refused=refused)
 
     async def receive(self) -> tuple[Received, ...]:
-        """Return nothing: the tests hand messages to the publisher themselves."""
+        """Return nothing: the tests pass messages to the publisher themselves."""
         return ()
 
     async def delete(self, messages: Sequence[Received]) -> int:
@@ -109,13 +109,13 @@ class FakeQueue:
 
 @dataclass(kw_only=True)
 class FakePublish:
-    """JetStream's publish: keeps what was published, drops repeats by message id, fails where told."""
+    """JetStream's publish: keeps published messages, drops repeats by message id, fails on demand."""
 
     fail: Callable[[str, Mapping[str, str]], Exception | None] = lambda *_: None
     published: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
 
     async def __call__(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Stored:
-        """Return where the message is, and whether one with this id was there already."""
+        """Return where the message is, and whether one with this id existed already."""
         failure = self.fail(subject, headers)
         if failure is not None:
             raise failure

@@ -1,4 +1,4 @@
-"""The bridge as a process of its own, and what a test asks its two sides: NATS and the queues."""
+"""The bridge as a separate process, and a test's access to its two sides: NATS and the queues."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ def health(port: int) -> tuple[int, Health]:
 
 
 class Bridge:
-    """A running bridge: its process, its log and what it says of itself."""
+    """A running bridge: its process, its log and its health."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process = process
@@ -86,7 +86,7 @@ class Bridge:
         return cast("int", self.health()[1]["messages"][direction][outcome])
 
     def resident_bytes(self) -> float:
-        """Return the memory that the process holds, as its metrics say."""
+        """Return the process's memory, from its metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
             lines = answer.read().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith("process_resident_memory_bytes "))
@@ -106,7 +106,7 @@ def launch_bridge(
     healthy: bool = True,
     **changes: str,
 ) -> tuple[Engine, Bridge]:
-    """Start a bridge and return at once; it is ready when it answers, and where `healthy`, when it says all is well."""
+    """Start a bridge and return at once; it is ready when it answers, or with `healthy` when it reports health."""
     port = free_port()
     environment = clean_environment(
         {
@@ -118,7 +118,7 @@ def launch_bridge(
             "BRIDGE_POLL_SECONDS": "1",
             "BRIDGE_RETRY_SECONDS_MAX": "1",
             "BRIDGE_UPSTREAM": "create",
-            # An acknowledgement that dies with NATS is made good after this time, well inside WAIT_SECONDS.
+            # An acknowledgement lost with NATS is repeated after this time, well inside WAIT_SECONDS.
             "BRIDGE_ACK_WAIT_SECONDS": "10",
             **changes,
         }
@@ -138,7 +138,7 @@ def launch_bridge(
 
 @contextmanager
 def bridge(tmp_path: Path, nats_url: str, queues: Queues, *, healthy: bool = True, **changes: str) -> Iterator[Bridge]:
-    """Run the bridge; entered when it answers, and where `healthy`, when it says that all is well."""
+    """Run the bridge; entered when it answers, or with `healthy` when it reports health."""
     engine, started = launch_bridge(tmp_path, nats_url, queues, healthy=healthy, **changes)
     with running(engine):
         yield started
@@ -146,7 +146,7 @@ def bridge(tmp_path: Path, nats_url: str, queues: Queues, *, healthy: bool = Tru
 
 @contextmanager
 def queues_in(endpoint: str, *, inbox: str | None = None, patience_seconds: int = 30) -> Iterator[Queues]:
-    """Yield two new queues of the emulator at `endpoint`, of which an `inbox` that is there already replaces one."""
+    """Yield two new queues of the emulator at `endpoint`; an existing `inbox` replaces one of them."""
     client = boto3.client(
         "sqs",
         endpoint_url=endpoint,
@@ -166,7 +166,7 @@ def queues_in(endpoint: str, *, inbox: str | None = None, patience_seconds: int 
 
 
 def on_nats(url: str, act: Callable[[Client], Awaitable[Answer]]) -> Answer:
-    """Return what `act` returns with a client of its own."""
+    """Return the result of `act` with a new client."""
 
     async def run() -> Answer:
         client = await nats.connect(url, allow_reconnect=False)
@@ -214,7 +214,7 @@ def unacknowledged(url: str, stream: str = "UPSTREAM") -> int:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Return when `condition` holds; fail when it does not come to hold."""
+    """Return when `condition` holds; fail if it does not in time."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not come to be so"
@@ -239,7 +239,7 @@ def numbers(messages: list["MessageTypeDef"]) -> list[int]:
 
 
 def envelope(number: int) -> str:
-    """Return what the rule on the bus puts into the outbox for an event."""
+    """Return the message that the bus's rule puts into the outbox for an event."""
     detail = {
         "event_id": f"event-{number}",
         "event_type": "evt.credits.balance_exhausted",

@@ -1,7 +1,7 @@
 """A real Chromium for the tests of pages, driven by Playwright.
 
-Debian's package, which CI installs; elsewhere its tests are skipped, and say so. The browser asks nobody for anything
-but what its pages do.
+Debian's package, which CI installs; elsewhere its tests are skipped with a message. The browser makes no requests of
+its own.
 """
 
 import shutil
@@ -25,12 +25,12 @@ ARGUMENTS = (
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="NO CHROMIUM: apt-get install --no-install-recommends chromium fonts-dejavu-core"
 )
-"""Skips loudly where there is no browser."""
+"""Skips with a message where there is no browser."""
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Yield a Chromium of the caller's own.
+    """Yield a Chromium for the caller alone.
 
     Playwright holds the thread's event loop until the context is left: nothing in it may call `asyncio.run`. So no
     fixture of a whole session holds one.

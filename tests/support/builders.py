@@ -1,31 +1,36 @@
-"""Short builders of what tests speak about: merchants, movements, accounts and records.
+"""Short builders of test data: merchants, movements, accounts and records.
 
-Every movement belongs to `SHOP` unless said otherwise, and carries the metadata that the contracts record.
+Every movement belongs to `SHOP` by default, and carries the metadata that the contracts record.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction, open_account
-from chalicelib.domain.movements import FixedMovement, Kind, OrderMovement, RefundMovement, order_key
+from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement, order_key
 from chalicelib.domain.orders import Basis, Direction, Policy
+
+MovementT = TypeVar("MovementT", bound=Movement)
 
 NOON = Instant("2025-06-01T12:00:00.000Z")
 READ_AT = datetime(2026, 11, 28, 12, tzinfo=UTC)
-"""When messages of tests are read: times up to a day later are times."""
+"""The time at which tests read messages: times up to a day later are valid."""
 LATER = Instant("2025-06-01T12:00:00.250Z")
 
 ONE_PER_ORDER = Policy()
 TEN_PER_ITEM = Policy(basis=Basis.ITEM, fixed_amount=10)
 TENTH_OF_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
+EARNED_TENTH = Policy(direction=Direction.INCREASE, basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(10))
 TEN_EARNED = Policy(direction=Direction.INCREASE, fixed_amount=10)
 
 
 def merchant(name: str) -> MerchantId:
-    """Return the merchant id that belongs to a name: the same for the same name, always."""
+    """Return the merchant id for a name, always the same."""
     return MerchantId(str(uuid5(NAMESPACE_DNS, name)))
 
 
@@ -78,12 +83,15 @@ def order(
     lines: int = 1,
     total: str | None = None,
     updated: bool = False,
+    at: Instant | None = None,
     of: MerchantId = SHOP,
 ) -> OrderMovement:
-    """Return a paid order, or with `updated` the word of a change to one."""
+    """Return a paid order, or with `updated` the word of a change to one; `at` is the time of this version of it."""
     metadata: dict[str, str | int] = {"lines": lines}
     if total is not None:
         metadata["total"] = total
+    if at is not None:
+        metadata["updated_at"] = at
     if updated:
         metadata["source"] = "evt.order.updated"
     return OrderMovement(
@@ -94,6 +102,7 @@ def order(
         lines=lines,
         total=None if total is None else Decimal(total),
         updated=updated,
+        updated_at=at,
         metadata=metadata,
     )
 
@@ -124,7 +133,7 @@ def refund_of(
 
 
 def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> Account:
-    """Return an account as it stands before its first transaction, but for a balance it came to somehow."""
+    """Return an account before its first transaction, except for its balance."""
     opened = open_account(of, threshold=threshold, now=NOON)
     return Account(
         merchant_id=of,
@@ -146,5 +155,10 @@ def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> A
 
 
 def by_id(records: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
-    """Return the records under their ids, as a store's reader would hand them to `fold`."""
+    """Return the records by id, as a store's reader passes them to `fold`."""
     return {record.transaction_id: record for record in records}
+
+
+def known_as(movement: MovementT, *others: Movement) -> MovementT:
+    """Return the movement of a fact whose other names are those of `others`."""
+    return replace(movement, other_keys=tuple(other.key for other in others))

@@ -8,7 +8,7 @@ from tests.support.fakes import FakeClock
 
 @dataclass
 class FakeCall:
-    """A call with `seconds` left, of which only its waits take any."""
+    """A call with `seconds` left, which only its waits use up."""
 
     seconds: float = 30.0
     clock: FakeClock = field(default_factory=FakeClock)
@@ -16,7 +16,7 @@ class FakeCall:
 
     @property
     def time(self) -> CallTime:
-        """Return the call's time as posting asks for it."""
+        """Return the call's time for posting."""
         return CallTime(now=self.clock, remaining_seconds=self.remaining, sleep=self.sleep)
 
     def remaining(self) -> float:
@@ -24,6 +24,6 @@ class FakeCall:
         return self.seconds - sum(self.waits)
 
     def sleep(self, seconds: float) -> None:
-        """Wait without waiting: the clock of the records and the time left move on."""
+        """Advance the records' clock and the time left, without really waiting."""
         self.waits.append(seconds)
         self.clock.advance(milliseconds=round(seconds * 1000))

@@ -1,4 +1,4 @@
-"""A private certificate authority for tests, and what it signs."""
+"""A private certificate authority for tests, and its certificates."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The `credits` command in this process, and what it said."""
+"""The `credits` command in this process, and its output."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Said:
 
     @property
     def json(self) -> Any:
-        """Return what was printed for programs."""
+        """Return the JSON output."""
         return json.loads(self.out)
 
 

@@ -1,4 +1,4 @@
-"""The console in a tab of a real browser, as a person uses it; what the tab asked for and complained of is kept."""
+"""The console in a tab of a real browser, as a person uses it; the tab's requests and errors are kept."""
 
 import json
 import time
@@ -18,16 +18,16 @@ from infra.local.tokens import ADMIN_SCOPE
 from tests.support.running_stack import Stack
 
 WAIT_MS = 60_000
-"""How long a busy machine may take for anything; nothing waits for its own sake."""
+"""The time limit on a busy machine; no wait is longer than needed."""
 MISSED = "Failed to load resource"
-"""What a browser says of an answer that is no success, or of none: the console says it in words of its own."""
+"""The browser's message for a failed request; the console shows its own message."""
 
 expect.set_options(timeout=WAIT_MS)
 
 
 @dataclass(slots=True)
 class Console:
-    """A tab. `complaints` are what the browser's own console said, `hosts` those that were asked."""
+    """A tab. `complaints` are the messages of the browser's console, `hosts` the requested hosts."""
 
     page: Page
     stack: Stack
@@ -45,7 +45,7 @@ class Console:
         expect(self.page.locator("h1")).to_be_visible()
 
     def sign_in(self, token: str | None = None) -> None:
-        """Give the page a token, an admin's unless told otherwise."""
+        """Give the page a token, an admin's by default."""
         self.page.get_by_label("Access token").fill(token or self.stack.description.admin_token)
         self.page.get_by_role("button", name="Sign in").click()
 
@@ -62,11 +62,11 @@ class Console:
         self.page.get_by_role("button", name="Find").click()
 
     def said(self, name: str) -> Any:
-        """Return the place where the page says something of this name."""
+        """Return the element that the page shows under this name."""
         return self.page.locator(f'[data-test="{name}"]')
 
     def violations(self) -> list[str]:
-        """Return what axe-core finds against accessibility at this moment, each with the first place at fault."""
+        """Return axe-core's findings on accessibility, each with the first element concerned."""
         self.page.evaluate(AXE_SCRIPT)
         found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
         return [f"{one['id']}: {json.dumps(one['nodes'][0]['target'])}" for one in found["violations"]]
@@ -79,7 +79,7 @@ class Console:
         return overflow
 
     def focused(self) -> str:
-        """Return what has the keyboard's focus: its label, or its text."""
+        """Return the label or text of the element with the keyboard's focus."""
         said: str = self.page.evaluate(
             "(e => e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent)(document.activeElement)"
         )
@@ -88,7 +88,7 @@ class Console:
 
 @contextmanager
 def tab(browser: Browser, stack: Stack, **options: Any) -> Iterator[Console]:
-    """Yield a new tab without a past. Whatever it asked of other hosts, or failed at, fails the test."""
+    """Yield a new tab without history. A request to another host or an error in it fails the test."""
     context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin", **options)
     context.set_default_timeout(WAIT_MS)
     console = Console(context.new_page(), stack)

@@ -1,6 +1,6 @@
 """`python -m tests.support.dying_bridge STEP`: the bridge kills itself with SIGKILL at the step of that name.
 
-Nothing of it runs after that, so the moment is exact: no finally, no flush, no acknowledgement.
+Nothing runs after that, so the moment is exact: no finally, no flush, no acknowledgement.
 """
 
 import os
@@ -22,9 +22,9 @@ from infra.bridge.queues import SqsQueue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """The call of `owner.name` that is the bridge's last, the first one counted from 1.
+    """The call of `owner.name` (counted from 1) at which the bridge dies.
 
-    It dies before that call, or `after` it has had its effect and has returned something.
+    It dies before that call, or `after` it has taken effect and returned something.
     """
 
     owner: Any
@@ -49,7 +49,7 @@ STEPS: Mapping[str, Step] = {
 
 
 def arrange(step: Step) -> None:
-    """Have the process killed at `step`."""
+    """Kill the process at `step`."""
     original: Callable[..., Awaitable[Any]] = getattr(step.owner, step.name)
     calls = 0
 
@@ -59,7 +59,7 @@ def arrange(step: Step) -> None:
         if calls == step.call and not step.after:
             os.kill(os.getpid(), signal.SIGKILL)
         found = await original(*arguments, **named)
-        # A fetch or a receive that found nothing is not the step that is meant.
+        # An empty fetch or receive does not count as the step.
         if step.after and found not in ((), []):
             os.kill(os.getpid(), signal.SIGKILL)
         return found

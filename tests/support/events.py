@@ -1,4 +1,4 @@
-"""Raw events as AWS hands them to the functions, and message bodies as upstream services write them."""
+"""Raw events as AWS passes them to the functions, and message bodies as upstream services write them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class Context:
     aws_request_id: str = "8d3bf1f6-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the call, which stands still here."""
+        """Return the time left of the call, which does not change here."""
         return self.milliseconds
 
 

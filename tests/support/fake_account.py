@@ -1,4 +1,4 @@
-"""An AWS account in memory, as far as a deployment looks at it: canned answers, and a stack with states."""
+"""An AWS account in memory, as far as a deployment reads it: canned answers, and a stack with states."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ def refused(code: str, text: str = "no") -> ClientError:
 
 @dataclass
 class FakeAccount:
-    """Answers each `service.operation` with what `answers` has for it, and records what was asked."""
+    """Returns the entry of `answers` for each `service.operation`, and records the requests."""
 
     answers: dict[str, Answer]
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -44,7 +44,7 @@ class _Client:
 
 @dataclass
 class FakeCloudFormation:
-    """A stack that is in each of `states` once, the last one for good; None is a stack that is not there."""
+    """A stack that is in each of `states` once, and remains in the last; None means that it does not exist."""
 
     states: deque[str | None]
     calls: list[str] = field(default_factory=list)

@@ -11,7 +11,7 @@ from chalicelib.domain.ids import MerchantId
 ITEMS_MAX = 100
 
 Deed = Exception | Callable[[], None]
-"""What goes wrong at one request: an error to raise, or something that happens meanwhile."""
+"""A fault of one request: an error to raise, or an action that happens meanwhile."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class FakeFigures:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
-        """Return what was counted of each merchant."""
+        """Return each merchant's counted figures."""
         asked = list(merchants)
         self.reads.append(len(asked))
         _happens(self.reads_fail)

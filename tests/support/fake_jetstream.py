@@ -1,4 +1,4 @@
-"""JetStream's API in memory: streams with sequences and times, consumers, and refusals as a test wants them."""
+"""JetStream's API in memory: streams with sequences and times, consumers, and refusals on demand."""
 
 import json
 from collections.abc import Mapping
@@ -11,9 +11,10 @@ NOT_FOUND: Final = {"error": {"code": 404, "description": "not found"}}
 
 @dataclass(kw_only=True)
 class FakeJetStream:
-    """What `infra.bridge.looks` asks. `refuse` maps the beginning of a call to why it fails: a text, or an exception.
+    """The API that `infra.bridge.looks` uses. `refuse` maps the beginning of a call to its failure: a text, or an
+    exception.
 
-    `states` and `consumers` are what JetStream says of streams and of our consumer on them; tests change both.
+    `states` and `consumers` are JetStream's reports on streams and on our consumer; tests change both.
     """
 
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)

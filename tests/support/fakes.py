@@ -1,4 +1,4 @@
-"""Fakes of what the service rests on: in memory, with the conditions of the real thing, and faults on demand."""
+"""Fakes of the service's dependencies: in memory, with the conditions of the real ones, and faults on demand."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -10,28 +10,30 @@ from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Movement, RefundMovement
+from chalicelib.domain.names import names_of
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]
-"""What goes wrong at one commit: an error to raise, or a deed, whose answer (if it has one) is the store's."""
+"""A fault of one commit: an error to raise, or an action, whose result (if any) is the store's."""
 
 READS_MAX = 1_000
-"""Reads and writes after which `settle` gives up on a fold that never ends."""
+"""Rounds after which `settle` gives up on a fold that never ends."""
 
 
 @dataclass
 class FakeLedger:
     """The `LedgerStore` in memory: one lock makes a write atomic, as DynamoDB's transaction is.
 
-    Each commit takes the next of `before_effect` (a fault before anything is written: what it answers is
-    answered instead) and, if it took effect, the next of `after_effect` (a lost answer). None lets one pass.
-    `unreadable` are the items that are there and cannot be read, under their keys, with what is wrong.
-    `commits` are the writes that took effect, `tried` counts all, `reads` holds the keys of each read.
+    Each commit takes the next of `before_effect` (a fault before anything is written: its result is returned instead)
+    and, if it took effect, the next of `after_effect` (a lost answer). None lets one pass. `unreadable` maps the keys
+    of items that exist but cannot be read to the reason. `commits` are the writes that took effect, `tried` counts all,
+    `reads` holds the keys of each read.
     """
 
     accounts: dict[MerchantId, Account] = field(default_factory=dict)
     transactions: dict[TransactionId, Transaction] = field(default_factory=dict)
+    guards: dict[TransactionId, TransactionId] = field(default_factory=dict)
     before_effect: deque[Fault | None] = field(default_factory=deque)
     after_effect: deque[Fault | None] = field(default_factory=deque)
     read_faults: deque[Exception | None] = field(default_factory=deque)
@@ -42,18 +44,21 @@ class FakeLedger:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and records as they stand, all of one moment."""
+        """Return the current accounts and records, all of one moment."""
         merchants, transactions = tuple(dict.fromkeys(merchants)), tuple(dict.fromkeys(transactions))
         with self._lock:
             self.reads.append((merchants, transactions))
             if self.read_faults and (fault := self.read_faults.popleft()):
                 raise fault
+            guards = {key: self.guards[key] for key in transactions if key in self.guards}
+            transactions = tuple(dict.fromkeys((*transactions, *guards.values())))
             bad = {key: self.unreadable[key] for key in (*merchants, *transactions) if key in self.unreadable}
             return Known(
                 accounts={key: self.accounts[key] for key in merchants if key in self.accounts.keys() - bad.keys()},
                 transactions={
                     key: self.transactions[key] for key in transactions if key in self.transactions.keys() - bad.keys()
                 },
+                guards=guards,
                 unreadable=bad,
             )
 
@@ -63,7 +68,7 @@ class FakeLedger:
         with self._lock:
             self.tried += 1
             before = self.before_effect.popleft() if self.before_effect else None
-        # A deed may write to this ledger itself, to win the race that the commit loses: so not under the lock.
+        # Not under the lock: an action may write to this ledger itself, to win the race that the commit loses.
         if (answer := _answer(before, commit)) is not None:
             return answer
         with self._lock:
@@ -90,26 +95,26 @@ class FakeLedger:
     def _refusal(self, commit: Commit) -> Refused | None:
         account = self.accounts.get(commit.merchant_id)
         known = commit.before.version if commit.before else None
-        held = known == (account.version if account else None)
-        standing = [
-            self.transactions[record.transaction_id]
-            for record in commit.transactions
-            if record.transaction_id in self.transactions
-        ]
+        held = not commit.writes_account or known == (account.version if account else None)
+        wanted = _names(commit)
+        standing = [self.transactions[name] for name in wanted if name in self.transactions]
         moved = [change for change in commit.tallies if self._tally_moved(change.order, change.before)]
-        if held and not standing and not moved:
+        named = {name: self.guards[name] for name in wanted if name in self.guards}
+        if held and not standing and not moved and not named:
             return None
-        # An order that is not there fails its condition too, and leaves nothing to bring back.
+        # A missing order fails its condition too, and there is no item to return.
         standing += [self.transactions[change.order] for change in moved if change.order in self.transactions]
-        return Refused(account=commit.before if held else account, transactions=tuple(standing))
+        return Refused(account=commit.before if held else account, transactions=tuple(standing), guards=named)
 
     def _tally_moved(self, order: TransactionId, before: object) -> bool:
         stored = self.transactions.get(order)
         return stored is None or stored.tally != before
 
     def _write(self, commit: Commit) -> None:
-        self.accounts[commit.merchant_id] = commit.after
+        if commit.writes_account:
+            self.accounts[commit.merchant_id] = commit.after
         self.transactions |= {record.transaction_id: record for record in commit.transactions}
+        self.guards |= {guard.transaction_id: guard.record for guard in commit.guards}
         for change in commit.tallies:
             order = self.transactions[change.order]
             self.transactions[change.order] = replace(order, tally=change.after, refunded_at=change.time)
@@ -118,7 +123,7 @@ class FakeLedger:
 
 @dataclass
 class FakeClock:
-    """A clock that stands until it is moved."""
+    """A clock that does not move on its own."""
 
     moment: datetime = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -136,7 +141,7 @@ def settle(
 ) -> list[Outcome]:
     """Post one merchant's movements with full knowledge, in as few writes as `fold` needs, and return the outcomes.
 
-    The plainest caller of `fold`: it reads all there is before every write and has nobody to race with.
+    The simplest caller of `fold`: it reads everything before every write and races with nobody.
     """
     outcomes: dict[int, Outcome] = {}
     for _ in range(READS_MAX):
@@ -154,9 +159,9 @@ def settle(
 
 
 def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20) -> Fold:
-    """Return the fold of one merchant's movements on what the store holds, without writing it."""
+    """Return the fold of one merchant's movements on the store's content, without writing it."""
     merchant_id = movements[0].merchant_id
-    records = [movement.transaction_id for movement in movements]
+    records = [name for movement in movements for name in names_of(movement)]
     records += [movement.order_transaction_id for movement in movements if isinstance(movement, RefundMovement)]
     known = store.read([merchant_id], records)
     return fold(
@@ -164,14 +169,21 @@ def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, d
         known.accounts.get(merchant_id),
         movements,
         stored=known.transactions,
+        guards=known.guards,
         default_threshold=default_threshold,
         now=now,
     )
 
 
+def _names(commit: Commit) -> list[TransactionId]:
+    """Return the ids at which nothing may be yet."""
+    records = [record.transaction_id for record in commit.transactions]
+    return [*records, *(guard.transaction_id for guard in commit.guards)]
+
+
 def _check_form(commit: Commit) -> None:
-    """Refuse what DynamoDB refuses whatever the tables hold: too many items, or one of them twice."""
-    items = [*(record.transaction_id for record in commit.transactions), *(change.order for change in commit.tallies)]
+    """Refuse what DynamoDB refuses in any case: too many items, or one of them twice."""
+    items = [*_names(commit), *(change.order for change in commit.tallies)]
     if 1 + len(items) > ITEMS_MAX:
         raise ValueError(f"a write holds {ITEMS_MAX} items, this one {1 + len(items)}")
     if len(set(items)) != len(items):

@@ -1,6 +1,6 @@
-"""A road to the emulator on which a test breaks what it likes: a proxy that can refuse, cut, slow down and count.
+"""A proxy to the emulator on which a test causes faults: it can refuse, cut, slow down and count requests.
 
-It stands where `AWS_ENDPOINT_URL` points to, and lets through what it is told nothing about.
+`AWS_ENDPOINT_URL` points to it; requests without a fault pass.
 """
 
 import http.client
@@ -23,7 +23,7 @@ FORWARD_SECONDS = 30.0
 
 
 class Fault(StrEnum):
-    """What becomes of one request."""
+    """The fate of one request."""
 
     NONE = "none"
     REFUSED = "refused as a whole, without effect"
@@ -36,7 +36,7 @@ class Fault(StrEnum):
 
 @dataclass
 class Road:
-    """The proxy's address and what it does; `fault` says what becomes of the request of an operation."""
+    """The proxy's address and its faults; `fault` decides the fate of an operation's request."""
 
     upstream: str
     fault: Callable[[str], Fault] = lambda _: Fault.NONE
@@ -51,7 +51,7 @@ class Road:
 
 @contextmanager
 def faulty_road(upstream: str) -> Iterator[Road]:
-    """Yield a road to the emulator at `upstream`; it is closed with the context."""
+    """Yield a proxy to the emulator at `upstream`; it is closed with the context."""
     road = Road(upstream)
     server = ThreadingHTTPServer((LOOPBACK, 0), type("Handler", (_Handler,), {"road": road}))
     server.daemon_threads = True
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
     road: Road
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
-        """Say nothing: a test's output is its own."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -1,4 +1,4 @@
-"""A call's time as counting sees it: so many seconds left, of which only its waits take any."""
+"""A call's time for counting: so many seconds left, which only its waits use up."""
 
 from dataclasses import dataclass, field
 

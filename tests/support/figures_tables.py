@@ -1,4 +1,4 @@
-"""A figures table on every engine, set up as infra/template.yaml declares it, each test with one of its own."""
+"""A figures table on every engine, set up as infra/template.yaml declares it, one for each test."""
 
 import time
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class FiguresTable:
         return DynamoDBFigures(self.client, table=self.name)
 
     def item(self, key: str) -> dict[str, Any]:
-        """Return an item as it stands, empty where there is none."""
+        """Return the current item, empty where there is none."""
         answer = self.client.get_item(TableName=self.name, Key={"id": {"S": key}}, ConsistentRead=True)
         return dict(answer.get("Item", {}))
 

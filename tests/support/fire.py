@@ -1,7 +1,7 @@
 """The bridge under fire: traffic both ways while the bridge and NATS are killed, again and again.
 
-The upstream service is one as it should be: it publishes an event until JetStream has confirmed it, under
-the same id. So an event may stand in the stream twice, and the ledger has to see through that as well.
+The upstream service behaves well: it publishes an event under the same id until JetStream has confirmed it. So an event
+may be in the stream twice, and the ledger must detect that as well.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ from tests.support.engines import free_port
 AT_ONCE = 50
 ANSWER_SECONDS = 2.0
 LIT_SECONDS = 60.0
-"""How long a bridge may take, on a busy machine, until something of a part has passed it."""
+"""How long a bridge may take, on a busy machine, until a message of a part has passed it."""
 BRIDGE, NATS = "bridge", "nats"
 
 
 @dataclass(kw_only=True)
 class Fire:
-    """A NATS server and a bridge of a test's own, between which and `queues` the messages go."""
+    """A test's own NATS server and bridge, which moves messages between NATS and `queues`."""
 
     directory: Path
     queues: Queues
@@ -43,11 +43,11 @@ class Fire:
 
     @property
     def nats_url(self) -> str:
-        """Return where NATS listens, before and after each of its deaths."""
+        """Return where NATS listens, the same after each restart."""
         return f"nats://{LOOPBACK}:{self.port}"
 
     def light(self, *names: str) -> None:
-        """Start what is named; NATS answers afterwards, the bridge comes up meanwhile."""
+        """Start the named engine; NATS answers on return, the bridge is still starting."""
         if NATS in names:
             self._engines[NATS] = launch_nats(self.directory, self.port)
             wait_until_ready(self._engines[NATS])
@@ -65,7 +65,7 @@ class Fire:
         self.light(name)
 
     def heal(self) -> None:
-        """Return when the bridge says that all is well."""
+        """Return when the bridge reports health."""
         wait_until_ready(self._engines[BRIDGE])
 
     def put_out(self) -> None:
@@ -94,7 +94,7 @@ class Fire:
                     work.result()
 
     def _wait_for_work(self) -> None:
-        """Return when this very bridge has carried something: a fire that meets nobody proves nothing."""
+        """Return when this very bridge has moved a message: killing an idle one proves nothing."""
         deadline = time.monotonic() + LIT_SECONDS
         while time.monotonic() < deadline:
             with suppress(OSError):
@@ -125,7 +125,7 @@ def put_out(queues: Queues, numbers: Sequence[int]) -> None:
 
 
 def publish_surely(url: str, bodies: Sequence[bytes]) -> None:
-    """Publish `bodies` to JetStream, each as often as it takes until that has confirmed it."""
+    """Publish `bodies` to JetStream, each repeatedly until JetStream has confirmed it."""
 
     async def run() -> None:
         client = await nats.connect(
@@ -153,7 +153,7 @@ async def _publish(client: Client, body: bytes) -> bool:
 
 
 async def _say_nothing(_: Exception) -> None:
-    """Leave failed attempts to those who make them."""
+    """Ignore failed attempts: their callers handle them."""
 
 
 def order_of(merchant_id: str, number: int) -> bytes:

@@ -81,7 +81,7 @@ def valid_tokens(forger: Forger, *, shop: str, other: str) -> dict[str, str | No
 
 
 def forged_tokens(forger: Forger) -> dict[str, str]:
-    """Return the headers that must not come in, by what is wrong with them."""
+    """Return the headers that must be refused, by their fault."""
     good, now = forger.signed(), int(time.time())
     head, claims, signature = good.split(".")
     stranger = ec.generate_private_key(ec.SECP256R1())

@@ -1,4 +1,4 @@
-"""API Gateway, as far as the application depends on it: routes, the authorizer, and what is refused before both."""
+"""API Gateway, as far as the application depends on it: routes, the authorizer, and refusals before both."""
 
 import json
 from base64 import b64encode
@@ -34,7 +34,7 @@ class Gateway:
     def request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> HttpAnswer:
         """Answer one request, as the template's gateway would."""
         path, _, query = target.partition("?")
-        route_path = path.removesuffix("/")  # API Gateway's matching; the application is told the path as it came.
+        route_path = path.removesuffix("/")  # API Gateway's matching; the application gets the original path.
         if len(body or b"") > BODY_BYTES_MAX:
             return _refusal(413)
         template = self._template(route_path)
@@ -51,7 +51,7 @@ class Gateway:
         return HttpAnswer(status=answer["statusCode"], headers=answer["headers"], text=answer["body"] or "")
 
     def _template(self, path: str) -> str | None:
-        """Return the route of a path: at each step a fixed part wins over an identifier, and there is no way back."""
+        """Return the route of a path: at each step a fixed part wins over an identifier, without backtracking."""
         template = ""
         for part in path.split("/")[1:]:
             steps = {
@@ -115,7 +115,7 @@ def _body(body: bytes | None) -> dict[str, Any]:
 
 
 def _refusal(status: int) -> HttpAnswer:
-    """Return what the template's gateway responses say, in short: tests/infra holds their words."""
+    """Return the template's gateway responses, in short: tests/infra checks their texts."""
     problem = dict.fromkeys(("type", "title", "detail", "instance"), "")
     body = {**problem, "status": status, "error": {"code": "", "message": "", "details": {}}, "meta": {}}
     return HttpAnswer(status=status, headers={"Content-Type": "application/problem+json"}, text=json.dumps(body))

@@ -1,8 +1,8 @@
-"""Guides whose commands are run: a `sh` block, then the `text` block with what it printed.
+"""Guides whose commands are run: a `sh` block, then the `text` block with its output.
 
-The blocks of one file run in one shell, from the repository's root, as a reader would paste them. What differs from
-run to run (times, ids of requests and letters, tokens, durations) is masked on both sides before they are compared.
-With WRITE_GUIDES=1 the test writes what was printed into the file instead.
+The blocks of one file run in one shell, from the repository's root, as a reader would paste them. Output that differs
+from run to run (times, ids of requests and letters, tokens, durations) is masked on both sides before they are
+compared. With WRITE_GUIDES=1 the test writes the output into the file instead.
 """
 
 import os
@@ -31,21 +31,21 @@ _MASKS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Commands of a guide, and what the guide says that they print."""
+    """Commands of a guide, and the output that the guide shows."""
 
     commands: str
     printed: str
 
 
 def blocks(text: str) -> list[Block]:
-    """Return the blocks of a guide, in order; commands without a `text` block behind them are not among them."""
+    """Return the blocks of a guide, in order; commands without a `text` block after them are left out."""
     return [Block(found["commands"], found["printed"]) for found in _PAIR.finditer(text)]
 
 
 def ran(text: str, environment: Mapping[str, str], replaced: Mapping[str, str]) -> Iterator[str]:
-    """Run a guide's blocks in one shell, and yield what each printed, errors among it.
+    """Run a guide's blocks in one shell, and yield the output of each, with errors.
 
-    `replaced` are addresses of the guide and what they are here: put in on the way in, taken out on the way out.
+    `replaced` maps addresses of the guide to those of this stack, in commands and back in output.
     """
     script = "".join(f"{block.commands}\necho '{MARK}'\n" for block in blocks(text))
     for there, here in replaced.items():
@@ -68,14 +68,14 @@ def ran(text: str, environment: Mapping[str, str], replaced: Mapping[str, str]) 
 
 
 def masked(printed: str) -> str:
-    """Return what was printed without what differs from run to run."""
+    """Return the output, with everything that differs from run to run masked."""
     for pattern, mask in _MASKS:
         printed = re.sub(pattern, mask, printed, flags=re.MULTILINE)
     return printed.strip()
 
 
 def rewritten(path: Path, printed: list[str]) -> None:
-    """Write what was printed into the guide."""
+    """Write the output into the guide."""
     remaining = iter(printed)
 
     def block(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What accounts went through: the images that the credits table's stream would bring, oldest first."""
+"""Histories of accounts: the images of the credits table's stream, oldest first."""
 
 from collections.abc import Sequence
 from random import Random
@@ -17,7 +17,7 @@ _MILLISECONDS = 250
 
 
 def images(movements: int, merchants: int, *, seed: int) -> tuple[list[Account], FakeLedger]:
-    """Return the image of every write that so many mixed movements make, and the ledger that they leave.
+    """Return the image of every write of so many mixed movements, and the resulting ledger.
 
     Some writes hold several movements, some movements repeat, some orders find nothing left.
     """

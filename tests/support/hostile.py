@@ -1,7 +1,7 @@
 """Hostile requests, each with the 4xx that it should get: one table for the application in process and for the stack.
 
 A row is written as the request is sent. `<shop>`, `<other>`, `<nobody>`, `<foreign transaction>` and `<cursor>` in a
-path or body stand for what `Scene` names.
+path or body are replaced by the values in `Scene`.
 """
 
 import json
@@ -25,12 +25,12 @@ ZERO, LOW = "/api/v1/credits/admin/zero-balance", "/api/v1/credits/admin/low-bal
 JSON = {"Content-Type": "application/json"}
 MEMBERS = {"type", "title", "status", "detail", "instance", "error", "meta"}
 LEAKS = ("Traceback", "arn:aws", 'File "', "botocore", "pynamodb", "dynamodb", "chalice")
-"""What no answer may hold, whatever its letters."""
+"""Texts that no answer may hold, in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A request and the statuses that are right: the first in process, any of them through the emulator's gateway."""
+    """A request and its correct statuses: the first in process, any of them through the emulator's gateway."""
 
     name: str
     method: str = "GET"
@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What the rows play on: two shops with credits, a record of the other one's, a cursor of the first one's list."""
+    """The data of the rows: two shops with credits, a record of the other shop, a cursor of the first shop's list."""
 
     shop: str
     other: str
@@ -135,7 +135,7 @@ WRONG_CREDITS = {
 def faults(
     row: Row, status: int, media_type: str, text: str, *, expected: Sequence[int], secrets: Sequence[str]
 ) -> Iterator[str]:
-    """Return what is wrong with the answer to a row: another status, no problem body, or one that tells too much."""
+    """Return the fault of the answer to a row: another status, no problem body, or one with internals."""
     if status not in expected:
         yield f"{row.name}: {status} instead of {expected}: {text[:300]}"
     if media_type != "application/problem+json":
@@ -441,7 +441,7 @@ def _other_shop(cursor: str) -> str:
 
 
 def _adjustment(**change: bytes | None) -> bytes:
-    """Return the body of an adjustment that is right but for what `change` says; None leaves a field out."""
+    """Return the body of a valid adjustment with `change` applied; None leaves a field out."""
     fields: dict[str, bytes | None] = {
         "merchant_id": b'"<shop>"',
         "operation_type": b'"INCREASE"',
@@ -465,7 +465,7 @@ def _adjusting(
 ) -> Row:
     headers = {"Content-Type": media_type}
     if key is not None:
-        # A key of its own for each request: were one let through, none could hide behind another.
+        # A new key for each request, so that an accepted one cannot be hidden as a repeat of another.
         headers["Idempotency-Key"] = str(uuid4()) if key == "new" else key
     return Row(name=name, method="POST", path=path, caller=caller, headers=headers, body=body, statuses=statuses)
 

@@ -1,4 +1,4 @@
-"""NATS as a test sees it: publish with confirmation, and read back what the service has told so far."""
+"""NATS for tests: publish with confirmation, and read the events that the service has published."""
 
 import asyncio
 import json
@@ -32,13 +32,13 @@ class Heard:
 
     @property
     def merchant_id(self) -> str:
-        """Return whom it is about."""
+        """Return its merchant."""
         merchant_id: str = self.event["payload"]["merchant_id"]
         return merchant_id
 
 
 class JetStream:
-    """A connection to NATS that a thread of its own drives, so that tests need not be coroutines."""
+    """A connection to NATS driven by its own thread, so that tests need not be coroutines."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, client: Client) -> None:
         self._loop = loop
@@ -48,17 +48,17 @@ class JetStream:
             self._jetstream.pull_subscribe(OUTBOUND_SUBJECTS, stream=OUTBOUND_STREAM, config=_CONFIG)
         )
 
-    def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+    def publish(self, messages: Sequence[tuple[str, bytes]], headers: Mapping[str, str] | None = None) -> None:
         """Publish `messages`, each with its subject, in their order; JetStream has confirmed them all."""
 
         async def work() -> None:
             for subject, body in messages:
-                await self._jetstream.publish(subject, body)
+                await self._jetstream.publish(subject, body, headers=dict(headers) if headers else None)
 
         self._run(work())
 
     def told(self) -> list[Heard]:
-        """Return everything that the service has told the world so far, as JetStream keeps it."""
+        """Return all events that the service has published, as JetStream keeps them."""
         self._run(self._read())
         return list(self._told)
 

@@ -1,8 +1,8 @@
-"""A made-up marketplace: a few shops and what happens to them, decided by a seed and by nothing else.
+"""A made-up marketplace: a few shops and their events, decided by a seed alone.
 
-Between them the shops do everything that moves credits: orders one by one and many at once, under numbers
-and under texts, refunds whole, in parts and of several orders, payments, renewals, adjustments. One shop
-runs out, goes on selling, and recovers; some of the orders it sold for nothing are refunded.
+Together the shops do everything that moves credits: orders one by one and many at once, under numbers and under texts,
+refunds whole, in parts and of several orders, payments, renewals, adjustments. One shop runs out, continues to sell,
+and recovers; some of the orders it sold without credits are refunded.
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.oracles.recount import Books, facts
 NAMESPACE = UUID("0b1e6d3a-7a43-4f0e-9f0b-6f2c5a1d8e44")
 FIRST_ORDER = 5001
 BROKE_ORDERS = 4
-"""Orders that the shop which runs out still takes before somebody pays."""
+"""Orders that the shop without credits gets before it pays."""
 TOP_UP = 9
 MOMENTS: Mapping[str, int] = {
     "order": 60,
@@ -30,7 +30,7 @@ MOMENTS: Mapping[str, int] = {
     "order updated": 4,
     "refunds": 3,
 }
-"""How many of a hundred moments bring what."""
+"""Of a hundred steps, how many bring which kind."""
 
 Payload = dict[str, Any]
 Event = dict[str, Any]
@@ -63,7 +63,7 @@ def shops() -> list[Shop]:
 
 
 def marketplace(seed: int, *, events: int, name: str) -> list[Event]:
-    """Return so many events, in an order in which nothing comes before its ground.
+    """Return so many events, each after its ground.
 
     Another `name` gives the same story to other merchants.
     """
@@ -75,12 +75,12 @@ def marketplace(seed: int, *, events: int, name: str) -> list[Event]:
 
 
 def merchant(name: str) -> str:
-    """Return the id of the merchant that is called so."""
+    """Return the id of the merchant with this name."""
     return str(uuid5(NAMESPACE, name))
 
 
 def happened(event_type: str, merchant_id: str, **payload: Any) -> Event:
-    """Return an event in the platform's envelope; its ids are made of what it says."""
+    """Return an event in the platform's envelope; its ids derive from its content."""
     said = {"merchant_id": merchant_id, **payload}
     identity = str(uuid5(NAMESPACE, f"{event_type} {json.dumps(said)}"))
     return {
@@ -152,7 +152,7 @@ class _Story:
     def _refund_in_parts(self, shop: Shop) -> Iterator[Event]:
         order_id, total = self._refundable(shop)
         first = (total / 3).quantize(Decimal("0.01"))
-        # Now and then the rest is never refunded, and the order gives nothing back.
+        # Occasionally the rest is never refunded, and the order gives nothing back.
         parts = [first, total - first][: self._chance.choice([1, 2, 2])]
         for number, amount in enumerate(parts):
             refund = {"order_id": order_id, "refund_id": f"part {number} of {order_id}", "refund_amount": str(amount)}

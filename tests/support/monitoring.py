@@ -7,7 +7,7 @@ MONITORING = Path(__file__).resolve().parents[2] / "infra/monitoring"
 DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
 
 PER_MERCHANT = "credits_balance_total"
-"""Off by default, so it is not there for everybody to ask for."""
+"""A metric that is off by default, and so not always there."""
 
 METRICS = (
     "credits_transactions_total",
@@ -22,15 +22,17 @@ METRICS = (
     "credits_messages_parked_total",
     "credits_conflicts_total",
     "credits_duplicates_total",
+    "credits_events_ignored_total",
+    "credits_fields_dropped_total",
     "credits_shortfall_total",
     "credits_plugin_status_unavailable_total",
     "credits_ledger_drift",
     "credits_bridge_heartbeat_age_seconds",
 )
-"""Every metric that section 7 of the contract names."""
+"""Every metric that sections 7, 11 and 12 of the contract name."""
 
 
 def expressions() -> list[str]:
-    """Return what the dashboard's panels ask Prometheus."""
+    """Return the queries of the dashboard's panels."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
     return [target["expr"] for panel in panels for target in panel.get("targets", [])]

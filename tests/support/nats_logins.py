@@ -1,4 +1,4 @@
-"""NATS servers that ask who comes, and over what: their configuration, their users, and one that only listens."""
+"""NATS servers with authentication and TLS: their configuration, their users, and a fake one that only listens."""
 
 import asyncio
 import base64
@@ -84,7 +84,7 @@ def operator() -> Operator:
 
 @dataclass(slots=True)
 class Listener:
-    """Stands where a NATS server should: says INFO, and keeps every byte that comes."""
+    """A fake NATS server: sends INFO, and keeps every byte that it receives."""
 
     port: int = 0
     connections: int = 0
@@ -94,7 +94,7 @@ class Listener:
 
 @asynccontextmanager
 async def listener(port: int = 0, **info: Any) -> AsyncIterator[Listener]:
-    """Yield a listener on loopback that says `info` besides what every server says."""
+    """Yield a listener on loopback that adds `info` to a server's usual INFO."""
     found = Listener()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

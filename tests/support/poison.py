@@ -1,4 +1,4 @@
-"""Twenty-five kinds of messages that must not move a credit, and what each of them is parked for."""
+"""Twenty-five kinds of messages that must not move credits, and the reason for which each is parked."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ ADJUSTED = "evt.credits.manual_adjustment"
 
 
 class Poison(NamedTuple):
-    """A kind of poison: the subject it comes on, how the body of a shop is made, and what it is parked for."""
+    """A kind of poison: its subject, the maker of its body for a shop, and the reason for which it is parked."""
 
     subject: str
     body: Callable[[str], str]
@@ -180,4 +180,4 @@ MINTING: Mapping[str, Callable[[str], str]] = {
     ),
     "a list of events": _minting(lambda _, paid: [{"event_type": PAID, "payload": paid}]),
 }
-"""Bodies with which somebody who may send orders only tries to get credits, by their names."""
+"""Bodies with which somebody who may only send orders tries to get credits, by name."""

@@ -1,4 +1,4 @@
-"""Redis servers as they should not be: silent, slow, or dripping; and one behind TLS. Each on a loopback port."""
+"""Faulty Redis servers: silent, slow, or sending in small pieces; and one with TLS. Each on a loopback port."""
 
 import socket
 import ssl
@@ -90,7 +90,7 @@ def _end(connection: socket.socket) -> None:
 
 @contextmanager
 def tls_server(upstream: str, directory: Path) -> Iterator[str]:
-    """Yield the `rediss://` address of a server with a certificate of its own, which the address names as trusted."""
+    """Yield the `rediss://` address of a server with its own certificate, which the address names as trusted."""
     certificate = _certificate(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)

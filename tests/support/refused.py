@@ -100,7 +100,7 @@ OLD: tuple[tuple[int, str, dict[str, Resource], str], ...] = (
         "OutboxQueue: its age leaves out",
     ),
 )
-"""Number in the review, rule, extract, and a part of what is said of it."""
+"""Number in the review, rule, extract, and a part of the finding's text."""
 
 OTHERS: tuple[tuple[str, dict[str, Resource], str], ...] = (
     (

@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 GIT = shutil.which("git") or "git"
 TAGS = "release-*"
 FIRST = "0d7a5e5401d0a57dde80e3de7b22550fe66808e9"
-"""What stood on main on 2026-11-25, before the first release was tagged."""
+"""The commit of main on 2026-11-25, before the first release was tagged."""
 
 
 def previous_release() -> str | None:
-    """Return the commit of the newest tag behind HEAD, else `FIRST`; None where the clone is too shallow for either."""
+    """Return the commit of the newest tag before HEAD, else `FIRST`; None where the clone is too shallow for either."""
     head = _git("rev-parse", "HEAD")
     tags = _git("tag", "--list", TAGS, "--merged", "HEAD", "--sort=-creatordate").split()
     for name in (*tags, FIRST):
@@ -39,7 +39,7 @@ def package_of(commit: str, directory: Path) -> Path:
 
 
 def _git(*arguments: str) -> str:
-    """Return what git says, or nothing where there is no such thing or no git."""
+    """Return git's output, or nothing if it fails or git is missing."""
     try:
         said = subprocess.run([GIT, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError:

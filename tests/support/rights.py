@@ -1,4 +1,4 @@
-"""What the functions ask of AWS, as rights: recorded at botocore, whatever library asked."""
+"""The functions' requests to AWS, as rights: recorded at botocore, for every library."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -43,9 +43,9 @@ class Need:
 
 @dataclass(slots=True)
 class Recorder:
-    """Records the needs of each function, by its name in app.py. `names` tells AWS's names from the template's.
+    """Records the needs of each function, by its name in app.py. `names` maps AWS's names to the template's.
 
-    An invocation is not sent: the function runs here and now, and what it needs is its own.
+    An invocation is not sent: the function runs here and now, and its needs count as its own.
     """
 
     names: Mapping[str, str]
@@ -55,7 +55,7 @@ class Recorder:
 
     @contextmanager
     def running(self, function: str) -> Iterator[None]:
-        """Take down what is asked of AWS as asked by `function`."""
+        """Record requests to AWS as made by `function`."""
         self._running.append(function)
         try:
             yield
@@ -64,7 +64,7 @@ class Recorder:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Count what is asked meanwhile as nobody's: another writer is at work."""
+        """Do not record requests meanwhile: another writer makes them."""
         running, self._running = self._running, []
         try:
             yield
@@ -98,7 +98,7 @@ def needs(operation: str, request: Request, names: Mapping[str, str]) -> Iterato
     """Yield the rights that a request needs, resources in the template's words.
 
     Raises:
-        NotImplementedError: nobody has said yet which right that is.
+        NotImplementedError: tests/support/rights.py does not know which right that is.
     """
     if operation in OF_ONE_TABLE:
         table = names[request["TableName"]]

@@ -1,4 +1,4 @@
-"""Every function of app.py played through on AWS in memory, in every way that asks something of AWS."""
+"""Runs every function of app.py on AWS in memory, on every path that makes requests to AWS."""
 
 import json
 import time
@@ -54,7 +54,7 @@ FUNCTIONS = {
 }
 """Attribute of app.py to logical id; an invocation names the former here."""
 SCHEDULED = ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources")
-"""What Chalice looks for in the event of a schedule."""
+"""The members that Chalice reads in the event of a schedule."""
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -89,7 +89,7 @@ KEPT_SECRET = "arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::A
 
 @dataclass(slots=True)
 class Stage:
-    """The functions on AWS in memory, and who takes down what they ask for."""
+    """The functions on AWS in memory, and the recorder of their requests."""
 
     system: System
     recorder: Recorder
@@ -97,7 +97,7 @@ class Stage:
     last: str = ""
 
     def call(self, function: str, event: Any) -> Any:
-        """Call a function, in a container of its own where another one was called before."""
+        """Call a function, in a new container if another one was called before."""
         if function != self.last:
             forget_the_container()
         self.last = function
@@ -105,7 +105,7 @@ class Stage:
             return getattr(app, function)(event, Context(900_000))
 
     def fail(self, operation: str, *faults: Fault | None) -> None:
-        """Let the next requests of an operation fail so, and only those of the next call."""
+        """Make the next requests of an operation fail so, within the next call only."""
         self.system.faults.clear()
         self.system.fail(operation, *faults)
 
@@ -128,7 +128,7 @@ class Stage:
 
 @contextmanager
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Set everything up that the functions rest on."""
+    """Set up everything that the functions use."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     with mock_aws(), system_on(monkeypatch) as system:
@@ -169,11 +169,11 @@ def forget_the_container() -> None:
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
     settings.cache_clear()
-    for_figures._LaidDown.at = float("-inf")
+    for_figures.counter_writer.cache_clear()
 
 
 def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
-    """Return what each function needed, by its name in app.py."""
+    """Return the rights that each function needed, by its name in app.py."""
     let_no_poll_wait(monkeypatch)
     monkeypatch.setattr(reconciling, "LOOK_AGAIN_SECONDS", 0)
     with stage(monkeypatch) as on:
@@ -215,7 +215,7 @@ def _keys(on: Stage) -> None:
 
 
 def _movements(on: Stage) -> None:
-    """Post what posts, with duplicates, a refund of a stored order, poison, and a ground that is missing."""
+    """Post every kind of movement, with duplicates, a refund of a stored order, poison, and a missing ground."""
     other = merchant("another")
     for messages in (
         [opened(), opened(other), paid("o1", "o2")],
@@ -234,7 +234,7 @@ def _movements(on: Stage) -> None:
 
 
 def _refusals(on: Stage) -> None:
-    """Ask for what is declined: too much, a key with other content, no account; and the same again."""
+    """Request adjustments that are declined: too much, a key with other content, no account; and repeat them."""
     wanted = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 10**6, "reason": "r", "admin_id": "a"}
     for changed, code in (
         ({"adjustment_id": "much"}, "INSUFFICIENT_CREDITS"),
@@ -249,7 +249,8 @@ def _refusals(on: Stage) -> None:
     for asked in ({"merchant_id": merchant("unknown")}, {"low_balance_threshold": -1}, {"low_balance_threshold": 5}):
         full = {"merchant_id": SHOP, "low_balance_threshold": 5, "admin_id": "a", "correlation_id": "c", **asked}
         on.call("set_threshold", full)
-    # A declined charge does not exist, but a refund of more than was charged, and what waits for its ground too long.
+    # No charge is declined, but a refund of more than was charged is, and a movement that waits too long for its
+    # ground.
     late = seen(paid("o9", merchant_id=merchant("unknown")), seconds_ago=7200, deliveries=9)
     on.call("ingest_events", batch([late, seen(refunded("o1")), seen(refunded("never"))]))
 
@@ -292,7 +293,7 @@ def _races_and_faults(on: Stage) -> None:
 
 
 def _streams(on: Stage) -> None:
-    """Hand the streams on, with records that nobody can read."""
+    """Deliver the streams, with unreadable records."""
     broken = stream_record({"merchant_id": {"S": SHOP}, "crossings": {"S": "{"}}, sequence_number=9)
     of_credits, of_transactions = (on.system.stream(table) for table in (CREDITS_TABLE, TRANSACTIONS_TABLE))
     for function, records in (
@@ -305,7 +306,7 @@ def _streams(on: Stage) -> None:
 
 
 def _requests(on: Stage) -> None:
-    """Ask every route with every method, as somebody who may do everything; none may fail."""
+    """Request every route with every method, with all scopes; none may fail."""
     record = on.system.history()[-1]
     for path, methods in sorted(app.app.routes.items()):
         for method in sorted(methods):
@@ -369,7 +370,7 @@ def _members(path: str) -> tuple[str, ...]:
 
 
 def _dead_letters(on: Stage) -> None:
-    """Look at what is parked, and put all of it back."""
+    """List the parked messages, and put all of them back."""
     on.park("OUTBOX_DEAD_LETTER_QUEUE_URL", '{"detail-type": "evt.credits.adjusted", "detail": {}}')
     for function in ("publish_threshold_events", "publish_transaction_events", "roll_up"):
         record = stream_record({"merchant_id": {"S": SHOP}}, sequence_number=7)
@@ -384,7 +385,7 @@ def _dead_letters(on: Stage) -> None:
 
 
 def _reconciliation(on: Stage) -> None:
-    """Compare ledgers that agree, and once more when a hand has been in one."""
+    """Compare sound ledgers, and again after one was changed by hand."""
     on.call("reconcile", {})
     on.system.dynamodb.update_item(
         TableName=CREDITS_TABLE,

@@ -1,7 +1,6 @@
-"""The whole system, started as `make run` starts it, and what a test says to it and reads from it.
+"""The whole system, started as `make run` starts it, with a test's ways to send and to read.
 
-It is spoken to through its public sides: NATS, the bus, the HTTP API, the function for admins and the
-dead-letter queue.
+Tests use its public interfaces: NATS, the bus, the HTTP API, the function for admins and the dead-letter queue.
 """
 
 import http.client
@@ -45,7 +44,7 @@ Found = TypeVar("Found")
 
 
 def until(what: str | Callable[[], str], look: Callable[[], Found], seconds: float = EFFECT_SECONDS) -> Found:
-    """Return what `look` finds as soon as that is anything; `what` says in words what was waited for."""
+    """Return the result of `look` as soon as there is one; `what` names it in the error."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
@@ -73,7 +72,7 @@ class Answer:
 
     @property
     def data(self) -> Any:
-        """Return what was asked for."""
+        """Return the data."""
         assert self.status == 200, (self.status, self.body)
         return self.body["data"]
 
@@ -87,7 +86,7 @@ class Letter:
 
 
 class Waiting(NamedTuple):
-    """Messages of a queue: those that nobody has, and those that somebody has taken and not deleted."""
+    """Messages of a queue: available ones, and those in flight."""
 
     untouched: int
     tried: int
@@ -95,7 +94,7 @@ class Waiting(NamedTuple):
 
 @dataclass(kw_only=True)
 class Stack:
-    """A running stack, for a test to speak to; its files are in `directory`."""
+    """A running stack for tests; its files are in `directory`."""
 
     directory: Path
     description: Description
@@ -124,21 +123,30 @@ class Stack:
 
     def put(self, *events: Event) -> None:
         """Put the events on the bus, as an upstream service does."""
+        self.put_as([(event["event_type"], event) for event in events])
+
+    def put_as(self, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Put details on the bus, each under its type."""
         entries = [
             {
                 "Source": "upstream",
-                "DetailType": event["event_type"],
-                "Detail": json.dumps(event),
+                "DetailType": event_type,
+                "Detail": json.dumps(detail),
                 "EventBusName": self.description.event_bus,
             }
-            for event in events
+            for event_type, detail in events
         ]
         for start in range(0, len(entries), BUS_ENTRIES):
             answer = self._events.put_events(Entries=entries[start : start + BUS_ENTRIES])  # type: ignore[arg-type]
             assert answer["FailedEntryCount"] == 0
 
+    def enqueue(self, *bodies: str) -> None:
+        """Put the bodies into the inbox as they are."""
+        for body in bodies:
+            self._sqs.send_message(QueueUrl=self.description.inbox_queue_url, MessageBody=body)
+
     def tell(self, *events: Event) -> None:
-        """Publish the events on NATS, each of them once the one before it stands in the ledger."""
+        """Publish the events on NATS, each after the one before it is recorded."""
         for event in events:
             self.publish(event)
             records = [fact.transaction_id for fact in facts(event)]
@@ -152,19 +160,19 @@ class Stack:
             work.result()
 
     def adjust(self, **request: Any) -> Mapping[str, Any]:
-        """Invoke the function for admins, and return what it answers."""
+        """Invoke the function for admins, and return its answer."""
         name = self.description.functions["adjust_credits"]
         answer = self.lambdas.invoke(FunctionName=name, Qualifier="live", Payload=json.dumps(request).encode())
         assert "FunctionError" not in answer, answer["Payload"].read()
         content: Mapping[str, Any] = json.loads(answer["Payload"].read())
         return content
 
-    def get(self, path: str, token: str | None = None, **headers: str) -> Answer:
-        """Return what the API answers to GET `path`, below /api/v1."""
+    def get(self, path: str, token: str | None = None, *, method: str = "GET", **headers: str) -> Answer:
+        """Return what the API answers to GET `path`, or another `method`, below /api/v1."""
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         with closing(http.client.HTTPConnection(urlsplit(self.description.api_url).netloc, timeout=30)) as connection:
-            connection.request("GET", f"/api/v1{path}", headers=headers)
+            connection.request(method, f"/api/v1{path}", headers=headers)
             answer = connection.getresponse()
             body = answer.read()
         return Answer(
@@ -174,7 +182,7 @@ class Stack:
         )
 
     def read(self, path: str) -> Any:
-        """Return the data that an admin is answered to GET `path`."""
+        """Return the data of an admin's GET `path`."""
         return self.get(path, self.description.admin_token).data
 
     def owner(self, merchant_id: str) -> str:
@@ -184,7 +192,7 @@ class Stack:
         return signer.token(subject="owner", scope=OWNER_SCOPE, merchant_id=merchant_id)
 
     def ledger(self, merchant_id: str) -> list[Mapping[str, Any]]:
-        """Return the merchant's transactions, oldest first, as the API hands them out page by page."""
+        """Return the merchant's transactions, oldest first, read page by page from the API."""
         rows: list[Mapping[str, Any]] = []
         parameters = {"merchant_id": merchant_id, "limit": str(PAGE)}
         while True:
@@ -197,7 +205,7 @@ class Stack:
             parameters["cursor"] = cursor
 
     def recorded(self, transaction_ids: Sequence[str]) -> bool:
-        """Return whether all these transactions stand in the ledger."""
+        """Return whether all these transactions are recorded."""
         found = 0
         for start in range(0, len(transaction_ids), KEYS_IN_A_READ):
             keys = [{"transaction_id": {"S": each}} for each in transaction_ids[start : start + KEYS_IN_A_READ]]
@@ -207,17 +215,17 @@ class Stack:
         return found == len(transaction_ids)
 
     def account_item(self, merchant_id: str) -> Mapping[str, Any]:
-        """Return everything that is stored of the merchant's account."""
+        """Return the stored item of the merchant's account."""
         key = {"merchant_id": {"S": merchant_id}}
         answer = self.dynamodb.get_item(TableName=self.description.credits_table, Key=key, ConsistentRead=True)
         return answer["Item"]
 
     def told_about(self, *merchant_ids: str) -> list[Heard]:
-        """Return what the service has said of these merchants on NATS so far."""
+        """Return the service's events on NATS about these merchants so far."""
         return [heard for heard in self.nats.told() if heard.merchant_id in merchant_ids]
 
     def letters(self, *, naming: str) -> list[Letter]:
-        """Return the messages that ended in the dead-letter queue so far and hold the text `naming`."""
+        """Return the messages in the dead-letter queue that hold the text `naming`."""
         url = self.description.dead_letter_queue_url
         while batch := self._sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -239,8 +247,8 @@ class Stack:
     def settle(self) -> None:
         """Return once everything that was sent has had all its effects, those on NATS too.
 
-        The streams are read in order. So a new shop, which opens with one credit and loses it, is the last
-        to be told about: when that has been heard and the outbox is empty, nothing else is under way.
+        The streams are read in order. So the events of a new shop, which opens with one credit and loses it, come last:
+        when they have been received and the outbox is empty, nothing else is under way.
         """
         until(self._on_its_way_in, self._taken_in, SETTLED_SECONDS)
         shop = str(uuid4())
@@ -287,7 +295,7 @@ def connected(directory: Path) -> Iterator[Stack]:
 
 @contextmanager
 def running_stack(directory: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
-    """Yield a stack of its own with these settings; it ends with the context."""
+    """Yield a separate stack with these settings; it ends with the context."""
     with started(directory, settings) as run:
         run.wait_for_line("READY ")
         with connected(run.directory) as stack:

@@ -1,4 +1,4 @@
-"""A service deployed into an emulator by a test itself, of whichever release and under whichever name."""
+"""A service that a test deploys into an emulator, of any release and under any name."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ from tests.oracles.recount import Event
 from tests.support.engines import FAKE_AWS_ENVIRONMENT
 
 PATIENCE_SECONDS = "20"
-"""After which a message comes again whose worker the emulator killed; AWS lets a worker finish."""
+"""Seconds until a message is redelivered whose worker the emulator killed; AWS lets a worker finish."""
 POLL_SECONDS = 0.1
 UNANSWERED = 0
 
@@ -39,7 +39,7 @@ def client(endpoint: str, service: Any) -> Any:
 
 @dataclass(kw_only=True)
 class Service:
-    """A deployed service in an emulator of its own, of whichever release it is now."""
+    """A deployed service in its own emulator, of the release deployed last."""
 
     endpoint: str
     signer: Signer
@@ -47,10 +47,10 @@ class Service:
     outputs: dict[str, str] = field(default_factory=dict)
     deploying: bool = False
     statuses: Counter[tuple[int, bool]] = field(default_factory=Counter)
-    """What visitors were answered, and whether a deployment was under way."""
+    """The answers to visitors, and whether a deployment was under way."""
 
     def deploy(self, release: Path) -> None:
-        """Deploy `release` over what is there."""
+        """Deploy `release` over the existing stack."""
         ssm = client(self.endpoint, "ssm")
         private = serialization.load_pem_private_key(self.signer.private_key_path.read_bytes(), password=None)
         pem = private.public_key().public_bytes(
@@ -65,8 +65,8 @@ class Service:
         self.deploying = True
         self.outputs = deploy(self.endpoint, "dev", self.name, settings, package=release)
         self.deploying = False
-        # Whatever holds something is the same one as before. (The emulator alone makes the API anew where its
-        # definition has changed: AWS writes over it.)
+        # Every stateful resource is the same one as before. (Only the emulator makes the API anew if its definition has
+        # changed: AWS updates it.)
         kept = ("CreditsTableName", "TransactionsTableName", "FiguresTableName", "InboxQueueUrl", "OutboxQueueUrl")
         assert not before or {name: before[name] for name in kept} == {name: self.outputs[name] for name in kept}
         queues = client(self.endpoint, "sqs")
@@ -107,7 +107,7 @@ class Service:
 
     @contextmanager
     def visited(self, shops: Sequence[str]) -> Iterator[None]:
-        """Have plugins, owners and admins ask all the time, and count what they are answered."""
+        """Send requests of plugins, owners and admins all the time, and count the answers."""
         over = threading.Event()
 
         def visit() -> None:
@@ -132,13 +132,13 @@ class Service:
             visitor.result()
 
     def is_empty(self, queue: str) -> bool:
-        """Return whether nothing is in the queue of this output and nobody holds anything of it."""
+        """Return whether the queue of this output is empty, with no message in flight."""
         answer = client(self.endpoint, "sqs").get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])
         state = answer["Attributes"]
         return {state["ApproximateNumberOfMessages"], state["ApproximateNumberOfMessagesNotVisible"]} == {"0"}
 
     def told(self) -> list[Any]:
-        """Return and take everything that waits in the outbox."""
+        """Return and delete everything in the outbox."""
         queues, url, events = client(self.endpoint, "sqs"), self.outputs["OutboxQueueUrl"], []
         while batch := queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in batch:

@@ -1,4 +1,4 @@
-"""`python -m infra.local` as a process of a test's own, on free ports and in a folder of its own."""
+"""`python -m infra.local` as a test's own process, on free ports and in its own folder."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def started(directory: Path, settings: Mapping[str, str]) -> Iterator[Run]:
     try:
         yield Run(process=process, directory=directory / "local", output=output)
     finally:
-        # The supervisor ends what it started; its own group holds nothing else.
+        # The supervisor ends the programs that it started; its own process group holds nothing else.
         try:
             process.terminate()
             process.wait(END_SECONDS)

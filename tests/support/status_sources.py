@@ -1,4 +1,4 @@
-"""Fakes of what plugin statuses come from: a shared cache and a table, each readable or not."""
+"""Fakes of the sources of plugin statuses: a shared cache and a table, each readable or not."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

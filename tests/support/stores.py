@@ -1,6 +1,6 @@
 """The ledger's tables on every engine, set up as infra/template.yaml declares them.
 
-Each `Tables` is a pair of tables of its own, so tests share an engine and nothing else.
+Each `Tables` is a separate pair of tables, so tests share only an engine.
 """
 
 import os
@@ -35,7 +35,7 @@ DYNAMODB_LOCAL_URL = os.environ.get(URL_VARIABLE)
 NO_SECOND_OPINION = f"AWS's own engine was not asked: python -m infra.local.dynamodb_local pytest … sets {URL_VARIABLE}"
 
 PATIENCE_SECONDS = 60
-"""An engine may take long to make its first table: asked again meanwhile, it would say that the table is there."""
+"""An engine may take long to make its first table: a retry meanwhile would fail because the table exists."""
 
 # One session reads botocore's models once; moto answers its clients too, since it was imported before.
 _SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
@@ -60,12 +60,12 @@ class Tables:
         )
 
     def account_item(self, merchant_id: MerchantId) -> dict[str, Any]:
-        """Return the account's item as it stands, empty where there is none."""
+        """Return the account's current item, empty where there is none."""
         key = {"merchant_id": {"S": merchant_id}}
         return dict(self.client.get_item(TableName=self.credits, Key=key, ConsistentRead=True).get("Item", {}))
 
     def transaction_item(self, transaction_id: TransactionId) -> dict[str, Any]:
-        """Return the record's item as it stands, empty where there is none."""
+        """Return the record's current item, empty where there is none."""
         key = {"transaction_id": {"S": transaction_id}}
         return dict(self.client.get_item(TableName=self.transactions, Key=key, ConsistentRead=True).get("Item", {}))
 
@@ -83,7 +83,7 @@ def tables_at(url: str) -> Iterator[Tables]:
 
 @contextmanager
 def tables_simulated() -> Iterator[Tables]:
-    """Yield new tables on the simulator's own engine, which is held to the contract like all others."""
+    """Yield new tables on the simulator's own engine, which must pass the contract suite like all others."""
     with answering(Aws(clock=time.time).answer):
         client = cast("DynamoDBClient", Client("dynamodb", _CLIENT).client)
         send_as_built(client)

@@ -1,4 +1,4 @@
-"""Events of the credits table's stream, as Lambda hands them to a function."""
+"""Events of the credits table's stream, as Lambda passes them to a function."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ _numbers = count(1)
 
 
 def record(account: Account) -> dict[str, Any]:
-    """Return the record of a write to an account; its old image is nobody's business here."""
+    """Return the record of a write to an account; its old image does not matter here."""
     return raw_record(account_item(account), key=account.merchant_id)
 
 
 def raw_record(image: dict[str, Any] | None, *, key: str) -> dict[str, Any]:
-    """Return a record with whatever image, or the record of a deletion without one."""
+    """Return a record with any image, or the record of a deletion without one."""
     number = next(_numbers)
     changed: dict[str, Any] = {
         "Keys": {"merchant_id": {"S": key}},

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 import app
 from chalicelib import telemetry
 from chalicelib.adapters.dead_letters import DeadLetters
+from chalicelib.adapters.dynamodb.guards import named_by
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Transaction
@@ -57,17 +58,17 @@ SETTINGS = {
 
 Request = Mapping[str, Any]
 Fault = Exception | Callable[[Request, Callable[[Request], Any]], Any]
-"""What goes wrong with a request: an error to raise, or a deed that is given it and the way to AWS, and answers."""
+"""A fault of a request: an error to raise, or an action that gets the request and a way to AWS, and answers."""
 
 
 def refusal(operation: str, code: str = "ThrottlingException", status: int = 400) -> ClientError:
-    """Return how AWS refuses a request."""
+    """Return AWS's refusal of a request."""
     answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(cast("Any", answer), operation)
 
 
 def seen(body: str, *, seconds_ago: float = 0, deliveries: int = 1) -> dict[str, Any]:
-    """Return a record that came first so long ago, and since then so often."""
+    """Return a record with this age and number of receives."""
     first = datetime.now(UTC) - timedelta(seconds=seconds_ago)
     return sqs_record(body, deliveries=deliveries, first_received_ms=round(first.timestamp() * 1000))
 
@@ -82,9 +83,9 @@ class Parked:
 
 @dataclass(slots=True)
 class System:
-    """What the functions rest on. `requests` are the operations asked of AWS, by name, each HTTP request one.
+    """The functions' AWS. `requests` are the names of the requested operations, one for each HTTP request.
 
-    `faults` holds for an operation what happens to its next requests, None for one that goes through.
+    `faults` holds the faults of an operation's next requests, None for one that passes.
     """
 
     monkeypatch: pytest.MonkeyPatch
@@ -99,7 +100,7 @@ class System:
     accepted: list[dict[str, Any]] = field(default_factory=list)
 
     def configure(self, **environment: str) -> None:
-        """Start another container, with these settings besides."""
+        """Start another container, with these additional settings."""
         for name, text in environment.items():
             self.monkeypatch.setenv(name, text)
         forget_the_container()
@@ -110,28 +111,30 @@ class System:
         forget_the_container()
 
     def fail(self, operation: str, *faults: Fault | None) -> None:
-        """Let the next requests of an operation fail so."""
+        """Make the next requests of an operation fail so."""
         self.faults.setdefault(operation, deque()).extend(faults)
 
     def ingest(self, *messages: str | Mapping[str, Any]) -> list[str]:
-        """Hand a batch of bodies or records to the function, and return the ids of those that are to come back."""
+        """Pass a batch of bodies or records to the function, and return the ids of those to be retried."""
         records = [seen(message) if isinstance(message, str) else message for message in messages]
         answer = app.ingest_events(batch(records), Context())
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def account(self, merchant_id: MerchantId = SHOP) -> Account:
-        """Return the account as it stands."""
+        """Return the current account."""
         found = self.dynamodb.get_item(TableName=CREDITS_TABLE, Key={"merchant_id": {"S": merchant_id}})
         return account_from(found["Item"])
 
     def balance(self, merchant_id: MerchantId = SHOP) -> int:
-        """Return the balance as it stands."""
+        """Return the current balance."""
         return self.account(merchant_id).balance
 
     def history(self, merchant_id: MerchantId = SHOP) -> list[Transaction]:
         """Return the merchant's records, oldest first."""
         records = [
-            transaction_from(item) for item in self.items(TRANSACTIONS_TABLE) if item["merchant_id"]["S"] == merchant_id
+            transaction_from(item)
+            for item in self.items(TRANSACTIONS_TABLE)
+            if item["merchant_id"]["S"] == merchant_id and named_by(item) is None
         ]
         return sorted(records, key=lambda record: record.sequence)
 
@@ -145,11 +148,11 @@ class System:
         return [cast("dict[str, Any]", item) for page in pages for item in page["Items"]]
 
     def everything(self) -> list[list[dict[str, Any]]]:
-        """Return all that the ledger holds, to be compared."""
+        """Return the whole content of the ledger, for comparison."""
         return [sorted(self.items(table), key=str) for table in (CREDITS_TABLE, TRANSACTIONS_TABLE)]
 
     def parked(self, queue: str = "DEAD_LETTER_QUEUE_URL") -> list[Parked]:
-        """Take what is parked out of its queue, in any order."""
+        """Receive and delete the parked messages, in any order."""
         return [
             Parked(
                 body=message["Body"],
@@ -161,19 +164,19 @@ class System:
         ]
 
     def heard(self) -> list[dict[str, Any]]:
-        """Take what the bus has accepted since it was asked last, as a rule would deliver it."""
+        """Take the events that the bus accepted since the last call, as a rule would deliver them."""
         heard, self.accepted = self.accepted, []
         return heard
 
     def in_inbox(self) -> list[dict[str, Any]]:
-        """Receive what waits in the inbox, as records."""
+        """Receive the inbox's messages, as records."""
         return [
             {**seen(message["Body"]), "messageId": message["MessageId"], "receiptHandle": message["ReceiptHandle"]}
             for message in self._received("INBOX_QUEUE_URL", delete=False)
         ]
 
     def delays(self) -> list[int]:
-        """Return for how long messages were put off, in seconds, in the order of the requests."""
+        """Return the delays of messages, in seconds, in the order of the requests."""
         return [
             entry["VisibilityTimeout"]
             for operation, request in self.asked
@@ -228,7 +231,7 @@ def _as_delivered(record: Mapping[str, Any], place: int) -> dict[str, Any]:
 
 
 def forget_the_container() -> None:
-    """Clear what a container builds once."""
+    """Clear everything that a container builds once."""
     for built_once in (
         settings,
         for_posting.dynamodb,
@@ -244,7 +247,7 @@ def forget_the_container() -> None:
 
 @contextmanager
 def system_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """Build tables, bus and queues on moto, which is on, and let the functions know of them."""
+    """Build tables, bus and queues on moto, which is active, and configure the functions with them."""
     dynamodb, sqs, events = (cast("Any", _client(name, of="test")) for name in ("dynamodb", "sqs", "events"))
     for name, logical_id in ((CREDITS_TABLE, "CreditsTable"), (TRANSACTIONS_TABLE, "TransactionsTable")):
         dynamodb.create_table(TableName=name, **declared(logical_id))
@@ -270,7 +273,7 @@ def _client(service: str, *, of: str) -> BaseClient:
 
 @contextmanager
 def _watched(system: System) -> Iterator[None]:
-    """Watch the clients of the functions, and force the faults; the test's own clients go untouched."""
+    """Watch the functions' clients, and force the faults; the test's own clients are unaffected."""
     clients = {name: _client(name, of="functions") for name in ("dynamodb", "sqs", "events")}
     real_call: Callable[..., Any] = BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -318,7 +321,7 @@ def _accepted(request: Request, answer: Mapping[str, Any]) -> list[dict[str, Any
 
 
 def failed_entries(*places: int) -> Fault:
-    """Return a fault of PutEvents: the entries at these places are refused, the others taken."""
+    """Return a fault of PutEvents: the entries at these positions are refused, the others accepted."""
 
     def deed(request: Request, send: Callable[[Request], Any]) -> Any:
         entries: Sequence[Any] = request["Entries"]
@@ -334,13 +337,13 @@ def failed_entries(*places: int) -> Fault:
 
 
 def lost_answer(request: Request, send: Callable[[Request], Any]) -> Any:
-    """Let a request take effect and its answer be lost."""
+    """Apply a request and lose its answer."""
     send(request)
     raise ReadTimeoutError(endpoint_url="https://aws")
 
 
 def let_no_poll_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else puts messages into moto's queues, so an empty poll for dead letters need not wait for any."""
+    """An empty poll for dead letters need not wait: nobody else puts messages into moto's queues."""
     defaults = DeadLetters.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "wait_seconds", 0)

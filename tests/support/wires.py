@@ -1,6 +1,6 @@
-"""Faults under botocore: what a client sends, and what happens to each request on its way.
+"""Faults under botocore: a client's requests, and the fate of each on its way.
 
-No network is involved. What is not disturbed is answered by moto where that is active.
+No network is involved. Requests without a fault are answered by moto if it is active.
 """
 
 import json
@@ -21,7 +21,7 @@ Answer = Callable[[Mapping[str, Any]], tuple[int, Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to one request: an error raised or an answer given, before or after it took effect."""
+    """The fate of one request: an error or an answer, before or after it took effect."""
 
     error: Exception | None = None
     answer: Answer | None = None
@@ -46,7 +46,7 @@ def cancelled(*reasons: Mapping[str, Any] | str) -> Fault:
 
 
 def answered(content: Mapping[str, Any] | Answer) -> Fault:
-    """Return a request that is answered by `content`, or by what that makes of the request's body."""
+    """Return a request that is answered by `content`, or by its result for the request's body."""
     if callable(content):
         return Fault(answer=content)
     return Fault(answer=lambda _body: (HTTPStatus.OK, content))

@@ -97,7 +97,9 @@ def test_what_nests_too_deep_is_no_json_and_harms_nothing(pair: tuple[str, str])
 
 
 def test_a_letter_holds_a_reason_of_bounded_length_and_fewer_attributes_than_a_message_may_have() -> None:
-    record = sqs_record(body("evt.billing.payment_succeeded"), origin="nats", subject="s", ce_type="c")
+    record = sqs_record(
+        body("evt.billing.payment_succeeded"), origin="nats", subject="s", ce_type="c", cloud_event="{}"
+    )
     record["messageAttributes"]["redriven"] = {"stringValue": "9" * 300, "dataType": "String"}
 
     attributes = Message.from_record(record).parked(code="c", reason="r" * 5_000, field="f")

@@ -16,6 +16,7 @@ from infra.bridge.telemetry import Outcome
 from tests.support.bridge_fakes import MERCHANT, FakeDelivery, FakePublish, FakeQueue, order, settings
 
 LARGEST = 1024 * 1024
+PAID = "evt.shopify.webhook.order_paid"
 
 
 def forward(
@@ -75,6 +76,36 @@ def test_no_header_changes_the_subject_and_one_that_contradicts_it_goes_along(
     assert (entry.attributes["origin"], entry.attributes["subject"]) == ("nats", "evt.order.updated")
     assert entry.attributes.get("ce_type") == said
     assert len(entry.attributes) == 4 + (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "kept"),
+    [
+        (
+            {
+                "ce-type": PAID,
+                "ce-id": "1",
+                "ce-time": "2026-11-20T10:00:00Z",
+                "ce-subject": MERCHANT,
+                "ce-source": "shop",
+            },
+            {"id": "1", "time": "2026-11-20T10:00:00Z", "subject": MERCHANT},
+        ),
+        ({"CE-TYPE": PAID, "Ce-Id": "1", "ce-CorrelationId": "c1"}, {"id": "1", "correlationid": "c1"}),
+        ({"ce-type": PAID, "ce-id": "x" * 256, "ce-subject": "\x00", "ce-time": ""}, None),
+        ({"ce-id": "1", "ce-subject": MERCHANT}, None),
+        ({"ce-type": PAID}, None),
+    ],
+)
+def test_the_headers_of_a_cloud_event_in_binary_mode_go_along_as_one_attribute(
+    headers: dict[str, str], kept: dict[str, str] | None
+) -> None:
+    delivery, queue = FakeDelivery(sequence=1, data=order(1), subject=PAID, headers=headers), FakeQueue()
+    forward([delivery], queue)
+    (entry,) = queue.requests[0]
+    said = entry.attributes.get("cloud_event")
+    assert (json.loads(said) if said else None) == kept
+    assert "ce_type" not in entry.attributes
 
 
 def test_in_a_batch_that_failed_in_part_only_the_failed_are_asked_for_again() -> None:

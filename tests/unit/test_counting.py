@@ -9,7 +9,7 @@ from random import Random
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import BUCKETS, Change, Figures, bucket, recount
 from chalicelib.domain.ledger import Account
-from chalicelib.usecases.counting import ATTEMPTS_MAX, MARGIN_SECONDS, MERCHANTS_PER_WRITE, count
+from chalicelib.usecases.counting import MERCHANTS_PER_WRITE, ROUND_MARGIN_SECONDS, ROUNDS_MAX, count
 from tests.support.builders import account_of, merchant
 from tests.support.fake_figures import FakeFigures
 from tests.support.figure_calls import Waits, call
@@ -115,13 +115,13 @@ def test_a_bucket_that_stays_busy_hands_its_merchants_back_and_no_others() -> No
 
     assert left == {account.merchant_id for account in accounts if bucket(account.merchant_id) == busy}
     assert store.fleet() == fleet_of([account for account in accounts if account.merchant_id not in left])
-    assert len(store.reads) == ATTEMPTS_MAX
+    assert len(store.reads) == ROUNDS_MAX
 
 
 def test_without_time_left_nothing_is_begun_and_everything_handed_back() -> None:
     store = FakeFigures()
 
-    assert count(store, [some(1)], time=call(MARGIN_SECONDS / 2)) == {some(1).merchant_id}
+    assert count(store, [some(1)], time=call(ROUND_MARGIN_SECONDS / 2)) == {some(1).merchant_id}
 
     assert (store.reads, store.writes) == ([], [])
 

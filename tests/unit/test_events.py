@@ -1,6 +1,7 @@
 """Events that say themselves how many credits they ask for: what each of them becomes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -33,7 +34,13 @@ def fixed(
     kind: Kind, credits_asked: int, key: str, reference_id: str, metadata: dict[str, str | int] | None = None
 ) -> FixedMovement:
     return FixedMovement(
-        merchant_id=SHOP, key=key, reference_id=reference_id, kind=kind, credits=credits_asked, metadata=metadata or {}
+        merchant_id=SHOP,
+        key=key,
+        reference_id=reference_id,
+        kind=kind,
+        credits=credits_asked,
+        metadata=metadata or {},
+        repeat_days=20 if kind is Kind.SUBSCRIPTION else None,
     )
 
 
@@ -67,7 +74,10 @@ def fixed(
         (
             RENEWED,
             {"subscription_id": 9, "renewal_id": 7, "period_start": "2025-06-01", "credits": 30, "credits_used": 30},
-            fixed(Kind.SUBSCRIPTION, 30, "SUBSCRIPTION_RENEWAL_9_7", "9", {"renewal_id": "7"}),
+            replace(
+                fixed(Kind.SUBSCRIPTION, 30, "SUBSCRIPTION_RENEWAL_9_7", "9", {"renewal_id": "7"}),
+                other_keys=("SUBSCRIPTION_RENEWAL_9_1748736000000",),
+            ),
         ),
         (
             ADJUSTED,

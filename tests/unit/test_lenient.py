@@ -1,6 +1,7 @@
 """What never stops a movement: fields that move nothing, whatever is in them (contract, section 11)."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.payloads import IgnoredReason, Terms, period_name
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.movements import OrderMovement, RefundMovement
+from chalicelib.domain.movements import FixedMovement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Policy
 from tests.support.builders import READ_AT, SHOP
 
@@ -84,6 +85,17 @@ def test_no_metadata_and_no_currency_ever_stops_an_order(value: Any) -> None:
 )
 def test_a_time_is_read_in_many_spellings_or_is_none(given_time: Any, kept: str | None) -> None:
     assert read(PAID, ORDER, timestamp=given_time).movements[0].occurred_at == kept
+
+
+def test_a_time_without_an_offset_is_utc_wherever_the_service_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert period_name("2026-11-01") == "1793491200000"
+        assert read(PAID, ORDER, timestamp="2026-11-20").movements[0].occurred_at == "2026-11-20T00:00:00.000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_time_that_cannot_be_read_does_not_hide_the_fields_other_name() -> None:
@@ -256,3 +268,86 @@ def test_a_bad_cloud_event_is_poison(changes: dict[str, Any], subject: str | Non
 
 def test_a_bare_payload_takes_the_subject_it_came_on_as_its_type() -> None:
     assert len(read_event(json.dumps(ORDER), TERMS, now=READ_AT + timedelta(days=1), subject=PAID).movements) == 1
+
+
+HEADERS = {"id": "1", "time": "2026-11-20T10:00:00Z", "subject": SHOP, "correlationid": "c1"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"order_id": 1},
+        {"merchant_id": SHOP, "order_id": 1},
+        {"event_type": PAID, "payload": ORDER},
+        {"payload": ORDER, "timestamp": None, "correlation_id": ""},
+    ],
+)
+def test_the_headers_of_a_cloud_event_speak_where_its_body_does_not(body: dict[str, Any]) -> None:
+    [order] = read_event(json.dumps(body), TERMS, now=READ_AT, subject=PAID, headers=HEADERS).movements
+
+    assert (order.merchant_id, order.occurred_at) == (SHOP, "2026-11-20T10:00:00.000Z")
+    assert order.correlation_id == "c1"
+
+
+def test_a_body_speaks_before_the_headers() -> None:
+    other = "4f1c6f0e-7c7b-4b5e-8a53-90b1d3f2a601"
+    body = {"event_type": PAID, "correlation_id": "own", "payload": {**ORDER, "merchant_id": other}}
+    [order] = read_event(json.dumps(body), TERMS, now=READ_AT, subject=PAID, headers=HEADERS).movements
+
+    assert (order.merchant_id, order.correlation_id) == (other, "own")
+
+
+def test_a_delivery_id_in_a_header_is_no_period_either() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
+    body = {"idempotency_key": "1", "payload": payload}
+    with pytest.raises(Rejected) as raised:
+        read_event(json.dumps(body), TERMS, now=READ_AT, subject=RENEWED, headers=HEADERS)
+
+    assert raised.value.code == "period_missing"
+
+
+def test_a_null_is_no_second_body() -> None:
+    for body in (
+        {"event_type": PAID, "payload": ORDER, "data": None},
+        {"event_type": PAID, "payload": None, "data": ORDER},
+        {"detail-type": PAID, "detail": {**ORDER, "data": None}},
+        {"detail-type": PAID, "detail": ORDER, "payload": None},
+        {"detail": None, "event_type": PAID, "payload": ORDER},
+    ):
+        assert len(read_event(json.dumps(body), TERMS, now=READ_AT).movements) == 1
+
+
+def test_a_key_that_cannot_be_read_is_not_dropped_where_it_is_the_renewals_only_name() -> None:
+    terms = Terms(trial_credits=100, policy=Policy(), month_as_period=True)
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
+    with pytest.raises(Rejected) as raised:
+        read(RENEWED, payload, terms, idempotency_key="k" * 256, timestamp="2026-11-17T10:00:00Z")
+
+    assert (raised.value.code, raised.value.field) == ("field_invalid", "idempotency_key")
+    assert len(read(RENEWED, {**payload, "renewal_id": "r"}, idempotency_key="k" * 256).movements) == 1
+
+
+@pytest.mark.parametrize("spelling", ["1793491200.0", "1.7934912e9", "1793491200000.0"])
+def test_a_period_may_be_a_number_with_a_point(spelling: str) -> None:
+    payload = f'{{"merchant_id": "{SHOP}", "subscription_id": "s", "period_start": {spelling}, "credits": 5}}'
+    body = f'{{"event_type": "{RENEWED}", "payload": {payload}}}'
+
+    assert read_event(body, TERMS, now=READ_AT).movements[0].key == "SUBSCRIPTION_RENEWAL_s_1793491200000"
+
+
+def test_an_empty_merchant_beside_one_in_the_identifiers_names_nobody() -> None:
+    payload = {"merchant_id": "", "identifiers": {"merchant_id": SHOP}, "order_id": 1}
+
+    assert read(PAID, payload).movements[0].merchant_id == SHOP
+    with pytest.raises(Rejected) as raised:
+        read(PAID, {"merchant_id": "", "order_id": 1})
+    assert raised.value.code == "field_missing"
+
+
+def test_a_renewal_keeps_a_time_too_far_ahead_for_the_comparison_only() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "renewal_id": "r", "credits": 5}
+    event = read(RENEWED, payload, timestamp="2027-01-01T00:00:00Z")
+
+    assert event.dropped == ("timestamp",)
+    assert isinstance(event.movements[0], FixedMovement)
+    assert (event.movements[0].occurred_at, event.movements[0].ahead) == (None, "2027-01-01T00:00:00.000Z")

@@ -141,7 +141,7 @@ def test_events_wait_for_the_line_of_their_transaction_and_share_one() -> None:
     assert announcements.due(ledger, NOON) == []
     ledger.note([record(before=1, after=0)])
     (line,) = announcements.due(ledger, NOON)
-    assert line.plain.endswith("told on NATS: balance_exhausted, plugin_status_changed")
+    assert line.plain.endswith("published on NATS: balance_exhausted, plugin_status_changed")
 
 
 def test_an_event_is_given_out_once() -> None:

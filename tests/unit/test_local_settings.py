@@ -7,7 +7,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from infra.local.description import Addresses, describe, function_names, local_directory, read, write
+from infra.deploying.outputs import function_names
+from infra.local.description import Addresses, describe, local_directory, read, write
 from infra.local.parameters import SETTINGS, choose_parameters, declared_parameters
 from infra.local.tokens import AUDIENCE, ISSUER, Signer, new_signer
 

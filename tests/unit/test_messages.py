@@ -33,7 +33,8 @@ def test_a_message_knows_how_often_and_since_when_it_came() -> None:
 
 
 def test_what_waited_in_another_queue_says_since_when_and_how_often_it_was_tried() -> None:
-    said = {"first_seen": "2025-06-01T11:59:00.000Z", "deliveries": "7", "origin": "nats", "subject": "evt.x"}
+    bound = {"origin": "nats", "subject": "evt.x", "cloud_event": '{"id": "e1"}'}
+    said = {"first_seen": "2025-06-01T11:59:00.000Z", "deliveries": "7", **bound}
     record = tried_before(sqs_record(BODY, deliveries=2, first_received_ms=NOON_MS), **said)
     record["attributes"]["MessageGroupId"] = "shop"
     message = Message.from_record(record)
@@ -89,4 +90,5 @@ def test_a_message_is_parked_under_its_reason_origin_and_the_time_it_was_first_s
         "redriven": None,
         "subject": None,
         "ce_type": None,
+        "cloud_event": None,
     }

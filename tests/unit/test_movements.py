@@ -74,8 +74,13 @@ def test_a_kind_is_its_type_and_direction_as_the_contract_names_them() -> None:
         ("REFUND", "DECREASE"),
         ("PAYMENT", "INCREASE"),
         ("SUBSCRIPTION", "INCREASE"),
+        ("ORDER_EDITED", "INCREASE"),
+        ("ORDER_EDITED", "DECREASE"),
         ("MANUAL", "INCREASE"),
         ("MANUAL", "DECREASE"),
+        ("OPENING", "INCREASE"),
+        ("ORDER_EDITED", "INCREASE"),
+        ("ORDER_EDITED", "DECREASE"),
     }
     assert {kind for kind in Kind if kind.is_order} == {Kind.ORDER_USED, Kind.ORDER_EARNED}
     assert Kind.ORDER_USED.direction is Direction.DECREASE

@@ -100,6 +100,17 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
+            record(Kind.EDIT_ADDED, amount=5, after=20, reference_id="5", policy="INCREASE total 0 10% 0"),
+            "evt.credits.recharged",
+            {
+                "amount": 5,
+                "new_balance": 20,
+                "source": "evt.shopify.webhook.order_paid",
+                "reference_type": "ORDER_EDITED",
+                "reference_id": "5",
+            },
+        ),
+        (
             record(Kind.REFUND_RETURNED, amount=1, after=8, reference_id="r1", order_id="5"),
             "evt.credits.refunded",
             {
@@ -171,6 +182,18 @@ def test_a_record_says_itself_with_its_balance(
 
 def test_an_order_that_uses_credits_publishes_nothing() -> None:
     assert transaction_event(record(Kind.ORDER_USED, amount=-1, after=5, reference_id="5")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "policy"),
+    [
+        (Kind.EDIT_REMOVED, -5, "DECREASE total 0 10% 0"),
+        (Kind.EDIT_ADDED, 5, "DECREASE total 0 10% 0"),
+        (Kind.EDIT_REMOVED, -5, "INCREASE total 0 10% 0"),
+    ],
+)
+def test_an_edit_publishes_only_what_an_order_earned(kind: Kind, amount: int, policy: str) -> None:
+    assert transaction_event(record(kind, amount=amount, after=5, reference_id="5", policy=policy)) is None
 
 
 def test_a_refund_of_its_order_does_not_change_what_a_record_says() -> None:

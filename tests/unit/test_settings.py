@@ -3,6 +3,7 @@
 import logging
 import runpy
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.settings import SettingError, Settings
+from chalicelib.settings import Bus, Functions, Jwt, Queues, SettingError, Settings, Tables, cursor_keys
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -28,34 +29,42 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ground_retry_seconds_total=3600,
         plugin_status_cache_ttl=15,
         plugin_status_stale_seconds=300,
-        credits_table="",
-        transactions_table="",
-        event_bus="",
-        inbox_queue_url="",
-        waiting_queue_url="",
-        dead_letter_queue_url="",
-        stream_dead_letter_queue_url="",
-        jwt_algorithm="",
-        jwt_issuer="",
-        jwt_audience="",
-        jwt_scope_claim="scope",
-        jwt_merchant_claim="merchant_id",
-        jwt_audience_claim="aud",
-        jwt_jwks_url="",
-        jwt_key_parameter="",
+        tables=Tables(dict.fromkeys(("CREDITS_TABLE", "TRANSACTIONS_TABLE", "FIGURES_TABLE"), "")),
+        queues=Queues(
+            {
+                "INBOX_QUEUE_URL": "",
+                "WAITING_QUEUE_URL": "",
+                "DEAD_LETTER_QUEUE_URL": "",
+                "STREAM_DEAD_LETTER_QUEUE_URL": "",
+                "OUTBOX_QUEUE_URL": "",
+                "OUTBOX_DEAD_LETTER_QUEUE_URL": "",
+            }
+        ),
+        functions=Functions(
+            {
+                "ADJUST_FUNCTION": "",
+                "THRESHOLD_FUNCTION": "",
+                "THRESHOLD_EVENTS_FUNCTION": "",
+                "TRANSACTION_EVENTS_FUNCTION": "",
+                "ROLL_UP_FUNCTION": "",
+            }
+        ),
+        bus=Bus({"EVENT_BUS": ""}),
+        jwt=Jwt(
+            algorithm="",
+            issuer="",
+            audience="",
+            jwks_url="",
+            key_parameter="",
+            scope_claim="scope",
+            merchant_claim="merchant_id",
+            audience_claim="aud",
+        ),
         cursor_key_parameter="",
         cors_origins=(),
         stage="dev",
         redis_url="",
         redis_url_parameter="",
-        figures_table="",
-        adjust_function="",
-        threshold_function="",
-        outbox_queue_url="",
-        outbox_dead_letter_queue_url="",
-        threshold_events_function="",
-        transaction_events_function="",
-        roll_up_function="",
         metrics_per_merchant=False,
     )
 
@@ -72,22 +81,22 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("GROUND_RETRY_SECONDS_TOTAL", "2", "ground_retry_seconds_total", 2),
         ("PLUGIN_STATUS_CACHE_TTL", "1", "plugin_status_cache_ttl", 1),
         ("PLUGIN_STATUS_STALE_SECONDS", "0", "plugin_status_stale_seconds", 0),
-        ("CREDITS_TABLE", "a-table", "credits_table", "a-table"),
-        ("TRANSACTIONS_TABLE", "a-table", "transactions_table", "a-table"),
-        ("EVENT_BUS", "a-bus", "event_bus", "a-bus"),
-        ("INBOX_QUEUE_URL", "https://q", "inbox_queue_url", "https://q"),
-        ("WAITING_QUEUE_URL", "https://q", "waiting_queue_url", "https://q"),
-        ("DEAD_LETTER_QUEUE_URL", "https://q", "dead_letter_queue_url", "https://q"),
-        ("STREAM_DEAD_LETTER_QUEUE_URL", "https://q", "stream_dead_letter_queue_url", "https://q"),
-        ("JWT_ALGORITHM", "RS256", "jwt_algorithm", "RS256"),
-        ("JWT_ISSUER", "https://issuer", "jwt_issuer", "https://issuer"),
-        ("JWT_AUDIENCE", "credits", "jwt_audience", "credits"),
-        ("JWT_SCOPE_CLAIM", "scp", "jwt_scope_claim", "scp"),
-        ("JWT_MERCHANT_CLAIM", "custom:merchant_id", "jwt_merchant_claim", "custom:merchant_id"),
-        ("JWT_AUDIENCE_CLAIM", "client_id", "jwt_audience_claim", "client_id"),
-        ("JWT_JWKS_URL", "https://keys", "jwt_jwks_url", "https://keys"),
-        ("JWT_JWKS_URL", "http://127.0.0.1:8015/keys", "jwt_jwks_url", "http://127.0.0.1:8015/keys"),
-        ("JWT_KEY_PARAMETER", "/key", "jwt_key_parameter", "/key"),
+        ("CREDITS_TABLE", "a-table", "tables.credits", "a-table"),
+        ("TRANSACTIONS_TABLE", "a-table", "tables.transactions", "a-table"),
+        ("EVENT_BUS", "a-bus", "bus.name", "a-bus"),
+        ("INBOX_QUEUE_URL", "https://q", "queues.inbox", "https://q"),
+        ("WAITING_QUEUE_URL", "https://q", "queues.waiting", "https://q"),
+        ("DEAD_LETTER_QUEUE_URL", "https://q", "queues.dead_letters", "https://q"),
+        ("STREAM_DEAD_LETTER_QUEUE_URL", "https://q", "queues.stream_dead_letters", "https://q"),
+        ("JWT_ALGORITHM", "RS256", "jwt.algorithm", "RS256"),
+        ("JWT_ISSUER", "https://issuer", "jwt.issuer", "https://issuer"),
+        ("JWT_AUDIENCE", "credits", "jwt.audience", "credits"),
+        ("JWT_SCOPE_CLAIM", "scp", "jwt.scope_claim", "scp"),
+        ("JWT_MERCHANT_CLAIM", "custom:merchant_id", "jwt.merchant_claim", "custom:merchant_id"),
+        ("JWT_AUDIENCE_CLAIM", "client_id", "jwt.audience_claim", "client_id"),
+        ("JWT_JWKS_URL", "https://keys", "jwt.jwks_url", "https://keys"),
+        ("JWT_JWKS_URL", "http://127.0.0.1:8015/keys", "jwt.jwks_url", "http://127.0.0.1:8015/keys"),
+        ("JWT_KEY_PARAMETER", "/key", "jwt.key_parameter", "/key"),
         ("CURSOR_KEY_PARAMETER", "/key", "cursor_key_parameter", "/key"),
         ("CORS_ORIGINS", "https://a, https://b,", "cors_origins", ("https://a", "https://b")),
         ("CORS_ORIGINS", "http://127.0.0.1:3000", "cors_origins", ("http://127.0.0.1:3000",)),
@@ -95,7 +104,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     ],
 )
 def test_a_setting_is_read_by_its_name(name: str, text: str, attribute: str, value: Any) -> None:
-    assert getattr(Settings.read({name: text}), attribute) == value
+    assert attrgetter(attribute)(Settings.read({name: text})) == value
 
 
 def test_the_order_policy_is_read_from_its_five_settings() -> None:
@@ -237,24 +246,74 @@ def test_a_log_level_is_one_of_pythons(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "attribute"),
     [
-        "CREDITS_TABLE",
-        "TRANSACTIONS_TABLE",
-        "EVENT_BUS",
-        "INBOX_QUEUE_URL",
-        "WAITING_QUEUE_URL",
-        "DEAD_LETTER_QUEUE_URL",
-        "STREAM_DEAD_LETTER_QUEUE_URL",
-        "JWT_ISSUER",
-        "CURSOR_KEY_PARAMETER",
+        ("CREDITS_TABLE", "tables.credits"),
+        ("TRANSACTIONS_TABLE", "tables.transactions"),
+        ("FIGURES_TABLE", "tables.figures"),
+        ("INBOX_QUEUE_URL", "queues.inbox"),
+        ("WAITING_QUEUE_URL", "queues.waiting"),
+        ("DEAD_LETTER_QUEUE_URL", "queues.dead_letters"),
+        ("STREAM_DEAD_LETTER_QUEUE_URL", "queues.stream_dead_letters"),
+        ("OUTBOX_QUEUE_URL", "queues.outbox"),
+        ("OUTBOX_DEAD_LETTER_QUEUE_URL", "queues.outbox_dead_letters"),
+        ("ADJUST_FUNCTION", "functions.adjust"),
+        ("THRESHOLD_FUNCTION", "functions.threshold"),
+        ("THRESHOLD_EVENTS_FUNCTION", "functions.threshold_events"),
+        ("TRANSACTION_EVENTS_FUNCTION", "functions.transaction_events"),
+        ("ROLL_UP_FUNCTION", "functions.roll_up"),
+        ("EVENT_BUS", "bus.name"),
     ],
 )
-def test_a_setting_that_a_function_cannot_do_without_is_named_where_it_is_missing(name: str) -> None:
-    assert Settings.read({name: " given "}).required(name) == "given"
+def test_a_setting_that_a_function_cannot_do_without_is_named_where_it_is_missing(name: str, attribute: str) -> None:
+    read = attrgetter(attribute)
+    assert read(Settings.read({name: " given "})) == "given"
     for environment in ({}, {name: ""}, {name: "  "}):
+        without = Settings.read(environment)
         with pytest.raises(SettingError, match=f"^{name} is not set"):
-            Settings.read(environment).required(name)
+            read(without)
+
+
+JWT = {
+    "JWT_ALGORITHM": "RS256",
+    "JWT_ISSUER": "https://issuer",
+    "JWT_AUDIENCE": "credits",
+    "JWT_JWKS_URL": "https://issuer/keys",
+}
+
+
+def test_the_settings_of_tokens_are_all_there_or_none_of_them() -> None:
+    assert Settings.read({"JWT_SCOPE_CLAIM": "scp"}).jwt.checked() is None
+    chosen = Settings.read(JWT).jwt
+    assert chosen.checked() is chosen
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"JWT_ALGORITHM": ""}, "^JWT_ALGORITHM is not set"),
+        ({"JWT_ISSUER": ""}, "^JWT_ISSUER is not set"),
+        ({"JWT_AUDIENCE": ""}, "^JWT_AUDIENCE is not set"),
+        ({"JWT_ALGORITHM": "none"}, "^JWT_ALGORITHM is 'none': it takes RS256, ES256, HS256"),
+        ({"JWT_JWKS_URL": ""}, "exactly one"),
+        ({"JWT_KEY_PARAMETER": "/key"}, "exactly one"),
+        ({"JWT_ALGORITHM": "HS256"}, "HS256 takes a secret"),
+    ],
+)
+def test_settings_of_tokens_that_are_incomplete_or_contradict_each_other_are_named(
+    changed: dict[str, str], problem: str
+) -> None:
+    chosen = Settings.read({**JWT, **changed}).jwt
+
+    with pytest.raises(SettingError, match=problem):
+        chosen.checked()
+
+
+def test_keys_of_cursors_are_a_line_each_and_long_enough() -> None:
+    assert cursor_keys(f" {'a' * 32} {'b' * 33}\n") == f"{'a' * 32}\n{'b' * 33}"
+    for text, length in (("", 0), (f"{'a' * 32} {'b' * 31}", 31)):
+        with pytest.raises(SettingError, match=f"CURSOR_KEY_PARAMETER names a key of {length} characters: it takes 32"):
+            cursor_keys(text)
 
 
 def test_the_settings_of_a_container_are_read_once_and_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,27 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.contracts.api import story
+from chalicelib.contracts.api.sentences import movement_sentence
 from chalicelib.contracts.api.story import Chapter, Story, gathered, tell
 from chalicelib.contracts.outbound.published import crossing_event
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Transaction, change_threshold
-from chalicelib.domain.movements import Movement
-from tests.support.builders import LATER, SHOP, adjustment, order, payment, refund_of, renewal, trial
+from chalicelib.domain.movements import Movement, OrderMovement
+from chalicelib.domain.orders import Policy
+from tests.support.builders import (
+    EARNED_TENTH,
+    LATER,
+    NOON,
+    SHOP,
+    TEN_PER_ITEM,
+    TENTH_OF_TOTAL,
+    adjustment,
+    order,
+    payment,
+    refund_of,
+    renewal,
+    trial,
+)
 from tests.support.fakes import FakeClock, FakeLedger, settle
 from tests.support.histories import images
 
@@ -19,6 +34,11 @@ LOW = "evt.credits.low_balance_reached"
 RESTORED = "evt.credits.balance_restored"
 EXHAUSTED = "evt.credits.balance_exhausted"
 CHANGED = "evt.credits.plugin_status_changed"
+
+
+def edited(hour: int, total: str, policy: Policy = TENTH_OF_TOTAL) -> OrderMovement:
+    """Return the version of order 1 at that hour."""
+    return order("1", policy=policy, total=total, at=Instant(f"2026-11-01T{hour:02}:00:00.000Z"))
 
 
 def ledger_of(*movements: Movement) -> FakeLedger:
@@ -104,6 +124,34 @@ def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -
     [
         ((trial(2), order("7"), refund_of("7", "r1")), "The refund r1 of order 7 gave back 1 credit."),
         ((trial(2), order("7"), refund_of("7")), "The refund of order 7 gave back 1 credit."),
+        (
+            (trial(100), edited(1, "100"), edited(2, "150.00")),
+            "Order 1 was edited: its total is 150.00 now, 5 more credits used.",
+        ),
+        (
+            (trial(100), edited(1, "160"), edited(2, "150")),
+            "Order 1 was edited: its total is 150 now, 1 credit given back.",
+        ),
+        (
+            (trial(12), edited(1, "100"), edited(2, "150")),
+            "Order 1 was edited: its total is 150 now, it asked for 5 credits and found 2.",
+        ),
+        (
+            (trial(0), edited(1, "100", EARNED_TENTH), edited(2, "150", EARNED_TENTH)),
+            "Order 1 was edited: its total is 150 now, 5 more credits earned.",
+        ),
+        (
+            (trial(0), edited(1, "150", EARNED_TENTH), edited(2, "100", EARNED_TENTH)),
+            "Order 1 was edited: its total is 100 now, 5 credits taken back.",
+        ),
+        (
+            (
+                trial(100),
+                order("1", policy=TEN_PER_ITEM, at=NOON),
+                order("1", policy=TEN_PER_ITEM, lines=2, at=LATER),
+            ),
+            "Order 1 was edited: 10 more credits used.",
+        ),
         ((trial(0), renewal()), "The renewal of subscription s1 added 30 credits."),
         ((trial(0), adjustment("a1", 5)), "Adjustment a1 by admin-7 added 5 credits: goodwill."),
         ((trial(5), adjustment("a1", -5)), "Adjustment a1 by admin-7 removed 5 credits: goodwill."),
@@ -113,7 +161,7 @@ def test_every_movement_has_its_sentence(movements: Sequence[Movement], sentence
     ledger = ledger_of(*movements)
     newest = ledger.history(SHOP)[-1]
 
-    assert story._movement(newest) == sentence
+    assert movement_sentence(newest) == sentence
 
 
 def test_a_long_story_reads_a_bounded_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,10 @@
-"""How far a sweep over the ledger has come, kept in the figures table beside what /metrics says of it."""
+"""The progress of a sweep over the ledger, kept in the figures table beside its metric."""
 
 import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.fleet import RECONCILED
 from chalicelib.usecases.reconciling import Sweep
 
@@ -24,13 +22,10 @@ class Bookmarks:
         self._table = table
 
     def last(self) -> Sweep | None:
-        """Return the sweep that was kept last, None before the first and where none can be read any more."""
+        """Return the last sweep kept, None before the first one or if it is no longer readable."""
         key: Any = {"id": {"S": RECONCILED}}
-        try:
+        with transient_faults("the figures"):
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the figures")
-            raise
         if "sweep" not in item:
             return None
         # An earlier or later release may have kept more or less of a sweep.
@@ -40,20 +35,17 @@ class Bookmarks:
         return Sweep(**kept)
 
     def keep(self, sweep: Sweep) -> None:
-        """Keep the sweep; `drift` beside it is what /metrics says: the last one's until this one finds more or ends."""
+        """Keep the sweep; `drift` beside it is the metric: the last sweep's count until this one exceeds it or ends."""
         kept = {name: sorted(value) if name in _SETS else value for name, value in asdict(sweep).items()}
         item: Any = {
             "id": {"S": RECONCILED},
             "drift": {"N": str(drift(sweep))},
             "sweep": {"S": json.dumps(kept, separators=(",", ":"))},
         }
-        try:
+        with transient_faults("the figures"):
             self._client.put_item(TableName=self._table, Item=item)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error, "the figures")
-            raise
 
 
 def drift(sweep: Sweep) -> int:
-    """Return how many findings stand: what the last finished sweep found, or this one so far if that is more."""
+    """Return the number of findings: the last finished sweep's, or this one's so far if that is more."""
     return max(sweep.drift, sweep.found)

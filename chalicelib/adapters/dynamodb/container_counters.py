@@ -1,10 +1,10 @@
-"""The counters of all containers in the figures table: each overwrites one item, whoever asks adds them up.
+"""The counters of all containers in the figures table: each overwrites one item, and a reader adds them up.
 
-The items are slots, so that there are never more than containers live at once. A container takes a slot that
-nobody has, or one whose owner has been silent for `SILENT_SECONDS`, and keeps what that owner had counted as
-the slot's `base`: folded exactly once, since the takeover rests on the owner's last write. An owner that was
-only frozen finds its slot taken, sees which of its writes was folded, and goes on in another slot with the rest.
-Nothing expires, nothing is deleted, nothing is scanned.
+The items are slots, so that there are never more of them than containers that live at once. A container takes a free
+slot, or one whose owner has been silent for `SILENT_SECONDS`, and keeps that owner's counters as the slot's `base`:
+they are added exactly once, since the takeover is conditional on the owner's last write. An owner that was only frozen
+finds its slot taken, sees which of its writes was added, and continues in another slot with the rest. Nothing expires,
+nothing is deleted, nothing is scanned.
 """
 
 import json
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 Counted = Mapping[str, float]
 
 SLOTS_PER_READ = 32
-"""Slots that are read, and offered, together; the next ones are looked at only where these are all taken."""
+"""Slots that are read, and offered, together; the next ones are read only if these are all taken."""
 SLOTS_MAX = 1024
 SILENT_SECONDS = 900
 CLAIMS_MAX = 5
-"""Slots that a container tries to take before it puts its counters off."""
+"""Slots that a container tries to take before it postpones its counters."""
 
 _PREFIX = "container#"
 
 
 class ContainerCounters:
-    """Lays down one container's counters, and sums up those of all."""
+    """Stores one container's counters, and sums up those of all."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str, clock: Callable[[], float] = time.time) -> None:
         self._client = client
@@ -48,9 +48,9 @@ class ContainerCounters:
         self._writes = 0
 
     def lay_down(self, values: Counted) -> None:
-        """Overwrite this container's counters in the table with `values`, where they say something new.
+        """Overwrite this container's counters in the table with `values`, if they changed.
 
-        May raise whatever botocore raises: the next call makes good for it.
+        May raise whatever botocore raises: the next call makes up for it.
         """
         if self._slot is not None and self._write(values):
             return
@@ -59,7 +59,7 @@ class ContainerCounters:
                 return
 
     def sums(self) -> dict[str, float]:
-        """Return the sum of the counters of all containers there are and were."""
+        """Return the sum of the counters of all containers, past and present."""
         sums: dict[str, float] = {}
         for items in self._read_slots():
             for item in items.values():
@@ -68,7 +68,7 @@ class ContainerCounters:
         return sums
 
     def _read_slots(self) -> Any:
-        """Yield the slots there are by number, `SLOTS_PER_READ` at a time, up to a whole reading without any."""
+        """Yield the existing slots by number, `SLOTS_PER_READ` at a time, up to the first read without any."""
         for first in range(0, SLOTS_MAX, SLOTS_PER_READ):
             keys = [f"{_PREFIX}{number}" for number in range(first, first + SLOTS_PER_READ)]
             items = {int(item["id"]["S"].removeprefix(_PREFIX)): item for item in self._figures.read(keys)}
@@ -77,13 +77,13 @@ class ContainerCounters:
                 return
 
     def _claim(self) -> bool:
-        """Take a slot, and return whether it is this container's now."""
+        """Take a slot, and return whether it now belongs to this container."""
         found = self._free_slot()
         if found is None:
             return False
         number, item = found
         base = _plus(_counted(item, "base"), _counted(item, "own"))
-        # Noted before the write: should its answer be lost, the next write finds out whose slot it is.
+        # Noted before the write: if its answer is lost, the next write finds out whose slot it is.
         self._slot, self._base, self._former = number, base, {}
         self._written, self._writes = {0: {}}, 0
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(id)"}
@@ -113,7 +113,7 @@ class ContainerCounters:
         return None
 
     def _write(self, values: Counted) -> bool:
-        """Overwrite the slot, and return whether it was still this container's."""
+        """Overwrite the slot, and return whether it still belonged to this container."""
         own = _plus(values, self._elsewhere, sign=-1)
         if self._writes and self._written.get(self._writes) == own and len(self._written) == 1:
             return True
@@ -131,7 +131,7 @@ class ContainerCounters:
         return False
 
     def _leave_slot(self) -> None:
-        """Note what of this container's counters stays behind in the slot that another one has taken."""
+        """Note which of this container's counters remain in the slot that another one has taken."""
         [item] = self._figures.read([f"{_PREFIX}{self._slot}"]) or [{}]
         confirmed = self._written[min(self._written)]
         folded = confirmed

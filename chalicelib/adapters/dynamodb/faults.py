@@ -1,4 +1,7 @@
-"""What DynamoDB answers when it does not do what it was asked: which of it may go away by itself."""
+"""DynamoDB's errors, and which of them are transient."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
@@ -29,15 +32,25 @@ _SERVER_ERROR = 500
 
 
 def raise_if_transient(error: ClientError | BotoCoreError, who: str = "the ledger") -> None:
-    """Raise `RetryLater` for what may go away by itself; anything else is a bug or a missing right, as it is.
+    """Raise `RetryLater` for transient errors; anything else is a bug or a missing right, raised unchanged.
 
-    `who` was asked, for the sentence.
+    `who` names the component in the message.
     """
     if isinstance(error, HTTPClientError | NoConnectionError):
-        # Connections and time limits. A write may have taken effect: the next one tells.
+        # Connections and time limits. A write may have taken effect: the next one shows.
         raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {type(error).__name__}") from error
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in TRANSIENT or status >= _SERVER_ERROR:
             raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {code}") from error
+
+
+@contextmanager
+def transient_faults(who: str = "the ledger") -> Iterator[None]:
+    """Raise `RetryLater` for transient faults of what is asked inside, as `raise_if_transient` does."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise_if_transient(error, who)
+        raise

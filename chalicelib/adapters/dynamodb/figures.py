@@ -1,17 +1,17 @@
 """The fleet's figures in DynamoDB: an item for each merchant counted, and a few for the sums.
 
-The merchants' items and their bucket's sums change in one TransactWriteItems, and only where every merchant
-still has the version known: that is what makes repeats, retries in part and two shards at once count once.
-Everything stays under 1 KB, so an account's write costs 2 units and a share of the bucket's 2.
+The merchants' items and their bucket's sums change in one TransactWriteItems, and only if every merchant still has the
+known version: so repeats, partial retries and two shards at once count once. Everything stays under 1 KB, so an
+account's write costs 2 units and a share of the bucket's 2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
-from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.adapters.dynamodb.batch_read import Item, batch_read
+from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, transient_faults
 from chalicelib.domain.figures import BUCKETS, Change, Counted, Figures, total
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Total
@@ -20,17 +20,10 @@ from chalicelib.domain.movements import Kind
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEYS_MAX = 100
-"""Keys that one BatchGetItem takes."""
-READ_ROUNDS_MAX = 8
-"""How often the keys that a batch read left unprocessed are asked for again."""
-
 _MERCHANT = "merchant#"
 _BUCKET = "fleet#"
 _SUMS = ("merchants", "zero", "low", "balance", "shortfall")
 _LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
-
-Item = Mapping[str, Any]
 
 
 class DynamoDBFigures:
@@ -41,7 +34,7 @@ class DynamoDBFigures:
         self._table = table
 
     def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
-        """Return what was counted of each merchant, read consistently, 100 in a request."""
+        """Return each merchant's counted figures, read consistently, 100 in a request."""
         found = {}
         for item in self.read([f"{_MERCHANT}{merchant_id}" for merchant_id in merchants]):
             merchant_id = MerchantId(item["id"]["S"].removeprefix(_MERCHANT))
@@ -54,17 +47,14 @@ class DynamoDBFigures:
         if sums := _attributes(total(change.difference for change in changes)):
             actions.append(self._sums_action(bucket, sums))
         try:
-            self._client.transact_write_items(TransactItems=cast("Any", actions))
+            with transient_faults():
+                self._client.transact_write_items(TransactItems=cast("Any", actions))
         except self._client.exceptions.TransactionCanceledException as error:
             _refuse_bugs(cast("Sequence[Item]", error.response["CancellationReasons"]))
             return False
         except ClientError as error:
             if error.response["Error"]["Code"] in BUSY:
                 return False
-            raise_if_transient(error)
-            raise
-        except BotoCoreError as error:
-            raise_if_transient(error)
             raise
         return True
 
@@ -74,25 +64,10 @@ class DynamoDBFigures:
 
     def read(self, keys: Sequence[str]) -> list[Item]:
         """Return the items that there are under these keys, read consistently."""
-        items: list[Item] = []
-        for start in range(0, len(keys), KEYS_MAX):
-            items += self._read_batch(keys[start : start + KEYS_MAX])
-        return items
-
-    def _read_batch(self, keys: Sequence[str]) -> list[Item]:
-        items: list[Item] = []
-        wanted: Any = {self._table: {"Keys": [{"id": {"S": key}} for key in keys], "ConsistentRead": True}}
-        for _ in range(READ_ROUNDS_MAX):
-            try:
-                answer = self._client.batch_get_item(RequestItems=wanted)
-            except (ClientError, BotoCoreError) as error:
-                raise_if_transient(error)
-                raise
-            items += answer["Responses"].get(self._table, [])
-            wanted = answer["UnprocessedKeys"]
-            if not wanted:
-                return items
-        raise RetryLater(Code.UNAVAILABLE, "the figures did not answer for all keys of a batch read")
+        wanted = [{"id": {"S": key}} for key in keys]
+        with transient_faults():
+            answers = batch_read(self._client, self._table, wanted, who="the figures", ConsistentRead=True)
+            return [item for _, items in answers for item in items]
 
     def _counted_action(self, change: Change) -> Item:
         item = {
@@ -122,7 +97,7 @@ class DynamoDBFigures:
 
 
 def _attributes(figures: Figures) -> dict[str, Any]:
-    """Return the figures that are not 0 as attributes, flat so that a sum can be added to."""
+    """Return the figures that are not 0 as attributes, flat so that ADD works on each."""
     numbers = {name: getattr(figures, name) for name in _SUMS}
     for kind, of_kind in figures.totals.items():
         counted, moved = _names(kind)
@@ -152,5 +127,5 @@ def _whole(item: Item, name: str) -> int:
 def _refuse_bugs(reasons: Sequence[Item]) -> None:
     unknown = {str(reason.get("Code")) for reason in reasons if reason.get("Code") is not None} - _LOST
     if unknown:
-        # The write itself is at fault: a bug, never a lost race.
+        # The write itself is wrong: a bug, never a lost race.
         raise RuntimeError(f"DynamoDB refused to count {len(reasons)} items: {sorted(unknown)}")

@@ -1,4 +1,4 @@
-"""Everything that /metrics says, read in one go: the fleet's figures, all containers' counters, marks of others."""
+"""Everything in /metrics, read in one go: the fleet's figures, all containers' counters, the marks of other parts."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import MerchantId
@@ -18,16 +16,16 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 HEARTBEAT = "heartbeat#bridge"
-"""Where the bridge says that it lives: its attribute `at` is a time, `look` what it saw of NATS, as JSON."""
+"""The bridge's heartbeat: its attribute `at` is a time, `look` the bridge's view of NATS, as JSON."""
 RECONCILED = "reconcile"
-"""Where the daily comparison leaves its last finding: its attribute `drift` counts what did not agree."""
+"""The daily comparison's last result: its attribute `drift` counts the differences."""
 MERCHANTS_MAX = 1000
-"""Merchants up to which a metric of each one's own is served (contract, section 7)."""
+"""The most merchants for which each has its own metric (contract, section 7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamMark:
-    """A stream of NATS as the bridge last saw it. `ok` is False where it cannot be read, and `detail` is why.
+    """A stream of NATS as the bridge last saw it. `ok` is False where it cannot be read, and `detail` is the reason.
 
     `waiting` messages are not acknowledged, the oldest since `oldest_at`; `dropped` were dropped by the stream before
     they were read, the last of them at `dropped_at`.
@@ -48,7 +46,7 @@ class StreamMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the bridge last saw of NATS: each stream, inbound subjects without one, and what must be known of some."""
+    """The bridge's last view of NATS: each stream, inbound subjects without one, and warnings."""
 
     streams: tuple[StreamMark, ...] = ()
     unowned: tuple[str, ...] = ()
@@ -56,7 +54,7 @@ class Seen:
 
     @classmethod
     def of(cls, heartbeat: Mapping[str, Any] | None) -> Self:
-        """Return what the heartbeat's item says; nothing of one that a bridge of another version has written."""
+        """Return the content of the heartbeat's item; nothing from an item of another version of the bridge."""
         try:
             look = json.loads(heartbeat["look"]["S"]) if heartbeat and "look" in heartbeat else {}
             return cls(
@@ -81,7 +79,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """What others left behind. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
+    """Marks of other parts. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
 
     heartbeat: datetime | None
     seen: Seen
@@ -89,7 +87,7 @@ class Marks:
 
 
 class FleetReader:
-    """Reads the figures table, and for a metric of each merchant's own the credits table."""
+    """Reads the figures table, and for metrics per merchant the credits table."""
 
     def __init__(self, client: "DynamoDBClient", *, figures_table: str, credits_table: str) -> None:
         self._client = client
@@ -113,7 +111,7 @@ class FleetReader:
         )
 
     def marks(self) -> Marks:
-        """Return what others left behind; raises `RetryLater` when it cannot be read."""
+        """Return the marks of other parts; raises `RetryLater` when they cannot be read."""
         marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED])}
         heartbeat = marks.get(HEARTBEAT)
         reconciled = marks.get(RECONCILED)
@@ -128,13 +126,10 @@ class FleetReader:
         found: dict[MerchantId, int] = {}
         more: dict[str, Any] = {}
         while True:
-            try:
+            with transient_faults():
                 page = self._client.scan(
                     TableName=self._credits_table, ProjectionExpression="merchant_id, balance", **more
                 )
-            except (ClientError, BotoCoreError) as error:
-                raise_if_transient(error)
-                raise
             found |= {MerchantId(item["merchant_id"]["S"]): int(item["balance"]["N"]) for item in page["Items"]}
             if len(found) >= MERCHANTS_MAX:
                 return None

@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.adapters.dynamodb.items import account_from, kind_of, transaction_from
-from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
+from chalicelib.adapters.dynamodb.guards import named_by
+from chalicelib.adapters.dynamodb.items import Item, account_from, kind_of, transaction_from
+from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow, bound
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Total, Transaction
@@ -24,17 +25,17 @@ from chalicelib.domain.movements import Kind
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
 """Records that one query of a filtered list looks at; it doubles from the least to the most."""
-EXAMINED_MAX = 20_000
+RECORDS_EXAMINED_MAX = 20_000
 """Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
 INDEX_PAUSE_SECONDS = 0.1
-"""How long an index that lacks the newest records is left before it is asked once more."""
+"""How long to wait before an index that lacks the newest records is queried once more."""
 
 _SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Records of certain kinds, newest first. `below` is where to look on, 0 when everything was looked at."""
+    """Records of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
 
     transactions: tuple[Transaction, ...]
     below: int
@@ -42,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What records of one merchant add up to; `last_transaction_at` is the newest one's time, None without any."""
+    """Sums of one merchant's records; `last_transaction_at` is the newest one's time, None without any."""
 
     totals: Mapping[Kind, Total]
     total_shortfall: int
@@ -56,32 +57,42 @@ class History:
         self, *, credits_table: str, transactions_table: str, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._sleep = sleep
-        AccountRow.Meta.table_name = credits_table
-        TransactionRow.Meta.table_name = transactions_table
+        self._accounts = bound(AccountRow, credits_table)
+        self._transactions = bound(TransactionRow, transactions_table)
 
     def account(self, merchant_id: MerchantId) -> Account | None:
-        """Return the merchant's account as it stands now, None if there is none."""
+        """Return the merchant's current account, None if there is none."""
         with translated():
             try:
-                row = AccountRow.get(merchant_id, consistent_read=True)
+                row = self._accounts.get(merchant_id, consistent_read=True)
                 return account_from(row.to_dynamodb_dict(), answering=True)
             except DoesNotExist:
                 return None
 
     def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """Return one record as it stands now, None if there is none."""
+        """Return one record None if there is none or its id is a guard's."""
+        item = self._item(transaction_id)
+        return transaction_from(item, answering=True) if item and named_by(item) is None else None
+
+    def named(self, name: TransactionId) -> Transaction | None:
+        """Return the record of the fact that has this name, its own or another, None if there is none."""
+        item = self._item(name)
+        if item and (record := named_by(item)) is not None:
+            return self.transaction(record)
+        return transaction_from(item, answering=True) if item else None
+
+    def _item(self, transaction_id: TransactionId) -> Item | None:
         with translated():
             try:
-                row = TransactionRow.get(transaction_id, consistent_read=True)
-                return transaction_from(row.to_dynamodb_dict(), answering=True)
+                return self._transactions.get(transaction_id, consistent_read=True).to_dynamodb_dict()
             except DoesNotExist:
                 return None
 
     def records(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
         """Return the account's records of these sequences, both included, newest first: one query of its rows.
 
-        An index is never read consistently. When it lacks the newest record alone, that is read by its id; when it
-        lacks more of the newest, it is asked once more. Those that it lacks then are left out, from the newest on.
+        An index is never read consistently. If it lacks only the newest record, that is read by its id; if it lacks
+        more, it is queried once more. Records still missing then are left out, from the newest on.
         """
         if highest < lowest:
             return ()
@@ -103,14 +114,14 @@ class History:
     ) -> Found:
         """Return up to `wanted` records of these kinds and sequences, newest first.
 
-        What does not match is read too, and paid for; after `EXAMINED_MAX` records the search stops, and
+        What does not match is read too, and paid for; after `RECORDS_EXAMINED_MAX` records the search stops, and
         `below` tells where it would go on.
         """
         if not kinds:
             # DynamoDB takes no empty list of choices.
             return Found(transactions=(), below=0)
         found: list[Transaction] = []
-        floor = max(lowest, highest - EXAMINED_MAX + 1)
+        floor = max(lowest, highest - RECORDS_EXAMINED_MAX + 1)
         window = max(WINDOW_MIN, wanted)
         condition = _of_kinds(kinds)
         with translated():
@@ -122,7 +133,7 @@ class History:
         return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
 
     def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
-        """Return what the merchant's records of these sequences, both included, add up to; reads every one of them."""
+        """Return the sums of the merchant's records of these sequences, both included; reads every one of them."""
         counts: dict[Kind, list[int]] = {}
         shortfall, newest = 0, None
         rows = self._rows(merchant_id, lowest, highest, attributes=_SUMMED) if lowest <= highest else iter(())
@@ -139,8 +150,8 @@ class History:
     def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
         """Return the lowest and highest sequence of the records from `start` to `end`, both included.
 
-        Bisected: two queries of one row for each doubling of the ledger's length, and none where the
-        account itself tells. Nothing in between makes the lowest higher than the highest.
+        Bisected: two queries of one row for each doubling of the ledger's length, and none where the account itself
+        shows it. Without a record in between, the lowest is above the highest.
         """
         lowest, highest = 1, account.sequence
         newest = account.last_transaction_at or account.created_at
@@ -156,7 +167,7 @@ class History:
 
         def created_at(sequence: int) -> str:
             row = next(self._rows(account.merchant_id, sequence, sequence), None)
-            # A record that the index does not show yet is among the newest.
+            # A record that the index lacks yet is among the newest.
             return row.created_at if row is not None else _just_after(account.last_transaction_at or account.created_at)
 
         return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
@@ -175,7 +186,7 @@ class History:
         condition: Condition | None = None,
         attributes: Sequence[str] | None = None,
     ) -> Iterator[TransactionRow]:
-        return TransactionRow.by_sequence.query(
+        return self._transactions.by_sequence.query(
             merchant_id,
             TransactionRow.sequence.between(lowest, highest),
             filter_condition=condition,
@@ -186,7 +197,7 @@ class History:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `RetryLater` (`unavailable`) where PynamoDB says that a table did not answer."""
+    """Raise `RetryLater` (`unavailable`) where PynamoDB reports that a table did not answer."""
     try:
         yield
     except PynamoDBException as error:
@@ -216,5 +227,5 @@ def _of_kinds(kinds: Sequence[Kind]) -> Condition:
 
 
 def _just_after(time: str) -> str:
-    # Times are texts of one length, so a text that goes on comes right after, and before the next millisecond.
+    # Times are texts of one length, so a longer text sorts right after its prefix, and before the next millisecond.
     return f"{time}~"

@@ -7,15 +7,15 @@ order's record stay under 1 KB, one write unit each (decision 0002). The models 
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from typing import Any, TypeVar
 from zlib import crc32
 
+from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from, text_in, whole_in
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.orders import Direction, Tally
+from chalicelib.domain.orders import Direction
 from chalicelib.domain.thresholds import Crossing, Outdated
 
 Item = dict[str, Any]
@@ -86,7 +86,7 @@ def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account
 
 def _account(item: Mapping[str, Any]) -> Account:
     last_id, last_at, status_id = (
-        _text(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
+        text_in(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
     )
     return Account(
         merchant_id=MerchantId(item["merchant_id"]["S"]),
@@ -94,12 +94,12 @@ def _account(item: Mapping[str, Any]) -> Account:
         sequence=int(item["sequence"]["N"]),
         version=int(item["version"]["N"]),
         totals=_totals_from(item["totals"]["M"]),
-        total_shortfall=_whole(item, "total_shortfall") or 0,
+        total_shortfall=whole_in(item, "total_shortfall") or 0,
         hash=item["hash"]["S"],
         last_transaction_id=TransactionId(last_id) if last_id else None,
         last_transaction_at=Instant(last_at) if last_at else None,
         threshold=int(item["threshold"]["N"]),
-        low_balance_threshold=_whole(item, "low_balance_threshold"),
+        low_balance_threshold=whole_in(item, "low_balance_threshold"),
         status_changed_at=Instant(item["status_changed_at"]["S"]),
         status_transaction_id=TransactionId(status_id) if status_id else None,
         created_at=Instant(item["created_at"]["S"]),
@@ -109,7 +109,7 @@ def _account(item: Mapping[str, Any]) -> Account:
 
 
 def transaction_item(transaction: Transaction) -> Item:
-    """Return the record as an item, with its refund tally where it has one."""
+    """Return the record as an item, with its tally where it has one."""
     item: Item = {
         "transaction_id": {"S": transaction.transaction_id},
         "merchant_id": {"S": transaction.merchant_id},
@@ -150,7 +150,7 @@ def transaction_from(item: Mapping[str, Any], *, answering: bool = False) -> Tra
 
 
 def _transaction(item: Mapping[str, Any]) -> Transaction:
-    occurred_at, refunded_at = _text(item, "occurred_at"), _text(item, "refunded_at")
+    occurred_at, refunded_at = text_in(item, "occurred_at"), text_in(item, "refunded_at")
     return Transaction(
         transaction_id=TransactionId(item["transaction_id"]["S"]),
         merchant_id=MerchantId(item["merchant_id"]["S"]),
@@ -158,20 +158,20 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
         kind=kind_of(item["transaction_type"]["S"], item["operation_type"]["S"]),
         amount=int(item["amount"]["N"]),
         requested=int(item["requested"]["N"]),
-        shortfall=_whole(item, "shortfall") or 0,
+        shortfall=whole_in(item, "shortfall") or 0,
         threshold=int(item["threshold"]["N"]),
         balance_before=int(item["balance_before"]["N"]),
         balance_after=int(item["balance_after"]["N"]),
         idempotency_key=item["idempotency_key"]["S"],
         reference_id=item["reference_id"]["S"],
         metadata={name: _scalar_from(value) for name, value in item["extra_metadata"]["M"].items()},
-        correlation_id=_text(item, "correlation_id"),
+        correlation_id=text_in(item, "correlation_id"),
         occurred_at=Instant(occurred_at) if occurred_at else None,
         created_at=Instant(item["created_at"]["S"]),
         previous_hash=item["previous_hash"]["S"],
         hash=item["hash"]["S"],
         schema_version=int(item["schema_version"]["N"]),
-        tally=_tally_from(item),
+        tally=tally_from(item),
         refunded_at=Instant(refunded_at) if refunded_at else None,
     )
 
@@ -179,20 +179,6 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
 def kind_of(transaction_type: str, operation_type: str) -> Kind:
     """Return the kind of a record that holds these two."""
     return _KINDS[transaction_type, operation_type]
-
-
-def tally_attributes(tally: Tally, time: Instant) -> Item:
-    """Return the attributes of an order's record that its refunds change, the last of them at `time`."""
-    attributes: Item = {
-        "refunded_count": {"N": str(tally.count)},
-        "refunded_credits": {"N": str(tally.credits)},
-        "refunded_money": {"S": f"{tally.money:f}"},
-        "refunded_full": {"BOOL": tally.full},
-        "refunded_at": {"S": time},
-    }
-    if tally.total is not None:
-        attributes["refunded_total"] = {"S": f"{tally.total:f}"}
-    return attributes
 
 
 def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
@@ -225,12 +211,12 @@ def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
         raise NewerForm
     return tuple(
         CrossingRecord(**{**record, "type": Crossing(record["type"])})
-        for record in json.loads(_text(item, "crossings") or "[]")
+        for record in json.loads(text_in(item, "crossings") or "[]")
     )
 
 
 def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
-    threshold, _, replaced_at = (_text(item, "outdated") or "").partition(" ")
+    threshold, _, replaced_at = (text_in(item, "outdated") or "").partition(" ")
     return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
 
 
@@ -253,20 +239,6 @@ def _totals_from(by_type: Mapping[str, Any]) -> dict[Kind, Total]:
     return totals
 
 
-def _tally_from(item: Mapping[str, Any]) -> Tally | None:
-    count = _whole(item, "refunded_count")
-    if count is None:
-        return None
-    total = _text(item, "refunded_total")
-    return Tally(
-        count=count,
-        credits=int(item["refunded_credits"]["N"]),
-        money=Decimal(item["refunded_money"]["S"]),
-        total=Decimal(total) if total is not None else None,
-        full=bool(item["refunded_full"]["BOOL"]),
-    )
-
-
 def _known_form(
     item: Mapping[str, Any], known: int, read: Callable[[Mapping[str, Any]], _Read], *, answering: bool
 ) -> _Read:
@@ -283,7 +255,7 @@ def _known_form(
 
 
 def _is_newer(item: Mapping[str, Any], known: int) -> bool:
-    return (_whole(item, "schema_version") or known) > known
+    return (whole_in(item, "schema_version") or known) > known
 
 
 def _scalar(value: str | int) -> Item:
@@ -292,13 +264,3 @@ def _scalar(value: str | int) -> Item:
 
 def _scalar_from(value: Mapping[str, str]) -> str | int:
     return value["S"] if "S" in value else int(value["N"])
-
-
-def _text(item: Mapping[str, Any], name: str) -> str | None:
-    attribute = item.get(name)
-    return attribute["S"] if attribute else None
-
-
-def _whole(item: Mapping[str, Any], name: str) -> int | None:
-    attribute = item.get(name)
-    return int(attribute["N"]) if attribute else None

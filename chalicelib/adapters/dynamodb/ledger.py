@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
+from chalicelib.adapters.dynamodb.guards import guard_item, named_by
 from chalicelib.adapters.dynamodb.items import (
     Item,
     account_from,
     account_item,
     crossings_attribute,
-    tally_attributes,
     transaction_from,
     transaction_item,
 )
+from chalicelib.adapters.dynamodb.tallies import tally_attributes
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit, TallyChange
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.names import torn
 from chalicelib.ports import Committed, Known, Refused
 
 if TYPE_CHECKING:
@@ -61,13 +63,17 @@ class DynamoDBLedger:
         self._transactions_table = transactions_table
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and records, read consistently, 100 of both together in a request."""
+        """Return the accounts and records, read consistently, 100 of both together in a request.
+
+        A guard whose record is not there is unreadable: a restore has torn the two apart.
+        """
         keys: list[tuple[str, str, str]] = [
             (self._credits_table, "merchant_id", key) for key in dict.fromkeys(merchants)
         ]
         keys += [(self._transactions_table, "transaction_id", key) for key in dict.fromkeys(transactions)]
         accounts: dict[MerchantId, Account] = {}
         records: dict[TransactionId, Transaction] = {}
+        guards: dict[TransactionId, TransactionId] = {}
         unreadable: dict[str, Exception] = {}
         remaining = iter(keys)
         while chunk := list(islice(remaining, KEYS_MAX)):
@@ -77,17 +83,28 @@ class DynamoDBLedger:
                     if table == self._credits_table:
                         account = account_from(item, answering=self._answering)
                         accounts[account.merchant_id] = account
+                    elif (named := named_by(item)) is not None:
+                        guards[TransactionId(item[name]["S"])] = named
                     else:
                         record = transaction_from(item, answering=self._answering)
                         records[record.transaction_id] = record
                 except Exception as error:  # noqa: BLE001 - whatever is wrong with an item, it is reported with its key
                     unreadable[item[name]["S"]] = error
-        return Known(accounts=accounts, transactions=records, unreadable=unreadable)
+        if unread := set(guards.values()) - records.keys():
+            followed = self.read([], unread)
+            records |= followed.transactions
+            unreadable |= {
+                guard: followed.unreadable.get(record) or torn(guard, record)
+                for guard, record in guards.items()
+                if record not in records
+            }
+        return Known(accounts=accounts, transactions=records, guards=guards, unreadable=unreadable)
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` in one TransactWriteItems, or nothing of it."""
-        actions = [self._account_action(commit)]
-        actions += [self._record_action(transaction) for transaction in commit.transactions]
+        actions = [self._account_action(commit)] if commit.writes_account else []
+        actions += [self._record_action(transaction_item(transaction)) for transaction in commit.transactions]
+        actions += [self._record_action(guard_item(guard)) for guard in commit.guards]
         actions += [self._tally_action(change) for change in commit.tallies]
         try:
             self._client.transact_write_items(TransactItems=cast("Any", actions))
@@ -149,21 +166,24 @@ class DynamoDBLedger:
             }
         }
 
-    def _record_action(self, transaction: Transaction) -> Item:
-        return self._put(
-            self._transactions_table, transaction_item(transaction), "attribute_not_exists(transaction_id)"
-        )
+    def _record_action(self, item: Item) -> Item:
+        return self._put(self._transactions_table, item, "attribute_not_exists(transaction_id)")
 
     def _tally_action(self, change: TallyChange) -> Item:
         attributes = tally_attributes(change.after, change.time)
         values = {f":{name}": value for name, value in attributes.items()}
-        condition = "attribute_exists(transaction_id) AND attribute_not_exists(refunded_count)"
-        if change.before is not None:
-            condition = "refunded_count=:known"
-            values[":known"] = {"N": str(change.before.count)}
+        known = tally_attributes(change.before, change.time) if change.before else {}
+        condition = "attribute_exists(transaction_id)"
+        # A refund counts one more and an edit has a later version: they tell whether the tally is the known one.
+        for name in ("refunded_count", "edited"):
+            if name in known:
+                condition += f" AND {name}=:known_{name}"
+                values[f":known_{name}"] = known[name]
+            else:
+                condition += f" AND attribute_not_exists({name})"
         expression = "SET " + ",".join(f"{name}=:{name}" for name in attributes)
-        if change.before is not None and change.before.total is not None and change.after.total is None:
-            expression += " REMOVE refunded_total"
+        if gone := [name for name in known if name not in attributes]:
+            expression += " REMOVE " + ",".join(gone)
         return {
             "Update": {
                 "TableName": self._transactions_table,
@@ -188,7 +208,7 @@ class DynamoDBLedger:
 
 
 def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
-    """Read the cancellation, whose reasons stand in the order of the request: account, records, tallies.
+    """Read the cancellation, whose reasons stand in the order of the request: account, records, guards, tallies.
 
     Several reasons may stand side by side, so each is read for what it says: a failed condition brings the item
     that stands there, and only that proves a lost race or a duplicate; a conflict proves nothing (infra/docs/traps.md).
@@ -203,15 +223,17 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     if transient and not evidence:
         raise RetryLater(Code.UNAVAILABLE, f"the ledger is throttled: {', '.join(sorted(map(str, transient)))}")
     account = commit.before
-    if reasons[0].get("Code") == FAILED_CONDITION:
-        account = account_from(reasons[0]["Item"]) if reasons[0].get("Item") else None
+    if commit.writes_account:
+        of_account, *reasons = reasons
+        if of_account.get("Code") == FAILED_CONDITION:
+            account = account_from(of_account["Item"]) if of_account.get("Item") else None
+    found: list[Item] = [
+        reason["Item"] for reason in reasons if reason.get("Code") == FAILED_CONDITION and reason.get("Item")
+    ]
     return Refused(
         account=account,
-        transactions=tuple(
-            transaction_from(reason["Item"])
-            for reason in reasons[1:]
-            if reason.get("Code") == FAILED_CONDITION and reason.get("Item")
-        ),
+        transactions=tuple(transaction_from(item) for item in found if named_by(item) is None),
+        guards={TransactionId(item["transaction_id"]["S"]): name for item in found if (name := named_by(item))},
         contended=bool(codes & BUSY or transient),
     )
 

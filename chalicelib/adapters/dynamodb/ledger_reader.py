@@ -1,18 +1,17 @@
 """The ledger read from end to end, for those who check it: pages of accounts, and every record of a merchant.
 
-Through the boto3 client, because what a hand has changed must be read too, whatever it has made of an item; and
-eventually consistent, at half the price: whoever finds something reads again before saying so.
+Through the boto3 client, because items changed by hand must be readable too, whatever they became; and eventually
+consistent, at half the price: a finding is confirmed by a second read before it is reported.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.adapters.dynamodb.faults import raise_if_transient
+from chalicelib.adapters.dynamodb.batch_read import batch_read
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.items import account_from, crossings_from, level, transaction_from
-from chalicelib.domain.errors import Code, NewerForm, RetryLater
+from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Transaction
@@ -25,10 +24,6 @@ ACCOUNTS_PAGE = 500
 """Accounts of one page, about half a megabyte."""
 RECORDS_PAGE = 1_000
 """Records of one page of all of them, about a megabyte and 125 read units."""
-KEYS_MAX = 100
-"""Keys that one BatchGetItem takes."""
-READ_ROUNDS_MAX = 8
-"""How often the keys that a batch read left unprocessed are asked for again."""
 SEQUENCE_MAX = 10**15
 
 
@@ -43,11 +38,8 @@ class DynamoDBLedgerReader:
     def accounts(self, after: MerchantId | None) -> AccountsPage:
         """Return the next accounts: a page of a scan."""
         behind: dict[str, Any] = {"ExclusiveStartKey": {"merchant_id": {"S": after}}} if after else {}
-        try:
+        with transient_faults():
             page = self._client.scan(TableName=self._credits_table, Limit=ACCOUNTS_PAGE, **behind)
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error)
-            raise
         last = page.get("LastEvaluatedKey")
         return AccountsPage(
             accounts=tuple(_snapshot(item) for item in page["Items"]),
@@ -57,17 +49,14 @@ class DynamoDBLedgerReader:
     def account(self, merchant_id: MerchantId) -> Snapshot | UnreadableAccount | None:
         """Return the account, read consistently."""
         key: Any = {"merchant_id": {"S": merchant_id}}
-        try:
+        with transient_faults():
             item = self._client.get_item(TableName=self._credits_table, Key=key, ConsistentRead=True).get("Item")
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error)
-            raise
         return _snapshot(item) if item else None
 
     def merchants(self, after: str | None) -> MerchantsPage:
-        """Return whose the next records are: a page of a scan of the index, where a merchant's records are together."""
+        """Return the merchants of the next records: a page of a scan of the index, which keeps a merchant together."""
         behind: dict[str, Any] = {"ExclusiveStartKey": json.loads(after)} if after else {}
-        try:
+        with transient_faults():
             page = self._client.scan(
                 TableName=self._transactions_table,
                 IndexName="by_merchant",
@@ -75,9 +64,6 @@ class DynamoDBLedgerReader:
                 Limit=RECORDS_PAGE,
                 **behind,
             )
-        except (ClientError, BotoCoreError) as error:
-            raise_if_transient(error)
-            raise
         merchants = dict.fromkeys(MerchantId(item["merchant_id"]["S"]) for item in page["Items"])
         last = page.get("LastEvaluatedKey")
         return MerchantsPage(
@@ -87,30 +73,13 @@ class DynamoDBLedgerReader:
         )
 
     def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:
-        """Return those without an account: nothing but the keys of the others is read, 100 in a request."""
+        """Return those without an account: only the keys of the others are read, 100 in a request."""
         wanted = list(dict.fromkeys(merchants))
-        found: set[str] = set()
-        for start in range(0, len(wanted), KEYS_MAX):
-            found |= self._existing(wanted[start : start + KEYS_MAX])
+        keys = [{"merchant_id": {"S": merchant_id}} for merchant_id in wanted]
+        with transient_faults():
+            answers = batch_read(self._client, self._credits_table, keys, ProjectionExpression="merchant_id")
+            found = {item["merchant_id"]["S"] for _, items in answers for item in items}
         return [merchant_id for merchant_id in wanted if merchant_id not in found]
-
-    def _existing(self, merchants: Sequence[MerchantId]) -> set[str]:
-        found: set[str] = set()
-        keys = [{"merchant_id": {"S": merchant_id}} for merchant_id in merchants]
-        asked: Any = {self._credits_table: {"Keys": keys, "ProjectionExpression": "merchant_id"}}
-        for _ in range(READ_ROUNDS_MAX):
-            try:
-                answer = self._client.batch_get_item(RequestItems=asked)
-            except (ClientError, BotoCoreError) as error:
-                raise_if_transient(error)
-                raise
-            found.update(
-                cast("Any", item)["merchant_id"]["S"] for item in answer["Responses"].get(self._credits_table, [])
-            )
-            asked = answer["UnprocessedKeys"]
-            if not asked:
-                return found
-        raise RetryLater(Code.UNAVAILABLE, "the ledger did not answer for all keys of a batch read")
 
     def records(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
@@ -118,7 +87,7 @@ class DynamoDBLedgerReader:
         """Yield the records of these sequences, up to a megabyte in a page."""
         more: dict[str, Any] = {}
         while True:
-            try:
+            with transient_faults():
                 page = self._client.query(
                     TableName=self._transactions_table,
                     IndexName="by_merchant",
@@ -131,9 +100,6 @@ class DynamoDBLedgerReader:
                     },
                     **more,
                 )
-            except (ClientError, BotoCoreError) as error:
-                raise_if_transient(error)
-                raise
             yield [_record(item) for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 return
@@ -144,7 +110,7 @@ def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
     try:
         account = account_from(item)
         return Snapshot(account=account, crossings=crossings_from(item), misplaced=_misplaced(item, level(account)))
-    except Exception as error:  # noqa: BLE001 - whatever a hand has made of the item, it is a finding
+    except Exception as error:  # noqa: BLE001 - whatever was done to the item, it is a finding
         return UnreadableAccount(
             merchant_id=MerchantId(item["merchant_id"]["S"]), why=_why(error), newer=isinstance(error, NewerForm)
         )
@@ -171,7 +137,7 @@ def _record(item: Mapping[str, Any]) -> Transaction | Unreadable:
 
 
 def _why(error: Exception) -> str:
-    """Return what is wrong without the value: the name of a missing attribute, or the kind of the fault."""
+    """Return the fault without the value: the name of a missing attribute, or the kind of error."""
     if isinstance(error, NewerForm):
         return error.message
     named = error.args[0] if isinstance(error, KeyError) and error.args else None

@@ -1,7 +1,7 @@
 """The accounts at zero and the low ones, from the sparse index: never a scan (contract, "Low and zero lists").
 
 The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
-batches, and who has left the level since is left out.
+batches, and accounts that have left the level since are left out.
 """
 
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from itertools import islice
 
 from chalicelib.adapters.dynamodb.history import translated
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_from, level_shard
-from chalicelib.adapters.dynamodb.models import AccountRow
+from chalicelib.adapters.dynamodb.models import AccountRow, bound
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 
 BATCH = 100
 """Accounts of one batch read, DynamoDB's limit."""
-EXAMINED_MAX = 1000
+ACCOUNTS_EXAMINED_MAX = 1000
 """Accounts that one request looks at, whether they are listed or not."""
 
 
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """Accounts of a level. `after` is the merchant behind whom to look on, None when everything was looked at."""
+    """Accounts of a level. `after` is the merchant after which to continue, None when everything was examined."""
 
     accounts: tuple[Account, ...]
     after: MerchantId | None
@@ -40,44 +40,42 @@ class Levels:
     """Lists the levels of the index. Every method may raise `RetryLater` (`unavailable`)."""
 
     def __init__(self, *, credits_table: str) -> None:
-        AccountRow.Meta.table_name = credits_table
+        self._accounts = bound(AccountRow, credits_table)
 
     def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, at_most: int | None = None) -> Listed:
-        """Return up to `wanted` accounts of the level that come behind `after`, with a balance of `at_most`.
+        """Return up to `wanted` accounts of the level after `after`, with a balance of `at_most`.
 
-        The order is the index's own and always the same. After `EXAMINED_MAX` accounts the search stops, and
+        The order is the index's own and always the same. After `ACCOUNTS_EXAMINED_MAX` accounts the search stops, and
         `Listed.after` tells where it would go on.
         """
         found: list[Account] = []
         examined = 0
-        # One more than is wanted tells whether more follow. A filter leaves few, so it looks at whole batches.
+        # One more than wanted shows whether more follow. A filter leaves few, so it examines whole batches.
         size = BATCH if at_most is not None else min(BATCH, wanted + 1)
-        keys = _keys(level, after, size)
+        keys = self._keys(level, after, size)
         with translated():
             while batch := list(islice(keys, size)):
                 found += [
-                    one for one in _read(batch) if _is(level, one) and (at_most is None or one.balance <= at_most)
+                    one for one in self._read(batch) if _is(level, one) and (at_most is None or one.balance <= at_most)
                 ]
                 examined += len(batch)
                 if len(found) > wanted:
                     return Listed(accounts=tuple(found[:wanted]), after=found[wanted - 1].merchant_id)
-                if examined >= EXAMINED_MAX:
+                if examined >= ACCOUNTS_EXAMINED_MAX:
                     return Listed(accounts=tuple(found), after=batch[-1])
         return Listed(accounts=tuple(found), after=None)
 
+    def _keys(self, level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
+        first = level_shard(after) if after is not None else 0
+        for shard in range(first, LEVEL_SHARDS):
+            behind = AccountRow.merchant_id > after if after is not None and shard == first else None
+            for row in self._accounts.by_level.query(f"{level}#{shard}", behind, page_size=size):
+                yield MerchantId(row.merchant_id)
 
-def _keys(level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
-    first = level_shard(after) if after is not None else 0
-    for shard in range(first, LEVEL_SHARDS):
-        behind = AccountRow.merchant_id > after if after is not None and shard == first else None
-        for row in AccountRow.by_level.query(f"{level}#{shard}", behind, page_size=size):
-            yield MerchantId(row.merchant_id)
-
-
-def _read(keys: list[MerchantId]) -> list[Account]:
-    """Return the accounts in the order of their keys."""
-    rows = {row.merchant_id: row for row in AccountRow.batch_get(keys)}
-    return [account_from(rows[key].to_dynamodb_dict(), answering=True) for key in keys if key in rows]
+    def _read(self, keys: list[MerchantId]) -> list[Account]:
+        """Return the accounts in the order of their keys."""
+        rows = {row.merchant_id: row for row in self._accounts.batch_get(keys)}
+        return [account_from(rows[key].to_dynamodb_dict(), answering=True) for key in keys if key in rows]
 
 
 def _is(level: Level, account: Account) -> bool:

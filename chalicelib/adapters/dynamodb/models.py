@@ -1,21 +1,23 @@
 """The two tables as PynamoDB models: what an item holds, for reading.
 
 Writing goes through `items` and the boto3 client (decision 0008); a contract test holds that
-both speak of the same items. Table names are bound by `history.History`, once a container.
+both speak of the same items. `bound` gives a model its table.
 """
+
+from typing import TypeVar
 
 from pynamodb.attributes import BooleanAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 CONNECT_SECONDS = 1.0
-READ_SECONDS = 2.0
+QUERY_SECONDS = 2.0
 RETRIES_MAX = 2
-"""A reader is waiting: three tries of two seconds stay inside the function's ten."""
+"""A reader waits: three tries of two seconds fit into the function's ten."""
 
 
 class ByLevel(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-call]
-    """The accounts at zero and the low ones, which alone have a level; an entry holds nothing but the keys."""
+    """The accounts at zero and the low ones; only they have a level. An entry holds only the keys."""
 
     class Meta:
         """The index as the template declares it."""
@@ -35,7 +37,7 @@ class AccountRow(Model):
 
         table_name = ""
         connect_timeout_seconds = CONNECT_SECONDS
-        read_timeout_seconds = READ_SECONDS
+        read_timeout_seconds = QUERY_SECONDS
         max_retry_attempts = RETRIES_MAX
 
     by_level = ByLevel()
@@ -82,7 +84,7 @@ class TransactionRow(Model):
 
         table_name = ""
         connect_timeout_seconds = CONNECT_SECONDS
-        read_timeout_seconds = READ_SECONDS
+        read_timeout_seconds = QUERY_SECONDS
         max_retry_attempts = RETRIES_MAX
 
     by_sequence = BySequence()
@@ -112,4 +114,14 @@ class TransactionRow(Model):
     refunded_money = UnicodeAttribute(null=True)
     refunded_total = UnicodeAttribute(null=True)
     refunded_full = BooleanAttribute(null=True)
+    edited = UnicodeAttribute(null=True)
     refunded_at = UnicodeAttribute(null=True)
+    names = UnicodeAttribute(null=True)
+
+
+Row = TypeVar("Row", AccountRow, TransactionRow)
+
+
+def bound(model: type[Row], table: str) -> type[Row]:
+    """Return the model with its items in `table`."""
+    return type(model.__name__, (model,), {"Meta": type("Meta", (model.Meta,), {"table_name": table})})

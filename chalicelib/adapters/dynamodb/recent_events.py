@@ -1,6 +1,6 @@
 """The latest threshold events of the whole fleet, in one small item of the figures table, for a live view.
 
-A view, not a record: what two shards write at the same moment may be missing in it, the ledger has it all.
+A view, not a record: events that two shards write at the same moment may be missing; the ledger has them all.
 """
 
 import json
@@ -24,7 +24,7 @@ TRIES_MAX = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentEvent:
-    """A threshold event: of which merchant, when, and the balance after it; `transaction_id` as in the event."""
+    """A threshold event: merchant, time, and the balance after it; `transaction_id` as in the event."""
 
     time: Instant
     event_type: str
@@ -36,7 +36,7 @@ class RecentEvent:
 
     @classmethod
     def of(cls, event: PublishedEvent) -> Self:
-        """Return what is kept of `event`."""
+        """Return the kept part of `event`."""
         return cls(
             time=instant(event.time),
             event_type=event.event_type,
@@ -57,7 +57,7 @@ class RecentEvents:
         self._figures = DynamoDBFigures(client, table=table)
 
     def note(self, events: Iterable[RecentEvent]) -> None:
-        """Put the events among the latest; a repeat changes nothing. Gives up where others write all the time."""
+        """Add the events to the latest; a repeat changes nothing. Gives up if others write all the time."""
         news = {event.event_id: event for event in events}
         for _ in range(TRIES_MAX):
             item = self._item()
@@ -74,7 +74,7 @@ class RecentEvents:
         return dict(next(iter(self._figures.read([RECENT])), {}))
 
     def _put(self, events: list[RecentEvent], known: dict[str, Any]) -> bool:
-        """Write the item where it is still the one known, and return whether it was."""
+        """Write the item if it is still the known one, and return whether it was."""
         writes = int(known["writes"]["N"]) if known else 0
         item: dict[str, Any] = {
             "id": {"S": RECENT},

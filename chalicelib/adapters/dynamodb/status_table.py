@@ -1,6 +1,6 @@
-"""What the credits table says of plugins: eventually consistent reads of two attributes.
+"""Plugin statuses from the credits table: eventually consistent reads of two attributes.
 
-An account that cannot be read is left out of the answer, one that does not exist is None in it.
+An account that cannot be read is omitted from the result; one that does not exist is None in it.
 """
 
 from datetime import datetime
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, batch_read
+from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.plugin_status import KnownStatus
 from chalicelib.telemetry import logger
@@ -15,23 +17,21 @@ from chalicelib.telemetry import logger
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEYS_MAX = 100
-"""Keys that DynamoDB takes in one BatchGetItem."""
 BATCH_TRIES = 3
-"""How often keys are asked for that DynamoDB leaves unanswered in a batch."""
+"""How often keys that DynamoDB leaves unprocessed in a batch are requested."""
 
 _ATTRIBUTES = "balance,version"
 
 
 class DynamoDBStatusTable:
-    """Reads the statuses of one merchant or of many; `now` is the time that the answers are known to be of."""
+    """Reads the statuses of one merchant or of many; `now` is the time at which the answers are known to hold."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
         self._client = client
         self._table = table
 
     def read_one(self, merchant: MerchantId, now: datetime) -> dict[MerchantId, KnownStatus | None]:
-        """Return what one GetItem gives."""
+        """Return the result of one GetItem."""
         try:
             answer = self._client.get_item(
                 TableName=self._table, Key={"merchant_id": {"S": merchant}}, ProjectionExpression=_ATTRIBUTES
@@ -42,32 +42,21 @@ class DynamoDBStatusTable:
         return _reading(merchant, answer.get("Item"), now)
 
     def read_many(self, merchants: tuple[MerchantId, ...], now: datetime) -> dict[MerchantId, KnownStatus | None]:
-        """Return what one BatchGetItem for each hundred of the merchants gives; they must be distinct."""
+        """Return the results of one BatchGetItem for each hundred merchants, which must be distinct."""
         readings: dict[MerchantId, KnownStatus | None] = {}
         for start in range(0, len(merchants), KEYS_MAX):
             keys = [{"merchant_id": {"S": merchant}} for merchant in merchants[start : start + KEYS_MAX]]
+            wanted = f"merchant_id,{_ATTRIBUTES}"
             try:
-                self._read_batch(keys, readings, now)
-            except (ClientError, BotoCoreError) as error:
+                for answered, items in batch_read(
+                    self._client, self._table, keys, rounds=BATCH_TRIES, ProjectionExpression=wanted
+                ):
+                    found = {item["merchant_id"]["S"]: item for item in items}
+                    for merchant in (MerchantId(key["merchant_id"]["S"]) for key in answered):
+                        readings |= _reading(merchant, found.get(merchant), now)
+            except (ClientError, BotoCoreError, RetryLater) as error:
                 logger.warning("plugin statuses unreadable", merchants=len(keys), reason=_reason(error))
         return readings
-
-    def _read_batch(self, keys: Any, readings: dict[MerchantId, KnownStatus | None], now: datetime) -> None:
-        for _ in range(BATCH_TRIES):
-            wanted: Any = {self._table: {"Keys": keys, "ProjectionExpression": f"merchant_id,{_ATTRIBUTES}"}}
-            answer = self._client.batch_get_item(RequestItems=wanted)
-            unprocessed: Any = answer.get("UnprocessedKeys", {})
-            left = unprocessed.get(self._table, {}).get("Keys", [])
-            items = {item["merchant_id"]["S"]: item for item in answer["Responses"].get(self._table, [])}
-            for merchant in _merchants(keys) - _merchants(left):
-                readings |= _reading(merchant, items.get(merchant), now)
-            if not left:
-                return
-            keys = left
-
-
-def _merchants(keys: Any) -> set[MerchantId]:
-    return {MerchantId(key["merchant_id"]["S"]) for key in keys}
 
 
 def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId, KnownStatus | None]:
@@ -76,11 +65,13 @@ def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId,
     try:
         version, balance = int(item["version"]["N"]), int(item["balance"]["N"])
     except (KeyError, ValueError):
-        # Written by another hand than ours: no reason to call the plugin enabled, nor to fail its neighbours.
+        # Not written by this service: no reason to report the plugin as enabled, nor to fail other merchants.
         logger.warning("plugin status unreadable", merchant_id=merchant, reason="the item is none of ours")
         return {}
     return {merchant: KnownStatus(version=version, enabled=balance > 0, as_of=now)}
 
 
-def _reason(error: ClientError | BotoCoreError) -> str:
+def _reason(error: ClientError | BotoCoreError | RetryLater) -> str:
+    if isinstance(error, RetryLater):
+        return error.message
     return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__

@@ -1,8 +1,8 @@
-"""Atomic writes as they go over the wire, past botocore's serializer.
+"""Atomic writes in their wire form, without botocore's serializer.
 
-What a write holds is built here in DynamoDB's own form, which is the form on the wire. botocore would walk it
-again shape by shape, and once more to look for table names: as much work as all that an order needs besides.
-Signing, endpoints, tokens, retries and errors stay botocore's.
+The actions of a write are built in DynamoDB's own form, which is the form on the wire. botocore would walk them again
+shape by shape, and once more to look for table names: as much work as the rest of an order. Signing, endpoints, tokens,
+retries and errors stay botocore's.
 """
 
 import json
@@ -18,7 +18,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def send_as_built(client: "DynamoDBClient") -> None:
-    """Let the client's TransactWriteItems send the actions as they are given; no harm in doing so twice.
+    """Make the client's TransactWriteItems send the actions unchanged; safe to call twice.
 
     The client must not check parameters (`parameter_validation=False`): it would find no action at all.
     """

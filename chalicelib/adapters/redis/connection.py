@@ -1,8 +1,8 @@
-"""One connection to Redis that nobody waits for longer than agreed, and that costs nothing while Redis is broken.
+"""One connection to Redis with a strict time limit for callers, and without cost while Redis is down.
 
-A thread of its own works the connection, so that what is agreed holds for everything at once: looking up the
-name, connecting, TLS, logging in and a reply that comes in drops. redis-py's own timeouts bound each of these
-alone. Handing a command over and back costs 9 µs.
+A separate thread runs the connection, so that the limit covers everything together: name look-up, connecting, TLS,
+login and a slow reply. redis-py's own timeouts bound each of these alone. Passing a command to the thread and back
+costs 9 µs.
 """
 
 import time
@@ -16,33 +16,38 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from chalicelib.settings import SettingError
 from chalicelib.telemetry import logger
 
 Answer = TypeVar("Answer")
 Command = Callable[[Redis], Answer]
 
 REST_SECONDS = 3.0
-"""How long Redis is left alone after a failure, before it is tried again while nobody waits."""
+"""How long Redis is not used after a failure, before a new try in the background."""
 SOCKET_SECONDS = 1.0
-"""How long the thread waits for a step of Redis; whoever asked has long gone on by then."""
+"""How long the thread waits for one step of Redis; the caller has given up long before."""
 PROBE_SECONDS = 0.03
-"""How soon Redis has to answer when it is tried again, to be asked again."""
+"""How fast Redis must answer a background try to be used again."""
 
 
 class RedisLine:
     """Answers commands within the time that each caller has for it, or not at all.
 
-    Connects at once, beside the caller. It is asked by one thread at a time. After a failure, also one of
-    time, it answers nothing for `REST_SECONDS` and then until a try in the background went well.
+    Connects at once, in the background. One thread at a time may use it. After a failure or timeout it answers nothing
+    for `REST_SECONDS`, and then until a try in the background succeeds.
     """
 
     def __init__(self, url: str) -> None:
         """Take the server's address, `redis://…` or `rediss://…`.
 
         Raises:
-            ValueError: it is no such address.
+            SettingError: it is no such address.
         """
-        ConnectionPool.from_url(url)
+        try:
+            ConnectionPool.from_url(url)
+        except ValueError:
+            # Not what it is: it may hold a password.
+            raise SettingError("REDIS_URL takes redis://host:port or rediss://host:port") from None
         self._url = url
         self._client: Redis | None = None
         self._jobs: SimpleQueue[tuple[Command[Any], SimpleQueue[Any]] | None] = SimpleQueue()
@@ -53,7 +58,7 @@ class RedisLine:
         self._begin(_ping)
 
     def ask(self, command: Command[Answer], *, within_seconds: float) -> Answer | None:
-        """Return what `command` answers, None where Redis is at rest, fails, or takes longer than `within_seconds`."""
+        """Return the reply to `command`, None if Redis is not in use, fails, or takes longer than `within_seconds`."""
         if self._rests_until is not None and not self._is_back(self._rests_until):
             return None
         try:
@@ -80,7 +85,7 @@ class RedisLine:
         return box
 
     def _is_back(self, rests_until: float) -> bool:
-        """Return whether Redis proved well since it was left alone; has it tried in the background when it is time."""
+        """Return whether Redis works again; starts a try in the background when it is time."""
         if time.monotonic() < rests_until:
             return False
         if self._probe is None:
@@ -101,7 +106,7 @@ class RedisLine:
                 if self._client is None:
                     self._client = _connected(self._url)
                 box.put(command(self._client))
-            except Exception as error:  # noqa: BLE001 - the outermost place of this thread: whoever asked reports it
+            except Exception as error:  # noqa: BLE001 - the outermost place of this thread: the caller reports it
                 box.put(error)
         if self._client is not None:
             self._client.close()
@@ -126,7 +131,7 @@ def _ping(client: Redis) -> bool:
 
 
 def _probe(client: Redis) -> bool:
-    """Return whether Redis answers soon enough; connecting comes first and may take its time."""
+    """Return whether Redis answers fast enough; the time to connect does not count."""
     client.ping()
     started = time.monotonic()
     client.ping()

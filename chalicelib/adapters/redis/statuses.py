@@ -1,8 +1,8 @@
 """The last known plugin statuses of all containers, in Redis (contract, section 6): one text a merchant.
 
-`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, what it says, and when that was last known to
-be so. Only a newer version replaces it, or the same one seen again later, so that it does not matter who
-writes first. Whoever reads it judges its age by that time; Redis drops it when it is too old to be of use.
+`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to hold. Only a
+newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
+computes its age from that time; Redis drops it when it is too old to be of use.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,9 +16,9 @@ from chalicelib.domain.plugin_status import KnownStatus
 
 READ_SECONDS = 0.03
 WRITE_SECONDS = 0.02
-"""What a request waits for Redis at most: 50 ms in all."""
+"""The longest that a request waits for Redis: 50 ms in all."""
 LEARN_SECONDS = 0.5
-"""What a batch of the stream waits for it; no request does."""
+"""The longest that a batch of the stream waits for Redis; no request does."""
 
 WORDS: Final = {True: "enabled", False: "disabled"}
 _MEANINGS: Final = {word: enabled for enabled, word in WORDS.items()}
@@ -40,13 +40,13 @@ for i, key in ipairs(KEYS) do
 end
 return standing
 """
-"""Sent whole each time: a server that was restarted knows it too, and it stays one round trip."""
+"""Sent whole each time, so that a restarted server knows it too and it takes one round trip."""
 
 
 class RedisStatuses:
     """Reads and writes the shared statuses, many in one round trip; None where Redis did not answer in time.
 
-    `prefix` keeps stages apart that share a server. A status is kept until `stale_seconds` after it was known.
+    `prefix` separates stages that share a server. A status is kept until `stale_seconds` after it was known.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class RedisStatuses:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._line = line
-        # In braces: all keys of a stage are in one slot, as a cluster wants it of a command with many.
+        # In braces: all keys of a stage are in one slot, as a cluster requires for a command with many keys.
         self._prefix = f"{{{prefix}}}:plugin-status:"
         self._stale_seconds = stale_seconds
         self._clock = clock
 
     def read(self, merchants: Iterable[MerchantId]) -> dict[MerchantId, KnownStatus] | None:
-        """Return what is known of the merchants, without those of whom nothing is."""
+        """Return the known statuses; merchants without one are left out."""
         asked = tuple(merchants)
         keys = [self._prefix + merchant for merchant in asked]
         held = self._line.ask(lambda client: client.mget(keys), within_seconds=READ_SECONDS)
@@ -73,13 +73,13 @@ class RedisStatuses:
     def write(
         self, statuses: Mapping[MerchantId, KnownStatus], *, now: datetime
     ) -> dict[MerchantId, KnownStatus] | None:
-        """Write those that are newer than what stands there, and return what stands there now."""
+        """Write the statuses that are newer than the stored ones, and return what is stored now."""
         return self._write(statuses, now, WRITE_SECONDS)
 
     def learn(self, accounts: Iterable[Account]) -> None:
-        """Write the statuses that these accounts came to, in whatever order they come; nothing where Redis fails.
+        """Write the statuses of these accounts, in any order; nothing where Redis fails.
 
-        For the stream. A record that is played back late says what was known when it was written, no more.
+        For the stream. A record replayed late has only the knowledge of the time when it was written.
         """
         newest: dict[MerchantId, Account] = {}
         for account in accounts:
@@ -99,7 +99,7 @@ class RedisStatuses:
         self._write(statuses, now, LEARN_SECONDS)
 
     def alive(self) -> bool:
-        """Return whether Redis answers as soon as a request can wait for it."""
+        """Return whether Redis answers within the time that a request waits."""
         return bool(self._line.ask(lambda client: client.ping(), within_seconds=READ_SECONDS))
 
     def _write(
@@ -128,7 +128,7 @@ def _known(merchants: Iterable[MerchantId], held: Iterable[Any]) -> dict[Merchan
 
 
 def _status(held: bytes | None) -> KnownStatus | None:
-    """Return what a text of Redis says; None for none and for one that is not ours."""
+    """Return the status in a text of Redis; None for none and for one that is not ours."""
     if held is None:
         return None
     try:

@@ -1,1 +1,1 @@
-"""What the HTTP API answers: bodies, problems, pages and cursors."""
+"""The HTTP API's answers: bodies, problems, pages and cursors."""

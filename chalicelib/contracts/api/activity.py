@@ -1,23 +1,22 @@
-"""What the live view of the service shows: the fleet, what was done so far, and what waits (contract, section 6)."""
+"""The live view of the service: the fleet, the counters and the queues (contract, section 6)."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from chalicelib.contracts.api.fleet import FleetStatus
+from chalicelib.contracts.api.model import Model
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
-
-
-class Waiting(_Model):
+class Waiting(Model):
     """Messages of a queue: those that wait, and those that a function has at the moment or has put off."""
 
     waiting: int
     under_way: int
 
 
-class ThresholdEvent(_Model):
+class ThresholdEvent(Model):
     """One of the latest threshold events of the fleet."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     time: str
     event_type: str
@@ -28,7 +27,7 @@ class ThresholdEvent(_Model):
     balance: int
 
 
-class Activity(_Model):
+class Activity(Model):
     """The latest figures. What is counted is counted since the beginning: the difference of two answers is a rate."""
 
     as_of: str
@@ -37,6 +36,7 @@ class Activity(_Model):
     orders: int
     duplicates: int
     conflicts: int
+    ignored: int
     parked: int
     shortfall: int
     inbox: Waiting

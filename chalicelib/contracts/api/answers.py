@@ -1,14 +1,13 @@
-"""HTTP answers as pydantic models: what the routes say, and what the API's document is made from.
+"""HTTP answers as pydantic models: the routes' bodies, and the source of the API's document.
 
 The hot status route and the problems are plain dicts of the same shape (`plugin_status`, `problems`);
-tests hold both to the models here.
+tests compare both with the models here.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
 from chalicelib.domain import ledger
 from chalicelib.domain.ids import credit_id
 from chalicelib.domain.movements import Kind
@@ -19,11 +18,7 @@ Data = TypeVar("Data")
 Row = TypeVar("Row")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Meta(_Model):
+class Meta(Model):
     """Which request this answers: `correlation_id` is the caller's own where there was one."""
 
     request_id: str
@@ -31,14 +26,14 @@ class Meta(_Model):
     timestamp: str
 
 
-class Answer(_Model, Generic[Data]):
+class Answer(Model, Generic[Data]):
     """An answer about one thing."""
 
     data: Data
     meta: Meta
 
 
-class Pagination(_Model):
+class Pagination(Model):
     """Where a page stands; `total` and `pages` are null where counting would mean reading the list."""
 
     page: int | None
@@ -50,7 +45,7 @@ class Pagination(_Model):
     next_cursor: str | None
 
 
-class Links(_Model):
+class Links(Model):
     """The same list elsewhere, as paths with their parameters."""
 
     self: str
@@ -60,7 +55,7 @@ class Links(_Model):
     last: str | None
 
 
-class Listing(_Model, Generic[Row]):
+class Listing(Model, Generic[Row]):
     """An answer with one page of a list."""
 
     data: list[Row]
@@ -69,7 +64,7 @@ class Listing(_Model, Generic[Row]):
     links: Links
 
 
-class PluginStatus(_Model):
+class PluginStatus(Model):
     """Whether a shop's plugin is on (contract, section 6); the balance is never in it."""
 
     status: str
@@ -78,13 +73,13 @@ class PluginStatus(_Model):
     stale: bool
 
 
-class StatusBatch(_Model):
+class StatusBatch(Model):
     """The plugin statuses of many shops, by merchant id in lower case with hyphens."""
 
     statuses: dict[str, PluginStatus]
 
 
-class AccountStatus(_Model):
+class AccountStatus(Model):
     """Whether the plugin is on, since when, and which transaction decided it."""
 
     status: str
@@ -93,7 +88,7 @@ class AccountStatus(_Model):
     transaction_id: str | None
 
 
-class Total(_Model):
+class Total(Model):
     """Transactions of one type: how many each way, and the credits they moved, unsigned."""
 
     increases: int = 0
@@ -102,7 +97,7 @@ class Total(_Model):
     credits_out: int = 0
 
 
-class Account(_Model):
+class Account(Model):
     """A merchant's credits."""
 
     id: str
@@ -119,7 +114,7 @@ class Account(_Model):
 
     @classmethod
     def of(cls, account: ledger.Account) -> Self:
-        """Return what is said of `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
+        """Return the answer about `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
         return cls(
             id=credit_id(account.merchant_id),
             merchant_id=account.merchant_id,
@@ -140,7 +135,7 @@ class Account(_Model):
         )
 
 
-class Balance(_Model):
+class Balance(Model):
     """The credits left, as read at `as_of`."""
 
     merchant_id: str
@@ -148,11 +143,11 @@ class Balance(_Model):
     as_of: str
 
 
-class Stats(_Model):
+class Stats(Model):
     """What a merchant's transactions add up to, all of them or those of a range of dates.
 
     `total_increases` and `total_decreases` count transactions, one that moved nothing by its direction;
-    `credits_in` and `credits_out` are the credits that they moved, unsigned.
+    `credits_in` and `credits_out` are the credits moved, unsigned.
     """
 
     merchant_id: str
@@ -174,7 +169,7 @@ class Stats(_Model):
         total_shortfall: int,
         last_transaction_at: str | None,
     ) -> Self:
-        """Return what is said of these sums."""
+        """Return the answer with these sums."""
         by_type = _totals(totals)
         increases, decreases = (
             sum(getattr(of_type, name) for of_type in by_type.values()) for name in ("increases", "decreases")
@@ -192,7 +187,7 @@ class Stats(_Model):
         )
 
 
-class Transaction(_Model):
+class Transaction(Model):
     """A movement as recorded: `credits_used` is what was moved, unsigned; `amount` the same, signed."""
 
     id: str
@@ -221,7 +216,7 @@ class Transaction(_Model):
 
     @classmethod
     def of(cls, transaction: ledger.Transaction) -> Self:
-        """Return what is said of `transaction`: every field of its hash among it."""
+        """Return the answer about `transaction`, with every field of its hash."""
         return cls(
             id=transaction.transaction_id,
             merchant_id=transaction.merchant_id,
@@ -245,12 +240,12 @@ class Transaction(_Model):
             previous_hash=transaction.previous_hash,
             occurred_at=transaction.occurred_at,
             created_at=transaction.created_at,
-            # Only a refund touches a record after it was written.
+            # Only refunds and edits touch a record after it was written.
             updated_at=transaction.refunded_at or transaction.created_at,
         )
 
 
-class ErrorMember(_Model):
+class ErrorMember(Model):
     """The platform's member of a problem."""
 
     code: str
@@ -258,7 +253,7 @@ class ErrorMember(_Model):
     details: dict[str, Any]
 
 
-class ProblemMeta(_Model):
+class ProblemMeta(Model):
     """Which request is refused; what the gateway refuses has its time in Unix milliseconds."""
 
     request_id: str
@@ -266,7 +261,7 @@ class ProblemMeta(_Model):
     timestamp: str | None = None
 
 
-class Problem(_Model):
+class Problem(Model):
     """A refusal (RFC 9457)."""
 
     type: str
@@ -278,13 +273,13 @@ class Problem(_Model):
     meta: ProblemMeta
 
 
-def answer_text(data: BaseModel, meta: Mapping[str, str]) -> str:
+def answer_text(data: Model, meta: Mapping[str, str]) -> str:
     """Return the JSON text of an answer about one thing, which is one of the models above."""
     return Answer[Any](data=data, meta=Meta.model_validate(meta)).model_dump_json()
 
 
 def listing_text(
-    rows: Sequence[BaseModel],
+    rows: Sequence[Model],
     meta: Mapping[str, str],
     pagination: Mapping[str, int | bool | str | None],
     links: Mapping[str, str | None],

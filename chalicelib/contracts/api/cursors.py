@@ -1,11 +1,11 @@
-"""Cursors of lists: where the next page begins, signed, so that nobody can make or bend one.
+"""Cursors of lists: where the next page begins, signed, so that nobody can make or change one.
 
 A cursor is a position (8 bytes of sequence, or 16 of merchant) and 16 bytes of HMAC-SHA-256 as URL-safe
-characters, one spelling for each. The signature covers the list too, its merchant and filters, which the
-cursor does not hold: used with others it is refused as a forged one is.
+characters, one spelling for each. The signature also covers the list, its merchant and filters, which the cursor does
+not hold: used with others it is refused like a forged one.
 
-`key` may be several keys, a line each: the first one signs, and each of them verifies, so that a key can be changed
-while people page ("Keys" in the runbook says in which order).
+`key` may be several keys, one a line: the first one signs, and each of them verifies, so that a key can be changed
+while people page ("Keys" in the runbook gives the order).
 """
 
 import hmac
@@ -16,9 +16,6 @@ from uuid import UUID
 
 from chalicelib.contracts.api.problems import Problem, Refusal
 from chalicelib.domain.ids import MerchantId
-
-KEY_LENGTH_MIN = 32
-"""Characters of the signing key: shorter ones can be guessed."""
 
 _SEQUENCE_BYTES = 8
 _MERCHANT_BYTES = 16
@@ -42,17 +39,17 @@ def position(cursor: str, *, scope: Sequence[str], key: str) -> int:
 
 
 def sign_merchant(after: MerchantId, *, scope: Sequence[str], key: str) -> str:
-    """Return the cursor of a page of merchants that begins behind `after`, for the list that `scope` describes."""
+    """Return the cursor of a page of merchants that begins after `after`, for the list that `scope` describes."""
     return _signed(UUID(after).bytes, scope, key)
 
 
 def merchant(cursor: str, *, scope: Sequence[str], key: str) -> MerchantId:
-    """Return the merchant behind whom the page of `cursor` begins; raises `Problem` as `position` does."""
+    """Return the merchant after which the page of `cursor` begins; raises `Problem` as `position` does."""
     return MerchantId(str(UUID(bytes=_place(cursor, _MERCHANT_BYTES, scope, key))))
 
 
 def _signed(place: bytes, scope: Sequence[str], key: str) -> str:
-    # The lengths keep two lists apart whose texts run into each other.
+    # The lengths distinguish two lists whose texts concatenate to the same.
     context = "".join(f"{len(part)}:{part}" for part in (_VERSION, *scope))
     signature = hmac.digest(key.splitlines()[0].encode(), context.encode() + place, "sha256")[:_SIGNATURE_BYTES]
     return urlsafe_b64encode(place + signature).decode().rstrip("=")

@@ -1,8 +1,8 @@
-"""A parked message as the API answers it (contract, section 6).
+"""A parked message as the API returns it (contract, section 6).
 
-A list of them fits into one answer of Lambda, which holds 6 MB: bodies are cut where they have to be, the longest
-first, and each says so. The whole body is in the answer about that one letter: a message of SQS has up to 1 MiB, which
-takes four times as much of an answer at the most.
+A list of them fits into one answer of Lambda, which holds 6 MB: bodies are cut where needed, the longest first, and a
+cut one is marked. The answer about a single letter has the whole body: an SQS message has up to 1 MiB, which takes at
+most four times as much of an answer.
 """
 
 import json
@@ -10,22 +10,19 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.letters import Letter
 
 BODY_LENGTH_MAX: Final = 16_384
-"""Characters of a body that a list answers at the most."""
+"""The most characters of a body in a list."""
 REASON_LENGTH_MAX: Final = 1_000
 TEXT_LENGTH_MAX: Final = 200
 ANSWER_BYTES_MAX: Final = 6_000_000
-"""What is used of the 6,291,556 bytes that Lambda lets a function answer; headers need the rest."""
+"""Bytes for letters, of the 6,291,556 that Lambda lets a function return; headers need the rest."""
 
 
-class DeadLetter(BaseModel):
+class DeadLetter(Model):
     """A parked message: why it is there, where it came from, and what it says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     parking: str
@@ -46,7 +43,7 @@ class DeadLetter(BaseModel):
 
     @classmethod
     def of(cls, letter: Letter, *, most: int | None = BODY_LENGTH_MAX) -> Self:
-        """Return what is known of `letter`, with up to `most` characters of its body; None: with all of it."""
+        """Return the answer about `letter`, with up to `most` characters of its body; None: with all of it."""
         body = _encodable(letter.body)[:most]
         return cls(
             id=letter.letter_id,
@@ -54,7 +51,7 @@ class DeadLetter(BaseModel):
             code=_short(letter.code),
             reason=_short(letter.reason, most=REASON_LENGTH_MAX),
             field=letter.field and _short(letter.field),
-            # A stream's address names an account and a table.
+            # A stream's ARN names an account and a table.
             origin="stream" if (letter.origin or "").startswith("arn:") else letter.origin and _short(letter.origin),
             function=letter.function and _short(letter.function),
             redriven=letter.redriven,
@@ -69,7 +66,7 @@ class DeadLetter(BaseModel):
         )
 
     def cut_to(self, size: int) -> Self:
-        """Return the letter with as much of its body as takes `size` bytes of an answer."""
+        """Return the letter with its body cut to `size` bytes of an answer."""
         length = bisect_right(range(1, len(self.body) + 1), size, key=lambda end: body_bytes(self.body[:end]))
         if length == len(self.body):
             return self
@@ -77,7 +74,7 @@ class DeadLetter(BaseModel):
 
 
 def fitted(letters: Sequence[DeadLetter], *, room: int) -> list[DeadLetter]:
-    """Return the letters with bodies that take up to `room` bytes of an answer together: the longest are cut."""
+    """Return the letters with bodies of up to `room` bytes of an answer in all: the longest are cut."""
     sizes = sorted(body_bytes(letter.body) for letter in letters)
     left, share = room, max(sizes, default=0)
     for place, size in enumerate(sizes):

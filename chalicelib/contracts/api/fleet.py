@@ -1,16 +1,13 @@
-"""What `GET /credits/plugin-status/metrics` answers (contract, section 6)."""
+"""The answer of `GET /credits/plugin-status/metrics` (contract, section 6)."""
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
 from chalicelib.domain.figures import Figures
 
 
-class FleetStatus(BaseModel):
+class FleetStatus(Model):
     """The fleet in figures. A percentage and an average are no credits: they have two decimals."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     total_merchants: int
     enabled_count: int
@@ -22,7 +19,7 @@ class FleetStatus(BaseModel):
 
     @classmethod
     def of(cls, figures: Figures) -> Self:
-        """Return the answer's `data`; a fleet of nobody is 0 throughout."""
+        """Return the answer's `data`; an empty fleet has 0 throughout."""
         merchants = max(figures.merchants, 1)
         return cls(
             total_merchants=figures.merchants,

@@ -1,12 +1,12 @@
-"""What the health routes answer: the process, and each component it rests on (contract, section 6)."""
+"""The health routes' answers: the process, and each component it depends on (contract, section 6)."""
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from chalicelib.contracts.api.model import Model
 
 
 class State(StrEnum):
-    """How a component does."""
+    """The state of a component."""
 
     OK = "ok"
     FAILING = "failing"
@@ -14,17 +14,13 @@ class State(StrEnum):
 
 
 class Overall(StrEnum):
-    """How the service does: degraded where a component fails; one of which nothing is known does not count."""
+    """The state of the service: degraded when a component fails; unknown ones do not count."""
 
     OK = "ok"
     DEGRADED = "degraded"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Health(_Model):
+class Health(Model):
     """The API's process answers."""
 
     status: str
@@ -32,7 +28,7 @@ class Health(_Model):
     stage: str
 
 
-class Component(_Model):
+class Component(Model):
     """One component: `latency_ms` is what asking it took, `detail` says what is wrong or unknown."""
 
     status: State
@@ -40,7 +36,7 @@ class Component(_Model):
     detail: str | None
 
 
-class DetailedHealth(_Model):
+class DetailedHealth(Model):
     """Each component that the service rests on."""
 
     status: Overall

@@ -1,6 +1,6 @@
-"""Pages of a list: where one begins and ends, what comes before and after, and the links between them.
+"""Pages of a list: where each begins and ends, its neighbours, and the links between them.
 
-Standard library only, so that every list can use it whatever it is made of.
+Standard library only, so that every list can use it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ Parameters = Mapping[str, str | int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a caller asked for: up to `limit` rows of a `page` counted from 1, or those behind a `cursor`."""
+    """The requested page: up to `limit` rows of a `page` counted from 1, or those after a `cursor`."""
 
     limit: int = LIMIT_DEFAULT
     page: int = 1
@@ -24,16 +24,16 @@ class Asked:
 
     @property
     def skipped(self) -> int:
-        """Rows that stand before the page."""
+        """Rows before the page."""
         return (self.page - 1) * self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a page stands in its list. `total` is None where counting would mean reading the list.
+    """A page's position in its list. `total` is None where counting would mean reading the list.
 
-    `next_cursor` is None on the last page, and where cursors have no key (contract, section 10). A list that is
-    not `numbered` goes by cursor only.
+    `next_cursor` is None on the last page, and where cursors have no key (contract, section 10). A list that is not
+    `numbered` has cursors only.
     """
 
     asked: Asked
@@ -45,7 +45,7 @@ class Place:
 
     @property
     def pages(self) -> int | None:
-        """How many pages of this limit there are: 0 for an empty list."""
+        """The number of pages of this limit: 0 for an empty list."""
         return None if self.total is None else -(-self.total // self.asked.limit)
 
     def pagination(self) -> dict[str, int | bool | str | None]:
@@ -61,7 +61,7 @@ class Place:
         }
 
     def links(self, path: str, parameters: Parameters) -> dict[str, str | None]:
-        """Return the answer's `links` for the list at `path`; `parameters` are those besides page and cursor."""
+        """Return the answer's `links` for the list at `path`; `parameters` excludes page and cursor."""
         asked = self.asked
 
         def link(**place: str | int) -> str:
@@ -77,7 +77,7 @@ class Place:
                 "first": first,
                 "last": link(page=max(1, self.pages)) if self.pages is not None else None,
             }
-        # From a page behind the end, the way back leads to the last one there is.
+        # From a page after the end, the previous page is the last one.
         previous = asked.page - 1 if self.pages is None else min(asked.page - 1, self.pages)
         return {
             "self": link(page=asked.page),

@@ -1,7 +1,7 @@
-"""The plugin-status answer: what it says, how long it may be kept, and its entity tag (contract, "Status").
+"""The plugin-status answer: its content, how long caches may keep it, and its entity tag (contract, "Status").
 
 Standard library only: this is the hot route, and pydantic would triple its cold start. `answers.PluginStatus`
-describes the same answer for the API's document, and a test holds the two together.
+describes the same answer for the API's document, and a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.plugin_status import PluginStatus, Reason
 
 REVALIDATE_SECONDS = 15
-"""How long a cache may go on with an answer that has run out while it asks for a new one."""
+"""How long a cache may serve an expired answer while it fetches a new one."""
 IF_ERROR_SECONDS = 300
-"""How long a cache may go on with it while we cannot answer."""
+"""How long a cache may serve an expired answer while the API fails."""
 BATCH_MAX = 100
-"""Merchants that one batch asks for."""
+"""The most merchants in one batch."""
 
 
 def data(status: PluginStatus) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def data(status: PluginStatus) -> dict[str, Any]:
 
 
 def entity_tag(status: PluginStatus) -> str | None:
-    """Return a weak tag: the same for answers that differ in time alone; None if nothing is known."""
+    """Return a weak tag, the same for answers that differ only in time; None if the status is unknown."""
     if status.reason is Reason.UNAVAILABLE:
         return None
     return f'W/"{status.status}-{status.reason}{"-stale" if status.stale else ""}"'
@@ -44,10 +44,10 @@ def cache_control(status: PluginStatus) -> str:
 
 
 def merchants_asked(fields: Mapping[str, Any]) -> list[MerchantId]:
-    """Return the merchants of a batch request, each once, in the order in which they are named first.
+    """Return the merchants of a batch request, each once, in the order of their first occurrence.
 
     Raises:
-        Problem: `merchant_ids` is no list of 1 to 100 merchant ids; the field names the first that is none.
+        Problem: `merchant_ids` is not a list of 1 to 100 merchant ids; the field names the first invalid one.
     """
     asked = fields.get("merchant_ids")
     if not isinstance(asked, list) or not 1 <= len(asked) <= BATCH_MAX:

@@ -1,8 +1,8 @@
 """Refusals over HTTP: problem bodies (RFC 9457) with the platform's member `error` (contract, section 6).
 
 Standard library only, because the plugin-status route answers them too; the pydantic twin for the API's
-document is `answers.Problem`, and a test holds the two together. What an answer says comes from the table
-below or from a request's own words: never a trace, a table's name or another merchant's data.
+document is `answers.Problem`, and a test compares the two. An answer's texts come from the table below or from the
+request: never a trace, a table's name or another merchant's data.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ INSTANCE_LENGTH_MAX = 256
 
 
 class Refusal(StrEnum):
-    """Why a request was refused before the ledger was asked, in `error.code` spelling."""
+    """Why a request was refused before it reached the ledger, spelled as in `error.code`."""
 
     BAD_REQUEST = "BAD_REQUEST"
     CURSOR_INVALID = "CURSOR_INVALID"
@@ -63,6 +63,11 @@ STATUS: Mapping[Refusal | Code, HTTPStatus] = {
     Code.ORDER_AMBIGUOUS: HTTPStatus.BAD_REQUEST,
     Code.REFUND_AMBIGUOUS: HTTPStatus.BAD_REQUEST,
     Code.TOTAL_MISSING: HTTPStatus.BAD_REQUEST,
+    Code.SIGNATURE_INVALID: HTTPStatus.UNAUTHORIZED,
+    Code.TOPIC_CONTRADICTS_BODY: HTTPStatus.BAD_REQUEST,
+    Code.CREDITS_UNKNOWN: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.LINES_MISSING: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Code.REFUND_FAILED: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.KEY_REUSED: HTTPStatus.CONFLICT,
     Code.INSUFFICIENT_CREDITS: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.ACCOUNT_MISSING: HTTPStatus.NOT_FOUND,
@@ -72,10 +77,10 @@ STATUS: Mapping[Refusal | Code, HTTPStatus] = {
     Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""The one table from what went wrong to the HTTP status that says so; a test holds it complete."""
+"""The one table from errors to HTTP statuses; a test proves it complete."""
 
 _TITLES = {
-    # Python 3.11 still speaks RFC 7231's words; the gateway's own problems speak RFC 9110's (template.yaml).
+    # Python 3.11 still has RFC 7231's phrases; the gateway's own problems use RFC 9110's (template.yaml).
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
@@ -84,7 +89,7 @@ _TITLES = {
 class Problem(Exception):  # noqa: N818 - it is an answer, and the word of RFC 9457
     """A request is refused: `code` says why, `detail` in words, `details` with the field or value at fault.
 
-    `headers` go out with the answer (`WWW-Authenticate`, `Retry-After`, `Allow`).
+    `headers` are sent with the answer (`WWW-Authenticate`, `Retry-After`, `Allow`).
     """
 
     def __init__(
@@ -120,12 +125,12 @@ class Problem(Exception):  # noqa: N818 - it is an answer, and the word of RFC 9
 
 
 def bad_request(field: str, detail: str) -> Problem:
-    """Return the refusal of a request whose `field` (a parameter, header or member) is not what it should be."""
+    """Return the refusal of a request whose `field` (a parameter, header or member) is invalid."""
     return Problem(Refusal.BAD_REQUEST, detail, details={"field": field})
 
 
 def not_found(what: str) -> Problem:
-    """Return the refusal that foreign data and data that does not exist have in common."""
+    """Return the refusal for data that does not exist or belongs to another merchant, the same for both."""
     return Problem(Refusal.NOT_FOUND, f"There is no such {what}.")
 
 
@@ -145,14 +150,14 @@ def forbidden(scope: str) -> Problem:
 
 
 def internal_error() -> Problem:
-    """Return what a caller learns of a fault of ours: that it is one."""
+    """Return the problem for an internal error, without details."""
     return Problem(Refusal.INTERNAL_ERROR, "It is not your fault. The request id finds what went wrong.")
 
 
 def from_error(error: CreditsError) -> Problem:
-    """Return the problem that says what the domain or the store said; 503 asks to come back in a second.
+    """Return the problem for an error of the domain or the store; 503 asks to retry after a second.
 
-    The words of a fault or of an unavailable store stay inside: they may name what lies behind the API.
+    The texts of internal errors and of an unavailable store are not returned: they may name internals.
     """
     if error.code is Code.INTERNAL:
         return internal_error()

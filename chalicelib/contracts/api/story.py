@@ -1,28 +1,27 @@
 """Why a shop's plugin is off or on, as a story in order: times, transaction ids, sentences, and what was published.
 
-Told from the account and records of its ledger alone. What was published is derived from the ledger's crossings by
-the code that the publishers run, and is no log of deliveries (contract, "Why off, since when, what was
-published"). The console, the API and the command line tell the same story.
+Derived from the account and its transactions alone. Published events are derived from the ledger's crossings by the
+publishers' code; this is not a log of deliveries (contract, "Why off, since when, what was published"). The console,
+the API and the command line show the same story.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
+from chalicelib.contracts.api.model import Model
+from chalicelib.contracts.api.sentences import credits_text, movement_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.thresholds import Crossing, crossings
 
 BEFORE_MAX = 200
-"""Records up to the one that decided the status that a story looks back at."""
+"""How many records a story looks back at, up to the one that decided the status."""
 AFTER_MAX = 200
-"""Of the records behind it, how many of the first and of the newest a story looks at."""
+"""Of the records after it, how many of the first and of the newest a story looks at."""
 
 SOURCE = (
     "Derived from the ledger's crossings, as the publishers derive it; deliveries are not logged. "
@@ -30,11 +29,7 @@ SOURCE = (
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Said(_Model):
+class Said(Model):
     """An event that a chapter published.
 
     `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no record keeps.
@@ -45,12 +40,12 @@ class Said(_Model):
 
     @classmethod
     def of(cls, event: PublishedEvent) -> Self:
-        """Return what is said of `event`."""
+        """Return the answer's form of `event`."""
         by_movement = event.payload.transaction_id is not None
         return cls(event_type=event.event_type, event_id=event.event_id if by_movement else None)
 
 
-class Chapter(_Model):
+class Chapter(Model):
     """A moment that mattered; `transaction_id` and `sequence` are null where no movement caused it."""
 
     time: str
@@ -61,7 +56,7 @@ class Chapter(_Model):
     events: list[Said]
 
 
-class Story(_Model):
+class Story(Model):
     """The answer to "why is this plugin off, or on", in order."""
 
     merchant_id: str
@@ -81,7 +76,7 @@ class Story(_Model):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The records that a story is told from, oldest first; `complete` tells that none is left out since the opening."""
+    """A story's records, oldest first; `complete`: none is left out since the opening."""
 
     records: Sequence[Transaction]
     complete: bool
@@ -94,7 +89,7 @@ Records = Callable[[MerchantId, int, int], Sequence[Transaction]]
 def gathered(account: Account, decided: Transaction | None, read: Records) -> Told:
     """Return the records around the one that decided the status, and the newest; at most three reads.
 
-    `decided` is that record, None where there is none to be found: the story looks back from the newest then.
+    `decided` is that record, None where none was found: the story then looks back from the newest.
     """
     middle = account.sequence if decided is None else decided.sequence
     wanted = [
@@ -103,7 +98,7 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> To
     ]
     if middle > BEFORE_MAX:
         wanted.insert(0, (1, 1))
-    # An index may show a record a moment late; this one was read by its key.
+    # An index may lag a moment; this record was read by its key.
     found = {} if decided is None else {decided.sequence: decided}
     for lowest, highest in wanted:
         if max(1, lowest) <= min(highest, account.sequence):
@@ -114,7 +109,7 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> To
 
 
 def tell(account: Account, told: Told) -> Story:
-    """Return the story of `account`; of records that were not gathered it says nothing."""
+    """Return the story of `account`, from the gathered records only."""
     decided = next((one for one in told.records if one.transaction_id == account.status_transaction_id), None)
     chapters = [
         chapter
@@ -130,7 +125,7 @@ def tell(account: Account, told: Told) -> Story:
         transaction_id=account.status_transaction_id,
         balance=account.balance,
         threshold=account.threshold,
-        because=_movement(decided) if decided else "The transaction that decided it cannot be read.",
+        because=movement_sentence(decided) if decided else "The transaction that decided it cannot be read.",
         since_then=_since_then(account, decided, told),
         remedy=None if account.enabled else _REMEDY,
         chapters=[*chapters, *changed],
@@ -161,7 +156,7 @@ def _consequence(crossing: CrossingRecord) -> str:
 
 
 def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
-    """Return what is told of a record, None for one of the many that passed no threshold."""
+    """Return the chapter of a record, None if it passed no threshold."""
     known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
     derived = derived_crossings(record, before=known)
     changed = _threshold_moved(
@@ -175,7 +170,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
     if not (derived.crossings or changed or opening or decides):
         return None
     published = transaction_event(record)
-    # Not the account's version: of a movement, the transaction is the fact.
+    # Not the account's version: the fact of a movement is its transaction.
     events = [crossing_event(record.merchant_id, crossing, version=0) for crossing in [*changed, *derived.crossings]]
     sentences = [
         *(
@@ -184,7 +179,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
             else []
         ),
         *map(_consequence, changed),
-        _movement(record),
+        movement_sentence(record),
         *map(_consequence, derived.crossings),
     ]
     if opening and not record.balance_after:
@@ -202,7 +197,7 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
 
 
 def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, time: Instant) -> list[CrossingRecord]:
-    """Return what an admin crossed who moved the threshold from `before` to `after` over an account at rest."""
+    """Return the crossings of an admin's change of the threshold from `before` to `after` at this balance."""
     return [
         CrossingRecord(
             type=crossing,
@@ -218,7 +213,7 @@ def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, ti
 
 
 def _threshold_changed(account: Account, newest: Transaction | None) -> list[Chapter]:
-    """Return the last chapter where an admin moved the threshold after the newest movement."""
+    """Return the last chapter if an admin changed the threshold after the newest movement."""
     if newest is None or newest.sequence != account.sequence or newest.threshold == account.threshold:
         return []
     crossed = _threshold_moved(
@@ -244,7 +239,7 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
 
 
 def _since_then(account: Account, decided: Transaction | None, told: Told) -> str | None:
-    """Return what orders have missed since the plugin went off, None where it is on or nothing was missed."""
+    """Return the shortfall of orders since the plugin went off, None where it is on or nothing was short."""
     if account.enabled or decided is None:
         return None
     later = [record for record in told.records if record.sequence >= decided.sequence and record.shortfall]
@@ -252,54 +247,13 @@ def _since_then(account: Account, decided: Transaction | None, told: Told) -> st
         return None
     at_least = "" if _is_whole(told, decided, account) else "at least "
     missing = sum(record.shortfall for record in later)
-    orders, them = ("order", "it") if len(later) == 1 else ("orders", "them")
-    return f"Since then {at_least}{len(later)} {orders} found too few credits; {_credits(missing)} short for {them}."
+    # An order and its edits are one order.
+    number = len({record.reference_id for record in later})
+    orders, them = ("order", "it") if number == 1 else ("orders", "them")
+    return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
 
 
 def _is_whole(told: Told, decided: Transaction, account: Account) -> bool:
     """Return whether every record since the deciding one was gathered."""
     later = [record.sequence for record in told.records if record.sequence >= decided.sequence]
     return later == list(range(decided.sequence, account.sequence + 1))
-
-
-_VERBS: Mapping[Kind, str] = {
-    Kind.ORDER_USED: "used",
-    Kind.ORDER_EARNED: "earned",
-    Kind.REFUND_RETURNED: "gave back",
-    Kind.REFUND_TAKEN: "took back",
-    Kind.PAYMENT: "added",
-    Kind.SUBSCRIPTION: "added",
-    Kind.MANUAL_ADDED: "added",
-    Kind.MANUAL_REMOVED: "removed",
-}
-
-
-def _movement(record: Transaction) -> str:
-    """Return what the movement was, in a sentence."""
-    moved = _credits(abs(record.amount))
-    if record.kind is Kind.TRIAL:
-        return f"The account was opened with {moved}."
-    if record.shortfall:
-        return f"{_subject(record)} asked for {_credits(record.requested)} and found {abs(record.amount)}."
-    reason = record.metadata.get("reason")
-    return f"{_subject(record)} {_VERBS[record.kind]} {moved}{f': {reason}' if reason else ''}."
-
-
-def _subject(record: Transaction) -> str:
-    name, metadata = record.reference_id, record.metadata
-    match record.kind.transaction_type:
-        case "REFUND":
-            order_id = metadata.get("order_id", name)
-            return f"The refund{f' {name}' if name != order_id else ''} of order {order_id}"
-        case "SUBSCRIPTION":
-            return f"The renewal of subscription {name}"
-        case "MANUAL":
-            return f"Adjustment {name} by {metadata.get('admin_id', 'an admin')}"
-        case "PAYMENT":
-            return f"Payment {name}"
-        case _:
-            return f"Order {name}"
-
-
-def _credits(number: int) -> str:
-    return "1 credit" if number == 1 else f"{number} credits"

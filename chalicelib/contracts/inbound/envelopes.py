@@ -8,7 +8,7 @@ What moves nothing never stops a movement: see `lenient`. The payload is strict.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,22 +44,31 @@ class Envelope(BaseModel):
         return None if self.idempotency_key == self.event_id else self.idempotency_key
 
 
-def read_envelope(body: str, *, reading: Reading, subject: str | None = None) -> Envelope:
+_BINDING: Final = frozenset({"event_type", "detail-type", "type"})
+"""The names whose null is no absence: a type decides what a body asks for."""
+
+
+def read_envelope(
+    body: str, *, reading: Reading, subject: str | None = None, headers: Mapping[str, str] | None = None
+) -> Envelope:
     """Return the envelope of a message body, which has the type `subject` where it came over NATS.
 
-    `reading` learns which fields were dropped.
+    `headers` are those of a CloudEvent in binary mode, by their names without `ce-`: they speak where the body does
+    not. `reading` learns which fields were dropped.
 
     Raises:
         Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, lacks
             what an envelope needs or has a type that is not its subject; `field` names the first field at fault.
     """
-    fields = read_object(body)
+    fields = _present(read_object(body))
     if "detail" in fields or "detail-type" in fields:
         field, envelope = "detail-type", _from_event_bridge(fields, reading)
     elif _is_cloud_event(fields):
         field, envelope = "type", _from_cloud_event(fields, reading, place="")
-    elif subject is not None and "event_type" not in fields:
-        field, envelope = "event_type", _under(subject, fields, reading, time=None, place="")
+    elif subject is not None and fields.get("event_type", subject) == subject:
+        attributes = headers or {}
+        said = _of_merchant(fields, attributes.get("subject"))
+        field, envelope = "event_type", _under(subject, said, reading, place="", named=_named(attributes))
     else:
         field, envelope = "event_type", _from_platform(fields, reading, prefix="")
     if subject not in (None, envelope.event_type):
@@ -89,11 +98,16 @@ def _from_event_bridge(fields: Mapping[str, Any], reading: Reading) -> Envelope:
         raise Rejected(Code.FIELD_MISSING, "detail-type is missing", field="detail-type")
     if not isinstance(detail, dict):
         raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
-    if fields.get("event_type", event_type) != event_type:
+    if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
     if _is_cloud_event(detail):
         return _from_cloud_event(detail, reading, place="detail.", under=event_type, time=fields.get("time"))
     return _under(event_type, detail, reading, time=fields.get("time"), place="detail.")
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an envelope without those that are null, which are absent."""
+    return {name: value for name, value in fields.items() if value is not None or name in _BINDING}
 
 
 def _is_cloud_event(fields: Mapping[str, Any]) -> bool:
@@ -109,18 +123,27 @@ def _from_cloud_event(
         raise Rejected(Code.FIELD_INVALID, f"{place}type: a type is a text", field=f"{place}type")
     if not isinstance(data, dict):
         raise Rejected(Code.FIELD_MISSING, f"{place}data is missing, or no JSON object", field=f"{place}data")
+    data = _present(data)
     if {fields.get("event_type", event_type), under or event_type} != {event_type}:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "the CloudEvent's type is contradicted", field=f"{place}type")
-    named = {
-        "event_id": fields.get("id"),
-        "correlation_id": fields.get("correlation_id"),
-        "timestamp": fields.get("time"),
+    data = _of_merchant(data, fields.get("subject"))
+    return _under(event_type, data, reading, time=time, place=f"{place}data.", named=_named(fields))
+
+
+def _named(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the attributes of a CloudEvent say, under the names of an envelope. Extensions have no `_`."""
+    return {
+        "event_id": attributes.get("id"),
+        "correlation_id": attributes.get("correlationid") or attributes.get("correlation_id"),
+        "timestamp": attributes.get("time"),
     }
-    if not data.keys() & {"payload", "data", "event_type", "merchant_id", "identifiers"} and _is_merchant(
-        fields.get("subject")
-    ):
-        data = {**data, "merchant_id": fields["subject"]}
-    return _under(event_type, data, reading, time=time, place=f"{place}data.", named=named)
+
+
+def _of_merchant(fields: Mapping[str, Any], subject: object) -> Mapping[str, Any]:
+    """Return a bare payload that names no merchant with the CloudEvent's subject as its merchant, if that is one."""
+    if fields.keys() & {"payload", "data", "event_type", "merchant_id", "identifiers"} or not _is_merchant(subject):
+        return fields
+    return {**fields, "merchant_id": subject}
 
 
 def _is_merchant(subject: object) -> bool:
@@ -135,14 +158,15 @@ def _under(
     fields: Mapping[str, Any],
     reading: Reading,
     *,
-    time: object,
     place: str,
+    time: object = None,
     named: Mapping[str, Any] | None = None,
 ) -> Envelope:
     """Return the envelope of what came under a type: the platform's envelope, or the bare payload.
 
     `named` is what the envelope around it names, `time` when that was sent; both only where it says nothing itself.
     """
+    fields = _present(fields)
     if fields.get("event_type", event_type) != event_type:
         raise Rejected(
             Code.ENVELOPE_AMBIGUOUS, f"{place}event_type contradicts the type around it", field=f"{place}event_type"
@@ -155,7 +179,7 @@ def _under(
     outer = {"event_type": event_type, **(named or {})}
     outer["occurred_at"] = outer.pop("timestamp", None) or time
     if bodies or "event_type" in fields:
-        said = {name: value for name, value in fields.items() if value is not None}
+        said = {name: value for name, value in fields.items() if value != ""}
         return _from_platform({**outer, **said}, reading, prefix=place)
     return _validated({**outer, "payload": fields}, reading, prefix="")
 

@@ -63,15 +63,24 @@ class Event:
     dropped: tuple[str, ...] = ()
 
 
-def read_event(body: str, terms: Terms, *, now: datetime, subject: str | None = None) -> Event:
+def read_event(
+    body: str,
+    terms: Terms,
+    *,
+    now: datetime,
+    subject: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Event:
     """Return the event of a message body, read at `now`; it has the type `subject` where it came over NATS.
+
+    `headers` are those of a CloudEvent in binary mode: see `read_envelope`.
 
     Raises:
         Rejected: the message is poison; `code`, the sentence and `field` say why, and hold nothing of the sender's.
     """
     reading = Reading(now=now)
     try:
-        envelope = read_envelope(body, reading=reading, subject=subject)
+        envelope = read_envelope(body, reading=reading, subject=subject, headers=headers)
     except Rejected as error:
         if error.code is Code.DUPLICATE_FIELD and error.field not in _names():
             raise Rejected(error.code, f"{error.message}, under a name of the sender's own") from None

@@ -1,5 +1,6 @@
 """A message of the inbox, as the queue hands it to the function."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ class Message:
     `sent_at` is when it came into the queue.
 
     `redriven` is how often the message was parked and put back before (None: never), as its sender says.
-    `subject` is where the bridge found it on NATS, and `ce_type` the header there that names another type.
+    `subject` is where the bridge found it on NATS, `ce_type` the header there that names another type, and
+    `cloud_event` the other headers of a CloudEvent in binary mode, as a JSON object.
     `queue` is the name of the queue that it came from, and `group` the group that this queue counts it to.
     """
 
@@ -35,6 +37,7 @@ class Message:
     redriven: str | None = None
     subject: str | None = None
     ce_type: str | None = None
+    cloud_event: str | None = None
     queue: str = ""
     group: str | None = None
 
@@ -62,6 +65,7 @@ class Message:
             redriven=said.get("redriven"),
             subject=said.get("subject"),
             ce_type=said.get("ce_type"),
+            cloud_event=said.get("cloud_event"),
             queue=record.get("eventSourceARN", "").rpartition(":")[2],
             group=attributes.get("MessageGroupId"),
         )
@@ -83,6 +87,14 @@ class Message:
             raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, reason, field="ce-type")
         return self.subject
 
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers of a CloudEvent in binary mode, by their names without `ce-`."""
+        try:
+            found = json.loads(self.cloud_event or "{}")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def parked(self, *, code: str, reason: str, field: str | None) -> dict[str, str | None]:
         """Return the attributes under which the message is parked, its body unchanged.
 
@@ -101,6 +113,7 @@ class Message:
             "redriven": self.redriven,
             "subject": self.subject,
             "ce_type": self.ce_type,
+            "cloud_event": self.cloud_event,
         }
 
 

@@ -8,11 +8,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
-from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason, Payload, Terms, escaped
-from chalicelib.contracts.lenient import OptionalCurrency, OptionalMoney, Reading, Unreadable
-from chalicelib.contracts.values import Money, ShopId, money_text
+from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason, Payload, Terms, known_by
+from chalicelib.contracts.lenient import OptionalCurrency, OptionalMoney, OptionalTime, Reading, Unreadable
+from chalicelib.contracts.values import ALIASES_MAX, Money, ShopAliases, ShopId, money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import ORDER_UPDATED, Movement, OrderMovement, RefundMovement, order_key
+from chalicelib.domain.ids import Instant, escaped
+from chalicelib.domain.movements import (
+    ORDER_UPDATED,
+    Movement,
+    OrderMovement,
+    RefundMovement,
+    order_key,
+    refund_of_order_key,
+)
 from chalicelib.domain.orders import Basis
 
 ORDERS_MAX = 100
@@ -73,6 +81,8 @@ class OrderEntry(BaseModel):
     total_price: OptionalMoney = None
     financial_status: Annotated[str | None, Field(max_length=255)] = None
     test: Annotated[bool | None, BeforeValidator(_flag)] = None
+    updated_at: OptionalTime = None
+    aliases: ShopAliases = ()
 
     def ignored(self, terms: Terms) -> IgnoredReason | None:
         """Return why an order in this state is not charged, None if it is."""
@@ -113,21 +123,24 @@ class OrderPaid(OrderEntry, Payload):
             if reason is not None:
                 found.append(Ignored(reason=reason, merchant_id=merchant, reference_id=order_id))
                 continue
+            others = _aliases(self, of_order.values(), alone=len(lines) == 1, code=Code.ORDER_AMBIGUOUS)
             total = self._total(of_order, alone=len(lines) == 1, needed=needed, reading=reading)
-            found.append(
-                OrderMovement(
-                    merchant_id=merchant,
-                    key=order_key(order_id),
-                    reference_id=order_id,
-                    occurred_at=envelope.time,
-                    correlation_id=envelope.correlation_id,
-                    metadata=self._metadata(of_order, total),
-                    policy=terms.policy,
-                    lines=len(of_order),
-                    total=total,
-                    updated=self.updated,
-                )
+            # The lines of one order are of one version: the newest of their times is its own.
+            updated_at = max(filter(None, (entry.updated_at for entry in of_order.values())), default=self.updated_at)
+            order = OrderMovement(
+                merchant_id=merchant,
+                key=order_key(order_id),
+                reference_id=order_id,
+                occurred_at=envelope.time,
+                correlation_id=envelope.correlation_id,
+                metadata=self._metadata(of_order, total, updated_at),
+                policy=terms.policy,
+                lines=len(of_order),
+                total=total,
+                updated=self.updated,
+                updated_at=updated_at,
             )
+            found.append(known_by(map(order_key, others), order))
         return found
 
     def _total(
@@ -142,12 +155,14 @@ class OrderPaid(OrderEntry, Payload):
         ]
         return _agreed(named, Code.ORDER_AMBIGUOUS, "total")
 
-    def _metadata(self, entries: Sized, total: Decimal | None) -> dict[str, str | int]:
+    def _metadata(self, entries: Sized, total: Decimal | None, updated_at: Instant | None) -> dict[str, str | int]:
         metadata: dict[str, str | int] = {"lines": len(entries)}
         if total is not None:
             metadata["total"] = money_text(total)
         if self.currency is not None:
             metadata["currency"] = self.currency
+        if updated_at is not None:
+            metadata["updated_at"] = updated_at
         if self.updated:
             # The record must tell which event charged the order: a later one may contradict it (contract, "Conflict or
             # duplicate").
@@ -171,6 +186,7 @@ class RefundEntry(BaseModel):
     refund_amount: Money | None = None
     order_total: OptionalMoney = None
     total: OptionalMoney = None
+    aliases: ShopAliases = ()
 
 
 class OrderRefunded(RefundEntry, Payload):
@@ -227,19 +243,19 @@ class OrderRefunded(RefundEntry, Payload):
                 "order_total",
                 len(orders) == 1,
             )
-            movements.append(
-                RefundMovement(
-                    merchant_id=merchant,
-                    key=key,
-                    reference_id=of_order[0].refund_id or self.refund_id or order_id,
-                    occurred_at=envelope.time,
-                    correlation_id=envelope.correlation_id,
-                    metadata=self._metadata(order_id, amount, order_total),
-                    order_id=order_id,
-                    amount=amount,
-                    order_total=order_total,
-                )
+            others = _aliases(self, of_order, alone=len(refunds) == 1, code=Code.REFUND_AMBIGUOUS)
+            refund = RefundMovement(
+                merchant_id=merchant,
+                key=key,
+                reference_id=of_order[0].refund_id or self.refund_id or order_id,
+                occurred_at=envelope.time,
+                correlation_id=envelope.correlation_id,
+                metadata=self._metadata(order_id, amount, order_total),
+                order_id=order_id,
+                amount=amount,
+                order_total=order_total,
             )
+            movements.append(known_by((_refund_key(name, order_id) for name in others), refund))
         return movements
 
     def _metadata(self, order_id: str, amount: Decimal | None, order_total: Decimal | None) -> dict[str, str | int]:
@@ -266,9 +282,25 @@ def _order_of(own: str | None, inherited: str | None, entry: str) -> str:
     return order_id
 
 
+def _aliases(
+    payload: "OrderEntry | RefundEntry", entries: Iterable["OrderEntry | RefundEntry"], *, alone: bool, code: Code
+) -> tuple[str, ...]:
+    """Return the other ids of one order or refund: its entries', and the payload's, which speaks for a single one only.
+
+    Raises:
+        Rejected: the payload names some beside several orders or refunds, or they are too many.
+    """
+    if payload.aliases and not alone:
+        raise Rejected(code, "aliases are given beside several: whose are they?", field="payload.aliases")
+    names = dict.fromkeys(name for entry in (payload, *entries) for name in entry.aliases)
+    if len(names) > ALIASES_MAX:
+        raise Rejected(Code.FIELD_INVALID, f"a fact has up to {ALIASES_MAX} aliases", field="payload.aliases")
+    return tuple(names)
+
+
 def _refund_key(refund_id: str | None, order_id: str) -> str:
     if refund_id is None:
-        return f"SHOPIFY_REFUND_ORDER_{order_id}"
+        return refund_of_order_key(order_id)
     # A refund that calls itself ORDER_… must not take the key of that order's refund without an id.
     taken = refund_id.startswith(("ORDER_", "ORDER%"))
     return f"SHOPIFY_REFUND_{escaped(refund_id) if taken else refund_id}"

@@ -1,21 +1,23 @@
 """The payloads of events in that say themselves how many credits they ask for (contract, section 3)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
-from urllib.parse import quote
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.lenient import EARLIEST, Reading, moment
-from chalicelib.contracts.values import Credits, Id, Merchant, Reason
+from chalicelib.contracts.values import Aliases, Credits, Id, Merchant, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, escaped
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction, Policy
+
+MovementT = TypeVar("MovementT", bound=Movement)
 
 RENEWAL_REPEAT_DAYS = 20
 """A renewal of a recorded period that comes this much later may be another period with a wrong name."""
@@ -55,10 +57,13 @@ class Ignored:
     reference_id: str
 
 
+OptionalMerchant = Annotated[Merchant | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
 class Identifiers(BaseModel):
     """Where some upstream services put the merchant's id; an empty one is none (contract, section 11)."""
 
-    merchant_id: Annotated[Merchant | None, BeforeValidator(lambda value: value or None)] = None
+    merchant_id: OptionalMerchant = None
 
 
 class Payload(BaseModel):
@@ -70,7 +75,7 @@ class Payload(BaseModel):
         json_schema_extra={"anyOf": [{"required": ["merchant_id"]}, {"required": ["identifiers"]}]},
     )
 
-    merchant_id: Merchant | None = None
+    merchant_id: OptionalMerchant = None
     identifiers: Annotated[Identifiers | None, BeforeValidator(lambda value: value or None)] = None
 
     def merchant(self) -> MerchantId:
@@ -120,11 +125,17 @@ class PaymentSucceeded(Payload):
 
     payment_id: Id
     credits: Credits
+    aliases: Aliases = ()
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the payment."""
-        key = f"BILLING_PAYMENT_{self.payment_id}"
-        return [fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id)]
+        key, *others = (f"BILLING_PAYMENT_{name}" for name in (self.payment_id, *self.aliases))
+        return [
+            known_by(
+                others,
+                fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id),
+            )
+        ]
 
 
 class _CreditsByManyNames(Payload):
@@ -147,41 +158,48 @@ class _CreditsByManyNames(Payload):
         return asked.pop()
 
 
+def _whole(value: Any) -> Any:
+    """Return a number without a fraction as the integer that it is: some senders write an instant as 1793491200.0."""
+    return int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
+
+
 class SubscriptionRenewed(_CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
     renewal_id: Id | None = None
-    period_start: Id | None = None
+    period_start: Annotated[Id | None, BeforeValidator(_whole)] = None
+    aliases: Aliases = ()
 
-    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
-        """Return the renewal.
+    def movements(self, envelope: Envelope, terms: Terms, reading: Reading) -> list[Movement | Ignored]:
+        """Return the renewal, which is known by its period too where it has an id (contract, section 13).
 
         Raises:
             Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
         """
-        period = self._period(envelope, terms)
-        key = f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(period)}"
+        period = self._period(envelope, terms, reading)
+        names = [period, *self.aliases]
+        if self.renewal_id is not None and self.period_start is not None:
+            names.append(period_name(self.period_start))
+        key, *others = (f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(name)}" for name in names)
         amount = self.amount("credits_used", "credits")
         metadata: dict[str, str | int] = {"renewal_id": period}
-        return [
-            fixed_movement(
-                envelope,
-                self,
-                Kind.SUBSCRIPTION,
-                amount,
-                key=key,
-                reference_id=self.subscription_id,
-                metadata=metadata,
-                repeat_days=terms.renewal_repeat_days,
-            )
-        ]
+        renewal = fixed_movement(
+            envelope, self, Kind.SUBSCRIPTION, amount, key=key, reference_id=self.subscription_id, metadata=metadata
+        )
+        ahead = next(iter(reading.ahead), None)
+        return [known_by(others, replace(renewal, repeat_days=terms.renewal_repeat_days, ahead=ahead))]
 
-    def _period(self, envelope: Envelope, terms: Terms) -> str:
+    def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
         if self.renewal_id is not None:
             return self.renewal_id
         if self.period_start is not None:
             return period_name(self.period_start)
+        if "idempotency_key" in reading.dropped:
+            # Here it would be the renewal's only name: it decides money, and so it is not dropped.
+            raise Rejected(
+                Code.FIELD_INVALID, "idempotency_key names the renewal and cannot be read", field="idempotency_key"
+            )
         if envelope.renewal_key is not None:
             return envelope.renewal_key
         if terms.month_as_period and envelope.time is not None:
@@ -201,6 +219,7 @@ class ManualAdjustment(_CreditsByManyNames):
     credits_to_use: Credits | None = None
     reason: Reason | None = None
     admin_id: Id | None = None
+    aliases: Aliases = ()
 
     def movement(self, envelope: Envelope) -> FixedMovement:
         """Return the adjustment, with its reason and admin, which are kept but are not content.
@@ -210,16 +229,18 @@ class ManualAdjustment(_CreditsByManyNames):
         """
         kind = Kind.MANUAL_ADDED if self.operation_type is Direction.INCREASE else Kind.MANUAL_REMOVED
         amount = self.amount("credits", "credits_to_use", "credits_used")
+        key, *others = (f"MANUAL_ADJUSTMENT_{name}" for name in (self.adjustment_id, *self.aliases))
         kept = {"reason": self.reason, "admin_id": self.admin_id}
-        return fixed_movement(
+        adjustment = fixed_movement(
             envelope,
             self,
             kind,
             amount,
-            key=f"MANUAL_ADJUSTMENT_{self.adjustment_id}",
+            key=key,
             reference_id=self.adjustment_id,
             metadata={name: text for name, text in kept.items() if text is not None},
         )
+        return known_by(others, adjustment)
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the adjustment."""
@@ -242,7 +263,6 @@ def fixed_movement(
     key: str,
     reference_id: str,
     metadata: Mapping[str, str | int] | None = None,
-    repeat_days: int | None = None,
 ) -> FixedMovement:
     """Return the movement of a payload that says itself how many credits it asks for."""
     return FixedMovement(
@@ -254,8 +274,13 @@ def fixed_movement(
         metadata=metadata or {},
         kind=kind,
         credits=credits_asked,
-        repeat_days=repeat_days,
     )
+
+
+def known_by(keys: Iterable[str], movement: MovementT) -> MovementT:
+    """Return the movement of a fact that has these keys too, under its other names (contract, section 13)."""
+    others = tuple(key for key in dict.fromkeys(keys) if key != movement.key)
+    return replace(movement, other_keys=others) if others else movement
 
 
 def period_name(text: str) -> str:
@@ -269,8 +294,3 @@ def period_name(text: str) -> str:
     if found is None or not EARLIEST <= found < _LATEST_PERIOD:
         return text
     return str(round((found - _EPOCH).total_seconds() * 1000))
-
-
-def escaped(part: str) -> str:
-    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
-    return quote(part, safe="").replace("_", "%5F")

@@ -14,7 +14,8 @@ from uuid import UUID, uuid5
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, credit_id, instant
 from chalicelib.domain.ledger import CrossingRecord, Transaction
-from chalicelib.domain.movements import Kind
+from chalicelib.domain.movements import OPENS, Kind
+from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.thresholds import Crossing
 
 SCHEMA_VERSION = 1
@@ -22,6 +23,7 @@ SCHEMA_VERSION = 1
 _TYPE_PREFIX = "evt.credits."
 _BY_KIND: Mapping[Kind, tuple[str, str]] = {
     Kind.ORDER_EARNED: ("recharged", "evt.shopify.webhook.order_paid"),
+    Kind.EDIT_ADDED: ("recharged", "evt.shopify.webhook.order_paid"),
     Kind.PAYMENT: ("recharged", "evt.billing.payment_succeeded"),
     Kind.SUBSCRIPTION: ("recharged", "evt.subscription.renewed"),
     Kind.REFUND_RETURNED: ("refunded", "evt.shopify.webhook.order_refunded"),
@@ -47,7 +49,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountOpened(Payload):
-    """An account was opened with its trial."""
+    """An account was opened: with its trial, or with the balance that it had in the old service."""
 
     transaction_id: TransactionId
     initial_balance: int
@@ -161,8 +163,8 @@ class PublishedEvent:
 
 
 def transaction_event(transaction: Transaction) -> PublishedEvent | None:
-    """Return what a new record publishes; None for an order that uses credits, which publishes nothing."""
-    if transaction.kind is Kind.TRIAL:
+    """Return what a new record publishes; None for an order that uses credits and its edits, which publish nothing."""
+    if transaction.kind in OPENS:
         opened = AccountOpened(
             merchant_id=transaction.merchant_id,
             transaction_id=transaction.transaction_id,
@@ -171,7 +173,7 @@ def transaction_event(transaction: Transaction) -> PublishedEvent | None:
             initial_balance=transaction.balance_after,
         )
         return _of_transaction(transaction, "account.created", opened)
-    if transaction.kind not in _BY_KIND:
+    if transaction.kind not in _BY_KIND or _gives_back(transaction):
         return None
     name, asked_by = _BY_KIND[transaction.kind]
     moved = CreditsMoved(
@@ -186,6 +188,13 @@ def transaction_event(transaction: Transaction) -> PublishedEvent | None:
         reference_id=transaction.reference_id,
     )
     return _of_transaction(transaction, name, moved)
+
+
+def _gives_back(transaction: Transaction) -> bool:
+    """Whether it is the edit of an order that used credits: what it gives back recharges nothing."""
+    return transaction.kind is Kind.EDIT_ADDED and (
+        Policy.parse(str(transaction.metadata["policy"])).direction is Direction.DECREASE
+    )
 
 
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:

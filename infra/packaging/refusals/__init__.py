@@ -1,4 +1,4 @@
-"""What AWS refuses in a template, or does otherwise than it reads, and neither cfn-lint nor an emulator shows.
+"""What AWS refuses in a template, or does differently than written, and neither cfn-lint nor an emulator shows.
 
     resolved.py   the template with its parameters' values in place: what CloudFormation acts on
     policies.py   queue policies, sizes of policies
@@ -6,5 +6,5 @@
     wiring.py     stages of the API, streams, filters, environments, reserved copies
     rules.py      the table: each rule with its source
 
-Of a rule that this package does not hold, nothing is known: an empty answer is no promise.
+Only the rules in this package are checked: no findings do not prove that AWS accepts the template.
 """

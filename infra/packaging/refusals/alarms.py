@@ -11,7 +11,7 @@ LONGEST_SECONDS = 86_400
 DEPLOYMENT_ALARMS = 10
 THROTTLES = ("ReadThrottleEvents", "WriteThrottleEvents")
 RECEIVES_SEEN = 3
-"""A message received as often as this and not deleted no longer counts for the age of a queue's oldest message."""
+"""A message received this often and not deleted no longer counts for the age of a queue's oldest message."""
 
 Metric = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def dimensions(metric: Metric) -> dict[str, str]:
 
 
 def metric_math(found: Resources) -> Iterator[str]:
-    """Yield alarms with too many metrics, and those that the next function or table would make so."""
+    """Yield alarms with too many metrics, and those that have no room for the next function or table."""
     for name, alarm in of_type(found, ALARM):
         read, queries = len(metrics(alarm)), len(alarm.get("Metrics", []))
         if read > MATH_METRICS or queries > MATH_QUERIES:
@@ -41,7 +41,7 @@ def metric_math(found: Resources) -> Iterator[str]:
 
 
 def time_looked_at(found: Resources) -> Iterator[str]:
-    """Yield alarms that look at more than a day, or whose period is none."""
+    """Yield alarms that look at more than a day, or whose period is invalid."""
     for name, alarm in of_type(found, ALARM):
         periods = [one["MetricStat"]["Period"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
         for period in {*periods, alarm.get("Period", 60)}:
@@ -59,7 +59,7 @@ def few_samples(found: Resources) -> Iterator[str]:
 
 
 def indexes(found: Resources) -> Iterator[str]:
-    """Yield indexes whose throttles nobody watches, of tables whose own are watched; an index has its own metrics."""
+    """Yield indexes whose throttles nobody watches although the table's are watched: an index has its own metrics."""
     watched = {
         (metric["MetricName"], *sorted(dimensions(metric).values()))
         for _, alarm in of_type(found, ALARM)
@@ -74,7 +74,7 @@ def indexes(found: Resources) -> Iterator[str]:
 
 
 def ages(found: Resources) -> Iterator[str]:
-    """Yield queues whose age is watched, but not how many messages are in them, where many receives are allowed."""
+    """Yield queues that allow many receives, and whose age is watched but not their number of messages."""
     watched: dict[str, set[str]] = {}
     for _, alarm in of_type(found, ALARM):
         for metric in metrics(alarm):
@@ -87,7 +87,7 @@ def ages(found: Resources) -> Iterator[str]:
 
 
 def releases(found: Resources) -> Iterator[str]:
-    """Yield alarms that take a whole release back at a single error."""
+    """Yield alarms that roll a whole release back at a single error."""
     groups = dict(of_type(found, "AWS::CodeDeploy::DeploymentGroup"))
     uses: dict[str, int] = {}
     for name, group in groups.items():

@@ -10,9 +10,9 @@ QUEUE_ACTIONS, QUEUE_STATEMENTS, QUEUE_BYTES = 7, 20, 8192
 INLINE_BYTES, MANAGED_BYTES, TRUST_BYTES = 10_240, 6_144, 2_048
 FUNCTION_BYTES = 20_480
 ONE_PERMISSION_BYTES = 420
-"""About what one AWS::Lambda::Permission adds to the policy of its function."""
+"""About the bytes that one AWS::Lambda::Permission adds to its function's policy."""
 REFERENCE_BYTES = 110
-"""The longest that an ARN of this stack comes to, where a template has a reference."""
+"""The longest ARN of this stack, counted for each reference in a template."""
 
 
 def queue_policies(found: Resources) -> Iterator[str]:
@@ -31,7 +31,7 @@ def queue_policies(found: Resources) -> Iterator[str]:
 
 
 def policy_sizes(found: Resources) -> Iterator[str]:
-    """Yield the policies of roles and functions that are longer than allowed, without their spaces."""
+    """Yield the policies of roles and functions that are longer than allowed, not counting spaces."""
     for name, role in of_type(found, "AWS::IAM::Role"):
         inline = sum(length(one["PolicyDocument"]) for one in role.get("Policies", []))
         if inline > INLINE_BYTES:
@@ -51,7 +51,7 @@ def policy_sizes(found: Resources) -> Iterator[str]:
 
 
 def length(node: Any) -> int:
-    """Return how long a document gets at most: a reference becomes an ARN, and spaces do not count."""
+    """Return the maximum length of a document: a reference becomes an ARN, and spaces do not count."""
     if isinstance(node, Mapping):
         if len(node) == 1 and next(iter(node)).startswith(("Ref", "Fn::")):
             return REFERENCE_BYTES

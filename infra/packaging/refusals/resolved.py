@@ -1,4 +1,4 @@
-"""A template with the values of its parameters in place and without what their conditions leave out."""
+"""A template with its parameters' values filled in, without the resources that conditions leave out."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ def of_type(found: Resources, resource_type: str) -> Iterator[tuple[str, Mapping
 
 
 def listed(value: Any) -> list[Any]:
-    """Return a list as it is, and anything else as the only entry of one."""
+    """Return a list as it is, and anything else as a list of one."""
     return value if isinstance(value, list) else [value]
 
 

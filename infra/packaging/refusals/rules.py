@@ -13,7 +13,7 @@ AWS = "https://docs.aws.amazon.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One thing that AWS refuses or does otherwise. `source` is the page that documents it."""
+    """One thing that AWS refuses or does differently. `source` is the page that documents it."""
 
     name: str
     source: str

@@ -1,4 +1,4 @@
-"""The API's stages, what reads a stream, filters and patterns, environments, and copies that are reserved."""
+"""The API's stages, readers of streams, filters and patterns, environments, and reserved concurrency."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,14 +13,14 @@ STREAM_READERS = 2
 PATTERN_CHARACTERS, FILTERS = 4_096, 5
 RULE_CHARACTERS = 2_048
 UNRESERVED = 100
-"""Copies that Lambda keeps for functions without a reservation."""
+"""Concurrency that Lambda keeps for functions without a reservation."""
 CONCURRENCY = 1_000
 """The default quota of an account. A young one may have 10 or 50; deploying/preflight.py asks for the real figure."""
 Pattern = Mapping[str, Any]
 
 
 def stages(found: Resources) -> Iterator[str]:
-    """Yield deployments that make a stage of their own, open to anybody, without limits or logs."""
+    """Yield deployments that make a second stage, open to anybody, without limits or logs."""
     for name, deployment in of_type(found, "AWS::ApiGateway::Deployment"):
         if "StageName" in deployment:
             yield f"{name}: it makes a second stage, {deployment['StageName']!r}, without limits and logs"
@@ -39,7 +39,7 @@ def stream_readers(found: Resources) -> Iterator[str]:
 
 
 def filters(found: Resources) -> Iterator[str]:
-    """Yield filters of sources and patterns of rules that are refused or match nothing."""
+    """Yield event sources' filters and rules' patterns that are refused or match nothing."""
     for name, source in of_type(found, SOURCE):
         asked = source.get("FilterCriteria", {}).get("Filters", [])
         if len(asked) > FILTERS:
@@ -75,7 +75,7 @@ def environments(found: Resources) -> Iterator[str]:
 
 
 def reserved_copies(found: Resources, concurrency: int = CONCURRENCY) -> Iterator[str]:
-    """Yield what is wrong with reserving so many copies in an account that may run `concurrency` at once."""
+    """Yield findings on reserved concurrency in an account with a limit of `concurrency`."""
     reserved = sum(int(one.get("ReservedConcurrentExecutions", 0)) for _, one in of_type(found, FUNCTION))
     if reserved and concurrency - reserved < UNRESERVED:
         yield f"{reserved} copies reserved of {concurrency}: {UNRESERVED} must remain for the other functions"
@@ -86,7 +86,7 @@ def reserved_copies(found: Resources, concurrency: int = CONCURRENCY) -> Iterato
 
 
 def rights_to_tag(found: Resources, granted: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the sources that a role with the policy `granted` could not tag, as every stack with tags does."""
+    """Yield the sources that a role with the policy `granted` could not tag; every stack with tags needs that."""
     allowed = {
         action
         for statement in granted["Statement"]

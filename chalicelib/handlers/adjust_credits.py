@@ -1,6 +1,6 @@
-"""What admins change, invoked as functions: adjustments (contract, section 7) and low-balance thresholds.
+"""Adjustments by admins, invoked as a function (contract, section 7).
 
-The API's routes for both end here too: the API itself has no right to write to the ledger.
+The API's route ends here too: the API itself has no right to write to the ledger.
 """
 
 import time
@@ -56,40 +56,6 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     return answer
 
 
-@blueprint.lambda_function(name="set_threshold")
-def set_threshold(event: Any, context: Any) -> dict[str, Any]:
-    """Return the account with the low-balance threshold asked for, or `{"error": {"code", "message", "details"}}`.
-
-    Takes `{merchant_id, low_balance_threshold, admin_id, correlation_id}`; a threshold of null is the default.
-    A function of its own, because it needs no right to the transactions.
-    """
-    from chalicelib.contracts.api.answers import Account
-    from chalicelib.contracts.inbound.adjustments import refusal, threshold
-    from chalicelib.domain.errors import CreditsError
-    from chalicelib.telemetry import logger
-    from chalicelib.wiring import for_posting
-
-    try:
-        asked = threshold(event)
-        account = for_posting.posting().set_threshold(
-            asked.merchant_id,
-            asked.low_balance_threshold,
-            correlation_id=asked.correlation_id,
-            time=for_posting.call_time(context),
-        )
-    except CreditsError as error:
-        logger.warning("threshold refused", code=error.code, field=error.field)
-        return refusal(error)
-    logger.info(
-        "threshold set",
-        merchant_id=account.merchant_id,
-        low_balance_threshold=account.low_balance_threshold,
-        admin_id=asked.admin_id,
-        version=account.version,
-    )
-    return Account.of(account).model_dump(mode="json")
-
-
 def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:
     from chalicelib.domain.errors import Code, CreditsError
     from chalicelib.domain.outcomes import Duplicate, Posted
@@ -102,4 +68,4 @@ def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None
         processed(seconds, 1)
     count("credits_duplicates_total", int(isinstance(outcome, Duplicate)))
     count("credits_conflicts_total", int(isinstance(outcome, CreditsError) and outcome.code is Code.KEY_REUSED))
-    for_figures.lay_counters_down()
+    for_figures.counter_writer().write()

@@ -1,0 +1,9 @@
+"""What all models of the API's answers have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """A part of an answer: it never changes, and has no field but those declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

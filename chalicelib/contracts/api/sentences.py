@@ -1,0 +1,76 @@
+"""Movements in sentences, as a story tells them and support reads them to a shop."""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import Direction, Policy
+
+_VERBS: Mapping[Kind, str] = {
+    Kind.ORDER_USED: "used",
+    Kind.ORDER_EARNED: "earned",
+    Kind.REFUND_RETURNED: "gave back",
+    Kind.REFUND_TAKEN: "took back",
+    Kind.PAYMENT: "added",
+    Kind.SUBSCRIPTION: "added",
+    Kind.MANUAL_ADDED: "added",
+    Kind.MANUAL_REMOVED: "removed",
+}
+
+
+def movement_sentence(record: Transaction) -> str:
+    """Return what the movement was, in a sentence."""
+    moved = credits_text(abs(record.amount))
+    if record.kind is Kind.OPENING:
+        return f"The account came from the old service with {moved}."
+    if record.kind is Kind.TRIAL:
+        return f"The account was opened with {moved}."
+    if record.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):
+        return _edit(record)
+    if record.shortfall:
+        return f"{_subject(record)} asked for {credits_text(record.requested)} and found {abs(record.amount)}."
+    reason = record.metadata.get("reason")
+    return f"{_subject(record)} {_VERBS[record.kind]} {moved}{f': {reason}' if reason else ''}."
+
+
+_EDITED: Mapping[tuple[Direction, Kind], tuple[str, str]] = {
+    (Direction.DECREASE, Kind.EDIT_REMOVED): ("more ", "used"),
+    (Direction.DECREASE, Kind.EDIT_ADDED): ("", "given back"),
+    (Direction.INCREASE, Kind.EDIT_ADDED): ("more ", "earned"),
+    (Direction.INCREASE, Kind.EDIT_REMOVED): ("", "taken back"),
+}
+"""What an edit's credits are, before and after their word, by the direction of the order."""
+
+
+def _edit(record: Transaction) -> str:
+    """Return what a newer version of an order changed, in a sentence."""
+    metadata = record.metadata
+    total = " ".join(str(metadata[name]) for name in ("total", "currency") if name in metadata)
+    beginning = f"Order {record.reference_id} was edited: "
+    if "total" in metadata:
+        beginning += f"its total is {total} now, "
+    if record.shortfall:
+        return f"{beginning}it asked for {credits_text(record.requested)} and found {abs(record.amount)}."
+    more, done = _EDITED[Policy.parse(str(metadata["policy"])).direction, record.kind]
+    return f"{beginning}{credits_text(abs(record.amount), more)} {done}."
+
+
+def _subject(record: Transaction) -> str:
+    name, metadata = record.reference_id, record.metadata
+    match record.kind.transaction_type:
+        case "REFUND":
+            order_id = metadata.get("order_id", name)
+            return f"The refund{f' {name}' if name != order_id else ''} of order {order_id}"
+        case "SUBSCRIPTION":
+            return f"The renewal of subscription {name}"
+        case "MANUAL":
+            return f"Adjustment {name} by {metadata.get('admin_id', 'an admin')}"
+        case "PAYMENT":
+            return f"Payment {name}"
+        case _:
+            return f"Order {name}"
+
+
+def credits_text(number: int, more: str = "") -> str:
+    """Return a number of credits in words, with `more` between the two."""
+    return f"{number} {more}{'credit' if number == 1 else 'credits'}"

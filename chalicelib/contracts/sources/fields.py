@@ -1,0 +1,160 @@
+"""The fields of a webhook that decide: cut to them, and read strictly, each by its place in the body.
+
+A webhook is cut before it is read. So nothing else can decide, and a body that was cut reads as the whole one does;
+personal data stays outside. Standard library only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NoReturn, Union
+
+from chalicelib.contracts.decoding import read_object
+from chalicelib.domain.errors import Code, Rejected
+
+TEXT_LENGTH_MAX = 255
+"""Characters of a text that decides; a longer one is none, and nothing of it is kept."""
+ID_LENGTH_MAX = 64
+
+Shape = Mapping[str, Union["Shape", None]]
+"""Names of the fields that decide: None for a value, a shape for an object, a list of them or an id in its place."""
+
+
+def cut(fields: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """Return `fields` without whatever `shape` does not name; cutting again changes nothing."""
+    return {name: _kept(fields[name], inner) for name, inner in shape.items() if name in fields}
+
+
+def trimmed(body: str, shape: Shape) -> str:
+    """Return a webhook's body cut to `shape`, as JSON text; every number keeps its digits.
+
+    Raises:
+        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+    """
+    return as_json(cut(decoded(body), shape))
+
+
+def decoded(body: str) -> dict[str, Any]:
+    """Return the JSON object that a webhook's body is. A field that is there twice may have a personal name of its own.
+
+    Raises:
+        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+    """
+    try:
+        return read_object(body)
+    except Rejected as error:
+        raise Rejected(error.code, error.message) from None
+
+
+def as_json(value: Any) -> str:
+    """Return JSON text in which a Decimal is a number with all its digits."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{as_json(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(as_json, value)) + "]"
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)
+
+
+def _kept(value: Any, shape: Shape | None) -> Any:
+    if isinstance(value, dict):
+        return {} if shape is None else cut(value, shape)
+    if isinstance(value, list):
+        # A list in a list is never a form of either sender.
+        return [] if shape is None else [[] if isinstance(entry, list) else _kept(entry, shape) for entry in value]
+    # An empty list is no text either: too long and unreadable have the same end.
+    return [] if isinstance(value, str) and len(value) > TEXT_LENGTH_MAX else value
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object of a webhook, and where in the body it is; null and an empty text count as absent.
+
+    Every reader raises `Rejected` for a value of another form, and names the field, never the value.
+    """
+
+    values: Mapping[str, Any]
+    place: str = ""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def path(self, name: str) -> str:
+        """Return where in the body a field of this object is."""
+        return f"{self.place}{name}"
+
+    def missing(self, name: str) -> NoReturn:
+        """Raise that a field is missing."""
+        raise Rejected(Code.FIELD_MISSING, f"{self.path(name)} is missing", field=self.path(name))
+
+    def invalid(self, name: str, form: str, code: Code = Code.FIELD_INVALID) -> NoReturn:
+        """Raise that a field is not of its form."""
+        raise Rejected(code, f"{self.path(name)} is not {form}", field=self.path(name))
+
+    def scalar(self, name: str) -> str | int | Decimal | None:
+        """Return a text or number as it is, None for anything else: only for what another module checks."""
+        value = self.values.get(name)
+        return value if isinstance(value, str | int | Decimal) and value != "" else None
+
+    def word(self, name: str) -> str | None:
+        """Return a text as it is, None for anything else: only for what moves nothing."""
+        value = self.values.get(name)
+        return value if isinstance(value, str) and value else None
+
+    def text(self, name: str) -> str | None:
+        """Return a text of up to 255 characters."""
+        value = self._there(name)
+        return value if value is None or isinstance(value, str) else self.invalid(name, "a text")
+
+    def flag(self, name: str) -> bool:
+        """Return a flag, False where it is absent."""
+        value = self._there(name)
+        return bool(value) if value is None or isinstance(value, bool) else self.invalid(name, "true or false")
+
+    def whole(self, name: str) -> int | None:
+        """Return a whole number."""
+        value = self._there(name)
+        if isinstance(value, bool) or not (value is None or isinstance(value, int)):
+            self.invalid(name, "a whole number")
+        return value
+
+    def needed(self, name: str) -> int:
+        """Return a whole number that must be there."""
+        value = self.whole(name)
+        return self.missing(name) if value is None else value
+
+    def reference(self, name: str) -> str | None:
+        """Return the id of an object that is named by its id, or is there itself."""
+        value = self.values.get(name)
+        return self.within(name).reference("id") if isinstance(value, dict) else self._id(name)
+
+    def within(self, *names: str) -> "Fields":
+        """Return the object at the end of `names`, an empty one where there is none."""
+        found = self
+        for name in names:
+            value = found.values.get(name)
+            if value is not None and not isinstance(value, dict):
+                found.invalid(name, "an object")
+            found = Fields(value or {}, f"{found.path(name)}.")
+        return found
+
+    def each(self, name: str) -> Iterator["Fields"]:
+        """Yield the objects of a list, none where it is absent."""
+        values = self.values.get(name)
+        if values is not None and not isinstance(values, list):
+            self.invalid(name, "a list")
+        for place, value in enumerate(values or ()):
+            if not isinstance(value, dict):
+                self.invalid(f"{name}.{place}", "an object")
+            yield Fields(value, f"{self.path(name)}.{place}.")
+
+    def _id(self, name: str) -> str | None:
+        value = self._there(name)
+        good = isinstance(value, str) and len(value) <= ID_LENGTH_MAX and value.isascii() and value.isprintable()
+        if value is not None and not good:
+            self.invalid(name, f"an id: a text of 1 to {ID_LENGTH_MAX} printable ASCII characters")
+        return None if value is None else str(value)
+
+    def _there(self, name: str) -> Any:
+        value = self.values.get(name)
+        return None if value == "" else value

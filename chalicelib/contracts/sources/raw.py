@@ -1,0 +1,122 @@
+"""Webhooks as the inbox holds them, whichever way they came (contract, section 15, point 1).
+
+    HTTPS route, NATS   {"event_type": "evt.shopify.webhook.raw", "headers" or "metadata": {…}, "payload": {the body}}
+    Shopify's bus       {"source": "aws.partner/shopify.com/…", "detail": {"metadata": {the headers}, "payload": …}}
+    Stripe's bus        {"source": "aws.partner/stripe.com/…", "detail-type": its type, "detail": {the event}}
+
+On NATS the subject may stand for the type. Nobody but AWS can put an event with a source `aws.…` on a bus.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chalicelib.contracts.sources import shopify, stripe
+from chalicelib.contracts.sources.fields import as_json, cut, decoded
+from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
+from chalicelib.domain.errors import Code, Rejected
+
+RAW_TYPES: Final[Mapping[str, Source]] = {
+    "evt.shopify.webhook.raw": Source.SHOPIFY,
+    "evt.stripe.webhook.raw": Source.STRIPE,
+}
+"""Types of messages, and subjects on NATS, that hold webhooks as they were sent."""
+BUSES: Final[Mapping[str, Source]] = {
+    "aws.partner/shopify.com/": Source.SHOPIFY,
+    "aws.partner/stripe.com/": Source.STRIPE,
+}
+"""How the sources of the partners' buses begin."""
+
+_SHAPES = {Source.SHOPIFY: shopify.SHAPE, Source.STRIPE: stripe.SHAPE}
+_TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
+_HEADERS = {Source.SHOPIFY: frozenset(name.lower() for name in shopify.HEADERS), Source.STRIPE: frozenset[str]()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawWebhook:
+    """A webhook as it was sent: its decoded body and headers; the type that the bus gives it, where it has one."""
+
+    source: Source
+    headers: Mapping[str, Any]
+    body: Mapping[str, Any]
+    detail_type: str | None = None
+
+    def read(self, terms: SourceTerms) -> Webhook:
+        """Return what it comes to.
+
+        Raises:
+            Rejected: it is poison.
+        """
+        if self.source is Source.SHOPIFY:
+            return shopify.read(self.body, self.headers, terms)
+        found = stripe.read(self.body, terms)
+        if self.detail_type not in (None, found.topic):
+            raise Rejected(Code.TOPIC_CONTRADICTS_BODY, "detail-type is not the event's type", field="detail-type")
+        return found
+
+    def message(self) -> str:
+        """Return it as a message of the inbox, cut to what decides: to be queued or parked without personal data."""
+        # A header that is there twice, spelled in two ways, stays so: it is poison here and there.
+        names = [name for name in self.headers if name.lower() in _HEADERS[self.source]]
+        return as_json(
+            {
+                "event_type": _TYPES[self.source],
+                "headers": cut(self.headers, dict.fromkeys(names)),
+                "payload": cut(self.body, _SHAPES[self.source]),
+            }
+        )
+
+
+def from_request(source: Source, body: str, headers: Mapping[str, Any]) -> RawWebhook:
+    """Return the webhook of a request, whose signature was checked.
+
+    Raises:
+        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+    """
+    return RawWebhook(source=source, headers=headers, body=decoded(body))
+
+
+def from_message(fields: Mapping[str, Any], *, subject: str | None = None) -> RawWebhook | None:
+    """Return the webhook in a decoded message of the inbox, None where it holds none.
+
+    Raises:
+        Rejected: it should hold one, and does not, or its type is not the subject that it came on.
+    """
+    if "detail-type" in fields or "detail" in fields:
+        found = _from_bus(fields)
+        if found is not None and subject is not None:
+            # A right to publish on a subject must not become the word of Shopify or Stripe.
+            raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "an event of a bus came on a subject", field="detail-type")
+        return found
+    event_type = fields.get("event_type", subject)
+    if subject is not None and subject != event_type and RAW_TYPES.keys() & {subject, str(event_type)}:
+        raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "event_type is not the subject", field="event_type")
+    source = RAW_TYPES.get(event_type) if isinstance(event_type, str) else None
+    return _unwrapped(source, fields, place="") if source is not None else None
+
+
+def _from_bus(fields: Mapping[str, Any]) -> RawWebhook | None:
+    sender, detail = str(fields.get("source")), fields.get("detail")
+    source = next((source for start, source in BUSES.items() if sender.startswith(start)), None)
+    if source is None:
+        return None
+    if source is Source.SHOPIFY:
+        return _unwrapped(source, _object(detail, "detail"), place="detail.")
+    detail_type = fields.get("detail-type")
+    return RawWebhook(source=source, headers={}, body=_object(detail, "detail"), detail_type=str(detail_type))
+
+
+def _unwrapped(source: Source, fields: Mapping[str, Any], *, place: str) -> RawWebhook:
+    body = _object(fields.get("payload"), f"{place}payload")
+    around = fields
+    if "payload" in body and body.keys() & {"headers", "metadata"}:
+        # The platform's own envelope, with the raw message as its payload.
+        around, body = body, _object(body["payload"], f"{place}payload.payload")
+    headers = around.get("headers") or around.get("metadata") or {}
+    return RawWebhook(source=source, headers=_object(headers, f"{place}headers"), body=body)
+
+
+def _object(value: Any, field: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Rejected(Code.FIELD_MISSING, f"{field} is missing, or no object", field=field)
+    return value

@@ -1,0 +1,288 @@
+"""Shopify's webhooks (topics of API version 2026-04) become events (contract, section 15, point 3).
+
+Money is the shop's, never the customer's presentment currency. An id beyond 2^53 may have lost its last digits on its
+way through JavaScript; then `admin_graphql_api_id` names the object.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, Final
+
+from pydantic_core import PydanticCustomError
+
+from chalicelib.contracts.inbound.orders import PAID
+from chalicelib.contracts.sources import fields as reading
+from chalicelib.contracts.sources.fields import Fields, Shape
+from chalicelib.contracts.sources.shopify_ids import number
+from chalicelib.contracts.sources.webhooks import (
+    Closed,
+    Part,
+    Source,
+    SourceEvent,
+    SourceTerms,
+    Unused,
+    UnusedReason,
+    Webhook,
+    given,
+    link_name,
+)
+from chalicelib.contracts.values import money, money_text
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.movements import ORDER_UPDATED
+
+TOPIC, SHOP, TRIGGERED, EVENT = (
+    "X-Shopify-Topic",
+    "X-Shopify-Shop-Domain",
+    "X-Shopify-Triggered-At",
+    "X-Shopify-Event-Id",
+)
+HEADERS: Final = (TOPIC, SHOP, TRIGGERED, EVENT)
+"""The headers that are read; the signature's is not among them."""
+
+ORDER_PAID = "evt.shopify.webhook.order_paid"
+ORDER_REFUNDED = "evt.shopify.webhook.order_refunded"
+
+_SHOP_MONEY: Shape = {"shop_money": {"amount": None, "currency_code": None}}
+_REFUND: Shape = {
+    "id": None,
+    "admin_graphql_api_id": None,
+    "order_id": None,
+    "created_at": None,
+    "processed_at": None,
+    "transactions": {
+        "kind": None,
+        "status": None,
+        "amount": None,
+        "currency": None,
+        "test": None,
+        "amount_set": _SHOP_MONEY,
+    },
+    "refund_line_items": {"subtotal_set": _SHOP_MONEY},
+    "order_adjustments": {"amount_set": _SHOP_MONEY},
+}
+# The last ones only show what kind of object a body is: nothing of what they hold is kept.
+SHAPE: Final[Shape] = {
+    **_REFUND,
+    "test": None,
+    "financial_status": None,
+    "currency": None,
+    "total_price": None,
+    "updated_at": None,
+    "refunds": _REFUND,
+    "myshopify_domain": None,
+    "shop_domain": None,
+    "line_items": None,
+    "order_edit": None,
+    "app_subscription": None,
+    "variants": None,
+}
+_ORDER_ONLY = ("financial_status", "total_price", "line_items", "currency")
+_REFUND_ONLY = ("order_id", "refund_line_items", "order_adjustments")
+_NEITHER = ("order_edit", "app_subscription", "myshopify_domain", "shop_domain", "variants")
+
+_UNUSED: Mapping[str, UnusedReason] = {
+    "app_scopes_update": UnusedReason.SCOPES_UNUSED,
+    "app_subscriptions_update": UnusedReason.SUBSCRIPTION_WITHOUT_PERIOD,
+    "customers_redact": UnusedReason.CUSTOMERS_REDACT,
+    "customers_data_request": UnusedReason.CUSTOMERS_DATA_REQUEST,
+    "shop_redact": UnusedReason.SHOP_REDACT,
+}
+
+# Where a body says when the fact was; the header X-Shopify-Triggered-At says it for the others.
+_TIMES: Mapping[str, tuple[str, ...]] = {
+    "orders_paid": ("updated_at",),
+    "orders_updated": ("updated_at",),
+    "refunds_create": ("processed_at", "created_at"),
+}
+
+_TOPIC = re.compile(r"[a-z0-9_]{1,64}(/[a-z0-9_]{1,64})?")
+_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+
+
+def trimmed(body: str) -> str:
+    """Return a webhook's body cut to what decides, as JSON text: it reads as the whole body does.
+
+    Raises:
+        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+    """
+    return reading.trimmed(body, SHAPE)
+
+
+def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms) -> Webhook:
+    """Return what a webhook comes to, from its decoded body and its headers, in letters of either case.
+
+    Raises:
+        Rejected: it is poison; `code` and `field` say why.
+    """
+    fields = Fields(reading.cut(body, SHAPE))
+    topic = _named(headers, TOPIC, _TOPIC)
+    shop = _named(headers, SHOP, _DOMAIN)
+    # GraphQL spells a topic ORDERS_PAID.
+    name = topic.replace("/", "_")
+    parts = _READERS.get(name, _unused)(fields, name, terms)
+    if Closed() in parts:
+        _check_shop(fields, shop)
+    time = next((time for field in _TIMES.get(name, ()) if (time := fields.word(field))), None)
+    return Webhook(
+        source=Source.SHOPIFY,
+        topic=topic,
+        name=link_name(Source.SHOPIFY, shop),
+        occurred_at=time or _moving_nothing(headers, TRIGGERED),
+        correlation_id=_moving_nothing(headers, EVENT),
+        parts=tuple(parts),
+    )
+
+
+def _named(headers: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
+    found = _headers(headers, name)
+    if all(value is None or value == "" for value in found):
+        raise Rejected(Code.FIELD_MISSING, f"{name} is missing", field=name)
+    value = found[0].strip().lower() if len(found) == 1 and isinstance(found[0], str) else ""
+    if form.fullmatch(value) is None:
+        raise Rejected(Code.FIELD_INVALID, f"{name} is not one header of the form it should have", field=name)
+    return value
+
+
+def _moving_nothing(headers: Mapping[str, Any], name: str) -> str | None:
+    found = _headers(headers, name)
+    return (found[0] or None) if len(found) == 1 and isinstance(found[0], str) else None
+
+
+def _headers(headers: Mapping[str, Any], name: str) -> list[Any]:
+    spelled = [key for key in headers if key.lower() == name.lower()]
+    return list(reading.cut(headers, dict.fromkeys(spelled)).values())
+
+
+def _unused(_fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
+    return [Unused(reason=_UNUSED.get(topic, UnusedReason.TOPIC_UNUSED), field=TOPIC)]
+
+
+def _closed(fields: Fields, _topic: str, _terms: SourceTerms) -> list[Part]:
+    _check_kind(fields, needed=(), foreign=("financial_status", "total_price", "order_edit", *_REFUND_ONLY))
+    return [Closed()]
+
+
+def _check_shop(fields: Fields, shop: str) -> None:
+    named = fields.text("myshopify_domain")
+    if named is not None and named.lower() != shop:
+        raise Rejected(
+            Code.TOPIC_CONTRADICTS_BODY, f"myshopify_domain is not {SHOP}: which shop is it?", field="myshopify_domain"
+        )
+
+
+def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
+    _check_kind(fields, needed=_ORDER_ONLY, foreign=(*_REFUND_ONLY, *_NEITHER))
+    order_id = number(fields, "id", "Order")
+    status, test = fields.text("financial_status"), fields.flag("test")
+    updated = topic == "orders_updated"
+    if updated and status is None:
+        return [Unused(reason=UnusedReason.ORDER_NOT_PAID, field="financial_status", reference_id=order_id)]
+    order = SourceEvent(
+        event_type=ORDER_UPDATED if updated else ORDER_PAID,
+        payload=given(
+            order_id=order_id,
+            total=fields.scalar("total_price"),
+            currency=fields.scalar("currency"),
+            financial_status=status,
+            test=test,
+            updated_at=fields.word("updated_at"),
+        ),
+    )
+    paid = status is not None and status.lower() in PAID
+    return [order, *(_settled(fields, order_id) if updated and paid and not test else ())]
+
+
+def _settled(order: Fields, order_id: str) -> list[SourceEvent]:
+    """Return the order's refunds whose money has moved: one that was pending at first is reported only here."""
+    found = []
+    for refund in order.each("refunds"):
+        # What is wrong with a refund, its own webhook reports; it does not keep the order from being charged.
+        with suppress(Rejected):
+            refund_id = number(refund, "id", "Refund")
+            amount = _refunded(refund, refund_id)
+            if not isinstance(amount, Unused) and amount[0] > 0:
+                found.append(_refund_event(refund_id, order_id, amount))
+    return found
+
+
+def _refund(fields: Fields, _topic: str, terms: SourceTerms) -> list[Part]:
+    _check_kind(fields, needed=("order_id",), foreign=("financial_status", "total_price", "line_items", *_NEITHER))
+    order_id = number(fields, "order_id", None)
+    refund_id = number(fields, "id", "Refund")
+    if fields.values.get("transactions") is None:
+        fields.missing("transactions")
+    tests = [one.path("test") for one in fields.each("transactions") if one.flag("test")]
+    if tests and not terms.count_test_orders:
+        return [Unused(reason=UnusedReason.TEST_ORDER, field=tests[0], reference_id=refund_id)]
+    amount = _refunded(fields, refund_id)
+    return [amount if isinstance(amount, Unused) else _refund_event(refund_id, order_id, amount)]
+
+
+def _refund_event(refund_id: str, order_id: str, amount: tuple[Decimal, str | None]) -> SourceEvent:
+    payload = given(order_id=order_id, refund_id=refund_id, refund_amount=money_text(amount[0]), currency=amount[1])
+    return SourceEvent(event_type=ORDER_REFUNDED, payload=payload)
+
+
+def _refunded(refund: Fields, reference_id: str) -> tuple[Decimal, str | None] | Unused:
+    """Return the money that a refund gave back and its currency: 0 for a restock, which has no transactions."""
+    total, currency, failed = Decimal(0), _shop_currency(refund), None
+    for one in refund.each("transactions"):
+        status = (one.text("status") or "").lower()
+        if (one.text("kind") or "").lower() != "refund":
+            continue
+        if status == "pending":
+            return Unused(reason=UnusedReason.REFUND_PENDING, field=one.path("status"), reference_id=reference_id)
+        if status != "success":
+            failed = one.path("status")
+            continue
+        amount, given_in = _shop_money(one)
+        if None not in (given_in, currency) and given_in != currency:
+            raise Rejected(
+                Code.CURRENCY_MISMATCH,
+                "the refund's transactions are not all in the shop's currency",
+                field=one.path("currency"),
+            )
+        total, currency = total + amount, currency or given_in
+    if failed and not total:
+        return Unused(reason=UnusedReason.REFUND_FAILED, field=failed, reference_id=reference_id)
+    return total, currency
+
+
+def _shop_currency(refund: Fields) -> str | None:
+    for lines, name in (("refund_line_items", "subtotal_set"), ("order_adjustments", "amount_set")):
+        for line in refund.each(lines):
+            code = line.within(name, "shop_money").text("currency_code")
+            if code is not None:
+                return code.upper()
+    return None
+
+
+def _shop_money(transaction: Fields) -> tuple[Decimal, str | None]:
+    # Some versions give a transaction's amount in both currencies; then the shop's is the one that counts.
+    both = transaction.within("amount_set", "shop_money")
+    place, currency = (both, "currency_code") if "amount" in both else (transaction, "currency")
+    code = place.text(currency)
+    if place.scalar("amount") is None:
+        place.missing("amount")
+    try:
+        return money(place.scalar("amount")), code.upper() if code else None
+    except PydanticCustomError:
+        place.invalid("amount", "an amount of money of at least 0")
+
+
+def _check_kind(fields: Fields, *, needed: tuple[str, ...], foreign: tuple[str, ...]) -> None:
+    wrong = next((name for name in foreign if name in fields), None)
+    if wrong is None and needed and not any(name in fields for name in needed):
+        wrong = needed[0]
+    if wrong is not None:
+        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"by {wrong}, the body is not what its topic says", field=wrong)
+
+
+_READERS: Mapping[str, Callable[[Fields, str, SourceTerms], list[Part]]] = {
+    "orders_paid": _order,
+    "orders_updated": _order,
+    "refunds_create": _refund,
+    "app_uninstalled": _closed,
+}

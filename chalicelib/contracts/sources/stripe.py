@@ -1,0 +1,282 @@
+"""Stripe's events, of API versions before and after 2025-03-31, become events of ours (contract, section 15, point 4).
+
+One payment has many names: invoice, payment intent, charge and checkout session. What Stripe reports of one fact in
+several events counts by one of them: a purchase with an invoice by `invoice.paid`, money that goes back by the
+cumulative figure of `charge.refunded`, never by the refund too, which knows no total to be a share of.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from chalicelib.contracts.sources import fields as reading
+from chalicelib.contracts.sources.fields import Fields, Shape
+from chalicelib.contracts.sources.stripe_credits import ID, METADATA, PRICED, in_range, of_lines, stated, unknown
+from chalicelib.contracts.sources.stripe_invoices import (
+    INVOICE,
+    PAYMENT_SUCCEEDED,
+    other_names,
+    paid_invoice,
+    subscription_metadata,
+)
+from chalicelib.contracts.sources.webhooks import (
+    Part,
+    Source,
+    SourceEvent,
+    SourceTerms,
+    Unused,
+    UnusedReason,
+    Webhook,
+    given,
+    link_name,
+)
+from chalicelib.contracts.values import money_text
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import MerchantId, merchant_id
+
+PAYMENT_REFUNDED = "evt.billing.payment_refunded"
+PAYMENT_DISPUTED = "evt.billing.payment_disputed"
+DISPUTE_WON = "evt.billing.payment_dispute_won"
+
+_OBJECT: Shape = {
+    **INVOICE,
+    "object": None,
+    "customer": ID,
+    "customer_account": ID,
+    "currency": None,
+    "invoice": ID,
+    "mode": None,
+    "payment_status": None,
+    "amount_total": None,
+    "amount": None,
+    "amount_refunded": None,
+    "captured": None,
+    "latest_charge": ID,
+    "charge": {"id": None, "invoice": ID, "customer": ID, "metadata": METADATA},
+    "payment": {"payment_intent": ID, "charge": ID},
+    "line_items": {"has_more": None, "data": PRICED},
+}
+SHAPE: Final[Shape] = {"id": None, "type": None, "created": None, "livemode": None, "data": {"object": _OBJECT}}
+
+_TYPE = re.compile(r"[a-z0-9_.\[\]-]{1,128}")
+_PAYMENTS = frozenset({"charge", "payment_intent", "invoice", "checkout.session"})
+_NAMING: Mapping[str, str] = {
+    "charge.succeeded": "charge",
+    "payment_intent.succeeded": "payment_intent",
+    "invoice_payment.paid": "invoice_payment",
+}
+"""Events that move nothing, but bring the names of one payment together, or a payment's and its customer's."""
+_PAYMENT_NAMES = ("invoice", "payment_intent", "charge", "latest_charge")
+_PAYMENT_NAMES_MAX = 8
+_REFUND_OVER = frozenset({"failed", "canceled"})
+_WITHOUT_CENTS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+_WITH_MILS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+
+def trimmed(body: str) -> str:
+    """Return an event's body cut to what decides, as JSON text: it reads as the whole body does.
+
+    Raises:
+        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+    """
+    return reading.trimmed(body, SHAPE)
+
+
+def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
+    """Return what an event of Stripe comes to, from its decoded body.
+
+    Raises:
+        Rejected: it is poison; `code` and `field` say why.
+    """
+    event = Fields(reading.cut(body, SHAPE))
+    event_type = event.text("type") or event.missing("type")
+    if _TYPE.fullmatch(event_type) is None:
+        event.invalid("type", "the type of an event")
+    thing = event.within("data", "object")
+    kind, read_type = _READERS.get(event_type, (None, _unused))
+    if kind is not None and thing.text("object") not in (None, kind):
+        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"the object is not a {kind}", field=thing.path("object"))
+    live = event.values.get("livemode") is None or event.flag("livemode")
+    if kind is None or live or terms.count_test_orders:
+        parts = read_type(thing, terms)
+    else:
+        parts = [Unused(reason=UnusedReason.TEST_ORDER, field="livemode", reference_id=thing.reference("id"))]
+    owner = _Owner()
+    if kind is not None:
+        owner = _owner(thing, kind)
+    elif event_type in _NAMING:
+        # What moves nothing cannot be poison either.
+        with suppress(Rejected):
+            owner = _owner(thing, _NAMING[event_type])
+    created = event.scalar("created")
+    return Webhook(
+        source=Source.STRIPE,
+        topic=event_type,
+        name=owner.name,
+        merchant_id=owner.merchant_id,
+        payment_names=owner.payment_names,
+        occurred_at=created if type(created) is int else None,
+        correlation_id=event.word("id"),
+        parts=tuple(parts),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Owner:
+    name: str | None = None
+    merchant_id: MerchantId | None = None
+    payment_names: tuple[str, ...] = ()
+
+
+def _owner(thing: Fields, kind: str) -> _Owner:
+    return _Owner(name=_customer(thing), merchant_id=_merchant(thing), payment_names=_payment_names(thing, kind))
+
+
+def _unused(_thing: Fields, _terms: SourceTerms) -> list[Part]:
+    return [Unused(reason=UnusedReason.TOPIC_UNUSED, field="type")]
+
+
+def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
+    session_id = _own_id(session)
+    by_invoice = next((name for name in ("invoice", "subscription") if session.reference(name)), None)
+    status = session.text("payment_status") or session.missing("payment_status")
+    if by_invoice is not None:
+        return [_nothing(UnusedReason.NAMED_BY_INVOICE, session, by_invoice)]
+    if status == "no_payment_required" or session.whole("amount_total") == 0:
+        return [_nothing(UnusedReason.NOTHING_PAID, session, "payment_status")]
+    if status != "paid":
+        return [_nothing(UnusedReason.CHECKOUT_UNPAID, session, "payment_status")]
+    credits_given = stated(session.within("metadata"))
+    if credits_given is None:
+        lines = session.within("line_items")
+        if lines.flag("has_more"):
+            raise Rejected(Code.LINES_MISSING, "the webhook does not hold all lines", field=lines.path("has_more"))
+        bought = list(lines.each("data"))
+        if not bought:
+            unknown(session.path("metadata.credits"))
+        credits_given = in_range(session, of_lines(bought, terms))
+    if credits_given == 0:
+        return [_nothing(UnusedReason.NO_CREDITS, session, "metadata")]
+    intent = session.reference("payment_intent")
+    payload = given(payment_id=intent or session_id, credits=credits_given, aliases=[session_id] if intent else None)
+    return [SourceEvent(event_type=PAYMENT_SUCCEEDED, payload=payload)]
+
+
+def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
+    _own_id(charge)
+    if charge.values.get("captured") is not None and not charge.flag("captured"):
+        return [_nothing(UnusedReason.NOTHING_PAID, charge, "captured")]
+    total, back = charge.needed("amount"), charge.needed("amount_refunded")
+    if total <= 0:
+        charge.invalid("amount", "an amount above 0")
+    if back <= 0:
+        charge.invalid("amount_refunded", "an amount above 0")
+    currency = (charge.text("currency") or charge.missing("currency")).upper()
+    payload = {
+        "payment_id": _payment(charge, "charge"),
+        "amount_refunded": major(back, currency),
+        "payment_total": major(total, currency),
+    }
+    return [SourceEvent(event_type=PAYMENT_REFUNDED, payload=payload)]
+
+
+def _refund(refund: Fields, _terms: SourceTerms) -> list[Part]:
+    _own_id(refund)
+    if refund.text("status") in _REFUND_OVER:
+        # The charge's figure counted it when it was made, and no event of ours takes that back.
+        raise Rejected(
+            Code.REFUND_FAILED,
+            "the refund failed after it was counted: put it right by hand",
+            field=refund.path("status"),
+        )
+    if refund.reference("charge") is not None:
+        return [_nothing(UnusedReason.NAMED_BY_CHARGE, refund, "charge")]
+    if refund.reference("payment_intent") is not None:
+        refund.missing("charge")
+    return [_nothing(UnusedReason.NOTHING_PAID, refund, "charge")]
+
+
+def _dispute(event_type: str) -> "Reader":
+    def read_dispute(dispute: Fields, _terms: SourceTerms) -> list[Part]:
+        payload = {"dispute_id": _own_id(dispute), "payment_id": _payment(dispute, "dispute")}
+        return [SourceEvent(event_type=event_type, payload=payload)]
+
+    return read_dispute
+
+
+def major(minor: int, currency: str) -> str:
+    """Return an amount that Stripe gives in a currency's smallest unit as money, in plain digits."""
+    places = 0 if currency in _WITHOUT_CENTS else 3 if currency in _WITH_MILS else 2
+    return money_text(Decimal(minor).scaleb(-places))
+
+
+def _own_id(thing: Fields) -> str:
+    return thing.reference("id") or thing.missing("id")
+
+
+def _nothing(reason: UnusedReason, thing: Fields, field: str) -> Unused:
+    return Unused(reason=reason, field=thing.path(field), reference_id=thing.reference("id"))
+
+
+def _payment(thing: Fields, kind: str) -> str:
+    """Return the id of the payment that an object is about: the invoice's, which is its record's, where it is named."""
+    charge = thing if kind == "charge" else _charge(thing)
+    charge_id = thing.reference("id") if kind == "charge" else thing.reference("charge")
+    return (
+        charge.reference("invoice") or thing.reference("payment_intent") or charge_id or thing.missing("payment_intent")
+    )
+
+
+def _charge(thing: Fields) -> Fields:
+    return thing.within("charge") if isinstance(thing.values.get("charge"), dict) else Fields({})
+
+
+def _customer(thing: Fields) -> str | None:
+    named = thing.reference("customer") or thing.reference("customer_account") or _charge(thing).reference("customer")
+    return link_name(Source.STRIPE, named) if named else None
+
+
+def _merchant(thing: Fields) -> MerchantId | None:
+    """Return the merchant that metadata of the object, or of what it is about, names; what is no UUID names none."""
+    found = set()
+    for place in (thing.within("metadata"), *subscription_metadata(thing), _charge(thing).within("metadata")):
+        with suppress(ValueError):
+            found.add(merchant_id(str(place.scalar("merchant_id"))))
+    if len(found) > 1:
+        raise Rejected(
+            Code.ENVELOPE_AMBIGUOUS, "two merchants are named by metadata", field=thing.path("metadata.merchant_id")
+        )
+    return found.pop() if found else None
+
+
+def _payment_names(thing: Fields, kind: str) -> tuple[str, ...]:
+    own = thing.reference("id") if kind in _PAYMENTS else None
+    places = [thing, _charge(thing)]
+    if kind == "invoice_payment":
+        places.append(thing.within("payment"))
+    named = [place.reference(name) for place in places for name in _PAYMENT_NAMES]
+    if kind == "invoice":
+        named.extend(other_names(thing))
+    every = dict.fromkeys(name for name in (own, *named) if name is not None)
+    return tuple(link_name(Source.STRIPE, name) for name in list(every)[:_PAYMENT_NAMES_MAX])
+
+
+Reader = Callable[[Fields, SourceTerms], list[Part]]
+_READERS: Mapping[str, tuple[str, Reader]] = {
+    "invoice.paid": ("invoice", paid_invoice),
+    "checkout.session.completed": ("checkout.session", _checkout),
+    # Money that takes days comes after a session that was completed unpaid.
+    "checkout.session.async_payment_succeeded": ("checkout.session", _checkout),
+    "charge.refunded": ("charge", _refunded_charge),
+    "refund.created": ("refund", _refund),
+    "refund.updated": ("refund", _refund),
+    "refund.failed": ("refund", _refund),
+    "charge.refund.updated": ("refund", _refund),
+    "charge.dispute.funds_withdrawn": ("dispute", _dispute(PAYMENT_DISPUTED)),
+    "charge.dispute.funds_reinstated": ("dispute", _dispute(DISPUTE_WON)),
+}

@@ -1,0 +1,83 @@
+"""How many credits a thing paid for at Stripe gives: what its metadata says, else what its price is set to give."""
+
+from collections.abc import Iterable
+from typing import Final, NoReturn
+
+from chalicelib.contracts.sources.fields import Fields, Shape
+from chalicelib.contracts.sources.webhooks import SourceTerms
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.orders import CREDITS_MAX
+
+ID: Final[Shape] = {"id": None}
+"""An object named by its id, or there itself: of the whole object, its id alone is kept."""
+METADATA: Final[Shape] = {"credits": None, "merchant_id": None}
+PRICED: Final[Shape] = {
+    "quantity": None,
+    "metadata": METADATA,
+    "price": ID,
+    "plan": ID,
+    "pricing": {"price_details": {"price": ID}},
+}
+"""What a line says of its price: `pricing` since 2025-03-31, `price` before, `plan` before 2020."""
+
+_DIGITS_MAX = 12
+
+
+def stated(metadata: Fields) -> int | None:
+    """Return `metadata.credits`, which Stripe keeps as text; 0 says that there are none."""
+    value = metadata.values.get("credits")
+    if value is None or value == "":
+        return None
+    digits = str(value) if type(value) is int else value
+    if not isinstance(digits, str) or not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX):
+        metadata.invalid("credits", "a whole number of credits", Code.CREDITS_INVALID)
+    return in_range(metadata, int(digits))
+
+
+def of_line(line: Fields, terms: SourceTerms) -> int:
+    """Return the credits of a line: those that its metadata states, else its price's times its quantity.
+
+    Raises:
+        Rejected: neither says how many.
+    """
+    own = stated(line.within("metadata"))
+    return of_price(line, terms) if own is None else own
+
+
+def of_price(line: Fields, terms: SourceTerms) -> int:
+    """Return the credits that a line's price gives, times its quantity.
+
+    Raises:
+        Rejected: the price is not in `CREDITS_BY_PRICE`.
+    """
+    quantity = line.whole("quantity")
+    quantity = 1 if quantity is None else quantity
+    if quantity < 0:
+        line.invalid("quantity", "a whole number of at least 0")
+    pricing = line.within("pricing", "price_details").reference("price")
+    names = (pricing, line.reference("price"), line.reference("plan"))
+    each = next((terms.credits_by_price[name] for name in names if name and name in terms.credits_by_price), None)
+    if each is None:
+        unknown(line.path("pricing" if pricing else "price"))
+    return in_range(line, each * quantity)
+
+
+def of_lines(lines: Iterable[Fields], terms: SourceTerms) -> int:
+    """Return the credits of several lines together."""
+    return sum(of_line(line, terms) for line in lines)
+
+
+def in_range(place: Fields, credits_found: int) -> int:
+    """Return a number of credits that one movement may have."""
+    if credits_found > CREDITS_MAX:
+        place.invalid("credits", f"at most {CREDITS_MAX} credits", Code.CREDITS_INVALID)
+    return credits_found
+
+
+def unknown(field: str) -> NoReturn:
+    """Raise that nothing says how many credits a payment gives."""
+    raise Rejected(
+        Code.CREDITS_UNKNOWN,
+        "neither metadata.credits nor CREDITS_BY_PRICE says how many credits this gives",
+        field=field,
+    )

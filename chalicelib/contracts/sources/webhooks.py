@@ -1,0 +1,129 @@
+"""What a webhook comes to, whoever sent it: events of ours, or nothing, and whose it is (contract, section 15)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from chalicelib.contracts.inbound.payloads import IgnoredReason
+from chalicelib.contracts.sources.fields import as_json
+from chalicelib.domain.ids import MerchantId
+
+
+class Source(StrEnum):
+    """Who sends webhooks; the kind of the links that say whose they are."""
+
+    SHOPIFY = "shopify"
+    STRIPE = "stripe"
+
+
+class UnusedReason(StrEnum):
+    """Why a webhook, or a part of it, moves nothing; labels of `credits_events_ignored_total`."""
+
+    TOPIC_UNUSED = "topic_unused"
+    TEST_ORDER = IgnoredReason.TEST_ORDER.value
+    ORDER_NOT_PAID = IgnoredReason.ORDER_NOT_PAID.value
+    REFUND_PENDING = "refund_pending"
+    REFUND_FAILED = "refund_failed"
+    SCOPES_UNUSED = "scopes_unused"
+    SUBSCRIPTION_WITHOUT_PERIOD = "subscription_without_period"
+    CUSTOMERS_REDACT = "customers_redact"
+    CUSTOMERS_DATA_REQUEST = "customers_data_request"
+    SHOP_REDACT = "shop_redact"
+    NOTHING_PAID = "nothing_paid"
+    NO_CREDITS = "no_credits"
+    PRORATION = "proration"
+    NAMED_BY_INVOICE = "named_by_invoice"
+    NAMED_BY_CHARGE = "named_by_charge"
+    CHECKOUT_UNPAID = "checkout_unpaid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTerms:
+    """The settings that decide what a webhook comes to.
+
+    `credits_by_price`: credits that one unit of a price or plan id gives, 0 for none. `count_test_orders`: whether
+    test orders, and Stripe's test mode, count.
+    """
+
+    credits_by_price: Mapping[str, int] = field(default_factory=dict)
+    count_test_orders: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unused:
+    """A webhook, or a part of it, that moves nothing by rule: why, and the `field` that decided."""
+
+    reason: UnusedReason
+    field: str
+    reference_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEvent:
+    """An event of ours that a webhook comes to; `payload` is JSON and names no merchant yet."""
+
+    event_type: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The shop has removed the app: its account closes, with its balance kept."""
+
+
+Part = SourceEvent | Unused | Closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """What a webhook comes to, part by part; at least one.
+
+    Whose it is: `merchant_id` where the webhook names the merchant itself, else the link of `name` (the shop or
+    customer), else that of one of `payment_names`. Those name the payment that the webhook is about: a dispute names
+    no customer, so they have to be linked when a webhook that names one brings them. Only `name` may open an account.
+    """
+
+    source: Source
+    topic: str
+    name: str | None
+    merchant_id: MerchantId | None = None
+    payment_names: tuple[str, ...] = ()
+    occurred_at: str | int | None
+    correlation_id: str | None
+    parts: tuple[Part, ...]
+
+    @property
+    def events(self) -> tuple[SourceEvent, ...]:
+        """The events that it comes to."""
+        return tuple(part for part in self.parts if isinstance(part, SourceEvent))
+
+    @property
+    def unused(self) -> tuple[Unused, ...]:
+        """What of it moves nothing."""
+        return tuple(part for part in self.parts if isinstance(part, Unused))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the account closes."""
+        return Closed() in self.parts
+
+    def bodies(self, merchant: MerchantId) -> tuple[str, ...]:
+        """Return the events as bodies in the platform's envelope, of this merchant: what `read_event` takes."""
+        around = given(correlation_id=self.correlation_id, occurred_at=self.occurred_at)
+        return tuple(
+            as_json(
+                {"event_type": event.event_type, "payload": {**event.payload, "merchant_id": merchant}, **around},
+            )
+            for event in self.events
+        )
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are there: those that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def link_name(source: Source, name: str) -> str:
+    """Return the name under which a link says whose a shop, a customer or a payment is."""
+    return f"{source}:{name}"

@@ -1,0 +1,123 @@
+"""One fact, many names: the keys under which one record is known (contract, section 13).
+
+A record takes one key. Each other name of its fact is held by a guard: a small item at the very key that the fact would
+have under that name. So the condition that guards every record guards these too, and the first name to come wins.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import Movement, OrderMovement, RefundMovement, refund_of_order_key
+
+Guards = Mapping[TransactionId, TransactionId]
+"""Which record each known guard names: by the guard's own id the id of the record."""
+Records = Mapping[TransactionId, Transaction]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Another name of the fact that `record` stands for: it holds the key that the fact would have under that name."""
+
+    merchant_id: MerchantId
+    key: str
+    record: TransactionId
+
+    @property
+    def transaction_id(self) -> TransactionId:
+        """The id under which a record of this key would be: that of the guard's item."""
+        return transaction_id(self.merchant_id, self.key)
+
+
+def names_of(movement: Movement) -> tuple[TransactionId, ...]:
+    """Return the id of the movement's record under each of its names, its own first."""
+    others = (transaction_id(movement.merchant_id, key) for key in movement.other_keys)
+    return (movement.transaction_id, *others)
+
+
+class Names:
+    """The names of a merchant's facts: those of the records that are known, and those that a write adds.
+
+    `guards` and `stored` are what is known, `records` those of the write, which may go on growing.
+    """
+
+    def __init__(self, guards: Guards, *, stored: Records, records: Records) -> None:
+        self._known = guards
+        self._stored = stored
+        self._records = records
+        self._added: dict[TransactionId, Guard] = {}
+
+    @property
+    def added(self) -> Collection[Guard]:
+        """The guards of the write."""
+        return self._added.values()
+
+    def find(self, name: TransactionId) -> Transaction | None:
+        """Return the record of the fact that has this name, its own or another."""
+        added = self._added.get(name)
+        record = added.record if added else self._known.get(name, name)
+        return self._records.get(record) or self._stored.get(record)
+
+    def recorded(self, movement: Movement) -> Transaction | Rejected | None:
+        """Return the record of the movement's fact, by whichever name; `Rejected` where its names have two."""
+        known = self.find(movement.transaction_id)
+        if movement.other_keys:
+            for name in names_of(movement)[1:]:
+                other = self.find(name)
+                if known is not None and other is not None and other.transaction_id != known.transaction_id:
+                    return _two_facts(known, other)
+                known = known or other
+        return known
+
+    def add(self, record: Transaction, movement: Movement) -> None:
+        """Let the record be known under every name of the movement that is free."""
+        if not movement.other_keys:
+            return
+        for key, name in zip((movement.key, *movement.other_keys), names_of(movement), strict=True):
+            if self.find(name) is None:
+                self._added[name] = Guard(merchant_id=record.merchant_id, key=key, record=record.transaction_id)
+
+
+def torn(guard: TransactionId, record: TransactionId) -> RetryLater:
+    """Return why nothing can be decided by a guard whose record is not there: a restore has torn the two apart."""
+    return RetryLater(Code.ACCOUNT_BEHIND, f"the guard {guard} names transaction {record}, which is not in the ledger")
+
+
+def _two_facts(first: Transaction, second: Transaction) -> Rejected:
+    """Return why an event cannot be applied whose names belong to two records."""
+    return Rejected(
+        Code.NAMES_TWO_FACTS,
+        f"its names belong to two facts, recorded as transactions {first.transaction_id} and {second.transaction_id}",
+        field="aliases",
+    )
+
+
+def version_of(movement: OrderMovement, order: Transaction) -> OrderMovement:
+    """Return an order that was recorded before, named as its record is, whichever of its names the event gave."""
+    return replace(movement, key=order.idempotency_key, reference_id=order.reference_id, other_keys=())
+
+
+def order_imported(refund: RefundMovement) -> Rejected:
+    """Return why the refund of an order cannot be counted that the old service charged (contract, section 20)."""
+    return Rejected(
+        Code.ORDER_IMPORTED,
+        f"order {refund.order_id} was charged before the import, and what it took is not known here: adjust by hand",
+        field="order_id",
+    )
+
+
+def as_recorded(refund: RefundMovement, order: Transaction) -> RefundMovement:
+    """Return a refund that names its order as the order's record does, whichever of its names the event gave."""
+    if order.transaction_id == refund.order_transaction_id or not order.kind.is_order:
+        return refund
+    named = order.reference_id
+    by_order = refund.key == refund_of_order_key(refund.order_id)
+    return replace(
+        refund,
+        key=refund_of_order_key(named) if by_order else refund.key,
+        reference_id=named if by_order else refund.reference_id,
+        order_id=named,
+        metadata={**refund.metadata, "order_id": named},
+    )

@@ -1,0 +1,44 @@
+"""Low-balance thresholds set by admins, invoked as a function, which has no right to the transactions.
+
+The API's route ends here too: the API itself has no right to write to the ledger.
+"""
+
+from typing import Any
+
+from chalice.app import Blueprint
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.lambda_function(name="set_threshold")
+def set_threshold(event: Any, context: Any) -> dict[str, Any]:
+    """Return the account with the low-balance threshold asked for, or `{"error": {"code", "message", "details"}}`.
+
+    Takes `{merchant_id, low_balance_threshold, admin_id, correlation_id}`; a threshold of null is the default.
+    A function of its own, because it needs no right to the transactions.
+    """
+    from chalicelib.contracts.api.answers import Account
+    from chalicelib.contracts.inbound.adjustments import refusal, threshold
+    from chalicelib.domain.errors import CreditsError
+    from chalicelib.telemetry import logger
+    from chalicelib.wiring import for_posting
+
+    try:
+        asked = threshold(event)
+        account = for_posting.posting().set_threshold(
+            asked.merchant_id,
+            asked.low_balance_threshold,
+            correlation_id=asked.correlation_id,
+            time=for_posting.call_time(context),
+        )
+    except CreditsError as error:
+        logger.warning("threshold refused", code=error.code, field=error.field)
+        return refusal(error)
+    logger.info(
+        "threshold set",
+        merchant_id=account.merchant_id,
+        low_balance_threshold=account.low_balance_threshold,
+        admin_id=asked.admin_id,
+        version=account.version,
+    )
+    return Account.of(account).model_dump(mode="json")

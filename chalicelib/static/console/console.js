@@ -1,0 +1,1324 @@
+"use strict";
+const m = {};
+m["preact.js"] = (() => {
+// Preact 10 with hooks (MIT) and htm 3.1.1 (Apache-2.0), from the npm package htm: ../console-licences.txt
+var e,n,_,t,o,r,u,l={},i=[],c=/acit|ex(?:s|g|n|p|$)|rph|grid|ows|mnc|ntw|ine[ch]|zoo|^ord|itera/i;function s(e,n){for(var _ in n)e[_]=n[_];return e}function f(e){var n=e.parentNode;n&&n.removeChild(e)}function a(n,_,t){var o,r,u,l={};for(u in _)"key"==u?o=_[u]:"ref"==u?r=_[u]:l[u]=_[u];if(arguments.length>2&&(l.children=arguments.length>3?e.call(arguments,2):t),"function"==typeof n&&null!=n.defaultProps)for(u in n.defaultProps)void 0===l[u]&&(l[u]=n.defaultProps[u]);return p(n,l,o,r,null)}function p(e,t,o,r,u){var l={type:e,props:t,key:o,ref:r,__k:null,__:null,__b:0,__e:null,__d:void 0,__c:null,__h:null,constructor:void 0,__v:null==u?++_:u};return null!=n.vnode&&n.vnode(l),l}function h(e){return e.children}function d(e,n){this.props=e,this.context=n}function v(e,n){if(null==n)return e.__?v(e.__,e.__.__k.indexOf(e)+1):null;for(var _;n<e.__k.length;n++)if(null!=(_=e.__k[n])&&null!=_.__e)return _.__e;return"function"==typeof e.type?v(e):null}function y(e){var n,_;if(null!=(e=e.__)&&null!=e.__c){for(e.__e=e.__c.base=null,n=0;n<e.__k.length;n++)if(null!=(_=e.__k[n])&&null!=_.__e){e.__e=e.__c.base=_.__e;break}return y(e)}}function m(e){(!e.__d&&(e.__d=!0)&&t.push(e)&&!g.__r++||r!==n.debounceRendering)&&((r=n.debounceRendering)||o)(g)}function g(){for(var e;g.__r=t.length;)e=t.sort(function(e,n){return e.__v.__b-n.__v.__b}),t=[],e.some(function(e){var n,_,t,o,r,u;e.__d&&(r=(o=(n=e).__v).__e,(u=n.__P)&&(_=[],(t=s({},o)).__v=o.__v+1,P(u,o,t,n.__n,void 0!==u.ownerSVGElement,null!=o.__h?[r]:null,_,null==r?v(o):r,o.__h),D(_,o),o.__e!=r&&y(o)))})}function k(e,n,_,t,o,r,u,c,s,f){var a,d,y,m,g,k,x,H=t&&t.__k||i,E=H.length;for(_.__k=[],a=0;a<n.length;a++)if(null!=(m=_.__k[a]=null==(m=n[a])||"boolean"==typeof m?null:"string"==typeof m||"number"==typeof m||"bigint"==typeof m?p(null,m,null,null,m):Array.isArray(m)?p(h,{children:m},null,null,null):m.__b>0?p(m.type,m.props,m.key,null,m.__v):m)){if(m.__=_,m.__b=_.__b+1,null===(y=H[a])||y&&m.key==y.key&&m.type===y.type)H[a]=void 0;else for(d=0;d<E;d++){if((y=H[d])&&m.key==y.key&&m.type===y.type){H[d]=void 0;break}y=null}P(e,m,y=y||l,o,r,u,c,s,f),g=m.__e,(d=m.ref)&&y.ref!=d&&(x||(x=[]),y.ref&&x.push(y.ref,null,m),x.push(d,m.__c||g,m)),null!=g?(null==k&&(k=g),"function"==typeof m.type&&null!=m.__k&&m.__k===y.__k?m.__d=s=b(m,s,e):s=C(e,m,y,H,g,s),f||"option"!==_.type?"function"==typeof _.type&&(_.__d=s):e.value=""):s&&y.__e==s&&s.parentNode!=e&&(s=v(y))}for(_.__e=k,a=E;a--;)null!=H[a]&&("function"==typeof _.type&&null!=H[a].__e&&H[a].__e==_.__d&&(_.__d=v(t,a+1)),U(H[a],H[a]));if(x)for(a=0;a<x.length;a++)T(x[a],x[++a],x[++a])}function b(e,n,_){var t,o;for(t=0;t<e.__k.length;t++)(o=e.__k[t])&&(o.__=e,n="function"==typeof o.type?b(o,n,_):C(_,o,o,e.__k,o.__e,n));return n}function C(e,n,_,t,o,r){var u,l,i;if(void 0!==n.__d)u=n.__d,n.__d=void 0;else if(null==_||o!=r||null==o.parentNode)e:if(null==r||r.parentNode!==e)e.appendChild(o),u=null;else{for(l=r,i=0;(l=l.nextSibling)&&i<t.length;i+=2)if(l==o)break e;e.insertBefore(o,r),u=r}return void 0!==u?u:o.nextSibling}function x(e,n,_){"-"===n[0]?e.setProperty(n,_):e[n]=null==_?"":"number"!=typeof _||c.test(n)?_:_+"px"}function H(e,n,_,t,o){var r;e:if("style"===n)if("string"==typeof _)e.style.cssText=_;else{if("string"==typeof t&&(e.style.cssText=t=""),t)for(n in t)_&&n in _||x(e.style,n,"");if(_)for(n in _)t&&_[n]===t[n]||x(e.style,n,_[n])}else if("o"===n[0]&&"n"===n[1])r=n!==(n=n.replace(/Capture$/,"")),n=n.toLowerCase()in e?n.toLowerCase().slice(2):n.slice(2),e.l||(e.l={}),e.l[n+r]=_,_?t||e.addEventListener(n,r?S:E,r):e.removeEventListener(n,r?S:E,r);else if("dangerouslySetInnerHTML"!==n){if(o)n=n.replace(/xlink[H:h]/,"h").replace(/sName$/,"s");else if("href"!==n&&"list"!==n&&"form"!==n&&"tabIndex"!==n&&"download"!==n&&n in e)try{e[n]=null==_?"":_;break e}catch(e){}"function"==typeof _||(null!=_&&(!1!==_||"a"===n[0]&&"r"===n[1])?e.setAttribute(n,_):e.removeAttribute(n))}}function E(e){this.l[e.type+!1](n.event?n.event(e):e)}function S(e){this.l[e.type+!0](n.event?n.event(e):e)}function P(e,_,t,o,r,u,l,i,c){var f,a,p,v,y,m,g,b,C,x,H,E=_.type;if(void 0!==_.constructor)return null;null!=t.__h&&(c=t.__h,i=_.__e=t.__e,_.__h=null,u=[i]),(f=n.__b)&&f(_);try{e:if("function"==typeof E){if(b=_.props,C=(f=E.contextType)&&o[f.__c],x=f?C?C.props.value:f.__:o,t.__c?g=(a=_.__c=t.__c).__=a.__E:("prototype"in E&&E.prototype.render?_.__c=a=new E(b,x):(_.__c=a=new d(b,x),a.constructor=E,a.render=A),C&&C.sub(a),a.props=b,a.state||(a.state={}),a.context=x,a.__n=o,p=a.__d=!0,a.__h=[]),null==a.__s&&(a.__s=a.state),null!=E.getDerivedStateFromProps&&(a.__s==a.state&&(a.__s=s({},a.__s)),s(a.__s,E.getDerivedStateFromProps(b,a.__s))),v=a.props,y=a.state,p)null==E.getDerivedStateFromProps&&null!=a.componentWillMount&&a.componentWillMount(),null!=a.componentDidMount&&a.__h.push(a.componentDidMount);else{if(null==E.getDerivedStateFromProps&&b!==v&&null!=a.componentWillReceiveProps&&a.componentWillReceiveProps(b,x),!a.__e&&null!=a.shouldComponentUpdate&&!1===a.shouldComponentUpdate(b,a.__s,x)||_.__v===t.__v){a.props=b,a.state=a.__s,_.__v!==t.__v&&(a.__d=!1),a.__v=_,_.__e=t.__e,_.__k=t.__k,_.__k.forEach(function(e){e&&(e.__=_)}),a.__h.length&&l.push(a);break e}null!=a.componentWillUpdate&&a.componentWillUpdate(b,a.__s,x),null!=a.componentDidUpdate&&a.__h.push(function(){a.componentDidUpdate(v,y,m)})}a.context=x,a.props=b,a.state=a.__s,(f=n.__r)&&f(_),a.__d=!1,a.__v=_,a.__P=e,f=a.render(a.props,a.state,a.context),a.state=a.__s,null!=a.getChildContext&&(o=s(s({},o),a.getChildContext())),p||null==a.getSnapshotBeforeUpdate||(m=a.getSnapshotBeforeUpdate(v,y)),H=null!=f&&f.type===h&&null==f.key?f.props.children:f,k(e,Array.isArray(H)?H:[H],_,t,o,r,u,l,i,c),a.base=_.__e,_.__h=null,a.__h.length&&l.push(a),g&&(a.__E=a.__=null),a.__e=!1}else null==u&&_.__v===t.__v?(_.__k=t.__k,_.__e=t.__e):_.__e=w(t.__e,_,t,o,r,u,l,c);(f=n.diffed)&&f(_)}catch(e){_.__v=null,(c||null!=u)&&(_.__e=i,_.__h=!!c,u[u.indexOf(i)]=null),n.__e(e,_,t)}}function D(e,_){n.__c&&n.__c(_,e),e.some(function(_){try{e=_.__h,_.__h=[],e.some(function(e){e.call(_)})}catch(e){n.__e(e,_.__v)}})}function w(n,_,t,o,r,u,i,c){var s,a,p,h=t.props,d=_.props,y=_.type,m=0;if("svg"===y&&(r=!0),null!=u)for(;m<u.length;m++)if((s=u[m])&&(s===n||(y?s.localName==y:3==s.nodeType))){n=s,u[m]=null;break}if(null==n){if(null===y)return document.createTextNode(d);n=r?document.createElementNS("http://www.w3.org/2000/svg",y):document.createElement(y,d.is&&d),u=null,c=!1}if(null===y)h===d||c&&n.data===d||(n.data=d);else{if(u=u&&e.call(n.childNodes),a=(h=t.props||l).dangerouslySetInnerHTML,p=d.dangerouslySetInnerHTML,!c){if(null!=u)for(h={},m=0;m<n.attributes.length;m++)h[n.attributes[m].name]=n.attributes[m].value;(p||a)&&(p&&(a&&p.__html==a.__html||p.__html===n.innerHTML)||(n.innerHTML=p&&p.__html||""))}if(function(e,n,_,t,o){var r;for(r in _)"children"===r||"key"===r||r in n||H(e,r,null,_[r],t);for(r in n)o&&"function"!=typeof n[r]||"children"===r||"key"===r||"value"===r||"checked"===r||_[r]===n[r]||H(e,r,n[r],_[r],t)}(n,d,h,r,c),p)_.__k=[];else if(m=_.props.children,k(n,Array.isArray(m)?m:[m],_,t,o,r&&"foreignObject"!==y,u,i,u?u[0]:t.__k&&v(t,0),c),null!=u)for(m=u.length;m--;)null!=u[m]&&f(u[m]);c||("value"in d&&void 0!==(m=d.value)&&(m!==n.value||"progress"===y&&!m)&&H(n,"value",m,h.value,!1),"checked"in d&&void 0!==(m=d.checked)&&m!==n.checked&&H(n,"checked",m,h.checked,!1))}return n}function T(e,_,t){try{"function"==typeof e?e(_):e.current=_}catch(e){n.__e(e,t)}}function U(e,_,t){var o,r;if(n.unmount&&n.unmount(e),(o=e.ref)&&(o.current&&o.current!==e.__e||T(o,null,_)),null!=(o=e.__c)){if(o.componentWillUnmount)try{o.componentWillUnmount()}catch(e){n.__e(e,_)}o.base=o.__P=null}if(o=e.__k)for(r=0;r<o.length;r++)o[r]&&U(o[r],_,"function"!=typeof e.type);t||null==e.__e||f(e.__e),e.__e=e.__d=void 0}function A(e,n,_){return this.constructor(e,_)}function M(_,t,o){var r,u,i;n.__&&n.__(_,t),u=(r="function"==typeof o)?null:o&&o.__k||t.__k,i=[],P(t,_=(!r&&o||t).__k=a(h,null,[_]),u||l,l,void 0!==t.ownerSVGElement,!r&&o?[o]:u?null:t.firstChild?e.call(t.childNodes):null,i,!r&&o?o:u?u.__e:t.firstChild,r),D(i,_)}function F(e,n){var _={__c:n="__cC"+u++,__:e,Consumer:function(e,n){return e.children(n)},Provider:function(e){var _,t;return this.getChildContext||(_=[],(t={})[n]=this,this.getChildContext=function(){return t},this.shouldComponentUpdate=function(e){this.props.value!==e.value&&_.some(m)},this.sub=function(e){_.push(e);var n=e.componentWillUnmount;e.componentWillUnmount=function(){_.splice(_.indexOf(e),1),n&&n.call(e)}}),e.children}};return _.Provider.__=_.Consumer.contextType=_}e=i.slice,n={__e:function(e,n){for(var _,t,o;n=n.__;)if((_=n.__c)&&!_.__)try{if((t=_.constructor)&&null!=t.getDerivedStateFromError&&(_.setState(t.getDerivedStateFromError(e)),o=_.__d),null!=_.componentDidCatch&&(_.componentDidCatch(e),o=_.__d),o)return _.__E=_}catch(n){e=n}throw e}},_=0,d.prototype.setState=function(e,n){var _;_=null!=this.__s&&this.__s!==this.state?this.__s:this.__s=s({},this.state),"function"==typeof e&&(e=e(s({},_),this.props)),e&&s(_,e),null!=e&&this.__v&&(n&&this.__h.push(n),m(this))},d.prototype.forceUpdate=function(e){this.__v&&(this.__e=!0,e&&this.__h.push(e),m(this))},d.prototype.render=h,t=[],o="function"==typeof Promise?Promise.prototype.then.bind(Promise.resolve()):setTimeout,g.__r=0,u=0;var L,N,W,R=0,I=[],O=n.__b,V=n.__r,q=n.diffed,B=n.__c,$=n.unmount;function j(e,_){n.__h&&n.__h(N,e,R||_),R=0;var t=N.__H||(N.__H={__:[],__h:[]});return e>=t.__.length&&t.__.push({}),t.__[e]}function G(e){return R=1,z(ie,e)}function z(e,n,_){var t=j(L++,2);return t.t=e,t.__c||(t.__=[_?_(n):ie(void 0,n),function(e){var n=t.t(t.__[0],e);t.__[0]!==n&&(t.__=[n,t.__[1]],t.__c.setState({}))}],t.__c=N),t.__}function J(e,_){var t=j(L++,3);!n.__s&&le(t.__H,_)&&(t.__=e,t.__H=_,N.__H.__h.push(t))}function K(e,_){var t=j(L++,4);!n.__s&&le(t.__H,_)&&(t.__=e,t.__H=_,N.__h.push(t))}function Q(e){return R=5,Y(function(){return{current:e}},[])}function X(e,n,_){R=6,K(function(){"function"==typeof e?e(n()):e&&(e.current=n())},null==_?_:_.concat(e))}function Y(e,n){var _=j(L++,7);return le(_.__H,n)&&(_.__=e(),_.__H=n,_.__h=e),_.__}function Z(e,n){return R=8,Y(function(){return e},n)}function ee(e){var n=N.context[e.__c],_=j(L++,9);return _.c=e,n?(null==_.__&&(_.__=!0,n.sub(N)),n.props.value):e.__}function ne(e,_){n.useDebugValue&&n.useDebugValue(_?_(e):e)}function _e(e){var n=j(L++,10),_=G();return n.__=e,N.componentDidCatch||(N.componentDidCatch=function(e){n.__&&n.__(e),_[1](e)}),[_[0],function(){_[1](void 0)}]}function te(){I.forEach(function(e){if(e.__P)try{e.__H.__h.forEach(re),e.__H.__h.forEach(ue),e.__H.__h=[]}catch(_){e.__H.__h=[],n.__e(_,e.__v)}}),I=[]}n.__b=function(e){N=null,O&&O(e)},n.__r=function(e){V&&V(e),L=0;var n=(N=e.__c).__H;n&&(n.__h.forEach(re),n.__h.forEach(ue),n.__h=[])},n.diffed=function(e){q&&q(e);var _=e.__c;_&&_.__H&&_.__H.__h.length&&(1!==I.push(_)&&W===n.requestAnimationFrame||((W=n.requestAnimationFrame)||function(e){var n,_=function(){clearTimeout(t),oe&&cancelAnimationFrame(n),setTimeout(e)},t=setTimeout(_,100);oe&&(n=requestAnimationFrame(_))})(te)),N=void 0},n.__c=function(e,_){_.some(function(e){try{e.__h.forEach(re),e.__h=e.__h.filter(function(e){return!e.__||ue(e)})}catch(t){_.some(function(e){e.__h&&(e.__h=[])}),_=[],n.__e(t,e.__v)}}),B&&B(e,_)},n.unmount=function(e){$&&$(e);var _=e.__c;if(_&&_.__H)try{_.__H.__.forEach(re)}catch(e){n.__e(e,_.__v)}};var oe="function"==typeof requestAnimationFrame;function re(e){var n=N;"function"==typeof e.__c&&e.__c(),N=n}function ue(e){var n=N;e.__c=e.__(),N=n}function le(e,n){return!e||e.length!==n.length||n.some(function(n,_){return n!==e[_]})}function ie(e,n){return"function"==typeof n?n(e):n}var ce=function(e,n,_,t){var o;n[0]=0;for(var r=1;r<n.length;r++){var u=n[r++],l=n[r]?(n[0]|=u?1:2,_[n[r++]]):n[++r];3===u?t[0]=l:4===u?t[1]=Object.assign(t[1]||{},l):5===u?(t[1]=t[1]||{})[n[++r]]=l:6===u?t[1][n[++r]]+=l+"":u?(o=e.apply(l,ce(e,l,_,["",null])),t.push(o),l[0]?n[0]|=2:(n[r-2]=0,n[r]=o)):t.push(l)}return t},se=new Map,fe=function(e){var n=se.get(this);return n||(n=new Map,se.set(this,n)),(n=ce(this,n.get(e)||(n.set(e,n=function(e){for(var n,_,t=1,o="",r="",u=[0],l=function(e){1===t&&(e||(o=o.replace(/^\s*\n\s*|\s*\n\s*$/g,"")))?u.push(0,e,o):3===t&&(e||o)?(u.push(3,e,o),t=2):2===t&&"..."===o&&e?u.push(4,e,0):2===t&&o&&!e?u.push(5,0,!0,o):t>=5&&((o||!e&&5===t)&&(u.push(t,0,o,_),t=6),e&&(u.push(t,e,0,_),t=6)),o=""},i=0;i<e.length;i++){i&&(1===t&&l(),l(i));for(var c=0;c<e[i].length;c++)n=e[i][c],1===t?"<"===n?(l(),u=[u],t=3):o+=n:4===t?"--"===o&&">"===n?(t=1,o=""):o=n+o[0]:r?n===r?r="":o+=n:'"'===n||"'"===n?r=n:">"===n?(l(),t=1):t&&("="===n?(t=5,_=o,o=""):"/"===n&&(t<5||">"===e[i][c+1])?(l(),3===t&&(u=u[0]),t=u,(u=u[0]).push(2,0,t),t=0):" "===n||"\t"===n||"\n"===n||"\r"===n?(l(),t=2):o+=n),3===t&&"!--"===o&&(t=4,u=u[0])}return l(),u}(e)),n),arguments,[])).length>1?n:n[0]}.bind(a);
+
+return { h: a, html: fe, render: M, Component: d, createContext: F, useState: G, useReducer: z, useEffect: J, useLayoutEffect: K, useRef: Q, useImperativeHandle: X, useMemo: Y, useCallback: Z, useContext: ee, useDebugValue: ne, useErrorBoundary: _e };
+})();
+m["api.js"] = (() => {
+// What the page knows of the API: the token, requests, and refusals in words that say what to do.
+
+const KEY = "credits.token";
+const TIME_LIMIT = 20_000;
+const BASE = new URL("api/v1/", document.baseURI);
+const listeners = new Set();
+let token = sessionStorage.getItem(KEY);
+let ended = null;
+
+class Refused extends Error {
+  constructor({ title, advice, status = 0, code = "", details = {}, requestId = "", unsure = false }) {
+    super(title);
+    Object.assign(this, { title, advice, status, code, details, requestId, unsure });
+  }
+}
+
+function claims(text) {
+  try {
+    const part = text.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(part), (sign) => sign.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+// The claims only shape the page; what may be done is decided by the API.
+function who() {
+  const said = token && claims(token);
+  if (!said) return null;
+  const scopes = String(said.scope || "").split(" ");
+  return { name: said.sub || "?", admin: scopes.includes("credits:admin"), merchant: said.merchant_id || null };
+}
+
+const whyEnded = () => ended;
+
+// Browsers keep no longer time than this.
+const TIMER_MOST = 2 ** 31 - 1;
+let ending = null;
+
+function endInTime() {
+  clearTimeout(ending);
+  const said = token && claims(token);
+  const left = said?.exp ? said.exp * 1000 - Date.now() : Infinity;
+  if (left < TIMER_MOST) ending = setTimeout(() => signOut("Your session has ended: the token has expired."), left);
+}
+
+function onSession(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function tell() {
+  for (const listener of listeners) listener();
+}
+
+function signIn(text) {
+  const said = claims(text);
+  if (!said) return "This is not a token: a token has three parts with a point between them.";
+  if (said.exp && said.exp * 1000 <= Date.now()) return "This token has expired. Ask for a new one.";
+  token = text;
+  ended = null;
+  sessionStorage.setItem(KEY, text);
+  endInTime();
+  tell();
+  return null;
+}
+
+function signOut(why = null) {
+  token = null;
+  ended = why;
+  sessionStorage.removeItem(KEY);
+  endInTime();
+  tell();
+}
+
+endInTime();
+
+async function sent(path, { method = "GET", body, headers = {}, parameters = {} } = {}) {
+  const url = new URL(path, BASE);
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
+  }
+  const given = { Authorization: `Bearer ${token}`, ...headers };
+  if (body !== undefined) given["Content-Type"] = "application/json";
+  try {
+    return await fetch(url, {
+      method,
+      headers: given,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      cache: "no-store",
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(TIME_LIMIT),
+    });
+  } catch {
+    throw new Refused({
+      title: "The API does not answer.",
+      advice: "Check your connection and the service's health, then try again.",
+      unsure: method !== "GET",
+    });
+  }
+}
+
+async function ask(path, options = {}) {
+  const used = token;
+  const answer = await sent(path, options);
+  const content = await answer.json().catch(() => null);
+  if (answer.ok && content) return { status: answer.status, ...content };
+  const refused = refusal(answer, content, options.method);
+  if (answer.status === 401 && used === token) signOut(refused.title);
+  throw refused;
+}
+
+function refusal(answer, content, method = "GET") {
+  const said = content?.error ?? {};
+  const seconds = Number(answer.headers.get("Retry-After")) || 1;
+  const given = {
+    title: content?.detail ?? `The API answered ${answer.status}.`,
+    advice: "",
+    status: answer.status,
+    code: said.code ?? "",
+    details: said.details ?? {},
+    requestId: content?.meta?.request_id ?? "",
+  };
+  if (answer.status === 401) {
+    given.title = "Your session has ended: the token is not accepted any more.";
+    given.advice = "Sign in with a new token.";
+  } else if (answer.status === 403) {
+    given.advice = "Sign in with a token that has this scope.";
+  } else if (answer.status === 429 || answer.status === 503) {
+    given.title = "The service is busy or cannot read its tables.";
+    given.advice = `Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
+    given.unsure = method !== "GET";
+  } else if (answer.status >= 500) {
+    given.title = "The service failed.";
+    given.advice = "Try again. If it stays, tell its engineers the request id.";
+    given.unsure = method !== "GET";
+  }
+  return new Refused(given);
+}
+
+return { Refused: Refused, who: who, whyEnded: whyEnded, onSession: onSession, signIn: signIn, signOut: signOut, ask: ask };
+})();
+m["words.js"] = (() => {
+// Numbers, times and the contract's names, as people read them.
+
+const numbers = new Intl.NumberFormat();
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const shortMoment = new Intl.DateTimeFormat(undefined, {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+
+const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+const number = (value) => numbers.format(value);
+const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + numbers.format(Math.abs(value));
+const time = (text) => moment.format(new Date(text));
+const shortTime = (text) => shortMoment.format(new Date(text));
+const credits = (value) => (value === 1 ? "1 credit" : `${number(value)} credits`);
+const short = (id) => (id ? `${id.slice(0, 8)}…${id.slice(-4)}` : "");
+
+function ago(text, now = Date.now()) {
+  const seconds = Math.round((new Date(text) - now) / 1000);
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
+  return relative.format(Math.round(seconds / size), unit);
+}
+
+const TYPES = {
+  TRIAL: "Trial",
+  OPENING: "Opening",
+  ORDER_PAID: "Order",
+  ORDER_EDITED: "Order edited",
+  REFUND: "Refund",
+  PAYMENT: "Payment",
+  SUBSCRIPTION: "Renewal",
+  MANUAL: "Adjustment",
+};
+
+const EVENTS = {
+  "evt.credits.low_balance_reached": ["Balance low", "warn"],
+  "evt.credits.balance_restored": ["Balance restored", "good"],
+  "evt.credits.balance_exhausted": ["No credits left", "bad"],
+  "evt.credits.plugin_status_changed": ["Plugin switched", "plain"],
+};
+
+const ID = /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i;
+
+// Returns the id as the API writes it, null for what is none.
+function uuid(text) {
+  const given = text.trim().toLowerCase();
+  if (!ID.test(given)) return null;
+  const hex = given.replaceAll("-", "");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+// Controls, marks of direction and of no width, halves of characters: a page obeys them, a reader has to see them.
+const OBEYED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+// Returns a text that somebody else wrote with an escape for each of them, but for ends of lines and tabs.
+const visible = (text) =>
+  text.replace(OBEYED, (sign) => (sign === "\n" || sign === "\t" ? sign : `\\u{${sign.codePointAt(0).toString(16)}}`));
+
+const packed = (text) => text.replace(/\s+/g, "");
+
+// Returns JSON indented, and as it came where it would not be the same: with a name twice, or a number too long.
+function indented(text) {
+  try {
+    const content = JSON.parse(text);
+    return packed(JSON.stringify(content)) === packed(text) ? JSON.stringify(content, null, 2) : text;
+  } catch {
+    return text;
+  }
+}
+
+// Only a secure context has randomUUID.
+const newKey = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+return { number: number, signed: signed, time: time, shortTime: shortTime, credits: credits, short: short, ago: ago, TYPES: TYPES, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
+})();
+m["parts.js"] = (() => {
+// Parts that several views are made of.
+
+const { html, useCallback, useEffect, useRef, useState } = m["preact.js"];
+const { ago, short, shortTime, time } = m["words.js"];
+
+// Loads when `keys` change; `data` of before stays while it is loaded again.
+function useLoad(load, keys) {
+  const [state, setState] = useState({ data: null, error: null, loading: true });
+  const turn = useRef(0);
+  const run = useCallback(() => {
+    const mine = (turn.current += 1);
+    setState((before) => ({ ...before, loading: true }));
+    return load().then(
+      (data) => mine === turn.current && setState({ data, error: null, loading: false }),
+      (error) => mine === turn.current && setState((before) => ({ ...before, error, loading: false })),
+    );
+  }, keys);
+  useEffect(() => {
+    setState({ data: null, error: null, loading: true });
+    run();
+    return () => { turn.current += 1; };
+  }, [run]);
+  return { ...state, reload: run };
+}
+
+// Calls `tick` every so many seconds while the page is looked at, and never before the last one has ended: where the
+// API is slow, what people ask for comes first.
+function useEvery(seconds, tick) {
+  const latest = useRef(tick);
+  latest.current = tick;
+  useEffect(() => {
+    let busy = false;
+    const timer = setInterval(() => {
+      if (busy || document.visibilityState !== "visible") return;
+      busy = true;
+      Promise.resolve(latest.current()).finally(() => { busy = false; });
+    }, seconds * 1000);
+    return () => clearInterval(timer);
+  }, [seconds]);
+}
+
+function Trouble({ error, retry, also }) {
+  if (!error) return null;
+  return html`<div class="trouble" role="alert">
+    <p><strong>${error.title ?? "Something failed in this page."}</strong> ${error.advice ?? String(error)}</p>
+    ${error.requestId && html`<p class="small">Request id <code>${error.requestId}</code></p>`}
+    ${also}
+    ${retry && html`<button type="button" onClick=${retry}>Try again</button>`}
+  </div>`;
+}
+
+function Waiting({ what }) {
+  return html`<p class="waiting" role="status">${what}</p>`;
+}
+
+function Time({ at, relative = false, brief = false }) {
+  if (!at) return null;
+  const said = relative ? ago(at) : brief ? shortTime(at) : time(at);
+  return html`<time datetime=${at} title="${time(at)} (${at})">${said}</time>`;
+}
+
+function Id({ of, to, whole = false }) {
+  if (!of) return html`<span class="muted">none</span>`;
+  const shown = html`<code title=${of}>${whole ? of : short(of)}</code>`;
+  return to ? html`<a href="#/${to}/${of}">${shown}</a>` : shown;
+}
+
+function Badge({ tone, children }) {
+  return html`<span class="badge ${tone}">${children}</span>`;
+}
+
+// A heading that takes the focus when a view opens, so that keyboard and screen reader start at the view.
+function Title({ children, name }) {
+  const place = useRef(null);
+  useEffect(() => {
+    document.title = `${name} · Credits`;
+    place.current?.focus({ preventScroll: true });
+  }, [name]);
+  return html`<h1 tabindex="-1" ref=${place}>${children}</h1>`;
+}
+
+return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, Badge: Badge, Title: Title };
+})();
+m["letters.js"] = (() => {
+// What is parked, why, and putting it back.
+
+const { html, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Badge, Id, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { indented, number, visible } = m["words.js"];
+
+const PARKINGS = { inbox: "event in", outbox: "event out", stream: "stream's record" };
+
+function Message({ letter }) {
+  const [state, setState] = useState({ busy: false, error: null, body: letter.body, cut: letter.body_cut });
+  const whole = async () => {
+    setState((before) => ({ ...before, busy: true, error: null }));
+    try {
+      const { data } = await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}`);
+      setState({ busy: false, error: null, body: data.body, cut: false });
+    } catch (error) {
+      setState((before) => ({ ...before, busy: false, error }));
+    }
+  };
+  return html`<details><summary>The message</summary>
+    <pre tabindex="0">${visible(state.cut ? `${state.body}…` : indented(state.body))}</pre>
+    <${Trouble} error=${state.error} />
+    ${state.cut && html`<p class="small">This is the beginning of ${number(letter.body_length)} characters.${" "}
+      <button type="button" class="quiet" onClick=${whole} disabled=${state.busy}>${state.busy ? "Looking…" : "Show the whole message"}</button></p>`}
+  </details>`;
+}
+
+function Letter({ letter }) {
+  const [state, setState] = useState({ busy: false, error: null, done: false });
+  const putBack = async () => {
+    setState({ busy: true, error: null, done: false });
+    try {
+      await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}/redrive`, { method: "POST" });
+      setState({ busy: false, error: null, done: true });
+    } catch (error) {
+      setState({ busy: false, error, done: false });
+    }
+  };
+  return html`<li class="card letter" data-test="letter">
+    <h2><${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ?? "no readable event"}</h2>
+    <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
+    <dl class="facts">
+      ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
+      ${letter.field && html`<div><dt>Field</dt><dd><code>${visible(letter.field)}</code></dd></div>`}
+      <div><dt>Came by</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
+      ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
+      <div><dt>Parked</dt><dd><${Time} at=${letter.parked_at} relative /></dd></div>
+      ${letter.redriven > 0 && html`<div><dt>Put back</dt><dd>${letter.redriven === 1 ? "once before" : `${number(letter.redriven)} times before`}</dd></div>`}
+    </dl>
+    <${Message} letter=${letter} />
+    <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has put it back already, or it was looked at elsewhere this moment.</p>`} />
+    <div role="status">${state.done && html`<p class="good"><strong>Put back.</strong> It is tried again now; if its reason still holds, it comes back here.</p>`}</div>
+    ${!state.done && (letter.redrivable
+      ? html`<button type="button" onClick=${putBack} disabled=${state.busy}>${state.busy ? "Putting back…" : "Put back"}</button>`
+      : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published anew, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay.</p>`
+      : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
+  </li>`;
+}
+
+function Letters() {
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50 } }), []);
+  const letters = data?.data ?? [];
+  const unseen = data ? data.pagination.total - letters.length : 0;
+  return html`<${Title} name="Dead letters">Dead letters<//>
+    <p class="muted">Messages that could not be applied. Nothing of them counted; their neighbours did. Putting one back is harmless any number of times: a fact moves credits once.</p>
+    <p><button type="button" onClick=${reload} disabled=${loading}>${loading ? "Looking…" : "Look again"}</button></p>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
+    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked.</p>`}
+    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} />`)}</ul>
+    ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: put some back, or look again.</p>`}`;
+}
+
+return { Letters: Letters };
+})();
+m["chart.js"] = (() => {
+// The balance as it burns down, the low-balance threshold, and when it would be empty.
+
+const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Time, Trouble, useLoad, Waiting } = m["parts.js"];
+const { number, time } = m["words.js"];
+
+const PAGE = 100;
+const PAGES_MAX = 3;
+const DAY = 86_400;
+// Of the time that is shown, at most this share more is given to what is to come.
+const AHEAD = 0.5;
+
+async function newest(id) {
+  const rows = [];
+  let cursor = null;
+  for (let turn = 0; turn < PAGES_MAX; turn += 1) {
+    const { data, pagination } = await ask("credits/transactions", { parameters: { merchant_id: id, limit: PAGE, cursor } });
+    rows.push(...data);
+    cursor = pagination.next_cursor;
+    if (!cursor) break;
+  }
+  return rows.reverse();
+}
+
+const at = (record) => new Date(record.created_at) / 1000;
+
+// What orders and their edits use, less what their refunds give back, over the time that is looked at.
+function projected(records, balance, now) {
+  const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
+  const days = records.length ? (now - at(records[0])) / DAY : 0;
+  if (!(balance > 0) || !(used > 0) || !(days > 0)) return null;
+  return { perDay: used / days, empty: now + (balance * days * DAY) / used };
+}
+
+function perTime(perDay) {
+  const [unit, size] = [["a day", 1], ["an hour", 24], ["a minute", 1440]].find(([, size]) => perDay / size < 500) ?? ["a minute", 1440];
+  const rate = perDay / size;
+  return `${rate < 10 ? Math.round(10 * rate) / 10 : number(Math.round(rate))} credits ${unit}`;
+}
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(["ink", "muted", "line", "accent", "warn", "bad"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+// Four lines over one axis of times: the balance in steps, the threshold, what is to come.
+function lines(records, account, outlook, now) {
+  const first = at(records[0]);
+  const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
+  const times = [...records.map(at), now, ...(until > now ? [until] : [])];
+  const balances = [...records.map((one) => one.balance_after), account.balance, ...(until > now ? [null] : [])];
+  const thresholds = [...records.map((one) => one.threshold), account.threshold, ...(until > now ? [account.threshold] : [])];
+  const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
+  // Records of one millisecond stand side by side.
+  for (let place = 1; place < times.length; place += 1) if (times[place] <= times[place - 1]) times[place] = times[place - 1] + 1e-4;
+  return [times, balances, thresholds, ahead];
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const precise = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+function moments(plot, ticks) {
+  const shown = plot.scales.x.max - plot.scales.x.min;
+  const form = shown < 600 ? precise : shown < 2 * DAY ? clock : day;
+  return ticks.map((tick) => form.format(tick * 1000));
+}
+
+function options(Plot, place, say) {
+  const colour = colours();
+  const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
+  return {
+    width: place.clientWidth,
+    height: 256,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7 } },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
+    series: [
+      {},
+      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } },
+      { stroke: colour.warn, width: 1.5, dash: [6, 4], points: { show: false } },
+      { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
+    ],
+    hooks: { setCursor: [(plot) => say(plot.cursor.idx)] },
+  };
+}
+
+function Plotted({ records, account, outlook, now }) {
+  const place = useRef(null);
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    let plot = null;
+    let gone = false;
+    const data = lines(records, account, outlook, now);
+    const say = (index) => {
+      const balance = index === null || index === undefined ? null : data[1][index];
+      setSaid(balance === null || balance === undefined ? "" : `${time(data[0][index] * 1000)}: ${number(balance)}`);
+    };
+    const draw = async () => {
+      const { default: Plot } = await import("./uplot.js");
+      if (gone || !place.current) return;
+      plot?.destroy();
+      plot = new Plot(options(Plot, place.current, say), data, place.current);
+    };
+    draw();
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", draw);
+    const resized = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: 256 }));
+    resized.observe(place.current);
+    return () => {
+      gone = true;
+      dark.removeEventListener("change", draw);
+      resized.disconnect();
+      plot?.destroy();
+    };
+  }, [records, now]);
+  return html`<div class="plot" ref=${place} aria-hidden="true"></div><output class="small muted" aria-hidden="true">${said}</output>`;
+}
+
+function Chart({ account }) {
+  const { data, error, reload } = useLoad(() => newest(account.merchant_id), [account.merchant_id, account.last_transaction_id]);
+  const last = useRef(null);
+  if (data) last.current = data;
+  const records = last.current;
+  const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
+  const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
+  return html`<section class="card chart" aria-labelledby="chart-title"><h2 id="chart-title">Burn-down</h2>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!records && !error && html`<${Waiting} what="Reading the records…" />`}
+    ${records?.length > 0 && html`<p data-test="outlook">${outlook
+      ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
+      : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
+      <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} records. Dashed: the threshold. Dotted: what is to come.</p>`}
+  </section>`;
+}
+
+return { projected: projected, Chart: Chart };
+})();
+m["forms.js"] = (() => {
+// What an admin can change: an adjustment, once under its form's key, and the low-balance threshold.
+
+const { html, useRef, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Id, Trouble } = m["parts.js"];
+const { credits, newKey, number } = m["words.js"];
+
+const MOST = 1_000_000_000;
+
+const UNANSWERED = "credits.adjustment.";
+
+// What was sent and not answered outlives the page, reloaded or left: sent again under its key it counts once.
+function unanswered(merchant) {
+  try {
+    return JSON.parse(sessionStorage.getItem(UNANSWERED + merchant));
+  } catch {
+    return null;
+  }
+}
+
+function whole(text) {
+  const value = /^[0-9]{1,10}$/.test(text.trim()) ? Number(text) : NaN;
+  return value <= MOST ? value : NaN;
+}
+
+function effect(account, direction, amount) {
+  if (!(amount >= 1)) return { said: "Give whole credits, from 1.", possible: false };
+  const after = account.balance + (direction === "INCREASE" ? amount : -amount);
+  if (after < 0) {
+    return { said: `The balance is ${number(account.balance)}: ${credits(amount)} cannot be taken from it.`, possible: false };
+  }
+  const plugin = (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
+  const low = after > 0 && after <= account.threshold ? ` That is low: the threshold is ${number(account.threshold)}.` : "";
+  return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
+}
+
+function Outcome({ outcome, another }) {
+  const { repeated, record } = outcome;
+  return html`<div class="done" role="status">
+    <p><strong>${repeated ? "Already applied." : "Applied."}</strong>
+      ${repeated ? " This form's adjustment had been recorded before; nothing was moved again." : ""}
+      ${` ${record.amount > 0 ? "Added" : "Removed"} ${credits(record.credits_used)}: balance ${number(record.balance_before)} → ${number(record.balance_after)}.`}</p>
+    <p>Transaction <${Id} of=${record.id} to="transaction" /></p>
+    <button type="button" onClick=${another}>Another adjustment</button>
+  </div>`;
+}
+
+function Adjust({ account, done }) {
+  // The key belongs to the form, not to a try: whatever happens on the way, its adjustment is recorded once.
+  const [before] = useState(() => unanswered(account.merchant_id));
+  const key = useRef(before?.key ?? newKey());
+  const [direction, setDirection] = useState(before?.direction ?? "INCREASE");
+  const [amount, setAmount] = useState(before?.amount ?? "");
+  const [reason, setReason] = useState(before?.reason ?? "");
+  const [state, setState] = useState({
+    busy: false,
+    error: before && { title: "This adjustment was sent, and its answer never came.", advice: "", unsure: true },
+    outcome: null,
+  });
+  const preview = effect(account, direction, whole(amount));
+  // One that may have been applied may be sent again, whatever the balance has become by it.
+  const possible = (preview.possible || (state.error?.unsure && whole(amount) >= 1)) && reason.trim() !== "";
+
+  const send = async (event) => {
+    event.preventDefault();
+    if (!possible || state.busy) return;
+    setState((last) => ({ ...last, busy: true }));
+    sessionStorage.setItem(UNANSWERED + account.merchant_id, JSON.stringify({ key: key.current, direction, amount, reason }));
+    try {
+      const answer = await ask("credits/admin/adjustments", {
+        method: "POST",
+        headers: { "Idempotency-Key": key.current },
+        body: { merchant_id: account.merchant_id, operation_type: direction, credits: whole(amount), reason: reason.trim() },
+      });
+      sessionStorage.removeItem(UNANSWERED + account.merchant_id);
+      setState({ busy: false, error: null, outcome: { repeated: answer.status === 200, record: answer.data } });
+      done();
+    } catch (error) {
+      if (!error.unsure) sessionStorage.removeItem(UNANSWERED + account.merchant_id);
+      setState({ busy: false, error, outcome: null });
+    }
+  };
+  const another = () => {
+    sessionStorage.removeItem(UNANSWERED + account.merchant_id);
+    key.current = newKey();
+    setAmount("");
+    setReason("");
+    setState({ busy: false, error: null, outcome: null });
+  };
+
+  return html`<section class="card" aria-labelledby="adjust-title"><h2 id="adjust-title">Adjust credits</h2>
+    ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} />` : html`<form onSubmit=${send}>
+      <fieldset><legend>Which way</legend>
+        ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
+          <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}
+      </fieldset>
+      <label for="amount">Credits</label>
+      <input id="amount" inputmode="numeric" autocomplete="off" required value=${amount} aria-describedby="effect" onInput=${(event) => setAmount(event.currentTarget.value)} />
+      <label for="reason">Reason</label>
+      <input id="reason" autocomplete="off" maxlength="500" required value=${reason} placeholder="for whoever reads the ledger later" onInput=${(event) => setReason(event.currentTarget.value)} />
+      <p id="effect" class="effect" data-test="effect" aria-live="polite">${amount ? preview.said : "What it does is shown here first."}</p>
+      <${Trouble} error=${state.error} also=${state.error?.unsure
+        ? html`<p>It may have been applied. Send it again: under this form's key it counts once.</p>`
+        : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before, with another content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
+      <button class="main" type="submit" disabled=${!possible || state.busy}>${state.busy ? "Sending…" : state.error?.unsure ? "Send again" : `${direction === "INCREASE" ? "Add" : "Remove"} ${whole(amount) >= 1 ? credits(whole(amount)) : "credits"}`}</button>
+    </form>`}
+  </section>`;
+}
+
+function Threshold({ account, done }) {
+  const own = account.low_balance_threshold;
+  const [text, setText] = useState(own === null ? "" : String(own));
+  const [state, setState] = useState({ busy: false, error: null, said: null });
+  const value = text.trim() === "" ? null : whole(text);
+  const wrong = value !== null && !(value >= 0);
+
+  const set = async (event, wanted) => {
+    event.preventDefault();
+    if (wrong && wanted !== null) return;
+    setState({ busy: true, error: null, said: null });
+    try {
+      const { data } = await ask(`credits/admin/accounts/${account.merchant_id}/low-balance-threshold`, {
+        method: "PUT",
+        body: { low_balance_threshold: wanted },
+      });
+      setState({ busy: false, error: null, said: `Low at ${number(data.threshold)} from now on.` });
+      done();
+    } catch (error) {
+      setState({ busy: false, error, said: null });
+    }
+  };
+
+  return html`<section class="card" aria-labelledby="threshold-title"><h2 id="threshold-title">Low-balance threshold</h2>
+    <p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`This merchant's own: low at ${number(own)}.`}</p>
+    <form class="inline" onSubmit=${(event) => set(event, value)}>
+      <label for="threshold">Its own</label>
+      <input id="threshold" inputmode="numeric" autocomplete="off" value=${text} aria-invalid=${wrong ? "true" : undefined} placeholder=${number(account.threshold)} onInput=${(event) => setText(event.currentTarget.value)} />
+      <button type="submit" disabled=${state.busy || wrong || value === null}>Set</button>
+      ${own !== null && html`<button type="button" class="quiet" disabled=${state.busy} onClick=${(event) => set(event, null)}>Back to the default</button>`}
+    </form>
+    ${wrong && html`<p class="wrong" role="alert">Whole credits, from 0 to ${number(MOST)}.</p>`}
+    <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
+    <${Trouble} error=${state.error} />
+  </section>`;
+}
+
+return { Adjust: Adjust, Threshold: Threshold };
+})();
+m["chain.js"] = (() => {
+// The chain of hashes, checked here and not by the service: from its answers and the published form alone.
+
+const GENESIS = "0".repeat(64);
+
+const FIELDS = [
+  "schema_version", "transaction_id", "merchant_id", "sequence", "operation_type", "transaction_type", "amount",
+  "requested", "shortfall", "threshold", "balance_before", "balance_after", "idempotency_key", "reference_id",
+  "extra_metadata", "correlation_id", "occurred_at", "created_at",
+];
+
+function sorted(value) {
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]));
+}
+
+// Sorted keys, compact, no nulls, whole numbers: version 1 of the canonical form.
+function canonical(record) {
+  const said = { ...record, transaction_id: record.id };
+  const form = FIELDS.filter((name) => said[name] !== null && said[name] !== undefined);
+  return JSON.stringify(sorted(Object.fromEntries(form.map((name) => [name, said[name]]))));
+}
+
+const canCheck = () => Boolean(globalThis.crypto?.subtle);
+
+async function hashOf(record) {
+  const bytes = new TextEncoder().encode(`${record.previous_hash}\n${canonical(record)}`);
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const adds = (record) => record.balance_before + record.amount === record.balance_after;
+
+function follows(record, previous) {
+  if (!previous) return record.sequence === 1 && record.previous_hash === GENESIS && record.balance_before === 0;
+  return (
+    record.sequence === previous.sequence + 1 &&
+    record.previous_hash === previous.hash &&
+    record.balance_before === previous.balance_after
+  );
+}
+
+// Returns the sequences at which records, newest first and without a gap, do not hold.
+async function broken(records, older) {
+  const found = [];
+  for (let place = 0; place < records.length; place += 1) {
+    const record = records[place];
+    const previous = records[place + 1] ?? older;
+    const linked = previous || record.sequence === 1 ? follows(record, previous) : true;
+    if (!linked || !adds(record) || (await hashOf(record)) !== record.hash) found.push(record.sequence);
+  }
+  return found;
+}
+
+return { GENESIS: GENESIS, canonical: canonical, canCheck: canCheck, hashOf: hashOf, adds: adds, follows: follows, broken: broken };
+})();
+m["ledger.js"] = (() => {
+// A merchant's records, newest first, by cursor and without an end; and the whole chain, checked here.
+
+const { html, useEffect, useRef, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { broken, canCheck } = m["chain.js"];
+const { Time, Trouble, useLoad, Waiting } = m["parts.js"];
+const { number, signed, TYPES } = m["words.js"];
+
+const PAGE = 25;
+const CHAIN_PAGE = 100;
+const NO_FILTERS = { transaction_type: "", operation_type: "", start_date: "", end_date: "" };
+
+const page = (id, parameters) => ask("credits/transactions", { parameters: { merchant_id: id, ...parameters } });
+
+function Filters({ filters, set }) {
+  const change = (name) => (event) => set({ ...filters, [name]: event.currentTarget.value });
+  return html`<form class="filters" aria-label="Filter the ledger" onSubmit=${(event) => event.preventDefault()}>
+    <div><label for="type">What</label><select id="type" value=${filters.transaction_type} onChange=${change("transaction_type")}>
+      <option value="">everything</option>${Object.entries(TYPES).map(([type, name]) => html`<option key=${type} value=${type}>${name}s</option>`)}</select></div>
+    <div><label for="way">Way</label><select id="way" value=${filters.operation_type} onChange=${change("operation_type")}>
+      <option value="">both ways</option><option value="INCREASE">in</option><option value="DECREASE">out</option></select></div>
+    <div><label for="from">From</label><input id="from" type="date" value=${filters.start_date} onChange=${change("start_date")} /></div>
+    <div><label for="to">To</label><input id="to" type="date" value=${filters.end_date} onChange=${change("end_date")} /></div>
+    <button type="button" class="quiet" onClick=${() => set(NO_FILTERS)}>All</button>
+  </form>`;
+}
+
+function Row({ record }) {
+  const note = record.extra_metadata.reason ?? (record.shortfall ? `${number(record.shortfall)} short` : "");
+  return html`<tr>
+    <td class="num wide">${number(record.sequence)}</td>
+    <td><${Time} at=${record.created_at} brief /></td>
+    <td><a href="#/transaction/${record.id}">${TYPES[record.transaction_type] ?? record.transaction_type} <span class="ref">${record.transaction_type === "TRIAL" ? "" : record.reference_id}</span></a>${note && html`<span class="small muted note">${note}</span>`}</td>
+    <td class="num ${record.amount > 0 ? "good" : ""}">${signed(record.amount)}</td>
+    <td class="num">${number(record.balance_after)}</td></tr>`;
+}
+
+// More is read when the end of the list comes into view; the button is for keyboards, and where nothing observes.
+function More({ more, busy }) {
+  const place = useRef(null);
+  useEffect(() => {
+    const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(), { rootMargin: "200px" });
+    watch.observe(place.current);
+    return () => watch.disconnect();
+  });
+  return html`<button type="button" ref=${place} disabled=${busy} onClick=${more}>${busy ? "Reading…" : "Older ones"}</button>`;
+}
+
+function Chain({ id }) {
+  const [state, setState] = useState(null);
+  const stopped = useRef(false);
+  useEffect(() => () => { stopped.current = true; }, []);
+  const check = async () => {
+    stopped.current = false;
+    let [cursor, checked, held, wrong] = [null, 0, [], []];
+    try {
+      do {
+        const { data, pagination } = await page(id, { limit: CHAIN_PAGE, cursor });
+        cursor = pagination.next_cursor;
+        // The oldest of a page waits for its predecessor, which is on the next one.
+        const rows = [...held, ...data];
+        held = cursor ? rows.slice(-1) : [];
+        wrong = [...wrong, ...(await broken(cursor ? rows.slice(0, -1) : rows, held[0]))];
+        checked += cursor ? rows.length - 1 : rows.length;
+        setState({ checked, wrong, done: !cursor });
+      } while (cursor && !stopped.current);
+    } catch (error) {
+      setState({ checked, wrong, error });
+    }
+  };
+  if (!canCheck()) return html`<p class="small muted">This page is not on a secure address, so the browser cannot check the chain.</p>`;
+  return html`<div class="chain">
+    <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
+    <p role="status" data-test="chain">${state && (state.wrong.length
+      ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a record was changed, removed or inserted.`
+      : state.done ? html`<strong class="good">${number(state.checked)} records: every hash and every balance holds.</strong>`
+      : !state.error && `${number(state.checked)} records so far…`)}</p>
+    <${Trouble} error=${state?.error} retry=${check} />
+  </div>`;
+}
+
+function Ledger({ id, newest, turn }) {
+  const [filters, setFilters] = useState(NO_FILTERS);
+  const [older, setOlder] = useState({ rows: [], cursor: undefined, busy: false, error: null });
+  const backwards = filters.start_date && filters.end_date && filters.start_date > filters.end_date;
+  const first = useLoad(
+    () => {
+      setOlder({ rows: [], cursor: undefined, busy: false, error: null });
+      return backwards ? Promise.resolve({ data: [], pagination: {} }) : page(id, { ...filters, limit: PAGE });
+    },
+    [id, turn, JSON.stringify(filters)],
+  );
+  const known = useRef(newest);
+  useEffect(() => {
+    // What comes in while the beginning is looked at joins it; who has gone further down is left in peace.
+    if (known.current !== newest && older.rows.length === 0) first.reload();
+    known.current = newest;
+  }, [newest]);
+  const cursor = older.cursor === undefined ? first.data?.pagination.next_cursor : older.cursor;
+  const more = async () => {
+    if (older.busy || !cursor || older.error) return;
+    setOlder((before) => ({ ...before, busy: true }));
+    try {
+      const next = await page(id, { ...filters, limit: PAGE, cursor });
+      setOlder((before) => ({ rows: [...before.rows, ...next.data], cursor: next.pagination.next_cursor, busy: false, error: null }));
+    } catch (error) {
+      setOlder((before) => ({ ...before, busy: false, error }));
+    }
+  };
+  const rows = [...(first.data?.data ?? []), ...older.rows];
+  const total = first.data?.pagination.total;
+  return html`<section class="card ledger" aria-labelledby="ledger-title">
+    <h2 id="ledger-title">Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "record" : "records"}</span>`}</h2>
+    <${Filters} filters=${filters} set=${setFilters} />
+    ${backwards && html`<p class="wrong" role="alert">From lies behind To.</p>`}
+    <${Trouble} error=${first.error} retry=${first.reload} />
+    ${first.loading && !first.data && html`<${Waiting} what="Reading the ledger…" />`}
+    ${first.data && (rows.length ? html`<table><caption class="sr">Records, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">What</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
+      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No record matches.</p>`)}
+    ${cursor && !older.error && html`<${More} more=${more} busy=${older.busy} />`}
+    <${Trouble} error=${older.error} retry=${() => setOlder((before) => ({ ...before, error: null }))} />
+    <${Chain} id=${id} />
+  </section>`;
+}
+
+return { Ledger: Ledger };
+})();
+m["merchant.js"] = (() => {
+// One merchant: is the plugin on, why, since when, what was published, and what can be done about it.
+
+const { html, useRef, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Chart } = m["chart.js"];
+const { Adjust, Threshold } = m["forms.js"];
+const { Ledger } = m["ledger.js"];
+const { Id, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
+const { credits, number, TYPES } = m["words.js"];
+
+const EVERY_SECONDS = 5;
+
+function Status({ account, story }) {
+  const on = account.plugin_status.status === "enabled";
+  return html`<section class="status ${on ? "on" : "off"}" aria-labelledby="status-title">
+    <div class="state"><h2 id="status-title">The plugin is <strong>${on ? "on" : "off"}</strong></h2>
+      <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
+    <dl class="balance"><div><dt>Balance</dt><dd data-test="balance">${number(account.balance)}</dd></div>
+      <div><dt>Low at</dt><dd>${number(account.threshold)}</dd></div>
+      <div><dt>Short so far</dt><dd>${number(account.total_shortfall)}</dd></div></dl>
+    ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
+      ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
+      ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
+      ${on && account.balance <= account.threshold && html` <span>It runs low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
+  </section>`;
+}
+
+function Chapters({ story }) {
+  return html`<section class="card" aria-labelledby="story-title"><h2 id="story-title">What led to it, and what was published</h2>
+    <ol class="story">${story.chapters.map((chapter) => html`<li key=${`${chapter.time}${chapter.sequence}`}>
+      <p class="when"><${Time} at=${chapter.time} />${chapter.transaction_id && html` · <a href="#/transaction/${chapter.transaction_id}">transaction ${number(chapter.sequence)}</a>`}</p>
+      <p>${chapter.sentence}</p>
+      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><code title=${event.event_id ?? "no id can be derived"}>${event.event_type}</code></li>`)}</ul>`}
+    </li>`)}</ol>
+    <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only what lies around this was looked at."}</p>
+  </section>`;
+}
+
+function Totals({ account }) {
+  const rows = Object.entries(account.totals);
+  return html`<section class="card" aria-labelledby="totals-title"><h2 id="totals-title">In all</h2>
+    <table><thead><tr><th scope="col">What</th><th scope="col" class="num">How many</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
+    <tbody>${rows.map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th>
+      <td class="num">${number(total.increases + total.decreases)}</td><td class="num">${number(total.credits_in)}</td><td class="num">${number(total.credits_out)}</td></tr>`)}</tbody></table>
+    <p class="small muted">Opened <${Time} at=${account.created_at} />.</p></section>`;
+}
+
+function Merchant({ id, admin }) {
+  const [turn, setTurn] = useState(0);
+  const { data, error, reload } = useLoad(() => ask(`credits/accounts/${id}`), [id]);
+  const known = data?.data;
+  const seen = known?.updated_at;
+  // Told anew where the account has changed; what was told before stays until then.
+  const story = useLoad(() => (seen ? ask(`credits/accounts/${id}/story`) : Promise.resolve(null)), [id, seen]);
+  const told = useRef(null);
+  told.current = story.data?.data ?? told.current;
+  useEvery(EVERY_SECONDS, reload);
+  const changed = () => { reload(); setTurn((before) => before + 1); };
+  return html`<${Title} name="Merchant ${id.slice(0, 8)}">Merchant <${Id} of=${id} whole /><//>
+    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or be among the <a href="#/dead-letters">dead letters</a>.</p>`
+      : html`<${Trouble} error=${error} retry=${reload} />`}
+    ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
+    ${known && html`
+      <${Status} account=${known} story=${told.current} />
+      <${Trouble} error=${story.error} retry=${story.reload} />
+      <div class="columns"><div>
+        <${Chart} account=${known} />
+        ${told.current && html`<${Chapters} story=${told.current} />`}
+      </div><div>
+        ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
+        <${Totals} account=${known} />
+      </div></div>
+      <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
+}
+
+return { Merchant: Merchant };
+})();
+m["overview.js"] = (() => {
+// The fleet, what happens at this moment, and the shops that need a look.
+
+const { html, useRef, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Badge, Id, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
+const { ago, EVENTS, number, shortTime } = m["words.js"];
+
+const EVERY_SECONDS = 3;
+const KEPT = 40;
+const WINDOW_SECONDS = 60;
+
+// Rates are differences of what is counted since the beginning: of the last minute, or of what was seen of it.
+function useReadings(now) {
+  const readings = useRef([]);
+  if (now && readings.current.at(-1)?.as_of !== now.as_of) readings.current = [...readings.current, now].slice(-KEPT);
+  return readings.current;
+}
+
+const seconds = (later, earlier) => (new Date(later.as_of) - new Date(earlier.as_of)) / 1000;
+
+function rate(readings, name) {
+  const last = readings.at(-1);
+  const first = readings.find((one) => seconds(last, one) <= WINDOW_SECONDS);
+  const passed = last && first ? seconds(last, first) : 0;
+  return passed > 0 ? (60 * (last[name] - first[name])) / passed : null;
+}
+
+function oldest(readings) {
+  const last = readings.at(-1);
+  const first = readings.find((one) => seconds(last, one) <= WINDOW_SECONDS);
+  const batches = last.batches - first.batches;
+  return batches > 0 ? Math.max(0, last.oldest_message_seconds - first.oldest_message_seconds) / batches : null;
+}
+
+function grown(readings, name) {
+  const last = readings.at(-1);
+  const first = readings.find((one) => seconds(last, one) <= WINDOW_SECONDS);
+  return first ? last[name] - first[name] : 0;
+}
+
+function Spark({ readings }) {
+  const rates = readings.slice(1).map((one, place) => {
+    const passed = seconds(one, readings[place]);
+    return passed > 0 ? (60 * (one.orders - readings[place].orders)) / passed : 0;
+  });
+  if (rates.length < 2) return html`<svg class="spark" viewBox="0 0 100 24" aria-hidden="true"></svg>`;
+  const most = Math.max(...rates, 1);
+  const points = rates.map((value, place) => `${(100 * place) / (rates.length - 1)},${23 - (21 * value) / most}`);
+  return html`<svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">
+    <polyline points=${points.join(" ")} fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke" /></svg>`;
+}
+
+function Figure({ name, value, note, tone, to }) {
+  return html`<div class="figure"><dt>${name}</dt><dd class=${tone ?? ""}>${value}</dd>
+    ${note && html`<dd class="note">${to ? html`<a href=${to} aria-label="${name}: ${note}">${note}</a>` : note}</dd>`}</div>`;
+}
+
+function Live({ readings }) {
+  const now = readings.at(-1);
+  const orders = rate(readings, "orders");
+  const lately = (name) => `+${number(grown(readings, name))} in the last minute`;
+  const beat = now.bridge_seen_at && (new Date(now.as_of) - new Date(now.bridge_seen_at)) / 1000;
+  return html`<section class="card live" aria-labelledby="live-title">
+    <h2 id="live-title">At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span></h2>
+    <dl class="figures">
+      <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
+      <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
+      <${Figure} name="Conflicts" value=${number(now.conflicts)} note=${lately("conflicts")} />
+      <${Figure} name="Ignored" value=${number(now.ignored)} note=${lately("ignored")} />
+      <${Figure} name="Inbox" value=${number(now.inbox.waiting)} note=${`${number(now.inbox.under_way)} under way`} />
+      <${Figure} name="Oldest message" value=${oldest(readings) === null ? "none" : `${number(Math.round(10 * oldest(readings)) / 10)} s`} note="in the last minute" />
+      <${Figure} name="Dead letters" value=${number(now.dead_letters)} tone=${now.dead_letters ? "bad" : "good"} to="#/dead-letters" note=${now.dead_letters ? "look at them" : "nothing is parked"} />
+      <${Figure} name="Bridge" value=${beat === null ? "never seen" : beat > 45 ? "silent" : "alive"} tone=${beat === null || beat > 45 ? "bad" : "good"} note=${now.bridge_seen_at ? ago(now.bridge_seen_at, new Date(now.as_of)) : "no heartbeat yet"} />
+    </dl>
+  </section>`;
+}
+
+function Fleet({ fleet }) {
+  return html`<section class="card" aria-labelledby="fleet-title"><h2 id="fleet-title">The fleet</h2>
+    <dl class="figures">
+      <${Figure} name="Merchants" value=${number(fleet.total_merchants)} />
+      <${Figure} name="Plugins on" value=${number(fleet.enabled_count)} tone="good" note=${`${number(fleet.enabled_percentage)} %`} />
+      <${Figure} name="Plugins off" value=${number(fleet.disabled_count)} tone=${fleet.disabled_count ? "bad" : ""} to="#/off" note="list them" />
+      <${Figure} name="Running low" value=${number(fleet.low_balance_count)} tone=${fleet.low_balance_count ? "warn" : ""} to="#/low" note="list them" />
+      <${Figure} name="Credits a merchant" value=${number(Math.round(fleet.average_balance))} note="on average" />
+    </dl></section>`;
+}
+
+function Events({ events }) {
+  return html`<section class="card" aria-labelledby="events-title"><h2 id="events-title">Latest threshold events</h2>
+    ${events.length ? html`<ol class="events">${events.map((event) => {
+      const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
+      const switched = event.event_type.endsWith("plugin_status_changed");
+      return html`<li key=${event.event_id}>
+        <${Badge} tone=${switched ? (event.balance ? "good" : "bad") : tone}>${switched ? `Plugin ${event.balance ? "on" : "off"}` : words}<//>
+        <${Id} of=${event.merchant_id} to="merchant" /><span>balance ${number(event.balance)}</span>
+        <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
+    })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
+  </section>`;
+}
+
+function Overview() {
+  const { data, error, reload } = useLoad(() => ask("credits/admin/activity"), []);
+  const readings = useReadings(data?.data);
+  useEvery(EVERY_SECONDS, reload);
+  return html`<${Title} name="Overview">Overview<//>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!data && !error && html`<${Waiting} what="Reading the figures…" />`}
+    ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet} /><${Events} events=${data.data.threshold_events} />`}`;
+}
+
+const LISTS = {
+  off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
+  low: ["low-balance", "Merchants that run low", "Nobody runs low."],
+};
+
+function Accounts({ which }) {
+  const [path, title, none] = LISTS[which];
+  const [rows, setRows] = useState([]);
+  const [cursor, setCursor] = useState(null);
+  const more = async (from) => {
+    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from } });
+    setRows((before) => (from ? [...before, ...page.data] : page.data));
+    setCursor(page.pagination.next_cursor);
+    return page;
+  };
+  const { error, loading, data, reload } = useLoad(() => more(null), [path]);
+  return html`<${Title} name=${title}>${title}<//>
+    <${Trouble} error=${error} retry=${reload} />
+    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+    ${data && (rows.length ? html`<div class="scroll card" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th scope="col">Merchant</th><th scope="col" class="num">Balance</th><th scope="col" class="num">Threshold</th><th scope="col">${which === "off" ? "Off since" : "Last change"}</th></tr></thead>
+      <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td><${Id} of=${row.merchant_id} to="merchant" /></td>
+        <td class="num">${number(row.balance)}</td><td class="num">${number(row.threshold)}</td>
+        <td><${Time} at=${which === "off" ? row.plugin_status.since : row.updated_at} relative /></td></tr>`)}</tbody></table></div>
+      ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
+}
+
+return { Overview: Overview, Accounts: Accounts };
+})();
+m["transaction.js"] = (() => {
+// One record with everything that is kept of it, and its chain check.
+
+const { html, useEffect, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { adds, canCheck, canonical, follows, GENESIS, hashOf } = m["chain.js"];
+const { Id, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { credits, number, signed, TYPES } = m["words.js"];
+
+const TRIES = 4;
+
+// The list is newest first, so a sequence stands on the page that the length gives; the ledger may grow meanwhile.
+async function recordAt(merchant, sequence) {
+  let page = 1;
+  for (let turn = 0; turn < TRIES; turn += 1) {
+    const { data } = await ask("credits/transactions", { parameters: { merchant_id: merchant, limit: 1, page } });
+    if (!data.length || data[0].sequence === sequence) return data[0] ?? null;
+    if (page === 1 && data[0].sequence < sequence) return null;
+    page += data[0].sequence - sequence;
+  }
+  return null;
+}
+
+async function checked(record) {
+  const [previous, next, hash] = await Promise.all([
+    record.sequence > 1 ? recordAt(record.merchant_id, record.sequence - 1) : null,
+    recordAt(record.merchant_id, record.sequence + 1),
+    hashOf(record),
+  ]);
+  const first = record.sequence === 1;
+  return [
+    [hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
+    [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
+    [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows record ${number(record.sequence - 1)}`,
+      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That record could not be read."],
+    [next ? follows(next, record) : null, next ? `Record ${number(next.sequence)} follows it` : "It is the newest record", next ? "That one carries this hash on." : "Nothing was built on it yet."],
+  ];
+}
+
+function Check({ record }) {
+  const [state, setState] = useState({ steps: null, error: null });
+  const run = () => checked(record).then((steps) => setState({ steps, error: null }), (error) => setState({ steps: null, error }));
+  useEffect(() => { if (canCheck()) run(); }, [record.id]);
+  const holds = state.steps?.every(([right]) => right !== false);
+  return html`<section class="card" aria-labelledby="check-title"><h2 id="check-title">Chain check</h2>
+    ${!canCheck() && html`<p class="muted">This page is not on a secure address, so the browser cannot compute hashes.</p>`}
+    <${Trouble} error=${state.error} retry=${run} />
+    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This record is unchanged and in its place." : "This record does not hold. Tell the engineers."}</strong></p>
+      <ul class="steps">${state.steps.map(([right, said, how]) => html`<li key=${said} class=${right === false ? "bad" : right ? "good" : "muted"}>
+        <span aria-hidden="true">${right === false ? "✗" : right ? "✓" : "·"}</span> <span class="sr">${right === false ? "Fails:" : right ? "Holds:" : ""}</span> ${said}<span class="small muted">${how}</span></li>`)}</ul>`
+      : canCheck() && !state.error && html`<p class="waiting">Checking…</p>`}</div>
+    <details><summary>What is hashed</summary><p class="small muted">The previous hash, a newline, and:</p><pre tabindex="0">${canonical(record)}</pre></details>
+  </section>`;
+}
+
+function Facts({ record }) {
+  const rows = [
+    ["Merchant", html`<${Id} of=${record.merchant_id} to="merchant" whole />`],
+    ["Recorded", html`<${Time} at=${record.created_at} />`],
+    ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
+    ["Number", number(record.sequence)],
+    ["Asked for", credits(record.requested)],
+    ["Short", record.shortfall ? credits(record.shortfall) : null],
+    ["Low at", number(record.threshold)],
+    ["Reference", html`<code>${record.reference_id}</code>`],
+    ...Object.entries(record.extra_metadata).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
+    ["Idempotency key", html`<code>${record.idempotency_key}</code>`],
+    ["Correlation id", record.correlation_id && html`<code>${record.correlation_id}</code>`],
+    ["Touched", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by a refund`],
+    ["Hash", html`<code>${record.hash}</code>`],
+    ["Previous hash", html`<code>${record.previous_hash}</code>`],
+  ].filter(([, value]) => value);
+  return html`<section class="card" aria-labelledby="facts-title"><h2 id="facts-title">The record</h2>
+    <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
+}
+
+function Transaction({ id }) {
+  const { data, error, reload } = useLoad(() => ask(`credits/transactions/${id}`), [id]);
+  const record = data?.data;
+  const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
+  return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!record && !error && html`<${Waiting} what="Reading the record…" />`}
+    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
+      <div class="columns"><${Facts} record=${record} /><${Check} key=${record.id} record=${record} /></div>`}`;
+}
+
+return { Transaction: Transaction };
+})();
+m["app.js"] = (() => {
+// The shell: who is signed in, which view the address names, and the search.
+
+const { html, render, useEffect, useState } = m["preact.js"];
+const { ask, onSession, signIn, signOut, who, whyEnded } = m["api.js"];
+const { Letters } = m["letters.js"];
+const { Merchant } = m["merchant.js"];
+const { Accounts, Overview } = m["overview.js"];
+const { Title, Trouble } = m["parts.js"];
+const { Transaction } = m["transaction.js"];
+const { uuid } = m["words.js"];
+
+function useAddress() {
+  const [address, setAddress] = useState(location.hash);
+  useEffect(() => {
+    const moved = () => {
+      setAddress(location.hash);
+      scrollTo(0, 0);
+    };
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  return address.replace(/^#\/?/, "").split("/").filter(Boolean);
+}
+
+function useSession() {
+  const [, setTurn] = useState(0);
+  useEffect(() => onSession(() => setTurn((turn) => turn + 1)), []);
+  return who();
+}
+
+function SignIn() {
+  const [wrong, setWrong] = useState(null);
+  const send = (event) => {
+    event.preventDefault();
+    setWrong(signIn(event.currentTarget.elements.token.value.trim().replace(/^Bearer\s+/i, "")));
+  };
+  return html`<main class="signin" id="main">
+    <${Title} name="Sign in">Credits console<//>
+    ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to go on where you were.</p></div>`}
+    <form class="card" onSubmit=${send}>
+      <label for="token">Access token</label>
+      <input id="token" name="token" type="password" autocomplete="off" spellcheck=${false} required
+        aria-describedby="token-help" aria-invalid=${wrong ? "true" : undefined} />
+      <p class="small muted" id="token-help">A JSON Web Token with the scope <code>credits:admin</code>, or a shop's own.
+        It stays in this tab and goes nowhere but to this API.</p>
+      ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
+      <button class="main" type="submit">Sign in</button>
+    </form>
+    <p class="small muted">On your own machine, <code>credits token --admin</code> prints an admin's token.
+      <a href="docs">The API's documentation</a></p>
+  </main>`;
+}
+
+async function found(id, order) {
+  const parameters = { merchant_id: id, limit: 1, order_id: order };
+  const { data } = await ask("credits/transactions", { parameters });
+  if (data.length) return order ? `transaction/${data[0].id}` : `merchant/${id}`;
+  if (order) return null;
+  try {
+    await ask(`credits/transactions/${id}`);
+    return `transaction/${id}`;
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+function Search() {
+  const [state, setState] = useState({ busy: false, said: null, error: null });
+  const send = async (event) => {
+    event.preventDefault();
+    const { id, order } = event.currentTarget.elements;
+    const wanted = uuid(id.value);
+    if (!wanted) {
+      setState({ busy: false, error: null, said: "Give the id of a merchant or of a transaction: a UUID." });
+      id.focus();
+      return;
+    }
+    setState({ busy: true, said: null, error: null });
+    try {
+      const place = await found(wanted, order.value.trim());
+      const said = order.value.trim()
+        ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
+        : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
+      setState({ busy: false, error: null, said: place ? null : said });
+      if (place) {
+        order.value = "";
+        location.hash = `#/${place}`;
+      }
+    } catch (error) {
+      setState({ busy: false, said: null, error });
+    }
+  };
+  return html`<search class="search">
+    <form onSubmit=${send} aria-label="Find a merchant, a transaction or an order">
+      <div><label for="find">Merchant or transaction</label>
+        <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
+      <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
+        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
+      <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
+    </form>
+    <div aria-live="polite">${state.said && html`<p class="said">${state.said}</p>`}</div>
+    <${Trouble} error=${state.error} />
+  </search>`;
+}
+
+function View({ address, session }) {
+  const [name, id] = address;
+  const wanted = id && uuid(id);
+  if (name === "merchant" && wanted) return html`<${Merchant} key=${wanted} id=${wanted} admin=${session.admin} />`;
+  if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} />`;
+  if (!session.admin && session.merchant) {
+    return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
+  }
+  if (!session.admin) {
+    return html`<div class="trouble" role="alert"><p><strong>This token can read no merchant.</strong>
+      Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
+  }
+  if (name === "dead-letters") return html`<${Letters} />`;
+  if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
+  if (!name) return html`<${Overview} />`;
+  return html`<${Title} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
+}
+
+function App() {
+  const address = useAddress();
+  const session = useSession();
+  if (!session) return html`<${SignIn} />`;
+  const here = (name) => ((address[0] ?? "") === name ? "page" : undefined);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("#main h1")?.focus(); }}>Skip to the content</a>
+    <header class="bar">
+      <a class="brand" href="#/" aria-label="Credits, overview"><span aria-hidden="true">C</span>Credits</a>
+      ${session.admin && html`<nav aria-label="Views">
+        <a href="#/" aria-current=${here("")}>Overview</a>
+        <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
+      </nav>`}
+      <p class="me"><span class="small" title="Signed in">${session.name}</span>
+        <button type="button" class="quiet" onClick=${() => signOut()}>Sign out</button></p>
+    </header>
+    ${session.admin && html`<${Search} />`}
+    <main id="main"><${View} address=${address} session=${session} /></main>`;
+}
+
+render(html`<${App} />`, document.getElementById("app"));
+document.querySelector("#app > .boot")?.remove();
+
+return {  };
+})();

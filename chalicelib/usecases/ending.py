@@ -1,0 +1,91 @@
+"""How a message ends, decided from what became of its movements: applied, parked, put off, sent on or ignored.
+
+(contract, section 4, "Retry and dead letter")
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from chalicelib.domain.errors import Rejected, RetryLater
+from chalicelib.domain.outcomes import Outcome
+
+OUTAGE_DELAY_SECONDS_MAX = 900
+"""The longest a message waits before another try when the ledger could not answer."""
+INBOX_SECONDS_MAX = 60
+"""How long a message waits for its ground in the inbox, of which SQS delivers nothing while 120,000 are in flight."""
+GROWTH_MAX = 20
+"""Doublings of a delay that are counted; more would only overflow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroundRetry:
+    """How long a message waits for missing ground: from one try to the next, and in total before it is parked."""
+
+    shortest_seconds: int
+    longest_seconds: int
+    total_seconds: int
+
+
+class Settled(Enum):
+    """The message is acknowledged: all its movements are recorded, or it has none."""
+
+    APPLIED = auto()
+    IGNORED = auto()
+
+
+APPLIED, IGNORED = Settled.APPLIED, Settled.IGNORED
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The message goes to the dead-letter queue, with the error's code, message and field as the reason."""
+
+    error: Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """The message stays in the queue, because of `error`, and comes back in so many seconds."""
+
+    error: RetryLater
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SentOn:
+    """The message goes to the waiting queue, because of `error`, and comes back in so many seconds."""
+
+    error: RetryLater
+    seconds: int
+
+
+Ending = Settled | Parked | PutOff | SentOn
+
+
+def ending(outcomes: Sequence[Outcome], *, deliveries: int, waited_seconds: float, retry: GroundRetry) -> Ending:
+    """Return how a message ends whose movements had these outcomes.
+
+    `deliveries` counts this one too; `waited_seconds` is how long ago the first of them was. Transient errors take
+    precedence: only missing ground ends in parking, and a rejection beside either is found again by a later delivery.
+    """
+    waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
+    later = min(waiting, key=lambda error: error.ground_missing, default=None)
+    if later is not None:
+        if later.ground_missing and waited_seconds >= retry.total_seconds:
+            reason = f"{later.message}, and did not come within {retry.total_seconds} seconds"
+            return Parked(Rejected(later.code, reason, field=later.field))
+        seconds = _delay(later, deliveries, retry)
+        leaves = later.ground_missing and waited_seconds + seconds > INBOX_SECONDS_MAX
+        return (SentOn if leaves else PutOff)(later, seconds)
+    rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
+    if rejected is not None:
+        return Parked(rejected)
+    return APPLIED if outcomes else IGNORED
+
+
+def _delay(error: RetryLater, deliveries: int, retry: GroundRetry) -> int:
+    growth = 1 << min(deliveries - 1, GROWTH_MAX)
+    if error.ground_missing:
+        return min(retry.shortest_seconds * growth, retry.longest_seconds)
+    return min(growth, OUTAGE_DELAY_SECONDS_MAX)

@@ -1,0 +1,163 @@
+"""`credits import`: the merchants of the old service, with their balances and the keys of what it counted."""
+
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.ports import LedgerStore
+from chalicelib.settings import Settings
+from infra.commands.old_tables import OldTables
+from infra.commands.openings import Opened, Openings, standing
+from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.output import FOUND, print_json, refused, say
+from infra.commands.repeating import repeatable
+from infra.commands.target import Target, find
+
+SHOWN_MAX = 20
+"""Rows named of each kind; the JSON names all of them."""
+AT_ONCE = 16
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+OptionalFile = Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+
+
+def import_command(
+    context: typer.Context,
+    accounts: File,
+    transactions: OptionalFile = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open an account for each merchant of the old service; exit status 1 where a row is bad or something in the way.
+
+    ACCOUNTS and TRANSACTIONS are its two tables, written by COPY … TO … CSV HEADER. Nothing is written while a row is
+    bad. The same command again goes on where it broke off, and changes nothing that is done. See "Moving in".
+    """
+    target = find(stage, profile)
+    store = _store(target)
+    with tempfile.TemporaryDirectory() as scratch:
+        tables = OldTables.read(accounts, transactions, Path(scratch) / "rows.sqlite")
+        told = _preview(tables, store, as_json=as_json)
+        if told["refused"] or told["in_the_way"] or dry_run:
+            _end(told, as_json=as_json)
+            return
+        if target.local is None and not yes:
+            typer.confirm(f"Stage {target.stage}: open {told['to_open']:,} accounts. Go on?", abort=True, err=True)
+        openings = Openings(store, default_threshold=default_threshold(target), now=_now)
+        with repeatable(context), _progress(visible=not as_json) as progress:
+            task = progress.add_task("imported", total=tables.accounts)
+            for opened in _opened(openings, tables):
+                told["opened"] += opened.new
+                told["guards"] += opened.added
+                told["in_the_way"] += [f"{opened.merchant_id}: {why}" for why in opened.in_the_way]
+                progress.advance(task)
+        told["applied"] = True
+    _end(told, as_json=as_json)
+
+
+def default_threshold(target: Target) -> int:
+    """Return the low-balance threshold that the target's service gives to accounts, in credits."""
+    found = target.client("lambda").get_function_configuration(FunctionName=target.in_use("ingest_events"))
+    return Settings.read(found.get("Environment", {}).get("Variables", {})).default_threshold
+
+
+def _store(target: Target) -> DynamoDBLedger:
+    client = target.client("dynamodb")
+    send_as_built(client)
+    return DynamoDBLedger(client, credits_table=target.credits_table, transactions_table=target.transactions_table)
+
+
+def _preview(tables: OldTables, store: LedgerStore, *, as_json: bool) -> dict[str, Any]:
+    open_already, in_the_way = 0, list[str]()
+    if not tables.refusals:
+        for account, found, why in standing(store, tables.openings()):
+            open_already += found
+            in_the_way += [f"{account.merchant_id}: {why}"] if why else []
+    told: dict[str, Any] = {
+        "accounts": tables.accounts,
+        "credits": tables.credits,
+        "keys": tables.keys,
+        "without_key": tables.keyless,
+        "repeated_keys": tables.repeated,
+        "differing_balances": tables.differing,
+        "opened_before": open_already,
+        "to_open": tables.accounts - open_already - len(in_the_way),
+        "refused": [asdict(refusal) for refusal in tables.refusals],
+        "in_the_way": in_the_way,
+        "applied": False,
+        "opened": 0,
+        "guards": 0,
+    }
+    if not as_json:
+        say(f"{tables.accounts:,} merchants with {tables.credits:,} credits, {tables.keys:,} keys of old movements.")
+        if open_already:
+            say(f"{open_already:,} of them were opened by an earlier run.")
+        if tables.keyless:
+            say(f"{tables.keyless:,} old movements have no key: should one be delivered again, it counts.")
+        if tables.differing:
+            say(
+                f"{tables.differing:,} merchants whose last balance_after is not their balance: the balance is taken.",
+                style="yellow",
+            )
+    return told
+
+
+def _opened(openings: Openings, tables: OldTables) -> Iterator[Opened]:
+    """Yield what became of each merchant, many at once, in their order."""
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        waiting: deque[Future[Opened]] = deque()
+        for account in list(tables.openings()):
+            waiting.append(workers.submit(openings.open, account, tables.keys_of(account.merchant_id)))
+            if len(waiting) > AT_ONCE * 2:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _end(told: dict[str, Any], *, as_json: bool) -> None:
+    bad, in_the_way = told["refused"], told["in_the_way"]
+    if as_json:
+        print_json(told)
+        if bad or in_the_way:
+            raise typer.Exit(FOUND)
+        return
+    for one in bad[:SHOWN_MAX]:
+        say(f"{one['file']}, line {one['line']}, {one['column'] or 'the row'}: {one['why']}", style="red")
+    for sentence in in_the_way[:SHOWN_MAX]:
+        say(sentence, style="red")
+    if len(bad) > SHOWN_MAX or len(in_the_way) > SHOWN_MAX:
+        say("… and more: --json names all of them.", style="red")
+    if told["applied"]:
+        say(f"{told['opened']:,} accounts opened, {told['guards']:,} old keys known.", style="green")
+    if bad or in_the_way:
+        raise refused(
+            f"{len(bad):,} rows are bad, {len(in_the_way):,} in the way"
+            f"{'' if told['applied'] else '; nothing was changed'}."
+        )
+    if not told["applied"]:
+        say(f"Would open {told['to_open']:,} accounts. Nothing was changed.")
+
+
+def _now() -> Instant:
+    return instant(datetime.now(UTC))
+
+
+def _progress(*, visible: bool) -> Progress:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=not visible)

@@ -1,0 +1,59 @@
+"""What a deployed stack is made of, by the outputs of its template."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PARTS = {
+    "credits_table": "CreditsTableName",
+    "transactions_table": "TransactionsTableName",
+    "figures_table": "FiguresTableName",
+    "event_bus": "EventBusName",
+    "inbox_queue_url": "InboxQueueUrl",
+    "waiting_queue_url": "WaitingQueueUrl",
+    "dead_letter_queue_url": "DeadLetterQueueUrl",
+    "outbox_queue_url": "OutboxQueueUrl",
+    "outbox_dead_letter_queue_url": "OutboxDeadLetterQueueUrl",
+    "stream_dead_letter_queue_url": "StreamDeadLetterQueueUrl",
+}
+"""The tables, queues and the bus, by the outputs that name them."""
+
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """The names of a deployed stack's parts; `functions` has those of the functions by their names in app.py."""
+
+    stage: str
+    api_url: str
+    credits_table: str
+    transactions_table: str
+    figures_table: str
+    event_bus: str
+    inbox_queue_url: str
+    waiting_queue_url: str
+    dead_letter_queue_url: str
+    outbox_queue_url: str
+    outbox_dead_letter_queue_url: str
+    stream_dead_letter_queue_url: str
+    functions: Mapping[str, str]
+
+
+def parts(outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return the names of the tables, queues and the bus by the fields of `Deployed`."""
+    return {part: outputs[output] for part, output in PARTS.items()}
+
+
+def function_names(outputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the deployed names of the functions, from outputs such as `IngestEventsName`.
+
+    Each stands under its logical id in the template (`IngestEvents`) and its name in app.py (`ingest_events`).
+    """
+    names = {
+        output.removesuffix("Name"): value
+        for output, value in outputs.items()
+        if output.endswith("Name") and not output.endswith(("TableName", "BusName"))
+    }
+    return {**names, **{_BETWEEN_WORDS.sub("_", name).lower(): value for name, value in names.items()}}

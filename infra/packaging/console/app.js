@@ -1,0 +1,146 @@
+// The shell: who is signed in, which view the address names, and the search.
+
+import { html, render, useEffect, useState } from "./preact.js";
+import { ask, onSession, signIn, signOut, who, whyEnded } from "./api.js";
+import { Letters } from "./letters.js";
+import { Merchant } from "./merchant.js";
+import { Accounts, Overview } from "./overview.js";
+import { Title, Trouble } from "./parts.js";
+import { Transaction } from "./transaction.js";
+import { uuid } from "./words.js";
+
+function useAddress() {
+  const [address, setAddress] = useState(location.hash);
+  useEffect(() => {
+    const moved = () => {
+      setAddress(location.hash);
+      scrollTo(0, 0);
+    };
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  return address.replace(/^#\/?/, "").split("/").filter(Boolean);
+}
+
+function useSession() {
+  const [, setTurn] = useState(0);
+  useEffect(() => onSession(() => setTurn((turn) => turn + 1)), []);
+  return who();
+}
+
+function SignIn() {
+  const [wrong, setWrong] = useState(null);
+  const send = (event) => {
+    event.preventDefault();
+    setWrong(signIn(event.currentTarget.elements.token.value.trim().replace(/^Bearer\s+/i, "")));
+  };
+  return html`<main class="signin" id="main">
+    <${Title} name="Sign in">Credits console<//>
+    ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to go on where you were.</p></div>`}
+    <form class="card" onSubmit=${send}>
+      <label for="token">Access token</label>
+      <input id="token" name="token" type="password" autocomplete="off" spellcheck=${false} required
+        aria-describedby="token-help" aria-invalid=${wrong ? "true" : undefined} />
+      <p class="small muted" id="token-help">A JSON Web Token with the scope <code>credits:admin</code>, or a shop's own.
+        It stays in this tab and goes nowhere but to this API.</p>
+      ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
+      <button class="main" type="submit">Sign in</button>
+    </form>
+    <p class="small muted">On your own machine, <code>credits token --admin</code> prints an admin's token.
+      <a href="docs">The API's documentation</a></p>
+  </main>`;
+}
+
+async function found(id, order) {
+  const parameters = { merchant_id: id, limit: 1, order_id: order };
+  const { data } = await ask("credits/transactions", { parameters });
+  if (data.length) return order ? `transaction/${data[0].id}` : `merchant/${id}`;
+  if (order) return null;
+  try {
+    await ask(`credits/transactions/${id}`);
+    return `transaction/${id}`;
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+function Search() {
+  const [state, setState] = useState({ busy: false, said: null, error: null });
+  const send = async (event) => {
+    event.preventDefault();
+    const { id, order } = event.currentTarget.elements;
+    const wanted = uuid(id.value);
+    if (!wanted) {
+      setState({ busy: false, error: null, said: "Give the id of a merchant or of a transaction: a UUID." });
+      id.focus();
+      return;
+    }
+    setState({ busy: true, said: null, error: null });
+    try {
+      const place = await found(wanted, order.value.trim());
+      const said = order.value.trim()
+        ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
+        : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
+      setState({ busy: false, error: null, said: place ? null : said });
+      if (place) {
+        order.value = "";
+        location.hash = `#/${place}`;
+      }
+    } catch (error) {
+      setState({ busy: false, said: null, error });
+    }
+  };
+  return html`<search class="search">
+    <form onSubmit=${send} aria-label="Find a merchant, a transaction or an order">
+      <div><label for="find">Merchant or transaction</label>
+        <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
+      <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
+        <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
+      <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
+    </form>
+    <div aria-live="polite">${state.said && html`<p class="said">${state.said}</p>`}</div>
+    <${Trouble} error=${state.error} />
+  </search>`;
+}
+
+function View({ address, session }) {
+  const [name, id] = address;
+  const wanted = id && uuid(id);
+  if (name === "merchant" && wanted) return html`<${Merchant} key=${wanted} id=${wanted} admin=${session.admin} />`;
+  if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} />`;
+  if (!session.admin && session.merchant) {
+    return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
+  }
+  if (!session.admin) {
+    return html`<div class="trouble" role="alert"><p><strong>This token can read no merchant.</strong>
+      Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
+  }
+  if (name === "dead-letters") return html`<${Letters} />`;
+  if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
+  if (!name) return html`<${Overview} />`;
+  return html`<${Title} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
+}
+
+function App() {
+  const address = useAddress();
+  const session = useSession();
+  if (!session) return html`<${SignIn} />`;
+  const here = (name) => ((address[0] ?? "") === name ? "page" : undefined);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.querySelector("#main h1")?.focus(); }}>Skip to the content</a>
+    <header class="bar">
+      <a class="brand" href="#/" aria-label="Credits, overview"><span aria-hidden="true">C</span>Credits</a>
+      ${session.admin && html`<nav aria-label="Views">
+        <a href="#/" aria-current=${here("")}>Overview</a>
+        <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
+      </nav>`}
+      <p class="me"><span class="small" title="Signed in">${session.name}</span>
+        <button type="button" class="quiet" onClick=${() => signOut()}>Sign out</button></p>
+    </header>
+    ${session.admin && html`<${Search} />`}
+    <main id="main"><${View} address=${address} session=${session} /></main>`;
+}
+
+render(html`<${App} />`, document.getElementById("app"));
+document.querySelector("#app > .boot")?.remove();

@@ -1,0 +1,138 @@
+// The balance as it burns down, the low-balance threshold, and when it would be empty.
+
+import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { Time, Trouble, useLoad, Waiting } from "./parts.js";
+import { number, time } from "./words.js";
+
+const PAGE = 100;
+const PAGES_MAX = 3;
+const DAY = 86_400;
+// Of the time that is shown, at most this share more is given to what is to come.
+const AHEAD = 0.5;
+
+async function newest(id) {
+  const rows = [];
+  let cursor = null;
+  for (let turn = 0; turn < PAGES_MAX; turn += 1) {
+    const { data, pagination } = await ask("credits/transactions", { parameters: { merchant_id: id, limit: PAGE, cursor } });
+    rows.push(...data);
+    cursor = pagination.next_cursor;
+    if (!cursor) break;
+  }
+  return rows.reverse();
+}
+
+const at = (record) => new Date(record.created_at) / 1000;
+
+// What orders and their edits use, less what their refunds give back, over the time that is looked at.
+export function projected(records, balance, now) {
+  const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
+  const days = records.length ? (now - at(records[0])) / DAY : 0;
+  if (!(balance > 0) || !(used > 0) || !(days > 0)) return null;
+  return { perDay: used / days, empty: now + (balance * days * DAY) / used };
+}
+
+function perTime(perDay) {
+  const [unit, size] = [["a day", 1], ["an hour", 24], ["a minute", 1440]].find(([, size]) => perDay / size < 500) ?? ["a minute", 1440];
+  const rate = perDay / size;
+  return `${rate < 10 ? Math.round(10 * rate) / 10 : number(Math.round(rate))} credits ${unit}`;
+}
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(["ink", "muted", "line", "accent", "warn", "bad"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+// Four lines over one axis of times: the balance in steps, the threshold, what is to come.
+function lines(records, account, outlook, now) {
+  const first = at(records[0]);
+  const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
+  const times = [...records.map(at), now, ...(until > now ? [until] : [])];
+  const balances = [...records.map((one) => one.balance_after), account.balance, ...(until > now ? [null] : [])];
+  const thresholds = [...records.map((one) => one.threshold), account.threshold, ...(until > now ? [account.threshold] : [])];
+  const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
+  // Records of one millisecond stand side by side.
+  for (let place = 1; place < times.length; place += 1) if (times[place] <= times[place - 1]) times[place] = times[place - 1] + 1e-4;
+  return [times, balances, thresholds, ahead];
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const precise = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+function moments(plot, ticks) {
+  const shown = plot.scales.x.max - plot.scales.x.min;
+  const form = shown < 600 ? precise : shown < 2 * DAY ? clock : day;
+  return ticks.map((tick) => form.format(tick * 1000));
+}
+
+function options(Plot, place, say) {
+  const colour = colours();
+  const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
+  return {
+    width: place.clientWidth,
+    height: 256,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7 } },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
+    series: [
+      {},
+      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } },
+      { stroke: colour.warn, width: 1.5, dash: [6, 4], points: { show: false } },
+      { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
+    ],
+    hooks: { setCursor: [(plot) => say(plot.cursor.idx)] },
+  };
+}
+
+function Plotted({ records, account, outlook, now }) {
+  const place = useRef(null);
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    let plot = null;
+    let gone = false;
+    const data = lines(records, account, outlook, now);
+    const say = (index) => {
+      const balance = index === null || index === undefined ? null : data[1][index];
+      setSaid(balance === null || balance === undefined ? "" : `${time(data[0][index] * 1000)}: ${number(balance)}`);
+    };
+    const draw = async () => {
+      const { default: Plot } = await import("./uplot.js");
+      if (gone || !place.current) return;
+      plot?.destroy();
+      plot = new Plot(options(Plot, place.current, say), data, place.current);
+    };
+    draw();
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", draw);
+    const resized = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: 256 }));
+    resized.observe(place.current);
+    return () => {
+      gone = true;
+      dark.removeEventListener("change", draw);
+      resized.disconnect();
+      plot?.destroy();
+    };
+  }, [records, now]);
+  return html`<div class="plot" ref=${place} aria-hidden="true"></div><output class="small muted" aria-hidden="true">${said}</output>`;
+}
+
+export function Chart({ account }) {
+  const { data, error, reload } = useLoad(() => newest(account.merchant_id), [account.merchant_id, account.last_transaction_id]);
+  const last = useRef(null);
+  if (data) last.current = data;
+  const records = last.current;
+  const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
+  const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
+  return html`<section class="card chart" aria-labelledby="chart-title"><h2 id="chart-title">Burn-down</h2>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!records && !error && html`<${Waiting} what="Reading the records…" />`}
+    ${records?.length > 0 && html`<p data-test="outlook">${outlook
+      ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
+      : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
+      <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} records. Dashed: the threshold. Dotted: what is to come.</p>`}
+  </section>`;
+}

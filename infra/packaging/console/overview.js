@@ -1,0 +1,136 @@
+// The fleet, what happens at this moment, and the shops that need a look.
+
+import { html, useRef, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { Badge, Id, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { ago, EVENTS, number, shortTime } from "./words.js";
+
+const EVERY_SECONDS = 3;
+const KEPT = 40;
+const WINDOW_SECONDS = 60;
+
+// Rates are differences of what is counted since the beginning: of the last minute, or of what was seen of it.
+function useReadings(now) {
+  const readings = useRef([]);
+  if (now && readings.current.at(-1)?.as_of !== now.as_of) readings.current = [...readings.current, now].slice(-KEPT);
+  return readings.current;
+}
+
+const seconds = (later, earlier) => (new Date(later.as_of) - new Date(earlier.as_of)) / 1000;
+
+function rate(readings, name) {
+  const last = readings.at(-1);
+  const first = readings.find((one) => seconds(last, one) <= WINDOW_SECONDS);
+  const passed = last && first ? seconds(last, first) : 0;
+  return passed > 0 ? (60 * (last[name] - first[name])) / passed : null;
+}
+
+function oldest(readings) {
+  const last = readings.at(-1);
+  const first = readings.find((one) => seconds(last, one) <= WINDOW_SECONDS);
+  const batches = last.batches - first.batches;
+  return batches > 0 ? Math.max(0, last.oldest_message_seconds - first.oldest_message_seconds) / batches : null;
+}
+
+function grown(readings, name) {
+  const last = readings.at(-1);
+  const first = readings.find((one) => seconds(last, one) <= WINDOW_SECONDS);
+  return first ? last[name] - first[name] : 0;
+}
+
+function Spark({ readings }) {
+  const rates = readings.slice(1).map((one, place) => {
+    const passed = seconds(one, readings[place]);
+    return passed > 0 ? (60 * (one.orders - readings[place].orders)) / passed : 0;
+  });
+  if (rates.length < 2) return html`<svg class="spark" viewBox="0 0 100 24" aria-hidden="true"></svg>`;
+  const most = Math.max(...rates, 1);
+  const points = rates.map((value, place) => `${(100 * place) / (rates.length - 1)},${23 - (21 * value) / most}`);
+  return html`<svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">
+    <polyline points=${points.join(" ")} fill="none" stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke" /></svg>`;
+}
+
+function Figure({ name, value, note, tone, to }) {
+  return html`<div class="figure"><dt>${name}</dt><dd class=${tone ?? ""}>${value}</dd>
+    ${note && html`<dd class="note">${to ? html`<a href=${to} aria-label="${name}: ${note}">${note}</a>` : note}</dd>`}</div>`;
+}
+
+function Live({ readings }) {
+  const now = readings.at(-1);
+  const orders = rate(readings, "orders");
+  const lately = (name) => `+${number(grown(readings, name))} in the last minute`;
+  const beat = now.bridge_seen_at && (new Date(now.as_of) - new Date(now.bridge_seen_at)) / 1000;
+  return html`<section class="card live" aria-labelledby="live-title">
+    <h2 id="live-title">At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span></h2>
+    <dl class="figures">
+      <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
+      <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
+      <${Figure} name="Conflicts" value=${number(now.conflicts)} note=${lately("conflicts")} />
+      <${Figure} name="Ignored" value=${number(now.ignored)} note=${lately("ignored")} />
+      <${Figure} name="Inbox" value=${number(now.inbox.waiting)} note=${`${number(now.inbox.under_way)} under way`} />
+      <${Figure} name="Oldest message" value=${oldest(readings) === null ? "none" : `${number(Math.round(10 * oldest(readings)) / 10)} s`} note="in the last minute" />
+      <${Figure} name="Dead letters" value=${number(now.dead_letters)} tone=${now.dead_letters ? "bad" : "good"} to="#/dead-letters" note=${now.dead_letters ? "look at them" : "nothing is parked"} />
+      <${Figure} name="Bridge" value=${beat === null ? "never seen" : beat > 45 ? "silent" : "alive"} tone=${beat === null || beat > 45 ? "bad" : "good"} note=${now.bridge_seen_at ? ago(now.bridge_seen_at, new Date(now.as_of)) : "no heartbeat yet"} />
+    </dl>
+  </section>`;
+}
+
+function Fleet({ fleet }) {
+  return html`<section class="card" aria-labelledby="fleet-title"><h2 id="fleet-title">The fleet</h2>
+    <dl class="figures">
+      <${Figure} name="Merchants" value=${number(fleet.total_merchants)} />
+      <${Figure} name="Plugins on" value=${number(fleet.enabled_count)} tone="good" note=${`${number(fleet.enabled_percentage)} %`} />
+      <${Figure} name="Plugins off" value=${number(fleet.disabled_count)} tone=${fleet.disabled_count ? "bad" : ""} to="#/off" note="list them" />
+      <${Figure} name="Running low" value=${number(fleet.low_balance_count)} tone=${fleet.low_balance_count ? "warn" : ""} to="#/low" note="list them" />
+      <${Figure} name="Credits a merchant" value=${number(Math.round(fleet.average_balance))} note="on average" />
+    </dl></section>`;
+}
+
+function Events({ events }) {
+  return html`<section class="card" aria-labelledby="events-title"><h2 id="events-title">Latest threshold events</h2>
+    ${events.length ? html`<ol class="events">${events.map((event) => {
+      const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
+      const switched = event.event_type.endsWith("plugin_status_changed");
+      return html`<li key=${event.event_id}>
+        <${Badge} tone=${switched ? (event.balance ? "good" : "bad") : tone}>${switched ? `Plugin ${event.balance ? "on" : "off"}` : words}<//>
+        <${Id} of=${event.merchant_id} to="merchant" /><span>balance ${number(event.balance)}</span>
+        <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
+    })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
+  </section>`;
+}
+
+export function Overview() {
+  const { data, error, reload } = useLoad(() => ask("credits/admin/activity"), []);
+  const readings = useReadings(data?.data);
+  useEvery(EVERY_SECONDS, reload);
+  return html`<${Title} name="Overview">Overview<//>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!data && !error && html`<${Waiting} what="Reading the figures…" />`}
+    ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet} /><${Events} events=${data.data.threshold_events} />`}`;
+}
+
+const LISTS = {
+  off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
+  low: ["low-balance", "Merchants that run low", "Nobody runs low."],
+};
+
+export function Accounts({ which }) {
+  const [path, title, none] = LISTS[which];
+  const [rows, setRows] = useState([]);
+  const [cursor, setCursor] = useState(null);
+  const more = async (from) => {
+    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from } });
+    setRows((before) => (from ? [...before, ...page.data] : page.data));
+    setCursor(page.pagination.next_cursor);
+    return page;
+  };
+  const { error, loading, data, reload } = useLoad(() => more(null), [path]);
+  return html`<${Title} name=${title}>${title}<//>
+    <${Trouble} error=${error} retry=${reload} />
+    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+    ${data && (rows.length ? html`<div class="scroll card" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th scope="col">Merchant</th><th scope="col" class="num">Balance</th><th scope="col" class="num">Threshold</th><th scope="col">${which === "off" ? "Off since" : "Last change"}</th></tr></thead>
+      <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td><${Id} of=${row.merchant_id} to="merchant" /></td>
+        <td class="num">${number(row.balance)}</td><td class="num">${number(row.threshold)}</td>
+        <td><${Time} at=${which === "off" ? row.plugin_status.since : row.updated_at} relative /></td></tr>`)}</tbody></table></div>
+      ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
+}
