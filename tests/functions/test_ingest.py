@@ -727,13 +727,17 @@ def test_what_is_personal_is_in_no_table_no_queue_and_no_line(
         charged(),
         asking("evt.subscription.renewed", {"subscription_id": 1, "renewal_id": 1, "credits": 5}),
         adjusted("INCREASE", 5, reason="goodwill", admin_id="admin-7"),
+        # What cannot be read of these is dropped, and named by its field alone.
+        asking(
+            "evt.shopify.webhook.order_paid", {"order_id": 5, "currency": CANARY, "total": CANARY}, timestamp=CANARY
+        ),
     ]
     in_detail = json.dumps({"detail-type": "evt.order.updated", "detail": json.loads(marked(paid(4)))["payload"]})
     assert system.ingest(*map(marked, applied), in_detail) == []
     waiting = marked(refunded(77))
     assert system.ingest(waiting) == [message_id_of(waiting)]
 
-    assert (len(system.history()), len(system.history(OTHER))) == (10, 1)
+    assert (len(system.history()), len(system.history(OTHER))) == (11, 1)
     assert system.parked() == []
     captured = capsys.readouterr()
     stored = json.dumps([system.items(CREDITS_TABLE), system.items(TRANSACTIONS_TABLE)])
@@ -747,12 +751,9 @@ def test_what_is_personal_is_in_no_table_no_queue_and_no_line(
         (CANARY, {}, {}),
         ("evt.billing.payment_succeeded", {"payment_id": CANARY * 9, "credits": 5}, {}),
         ("evt.billing.payment_succeeded", {"payment_id": "p1", "credits": CANARY}, {}),
-        ("evt.billing.payment_succeeded", {"payment_id": "p1", "credits": 5}, {"timestamp": CANARY}),
         ("evt.billing.payment_succeeded", {"merchant_id": CANARY, "payment_id": "p1", "credits": 5}, {}),
         ("evt.credits.manual_adjustment", {"adjustment_id": 1, "operation_type": CANARY, "credits": 5}, {}),
-        ("evt.shopify.webhook.order_paid", {"order_items": [{"order_id": 1, "total": CANARY}]}, {}),
         ("evt.shopify.webhook.order_paid", {"order_id": 1, "order_items": [CANARY]}, {}),
-        ("evt.shopify.webhook.order_paid", {"order_id": 1, "currency": CANARY}, {}),
         ("evt.shopify.webhook.order_paid", {"order_items": {CANARY: 1}}, {}),
         ("evt.shopify.webhook.order_paid", {"order_id": {CANARY: CANARY}}, {}),
         ("evt.billing.payment_succeeded", {"payment_id": "p1", "credits": {CANARY: 1}}, {}),

@@ -10,9 +10,6 @@ _FILE = Path(__file__).resolve().parents[1] / "functions/field_cases.json"
 
 PENDING = frozenset(
     {
-        "an order is edited and paid again",
-        "one renewal, named by id, by period and by key",
-        "one purchase, two payment ids",
         "a payment is refunded, another disputed and won",
         "bought, spent, charged back, bought again",
         "cumulative refunds of a payment",
