@@ -85,6 +85,7 @@ class Queues(Group):
     """The addresses of the queues."""
 
     inbox = Required("INBOX_QUEUE_URL")
+    waiting = Required("WAITING_QUEUE_URL")
     dead_letters = Required("DEAD_LETTER_QUEUE_URL")
     stream_dead_letters = Required("STREAM_DEAD_LETTER_QUEUE_URL")
     outbox = Required("OUTBOX_QUEUE_URL")

@@ -1,15 +1,18 @@
-"""The queues: messages parked with their reason, and retries delayed."""
+"""The queues: messages parked with their reason, retries delayed, and long waits in a queue of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, SendMessageBatchRequestEntryTypeDef
 
 ENTRIES_MAX = 10
 """Entries that one batch request takes."""
-ATTRIBUTE_LENGTH_MAX = 1000
-"""Characters of a reason that are kept."""
+REQUEST_BYTES_MAX = 262_144
+"""Bytes of bodies that one batch request takes, with room for attributes; a longer body goes alone."""
+ATTRIBUTE_LENGTH_MAX = 2500
+"""Characters of an attribute that are kept: all headers that the bridge accepts of a CloudEvent, and usual reasons."""
 
 
 class Waiting(NamedTuple):
@@ -19,8 +22,17 @@ class Waiting(NamedTuple):
     under_way: int
 
 
+class Later(NamedTuple):
+    """A message for a queue that hands it out after a delay, 0 to 900 seconds."""
+
+    body: str
+    attributes: Mapping[str, str | None]
+    delay_seconds: int
+    group: str | None
+
+
 class Queues:
-    """Sends to the dead-letter queues, and changes when messages become visible again.
+    """Sends to the dead-letter queues and the waiting queue, and changes when messages become visible again.
 
     All raise botocore's `ClientError` or `BotoCoreError` when the queue does not answer.
     """
@@ -33,12 +45,16 @@ class Queues:
         self._client.send_message(
             QueueUrl=queue_url,
             MessageBody=body,
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": printable(value)}
-                for name, value in attributes.items()
-                if value
-            },
+            MessageAttributes=_named(attributes),
         )
+
+    def send_later(self, queue_url: str, messages: Sequence[Later]) -> Iterator[int]:
+        """Put messages into a queue, and yield the place of each that the queue has confirmed."""
+        for places in _requests(messages):
+            answer = self._client.send_message_batch(
+                QueueUrl=queue_url, Entries=[_entry(place, messages[place]) for place in places]
+            )
+            yield from (int(sent["Id"]) for sent in answer.get("Successful", []))
 
     def waiting(self, queue_url: str) -> Waiting:
         """Return the queue's own count of messages."""
@@ -68,6 +84,39 @@ class Queues:
                     for place, (handle, delay) in enumerate(delays_seconds[start : start + ENTRIES_MAX])
                 ],
             )
+
+
+def _named(attributes: Mapping[str, str | None]) -> "dict[str, MessageAttributeValueTypeDef]":
+    return {
+        name: {"DataType": "String", "StringValue": printable(value)} for name, value in attributes.items() if value
+    }
+
+
+def _requests(messages: Sequence[Later]) -> Iterator[list[int]]:
+    """Yield the places of messages that fit into one request."""
+    places: list[int] = []
+    size = 0
+    for place, message in enumerate(messages):
+        length = len(message.body.encode())
+        if places and (len(places) == ENTRIES_MAX or size + length > REQUEST_BYTES_MAX):
+            yield places
+            places, size = [], 0
+        places.append(place)
+        size += length
+    if places:
+        yield places
+
+
+def _entry(place: int, message: Later) -> "SendMessageBatchRequestEntryTypeDef":
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(place),
+        "MessageBody": message.body,
+        "DelaySeconds": message.delay_seconds,
+        "MessageAttributes": _named(message.attributes),
+    }
+    if message.group is not None:
+        entry["MessageGroupId"] = message.group
+    return entry
 
 
 def printable(text: str) -> str:

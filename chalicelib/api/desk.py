@@ -32,6 +32,7 @@ def activity(call: Call) -> Reply:
         for_figures.recent_events(),
         for_api.queues(),
         inbox_url=settings().queues.inbox,
+        waiting_url=settings().queues.waiting,
         dead_letter_urls=for_api.dead_letter_urls(),
         now=call.now,
     )

@@ -19,6 +19,7 @@ def activity_now(
     queues: Queues,
     *,
     inbox_url: str,
+    waiting_url: str,
     dead_letter_urls: Iterable[str],
     now: datetime,
 ) -> Activity:
@@ -26,6 +27,7 @@ def activity_now(
     with transient_faults("the queues"):
         read = fleet.read()
         inbox = queues.waiting(inbox_url)
+        for_ground = sum(queues.waiting(waiting_url))
         dead_letters = sum(sum(queues.waiting(url)) for url in dead_letter_urls)
         events = recent.read()
     return Activity(
@@ -40,7 +42,7 @@ def activity_now(
         shortfall=read.figures.shortfall,
         batches=_counted(read.counters, OLDEST_SECONDS + COUNT),
         oldest_message_seconds=round(max(0.0, read.counters.get(sample(OLDEST_SECONDS + SUM), 0.0)), 3),
-        inbox=Waiting(**inbox._asdict()),
+        inbox=Waiting(waiting=inbox.waiting, under_way=inbox.under_way + for_ground),
         dead_letters=dead_letters,
         bridge_seen_at=instant(read.heartbeat) if read.heartbeat else None,
         drift=read.drift,

@@ -27,7 +27,7 @@ CODE_RECEIVES_EXHAUSTED = "receives_exhausted"
 ORIGIN_BRIDGE = "bridge"
 """The bridge parked a message from NATS that no queue can hold: NATS keeps its body, and the letter says where."""
 
-_PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "function", "redriven"})
+_PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "deliveries", "function", "redriven"})
 _OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
 _TEXT_LENGTH_MAX = 200
 _ARN_LENGTH_MAX = 512

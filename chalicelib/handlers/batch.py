@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
@@ -16,9 +17,12 @@ from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
-from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, ending
+from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, ending
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.wiring import for_posting
+
+WAITING_DELAY_SECONDS_MAX = 900
+"""The longest delay that SQS gives to a message that is sent."""
 
 _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
     sample(f"credits_{name}_total")
@@ -41,6 +45,7 @@ class Batch:
         # Asked for first, so that a missing setting fails the first call and not the first poison message.
         self._dead_letter_queue_url = configured.queues.dead_letters
         self._inbox_queue_url = configured.queues.inbox
+        self._waiting_queue_url = configured.queues.waiting
         self._posting = for_posting.posting()
         self._terms = Terms(
             trial_credits=configured.trial_credits,
@@ -55,6 +60,8 @@ class Batch:
         self._requests: list[tuple[Message, Event]] = []
         self._parked: list[tuple[Message, Rejected]] = []
         self._delayed: list[tuple[Message, int]] = []
+        self._leaving: list[tuple[Message, int]] = []
+        self._sent_on = 0
         self._posted: Counter[tuple[str, str]] = Counter()
         self._duplicates = 0
         self._orders_changed = 0
@@ -116,6 +123,28 @@ class Batch:
             count_parked(error.code)
             count("credits_conflicts_total", int(error.code is Code.KEY_REUSED))
 
+    def send_on(self) -> None:
+        """Let what has waited long enough for its ground wait in a queue of its own, where its delay holds nobody up.
+
+        What that queue does not confirm, or has no time for, waits where it is. A call that dies between the two leaves
+        the message in both queues, and the ledger takes it once.
+        """
+        if not self._leaving:
+            return
+        confirmed: set[int] = set()
+        if self._call.remaining_seconds() >= MARGIN_SECONDS:
+            messages = [
+                Later(message.body, message.going_on(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
+                for message, delay in self._leaving
+            ]
+            try:
+                # Place by place: what was confirmed before an error has left all the same.
+                confirmed.update(for_posting.queues().send_later(self._waiting_queue_url, messages))
+            except (ClientError, BotoCoreError):
+                logger.exception("the waiting queue did not confirm", messages=len(messages) - len(confirmed))
+        self._sent_on = len(confirmed)
+        self._delayed += [left for place, left in enumerate(self._leaving) if place not in confirmed]
+
     def put_off(self) -> None:
         """Let each message that waits come back after its own delay."""
         if not self._delayed:
@@ -125,10 +154,10 @@ class Batch:
             return  # They come back all the same, after the queue's own visibility timeout.
         delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
         try:
-            for_posting.queues().put_off(self._inbox_queue_url, delays)
+            for_posting.queues().put_off(self._queue_url(), delays)
         except (ClientError, BotoCoreError):
             # They come back all the same, after the queue's own visibility timeout.
-            logger.exception("the inbox did not take the delays", messages=len(delays))
+            logger.exception("the queue did not take the delays", messages=len(delays))
 
     def report(self) -> None:
         """Write the one line of this call, and its counters."""
@@ -139,6 +168,7 @@ class Batch:
             duplicates=self._duplicates,
             parked=len(self._parked),
             coming_back=len(self.coming_back),
+            sent_on=self._sent_on,
             ignored=self._ignored.total(),
             dropped=dict(self._dropped),
         )
@@ -181,9 +211,10 @@ class Batch:
         waited_seconds = (datetime.now(UTC) - message.first_seen).total_seconds()
         retry = self._ground_retry
         end = ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry)
-        if isinstance(end, PutOff):
+        if isinstance(end, PutOff | SentOn):
             self._log_waiting(message, end.error, end.seconds)
-            self._delayed.append((message, end.seconds))
+            waiting = self._leaving if isinstance(end, SentOn) else self._delayed
+            waiting.append((message, end.seconds))
             return
         if event is not None:
             self._settled(event)
@@ -201,3 +232,8 @@ class Batch:
             deliveries=message.deliveries,
             seconds=seconds,
         )
+
+    def _queue_url(self) -> str:
+        """Return the queue that the messages came from, which is one for all of a call."""
+        waiting = self._waiting_queue_url.rpartition("/")[2]
+        return self._waiting_queue_url if self._messages[0].queue == waiting else self._inbox_queue_url

@@ -28,6 +28,7 @@ def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     batch.read()
     batch.post()
     batch.park()
+    batch.send_on()
     batch.put_off()
     batch.report()
     for_figures.counter_writer().write()

@@ -1,4 +1,4 @@
-"""How a message ends, decided from what became of its movements: applied, parked, put off or ignored.
+"""How a message ends, decided from what became of its movements: applied, parked, put off, sent on or ignored.
 
 (contract, section 4, "Retry and dead letter")
 """
@@ -12,6 +12,8 @@ from chalicelib.domain.outcomes import Outcome
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
+INBOX_SECONDS_MAX = 60
+"""How long a message waits for its ground in the inbox, of which SQS delivers nothing while 120,000 are in flight."""
 GROWTH_MAX = 20
 """Doublings of a delay that are counted; more would only overflow."""
 
@@ -50,7 +52,15 @@ class PutOff:
     seconds: int
 
 
-Ending = Settled | Parked | PutOff
+@dataclass(frozen=True, slots=True)
+class SentOn:
+    """The message goes to the waiting queue, because of `error`, and comes back in so many seconds."""
+
+    error: RetryLater
+    seconds: int
+
+
+Ending = Settled | Parked | PutOff | SentOn
 
 
 def ending(outcomes: Sequence[Outcome], *, deliveries: int, waited_seconds: float, retry: GroundRetry) -> Ending:
@@ -65,7 +75,9 @@ def ending(outcomes: Sequence[Outcome], *, deliveries: int, waited_seconds: floa
         if later.ground_missing and waited_seconds >= retry.total_seconds:
             reason = f"{later.message}, and did not come within {retry.total_seconds} seconds"
             return Parked(Rejected(later.code, reason, field=later.field))
-        return PutOff(later, _delay(later, deliveries, retry))
+        seconds = _delay(later, deliveries, retry)
+        leaves = later.ground_missing and waited_seconds + seconds > INBOX_SECONDS_MAX
+        return (SentOn if leaves else PutOff)(later, seconds)
     rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
     if rejected is not None:
         return Parked(rejected)

@@ -39,7 +39,7 @@ LINE_BYTES = 700
 """A call's log line, and the three that Lambda writes about it."""
 POLLERS, LONG_POLL_SECONDS = 5, 20
 """Lambda's pollers of an idle queue, each with one long poll after another (SQS as an event source)."""
-QUEUES_POLLED = 1
+QUEUES_POLLED = 2
 RECEIVED_AT_ONCE = 10
 STATUS_ASKED_SECONDS, STATUS_KEPT_SECONDS = 5, 15
 """A shop's pages ask every five seconds, and an answer may be kept for fifteen: one in three passes an edge cache."""
@@ -123,7 +123,11 @@ def _standing(counted: Mapping[str, float]) -> list[Line]:
             bytes_kept * MILLION / 10**9 * STORED_GB_MONTH,
             "record and index, with point-in-time recovery; with the longest ids",
         ),
-        Line("a month of idling", polls, "Lambda's polls of the inbox; all else is paid by use (alarms: 0.10 each)"),
+        Line(
+            "a month of idling",
+            polls,
+            "Lambda's polls of the inbox and the waiting queue; all else is paid by use (alarms: 0.10 each)",
+        ),
     ]
 
 

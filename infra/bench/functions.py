@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "FIGURES_TABLE": "",
     "EVENT_BUS": "credits",
     "INBOX_QUEUE_URL": "https://sqs.example/inbox",
+    "WAITING_QUEUE_URL": "https://sqs.example/waiting",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.example/dead-letters",
     "STREAM_DEAD_LETTER_QUEUE_URL": "https://sqs.example/stream-dead-letters",
     "POWERTOOLS_METRICS_NAMESPACE": "credits",

@@ -107,7 +107,7 @@ def _call(gigabytes: float) -> float:
 
 
 def _polls() -> float:
-    return costs.POLLERS * SECONDS_A_MONTH / costs.LONG_POLL_SECONDS * costs.QUEUE_REQUEST
+    return costs.POLLERS * costs.QUEUES_POLLED * SECONDS_A_MONTH / costs.LONG_POLL_SECONDS * costs.QUEUE_REQUEST
 
 
 def main() -> None:

@@ -192,13 +192,16 @@ def _bus(target: Target) -> Iterator[Finding]:
 
 
 def _waiting(target: Target, url: str) -> tuple[int, int]:
-    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    """Return how many messages of a queue can be had, and how many are taken or put off."""
+    wanted = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
     found = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
-    return int(found[wanted[0]]), int(found[wanted[1]])
+    untouched, taken, delayed = (int(found.get(name, "0")) for name in wanted)
+    return untouched, taken + delayed
 
 
 def _inbox(target: Target) -> Iterator[Finding]:
     untouched, tried = _waiting(target, target.inbox_queue_url)
+    tried += sum(_waiting(target, target.waiting_queue_url))
     said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
     if untouched > BACKLOG:
         yield Finding(

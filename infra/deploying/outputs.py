@@ -11,6 +11,7 @@ PARTS = {
     "figures_table": "FiguresTableName",
     "event_bus": "EventBusName",
     "inbox_queue_url": "InboxQueueUrl",
+    "waiting_queue_url": "WaitingQueueUrl",
     "dead_letter_queue_url": "DeadLetterQueueUrl",
     "outbox_queue_url": "OutboxQueueUrl",
     "outbox_dead_letter_queue_url": "OutboxDeadLetterQueueUrl",
@@ -32,6 +33,7 @@ class Deployed:
     figures_table: str
     event_bus: str
     inbox_queue_url: str
+    waiting_queue_url: str
     dead_letter_queue_url: str
     outbox_queue_url: str
     outbox_dead_letter_queue_url: str

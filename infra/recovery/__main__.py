@@ -101,10 +101,15 @@ def move(
     region: Region = None,
     into: Annotated[str | None, typer.Option(help="That stack's region.")] = None,
 ) -> None:
-    """Move the messages that wait in the stack's inbox into another stack's inbox."""
-    source, target = _outputs(stack, region)["InboxQueueUrl"], _outputs(to, into or region)["InboxQueueUrl"]
+    """Move the messages that wait in the stack's inbox and in its waiting queue into another stack's inbox.
+
+    Messages of the waiting queue come in parts, as their delays end: within 15 minutes, so move until nothing is left.
+    """
+    outputs, target = _outputs(stack, region), _outputs(to, into or region)["InboxQueueUrl"]
     clients = _client("sqs", region), _client("sqs", into or region)
-    typer.echo(f"{again.move(clients[0], source, clients[1], target)} messages moved")
+    sources = [outputs[name] for name in ("InboxQueueUrl", "WaitingQueueUrl") if name in outputs]
+    moved = sum(again.move(clients[0], source, clients[1], target) for source in sources)
+    typer.echo(f"{moved} messages moved")
 
 
 def _client(service: str, region: str | None) -> Any:

@@ -48,14 +48,21 @@ def move(client: "SQSClient", source: str, target_client: "SQSClient", target: s
     """
     moved = 0
     while batch := client.receive_message(
-        QueueUrl=source, MaxNumberOfMessages=BATCH, MessageAttributeNames=["All"], WaitTimeSeconds=WAIT_SECONDS
+        QueueUrl=source,
+        MaxNumberOfMessages=BATCH,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["MessageGroupId"],
+        WaitTimeSeconds=WAIT_SECONDS,
     ).get("Messages", []):
         for message in batch:
             attributes: Any = {
                 name: {key: part for key, part in value.items() if key in {"DataType", "StringValue", "BinaryValue"}}
                 for name, value in message.get("MessageAttributes", {}).items()
             }
-            target_client.send_message(QueueUrl=target, MessageBody=message["Body"], MessageAttributes=attributes)
+            group: Any = message.get("Attributes", {})
+            target_client.send_message(
+                QueueUrl=target, MessageBody=message["Body"], MessageAttributes=attributes, **group
+            )
             client.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
     return moved

@@ -88,6 +88,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
         figures_table="figures-test",
         event_bus="credits",
         inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
+        waiting_queue_url=system.urls["WAITING_QUEUE_URL"],
         dead_letter_queue_url=system.urls["DEAD_LETTER_QUEUE_URL"],
         outbox_queue_url=outbox["outbox"],
         outbox_dead_letter_queue_url=outbox["outbox-dead"],

@@ -24,6 +24,7 @@ EMITTED = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): QUEUE,
     ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): QUEUE,
+    ("AWS/SQS", "ApproximateNumberOfMessagesDelayed"): QUEUE,
     ("AWS/SQS", "NumberOfMessagesDeleted"): QUEUE,
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): QUEUE,
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
@@ -59,6 +60,7 @@ VALUES = {
     "OutboxDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "StreamDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "InboxAgeAlarm": ("Maximum", 60, 5, 5, 300, "notBreaching"),
+    "WaitingAlarm": ("Maximum", 60, 5, 5, 10_000, "notBreaching"),
     "InboxInFlightAlarm": ("Maximum", 60, 5, 5, 60_000, "notBreaching"),
     "OutboxAgeAlarm": ("Maximum", 60, 5, 5, 300, "notBreaching"),
     "IteratorAgeAlarm": ("Maximum", 60, 5, 5, 60_000, "notBreaching"),
@@ -90,6 +92,7 @@ WATCHED = {
     "InboxAgeAlarm": {"InboxQueue.QueueName"},
     "OutboxAgeAlarm": {"OutboxQueue.QueueName"},
     "OutboxStuckAlarm": {"OutboxQueue.QueueName"},
+    "WaitingAlarm": {"WaitingQueue.QueueName"},
     "InboxInFlightAlarm": {"InboxQueue.QueueName"},
     "IndexThrottlesAlarm": {"CreditsTable", "by_level", "TransactionsTable", "by_merchant"},
     "RuleFailuresAlarm": {"CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-outbound"},

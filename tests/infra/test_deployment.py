@@ -127,6 +127,7 @@ def test_every_alarm_on_one_metric_goes_off_beyond_its_threshold_and_not_before(
             "dead-letters",
             "inbox-age",
             "inbox-in-flight",
+            "waiting",
             "ledger-drift",
             "outbox-age",
             "outbox-dead-letters",

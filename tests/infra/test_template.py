@@ -12,7 +12,14 @@ from infra.packaging.lint import findings
 Resources = dict[str, dict[str, Any]]
 
 FOURTEEN_DAYS = 1209600
-QUEUES = ("InboxQueue", "DeadLetterQueue", "OutboxQueue", "OutboxDeadLetterQueue", "StreamDeadLetterQueue")
+QUEUES = (
+    "InboxQueue",
+    "WaitingQueue",
+    "DeadLetterQueue",
+    "OutboxQueue",
+    "OutboxDeadLetterQueue",
+    "StreamDeadLetterQueue",
+)
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
 FUNCTIONS = {
     "APIHandler": "app.app",
@@ -74,6 +81,7 @@ NAMES_OF_RESOURCES = {
     "FIGURES_TABLE": "FiguresTable",
     "EVENT_BUS": "CreditsBus",
     "INBOX_QUEUE_URL": "InboxQueue",
+    "WAITING_QUEUE_URL": "WaitingQueue",
     "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
     "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
 }
@@ -91,7 +99,8 @@ def properties(resources: Resources, name: str) -> dict[str, Any]:
 
 
 def source(resources: Resources, function: str) -> dict[str, Any]:
-    (event,) = properties(resources, function)["Events"].values()
+    # The first is what the decorator names.
+    event = next(iter(properties(resources, function)["Events"].values()))
     found: dict[str, Any] = event["Properties"]
     return found
 
@@ -143,6 +152,18 @@ def test_ingest_events_reads_the_inbox_in_batches_and_answers_for_each_message(r
         "MaximumBatchingWindowInSeconds": 1,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": 5},
+    }
+
+
+def test_ingest_events_reads_what_waits_for_its_ground_with_the_fewest_calls_at_once(resources: Resources) -> None:
+    _, waiting = properties(resources, "IngestEvents")["Events"].values()
+
+    assert waiting["Properties"] == {
+        "Queue": arn("WaitingQueue"),
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 5,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
     }
 
 
@@ -226,7 +247,12 @@ def test_a_queue_is_encrypted_and_keeps_messages_for_fourteen_days(resources: Re
 
 
 @pytest.mark.parametrize(
-    ("queue", "dead_letters"), [("InboxQueue", "DeadLetterQueue"), ("OutboxQueue", "OutboxDeadLetterQueue")]
+    ("queue", "dead_letters"),
+    [
+        ("InboxQueue", "DeadLetterQueue"),
+        ("WaitingQueue", "DeadLetterQueue"),
+        ("OutboxQueue", "OutboxDeadLetterQueue"),
+    ],
 )
 def test_a_queue_gives_up_on_a_message_only_after_a_thousand_receives(
     resources: Resources, queue: str, dead_letters: str
@@ -241,9 +267,11 @@ def test_a_message_stays_hidden_for_six_timeouts_of_its_function_and_the_batchin
     resources: Resources,
 ) -> None:
     timeout = properties(resources, "IngestEvents")["Timeout"]
-    window = source(resources, "IngestEvents")["MaximumBatchingWindowInSeconds"]
+    for event in properties(resources, "IngestEvents")["Events"].values():
+        queue, _ = event["Properties"]["Queue"]["Fn::GetAtt"]
+        window = event["Properties"]["MaximumBatchingWindowInSeconds"]
 
-    assert properties(resources, "InboxQueue")["VisibilityTimeout"] >= 6 * timeout + window
+        assert properties(resources, queue)["VisibilityTimeout"] >= 6 * timeout + window
 
 
 def test_every_queue_has_a_policy_of_its_own_open_over_tls_only_and_to_its_own_rule_only(resources: Resources) -> None:

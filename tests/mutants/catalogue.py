@@ -11,6 +11,7 @@ THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/order
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/ingest_events.py"
+MESSAGES = "chalicelib/contracts/inbound/messages.py"
 LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
 STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/dynamodb/ledger_reader.py"
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
@@ -597,6 +598,21 @@ MUTANTS = (
     _mutant(
         "a message that waits dropped",
         (BATCH, "        self.coming_back += [message.message_id for message, _ in self._delayed]\n", ""),
+    ),
+    _mutant(
+        "what waits for its ground fills the inbox",
+        (ENDING, "leaves = later.ground_missing and waited_seconds + seconds > INBOX_SECONDS_MAX", "leaves = False"),
+        tests="tests/functions/test_waiting.py",
+    ),
+    _mutant(
+        "what the waiting queue did not confirm is dropped",
+        (BATCH, "enumerate(self._leaving) if place not in confirmed]", "enumerate(self._leaving) if place < 0]"),
+        tests="tests/functions/test_waiting.py",
+    ),
+    _mutant(
+        "the wait begins anew in the waiting queue",
+        (MESSAGES, '_told_moment(said.get("first_seen")) or _moment(first)', "_moment(first)"),
+        tests="tests/functions/test_waiting.py",
     ),
     _mutant(
         "the subject binds no type",

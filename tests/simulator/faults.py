@@ -123,7 +123,7 @@ def _entries_failed(asked: Asked) -> Mapping[str, Any]:
 
 
 def _delays_failed(asked: Asked) -> Mapping[str, Any]:
-    """Take some of the delays of a batch and refuse the others."""
+    """Take some of the entries of a batch for a queue and refuse the others."""
     entries: Sequence[Any] = asked.request["Entries"]
     refused = asked.random.sample(entries, asked.random.randint(1, len(entries)))
     taken = [entry for entry in entries if entry not in refused]
@@ -171,6 +171,7 @@ class Fault(Enum):
     UNPROCESSED_KEYS = (_unprocessed, "BatchGetItem")
     ENTRIES_FAILED = (_entries_failed, "PutEvents")
     DELAYS_FAILED = (_delays_failed, "ChangeMessageVisibilityBatch")
+    SENDS_FAILED = (_delays_failed, "SendMessageBatch")
 
     def __init__(self, deed: Deed, operation: str | None) -> None:
         self.deed = deed

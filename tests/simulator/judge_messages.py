@@ -23,6 +23,7 @@ from tests.simulator.asks import (
 from tests.simulator.editions import Editions, missed
 from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
+from tests.simulator.mappings import Delivered
 from tests.simulator.queues import Message
 from tests.simulator.releases import THIS, is_newer, newer_since
 from tests.simulator.ways_back import payment_key
@@ -40,11 +41,13 @@ def judge_messages(world: World, ledger: Ledger) -> None:
     in_call = {(message.by, message.body) for message in parked}
     for message in parked:
         _Parked(world, ledger, message).judge()
-    for deleted in world.inbox.deleted:
+    sent_on = [Delivered(message.body, message.by) for message in world.aws.queues.sent_on]
+    in_call |= {(message.call, message.body) for message in sent_on}
+    for deleted in [*world.inbox.deleted, *world.waiting.deleted]:
         if (deleted.call, deleted.body) not in in_call:
             _dropped(world, ledger, deleted.body, deleted.call, ignored)
     newer = newer_since(world.aws.tables.log)
-    for back in world.inbox.back:
+    for back in [*world.inbox.back, *world.waiting.back, *sent_on]:
         _handed_back(world, ledger, back.body, back.call, newer)
 
 

@@ -18,8 +18,6 @@ from tests.simulator.running import Call
 from tests.simulator.tables import Table
 
 BATCH_MAX = 100
-CONCURRENT_MAX = 5
-"""Calls of `ingest_events` at once, as infra/template.yaml limits them."""
 POLL_SECONDS = (0.05, 2.0)
 CALM_POLL_SECONDS = (1.0, 60.0)
 """The same when no new messages arrive, so that waiting ones come together."""
@@ -58,6 +56,14 @@ def declared() -> Mapping[str, Any]:
     return found
 
 
+def at_once(queue: str) -> int:
+    """Return how many calls of `ingest_events` may run at once for a queue, by its logical id."""
+    sources = declared()["IngestEvents"]["Properties"]["Events"].values()
+    (found,) = (one["Properties"] for one in sources if one["Properties"]["Queue"]["Fn::GetAtt"][0] == queue)
+    most: int = found["ScalingConfig"]["MaximumConcurrency"]
+    return most
+
+
 @dataclass(frozen=True)
 class Delivered:
     """How a delivery of a message ended that a call survived."""
@@ -67,23 +73,24 @@ class Delivered:
 
 
 class QueuePoller:
-    """Delivers the messages of the inbox to `ingest_events`, and deletes those that it did not return.
+    """Delivers the messages of a queue to `ingest_events`, and deletes those that it did not return.
 
     `deleted` are the deliveries that a call completed, `back` those that it returned.
     """
 
-    def __init__(self, lab: Lab, queues: Queues, url: str) -> None:
+    def __init__(self, lab: Lab, queues: Queues, url: str, *, at_once: int) -> None:
         self.deleted: list[Delivered] = []
         self.back: list[Delivered] = []
         self._lab = lab
         self._queues = queues
         self._url = url
+        self._at_once = at_once
         self._running = 0
         self._asleep = False
 
     def poll(self) -> None:
         """Poll for messages until there are none."""
-        if self._running < CONCURRENT_MAX:
+        if self._running < self._at_once:
             most = self._lab.random.choice([1, 3, 10, BATCH_MAX])
             if messages := self._queues.receive(self._url, most):
                 self._bring(messages)
@@ -104,7 +111,7 @@ class QueuePoller:
         if self._lab.perhaps(0.1):
             # Delivered, and not hidden: another call has it at the same time.
             self._lab.random.choice(messages).visible_at = 0.0
-        event = {"Records": [_sqs_record(message) for message in messages]}
+        event = {"Records": [_sqs_record(message, self._url) for message in messages]}
         self._lab.start("ingest_events", event, lambda call: self._end(call, messages))
 
     def _end(self, call: Call, messages: Sequence[Message]) -> None:
@@ -123,7 +130,7 @@ class QueuePoller:
                 self._queues.delete(self._url, message_id)
 
 
-def _sqs_record(message: Message) -> dict[str, Any]:
+def _sqs_record(message: Message, url: str) -> dict[str, Any]:
     return {
         "messageId": message.message_id,
         "receiptHandle": message.handles[-1],
@@ -135,7 +142,7 @@ def _sqs_record(message: Message) -> dict[str, Any]:
         },
         "md5OfBody": "",
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:inbox",
+        "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{url.rpartition('/')[2]}",
         "awsRegion": "eu-west-1",
     }
 

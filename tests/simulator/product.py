@@ -229,6 +229,7 @@ def environment(**own: str) -> Mapping[str, str]:
         "FIGURES_TABLE": "figures",
         "EVENT_BUS": "credits",
         "INBOX_QUEUE_URL": "http://aws.invalid/inbox",
+        "WAITING_QUEUE_URL": "http://aws.invalid/waiting",
         "DEAD_LETTER_QUEUE_URL": "http://aws.invalid/dead-letters",
         "STREAM_DEAD_LETTER_QUEUE_URL": "http://aws.invalid/stream-dead-letters",
         **own,

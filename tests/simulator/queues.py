@@ -12,6 +12,10 @@ RECEIVED_MAX = 10
 HIDDEN_SECONDS_MAX = 43_200
 """SQS hides a message for twelve hours at the most."""
 DEFAULT_VISIBILITY_SECONDS = 30.0
+DELAY_SECONDS_MAX = 900
+"""SQS delays a message that is sent for a quarter of an hour at the most."""
+IN_FLIGHT_MAX = 120_000
+"""Of so many messages of a queue that were received and not deleted, SQS hands out no others."""
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Message:
     deliveries: int = 0
     first_received: float | None = None
     handles: list[str] = field(default_factory=list)
+    delayed: bool = False
+    """Sent with a delay and not handed out yet: not in flight, whatever their number."""
 
 
 class Queues:
@@ -35,6 +41,9 @@ class Queues:
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self.queues: dict[str, dict[str, Message]] = {}
         self.visibility_seconds: dict[str, float] = {}
+        self.sent_on: list[Message] = []
+        self.in_flight_max = IN_FLIGHT_MAX
+        self.most_in_flight: dict[str, int] = {}
         self.by = ""
         self._clock = clock
         self._sent = 0
@@ -44,24 +53,36 @@ class Queues:
         self.queues[url] = {}
         self.visibility_seconds[url] = visibility_seconds
 
-    def send(self, url: str, body: str, attributes: Mapping[str, Any] | None = None) -> Message:
-        """Put a message into a queue, and return it."""
+    def send(
+        self, url: str, body: str, attributes: Mapping[str, Any] | None = None, *, delay_seconds: int = 0
+    ) -> Message:
+        """Put a message into a queue, to be handed out after the delay, and return it."""
         self._sent += 1
         now = self._clock()
-        message = Message(f"message-{self._sent}", body, attributes or {}, now, now, self.by)
+        message = Message(f"message-{self._sent}", body, attributes or {}, now, now + delay_seconds, self.by)
+        message.delayed = delay_seconds > 0
         self._queue(url)[message.message_id] = message
         return message
+
+    def in_flight(self, url: str) -> int:
+        """Return how many messages of a queue were received, and are neither deleted nor to be had again."""
+        now = self._clock()
+        return sum(message.visible_at > now and not message.delayed for message in self._queue(url).values())
 
     def receive(self, url: str, most: int) -> list[Message]:
         """Return visible messages, the longest visible first, and hide them for the queue's visibility timeout."""
         now = self._clock()
         visible = [message for message in self._queue(url).values() if message.visible_at <= now]
+        in_flight = self.in_flight(url)
+        most = min(most, max(0, self.in_flight_max - in_flight))
         taken = sorted(visible, key=lambda message: (message.visible_at, message.message_id))[:most]
         for message in taken:
             message.deliveries += 1
+            message.delayed = False
             message.first_received = now if message.first_received is None else message.first_received
             message.handles.append(f"{message.message_id}/{message.deliveries}")
             message.visible_at = now + self.visibility_seconds[url]
+        self.most_in_flight[url] = max(self.most_in_flight.get(url, 0), in_flight + len(taken))
         return taken
 
     def delete(self, url: str, message_id: str) -> None:
@@ -72,6 +93,7 @@ class Queues:
         """Return the answer to a request; raises `AwsError`, and then nothing has changed."""
         known: Mapping[str, Callable[[Request], dict[str, Any]]] = {
             "SendMessage": self._send_message,
+            "SendMessageBatch": self._send_batch,
             "ReceiveMessage": self._receive_message,
             "DeleteMessage": self._delete_message,
             "ChangeMessageVisibility": self._change_one,
@@ -90,6 +112,22 @@ class Queues:
     def _send_message(self, request: Request) -> dict[str, Any]:
         sent = self.send(request["QueueUrl"], request["MessageBody"], request.get("MessageAttributes"))
         return {"MessageId": sent.message_id, "MD5OfMessageBody": _digest(sent.body)}
+
+    def _send_batch(self, request: Request) -> dict[str, Any]:
+        entries = request["Entries"]
+        ids = [entry["Id"] for entry in entries]
+        if not 1 <= len(entries) <= ENTRIES_MAX or len(set(ids)) < len(ids):
+            raise AwsError("TooManyEntriesInBatchRequest", f"{len(entries)} entries, ids {ids}")
+        answer: dict[str, Any] = {"Successful": [], "Failed": []}
+        for entry in entries:
+            if not 0 <= entry.get("DelaySeconds", 0) <= DELAY_SECONDS_MAX:
+                answer["Failed"].append({"Id": entry["Id"], "SenderFault": True, "Code": "InvalidParameterValue"})
+                continue
+            attributes, delay = entry.get("MessageAttributes"), entry.get("DelaySeconds", 0)
+            sent = self.send(request["QueueUrl"], entry["MessageBody"], attributes, delay_seconds=delay)
+            self.sent_on.append(sent)
+            answer["Successful"].append({"Id": entry["Id"], "MessageId": sent.message_id})
+        return answer
 
     def _receive_message(self, request: Request) -> dict[str, Any]:
         received = self.receive(request["QueueUrl"], min(request.get("MaxNumberOfMessages", 1), RECEIVED_MAX))

@@ -13,13 +13,15 @@ from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS, Aws
 from tests.simulator.clients import answering
 from tests.simulator.faults import Asked, Calm, Fault, Place
 from tests.simulator.letters import Letter
-from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, declared
+from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, at_once, declared
+from tests.simulator.queues import Message
 from tests.simulator.releases import NEWER, THIS, run_as
 from tests.simulator.running import START, Agenda, Call, Clock, Container, Killed, Runs
 from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story
 from tests.simulator.tables import SHARDS
 
 INBOX = "http://aws.invalid/inbox"
+WAITING = "http://aws.invalid/waiting"
 DEAD_LETTERS = "http://aws.invalid/dead-letters"
 STREAM_DEAD_LETTERS = "http://aws.invalid/stream-dead-letters"
 
@@ -117,10 +119,12 @@ class World:
         self._create_table(FIGURES, "FiguresTable")
         visibility = declared()["InboxQueue"]["Properties"]["VisibilityTimeout"]
         self.aws.queues.create(INBOX, visibility_seconds=visibility)
+        self.aws.queues.create(WAITING, visibility_seconds=visibility)
         self.aws.queues.create(DEAD_LETTERS)
         self.aws.queues.create(STREAM_DEAD_LETTERS)
         self._lab = Lab(self._start, self._agenda.after, self._random, self._rough, self.violated)
-        self.inbox = QueuePoller(self._lab, self.aws.queues, INBOX)
+        self.inbox = QueuePoller(self._lab, self.aws.queues, INBOX, at_once=at_once("InboxQueue"))
+        self.waiting = QueuePoller(self._lab, self.aws.queues, WAITING, at_once=at_once("WaitingQueue"))
         self._streams = self._opened_streams()
         for after, environment in self.story.environments[1:]:
             self._agenda.after(after, partial(self._deploy, environment))
@@ -135,6 +139,7 @@ class World:
             if not any(self._same_turn(earlier.asked, asked) for earlier in self.answered[:-1]):
                 self._agenda.after(asked.after, partial(self._ask, number))
         self.inbox.poll()
+        self.waiting.poll()
 
     def _opened_streams(self) -> list[StreamPoller]:
         tables = self.aws.tables.tables
@@ -216,7 +221,7 @@ class World:
                 return
             if not self._agenda.next():
                 waiting = [stream for stream in self._streams if not stream.done]
-                if not waiting and not self._open and not self.aws.queues.queues[INBOX]:
+                if not waiting and not self._open and not self._undelivered():
                     return
                 self.violated(f"nothing happens any more, and {self._left()}")
                 return
@@ -224,8 +229,11 @@ class World:
                 break
         self.violated(f"not drained in time: {self._left()}")
 
+    def _undelivered(self) -> list[Message]:
+        return [message for url in (INBOX, WAITING) for message in self.aws.queues.queues[url].values()]
+
     def _left(self) -> str:
-        inbox = [message.body for message in self.aws.queues.queues[INBOX].values()]
+        inbox = [message.body for message in self._undelivered()]
         streams = [stream.function for stream in self._streams if not stream.done]
         admins = [self.answered[number].asked for number in sorted(self._open)]
         return f"left over: messages {inbox[:3]} ({len(inbox)}), streams {streams}, admins {admins[:3]}"
@@ -308,6 +316,8 @@ class World:
 
     def _effect(self, call: Call, service: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = self.aws.answer(service, operation, request, by=call.name)
+        if operation == "SendMessageBatch":
+            self._agenda.after(self._random.uniform(*LATENCY_SECONDS), self.waiting.wake)
         # Pollers of the streams may have new records.
         self._agenda.after(self._random.uniform(*LATENCY_SECONDS), self._poll_streams)
         return answer

@@ -77,6 +77,7 @@ ENVIRONMENT = {
 }
 QUEUES = {
     "INBOX_QUEUE_URL": "InboxQueue",
+    "WAITING_QUEUE_URL": "WaitingQueue",
     "DEAD_LETTER_QUEUE_URL": "DeadLetterQueue",
     "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
     "OUTBOX_QUEUE_URL": "OutboxQueue",
@@ -273,6 +274,14 @@ def _races_and_faults(on: Stage) -> None:
     on.fail("BatchGetItem", refusal("BatchGetItem"))
     forget_the_container()
     on.call("ingest_events", batch([seen(paid("unread"))]))
+    # What waits long for its ground goes into the waiting queue, and an outage hides it there.
+    on.fail("none")
+    long_ago = seen(refunded("nowhere"), seconds_ago=600, deliveries=9)
+    on.call("ingest_events", batch([long_ago]))
+    waiting = on.urls["WAITING_QUEUE_URL"].rpartition("/")[2]
+    on.fail("BatchGetItem", *[refusal("BatchGetItem")] * 50)
+    on.call("ingest_events", batch([{**long_ago, "eventSourceARN": f"arn:aws:sqs:eu-west-1:123456789012:{waiting}"}]))
+    on.fail("none")
     on.fail("PutEvents", *[refusal("PutEvents", "InternalFailure", 500)] * 4)
     records = on.system.stream(TRANSACTIONS_TABLE)
     on.call("publish_transaction_events", batch(records))

@@ -238,8 +238,11 @@ class Stack:
         return [letter for letter in self._letters if naming in letter.body]
 
     def inbox(self) -> Waiting:
-        """Return how many messages wait in the inbox."""
-        return self._waiting(self.description.inbox_queue_url)
+        """Return how many messages wait in the inbox, or for their ground beside it."""
+        inbox, beside = (
+            self._waiting(url) for url in (self.description.inbox_queue_url, self.description.waiting_queue_url)
+        )
+        return Waiting(untouched=inbox.untouched, tried=inbox.tried + sum(beside))
 
     def settle(self) -> None:
         """Return once everything that was sent has had all its effects, those on NATS too.
@@ -272,7 +275,8 @@ class Stack:
         counted = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         return Waiting(
             untouched=int(counted["ApproximateNumberOfMessages"]),
-            tried=int(counted["ApproximateNumberOfMessagesNotVisible"]),
+            tried=int(counted["ApproximateNumberOfMessagesNotVisible"])
+            + int(counted.get("ApproximateNumberOfMessagesDelayed", "0")),
         )
 
     def _client(self, service: str) -> Any:

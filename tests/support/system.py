@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 BUS = "credits"
 QUEUES = {
     "INBOX_QUEUE_URL": "inbox",
+    "WAITING_QUEUE_URL": "waiting",
     "DEAD_LETTER_QUEUE_URL": "dead-letters",
     "STREAM_DEAD_LETTER_QUEUE_URL": "stream-dead-letters",
 }
@@ -180,6 +181,15 @@ class System:
             entry["VisibilityTimeout"]
             for operation, request in self.asked
             if operation == "ChangeMessageVisibilityBatch"
+            for entry in request["Entries"]
+        ]
+
+    def sent_on(self) -> list[dict[str, Any]]:
+        """Return the entries that were sent into the queue of those that wait, in the order of the requests."""
+        return [
+            entry
+            for operation, request in self.asked
+            if operation == "SendMessageBatch" and request["QueueUrl"] == self.urls["WAITING_QUEUE_URL"]
             for entry in request["Entries"]
         ]
 

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.outcomes import Duplicate, Outcome
-from chalicelib.usecases.ending import APPLIED, IGNORED, GroundRetry, Parked, PutOff, ending
+from chalicelib.usecases.ending import APPLIED, IGNORED, INBOX_SECONDS_MAX, GroundRetry, Parked, PutOff, SentOn, ending
 
 APPLIED_BEFORE = Duplicate(None)
 REFUSED = Rejected(Code.KEY_REUSED, "recorded before with another content", field="credits")
@@ -78,8 +78,25 @@ def test_each_delivery_doubles_the_delay_up_to_a_limit(error: RetryLater, delive
     assert end(error, deliveries=deliveries) == PutOff(error, seconds)
 
 
+@pytest.mark.parametrize(
+    ("waited_seconds", "stays"),
+    [(0, True), (INBOX_SECONDS_MAX - 8, True), (INBOX_SECONDS_MAX - 7.9, False), (3599, False)],
+)
+def test_missing_ground_that_takes_longer_than_a_minute_is_waited_for_outside_the_inbox(
+    waited_seconds: float, stays: bool
+) -> None:
+    kind = PutOff if stays else SentOn
+
+    assert end(NO_ORDER, deliveries=3, waited_seconds=waited_seconds) == kind(NO_ORDER, 8)
+
+
+@pytest.mark.parametrize("error", [OUTAGE, NEWER, RetryLater(Code.ACCOUNT_BEHIND, "behind")])
+def test_an_outage_leaves_a_message_in_its_queue_however_long_it_lasts(error: RetryLater) -> None:
+    assert end(NO_ORDER, error, deliveries=4, waited_seconds=10**6) == PutOff(error, 8)
+
+
 def test_missing_ground_parks_the_message_once_it_has_waited_in_vain() -> None:
-    assert isinstance(end(NO_ORDER, waited_seconds=3599.9), PutOff)
+    assert isinstance(end(NO_ORDER, waited_seconds=3599.9), SentOn)
 
     ended = end(NO_ORDER, waited_seconds=3600)
 

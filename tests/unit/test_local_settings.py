@@ -27,6 +27,7 @@ OUTPUTS = {
     "FiguresTableName": "figures",
     "EventBusName": "bus",
     "InboxQueueUrl": "http://inbox",
+    "WaitingQueueUrl": "http://waiting",
     "DeadLetterQueueUrl": "http://dead",
     "OutboxQueueUrl": "http://outbox",
     "OutboxDeadLetterQueueUrl": "http://outbox-dead",

@@ -1,6 +1,7 @@
 """What the function knows of a message of the inbox, and under what it parks it."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,11 @@ from tests.support.events import opened, sqs_record
 
 BODY = opened()
 NOON_MS = 1_748_779_200_123
+
+
+def tried_before(record: dict[str, Any], **said: str) -> dict[str, Any]:
+    """Return the record with attributes that its sender wrote."""
+    return {**record, "messageAttributes": {name: {"stringValue": text} for name, text in said.items()}}
 
 
 def test_a_message_knows_how_often_and_since_when_it_came() -> None:
@@ -22,7 +28,29 @@ def test_a_message_knows_how_often_and_since_when_it_came() -> None:
         deliveries=7,
         first_seen=datetime(2025, 6, 1, 12, 0, 0, 123_000, tzinfo=UTC),
         sent_at=datetime(2025, 6, 1, 12, tzinfo=UTC),
+        queue="inbox",
     )
+
+
+def test_what_waited_in_another_queue_says_since_when_and_how_often_it_was_tried() -> None:
+    bound = {"origin": "nats", "subject": "evt.x", "cloud_event": '{"id": "e1"}'}
+    said = {"first_seen": "2025-06-01T11:59:00.000Z", "deliveries": "7", **bound}
+    record = tried_before(sqs_record(BODY, deliveries=2, first_received_ms=NOON_MS), **said)
+    record["attributes"]["MessageGroupId"] = "shop"
+    message = Message.from_record(record)
+
+    assert message.first_seen == message.sent_at == datetime(2025, 6, 1, 11, 59, tzinfo=UTC)
+    assert (message.deliveries, message.group) == (9, "shop")
+    assert message.going_on() == {**said, "deliveries": "9", "redriven": None, "ce_type": None}
+
+
+@pytest.mark.parametrize("first_seen", ["", "soon", "2025-06-01", "2025-06-01T12:00:00", "9" * 40])
+@pytest.mark.parametrize("deliveries", ["", "-1", "x", "9" * 10, "\u0663"])
+def test_what_no_function_wrote_of_a_wait_is_passed_over(first_seen: str, deliveries: str) -> None:
+    record = sqs_record(BODY, first_received_ms=NOON_MS)
+    message = Message.from_record(tried_before(record, first_seen=first_seen, deliveries=deliveries))
+
+    assert (message.first_seen.minute, message.deliveries) == (0, 1)
 
 
 def test_without_the_time_of_its_first_receipt_the_time_of_its_sending_counts() -> None:

@@ -34,6 +34,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         queues=Queues(
             {
                 "INBOX_QUEUE_URL": "",
+                "WAITING_QUEUE_URL": "",
                 "DEAD_LETTER_QUEUE_URL": "",
                 "STREAM_DEAD_LETTER_QUEUE_URL": "",
                 "OUTBOX_QUEUE_URL": "",
@@ -85,6 +86,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("TRANSACTIONS_TABLE", "a-table", "tables.transactions", "a-table"),
         ("EVENT_BUS", "a-bus", "bus.name", "a-bus"),
         ("INBOX_QUEUE_URL", "https://q", "queues.inbox", "https://q"),
+        ("WAITING_QUEUE_URL", "https://q", "queues.waiting", "https://q"),
         ("DEAD_LETTER_QUEUE_URL", "https://q", "queues.dead_letters", "https://q"),
         ("STREAM_DEAD_LETTER_QUEUE_URL", "https://q", "queues.stream_dead_letters", "https://q"),
         ("JWT_ALGORITHM", "RS256", "jwt.algorithm", "RS256"),
@@ -251,6 +253,7 @@ def test_a_log_level_is_one_of_pythons(text: str) -> None:
         ("TRANSACTIONS_TABLE", "tables.transactions"),
         ("FIGURES_TABLE", "tables.figures"),
         ("INBOX_QUEUE_URL", "queues.inbox"),
+        ("WAITING_QUEUE_URL", "queues.waiting"),
         ("DEAD_LETTER_QUEUE_URL", "queues.dead_letters"),
         ("STREAM_DEAD_LETTER_QUEUE_URL", "queues.stream_dead_letters"),
         ("OUTBOX_QUEUE_URL", "queues.outbox"),

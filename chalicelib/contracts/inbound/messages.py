@@ -12,6 +12,7 @@ from chalicelib.domain.ids import instant
 ORIGIN_NATS = "nats"
 ORIGIN_BUS = "bus"
 ORIGIN_QUEUE = "queue"
+_DIGITS_MAX = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Message:
     `redriven` is how often the message was parked and put back before (None: never), as its sender says.
     `subject` is where the bridge found it on NATS, `ce_type` the header there that names another type, and
     `cloud_event` the other headers of a CloudEvent in binary mode, as a JSON object.
+    `queue` is the name of the queue that it came from, and `group` the group that this queue counts it to.
     """
 
     message_id: str
@@ -36,30 +38,36 @@ class Message:
     subject: str | None = None
     ce_type: str | None = None
     cloud_event: str | None = None
+    queue: str = ""
+    group: str | None = None
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return the message of an SQS record.
 
-        A message that was put back after a fix is seen for the first time again; its `origin` stays.
+        A message that was put back after a fix is seen for the first time again; its `origin` stays. One that waited
+        for its ground in another queue says itself since when, and how often it was tried there.
         """
         attributes = record.get("attributes", {})
         named = record.get("messageAttributes", {})
         said = {name: attribute.get("stringValue") for name, attribute in named.items()}
         sent = attributes.get("SentTimestamp")
         first = attributes.get("ApproximateFirstReceiveTimestamp") or sent
+        first_seen = _told_moment(said.get("first_seen")) or _moment(first)
         return cls(
             message_id=record["messageId"],
             receipt_handle=record.get("receiptHandle", ""),
             body=record["body"],
             origin=said.get("origin") or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
-            deliveries=int(attributes.get("ApproximateReceiveCount", 1)),
-            first_seen=_moment(first),
-            sent_at=_moment(sent or first),
+            deliveries=int(attributes.get("ApproximateReceiveCount", 1)) + _whole(said.get("deliveries")),
+            first_seen=first_seen,
+            sent_at=min(first_seen, _moment(sent or first)),
             redriven=said.get("redriven"),
             subject=said.get("subject"),
             ce_type=said.get("ce_type"),
             cloud_event=said.get("cloud_event"),
+            queue=record.get("eventSourceARN", "").rpartition(":")[2],
+            group=attributes.get("MessageGroupId"),
         )
 
     def bound_to(self) -> str | None:
@@ -92,10 +100,14 @@ class Message:
 
         Contract, "Retry and dead letter".
         """
+        return {"code": code, "reason": reason, "field": field, **self._kept()}
+
+    def going_on(self) -> dict[str, str | None]:
+        """Return the attributes under which the message waits in another queue, its body unchanged."""
+        return {"deliveries": str(self.deliveries), **self._kept()}
+
+    def _kept(self) -> dict[str, str | None]:
         return {
-            "code": code,
-            "reason": reason,
-            "field": field,
             "origin": self.origin,
             "first_seen": instant(self.first_seen),
             "redriven": self.redriven,
@@ -107,3 +119,15 @@ class Message:
 
 def _moment(milliseconds: str | None) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else datetime.now(UTC)
+
+
+def _told_moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0
