@@ -36,6 +36,9 @@ test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
 	@$(PYTEST) $(PARALLEL)
 
+sweep: $(READY) ## Try every kind of fault at every request of every kind of movement: an hour of CPU.
+	@SWEEP_EVERY=1 $(PYTEST) $(PARALLEL) tests/simulator/test_simulator.py -k whatever_fails
+
 mutants: $(READY) ## Put each of the deliberate bugs into a copy of the code: does the simulator catch it? (ONLY=part-of-a-name)
 	@$(BIN)/python -m tests.mutants $(ONLY)
 

@@ -78,11 +78,8 @@ KINDS: Mapping[str, Poison] = {
     ),
     "no payment id": Poison(PAID, _event(PAID, credits=5), "field_missing", "payload.payment_id"),
     "an id too long": Poison(PAID, _event(PAID, payment_id="b" * 65, credits=5), "field_invalid", "payload.payment_id"),
-    "a time that is none": Poison(
-        PAID,
-        _changed(PAID, lambda event: {**event, "timestamp": "noon"}, payment_id="bad", credits=5),
-        "field_invalid",
-        "timestamp",
+    "a test that is neither true nor false": Poison(
+        ORDER_PAID, _event(ORDER_PAID, order_id="bad", test="perhaps"), "field_invalid", "payload.test"
     ),
     "no credits": Poison(PAID, _event(PAID, payment_id="bad"), "field_missing", "payload.credits"),
     "zero credits": Poison(PAID, _paid(0), "credits_invalid", "payload.credits"),
@@ -97,7 +94,10 @@ KINDS: Mapping[str, Poison] = {
         "payload.renewal_id",
     ),
     "money that is none": Poison(
-        ORDER_PAID, _event(ORDER_PAID, order_id="bad", total="a lot"), "field_invalid", "payload.total"
+        REFUNDED,
+        _event(REFUNDED, refund_id="bad", order_id="good 1", refund_amount="a lot", order_total="9"),
+        "field_invalid",
+        "payload.refund_amount",
     ),
     "one bad order of five": Poison(
         ORDER_PAID,
