@@ -40,6 +40,9 @@ INBOUND_TYPES = {
     "evt.order.updated",
     "evt.shopify.webhook.order_refunded",
     "evt.billing.payment_succeeded",
+    "evt.billing.payment_refunded",
+    "evt.billing.payment_disputed",
+    "evt.billing.payment_dispute_won",
     "evt.subscription.renewed",
     "evt.credits.manual_adjustment",
 }
