@@ -2,17 +2,15 @@
 
 The rooms, from the inside out; imports go one way, and `lint-imports` holds them to it:
 
-    domain/         what credits are and how they move: pure, standard library only
-    ports.py        what the next four need of the outside world
-    posting.py      movements become records, once: read, decide, commit
-    work.py         one merchant's part of it, what is still undecided
-    counting.py     the fleet's figures, kept in step with the accounts
-    reconciling.py  the ledger compared with itself
-    contracts/      events in, events out, HTTP answers and problems, cursors
-    adapters/       DynamoDB, EventBridge, SQS, Lambda, Redis and tokens
-    wiring*.py      build the adapters, once a container
-    handlers/       thin entry points, one module a deployable or group of routes
+    domain/     what credits are and how they move: pure, standard library only
+    ports.py    what the use cases need of the outside world
+    usecases/   what the service does: post movements, end a message, count, reconcile, answer a status
+    contracts/  what is said on the wire: events in and out, what Shopify and Stripe send, the API's answers
+    adapters/   DynamoDB, Redis, EventBridge, SQS, Lambda and tokens
+    wiring/     builds adapters and use cases, once a container
+    handlers/   one entry point for each function
+    api/        the HTTP API: routes and their shared machinery
 
-Beside them, for all but the domain: settings.py (the environment, on first use), telemetry.py (log lines and
-metrics), counters.py (what a container counts), static/ (the pages and documents that ship).
+Beside them, for all but the domain: settings.py (the environment, on first use), telemetry.py (log lines, metrics and
+what a container counts), static/ (the pages and documents that ship).
 """
