@@ -5,7 +5,7 @@ The rooms, from the inside out; imports go one way, and `lint-imports` holds the
     domain/     what credits are and how they move: pure, standard library only
     ports.py    what the use cases need of the outside world
     usecases/   what the service does: post movements, end a message, count, reconcile, answer a status
-    contracts/  what is said on the wire: events in and out, what Shopify and Stripe send, the API's answers
+    contracts/  the formats of events in and out, of Shopify's and Stripe's webhooks, and of the API's answers
     adapters/   DynamoDB, Redis, EventBridge, SQS, Lambda and tokens
     wiring/     builds adapters and use cases, once a container
     handlers/   one entry point for each function

@@ -109,7 +109,7 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
 
 
 def _of_the_streams(seen: Seen, now: datetime) -> Iterable[Metric]:
-    """Yield the bridge's last view of NATS, under the names of its own /metrics."""
+    """Yield what the bridge last saw of NATS, under the names that the bridge's own /metrics uses."""
     labels = ["stream"]
     up = GaugeMetricFamily("credits_bridge_stream_up", "1 when the bridge can read the stream, else 0.", labels=labels)
     waiting = GaugeMetricFamily(

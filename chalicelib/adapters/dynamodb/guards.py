@@ -1,4 +1,4 @@
-"""How guards stand in the transactions table, beside the records that they name (contract, section 13)."""
+"""The items of guards: they lie in the transactions table and name a record there (contract, section 13)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -208,10 +208,10 @@ class DynamoDBLedger:
 
 
 def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
-    """Read the cancellation, whose reasons stand in the order of the request: account, records, guards, tallies.
+    """Read the cancellation, whose reasons come in the order of the request: account, records, guards, tallies.
 
-    Several reasons may stand side by side, so each is read for what it says: a failed condition brings the item
-    that stands there, and only that proves a lost race or a duplicate; a conflict proves nothing (infra/docs/traps.md).
+    There may be several reasons, and each is read for itself. Only a failed condition proves a lost race or a
+    duplicate, and it brings the item that is there; a conflict proves nothing (infra/docs/traps.md).
     """
     codes = {reason.get("Code") for reason in reasons}
     transient = codes & TRANSIENT

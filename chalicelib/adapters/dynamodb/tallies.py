@@ -1,4 +1,4 @@
-"""How the tally of a record stands in DynamoDB: what refunds, edits and reversals change, and nothing else may."""
+"""The attributes of a record's tally in DynamoDB. Refunds, edits and reversals change them; nothing else does."""
 
 from collections.abc import Mapping
 from decimal import Decimal

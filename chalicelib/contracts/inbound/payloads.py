@@ -37,9 +37,9 @@ class IgnoredReason(StrEnum):
 class Terms:
     """The settings that decide what an event asks for.
 
-    `trial_credits` of a new merchant; the order `policy`; whether test orders are charged; whether a renewal that names
-    no period counts for the calendar month of its own time; after how many days the same period is no
-    repeat; and whether what a reversed payment does not find is owed.
+    They say how many trial credits a new merchant gets, what an order costs (`policy`), and whether test orders are
+    charged. A renewal that names no period may count for the calendar month of its own time. A renewal of a recorded
+    period is a repeat for `renewal_repeat_days`. Credits of a reversed payment that are not there may be owed.
     """
 
     trial_credits: int
@@ -109,7 +109,7 @@ class MerchantCreated(Payload):
 
 
 class AccountCreated(Payload):
-    """An account was created with a trial of its own size."""
+    """An account was created, and the event says how many trial credits it gets."""
 
     trial_id: Id | None = None
     credits_to_use: Credits
