@@ -146,7 +146,15 @@ FAILURES: dict[str, Answer] = {
     "a head drop by drop": drip_the_head,
     "an answer without end": flood,
 }
-TOKEN = f"Bearer {signed(headers={'kid': 'first'})}"
+
+
+ENDS_WITHIN_SECONDS = 5
+"""Enough for a busy machine, and far less than the answers without an end would take."""
+
+
+def bearer() -> str:
+    """Return a header with a new token: the tests of a whole run take longer than one lives."""
+    return f"Bearer {signed(headers={'kid': 'first'})}"
 
 
 @pytest.fixture(autouse=True)
@@ -163,13 +171,13 @@ def expire(known: KeySet) -> None:
 def test_known_keys_go_on_whatever_the_provider_answers(kind: str) -> None:
     with provider(GOOD) as server:
         known = KeySet(server.url, "ES256")
-        verifier(known).bearer(TOKEN)
+        verifier(known).bearer(bearer())
         expire(known)
         server.answer, started = FAILURES[kind], time.monotonic()
 
-        assert verifier(known).bearer(TOKEN).merchant_id == SHOP
+        assert verifier(known).bearer(bearer()).merchant_id == SHOP
         assert server.asked == 2
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < ENDS_WITHIN_SECONDS
 
 
 @pytest.mark.parametrize("kind", FAILURES)
@@ -178,31 +186,31 @@ def test_without_any_key_nobody_is_let_in_and_nobody_is_called_a_forger(kind: st
         known, started = KeySet(server.url, "ES256"), time.monotonic()
         for _ in range(20):
             with pytest.raises(PyJWKClientConnectionError):
-                verifier(known).bearer(TOKEN)
+                verifier(known).bearer(bearer())
 
         assert server.asked == 1
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < ENDS_WITHIN_SECONDS
 
 
 def test_a_port_where_nobody_listens_is_no_key_set() -> None:
     with socket() as free:
         free.bind(("127.0.0.1", 0))
         with pytest.raises(PyJWKClientConnectionError):
-            verifier(KeySet(f"http://127.0.0.1:{free.getsockname()[1]}/keys", "ES256")).bearer(TOKEN)
+            verifier(KeySet(f"http://127.0.0.1:{free.getsockname()[1]}/keys", "ES256")).bearer(bearer())
 
 
 def test_known_keys_end_after_a_day_without_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     with provider(GOOD) as server:
         known = KeySet(server.url, "ES256")
-        verifier(known).bearer(TOKEN)
+        verifier(known).bearer(bearer())
         expire(known)
         server.answer = reset
         known._read_at -= key_set.KEYS_STALE_SECONDS - 5
-        verifier(known).bearer(TOKEN)
+        verifier(known).bearer(bearer())
         known._read_at -= 10
 
         with pytest.raises(PyJWKClientConnectionError):
-            verifier(known).bearer(TOKEN)
+            verifier(known).bearer(bearer())
 
 
 def test_a_provider_that_is_back_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,16 +218,16 @@ def test_a_provider_that_is_back_is_asked_again(monkeypatch: pytest.MonkeyPatch)
     with provider(reset) as server:
         known = KeySet(server.url, "ES256")
         with pytest.raises(PyJWKClientConnectionError):
-            verifier(known).bearer(TOKEN)
+            verifier(known).bearer(bearer())
         server.answer = GOOD
 
-        assert verifier(known).bearer(TOKEN).merchant_id == SHOP
+        assert verifier(known).bearer(bearer()).merchant_id == SHOP
 
 
 def test_a_malformed_key_does_not_spoil_the_others() -> None:
     bad = (5, {"kty": "EC"}, jwk("x", ec_key(), x=5), jwk("y", rsa_key(), n=5), jwk("z", ec_key(), kty=[]))
     with provider(keys(*bad, jwk("first", ec_key()))) as server:
-        assert verifier(KeySet(server.url, "ES256")).bearer(TOKEN).merchant_id == SHOP
+        assert verifier(KeySet(server.url, "ES256")).bearer(bearer()).merchant_id == SHOP
 
 
 def test_keys_are_read_once_for_many_tokens() -> None:
@@ -235,7 +243,7 @@ def test_keys_are_read_once_for_many_tokens() -> None:
 def test_unknown_keys_do_not_make_us_ask_again_and_again(failing: bool) -> None:
     with provider(GOOD) as server:
         known = KeySet(server.url, "ES256")
-        verifier(known).bearer(TOKEN)
+        verifier(known).bearer(bearer())
         known._last_successful_fetch = time.monotonic() - 31
         server.answer = reset if failing else GOOD
         for number in range(20):
@@ -243,7 +251,7 @@ def test_unknown_keys_do_not_make_us_ask_again_and_again(failing: bool) -> None:
                 verifier(known).bearer(f"Bearer {signed(headers={'kid': f'made up {number}'})}")
 
         assert server.asked == 2
-        assert verifier(known).bearer(TOKEN).merchant_id == SHOP
+        assert verifier(known).bearer(bearer()).merchant_id == SHOP
 
 
 def test_a_token_of_another_algorithm_is_refused_without_asking_for_keys() -> None:
