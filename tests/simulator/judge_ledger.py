@@ -6,6 +6,7 @@ The evidence is the engine's log of writes: the items before and after each one,
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zlib import crc32
@@ -47,6 +48,7 @@ TALLY = (*WaysBack(0).tally(), "refunded_full", "refunded_at", ATTRIBUTE)
 MEMBERS: Mapping[str, tuple[str, str]] = {INCREASE: ("increases", "credits_in"), DECREASE: ("decreases", "credits_out")}
 SHARDS_OF_LEVEL = 8
 CLOCKS_DIFFER_SECONDS = 60.0
+SETTLING_SECONDS = 3600.0
 
 
 @dataclass
@@ -57,6 +59,8 @@ class Books:
     balance: int = 0
     threshold: int = 0
     override: int | None = None
+    outdated: tuple[int, str] | None = None
+    """The default that a changed setting replaced, and when."""
     version: int = 0
     shortfall: int = 0
     totals: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -264,7 +268,6 @@ class _Judged:
         moved = requested if direction == INCREASE else -min(requested, books.balance)
         if asks[0].type == "MANUAL" and abs(moved) < requested:
             self._violated(f"an adjustment below zero: {row}")
-        override, default = books.override, threshold_of(self._environment)
         expected = {
             "sequence": len(books.rows) + 1,
             "operation_type": direction,
@@ -273,7 +276,7 @@ class _Judged:
             "shortfall": requested - abs(moved) or None,
             "balance_before": books.balance,
             "balance_after": books.balance + moved,
-            "threshold": default if override is None else override,
+            "threshold": self._threshold(books, row, low_before=low_before),
             "reference_id": row["reference_id"],
         }
         wrong = {name: (row.get(name), value) for name, value in expected.items() if row.get(name) != value}
@@ -291,6 +294,23 @@ class _Judged:
         self._note(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
+
+    def _threshold(self, books: Books, row: Row, *, low_before: int) -> int:
+        """Return the threshold in force (contract, section 5).
+
+        An account goes over to a changed default once: a worker of the settings before, within the hour after, does
+        not take it back.
+        """
+        default = threshold_of(self._environment)
+        if books.override is not None or not books.rows:
+            books.outdated = None
+            return default if books.override is None else books.override
+        if books.outdated is not None and _seconds(books.outdated[1], row["created_at"]) >= SETTLING_SECONDS:
+            books.outdated = None
+        if default == low_before or (books.outdated is not None and default == books.outdated[0]):
+            return low_before
+        books.outdated = (low_before, row["created_at"])
+        return default
 
     def _asked(self, row: Row) -> list[Ask]:
         """Return what asked for a record, as it was recorded."""
@@ -441,7 +461,7 @@ class _Judged:
         if override not in wanted:
             self._violated(f"a threshold that nobody set: {account}")
         before = books.threshold
-        books.override = override
+        books.override, books.outdated = override, None
         books.threshold = threshold_of(self._environment) if override is None else override
         kind = None
         if books.balance > before and books.threshold >= books.balance:
@@ -520,6 +540,10 @@ class _Judged:
         wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
         if wrong:
             self._violated(f"an account with wrong (is, should be) {wrong}: {account}")
+
+
+def _seconds(earlier: str, later: str) -> float:
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 def _repayment(inflow: Row, credits_paid: int) -> Ask:

@@ -26,6 +26,7 @@ from tests.simulator.letters import Letter
 from tests.simulator.mappings import Delivered
 from tests.simulator.queues import Message
 from tests.simulator.releases import THIS, is_newer, newer_since
+from tests.simulator.running import Call
 from tests.simulator.ways_back import payment_key
 from tests.simulator.world import DEAD_LETTERS, SKEW_SECONDS_MAX, STREAM_DEAD_LETTERS, Answered, World
 
@@ -180,13 +181,28 @@ class _Parked:
     def _nothing_applied(self, letter: Letter) -> None:
         """Judge a parked message of refunds; any of its refunds that are recorded came with another message.
 
-        Its total may become known later, and another copy of it be valid.
+        Its total may become known later, and another copy of it be valid: in the same batch too, where a neighbour
+        named the total.
         """
         others = {ask.transaction_id for other in self._world.letters.values() if other != letter for ask in other.asks}
         for ask in letter.asks:
-            at, _ = self._ledger.committed.get(ask.transaction_id, (float("inf"), ""))
-            if ask.type == "REFUND" and at <= self._message.sent_at and ask.transaction_id not in others:
+            at, by = self._ledger.committed.get(ask.transaction_id, (float("inf"), self._message.by))
+            if ask.type != "REFUND" or ask.transaction_id in others or self._came_twice(by):
+                continue
+            if at <= self._message.sent_at:
                 self._violated(f"{ask.key} was applied, although its message is poison")
+
+    def _came_twice(self, by: str) -> bool:
+        """Whether the call that applied it may have done so for another copy than the parked one."""
+        here, there = self._copies_in(self._call), self._copies_in(self._world.calls[by])
+        return len(here) > 1 or not set(there) <= set(here)
+
+    def _copies_in(self, call: Call) -> list[str]:
+        """Return the ids of the messages of a call that say what the parked one does, one for each delivery."""
+        letters = self._world.letters
+        delivered = [record for record in call.event.get("Records", ()) if record.get("body") in letters]
+        same = letters[self._message.body]
+        return [record["messageId"] for record in delivered if letters[record["body"]] == same]
 
     def _judge_attributes(self, subject: str | None) -> None:
         if not self._attributes.get("reason") or self._attributes.get("origin") not in ("bus", "queue", "nats"):
