@@ -95,7 +95,10 @@ WATCHED = {
     "WaitingAlarm": {"WaitingQueue.QueueName"},
     "InboxInFlightAlarm": {"InboxQueue.QueueName"},
     "IndexThrottlesAlarm": {"CreditsTable", "by_level", "TransactionsTable", "by_merchant"},
-    "RuleFailuresAlarm": {"CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-outbound"},
+    "RuleFailuresAlarm": {
+        *("CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-outbound"),
+        *("ShopifyEventBus", "${AWS::StackName}-shopify", "StripeEventBus", "${AWS::StackName}-stripe"),
+    },
     "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable"},
     "LedgerDriftAlarm": {"ServiceName"},
     "BridgeHeartbeatAlarm": {"ServiceName"},
@@ -120,7 +123,14 @@ def metrics(alarm: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     """Return the metrics of an alarm, each with its statistic."""
     if "Metrics" not in alarm:
         return [(alarm, alarm.get("Statistic") or alarm["ExtendedStatistic"])]
-    return [(one["MetricStat"]["Metric"], one["MetricStat"]["Stat"]) for one in alarm["Metrics"] if "MetricStat" in one]
+    return [(one["MetricStat"]["Metric"], one["MetricStat"]["Stat"]) for one in parts(alarm) if "MetricStat" in one]
+
+
+def parts(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an alarm adds up, those of a partner's bus among them, which are left out where there is none."""
+    found = [one.get("Fn::If", [None, one, {"Ref": "AWS::NoValue"}]) for one in alarm["Metrics"]]
+    assert all(otherwise == {"Ref": "AWS::NoValue"} for _, _, otherwise in found)
+    return [one for _, one, _ in found]
 
 
 def text(reference: Any) -> str:
@@ -176,7 +186,7 @@ def test_an_alarm_waits_as_long_and_for_as_much_as_its_page_says(resources: Reso
     statistic, period, looked_at, needed, threshold, gap = VALUES[alarm]
 
     assert {stat for _, stat in metrics(found)} == set(statistic.split())
-    periods = {found["Period"]} if "Period" in found else {one["MetricStat"]["Period"] for one in found["Metrics"][1:]}
+    periods = {found["Period"]} if "Period" in found else {one["MetricStat"]["Period"] for one in parts(found)[1:]}
     assert periods == {period}
     assert (found["EvaluationPeriods"], found["DatapointsToAlarm"]) == (looked_at, needed)
     assert found["Threshold"] == threshold
@@ -274,12 +284,12 @@ ON_SUMS = [
 
 @pytest.mark.parametrize("alarm", ON_SUMS)
 def test_an_alarm_on_several_metrics_takes_all_of_them(resources: Resources, alarm: str) -> None:
-    whole, *parts = alarms(resources)[alarm]["Metrics"]
+    whole, *summed = parts(alarms(resources)[alarm])
 
     assert whole["Expression"] == ("MAX(METRICS())" if alarm == "IteratorAgeAlarm" else "SUM(METRICS())")
     assert whole.get("ReturnData", True) is True
-    assert [one["ReturnData"] for one in parts] == [False] * len(parts)
-    assert len({one["Id"] for one in parts}) == len(parts)
+    assert [one["ReturnData"] for one in summed] == [False] * len(summed)
+    assert len({one["Id"] for one in summed}) == len(summed)
     assert resources[alarm]["Condition"] == "HasAlarmsOnSums"
 
 

@@ -48,6 +48,13 @@ def test_todays_template_breaks_no_rule(packaged: Path, stage: str) -> None:
     assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
 
 
+def test_nor_does_it_with_the_buses_of_partners(packaged: Path) -> None:
+    buses = {"ShopifyEventBus": "aws.partner/shopify.com/1/credits", "StripeEventBus": "aws.partner/stripe.com/1/x"}
+    given = {**values("prod"), **buses, "Stage": "prod"}
+
+    assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
+
+
 def test_a_package_that_breaks_a_rule_is_refused_with_the_other_findings(packaged: Path, tmp_path: Path) -> None:
     broken = tmp_path / "sam.yaml"
     broken.write_text((packaged / "sam.yaml").read_text().replace("EvaluateLowSampleCountPercentile: ignore", ""))

@@ -1,13 +1,19 @@
 """What AWS is told to set up: every override on Chalice's output, and every table, queue and rule."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.contracts.sources import shopify, stripe
+from chalicelib.contracts.sources.raw import BUSES as BUSES_OF_SOURCES
+from chalicelib.contracts.sources.webhooks import Source
 from infra.packaging.build import TemplateRefusedError, _refuse_findings
 from infra.packaging.lint import findings
+from infra.packaging.refusals.resolved import listed
+from infra.packaging.refusals.resolved import resources as in_effect
 
 Resources = dict[str, dict[str, Any]]
 
@@ -90,6 +96,9 @@ NAMES_OF_RESOURCES = {
     "STREAM_DEAD_LETTER_QUEUE_URL": "StreamDeadLetterQueue",
 }
 ORDERS_THAT_EARN = {"transaction_type": {"S": ["ORDER_PAID", "ORDER_EDITED"]}, "operation_type": {"S": ["INCREASE"]}}
+BUSES = {"ShopifyRule": "ShopifyEventBus", "StripeRule": "StripeEventBus"}
+"""The rules on partner event buses, and the parameter that names the bus."""
+PARTNERS = ("Shopify", "Stripe")
 ALL_BUT_ORDERS = {"transaction_type": {"S": [{"anything-but": ["ORDER_PAID", "ORDER_EDITED"]}]}}
 
 
@@ -231,6 +240,8 @@ def test_the_outbound_rule_admits_what_we_publish(resources: Resources) -> None:
     [
         ("InboundRule", "InboxQueue", "DeadLetterQueue"),
         ("OutboundRule", "OutboxQueue", "OutboxDeadLetterQueue"),
+        ("ShopifyRule", "InboxQueue", "DeadLetterQueue"),
+        ("StripeRule", "InboxQueue", "DeadLetterQueue"),
     ],
 )
 def test_a_rule_delivers_to_its_queue_and_loses_nothing(
@@ -238,7 +249,7 @@ def test_a_rule_delivers_to_its_queue_and_loses_nothing(
 ) -> None:
     (target,) = properties(resources, rule)["Targets"]
 
-    assert properties(resources, rule)["EventBusName"] == {"Ref": "CreditsBus"}
+    assert properties(resources, rule)["EventBusName"] == {"Ref": BUSES.get(rule, "CreditsBus")}
     assert target["Arn"] == arn(queue)
     assert target["DeadLetterConfig"] == {"Arn": arn(dead_letters)}
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
@@ -279,7 +290,7 @@ def test_a_message_stays_hidden_for_six_timeouts_of_its_function_and_the_batchin
 
 
 def test_every_queue_has_a_policy_of_its_own_open_over_tls_only_and_to_its_own_rule_only(resources: Resources) -> None:
-    senders: dict[str, str] = {}
+    senders: dict[str, list[str]] = {}
     guarded: list[str] = []
     for policy in (one["Properties"] for one in resources.values() if one["Type"] == "AWS::SQS::QueuePolicy"):
         (queue,) = (one["Ref"] for one in policy["Queues"])
@@ -291,16 +302,90 @@ def test_every_queue_has_a_policy_of_its_own_open_over_tls_only_and_to_its_own_r
             assert statement["Effect"] == "Allow"
             assert statement["Principal"] == {"Service": "events.amazonaws.com"}
             assert statement["Action"] == "sqs:SendMessage"
-            senders[queue] = statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0]
+            senders[queue] = [sending(one) for one in listed(statement["Condition"]["ArnEquals"]["aws:SourceArn"])]
         assert all(one["Resource"] == arn(queue) for one in (*allowed, denied))
 
     assert sorted(guarded) == sorted(QUEUES)
     assert senders == {
-        "InboxQueue": "InboundRule",
-        "DeadLetterQueue": "InboundRule",
-        "OutboxQueue": "OutboundRule",
-        "OutboxDeadLetterQueue": "OutboundRule",
+        "InboxQueue": ["InboundRule", "ShopifyRule", "StripeRule"],
+        "DeadLetterQueue": ["InboundRule", "ShopifyRule", "StripeRule"],
+        "OutboxQueue": ["OutboundRule"],
+        "OutboxDeadLetterQueue": ["OutboundRule"],
     }
+
+
+def sending(rule: dict[str, Any]) -> str:
+    """Return the rule that a policy names; one on a partner's bus only where there is such a bus."""
+    if "Fn::If" not in rule:
+        return str(rule["Fn::GetAtt"][0])
+    condition, found, otherwise = rule["Fn::If"]
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    assert condition == f"Has{BUSES[found['Fn::GetAtt'][0]]}"
+    return str(found["Fn::GetAtt"][0])
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_without_a_partners_bus_there_is_neither_rule_nor_archive(template: dict[str, Any], partner: str) -> None:
+    bus = template["Parameters"][f"{partner}EventBus"]
+    made = {"Stage": "dev", f"{partner}EventBus": f"aws.partner/{partner.lower()}.com/1/credits"}
+
+    assert bus["Default"] == ""
+    assert template["Resources"][f"{partner}Rule"]["Condition"] == f"Has{partner}EventBus"
+    assert not {f"{partner}Rule", f"{partner}Archive"} & in_effect(template, {"Stage": "dev"}).keys()
+    assert {f"{partner}Rule", f"{partner}Archive"} <= in_effect(template, made).keys()
+    assert f"{partner}Archive" not in in_effect(template, {**made, "ArchiveDays": "0"})
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("", True),
+        ("aws.partner/{}.com/12345/credits", True),
+        ("arn:aws:events:eu-central-1:123456789012:event-bus/aws.partner/{}.com/1/x", False),
+        ("default", False),
+        ("aws.partner/example.com/1/x", False),
+    ],
+)
+def test_the_name_of_a_partners_bus_is_no_other_bus_and_no_arn(
+    template: dict[str, Any], partner: str, name: str, taken: bool
+) -> None:
+    pattern = template["Parameters"][f"{partner}EventBus"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, name.format(partner.lower()))) is taken
+
+
+def test_shopifys_rule_admits_the_topics_of_the_contract_from_shopify_alone(resources: Resources) -> None:
+    pattern = properties(resources, "ShopifyRule")["EventPattern"]
+
+    assert pattern["source"] == [{"prefix": prefix(Source.SHOPIFY)}]
+    assert pattern["detail-type"] == ["shopifyWebhook"]
+    topics = pattern["detail"]["metadata"]["X-Shopify-Topic"]
+    assert {topic.replace("/", "_") for topic in topics} == shopify.TOPICS
+
+
+def test_stripes_rule_admits_the_types_of_the_contract_from_stripe_alone(resources: Resources) -> None:
+    pattern = properties(resources, "StripeRule")["EventPattern"]
+    refunds = {one for one in stripe.TYPES if one.startswith("refund.")}
+
+    assert pattern["source"] == [{"prefix": prefix(Source.STRIPE)}]
+    assert [one for one in pattern["detail-type"] if not isinstance(one, str)] == [{"prefix": "refund."}]
+    assert {one for one in pattern["detail-type"] if isinstance(one, str)} == stripe.TYPES - refunds
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+def test_a_partners_archive_keeps_what_its_rule_admits(resources: Resources, partner: str) -> None:
+    archive = properties(resources, f"{partner}Archive")
+
+    assert archive["EventPattern"] == properties(resources, f"{partner}Rule")["EventPattern"]
+    assert archive["SourceArn"]["Fn::Sub"].endswith(f":event-bus/${{{partner}EventBus}}")
+    assert archive["RetentionDays"] == {"Ref": "ArchiveDays"}
+
+
+def prefix(source: Source) -> str:
+    """Return how the sources of a partner's bus begin, as the inbox recognises them."""
+    (found,) = (start for start, named in BUSES_OF_SOURCES.items() if named is source)
+    return found
 
 
 @pytest.mark.parametrize(("setting", "default"), DEFAULT_SETTINGS.items())

@@ -74,8 +74,11 @@ def test_the_bus_has_the_stacks_name_and_keeps_what_asks_for_a_movement_and_noth
     }
 
 
+RULES = {"InboundRule": "inbound", "OutboundRule": "outbound", "ShopifyRule": "shopify", "StripeRule": "stripe"}
+
+
 def test_a_rule_has_the_name_that_its_metrics_carry(resources: Resources) -> None:
-    for rule, direction in (("InboundRule", "inbound"), ("OutboundRule", "outbound")):
+    for rule, direction in RULES.items():
         assert properties(resources, rule)["Name"] == {"Fn::Sub": f"${{AWS::StackName}}-{direction}"}
 
 

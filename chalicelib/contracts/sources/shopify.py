@@ -286,3 +286,5 @@ _READERS: Mapping[str, Callable[[Fields, str, SourceTerms], list[Part]]] = {
     "refunds_create": _refund,
     "app_uninstalled": _closed,
 }
+TOPICS: Final = frozenset({*_READERS, *_UNUSED})
+"""The topics that the contract names, as GraphQL spells them in lower case: with an underscore."""

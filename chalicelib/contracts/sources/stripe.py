@@ -280,3 +280,5 @@ _READERS: Mapping[str, tuple[str, Reader]] = {
     "charge.dispute.funds_withdrawn": ("dispute", _dispute(PAYMENT_DISPUTED)),
     "charge.dispute.funds_reinstated": ("dispute", _dispute(DISPUTE_WON)),
 }
+TYPES: Final = frozenset({*_READERS, *_NAMING})
+"""The types of events that move credits, or bring the names of a payment."""
