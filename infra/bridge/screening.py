@@ -59,13 +59,14 @@ def size_in_queue(text: str, attributes: Mapping[str, str]) -> int:
 def merchant_group(text: str) -> str | None:
     """Return the merchant that `text` names, as a message group for fair queues, or None where there is none.
 
-    Read leniently, since only fairness depends on it: a body of any shape gets a result.
+    A webhook of Shopify or Stripe names its shop or customer instead. Read leniently: only fairness depends on it, and
+    a body of any shape gets a result.
     """
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    merchant = _merchant(body)
+    merchant = _merchant(body) or _sender(body)
     if merchant is None or not _GROUP.fullmatch(merchant):
         return None
     try:
@@ -87,6 +88,20 @@ def _merchant(body: object) -> str | None:
         if isinstance(merchant, str):
             return merchant
     return None
+
+
+def _sender(body: object) -> str | None:
+    """Return the shop or customer of a webhook as it was sent, spelled as a link's name is."""
+    payload = body.get("payload") if isinstance(body, dict) else None
+    for place in (body, payload):
+        headers = (place.get("headers") or place.get("metadata")) if isinstance(place, dict) else None
+        for name, value in headers.items() if isinstance(headers, dict) else ():
+            if name.lower() == "x-shopify-shop-domain" and isinstance(value, str):
+                return f"shopify:{value.lower()}"
+    found = payload.get("data") if isinstance(payload, dict) else None
+    thing = found.get("object") if isinstance(found, dict) else None
+    customer = thing.get("customer") if isinstance(thing, dict) else None
+    return f"stripe:{customer}" if isinstance(customer, str) else None
 
 
 def _attribute_bytes(attributes: Mapping[str, str]) -> int:

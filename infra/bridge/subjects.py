@@ -5,6 +5,9 @@ from collections.abc import Iterable
 ADJUSTMENT_TYPE = "evt.credits.manual_adjustment"
 """The one inbound type in the namespace of the outbound ones."""
 
+RAW_TYPES = ("evt.shopify.webhook.raw", "evt.stripe.webhook.raw")
+"""Webhooks as Shopify and Stripe sent them (contract, section 15)."""
+
 INBOUND_TYPES = (
     "evt.merchant.created",
     "evt.account.created",
@@ -16,9 +19,11 @@ INBOUND_TYPES = (
     "evt.billing.payment_disputed",
     "evt.billing.payment_dispute_won",
     "evt.subscription.renewed",
+    *RAW_TYPES,
     ADJUSTMENT_TYPE,
 )
-"""Events that request a movement (contract, section 3): the only subjects that the bridge consumes."""
+"""Events that request a movement, and webhooks (contract, sections 3 and 15): the only subjects that the bridge
+consumes."""
 
 OUTBOUND_TYPES = (
     "evt.credits.account.created",

@@ -1,7 +1,8 @@
 """The events' document: AsyncAPI 3.0, from the models that read events in and the dataclasses that write them out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -9,7 +10,10 @@ from pydantic import TypeAdapter
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.outbound.published import PUBLISHED, PublishedEnvelope
-from infra.interfaces.story import account_created, chapter, published
+from chalicelib.contracts.sources.raw import RAW_TYPES
+from chalicelib.contracts.sources.webhooks import Source
+from infra.interfaces.story import OPENED, account_created, chapter, published
+from infra.interfaces.webhooks import ShopifyWebhook, invoice, order, stripe_event
 from infra.interfaces.words import explained
 
 SCHEMAS = "#/components/schemas/"
@@ -31,6 +35,9 @@ acknowledged and counted, and nothing of it is kept.
 **Fields that move nothing** (`event_id`, `correlation_id`, `timestamp`, `metadata`, `currency`) never stop a movement:
 what cannot be read of them counts as absent.
 
+**Webhooks** of Shopify and Stripe are taken as the two send them: over HTTPS and their partner event buses, and on NATS
+on two subjects of their own. What of one moves credits counts once, by whichever ways it came.
+
 **CloudEvents 1.0** are taken as well: in structured mode everywhere, in binary mode (`ce-type` beside the payload as
 the body) over NATS. `subject` may name the merchant.
 
@@ -51,6 +58,8 @@ _SAID = {
     "evt.billing.payment_disputed": "Takes back what is left of the payment until the dispute is decided.",
     "evt.billing.payment_dispute_won": "Returns what the dispute took.",
     "evt.subscription.renewed": "Adds a period's credits: every period counts, the same period once.",
+    "evt.shopify.webhook.raw": "A webhook as Shopify sent it: an order, a refund, an app removed.",
+    "evt.stripe.webhook.raw": "An event as Stripe sent it: an invoice, a checkout, money that goes back.",
     "evt.credits.manual_adjustment": "An admin adds or removes credits; below 0 it is declined and parked.",
     "evt.credits.account.created": "An account was opened.",
     "evt.credits.recharged": "A payment or renewal was recorded, or an order that earns credits.",
@@ -67,7 +76,8 @@ _SAID = {
 
 def asyncapi() -> dict[str, Any]:
     """Return the document: what the service does, so it `receive`s events in and `send`s events out."""
-    types = [*INBOUND, *PUBLISHED]
+    received = [*INBOUND, *RAW_TYPES]
+    types = [*received, *PUBLISHED]
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Merchant credits: events", "version": "1", "description": _INTRODUCTION},
@@ -87,7 +97,7 @@ def asyncapi() -> dict[str, Any]:
             },
         },
         "channels": {event_type: _channel(event_type) for event_type in types},
-        "operations": {**_operations(INBOUND, "receive"), **_operations(PUBLISHED, "send")},
+        "operations": {**_operations(received, "receive"), **_operations(PUBLISHED, "send")},
         "components": {
             "messages": {event_type: _message(event_type) for event_type in types},
             "schemas": explained(schemas()),
@@ -115,19 +125,28 @@ def schemas() -> dict[str, Any]:
 
 def _channel(event_type: str) -> dict[str, Any]:
     own = event_type in PUBLISHED
+    reference = {"event": {"$ref": f"#/components/messages/{event_type}"}}
+    if event_type in RAW_TYPES:
+        description = "NATS only: the stream that owns the subject, by the durable consumer `credit-service`."
+        return {
+            "address": event_type,
+            "messages": reference,
+            "description": description,
+            "servers": [{"$ref": "#/servers/nats"}],
+        }
     stream = (
         "the stream `CREDIT`" if own else "the stream that owns the subject, by the durable consumer `credit-service`"
     )
     bus = f"source `{BUS}`" if own else f"any source but `{BUS}`"
     return {
         "address": event_type,
-        "messages": {"event": {"$ref": f"#/components/messages/{event_type}"}},
+        "messages": reference,
         "description": f"NATS: {stream}. Bus `{BUS}`: {bus}, this `detail-type`.",
         "servers": [{"$ref": "#/servers/nats"}, {"$ref": "#/servers/bus"}],
     }
 
 
-def _operations(types: Mapping[str, object], action: str) -> dict[str, Any]:
+def _operations(types: Iterable[str], action: str) -> dict[str, Any]:
     return {
         f"{action}.{event_type}": {
             "action": action,
@@ -140,6 +159,8 @@ def _operations(types: Mapping[str, object], action: str) -> dict[str, Any]:
 
 
 def _message(event_type: str) -> dict[str, Any]:
+    if event_type in RAW_TYPES:
+        return _webhook(event_type)
     message: dict[str, Any] = {
         "name": event_type,
         "title": event_type,
@@ -159,6 +180,46 @@ def example(event_type: str) -> Any:
     if event_type in PUBLISHED:
         return json.loads(published(event_type).detail())
     return account_created() if event_type == "evt.account.created" else dict(chapter(event_type).body)
+
+
+def _webhook(event_type: str) -> dict[str, Any]:
+    """Return the message of a webhook as it was sent, which has no envelope of ours."""
+    text, anything = {"type": "string"}, {"type": "object"}
+    headers: dict[str, Any] = {
+        **anything,
+        "description": "The webhook's headers, in letters of either case. Shopify's name topic and shop.",
+    }
+    required = ["payload"]
+    if RAW_TYPES[event_type] is Source.SHOPIFY:
+        names = ("X-Shopify-Topic", "X-Shopify-Shop-Domain")
+        headers |= {"properties": dict.fromkeys(names, text)}
+        required.append("headers")
+    return {
+        "name": event_type,
+        "title": event_type,
+        "summary": _SAID[event_type],
+        "contentType": "application/json",
+        "payload": {
+            **anything,
+            "properties": {
+                "event_type": {"const": event_type, "description": "The subject; it may be left out."},
+                "headers": headers,
+                "payload": {**anything, "description": "The webhook's body, unchanged."},
+            },
+            "required": required,
+        },
+        "examples": [{"name": "example", "payload": webhook_example(event_type)}],
+    }
+
+
+def webhook_example(event_type: str) -> dict[str, Any]:
+    """Return a webhook of this type: the story's shop sells an order, or pays an invoice."""
+    if RAW_TYPES[event_type] is Source.SHOPIFY:
+        body = order(5732481908, Decimal("84.90"), OPENED)
+        sold = ShopifyWebhook(topic="orders/paid", shop="example.myshopify.com", body=body, at=OPENED)
+        return {"headers": sold.headers, "payload": sold.body}
+    paid = invoice("1Example", "cus_Example", 30, OPENED)
+    return {"headers": {}, "payload": stripe_event("evt_1Example", "invoice.paid", paid, OPENED)}
 
 
 def _enveloped(event_type: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tests.support.marketplace import Event, happened
+from tests.support.webhooks import session, stripe
 
 CREATED = "evt.merchant.created"
 OPENED = "evt.account.created"
@@ -13,6 +14,7 @@ REFUNDED = "evt.shopify.webhook.order_refunded"
 PAID = "evt.billing.payment_succeeded"
 RENEWED = "evt.subscription.renewed"
 ADJUSTED = "evt.credits.manual_adjustment"
+STRIPE = "evt.stripe.webhook.raw"
 
 
 class Poison(NamedTuple):
@@ -139,6 +141,10 @@ def _minting(shape: Callable[[Event, Event], Any]) -> Callable[[str], str]:
     return body
 
 
+def _bought(shop: str) -> dict[str, Any]:
+    return stripe("checkout.session.completed", session(metadata={"credits": "1000", "merchant_id": shop}))
+
+
 MINTING: Mapping[str, Callable[[str], str]] = {
     "a payment": _minting(lambda _, paid: {"event_type": PAID, "payload": paid}),
     "a payment as data": _minting(lambda _, paid: {"event_type": PAID, "data": paid}),
@@ -177,6 +183,17 @@ MINTING: Mapping[str, Callable[[str], str]] = {
     "a type for the payload": _minting(lambda order, _: {**order, "type": PAID, "transaction_type": "PAYMENT"}),
     "a CloudEvent": _minting(
         lambda _, paid: {"specversion": "1.0", "id": "1", "source": "/x", "type": PAID, "data": paid}
+    ),
+    "a webhook of Stripe": lambda shop: json.dumps({"event_type": STRIPE, "headers": {}, "payload": _bought(shop)}),
+    "a webhook of Stripe as a bare payload": lambda shop: json.dumps({"headers": {}, "payload": _bought(shop)}),
+    "a webhook of Stripe as the payload": lambda shop: json.dumps(
+        {"event_type": "evt.order.updated", "payload": {"headers": {}, "payload": _bought(shop)}}
+    ),
+    "an event of Stripe's bus": lambda shop: json.dumps(
+        {"source": "aws.partner/stripe.com/1", "detail-type": "checkout.session.completed", "detail": _bought(shop)}
+    ),
+    "an event of Stripe's bus with the subject's type": lambda shop: json.dumps(
+        {"source": "aws.partner/stripe.com/1", "detail-type": "evt.order.updated", "detail": _bought(shop)}
     ),
     "a list of events": _minting(lambda _, paid: [{"event_type": PAID, "payload": paid}]),
 }

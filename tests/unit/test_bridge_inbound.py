@@ -319,6 +319,28 @@ def test_the_merchant_is_found_in_every_spelling_and_makes_the_same_group(body: 
 
 
 @pytest.mark.parametrize(
+    ("body", "group"),
+    [
+        (
+            {"headers": {"x-shopify-shop-domain": "Tea.myshopify.com"}, "payload": {"id": 1}},
+            "shopify:tea.myshopify.com",
+        ),
+        ({"metadata": {"X-Shopify-Shop-Domain": "tea.myshopify.com"}, "payload": {}}, "shopify:tea.myshopify.com"),
+        ({"payload": {"headers": {"X-Shopify-Shop-Domain": "tea.example"}, "payload": {}}}, "shopify:tea.example"),
+        ({"payload": {"type": "invoice.paid", "data": {"object": {"customer": "cus_1"}}}}, "stripe:cus_1"),
+        ({"headers": {"X-Shopify-Topic": "orders/paid"}, "payload": {"id": 1}}, None),
+        (
+            {"headers": {"X-Shopify-Shop-Domain": 5}, "payload": {"data": {"object": {"customer": {"id": "cus_1"}}}}},
+            None,
+        ),
+        ({"headers": ["X-Shopify-Shop-Domain"], "payload": {"data": []}}, None),
+    ],
+)
+def test_a_webhook_is_grouped_by_its_shop_or_customer(body: Mapping[str, object], group: str | None) -> None:
+    assert merchant_group(json.dumps(body)) == group
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "no json",

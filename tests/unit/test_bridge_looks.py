@@ -312,4 +312,4 @@ def test_the_metrics_know_each_stream() -> None:
     assert 'credits_bridge_stream_waiting_messages{stream="SHOPIFY"} 7.0' in text
     assert 'credits_bridge_stream_up{stream="SHOPIFY"} 1.0' in text
     assert 'credits_bridge_stream_dropped_messages_total{stream="SHOPIFY"} 0.0' in text
-    assert "credits_bridge_unowned_subjects 8.0" in text
+    assert "credits_bridge_unowned_subjects 9.0" in text

@@ -126,7 +126,7 @@ def test_a_wider_subject_of_the_credit_stream_is_left_alone() -> None:
 
 def test_inbound_subjects_are_consumed_from_the_streams_that_own_them() -> None:
     found = owners({"SHOPIFY": ["evt.shopify.>"], "BILLING": ["evt.billing.*"]})
-    assert found["SHOPIFY"] == ("evt.shopify.webhook.order_paid", "evt.shopify.webhook.order_refunded")
+    assert found["SHOPIFY"] == tuple(f"evt.shopify.webhook.{what}" for what in ("order_paid", "order_refunded", "raw"))
     payments = ("succeeded", "refunded", "disputed", "dispute_won")
     assert found["BILLING"] == tuple(f"evt.billing.payment_{what}" for what in payments)
     assert sorted(subject for subjects in found.values() for subject in subjects) == sorted(INBOUND_TYPES)

@@ -14,7 +14,10 @@ from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import STATUS, Problem
 from chalicelib.contracts.inbound.events import INBOUND, read_event
 from chalicelib.contracts.outbound.published import PUBLISHED
+from chalicelib.contracts.sources.raw import RAW_TYPES, from_message
+from chalicelib.contracts.sources.webhooks import SourceTerms
 from infra.bridge.subjects import INBOUND_TYPES, OUTBOUND_TYPES
+from infra.bridge.subjects import RAW_TYPES as RAW
 from infra.interfaces import asyncapi as events
 from infra.interfaces import openapi as api
 from infra.interfaces.__main__ import DOCUMENTS, outdated
@@ -162,7 +165,7 @@ def test_the_events_of_the_document_are_those_of_the_bridge() -> None:
         for action in ("receive", "send")
     )  # fmt: skip
 
-    assert received == set(INBOUND) == set(INBOUND_TYPES)
+    assert received == {*INBOUND, *RAW_TYPES} == set(INBOUND_TYPES)
     assert sent == set(PUBLISHED) == set(OUTBOUND_TYPES)
     assert received.isdisjoint(sent)
 
@@ -186,6 +189,21 @@ def test_every_example_of_an_event_in_is_one_that_moves_credits(event_type: str)
 
     assert event.event_type == event_type
     assert event.movements
+
+
+@pytest.mark.parametrize(("event_type", "topic"), [(RAW[0], "orders/paid"), (RAW[1], "invoice.paid")])
+def test_the_example_of_a_webhook_is_what_its_schema_says_and_comes_to_an_event(event_type: str, topic: str) -> None:
+    message = ASYNCAPI["components"]["messages"][event_type]
+    [example] = message["examples"]
+    form = validator(ASYNCAPI, message["payload"])
+
+    assert [error.message for error in form.iter_errors(example["payload"])] == []
+    assert not form.is_valid({**example["payload"], "event_type": "evt.another"})
+    webhook = from_message(example["payload"], subject=event_type)
+    assert webhook is not None
+    found = webhook.read(SourceTerms())
+    assert (found.topic, len(found.events)) == (topic, 1)
+    assert found.name is not None
 
 
 @pytest.mark.parametrize("event_type", [*INBOUND, *PUBLISHED])
