@@ -4,8 +4,10 @@ Heavy imports wait for the route that needs them: plugin status and health come 
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from chalice.app import Blueprint, Chalice, Request, Response
 
@@ -19,7 +21,7 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.settings import settings
 from chalicelib.telemetry import add_up, count, logger, sample
-from chalicelib.wiring import for_api
+from chalicelib.wiring import for_api, for_figures
 
 if TYPE_CHECKING:
     from chalicelib.contracts.api.model import Model
@@ -101,12 +103,42 @@ def account(call: Call, merchant_id: str) -> Reply:
     what="account",
 )
 def balance(call: Call, merchant_id: str) -> Reply:
-    """Return the merchant's current balance."""
+    """Return the merchant's current balance, or with the parameter `at` the one of that time."""
     from chalicelib.contracts.api import answers
 
+    if (at := call.moment("at", last=True)) is not None:
+        from chalicelib.api.statements import balance_at
+
+        merchant = merchant_of(merchant_id)
+        then = balance_at(call, merchant, at, history=for_api.history(), ends=for_figures.month_ends())
+        return _about(call, then, merchant)
     found = _account(merchant_id)
     data = answers.Balance(merchant_id=found.merchant_id, balance=found.balance, as_of=instant(call.now))
     return _about(call, data, found.merchant_id)
+
+
+@routes.get(
+    "/api/v1/credits/accounts/{merchant_id}/statements/{month}",
+    access=Access.OWNER,
+    summary="A merchant's statement of a month",
+    what="account",
+)
+def statement(call: Call, merchant_id: str, month: str) -> Reply:
+    """Return the merchant's statement of a month: JSON, or a page that prints where HTML is preferred."""
+    from chalicelib.api.statements import statement_of
+    from chalicelib.contracts.api.statement_page import CONTENT_SECURITY_POLICY, MEDIA_TYPE, page
+
+    merchant = merchant_of(merchant_id)
+    found = statement_of(call, merchant, unquote(month), history=for_api.history(), ends=for_figures.month_ends())
+    if call.preferred("application/json", MEDIA_TYPE) != MEDIA_TYPE:
+        reply = _about(call, found, merchant)
+        return replace(reply, headers={"Vary": "Accept, Origin"})
+    headers = {
+        "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Vary": "Accept, Origin",
+    }
+    return Reply(body=page(found, made_at=instant(call.now)), headers=headers, merchant_id=merchant)
 
 
 @routes.get(

@@ -29,6 +29,7 @@ _PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
 # What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
+_QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -119,6 +120,17 @@ class Call:
         """Return whether `If-None-Match` matches this tag (RFC 9110, weak comparison)."""
         held = {tag.strip().removeprefix("W/") for tag in self.headers.get("if-none-match", "").split(",")}
         return "*" in held or entity_tag.removeprefix("W/") in held
+
+    def preferred(self, *media_types: str) -> str:
+        """Return which of these media types `Accept` prefers (RFC 9110), the first where it does not tell."""
+        weights = dict.fromkeys(media_types, 0.0)
+        for offered in self.headers.get("accept", "").lower().split(","):
+            wanted, *parameters = (part.strip() for part in offered.split(";"))
+            quality = next((part.removeprefix("q=") for part in parameters if part.startswith("q=")), "1")
+            for media_type in media_types:
+                if wanted == media_type and _QUALITY.fullmatch(quality):
+                    weights[media_type] = float(quality)
+        return max(media_types, key=lambda media_type: weights[media_type])
 
     def _body_text(self) -> str:
         text = self._body_bytes().decode(errors="replace")

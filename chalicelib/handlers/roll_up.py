@@ -13,6 +13,7 @@ from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ledger import Account
+from chalicelib.domain.statements import turn
 from chalicelib.handlers.stream_records import (
     Failures,
     coming_back,
@@ -45,6 +46,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     figures = for_figures.figures()
     uncounted = count(figures, [account for _, account in accounts], time=call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
+    failed += _note_turns(records, {number for number, _ in accounts} - set(failed), call)
     if call.remaining_seconds() >= ROUND_MARGIN_SECONDS:
         read = {number for number, _ in accounts}
         _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
@@ -70,6 +72,32 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
             if not parked(record, error, queue_url, function="roll_up", time=time):
                 failed.append(number)
     return accounts, failed
+
+
+def _note_turns(records: Sequence[Mapping[str, Any]], read: set[str], call: CallTime) -> list[str]:
+    """Keep what the records show to be over, and return the numbers of those whose turn could not be kept.
+
+    Only those in `read` are looked at. An account that was never counted keeps its ends all the same.
+    """
+    ends = for_figures.month_ends()
+    failed = []
+    for record in records:
+        number, images = record["dynamodb"]["SequenceNumber"], record["dynamodb"]
+        if ends is None or number not in read or "OldImage" not in images:
+            continue
+        try:
+            over = turn(account_from(images["OldImage"]), account_from(images["NewImage"]))
+            if over is None:
+                continue
+            if call.remaining_seconds() < ROUND_MARGIN_SECONDS:
+                failed.append(number)
+            else:
+                ends.note(over)
+        except RetryLater:
+            failed.append(number)
+        except Exception:  # noqa: BLE001 - only an old image can be at fault, and it must not block the figures
+            logger.warning("the end of a day not kept", sequence_number=number, exc_info=True)
+    return failed
 
 
 class _Said:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.adapters.dynamodb.fleet import FleetReader
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+    from chalicelib.adapters.dynamodb.month_ends import MonthEnds
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 
 COUNTERS_SECONDS = 0.25
@@ -90,6 +91,17 @@ def recent_events() -> "RecentEvents":
 
     client = _client(connect_seconds=0.5, read_seconds=1.0, tries=1)
     return RecentEvents(client, table=settings().tables.figures)
+
+
+@cache
+def month_ends() -> "MonthEnds | None":
+    """Return what accounts had come to at the ends of their months, None where no table is set."""
+    table = settings().tables.figures_if_set
+    if not table:
+        return None
+    from chalicelib.adapters.dynamodb.month_ends import MonthEnds
+
+    return MonthEnds(_client(connect_seconds=1.0, read_seconds=2.0, tries=2), table=table)
 
 
 @cache

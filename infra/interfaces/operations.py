@@ -144,6 +144,20 @@ START_DATE = parameter(
 END_DATE = parameter(
     "end_date", "query", _MOMENT, "Recorded at or before this time; a day means its last millisecond (UTC)."
 )
+AT = parameter(
+    "at",
+    "query",
+    _MOMENT,
+    "The balance of this time instead: after the last record until then; a day means its last millisecond (UTC).",
+)
+MONTH_IN_PATH = parameter(
+    "month",
+    "path",
+    {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
+    "The month, in UTC.",
+    example="2026-11",
+)
+ACCEPT_PAGE = parameter("Accept", "header", {"type": "string"}, "`text/html` for a page that prints; else JSON.")
 ORDER_ID = parameter(
     "order_id",
     "query",

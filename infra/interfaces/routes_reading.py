@@ -1,18 +1,22 @@
 """The routes that answer about one merchant: plugin status, account, history."""
 
 from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.statements import Statement
 from chalicelib.contracts.api.story import Story
 from chalicelib.domain.plugin_status import Reason
 from infra.interfaces import samples
 from infra.interfaces.bodies import StatusBatchRequest
 from infra.interfaces.operations import (
+    ACCEPT_PAGE,
     API,
+    AT,
     BODY_ERRORS,
     DATES,
     FILTERS,
     IF_NONE_MATCH,
     MERCHANT_IN_PATH,
     MERCHANT_IN_QUERY,
+    MONTH_IN_PATH,
     PAGES,
     READ_ERRORS,
     Body,
@@ -70,8 +74,11 @@ _ACCOUNT = Route(
 _BALANCE = Route(
     view="balance",
     tag=Tag.ACCOUNTS,
-    description="The credits left, read consistently.",
-    parameters=(MERCHANT_IN_PATH,),
+    description=(
+        "The credits left, read consistently; with `at`, those that were left at a time, in two or three reads at any "
+        "age: 0 before the first record, 400 for the future."
+    ),
+    parameters=(MERCHANT_IN_PATH, AT),
     answers={
         200: Success(
             description="The balance.",
@@ -79,8 +86,30 @@ _BALANCE = Route(
             examples={
                 "some left": samples.answer(
                     answers.Balance(merchant_id=MERCHANT, balance=149, as_of=samples.META["timestamp"])
-                )
+                ),
+                "at a time": samples.answer(
+                    answers.Balance(merchant_id=MERCHANT, balance=151, as_of="2026-11-20T23:59:59.999Z")
+                ),
             },
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_STATEMENT = Route(
+    view="statement",
+    tag=Tag.ACCOUNTS,
+    description=(
+        "Where a month began, what moved by type, and where it ended, with its place in the chain of hashes. Its "
+        "`closing` is the next month's `opening`; the running month is `open`. Two reads at any age. With `Accept: "
+        "text/html` a page that prints."
+    ),
+    parameters=(MERCHANT_IN_PATH, MONTH_IN_PATH, ACCEPT_PAGE),
+    answers={
+        200: Success(
+            description="The statement.",
+            model=answers.Answer[Statement],
+            examples={"the running month": samples.answer(samples.statement())},
         )
     },
     errors=READ_ERRORS,
@@ -210,6 +239,7 @@ READING = (
     _STATUS_BATCH,
     _ACCOUNT,
     _BALANCE,
+    _STATEMENT,
     _STORY,
     _TRANSACTIONS,
     _MERCHANT_TRANSACTIONS,

@@ -25,8 +25,10 @@ from chalicelib.contracts.api.problems import (
     not_found,
     unauthorized,
 )
+from chalicelib.contracts.api.statements import Statement
 from chalicelib.contracts.api.story import Story, Told, tell
 from chalicelib.contracts.letters import Parking
+from chalicelib.domain import statements
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.ids import MerchantId
@@ -88,6 +90,22 @@ def stats() -> answers.Stats:
         totals=account.totals,
         total_shortfall=account.total_shortfall,
         last_transaction_at=account.last_transaction_at,
+    )
+
+
+def statement() -> Statement:
+    """Return the statement of the story's month, while it runs."""
+    account = EMPTIED.account
+    return Statement.of(
+        statements.Statement(
+            merchant_id=account.merchant_id,
+            month=statements.month_of(account.updated_at),
+            opening=statements.NOTHING,
+            closing=statements.Closing.of(account),
+            totals=account.totals,
+            total_shortfall=account.total_shortfall,
+            open=True,
+        )
     )
 
 

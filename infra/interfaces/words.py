@@ -137,6 +137,16 @@ WORDS: Mapping[str, Word] = {
     "Threshold.low_balance_threshold": Word("Credits; null: the default.", {"minimum": 0, "maximum": CREDITS_MAX}),
     "Adjustment.operation_type": Word("Which way."),
     "Adjustment.reason": Word("Why; kept with the record."),
+    # A time and a month
+    "Balance.as_of": Word("When this was read, or the time that `at` names.", TIME_FORM),
+    "month": Word("The month, in UTC.", {"pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
+    "open": Word("Whether the month is running: then `closing` is as of now."),
+    "opening": Word("What the account had come to before the month; the `closing` of the month before."),
+    "closing": Word("What the account had come to at the month's end."),
+    "Closing.sequence": Word("The newest record until then; 0 before the first one.", COUNT_FORM),
+    "Closing.hash": Word("That record's hash; 64 zeros before the first one.", HASH_FORM),
+    "first_sequence": Word("The month's first record; null where it has none.", {"minimum": 1}),
+    "last_sequence": Word("The month's last record; null where it has none.", {"minimum": 1}),
     # Why a plugin is off or on
     "because": Word("What the transaction was that decided the status, in a sentence."),
     "since_then": Word("What orders have missed since the plugin went off, in a sentence; null where nothing."),

@@ -16,6 +16,7 @@ from chalice.app import Chalice
 
 from chalicelib.adapters.dynamodb.items import account_item, transaction_item
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.contracts.api.problems import MEDIA_TYPE
 from chalicelib.domain.ids import instant
 from chalicelib.domain.movements import Movement
 from chalicelib.handlers.adjust_credits import adjust_credits
@@ -80,17 +81,20 @@ def _schema(key: Sequence[str]) -> "list[KeySchemaElementTypeDef]":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """An answer as the gateway gets it. `body` is the JSON, None without one."""
+    """An answer as the gateway gets it. `body` is the JSON, None without one; `text` is the body as it came."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    text: str = ""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Self:
         """Return the parts of a proxy answer."""
-        body = json.loads(answer["body"]) if answer["body"] else None
-        return cls(status=answer["statusCode"], headers=answer["headers"], body=body)
+        text = answer["body"]
+        is_json = answer["headers"].get("Content-Type", "").partition(";")[0] in ("application/json", MEDIA_TYPE)
+        body = json.loads(text) if text and is_json else None
+        return cls(status=answer["statusCode"], headers=answer["headers"], body=body, text=text)
 
 
 @dataclass(slots=True)

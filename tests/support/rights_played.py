@@ -299,10 +299,18 @@ def _streams(on: Stage) -> None:
     for function, records in (
         ("publish_threshold_events", of_credits),
         ("publish_transaction_events", of_transactions),
+        ("roll_up", [_of_another_day(of_credits[-1])]),
         ("roll_up", of_credits),
     ):
         on.call(function, batch([*records, broken]))
         on.call(function, batch(records))
+
+
+def _of_another_day(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a write that is the first one of its month."""
+    images = record["dynamodb"]
+    old = {**images["OldImage"], "last_transaction_at": {"S": "2025-04-30T12:00:00.000Z"}}
+    return {**record, "dynamodb": {**images, "OldImage": old}}
 
 
 def _requests(on: Stage) -> None:
@@ -310,12 +318,12 @@ def _requests(on: Stage) -> None:
     record = on.system.history()[-1]
     for path, methods in sorted(app.app.routes.items()):
         for method in sorted(methods):
-            for query in _queries(path) if method == "GET" else [{}]:
+            for query in _queries(path, record) if method == "GET" else [{}]:
                 answer = on.call("app", _event(path, method, query, record))
                 assert answer["statusCode"] < 500, f"{method} {path}: {answer['body']}"
 
 
-def _queries(path: str) -> list[dict[str, str]]:
+def _queries(path: str, record: Transaction) -> list[dict[str, str]]:
     if path.endswith(("/transactions", "/transactions/merchant/{merchant_id}")):
         kinds = [{}, {"transaction_type": "MANUAL"}, {"start_date": "2025-01-01T00:00:00Z"}]
         return [
@@ -323,11 +331,13 @@ def _queries(path: str) -> list[dict[str, str]]:
         ]
     if path.endswith("/stats"):
         return [{}, {"start_date": "2025-01-01T00:00:00Z"}]
+    if path.endswith("/balance"):
+        return [{}, {"at": record.created_at}]
     return [{"limit": "1"}] if path.endswith("-balance") else [{}]
 
 
 def _event(path: str, method: str, query: Mapping[str, str], record: Transaction) -> dict[str, Any]:
-    values = {"merchant_id": SHOP, "transaction_id": record.transaction_id}
+    values = {"merchant_id": SHOP, "transaction_id": record.transaction_id, "month": "2025-05"}
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     body = {
         "merchant_ids": [SHOP],

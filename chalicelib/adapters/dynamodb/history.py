@@ -162,6 +162,28 @@ class History:
                 highest = self._first_at(account, _just_after(end)) - 1 if end >= account.created_at else 0
         return lowest, highest
 
+    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> Transaction | None:
+        """Return the newest of the account's records of these sequences that was created by `time`, None without any.
+
+        One query where the range is no longer than `WINDOW_MAX`, and one more for each doubling of it.
+
+        Raises:
+            RetryLater: `unavailable` where the index lacks records that could be the answer.
+        """
+        with translated():
+            while highest - lowest >= WINDOW_MAX:
+                middle = (lowest + highest) // 2
+                row = next(self._rows(account.merchant_id, middle, middle), None)
+                if row is None or row.created_at > time:
+                    highest = middle - 1
+                else:
+                    lowest = middle
+        # Newest first, and whole: what the index lacks yet would be a balance that never was.
+        records = self.records(account, lowest, highest)
+        if _newest(records, lowest) < highest:
+            raise RetryLater(Code.UNAVAILABLE, "the index of the history lacks its newest records")
+        return next((record for record in records if record.created_at <= time), None)
+
     def _first_at(self, account: Account, time: str) -> int:
         """Return the lowest sequence whose record was created at `time` or later."""
 

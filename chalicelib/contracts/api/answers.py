@@ -129,7 +129,7 @@ class Account(Model):
             low_balance_threshold=account.low_balance_threshold,
             threshold=account.threshold,
             last_transaction_id=account.last_transaction_id,
-            totals=_totals(account.totals),
+            totals=totals_by_type(account.totals),
             total_shortfall=account.total_shortfall,
             debt=account.debt,
             created_at=account.created_at,
@@ -172,7 +172,7 @@ class Stats(Model):
         last_transaction_at: str | None,
     ) -> Self:
         """Return the answer with these sums."""
-        by_type = _totals(totals)
+        by_type = totals_by_type(totals)
         increases, decreases = (
             sum(getattr(of_type, name) for of_type in by_type.values()) for name in ("increases", "decreases")
         )
@@ -295,7 +295,8 @@ def listing_text(
     ).model_dump_json()
 
 
-def _totals(totals: Mapping[Kind, ledger.Total]) -> dict[str, Total]:
+def totals_by_type(totals: Mapping[Kind, ledger.Total]) -> dict[str, Total]:
+    """Return totals of kinds as answers have them: by transaction type, each with both of its directions."""
     members: dict[str, dict[str, int]] = {}
     for kind, total in totals.items():
         counted, moved = (

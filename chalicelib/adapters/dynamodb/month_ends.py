@@ -1,0 +1,93 @@
+"""What accounts had come to at the ends of their days and months, in the figures table: an item a merchant and month.
+
+Written by the credits table's stream, once for each day on which something is recorded, and always the same for the
+same day: a repeat changes nothing. An account's write pays nothing for it. Where an item is missing (older than this
+release, or not written yet), the history itself tells, in more requests.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.adapters.dynamodb.faults import transient_faults
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Total
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.statements import Closing, Month, MonthKept, Turn
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MONTH_PREFIX = "month#"
+_DAY_PREFIX = "day_"
+_DAYS_MAX = 31
+
+
+class MonthEnds:
+    """Keeps and reads the ends of days and months. Both methods may raise `RetryLater` (`unavailable`)."""
+
+    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._figures = DynamoDBFigures(client, table=table)
+
+    def note(self, turn: Turn) -> None:
+        """Keep what a write showed to be over: one request, and one more for each month that ended without a record."""
+        self._set(turn.merchant_id, turn.month, {f"{_DAY_PREFIX}{turn.day}": {"N": str(turn.closing.sequence)}})
+        for month in turn.months:
+            self._set(turn.merchant_id, month, _attributes(turn.closing))
+
+    def kept(self, merchant_id: MerchantId, months: Iterable[Month]) -> Mapping[Month, MonthKept]:
+        """Return what is kept of these months, in one request; a month of which nothing is kept is left out."""
+        keys = {_key(merchant_id, month): month for month in months}
+        return {keys[item["id"]["S"]]: _kept(item) for item in self._figures.read(list(keys))}
+
+    def _set(self, merchant_id: MerchantId, month: Month, attributes: Mapping[str, Any]) -> None:
+        with transient_faults():
+            self._client.update_item(
+                TableName=self._table,
+                Key={"id": {"S": _key(merchant_id, month)}},
+                UpdateExpression="SET " + ",".join(f"#{place} = :{place}" for place, _ in enumerate(attributes)),
+                ExpressionAttributeNames={f"#{place}": name for place, name in enumerate(attributes)},
+                ExpressionAttributeValues={f":{place}": value for place, value in enumerate(attributes.values())},
+            )
+
+
+def _key(merchant_id: MerchantId, month: Month) -> str:
+    return f"{MONTH_PREFIX}{merchant_id}#{month}"
+
+
+def _attributes(closing: Closing) -> dict[str, Any]:
+    totals = closing.totals or {}
+    return {
+        "sequence": {"N": str(closing.sequence)},
+        "balance": {"N": str(closing.balance)},
+        "debt": {"N": str(closing.debt)},
+        "total_shortfall": {"N": str(closing.total_shortfall)},
+        "hash": {"S": closing.hash},
+        "totals": {"M": {kind.name: {"S": f"{total.count} {total.credits}"} for kind, total in totals.items()}},
+    }
+
+
+def _kept(item: Mapping[str, Any]) -> MonthKept:
+    names = {day: f"{_DAY_PREFIX}{day}" for day in range(1, _DAYS_MAX + 1)}
+    days = {day: int(item[name]["N"]) for day, name in names.items() if name in item}
+    return MonthKept(days=days, closing=_closing(item) if "totals" in item else None)
+
+
+def _closing(item: Mapping[str, Any]) -> Closing | None:
+    totals = {}
+    for name, said in item["totals"]["M"].items():
+        if name not in Kind.__members__:
+            # A newer release counted a kind that this one does not know.
+            return None
+        count, moved = said["S"].split(" ")
+        totals[Kind[name]] = Total(count=int(count), credits=int(moved))
+    return Closing(
+        sequence=int(item["sequence"]["N"]),
+        balance=int(item["balance"]["N"]),
+        debt=int(item["debt"]["N"]),
+        total_shortfall=int(item["total_shortfall"]["N"]),
+        hash=item["hash"]["S"],
+        totals=totals,
+    )

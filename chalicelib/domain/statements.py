@@ -1,0 +1,193 @@
+"""An account at the ends of its days and months, and the statement of a month (contract, section 17).
+
+An account's own counters only ever grow, so what they were at the end of a month is all that a statement needs: it is
+the difference of two such closings. The write that begins another day shows both, before and after it, and nothing has
+to be counted again. Pure; days and months are those of UTC.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NewType, Self
+
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ledger import GENESIS_HASH, Account, Total
+from chalicelib.domain.movements import Kind
+
+Month = NewType("Month", str)
+"""A month as text: `2026-05`."""
+
+MONTHS_CLOSED_MAX = 120
+"""Months that one write closes at the most: of an account that slept longer, the earlier ones are derived."""
+_MONTHS_OF_YEAR = 12
+_MONTH_LENGTH = len("2026-05")
+_DAY = slice(len("2026-05-"), len("2026-05-31"))
+
+
+def month_of(time: Instant) -> Month:
+    """Return the month of a time."""
+    return Month(time[:_MONTH_LENGTH])
+
+
+def day_of(time: Instant) -> int:
+    """Return the day of the month of a time, from 1."""
+    return int(time[_DAY])
+
+
+def month_before(month: Month) -> Month:
+    """Return the month before; there is none before the first month of year 1, which stays."""
+    return _moved(month, -1)
+
+
+def month_after(month: Month) -> Month:
+    """Return the month after."""
+    return _moved(month, 1)
+
+
+def month_end(month: Month) -> Instant:
+    """Return a text that sorts after every time of the month and before every later one."""
+    return Instant(f"{month}~")
+
+
+def _moved(month: Month, by: int) -> Month:
+    year, number = divmod(int(month[:4]) * _MONTHS_OF_YEAR + int(month[5:]) - 1 + by, _MONTHS_OF_YEAR)
+    return Month(f"{max(year, 1):04}-{number + 1:02}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What an account had come to at some time: its counters after the last record until then, all 0 before the first.
+
+    `totals` is None where only the record was read, which does not know them.
+    """
+
+    sequence: int = 0
+    balance: int = 0
+    debt: int | None = 0
+    total_shortfall: int | None = 0
+    hash: str = GENESIS_HASH
+    totals: Mapping[Kind, Total] | None = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, account: Account) -> Self:
+        """Return what the account has come to now."""
+        return cls(
+            sequence=account.sequence,
+            balance=account.balance,
+            debt=account.debt,
+            total_shortfall=account.total_shortfall,
+            hash=account.hash,
+            totals=account.totals,
+        )
+
+
+NOTHING = Closing()
+"""Before an account's first record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A day of an account that is over: its last sequence, and the months that ended before the next record."""
+
+    merchant_id: MerchantId
+    month: Month
+    day: int
+    closing: Closing
+    months: tuple[Month, ...]
+
+
+def turn(before: Account, after: Account) -> Turn | None:
+    """Return what a write shows to be over, None where it was on the day of the record before it."""
+    last, next_one = before.last_transaction_at, after.last_transaction_at
+    if last is None or next_one is None or last[: _DAY.stop] == next_one[: _DAY.stop]:
+        return None
+    months = tuple(_months(month_of(last), month_of(next_one)))
+    return Turn(
+        merchant_id=before.merchant_id,
+        month=month_of(last),
+        day=day_of(last),
+        closing=Closing.of(before),
+        months=months[-MONTHS_CLOSED_MAX:],
+    )
+
+
+def _months(first: Month, behind: Month) -> Iterator[Month]:
+    while first < behind:
+        yield first
+        first = month_after(first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthKept:
+    """What is kept of one month: the last sequence of each day on which something was recorded, and its closing.
+
+    Both are added when the next record comes, so the newest day has no end yet, and the running month no closing.
+    """
+
+    days: Mapping[int, int] = field(default_factory=dict)
+    closing: Closing | None = None
+
+
+def closing_of(month: Month, account: Account, kept: Mapping[Month, MonthKept]) -> Closing | None:
+    """Return what the account had come to at the end of the month, None where that is not kept.
+
+    Of the running month: what it has come to by now.
+    """
+    if account.last_transaction_at is None or month < month_of(account.created_at):
+        return NOTHING
+    if month >= month_of(account.last_transaction_at):
+        return Closing.of(account)
+    found = kept.get(month)
+    return found.closing if found else None
+
+
+def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tuple[int, int]:
+    """Return two sequences, both included, between which the newest record by `at` is: a day's at the most, where kept.
+
+    `at` is a time at which the account had a record already.
+    """
+    month, day = month_of(at), day_of(at)
+    opening = closing_of(month_before(month), account, kept)
+    closing = closing_of(month, account, kept)
+    days = kept[month].days if month in kept else {}
+    ended = [sequence for of_day, sequence in days.items() if of_day < day]
+    to_come = [sequence for of_day, sequence in days.items() if of_day >= day]
+    lowest = max([opening.sequence if opening else 0, *ended])
+    highest = min([account.sequence, *([closing.sequence] if closing else []), *to_come])
+    return max(1, lowest), highest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A month of an account. `closing` equals the next month's `opening`; `open` tells that the month is running.
+
+    `totals` and `total_shortfall` are those of the month's own records.
+    """
+
+    merchant_id: MerchantId
+    month: Month
+    opening: Closing
+    closing: Closing
+    totals: Mapping[Kind, Total]
+    total_shortfall: int
+    open: bool
+
+    @property
+    def sequences(self) -> tuple[int, int] | None:
+        """The first and the last sequence of the month, None where nothing was recorded in it."""
+        first, last = self.opening.sequence + 1, self.closing.sequence
+        return (first, last) if first <= last else None
+
+
+def difference(opening: Closing, closing: Closing) -> tuple[Mapping[Kind, Total], int] | None:
+    """Return the totals and the shortfall between two closings, None where one of them does not know its own."""
+    if opening.totals is None or closing.totals is None:
+        return None
+    assert opening.total_shortfall is not None, "whoever knows the totals knows the shortfall"
+    assert closing.total_shortfall is not None, "whoever knows the totals knows the shortfall"
+    totals = {}
+    for kind, now in closing.totals.items():
+        before = opening.totals.get(kind, Total())
+        total = Total(count=now.count - before.count, credits=now.credits - before.credits)
+        if total != Total():
+            totals[kind] = total
+    return totals, closing.total_shortfall - opening.total_shortfall

@@ -1,0 +1,115 @@
+"""Closings of months and the balance at a time, against a recount of the records, over two years of a shop."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import Total, Transaction
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.statements import (
+    MONTHS_CLOSED_MAX,
+    NOTHING,
+    Closing,
+    Month,
+    bounds,
+    closing_of,
+    difference,
+    month_after,
+    month_before,
+    month_of,
+    turn,
+)
+from tests.support.builders import SHOP, account_of
+from tests.support.ends_of_months import MONTHS, FakeMonthEnds, lived
+
+seeds = st.integers(min_value=0, max_value=10**6)
+
+
+def counted(records: Sequence[Transaction]) -> dict[Kind, Total]:
+    sums: dict[Kind, Total] = {}
+    for record in records:
+        total = sums.get(record.kind, Total())
+        sums[record.kind] = Total(count=total.count + 1, credits=total.credits + abs(record.amount))
+    return sums
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=seeds)
+def test_every_month_of_two_years_closes_where_the_next_one_opens_and_is_the_sum_of_its_records(seed: int) -> None:
+    ledger, _ = lived(seed)
+    account, records, ends = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds()
+    ends.note_all(ledger.commits)
+    kept = ends.of(SHOP)
+
+    for month in [*MONTHS, *(Month(f"2026-{number:02}") for number in range(1, 13))]:
+        closings = [closing_of(each, account, kept) for each in (month_before(month), month)]
+        assert None not in closings, "every closing is kept"
+        opening, closing = (one or NOTHING for one in closings)
+        of_month = [record for record in records if month_of(record.created_at) == month]
+        before = [record for record in records if month_of(record.created_at) < month]
+        until = [*before, *of_month]
+
+        assert difference(opening, closing) == (counted(of_month), sum(record.shortfall for record in of_month))
+        assert opening.balance + sum(record.amount for record in of_month) == closing.balance
+        assert (opening.sequence, closing.sequence) == (len(before), len(until))
+        assert closing.hash == (until[-1].hash if until else NOTHING.hash)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=seeds, of_times=seeds)
+def test_the_record_of_any_time_is_between_its_bounds(seed: int, of_times: int) -> None:
+    ledger, _ = lived(seed)
+    account, records, ends, random = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds(), Random(of_times)  # noqa: S311 - a test
+    # The stream may be late by any number of writes.
+    ends.note_all(ledger.commits[: random.choice([0, 40, len(ledger.commits)])])
+    times = [record.created_at for record in records]
+
+    for time in random.sample(times[1:], 20):
+        lowest, highest = bounds(time, account, ends.of(SHOP))
+        assert lowest <= bisect_right(times, time) <= highest
+
+
+def test_with_all_ends_kept_a_time_is_bounded_by_its_day() -> None:
+    ledger, _ = lived(7)
+    account, records, ends = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds()
+    ends.note_all(ledger.commits)
+
+    for record in records[1:-1]:
+        lowest, highest = bounds(record.created_at, account, ends.of(SHOP))
+        days = {each.created_at[:10] for each in records[lowest:highest]}
+        assert len(days) <= 1, "behind the record before the day, only the day's own or the next busy one's"
+
+
+def test_an_end_that_is_kept_twice_and_out_of_order_is_kept_once() -> None:
+    ledger, _ = lived(8)
+    once, again = FakeMonthEnds(), FakeMonthEnds()
+    once.note_all(ledger.commits)
+    again.note_all([*ledger.commits[::-1], *ledger.commits])
+
+    assert once.months == again.months
+
+
+def test_an_account_that_slept_for_ages_closes_its_latest_months_only() -> None:
+    before = replace(account_of(4), last_transaction_at=Instant("1990-01-01T00:00:00.000Z"))
+    after = replace(before, last_transaction_at=Instant("2026-05-03T00:00:00.000Z"))
+
+    over = turn(before, after)
+
+    assert over is not None
+    assert (len(over.months), over.months[-1], over.day) == (MONTHS_CLOSED_MAX, "2026-04", 1)
+
+
+@pytest.mark.parametrize(("month", "after"), [("2025-12", "2026-01"), ("2026-01", "2026-02"), ("0999-12", "1000-01")])
+def test_months_follow_each_other(month: str, after: str) -> None:
+    assert month_after(Month(month)) == after
+    assert month_before(Month(after)) == month
+
+
+def test_a_closing_that_knows_no_totals_gives_no_difference() -> None:
+    assert difference(Closing(totals=None), NOTHING) is None
