@@ -2,12 +2,13 @@
 
 target.py     the system that a command works on: the local stack or a deployed stage, and its clients
 options.py    options that many commands take
-output.py     what a person or a program reads, and the exit statuses
+output.py     what a person or a program reads, and the exit statuses; tables.py rows, times.py times
 repeating.py  the command to run again where an answer was lost
 failures.py   what AWS or the ledger refuse, said in a sentence
 api.py        the HTTP API of the target
 ledger.py     accounts and records of the target
-merchants.py  status, balance, history, why
+merchants.py  status, balance, why
+history.py    history
 changes.py    adjust, threshold
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it
 doctor.py     doctor; checks.py looks at the components

@@ -3,15 +3,30 @@
 This is its table of contents; infra/commands has a module for each group, and what they share.
 """
 
+import tomllib
+from typing import Annotated
+
 import typer
 
-from infra.commands import changes, checking, doctor, emitting, figures, importing, letters, merchants, telling, tokens
+from infra.commands import (
+    changes,
+    checking,
+    doctor,
+    emitting,
+    figures,
+    history,
+    importing,
+    letters,
+    merchants,
+    telling,
+    tokens,
+)
 from infra.commands.failures import Commands
+from infra.deploying.emulator import ROOT
 
 application = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -23,7 +38,7 @@ LOCAL = "The local stack"
 
 application.command(name="status", rich_help_panel=LOOKING)(merchants.status)
 application.command(name="balance", rich_help_panel=LOOKING)(merchants.balance)
-application.command(name="history", rich_help_panel=LOOKING)(merchants.history)
+application.command(name="history", rich_help_panel=LOOKING)(history.history)
 application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
 application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
@@ -38,8 +53,20 @@ application.command(name="recount", rich_help_panel=OPERATING)(figures.recount_c
 application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+        typer.echo(f"credits {release}")
+        raise typer.Exit
+
+
 @application.callback()
-def credits_command() -> None:
+def credits_command(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
     """Ask and steer the merchant credit service: the local stack of `make run`, or a deployed stage (--stage prod).
 
     Exit status: 0 when all is well, 1 when something was found or refused, 2 when it could not work.

@@ -6,15 +6,19 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from infra.commands.checks import Finding, State, findings
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, screen
+from infra.commands.output import FOUND, print_json, say, say_beside, screen, visible
 from infra.commands.target import find
 from infra.local.description import FILE_NAME, local_directory
 
-MARKS = {State.OK: "[green]✓[/]", State.LOOK: "[yellow]![/]", State.FAILED: "[red]✗[/]"}
+MARKS = {
+    State.OK: Text("✓", style="green"),
+    State.LOOK: Text("!", style="yellow"),
+    State.FAILED: Text("✗", style="red"),
+}
 NAME_WIDTH = 13
 
 
@@ -48,9 +52,10 @@ def _report(found: Sequence[Finding], *, as_json: bool) -> None:
 
 
 def _show(found: Sequence[Finding], wrong: Sequence[Finding]) -> None:
-    console = screen()
     for one in found:
-        console.print(f"{MARKS[one.state]} {one.component:<{NAME_WIDTH}}{escape(one.said)}", soft_wrap=True)
+        lead = MARKS[one.state] + Text(f" {one.component:<{NAME_WIDTH}}")
+        say_beside(lead, one.said)
         if one.next:
-            console.print(f"{'':<{NAME_WIDTH + 2}}[bold]→ {escape(one.next)}[/]", soft_wrap=True)
-    console.print(f"{len(wrong)} of {len(found)} need a look." if wrong else "All is well.", style="dim")
+            # A command is printed unbroken, to be copied.
+            screen().print(Text(" " * lead.cell_len) + Text(f"→ {visible(one.next)}", style="bold"), soft_wrap=True)
+    say(f"{len(wrong)} of {len(found)} need a look." if wrong else "All is well.", style="dim")

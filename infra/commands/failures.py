@@ -1,6 +1,7 @@
 """What AWS refuses or does not answer, said in a sentence instead of a traceback."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -11,10 +12,21 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from chalicelib.domain.errors import CreditsError, RetryLater
-from infra.commands.output import refused, unable
+from infra.commands.output import FOR_PROGRAMS, refused, unable
 from infra.commands.repeating import WORDS
+
+_LIBRARY_WORDS: Final = (
+    (r"Value error, ", ""),
+    (r"Input should be a valid integer.*", "a whole number is needed"),
+    (r"Input should be a valid number.*", "a number is needed"),
+    (r"Input should be greater than or equal to (\S+)", r"\1 is the least"),
+    (r"Input should be less than or equal to (\S+)", r"\1 is the most"),
+    (r"Input should be", "it must be"),
+)
+"""What the parser's libraries say of an argument, and what a person reads instead."""
 
 
 class Commands(TyperGroup):
@@ -23,18 +35,27 @@ class Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command, and keep them for whoever has to repeat it."""
         ctx.meta[WORDS] = tuple(args)
+        FOR_PROGRAMS.set("--json" in (args[: args.index("--")] if "--" in args else args))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
+        except TyperException as error:
+            raise self._in_our_words(error) from error
         except (ClientError, BotoCoreError) as error:
             raise unable(sentence(error)) from error
         except RetryLater as error:
-            raise unable(f"{error.message}. Try again; `credits doctor` looks for the cause.") from error
+            raise unable(f"{error.message}. Try again; `credits doctor` looks for the cause.", error.code) from error
         except CreditsError as error:
-            raise refused(f"Refused ({error.code}): {error.message}.") from error
+            raise refused(f"Refused ({error.code}): {error.message}.", error.code) from error
+
+    def _in_our_words(self, error: TyperException) -> Exception:
+        """Return what to raise for words of the command line that the parser refused."""
+        for theirs, ours in _LIBRARY_WORDS:
+            error.message = re.sub(theirs, ours, error.message, flags=re.DOTALL)
+        return unable(error.format_message()) if FOR_PROGRAMS.get() else error
 
 
 def sentence(error: ClientError | BotoCoreError) -> str:

@@ -1,11 +1,12 @@
 """A target's accounts and records, read with the rights of whoever runs the command."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from infra.commands.output import refused
 from infra.commands.target import Target
@@ -51,6 +52,24 @@ class LedgerReader:
     def transaction(self, wanted: TransactionId) -> Transaction | None:
         """Return one record, None if there is none."""
         return self.transactions([wanted]).get(wanted)
+
+    def span(self, account: Account, since: Instant | None, until: Instant | None) -> tuple[int, int]:
+        """Return the lowest and highest sequence of the records created from `since` to `until`, both included.
+
+        Bisected, since times follow sequences: one query for each doubling of the ledger's length.
+        """
+        lowest = 1 if since is None else self._first_at(account, since)
+        # Times are texts of one length, so a longer text sorts right after its beginning.
+        highest = account.sequence if until is None else self._first_at(account, f"{until}~") - 1
+        return lowest, highest
+
+    def _first_at(self, account: Account, time: str) -> int:
+        def created_at(sequence: int) -> str:
+            found = self.records(account.merchant_id, sequence, sequence)
+            # A record that the index lacks yet is among the newest.
+            return found[0].created_at if found else account.updated_at
+
+        return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
 
     def records(self, merchant: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
         """Return the merchant's records of these sequences, both included, newest first.

@@ -4,14 +4,17 @@ import json
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
+from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.errors import RetryLater
-from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, print_text, refused, say, unable
+from infra.commands.options import AsJson, InLocalTime, Profile, Stage
+from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
+from infra.commands.times import shown, zone
 
 STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "roll_up")
 SEARCH_SECONDS = 600.0
@@ -31,6 +34,7 @@ def listing(
     *,
     queue: Queue = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Letters of each queue at the most.")] = 100,
+    local: InLocalTime = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -38,10 +42,11 @@ def listing(
     """List what is parked, the newest first. Looking takes nothing out of a queue."""
     found = dead_letters(find(stage, profile)).listing(wanted=limit, parkings=queue or tuple(Parking))
     if as_json:
-        print_json({"counted": found.counted, "letters": [_members(letter) for letter in found.letters]})
+        items = [DeadLetter.of(letter).model_dump(mode="json") for letter in found.letters]
+        print_list(items, total=max(found.counted, len(items)))
         return
     for letter in found.letters:
-        _say_line(letter)
+        _say_block(letter, local=local)
     more = found.counted - len(found.letters)
     if more > 0:
         say(f"{len(found.letters)} letters; the queues count {found.counted} (--limit; somebody else may be looking).")
@@ -50,17 +55,25 @@ def listing(
 
 
 @application.command()
-def show(letter: LetterId, *, stage: Stage = None, profile: Profile = None, as_json: AsJson = False) -> None:
+def show(
+    letter: LetterId,
+    *,
+    local: InLocalTime = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
     """Show a letter whole: why it is parked, where it came from, and its body as it came."""
     found = dead_letters(find(stage, profile)).find(letter, seconds=SEARCH_SECONDS)
     if found is None:
         raise refused(_unknown(letter))
     if as_json:
-        print_json({**_members(found), "body": found.body})
+        print_json(DeadLetter.of(found, most=None).model_dump(mode="json"))
         return
-    for name, value in _members(found).items():
-        if value is not None:
-            say(f"{name.replace('_', ' '):<13} {value}")
+    for name, value in DeadLetter.of(found, most=0).model_dump(mode="json").items():
+        if value is not None and not name.startswith("body"):
+            said = shown(value, local=local) if name in ("first_seen", "parked_at") else str(value)
+            say_beside(Text(f"{name.replace('_', ' '):<13} "), said)
     say("")
     print_text(_readable(found.body))
 
@@ -135,31 +148,15 @@ def _put_back(desk: DeadLetters, wanted: list[str], codes: list[str] | None, que
             yield letter_id, found, None if found else "no such letter is parked"
 
 
-def _members(letter: Letter) -> dict[str, Any]:
-    """Return what a letter says of itself, but for its body."""
-    return {
-        "id": letter.letter_id,
-        "queue": letter.parking.value,
-        "code": letter.code,
-        "reason": letter.reason,
-        "field": letter.field,
-        "event_type": letter.event_type,
-        "merchant_id": letter.merchant_id,
-        "origin": letter.origin,
-        "function": letter.function,
-        "first_seen": letter.first_seen,
-        "parked_at": letter.parked_at,
-        "redriven": letter.redriven,
-    }
-
-
-def _say_line(letter: Letter) -> None:
+def _say_block(letter: Letter, *, local: bool) -> None:
     again = f", put back {letter.redriven}×" if letter.redriven else ""
-    of = " ".join(filter(None, (letter.event_type, letter.merchant_id)))
-    say(f"{letter.letter_id}  {letter.parking}  {letter.parked_at}  {letter.code}{again}", style="bold")
-    say(f"    {letter.reason}")
-    if of or letter.origin:
-        say(f"    {of}{' ' if of else ''}from {letter.origin or 'an unknown origin'}")
+    lead = Text(" " * 4)
+    say(f"{letter.letter_id}  {letter.code}{again}", style="bold")
+    say_beside(lead, letter.reason)
+    if of := " ".join(filter(None, (letter.event_type, letter.merchant_id))):
+        say_beside(lead, of)
+    parked_at, origin = shown(letter.parked_at, local=local), letter.origin or "an unknown origin"
+    say_beside(lead, f"{letter.parking}, {parked_at} {zone(local=local)}, from {origin}", style="dim")
 
 
 def _readable(body: str) -> str:

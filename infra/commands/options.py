@@ -1,10 +1,11 @@
 """Options and arguments that many commands take, and what they must look like."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Stage = Annotated[
@@ -12,6 +13,24 @@ Stage = Annotated[
     typer.Option(envvar="CREDITS_STAGE", help="A deployed stage, such as prod; without one, the local stack."),
 ]
 Profile = Annotated[str | None, typer.Option(help="The AWS profile for the stage; AWS_PROFILE does the same.")]
+InLocalTime = Annotated[bool, typer.Option("--local", help="Times in the zone of this machine instead of UTC.")]
+
+
+def _time(text: str) -> Instant:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time, such as 2026-11-28 or 2026-11-28T10:30:00Z.") from None
+    return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+Since = Annotated[
+    str | None,
+    typer.Option(parser=_time, metavar="TIME", help="From this time on, UTC: 2026-11-01.", show_default=False),
+]
+Until = Annotated[
+    str | None, typer.Option(parser=_time, metavar="TIME", help="Up to this time, UTC: 2026-12-01.", show_default=False)
+]
 
 
 def _merchant(text: str) -> MerchantId:

@@ -5,13 +5,18 @@ the direction of a line: all that is printed here as text passes `visible`, JSON
 """
 
 import json
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any
+from uuid import uuid4
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
+
+from chalicelib.contracts.api.problems import Problem, Refusal
+from chalicelib.domain.errors import Code
 
 FOUND = 1
 """Exit status: something was found that should not be, or what was asked for was refused."""
@@ -19,11 +24,16 @@ UNABLE = 2
 """Exit status: the command could not work."""
 
 WIDTH_WITHOUT_TERMINAL = 110
-TABLE_WIDTH_WITHOUT_TERMINAL = 200
-
+MINIMUM_ROOM = 20
+"""Columns below which nothing is wrapped: the terminal does it."""
+FOR_PROGRAMS: ContextVar[bool] = ContextVar("for_programs", default=False)
+"""Whether the command that runs was asked for JSON: how it fails is JSON then, too."""
 
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of Unicode: controls, marks of direction and of no width, halves of characters, other ends of a line."""
+_COMMAND = re.compile(r"`[^`]*`")
+_GLUE = "\ue000"
+"""Holds the words of a command together while a sentence is wrapped: a character of private use, never printed."""
 
 
 def visible(text: str, *, kept: str = "") -> str:
@@ -42,15 +52,37 @@ class _Screen(Console):
         super().print(*shown, **options)
 
 
-def screen(width_without_terminal: int = WIDTH_WITHOUT_TERMINAL) -> Console:
+def screen() -> Console:
     """Return the console of standard output; in a pipe its lines have a fixed width and no colour."""
     console = _Screen(highlight=False, emoji=False)
-    return console if console.is_terminal else _Screen(highlight=False, emoji=False, width=width_without_terminal)
+    return console if console.is_terminal else _Screen(highlight=False, emoji=False, width=WIDTH_WITHOUT_TERMINAL)
 
 
 def say(sentence: str, *, style: str | None = None) -> None:
-    """Print a sentence to standard output, as one line."""
-    screen().print(visible(sentence), style=style, markup=False, soft_wrap=True)
+    """Print a sentence to standard output: wrapped at its words in a terminal, as one line in a pipe."""
+    _print_wrapped(screen(), Text(), sentence, style)
+
+
+def say_beside(lead: Text, sentence: str, *, style: str | None = None) -> None:
+    """Print `lead` and a sentence that a terminal wraps beside it; in a pipe both are one line."""
+    _print_wrapped(screen(), lead, sentence, style)
+
+
+def _print_wrapped(console: Console, lead: Text, sentence: str, style: str | None) -> None:
+    text = Text(visible(sentence), style=style or "")
+    room = console.width - lead.cell_len
+    if not console.is_terminal or room < MINIMUM_ROOM:
+        console.print(lead + text, soft_wrap=True)
+        return
+    # A command is to be copied whole.
+    text.plain = _COMMAND.sub(lambda found: _glued(found[0], room), text.plain)
+    for number, line in enumerate(text.wrap(console, room)):
+        line.plain = line.plain.replace(_GLUE, " ").rstrip()
+        console.print((lead if number == 0 else Text(" " * lead.cell_len)) + line, soft_wrap=True)
+
+
+def _glued(command: str, room: int) -> str:
+    return command.replace(" ", _GLUE) if len(command) < room else command
 
 
 def print_text(text: str) -> None:
@@ -60,27 +92,16 @@ def print_text(text: str) -> None:
 
 def print_json(content: Any) -> None:
     """Print `content` as indented JSON."""
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    typer.echo("".join(sign if _is_harmless(sign) or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
+    typer.echo(_as_json(content))
 
 
-def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], right: Sequence[str] = ()) -> None:
-    """Print rows below their headings; columns named in `right` are figures.
+def print_list(items: list[Any], *, total: int | None, following: str | int | None = None) -> None:
+    """Print a page of a list as JSON, in the one form of every list.
 
-    Where a terminal is too narrow the last column is folded, and the others stay whole.
+    `total` is how many there are in all, None where that is not known without reading them; `following` is what the
+    command's option for the next page takes, None on the last page.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        last = heading == headings[-1]
-        table.add_column(
-            heading,
-            justify="right" if heading in right else "left",
-            no_wrap=not last,
-            overflow="fold" if last else "ellipsis",
-        )
-    for row in rows:
-        table.add_row(*map(visible, row))
-    screen(TABLE_WIDTH_WITHOUT_TERMINAL).print(table)
+    print_json({"items": items, "total": total, "next": following})
 
 
 def aside(sentence: str) -> None:
@@ -88,21 +109,31 @@ def aside(sentence: str) -> None:
     _Screen(stderr=True, emoji=False).print(visible(sentence), highlight=False, markup=False, soft_wrap=True)
 
 
-def refused(sentence: str) -> typer.Exit:
-    """Say on standard error what was found or refused; return the exit to raise."""
-    return _ending(sentence, "yellow", FOUND)
+def refused(sentence: str, code: Refusal | Code = Refusal.BAD_REQUEST) -> typer.Exit:
+    """Say on standard error what was found or refused; return the exit to raise.
+
+    A command that was asked for JSON says it as a problem (RFC 9457), with the API's `code` where it has one.
+    """
+    return _ending(sentence, "yellow", FOUND, code)
 
 
-def unable(sentence: str) -> typer.Exit:
-    """Say on standard error why the command cannot work and what to do; return the exit to raise."""
-    return _ending(sentence, "red", UNABLE)
+def unable(sentence: str, code: Refusal | Code = Refusal.BAD_REQUEST) -> typer.Exit:
+    """Say on standard error why the command cannot work and what to do, as `refused` does; return the exit to raise."""
+    return _ending(sentence, "red", UNABLE, code)
 
 
-def _ending(sentence: str, style: str, status: int) -> typer.Exit:
-    _Screen(stderr=True, emoji=False).print(
-        visible(sentence), style=style, highlight=False, markup=False, soft_wrap=True
-    )
+def _ending(sentence: str, style: str, status: int, code: Refusal | Code) -> typer.Exit:
+    if FOR_PROGRAMS.get():
+        problem = Problem(code, sentence).body(instance=f"urn:uuid:{uuid4()}", meta={})
+        typer.echo(_as_json(problem), err=True)
+    else:
+        _print_wrapped(_Screen(stderr=True, emoji=False, highlight=False), Text(), sentence, style)
     return typer.Exit(status)
+
+
+def _as_json(content: Any) -> str:
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    return "".join(sign if _is_harmless(sign) or sign == "\n" else json.dumps(sign)[1:-1] for sign in text)
 
 
 def _is_harmless(sign: str) -> bool:

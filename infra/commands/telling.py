@@ -24,7 +24,7 @@ from chalicelib.ports import CallTime, Snapshot
 from chalicelib.usecases.counting import count
 from infra.commands.checking import ledger_reader
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
-from infra.commands.options import AsJson, OneMerchant, Profile, Stage
+from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until
 from infra.commands.output import FOUND, refused, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
@@ -58,8 +58,8 @@ def republish(
     merchant: OneMerchant = None,
     *,
     transaction: Annotated[str | None, typer.Option(help="One transaction's id.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Records from this time on, UTC.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Records up to this time, UTC.")] = None,
+    since: Since = None,
+    until: Until = None,
     letter: Annotated[
         str | None, typer.Option(help="A letter that points to records of a stream; it is taken out when all is said.")
     ] = None,
@@ -88,7 +88,10 @@ def republish(
             _publish(_events([(record, before)], only, told), told, bus)
         else:
             wanted = _Wanted(
-                merchant=MerchantId(merchant) if merchant else None, since=_time(since), until=_time(until), only=only
+                merchant=MerchantId(merchant) if merchant else None,
+                since=Instant(since) if since else None,
+                until=Instant(until) if until else None,
+                only=only,
             )
             _publish(_all_events(reader, wanted, told), told, bus)
     report(told, dry_run=dry_run, as_json=as_json)
@@ -264,7 +267,3 @@ def _publish(events: Iterator[PublishedEvent], told: Told, bus: EventBridgeBus |
 
 def _bus(target: Target) -> EventBridgeBus:
     return EventBridgeBus(target.client("events"), bus=target.event_bus, sleep=time.sleep)
-
-
-def _time(moment: datetime | None) -> Instant | None:
-    return instant(moment.replace(tzinfo=UTC)) if moment else None

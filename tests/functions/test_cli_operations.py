@@ -118,11 +118,11 @@ def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
     desk.system.ingest(POISON, early)
 
     listed = desk.told("dead-letters", "list")
-    assert listed["counted"] == 2
-    ids = {letter["code"]: letter["id"] for letter in listed["letters"]}
+    assert listed["total"] == 2
+    ids = {letter["code"]: letter["id"] for letter in listed["items"]}
     assert set(ids) == {"credits_invalid", "account_missing"}
     said = desk.run("dead-letters", "list").stdout
-    assert all(letter["id"] in said and letter["reason"] in said for letter in listed["letters"])
+    assert all(letter["id"] in said and letter["reason"] in said for letter in listed["items"])
     shown = desk.run("dead-letters", "show", ids["credits_invalid"]).stdout
     assert "payload.credits" in shown
     assert '"event_type": "evt.billing.payment_succeeded"' in shown
@@ -150,7 +150,7 @@ def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
 )
 def test_a_letter_moves_no_cursor_and_turns_no_line(desk: Desk, body: str) -> None:
     desk.system.ingest(body)
-    [letter] = desk.told("dead-letters", "list")["letters"]
+    [letter] = desk.told("dead-letters", "list")["items"]
 
     for command in (("list",), ("show", letter["id"]), ("list", "--json"), ("show", letter["id"], "--json")):
         said = desk.run("dead-letters", *command)
@@ -161,7 +161,7 @@ def test_a_letter_moves_no_cursor_and_turns_no_line(desk: Desk, body: str) -> No
 @pytest.mark.parametrize("body", ['{"a": 1, "a": 2}', '{"total": 1e999}', '{"total": 24.90}', '{"n": NaN, "n": 1}'])
 def test_what_would_not_be_the_same_indented_is_shown_as_it_came(desk: Desk, body: str) -> None:
     desk.system.ingest(body)
-    [letter] = desk.told("dead-letters", "list")["letters"]
+    [letter] = desk.told("dead-letters", "list")["items"]
 
     assert body in desk.run("dead-letters", "show", letter["id"]).stdout
 
@@ -172,7 +172,7 @@ def test_all_of_a_code_are_put_back(desk: Desk) -> None:
 
     told = desk.told("dead-letters", "redrive", "--all", "--code", "account_missing", "--queue", "inbox")
     assert (told["put_back"], told["stayed"]) == (2, 0)
-    assert [letter["code"] for letter in desk.told("dead-letters", "list")["letters"]] == ["credits_invalid"]
+    assert [letter["code"] for letter in desk.told("dead-letters", "list")["items"]] == ["credits_invalid"]
     assert "1 put back" in desk.run("dead-letters", "redrive", "--all").stdout
 
 
@@ -376,7 +376,7 @@ def pointer(
     }
     context = {"functionArn": f"arn:aws:lambda:eu-west-1:123456789012:function:{function}:$LATEST", "condition": "x"}
     desk.park(json.dumps({**POINTER, "requestContext": context, "DDBStreamBatchInfo": info}))
-    [letter] = desk.told("dead-letters", "list")["letters"]
+    [letter] = desk.told("dead-letters", "list")["items"]
     letter_id: str = letter["id"]
     return letter_id
 
@@ -401,7 +401,7 @@ def test_records_of_the_last_second_of_a_letter_are_published_too(
 
     assert desk.run("republish", "--letter", of_whole_seconds(desk, function, records=records)).exit_code == 0
     assert (desk.heard(), bool(published)) == (published, True)
-    assert desk.told("dead-letters", "list")["counted"] == 0
+    assert desk.told("dead-letters", "list")["total"] == 0
 
 
 def test_a_letter_that_points_to_more_than_was_found_stays_parked(desk: Desk) -> None:
@@ -412,7 +412,7 @@ def test_a_letter_that_points_to_more_than_was_found_stays_parked(desk: Desk) ->
 
     assert (said.exit_code, "1 fewer than the letter points to" in said.stdout) == (1, True)
     assert desk.told("republish", "--letter", letter, status=1)["missing"] == 1
-    assert desk.told("dead-letters", "list")["counted"] == 1
+    assert desk.told("dead-letters", "list")["total"] == 1
 
 
 @pytest.mark.parametrize("function", letters.STREAM_FUNCTIONS)
@@ -425,7 +425,7 @@ def test_an_account_that_cannot_be_read_is_named_and_its_letter_stays(desk: Desk
 
     assert [one.startswith(f"{SHOP}: ") for one in told["unreadable"]] == [True]
     assert (told["events"] or told["recounted"]) not in ({}, 0), "its neighbours are told all the same"
-    assert desk.told("dead-letters", "list")["counted"] == 1
+    assert desk.told("dead-letters", "list")["total"] == 1
     said = desk.run("republish", "--since", "2020-01-01")
     assert (said.exit_code, f"{SHOP}: " in said.stdout) == (1, True)
 
@@ -458,11 +458,11 @@ def test_records_that_a_publisher_gave_up_are_published_from_the_ledger(desk: De
 
     desk.system.fail("PutEvents", *[refusal("PutEvents", "InternalFailure", 500)] * 4)
     assert desk.run("republish", "--letter", letter).exit_code == 1
-    assert desk.told("dead-letters", "list")["counted"] == 1, "it stays until all of it is said"
+    assert desk.told("dead-letters", "list")["total"] == 1, "it stays until all of it is said"
     desk.heard()
     assert desk.run("republish", "--letter", letter).exit_code == 0
     assert desk.heard() == published
-    assert desk.told("dead-letters", "list")["letters"] == []
+    assert desk.told("dead-letters", "list")["items"] == []
     assert desk.run("republish", "--letter", letter).exit_code == 1
 
 
@@ -478,7 +478,7 @@ def test_records_that_roll_up_gave_up_are_counted_from_the_accounts(desk: Desk) 
 
 def test_a_letter_that_holds_its_message_is_not_republished(desk: Desk) -> None:
     desk.system.ingest(POISON)
-    [letter] = desk.told("dead-letters", "list")["letters"]
+    [letter] = desk.told("dead-letters", "list")["items"]
 
     said = desk.run("republish", "--letter", letter["id"])
     assert (said.exit_code, "redrive" in said.stderr) == (1, True)
@@ -500,10 +500,10 @@ def test_a_message_with_a_field_of_lambdas_name_is_put_back_like_any_other(desk:
     early = asking("evt.billing.payment_succeeded", {"payment_id": "p1", "credits": 5}, DDBStreamBatchInfo=info)
     desk.system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
     desk.system.ingest(json.dumps({**json.loads(early), "requestContext": context}))
-    [letter] = desk.told("dead-letters", "list")["letters"]
+    [letter] = desk.told("dead-letters", "list")["items"]
 
     assert desk.run("republish", "--letter", letter["id"]).exit_code == 1
-    assert desk.told("dead-letters", "list")["counted"] == 1
+    assert desk.told("dead-letters", "list")["total"] == 1
     desk.system.ingest(opened())
     assert desk.told("dead-letters", "redrive", letter["id"])["put_back"] == 1
     desk.system.ingest(*desk.system.in_inbox())

@@ -135,7 +135,7 @@ def test_a_password_is_not_named(desk: Desk) -> None:
 def test_a_letter_whose_answer_was_lost_is_put_back_again(desk: Desk, operation: str) -> None:
     desk.system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
     desk.system.ingest(charged("p1", 5))
-    [letter] = desk.told("dead-letters", "list")["letters"]
+    [letter] = desk.told("dead-letters", "list")["items"]
     desk.system.ingest(opened())
     desk.system.fail(operation, lost_answer)
 
@@ -145,7 +145,7 @@ def test_a_letter_whose_answer_was_lost_is_put_back_again(desk: Desk, operation:
     for message in desk.system.in_inbox():
         desk.system.ingest(message)
 
-    assert (desk.system.balance(), desk.told("dead-letters", "list")["counted"]) == (105, 0)
+    assert (desk.system.balance(), desk.told("dead-letters", "list")["total"]) == (105, 0)
 
 
 def test_an_account_whose_rebuilding_lost_its_answer_is_rebuilt_once(desk: Desk) -> None:

@@ -1,5 +1,8 @@
 """The `credits` command where it has nobody to ask: what a person mistypes or lacks is said in a sentence."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -38,7 +41,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["balance", "shop"], 2, "a merchant id is a UUID"),
         (["adjust", SHOP, "--reason", "x"], 2, "Say either --add CREDITS or --remove CREDITS."),
         (["adjust", SHOP, "--reason", "x", "--add", "1", "--remove", "1"], 2, "Say either --add"),
-        (["adjust", SHOP, "--add", "0", "--reason", "x"], 2, "should be greater than or equal to 1"),
+        (["adjust", SHOP, "--add", "0", "--reason", "x"], 2, "1 is the least"),
         (["statsu", SHOP], 2, "Did you mean 'status'?"),
     ],
 )
@@ -155,3 +158,12 @@ def test_an_event_that_the_service_would_park_is_sent_when_that_is_wanted(tmp_pa
     )
 
     assert (told.status, "NATS at nats://127.0.0.1:1 does not answer" in told.err) == (2, True)
+
+
+def test_the_version_is_said_and_a_shell_completes_commands_and_types_of_transactions() -> None:
+    assert said("--version").out.startswith("credits ")
+    for words, place, completed in (("credits his", 1, "history"), ("credits history --type PAY", 3, "PAYMENT")):
+        environment = {"_CREDITS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(place)}
+        command = [sys.executable, "-c", "from infra.commands.cli import main; main()"]
+        told = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+        assert completed in told.stdout.split()

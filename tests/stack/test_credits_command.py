@@ -116,8 +116,8 @@ def test_a_merchant_is_looked_at(run: Command, flows: Stack) -> None:
     assert run("balance", shop, "--json").json == flows.read(f"/credits/accounts/{shop}")
     newest = run("history", shop, "--limit", 2)
     assert "2 of 3; go on with --before 2" in newest.out
-    assert run("history", shop, "--json").json == flows.read(f"/credits/transactions?merchant_id={shop}")
-    assert [row["sequence"] for row in run("history", shop, "--before", 2, "--json").json] == [1]
+    assert run("history", shop, "--json").json["items"] == flows.read(f"/credits/transactions?merchant_id={shop}")
+    assert [row["sequence"] for row in run("history", shop, "--before", 2, "--json").json["items"]] == [1]
     assert run("status", shop).out.startswith("enabled: sufficient credits")
 
 
@@ -158,7 +158,7 @@ def test_an_adjustment_is_previewed_applied_once_and_refused_where_it_must_be(ru
     assert "recorded before with another content" in other.err
     assert "7 credits cannot be taken" in too_much.err
     assert run("adjust", shop, "--remove", 7, "--reason", "a test", "--dry-run").status == 1
-    newest = run("history", shop, "--limit", 1, "--json").json[0]
+    newest = run("history", shop, "--limit", 1, "--json").json["items"][0]
     assert newest["extra_metadata"] == {"admin_id": "support", "reason": "a test"}
 
 

@@ -57,7 +57,7 @@ def command(stack: Stack, *arguments: str, status: int = 0) -> Any:
 
 
 def parked(stack: Stack, shop: str) -> list[Mapping[str, Any]]:
-    letters = command(stack, "dead-letters", "list")["letters"]
+    letters = command(stack, "dead-letters", "list")["items"]
     return [letter for letter in letters if letter["merchant_id"] == shop]
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.commands.output import print_json, print_table, print_text, refused, say, screen, visible
+from infra.commands.output import print_json, print_text, refused, say, screen, visible
+from infra.commands.tables import print_table
 
 OBEYED = ("Cc", "Cf", "Cs", "Zl", "Zp")
 HOSTILE = "".join(chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in OBEYED[:3])

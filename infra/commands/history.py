@@ -1,0 +1,141 @@
+"""`credits history`: a merchant's transactions, as a table, as JSON, or as a file for a spreadsheet."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from chalicelib.contracts.api import answers
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import Kind
+from infra.commands.ledger import LedgerReader
+from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Since, Stage, Until
+from infra.commands.output import print_list, say, unable, visible
+from infra.commands.tables import print_table
+from infra.commands.target import find
+from infra.commands.times import shown, zone
+
+SHOWN = 20
+WINDOW = 1000
+"""Records that one look at the ledger reads."""
+
+TYPES = sorted({kind.transaction_type for kind in Kind})
+
+
+def _type(text: str) -> str:
+    if text.upper() not in TYPES:
+        raise typer.BadParameter(f"{text!r} is no type of transaction: {', '.join(TYPES)}.")
+    return text.upper()
+
+
+def history(
+    merchant: Merchant,
+    *,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"How many, the newest of them: {SHOWN}; with --csv all.", show_default=False),
+    ] = None,
+    before: Annotated[int | None, typer.Option(min=2, help="Only those before this sequence: the next page.")] = None,
+    since: Since = None,
+    until: Until = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            parser=_type,
+            metavar="TYPE",
+            autocompletion=lambda: TYPES,
+            help="Only this type, such as payment; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values, a heading first.")] = False,
+    local: InLocalTime = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a merchant's transactions, newest first.
+
+    credits history MERCHANT --since 2026-11-01 --until 2026-12-01 --csv > november.csv
+    """
+    if as_csv and as_json:
+        raise unable("Say either --csv or --json.")
+    reader = LedgerReader(find(stage, profile))
+    account = reader.account_or_refuse(MerchantId(merchant))
+    lowest, highest = reader.span(account, Instant(since) if since else None, Instant(until) if until else None)
+    highest = min(highest, highest if before is None else before - 1)
+    found = _matching(reader, account, lowest, highest, types or [])
+    if as_csv:
+        _write(found if limit is None else islice(found, limit))
+        return
+    page = list(islice(found, limit or SHOWN))
+    following = page[-1].sequence if page and next(found, None) is not None else None
+    if as_json:
+        items = [answers.Transaction.of(one).model_dump(mode="json") for one in page]
+        print_list(items, total=None if types else max(0, highest - lowest + 1), following=following)
+    else:
+        _show(page, account, following, local=local)
+
+
+def _matching(
+    reader: LedgerReader, account: Account, lowest: int, highest: int, types: Sequence[str]
+) -> Iterator[Transaction]:
+    """Yield the account's records of these sequences and types, newest first; reads on as they are asked for."""
+    window = SHOWN + 1
+    while highest >= lowest:
+        bottom = max(lowest, highest - window + 1)
+        for record in reader.records(account.merchant_id, bottom, highest):
+            if not types or record.kind.transaction_type in types:
+                yield record
+        highest, window = bottom - 1, min(2 * window, WINDOW)
+
+
+def _show(page: Sequence[Transaction], account: Account, following: int | None, *, local: bool) -> None:
+    if not page:
+        say(f"No transaction like that; the account has {account.sequence:,}.")
+        return
+    print_table(
+        [_row(one, local=local) for one in page],
+        headings=("#", f"time ({zone(local=local)})", "type", "reference", "credits", "left", "transaction"),
+        right=("#", "credits", "left"),
+        shortened="reference",
+    )
+    if following is not None:
+        say(f"{len(page)} of {account.sequence:,}; go on with --before {following}", style="dim")
+
+
+def _row(record: Transaction, *, local: bool) -> tuple[str, ...]:
+    short = f" ({record.shortfall} short)" if record.shortfall else ""
+    return (
+        str(record.sequence),
+        shown(record.created_at, local=local),
+        record.kind.transaction_type,
+        record.reference_id,
+        f"{record.amount:+d}{short}" if record.amount else f"0{short}",
+        str(record.balance_after),
+        record.transaction_id,
+    )
+
+
+def _write(found: Iterator[Transaction]) -> None:
+    """Print the records as comma-separated values, with the API's names and times as headings and cells."""
+    writer = csv.DictWriter(sys.stdout, list(answers.Transaction.model_fields), lineterminator="\n")
+    writer.writeheader()
+    for record in found:
+        members = answers.Transaction.of(record).model_dump(mode="json")
+        writer.writerow({name: _cell(value) for name, value in members.items()})
+
+
+def _cell(value: Any) -> Any:
+    """Return a value for a cell. A spreadsheet calculates a text that begins like a formula: such a text is quoted."""
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return value
+    return visible(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
