@@ -1,13 +1,8 @@
 """Credits that a payment took back and the account did not have: owed until the next inflow (contract, section 14)."""
 
-from collections.abc import Mapping
-
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction
-
-DEBT = "debt"
-"""In a reversal's metadata: how many of its credits are owed since."""
 
 
 def repayment_key(inflow: TransactionId) -> str:
@@ -34,10 +29,3 @@ def repayment(inflow: Movement, *, debt: int, balance: int) -> FixedMovement | N
         kind=Kind.DEBT_REPAID,
         credits=paid,
     )
-
-
-def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
-    """Return by how much a record changes what its account owes, in credits."""
-    if kind is Kind.DEBT_REPAID:
-        return -abs(amount)
-    return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0

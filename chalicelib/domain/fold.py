@@ -6,28 +6,26 @@ Nothing is final before the write has been confirmed: on a lost race the whole o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeGuard
 
 from chalicelib.domain import edits
-from chalicelib.domain.arrangement import arranged
 from chalicelib.domain.debt import repayment, repays
 from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.going_back import Back, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
 from chalicelib.domain.movements import (
     OPENS,
-    DisputeWonMovement,
     FixedMovement,
     Kind,
     Movement,
     OrderMovement,
     RefundMovement,
     ReversalMovement,
+    arranged,
 )
-from chalicelib.domain.names import Guard, Guards, Names, as_recorded, ground_of, imported, version_of
-from chalicelib.domain.orders import Direction, Tally, charge, refund, total_missing
-from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare, recorded_money
-from chalicelib.domain.payments import Back, returned_by, reversed_by
+from chalicelib.domain.names import GoesBack, Guard, Guards, Names, as_recorded, ground_of, version_of
+from chalicelib.domain.orders import Direction, Tally, charge, total_missing
+from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
 
 ITEMS_MAX = 100
 """Distinct items in one atomic write, DynamoDB's limit: the account, the records, their guards, the grounds whose
@@ -140,7 +138,7 @@ class _Write:
         # An inflow of an account that owes pays, and that is a record of its own.
         needed = 1 + len(movement.other_keys) + (self._account is not None and self._account.debt > 0)
         ground = None
-        if isinstance(movement, RefundMovement | ReversalMovement | DisputeWonMovement):
+        if isinstance(movement, GoesBack):
             ground = ground_of(movement)
         elif isinstance(movement, OrderMovement) and (known := self._known(movement.transaction_id)) is not None:
             ground = known.transaction_id
@@ -163,9 +161,7 @@ class _Write:
                 return self._post_order(self._account, movement)
             if self._account is None:
                 return _account_missing(self._merchant_id)
-            if isinstance(movement, RefundMovement):
-                return self._post_refund(self._account, movement)
-            if isinstance(movement, ReversalMovement | DisputeWonMovement):
+            if isinstance(movement, GoesBack):
                 return self._post_back(self._account, movement)
         except Rejected as error:
             return error
@@ -185,7 +181,7 @@ class _Write:
 
     def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
         """Return the movement as its records name what it is of, and the record of its own fact."""
-        if isinstance(movement, RefundMovement | ReversalMovement | DisputeWonMovement):
+        if isinstance(movement, GoesBack):
             ground = self._known(ground_of(movement))
             movement = as_recorded(movement, ground) if ground else movement
         return movement, self._names.recorded(movement)
@@ -278,44 +274,21 @@ class _Write:
         self._set_tally(order, after, posted.transaction.created_at)
         return posted
 
-    def _post_refund(self, account: Account, movement: RefundMovement) -> Outcome:
-        order = self._known(movement.order_transaction_id)
-        if order is None:
-            return RetryLater(
-                Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"
-            )
-        if not order.kind.is_order:
-            return imported(movement)
-        before = self._tally_of(order) or Tally()
-        due, tally = refund(
-            before,
-            taken=edits.taken(order, before),
-            recorded_total=recorded_money(order, "total"),
-            amount=movement.amount,
-            order_total=movement.order_total,
-        )
-        # After the arithmetic: what is impossible in any currency makes poison of the whole message.
-        if (error := _other_currency(movement, order)) is not None:
-            return error
-        kind = Kind.REFUND_RETURNED if order.kind is Kind.ORDER_USED else Kind.REFUND_TAKEN
-        posted = self._post(account, movement, kind, due, {**movement.metadata, **edits.counted_by(movement, before)})
-        self._set_tally(order, tally, posted.transaction.created_at)
-        return posted
-
-    def _post_back(self, account: Account, movement: ReversalMovement | DisputeWonMovement) -> Outcome:
-        payment = self._known(movement.payment_transaction_id)
-        tally = self._tally_of(payment) if payment else None
-        if payment is not None and payment.kind is not Kind.PAYMENT:
-            return imported(movement)
-        if isinstance(movement, ReversalMovement):
-            back = reversed_by(movement, payment, tally, balance=account.balance)
+    def _post_back(self, account: Account, movement: GoesBack) -> Outcome:
+        ground = self._known(ground_of(movement))
+        tally = self._tally_of(ground) if ground else None
+        back: Back | Outcome
+        if isinstance(movement, RefundMovement):
+            back = refunded_by(movement, ground, tally)
+        elif isinstance(movement, ReversalMovement):
+            back = reversed_by(movement, ground, tally, balance=account.balance)
         else:
-            back = returned_by(movement, payment, tally, self._known(movement.dispute_transaction_id))
+            back = returned_by(movement, ground, tally, self._known(movement.dispute_transaction_id))
         if not isinstance(back, Back):
             return back
-        assert payment is not None, "without it nothing goes back"
+        assert ground is not None, "without it nothing goes back"
         posted = self._post(account, movement, back.kind, back.requested, back.metadata)
-        self._set_tally(payment, back.tally, posted.transaction.created_at)
+        self._set_tally(ground, back.tally, posted.transaction.created_at)
         return posted
 
     def _post(
@@ -339,26 +312,6 @@ class _Write:
             if paid is not None:
                 self._post(after, paid, paid.kind, paid.credits, paid.metadata)
         return Posted(transaction)
-
-
-def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:
-    """Whether it is a refund of an amount that does not name the total which the amount is a share of."""
-    return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
-
-
-def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:
-    """Return why a refund in this currency is none of the order's, None where it may be (contract, section 12).
-
-    The order's currency is that of its record: what a repeat of the order says besides is kept nowhere.
-    """
-    sold, returned = order.metadata.get("currency"), refund.metadata.get("currency")
-    if sold is None or returned is None or sold == returned:
-        return None
-    return Rejected(
-        Code.CURRENCY_MISMATCH,
-        f"order {refund.order_id} was sold in {sold}, and its refund is in {returned}",
-        field="currency",
-    )
 
 
 def _account_missing(merchant_id: MerchantId) -> RetryLater:

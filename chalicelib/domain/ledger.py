@@ -4,13 +4,12 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring
 
-from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction, Tally
 from chalicelib.domain.thresholds import Crossing, Outdated, crossings, default_in_force
@@ -21,6 +20,9 @@ GENESIS_HASH = "0" * 64
 """The `previous_hash` of a merchant's first transaction."""
 THRESHOLD_BEFORE = "threshold_before"
 """In a record's metadata: the threshold that its account had before it, where the record before may not tell."""
+
+DEBT = "debt"
+"""In a reversal's metadata: how many of its credits are owed since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +166,7 @@ def apply(
         )
     # A clock behind the last writer's must not make time run backwards within an account.
     created_at = max(now, account.updated_at)
-    threshold, outdated = account.low_balance_threshold, None
-    if threshold is None:
-        threshold, outdated = default_in_force(
-            account.threshold, account.outdated, default=default_threshold, now=created_at
-        )
+    threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
     # Without it, this record's threshold, the account's and that of the record before are one and the same.
     if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
         metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
@@ -196,40 +194,11 @@ def apply(
     return _after(account, transaction, outdated), transaction, crossed_by(transaction, low_before=account.threshold)
 
 
-def change_threshold(
-    account: Account,
-    low_balance_threshold: int | None,
-    *,
-    default_threshold: int,
-    correlation_id: str | None,
-    now: Instant,
-) -> tuple[Account, tuple[CrossingRecord, ...]]:
-    """Return the account with a low-balance threshold of its own (None: the default), and what it thereby crossed.
-
-    Low or restored, where the balance is now on the other side, without a transaction (contract, section 5). An
-    account on which this threshold stands already comes back as it is. `version` stays, as with `apply`.
-    """
-    threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
-    if (account.low_balance_threshold, account.threshold) == (low_balance_threshold, threshold):
-        return account, ()
-    # Later than the newest record, so that `audit` can tell whose crossings the account carries.
-    time = later_than(account.updated_at, now=now)
-    crossed = tuple(
-        CrossingRecord(
-            type=crossing,
-            transaction_id=None,
-            sequence=account.sequence,
-            balance=account.balance,
-            threshold=threshold,
-            time=time,
-            correlation_id=correlation_id,
-        )
-        for crossing in crossings(account.balance, account.balance, low_before=account.threshold, low_after=threshold)
-    )
-    changed = replace(
-        account, low_balance_threshold=low_balance_threshold, threshold=threshold, updated_at=time, outdated=None
-    )
-    return changed, crossed
+def _in_force(account: Account, *, default: int, now: Instant) -> tuple[int, Outdated | None]:
+    """Return the low-balance threshold of the account's next record, and the default that it makes outdated."""
+    if account.low_balance_threshold is not None:
+        return account.low_balance_threshold, None
+    return default_in_force(account.threshold, account.outdated, default=default, now=now)
 
 
 def _seal(transaction: Transaction) -> None:
@@ -264,6 +233,13 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
         outdated=outdated,
         debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
     )
+
+
+def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
+    """Return by how much a record changes what its account owes, in credits."""
+    if kind is Kind.DEBT_REPAID:
+        return -abs(amount)
+    return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0
 
 
 def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRecord, ...]:

@@ -1,6 +1,9 @@
-"""Movements: the changes of credits that can be asked for, their kinds and their keys (contract, section 3)."""
+"""Movements: the changes of credits that can be asked for, their kinds and their keys (contract, section 3).
 
-from collections.abc import Mapping
+And what a movement builds on, which decides in which order those of one write are taken.
+"""
+
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -147,6 +150,53 @@ class DisputeWonMovement(Movement):
     def dispute_transaction_id(self) -> TransactionId:
         """The id of the dispute's record, the second of its grounds."""
         return transaction_id(self.merchant_id, dispute_key(self.dispute_id))
+
+
+def names_of(movement: Movement) -> tuple[TransactionId, ...]:
+    """Return the id of the movement's record under each of its names, its own first."""
+    others = (transaction_id(movement.merchant_id, key) for key in movement.other_keys)
+    return (movement.transaction_id, *others)
+
+
+def grounds(movement: Movement) -> tuple[TransactionId, ...]:
+    """Return the ids of the records that a movement builds on, besides the account; none for most."""
+    if isinstance(movement, RefundMovement):
+        return (movement.order_transaction_id,)
+    if isinstance(movement, DisputeWonMovement):
+        return (movement.payment_transaction_id, movement.dispute_transaction_id)
+    return (movement.payment_transaction_id,) if isinstance(movement, ReversalMovement) else ()
+
+
+def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId]) -> list[int]:
+    """Return the indexes in the order of posting: as delivered, but the trial first and what has a ground behind it.
+
+    `stored` are the ids under which a record is known, by any of its names.
+    """
+    if all(isinstance(movement, OrderMovement) for movement in movements):
+        return list(range(len(movements)))
+    first: dict[TransactionId, int] = {}
+    for index, movement in enumerate(movements):
+        if not isinstance(movement, RefundMovement | DisputeWonMovement):
+            for name in names_of(movement):
+                # A ground that is stored is ground enough: its repeat holds nobody up.
+                if name not in stored:
+                    first.setdefault(name, index)
+
+    def behind(index: int) -> int:
+        """Return the place of the last ground of a movement, its own where all of them come before it."""
+        return max([index, *(behind(first[ground]) for ground in grounds(movements[index]) if ground in first)])
+
+    def place(index: int) -> tuple[int, int, int]:
+        movement = movements[index]
+        if isinstance(movement, FixedMovement) and movement.kind is Kind.TRIAL:
+            return (-1, 0, index)
+        return (behind(index), _RANKS.get(type(movement), 0), index)
+
+    return sorted(range(len(movements)), key=place)
+
+
+_RANKS: Mapping[type[Movement], int] = {RefundMovement: 1, ReversalMovement: 1, DisputeWonMovement: 2}
+"""Where several movements end up at one place: what has a ground comes behind it."""
 
 
 def payment_key(payment_id: str) -> str:

@@ -17,6 +17,7 @@ from chalicelib.domain.movements import (
     OrderMovement,
     RefundMovement,
     ReversalMovement,
+    names_of,
     refund_of_order_key,
     reversal_to_key,
 )
@@ -40,12 +41,6 @@ class Guard:
     def transaction_id(self) -> TransactionId:
         """The id under which a record of this key would be: that of the guard's item."""
         return transaction_id(self.merchant_id, self.key)
-
-
-def names_of(movement: Movement) -> tuple[TransactionId, ...]:
-    """Return the id of the movement's record under each of its names, its own first."""
-    others = (transaction_id(movement.merchant_id, key) for key in movement.other_keys)
-    return (movement.transaction_id, *others)
 
 
 class Names:

@@ -4,11 +4,11 @@ Pure. A `Walk` takes the records one by one and keeps only what the next ones ne
 be walked; of the orders it keeps those that were refunded.
 """
 
-from chalicelib.domain.debt import DEBT, owed_by, repays
+from chalicelib.domain.debt import repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, record_hash
+from chalicelib.domain.ledger import DEBT, GENESIS_HASH, Account, Total, Transaction, owed_by, record_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.tallies import Tallies

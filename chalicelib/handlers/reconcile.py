@@ -7,7 +7,8 @@ from chalice.app import Blueprint
 from chalicelib.wiring import for_figures
 
 if TYPE_CHECKING:
-    from chalicelib.usecases.reconciling import Check, Sweep
+    from chalicelib.usecases.checking import Check
+    from chalicelib.usecases.reconciling import Sweep
 
 blueprint = Blueprint(__name__)
 

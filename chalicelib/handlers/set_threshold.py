@@ -20,14 +20,18 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     from chalicelib.contracts.api.answers import Account
     from chalicelib.contracts.inbound.adjustments import refusal, threshold
     from chalicelib.domain.errors import CreditsError
+    from chalicelib.settings import settings
     from chalicelib.telemetry import logger
+    from chalicelib.usecases import overriding
     from chalicelib.wiring import for_posting
 
     try:
         asked = threshold(event)
-        account = for_posting.posting().set_threshold(
+        account = overriding.set_threshold(
+            for_posting.ledger(),
             asked.merchant_id,
             asked.low_balance_threshold,
+            default_threshold=settings().default_threshold,
             correlation_id=asked.correlation_id,
             time=for_posting.call_time(context),
         )

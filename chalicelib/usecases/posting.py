@@ -7,17 +7,14 @@ decided again on what stands now, which the refusal itself brings, so it costs n
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Fold, fold
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId, version_never_had
-from chalicelib.domain.ledger import Account, change_threshold
-from chalicelib.domain.movements import DisputeWonMovement, Movement, OrderMovement
-from chalicelib.domain.names import names_of
+from chalicelib.domain.fold import Fold, fold
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.movements import DisputeWonMovement, Movement, OrderMovement, grounds, names_of
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.domain.payments import grounds
 from chalicelib.ports import CallTime, Committed, Known, LedgerStore
 from chalicelib.usecases.work import Request, Work, internal
 
@@ -94,49 +91,6 @@ class Posting:
         lost_races, self._lost_races = self._lost_races, 0
         return lost_races
 
-    def set_threshold(
-        self, merchant_id: MerchantId, low_balance_threshold: int | None, *, correlation_id: str | None, time: CallTime
-    ) -> Account:
-        """Give the account a low-balance threshold of its own, or the default again with None, and return it.
-
-        Nothing is written where it stands already: so a write whose answer was lost is not made twice.
-
-        Raises:
-            RetryLater: there is no such account, or the threshold was not set yet.
-        """
-        account, attempt = self._current(merchant_id), 0
-        while True:
-            now = time.now()
-            changed, crossed = change_threshold(
-                account,
-                low_balance_threshold,
-                default_threshold=self._default_threshold,
-                correlation_id=correlation_id,
-                now=now,
-            )
-            if changed is account:
-                return account
-            # The events are named by the version: after a restore, one must not come again for another change.
-            after = replace(changed, version=version_never_had(account.version, now=now))
-            _require_time(time, MARGIN_SECONDS)
-            try:
-                answer = self._store.commit(
-                    Commit(merchant_id=merchant_id, before=account, after=after, crossings=crossed)
-                )
-            except RetryLater as error:
-                _pause(attempt, time, error)
-            else:
-                if isinstance(answer, Committed):
-                    return after
-                _pause(attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
-            account, attempt = self._current(merchant_id), attempt + 1
-
-    def _current(self, merchant_id: MerchantId) -> Account:
-        account = self._store.read([merchant_id], []).account(merchant_id)
-        if account is None:
-            raise RetryLater(Code.ACCOUNT_MISSING, f"merchant {merchant_id} has no account yet", field="merchant_id")
-        return account
-
     def _read(self, works: Sequence[Work]) -> None:
         unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
         needed = [ground for work in works for movement in work.movements for ground in _grounds(movement)]
@@ -192,13 +146,13 @@ class Posting:
             if decided.commit is None:
                 work.settle(decided.outcomes)
                 continue
-            started = _require_time(time, MARGIN_SECONDS)
+            started = require_time(time, MARGIN_SECONDS)
             try:
                 answer = self._store.commit(decided.commit)
             except RetryLater as error:
                 # The write may have taken effect. The next one finds out: its conditions bring what stands.
                 work.lost_answer(decided.commit)
-                attempt = _pause(attempt, time, error)
+                attempt = pause(attempt, time, error)
                 continue
             if isinstance(answer, Committed):
                 work.committed(decided.commit)
@@ -283,7 +237,7 @@ def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
     return (*grounds(movement), *own)
 
 
-def _pause(attempt: int, time: CallTime, error: RetryLater) -> int:
+def pause(attempt: int, time: CallTime, error: RetryLater) -> int:
     """Wait with full jitter before another attempt, and return its number.
 
     Raises:
@@ -316,7 +270,7 @@ def _wait(longest: float, attempt: int, time: CallTime, error: RetryLater) -> in
     return attempt + 1
 
 
-def _require_time(time: CallTime, seconds: float) -> float:
+def require_time(time: CallTime, seconds: float) -> float:
     """Return what is left of this call in seconds; raises `RetryLater` where it is less than `seconds`."""
     left = time.remaining_seconds()
     if left < seconds:

@@ -9,17 +9,16 @@ merchants whose account is gone. What is found is looked at again before it is r
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-from chalicelib.domain.audit import compared, plausible
-from chalicelib.domain.findings import Drift, Finding, UnreadableAccount
+from chalicelib.domain.audit import plausible
+from chalicelib.domain.findings import UnreadableAccount
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.domain.ledger import Account
-from chalicelib.domain.walk import Walk
 from chalicelib.ports import CallTime, LedgerReader, Snapshot
+from chalicelib.usecases.checking import Check, check
 
 OVERLAP = timedelta(hours=1)
 """How far before the last sweep's beginning a change still counts: clocks differ, and writes were under way."""
@@ -32,9 +31,6 @@ RECORDS_SCANNED_MAX = 1_000_000
 to 500,000 more for the accounts of merchants with few records each. A larger ledger takes several days for a round."""
 DRIFTED_MAX = 1_000
 """Merchants with a finding that are remembered from sweep to sweep, to be walked again; 36 KB."""
-LOOKS = 3
-LOOK_AGAIN_SECONDS = 1.0
-"""How often something must be found, and after what pauses, before it is said."""
 PAGE_MARGIN_SECONDS = 10.0
 """What is left of a call's time for saying what was found and keeping the bookmark: no page is begun inside it."""
 
@@ -83,7 +79,7 @@ def sweep(
     going: Sweep,
     *,
     time: CallTime,
-    say: Callable[["Check"], None],
+    say: Callable[[Check], None],
     keep: Callable[[Sweep], None],
 ) -> Sweep:
     """Go on with a sweep until it is finished or the time of this call is short, and return how far it has come.
@@ -150,46 +146,6 @@ def _page_of_records(reader: LedgerReader, going: Sweep) -> _Page:
     )
 
 
-@dataclass(slots=True)
-class Check:
-    """One merchant's ledger walked and compared; `walk` is None where the account cannot be read.
-
-    `newer` tells that some of it has the form of a newer release, and was not compared.
-    """
-
-    merchant_id: MerchantId
-    account: Account | None
-    walk: Walk | None
-    newer: bool = False
-    findings: tuple[Finding, ...] = field(default=())
-
-
-def check(
-    reader: LedgerReader,
-    merchant_id: MerchantId,
-    *,
-    pause: Callable[[float], None],
-    now: Callable[[], Instant],
-    tick: Callable[[], None] = lambda: None,
-    to_the_end: bool = False,
-) -> Check:
-    """Walk one merchant's ledger and return what was found every time of `LOOKS`, so that no write under way counts.
-
-    The walk ends where the account has come to, or `to_the_end` of the records: then it proves what the account must
-    be, also where it lags. `tick` is called before each page of records, and may raise to end the walk.
-    """
-    looked = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
-    for _ in range(LOOKS - 1):
-        if not looked.findings:
-            break
-        pause(LOOK_AGAIN_SECONDS)
-        again = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
-        standing = {_place(finding) for finding in looked.findings}
-        again.findings = tuple(finding for finding in again.findings if _place(finding) in standing)
-        looked = again
-    return looked
-
-
 class _OutOfTime(Exception):  # noqa: N818 - not an error: the walk is handed back
     pass
 
@@ -200,7 +156,7 @@ def _looked_at(
     candidate: _Candidate,
     *,
     time: CallTime,
-    say: Callable[["Check"], None],
+    say: Callable[[Check], None],
 ) -> tuple[Sweep, bool]:
     """Return the sweep after this candidate, and whether its ledger was walked."""
     reason = _reason(going, candidate)
@@ -258,68 +214,10 @@ def _reason(going: Sweep, candidate: _Candidate) -> str | None:
     return _ROOM if going.unchanged_records + account.sequence <= UNCHANGED_RECORDS_MAX else None
 
 
-def _look(
-    reader: LedgerReader, merchant_id: MerchantId, now: Instant, tick: Callable[[], None], *, to_the_end: bool
-) -> Check:
-    snapshot = reader.account(merchant_id)
-    if isinstance(snapshot, UnreadableAccount):
-        if snapshot.newer:
-            return Check(merchant_id=merchant_id, account=None, walk=None, newer=True)
-        finding = Finding(
-            kind=Drift.ACCOUNT_UNREADABLE,
-            merchant_id=merchant_id,
-            sequence=0,
-            detail=f"the account cannot be read: {snapshot.why}",
-        )
-        return Check(merchant_id=merchant_id, account=None, walk=None, findings=(finding,))
-    account = snapshot.account if snapshot else None
-    walk = Walk(merchant_id)
-    tick()
-    for page in reader.records(merchant_id, 1, None if account is None or to_the_end else account.sequence):
-        for record in page:
-            walk.step(record)
-        tick()
-    findings = compared(walk, account, crossings=snapshot.crossings if snapshot else (), now=now)
-    follows = {Drift.ACCOUNT_BALANCE, Drift.ACCOUNT_THRESHOLD} & {finding.kind for finding in findings}
-    if snapshot is not None and snapshot.misplaced is not None and not follows:
-        walk.report(Drift.ACCOUNT_LEVEL, snapshot.account.sequence, snapshot.misplaced)
-        findings = tuple(walk.findings)
-    if account is not None and not to_the_end:
-        findings += _behind(reader, account)
-    return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)
-
-
-def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
-    """Return the records that stand behind the account's newest one, and that no later state of it accounts for."""
-    behind = next(iter(reader.records(account.merchant_id, account.sequence + 1, None)), ())
-    if not behind:
-        return ()
-    now = reader.account(account.merchant_id)
-    come_to = now.account.sequence if isinstance(now, Snapshot) else account.sequence
-    return tuple(
-        Finding(
-            kind=Drift.ACCOUNT_SEQUENCE,
-            merchant_id=account.merchant_id,
-            sequence=record.sequence,
-            detail=f"the account has come to {come_to}, and there is a record {record.sequence}",
-            transaction_id=record.transaction_id,
-        )
-        for record in behind
-        if record.sequence > come_to
-    )
-
-
 def _merchant(candidate: _Candidate) -> MerchantId:
     if isinstance(candidate, str):
         return candidate
     return candidate.merchant_id if isinstance(candidate, UnreadableAccount) else candidate.account.merchant_id
-
-
-def _place(finding: Finding) -> tuple[object, ...]:
-    """Return by what a finding is known again: on an account that goes on being written to, its sequence moves."""
-    if finding.kind.value.startswith("account_"):
-        return (finding.kind,)
-    return finding.kind, finding.sequence, finding.transaction_id
 
 
 def _earlier(time: Instant) -> Instant:

@@ -7,7 +7,8 @@ from typing import TypeGuard
 
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Fold, of_an_amount
+from chalicelib.domain.fold import Commit, Fold
+from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement, RefundMovement

@@ -18,7 +18,7 @@ from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import told
-from chalicelib.usecases.reconciling import check
+from chalicelib.usecases.checking import check
 from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable

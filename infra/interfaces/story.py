@@ -18,9 +18,9 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.movements import grounds
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Posted
-from chalicelib.domain.payments import grounds
 
 MERCHANT = MerchantId("6f30229d-c05f-57e4-9353-d107f77a72fa")
 OTHER_MERCHANT = MerchantId("0b6a3d3c-52f5-4c0e-8f0b-2a4b1c7d9e10")

@@ -10,7 +10,7 @@ from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.tallies import Tallies
 from chalicelib.ports import Committed, LedgerReader, LedgerStore
-from chalicelib.usecases.reconciling import check
+from chalicelib.usecases.checking import check
 
 MENDED = frozenset(
     {

@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Kind
-from chalicelib.usecases.reconciling import check
+from chalicelib.usecases.checking import check
 from infra.commands import changes, importing
 from infra.commands.old_tables import OldAccount, current_key
 from infra.commands.openings import Openings

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 import app
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.usecases.reconciling import check
+from chalicelib.usecases.checking import check
 from infra.commands import changes, checking, cli, emitting, letters, telling
 from infra.commands.output import visible
 from infra.commands.target import Target
@@ -105,7 +105,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
     let_no_poll_wait(monkeypatch)
-    monkeypatch.setattr("chalicelib.usecases.reconciling.LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr("chalicelib.usecases.checking.LOOK_AGAIN_SECONDS", 0)
     for module in (changes, checking, emitting, letters, telling):
         monkeypatch.setattr(module, "find", lambda *_: target)
     return Desk(system, figures, functions)

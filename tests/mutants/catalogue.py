@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WORK = "chalicelib/usecases/work.py"
+WORK, OVERRIDING = "chalicelib/usecases/work.py", "chalicelib/usecases/overriding.py"
+OVERRIDE, GOING_BACK = "chalicelib/domain/override.py", "chalicelib/domain/going_back.py"
 POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
 DEBT, REVERSALS = "chalicelib/domain/debt.py", "chalicelib/domain/reversals.py"
 OUTCOMES, EDITS = "chalicelib/domain/outcomes.py", "chalicelib/domain/edits.py"
@@ -69,7 +70,7 @@ MUTANTS = (
     _mutant("currency compared case-sensitively", (VALUES, "    return value.upper()\n", "    return value\n")),
     _mutant(
         "a refund in any currency",
-        (FOLD, "or returned is None or sold == returned:", "or returned is None or sold:"),
+        (GOING_BACK, "or returned is None or sold == returned:", "or returned is None or sold:"),
     ),
     _mutant("gid not unwrapped", (IDS, "    return number[1] if number else text\n", "    return text\n")),
     _mutant(
@@ -403,9 +404,9 @@ MUTANTS = (
     _mutant(
         "a refund without its order dropped",
         (
-            FOLD,
-            '            return RetryLater(\n                Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id"\n            )\n',
-            "            return Duplicate(None)\n",
+            GOING_BACK,
+            '        return RetryLater(Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id")\n',
+            "        return Duplicate(None)\n",
         ),
     ),
     # Thresholds and events out.
@@ -469,12 +470,14 @@ MUTANTS = (
     _mutant(
         "a threshold set in the instant of a record",
         (
-            LEDGER,
+            OVERRIDE,
             "    time = later_than(account.updated_at, now=now)\n",
             "    time = max(now, account.updated_at)\n",
         ),
     ),
-    _mutant("a threshold set without its event", (LEDGER, "    return changed, crossed\n", "    return changed, ()\n")),
+    _mutant(
+        "a threshold set without its event", (OVERRIDE, "    return changed, crossed\n", "    return changed, ()\n")
+    ),
     _mutant(
         "an event id from the clock",
         (
@@ -791,7 +794,7 @@ MUTANTS = (
     ),
     _mutant(
         "a threshold set with the next version",
-        (POSTING, "version=version_never_had(account.version, now=now))", "version=account.version + 1)"),
+        (OVERRIDING, "version=version_never_had(account.version, now=now))", "version=account.version + 1)"),
     ),
     _mutant(
         "a rebuild that leaves tallies as they are",

@@ -18,8 +18,8 @@ from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.ports import CallTime
+from chalicelib.usecases.checking import check
 from chalicelib.usecases.counting import count
-from chalicelib.usecases.reconciling import check
 from infra.commands.recount import accounts_in
 from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written

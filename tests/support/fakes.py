@@ -9,10 +9,8 @@ from threading import Lock
 from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.movements import Movement
-from chalicelib.domain.names import names_of
+from chalicelib.domain.movements import Movement, grounds, names_of
 from chalicelib.domain.outcomes import Outcome
-from chalicelib.domain.payments import grounds
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]

@@ -18,7 +18,7 @@ import app
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.domain.ledger import Transaction
 from chalicelib.settings import SettingError, settings
-from chalicelib.usecases import reconciling
+from chalicelib.usecases import checking
 from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
@@ -175,7 +175,7 @@ def forget_the_container() -> None:
 def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
     """Return the rights that each function needed, by its name in app.py."""
     let_no_poll_wait(monkeypatch)
-    monkeypatch.setattr(reconciling, "LOOK_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(checking, "LOOK_AGAIN_SECONDS", 0)
     with stage(monkeypatch) as on:
         _keys(on)
         _movements(on)

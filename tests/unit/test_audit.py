@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.findings import Drift, Unreadable
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, change_threshold, record_hash
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, record_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
+from chalicelib.domain.override import change_threshold
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.domain.walk import Walk
 from tests.support.builders import (

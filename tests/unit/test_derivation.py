@@ -13,7 +13,8 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.fold import Commit, fold
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, CrossingRecord, Transaction, change_threshold
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, CrossingRecord, Transaction
+from chalicelib.domain.override import change_threshold
 from chalicelib.domain.thresholds import Crossing
 from tests.support.builders import SHOP, adjustment, order, payment, trial
 

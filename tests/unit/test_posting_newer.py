@@ -5,6 +5,7 @@ import pytest
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.movements import Movement
+from chalicelib.usecases.overriding import set_threshold
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.unit.test_posting import codes, ledger_with, post, posting_on, recount
@@ -70,7 +71,7 @@ def test_the_threshold_of_a_newer_account_is_left_alone() -> None:
     ledger.unreadable[SHOP] = NewerForm()
 
     with pytest.raises(NewerForm):
-        posting_on(ledger).set_threshold(SHOP, 5, correlation_id=None, time=FakeCall().time)
+        set_threshold(ledger, SHOP, 5, default_threshold=20, correlation_id=None, time=FakeCall().time)
     assert ledger.tried == 0
 
 

@@ -10,9 +10,10 @@ from chalicelib.contracts.api.sentences import movement_sentence
 from chalicelib.contracts.api.story import Chapter, Story, gathered, tell
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Transaction, change_threshold
+from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, OrderMovement
 from chalicelib.domain.orders import Policy
+from chalicelib.domain.override import change_threshold
 from tests.support.builders import (
     EARNED_TENTH,
     LATER,

@@ -8,10 +8,12 @@ from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, change_threshold
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.override import change_threshold
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.ports import CallTime, Refused
-from chalicelib.usecases.posting import ATTEMPTS_MAX, Posting
+from chalicelib.usecases.overriding import set_threshold
+from chalicelib.usecases.posting import ATTEMPTS_MAX
 from tests.support.builders import LATER, NOON, SHOP, account_of, payment, trial
 from tests.support.fakes import FakeClock, FakeLedger, settle
 
@@ -93,11 +95,10 @@ class Calls:
         self.store = FakeLedger()
         settle(self.store, [trial(30)], now=NOON)
         self.store.commits.clear()
-        self.posting = Posting(self.store, default_threshold=20)
         self.time = CallTime(now=FakeClock(), remaining_seconds=lambda: 60.0, sleep=lambda _: None)
 
     def set(self, own: int | None) -> Account:
-        return self.posting.set_threshold(SHOP, own, correlation_id="ticket", time=self.time)
+        return set_threshold(self.store, SHOP, own, default_threshold=20, correlation_id="ticket", time=self.time)
 
 
 @pytest.fixture
@@ -175,10 +176,9 @@ def test_attempts_end(calls: Calls) -> None:
 
 
 def test_nobodys_threshold_cannot_be_set() -> None:
-    posting = Posting(FakeLedger(), default_threshold=20)
     time = CallTime(now=FakeClock(), remaining_seconds=lambda: 60.0, sleep=lambda _: None)
 
     with pytest.raises(RetryLater) as error:
-        posting.set_threshold(SHOP, 5, correlation_id=None, time=time)
+        set_threshold(FakeLedger(), SHOP, 5, default_threshold=20, correlation_id=None, time=time)
 
     assert error.value.code is Code.ACCOUNT_MISSING

@@ -1,0 +1,60 @@
+"""An account given a low-balance threshold of its own, in one write without a transaction (contract, section 7)."""
+
+from dataclasses import replace
+
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.fold import Commit
+from chalicelib.domain.ids import MerchantId, version_never_had
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.override import change_threshold
+from chalicelib.ports import CallTime, Committed, LedgerStore
+from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
+
+
+def set_threshold(
+    store: LedgerStore,
+    merchant_id: MerchantId,
+    low_balance_threshold: int | None,
+    *,
+    default_threshold: int,
+    correlation_id: str | None,
+    time: CallTime,
+) -> Account:
+    """Give the account a low-balance threshold of its own, or the default again with None, and return it.
+
+    Nothing is written where it has it already: so a write whose answer was lost is not made twice.
+
+    Raises:
+        RetryLater: there is no such account, or the threshold was not set yet.
+    """
+    account, attempt = _current(store, merchant_id), 0
+    while True:
+        now = time.now()
+        changed, crossed = change_threshold(
+            account,
+            low_balance_threshold,
+            default_threshold=default_threshold,
+            correlation_id=correlation_id,
+            now=now,
+        )
+        if changed is account:
+            return account
+        # The events are named by the version: after a restore, one must not come again for another change.
+        after = replace(changed, version=version_never_had(account.version, now=now))
+        require_time(time, MARGIN_SECONDS)
+        try:
+            answer = store.commit(Commit(merchant_id=merchant_id, before=account, after=after, crossings=crossed))
+        except RetryLater as error:
+            pause(attempt, time, error)
+        else:
+            if isinstance(answer, Committed):
+                return after
+            pause(attempt, time, RetryLater(Code.CONTENDED, "too many writers on one account"))
+        account, attempt = _current(store, merchant_id), attempt + 1
+
+
+def _current(store: LedgerStore, merchant_id: MerchantId) -> Account:
+    account = store.read([merchant_id], []).account(merchant_id)
+    if account is None:
+        raise RetryLater(Code.ACCOUNT_MISSING, f"merchant {merchant_id} has no account yet", field="merchant_id")
+    return account
