@@ -18,8 +18,6 @@ SCOPE_CLAIMS = ("scope", "scp", "scopes")
 AUDIENCE_CLAIMS = ("aud", "client_id")
 """The claims that say for whom a token is: the standard's, and that of Cognito's access tokens."""
 JWT_ALGORITHMS = ("RS256", "ES256", "HS256")
-CURSOR_KEY_LENGTH_MIN = 32
-"""Characters of a key that signs cursors: shorter ones can be guessed."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DAY_SECONDS = 86_400
@@ -121,6 +119,20 @@ class Jwt:
     merchant_claim: str
     audience_claim: str
 
+    @classmethod
+    def read(cls, reader: "_Reader") -> Self:
+        """Return these settings as they are set, whether they go together or not: see `checked`."""
+        return cls(
+            algorithm=reader.text("JWT_ALGORITHM"),
+            issuer=reader.text("JWT_ISSUER"),
+            audience=reader.text("JWT_AUDIENCE"),
+            jwks_url=reader.secure_address("JWT_JWKS_URL"),
+            key_parameter=reader.text("JWT_KEY_PARAMETER"),
+            scope_claim=reader.choice("JWT_SCOPE_CLAIM", SCOPE_CLAIMS),
+            merchant_claim=reader.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
+            audience_claim=reader.choice("JWT_AUDIENCE_CLAIM", AUDIENCE_CLAIMS),
+        )
+
     def checked(self) -> Self | None:
         """Return these settings, None where none of them is set: every token is refused then.
 
@@ -210,16 +222,7 @@ class Settings:
             queues=Queues.read(read),
             functions=Functions.read(read),
             bus=Bus.read(read),
-            jwt=Jwt(
-                algorithm=read.text("JWT_ALGORITHM"),
-                issuer=read.text("JWT_ISSUER"),
-                audience=read.text("JWT_AUDIENCE"),
-                jwks_url=read.secure_address("JWT_JWKS_URL"),
-                key_parameter=read.text("JWT_KEY_PARAMETER"),
-                scope_claim=read.choice("JWT_SCOPE_CLAIM", SCOPE_CLAIMS),
-                merchant_claim=read.claim("JWT_MERCHANT_CLAIM", "merchant_id"),
-                audience_claim=read.choice("JWT_AUDIENCE_CLAIM", AUDIENCE_CLAIMS),
-            ),
+            jwt=Jwt.read(read),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
             metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", ("off", "on")) == "on",
@@ -235,21 +238,6 @@ def settings() -> Settings:
         SettingError: a setting is not what it should be.
     """
     return Settings.read(os.environ)
-
-
-def cursor_keys(text: str) -> str:
-    """Return the keys that CURSOR_KEY_PARAMETER names, a line each.
-
-    Raises:
-        SettingError: a key is too short to be one.
-    """
-    keys = text.split() or [""]
-    shortest = min(len(key) for key in keys)
-    if shortest < CURSOR_KEY_LENGTH_MIN:
-        raise SettingError(
-            f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {CURSOR_KEY_LENGTH_MIN}"
-        )
-    return "\n".join(keys)
 
 
 def _present(name: str, text: str) -> str:

@@ -10,10 +10,14 @@ from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
+from chalicelib.settings import SettingError
+
 KEEP_SECONDS = 300
 """How long a value is used before it is asked for again: what a changed key takes to arrive."""
 PARAMETER_RETRY_SECONDS = 30
 """How long the last known value goes on unasked after it could not be asked for."""
+CURSOR_KEY_LENGTH_MIN = 32
+"""Characters of a key that signs cursors: shorter ones can be guessed."""
 
 
 class ParameterError(Exception):
@@ -63,3 +67,18 @@ def _absent(error: GetParameterError) -> bool:
         # The function may be allowed to read only the secret.
         "AccessDeniedException",
     }
+
+
+def cursor_keys(text: str) -> str:
+    """Return the keys that CURSOR_KEY_PARAMETER names, a line each.
+
+    Raises:
+        SettingError: a key is too short to be one.
+    """
+    keys = text.split() or [""]
+    shortest = min(len(key) for key in keys)
+    if shortest < CURSOR_KEY_LENGTH_MIN:
+        raise SettingError(
+            f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {CURSOR_KEY_LENGTH_MIN}"
+        )
+    return "\n".join(keys)

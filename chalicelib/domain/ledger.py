@@ -156,14 +156,7 @@ def apply(
     Raises:
         Rejected: `insufficient_credits` where an admin's decrease would go below 0.
     """
-    amount = requested if kind.direction is Direction.INCREASE else -min(requested, account.balance)
-    shortfall = requested - abs(amount)
-    if shortfall and kind is Kind.MANUAL_REMOVED:
-        raise Rejected(
-            Code.INSUFFICIENT_CREDITS,
-            f"the balance is {account.balance}, {requested} credits cannot be taken from it",
-            field="credits",
-        )
+    amount = _moved(account, kind, requested)
     # A clock behind the last writer's must not make time run backwards within an account.
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
@@ -177,7 +170,7 @@ def apply(
         kind=kind,
         amount=amount,
         requested=requested,
-        shortfall=shortfall,
+        shortfall=requested - abs(amount),
         threshold=threshold,
         balance_before=account.balance,
         balance_after=account.balance + amount,
@@ -192,6 +185,19 @@ def apply(
     )
     _seal(transaction)
     return _after(account, transaction, outdated), transaction, crossed_by(transaction, low_before=account.threshold)
+
+
+def _moved(account: Account, kind: Kind, requested: int) -> int:
+    """Return the credits that a movement really moves, signed: no more than there are."""
+    if kind.direction is Direction.INCREASE:
+        return requested
+    if requested > account.balance and kind is Kind.MANUAL_REMOVED:
+        raise Rejected(
+            Code.INSUFFICIENT_CREDITS,
+            f"the balance is {account.balance}, {requested} credits cannot be taken from it",
+            field="credits",
+        )
+    return -min(requested, account.balance)
 
 
 def _in_force(account: Account, *, default: int, now: Instant) -> tuple[int, Outdated | None]:

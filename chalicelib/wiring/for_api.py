@@ -7,7 +7,7 @@ pydantic nor PynamoDB: each function imports what it builds (decision 0009).
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chalicelib.settings import cursor_keys, settings
+from chalicelib.settings import settings
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -181,11 +181,13 @@ def queues() -> "Queues":
 def cursor_key() -> str | None:
     """Return the key that signs cursors, None where none is set: there are no cursors then.
 
-    It may be several, a line each: the first signs, each of them verifies (contracts/cursors.py).
+    It may be several, a line each: the first signs, each of them verifies (contracts/api/cursors.py).
 
     Raises:
         SettingError: a key is too short to be one.
     """
+    from chalicelib.adapters.parameters import cursor_keys
+
     name = settings().cursor_key_parameter
     return cursor_keys(_parameter(name).text()) if name else None
 

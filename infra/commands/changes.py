@@ -71,13 +71,13 @@ def adjust(
     }
     with repeatable(context, *made_up):
         answered = _functions(target).adjust(asked)
+    _say_adjusted(key, answered, as_json=as_json)
+
+
+def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(answered)
-    else:
-        _say_adjusted(key, answered)
-
-
-def _say_adjusted(key: str, answered: dict[str, Any]) -> None:
+        return
     transaction = answered["transaction"]
     if answered["outcome"] == POSTED:
         balances = f"{transaction['balance_before']} → {counted(transaction['balance_after'])}"

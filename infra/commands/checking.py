@@ -23,7 +23,7 @@ from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
-from infra.recovery.rebuilding import proposed, written
+from infra.recovery.rebuilding import Rebuild, proposed, written
 
 SHOWN_EVERY = 1_000
 """Accounts after which the progress of a long check is said again."""
@@ -59,7 +59,7 @@ def verify(
             if accounts % SHOWN_EVERY == 0:
                 say(f"{accounts} accounts, {records} records so far")
     if as_json:
-        found = [_members(finding) for finding in findings]
+        found = _members(findings)
         print_json({"accounts": accounts, "records": records, "findings": found, "newer_form": newer})
         newer = []
     elif not findings:
@@ -95,14 +95,8 @@ def rebuild(
     target = find(stage, profile)
     reader, merchant_id = ledger_reader(target), MerchantId(merchant)
     found = proposed(reader, merchant_id, now=_now(), pause=time.sleep)
-    if found.newer:
-        raise refused(f"The ledger of {merchant} has items in the form of a newer release: rebuild with that release.")
-    if found.broken:
-        _say_findings(found.broken)
-        raise refused("The records do not prove themselves: they are no ground to rebuild on. Restore them first.")
-    if found.after is None:
-        raise refused(f"Merchant {merchant} has no records.")
-    differences = list(_differences(found.before, found.after, found.tallies))
+    after = _provable(found)
+    differences = list(_differences(found.before, after, found.tallies))
     # A finding may be of what no field shows, such as the crossings that the account carries.
     wrong = bool(differences or found.findings)
     if wrong and yes:
@@ -112,14 +106,13 @@ def rebuild(
             raise refused("The account was written to meanwhile; nothing was changed. Try again.")
     left = check(reader, merchant_id, pause=time.sleep, now=_now).findings if wrong and yes else ()
     if as_json:
-        shown = {name: {"account": said, "ledger": proven} for name, said, proven in differences}
         print_json(
             {
                 "merchant_id": merchant,
-                "findings": [_members(finding) for finding in found.findings],
-                "differences": shown,
+                "findings": _members(found.findings),
+                "differences": {name: {"account": said, "ledger": proven} for name, said, proven in differences},
                 "written": wrong and yes,
-                "left": [_members(finding) for finding in left],
+                "left": _members(left),
             }
         )
     else:
@@ -130,6 +123,20 @@ def rebuild(
         _say_findings(left)
     if (wrong and not yes) or left:
         raise typer.Exit(FOUND)
+
+
+def _provable(found: Rebuild) -> Account:
+    """Return the account that the records prove; refuses where they prove none."""
+    if found.newer:
+        raise refused(
+            f"The ledger of {found.merchant_id} has items in the form of a newer release: rebuild with that release."
+        )
+    if found.broken:
+        _say_findings(found.broken)
+        raise refused("The records do not prove themselves: they are no ground to rebuild on. Restore them first.")
+    if found.after is None:
+        raise refused(f"Merchant {found.merchant_id} has no records.")
+    return found.after
 
 
 def ledger_reader(target: Target) -> DynamoDBLedgerReader:
@@ -226,14 +233,17 @@ def _say_findings(findings: Any) -> None:
         )
 
 
-def _members(finding: Finding) -> dict[str, Any]:
-    return {
-        "merchant_id": finding.merchant_id,
-        "kind": finding.kind.value,
-        "sequence": finding.sequence,
-        "transaction_id": finding.transaction_id,
-        "detail": finding.detail,
-    }
+def _members(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [
+        {
+            "merchant_id": finding.merchant_id,
+            "kind": finding.kind.value,
+            "sequence": finding.sequence,
+            "transaction_id": finding.transaction_id,
+            "detail": finding.detail,
+        }
+        for finding in findings
+    ]
 
 
 def _counted(number: int, noun: str) -> str:

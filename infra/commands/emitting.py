@@ -102,20 +102,12 @@ def emit(
         raise unable(f"Name an event type, or a --file of events. The types: {', '.join(INBOUND)}.")
     target = find(stage, profile)
     chosen = via or (Via.NATS if target.local or nats else Via.BUS)
-    result = Result()
+    result, checked = Result(), not unchecked
     if file is not None:
-        events = _good(read_file(file, checked=not unchecked), result)
+        events = _good(read_file(file, checked=checked), result)
     else:
-        name = event_type or ""
-        events = iter(
-            [
-                made(
-                    name if unchecked else event_type_named(name),
-                    payload_of(fields or [], payload),
-                    checked=not unchecked,
-                )
-            ]
-        )
+        name = event_type_named(event_type or "") if checked else event_type or ""
+        events = iter([made(name, payload_of(fields or [], payload), checked=checked)])
     reader = LedgerReader(target) if wait else None
     with repeatable(context), _progress(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:

@@ -12,9 +12,9 @@ from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.outbound.published import PUBLISHED, PublishedEnvelope
 from chalicelib.contracts.sources.raw import RAW_TYPES
 from chalicelib.contracts.sources.webhooks import Source
+from infra.interfaces.explaining import explained
 from infra.interfaces.story import OPENED, account_created, chapter, published
 from infra.interfaces.webhooks import ShopifyWebhook, invoice, order, stripe_event
-from infra.interfaces.words import explained
 
 SCHEMAS = "#/components/schemas/"
 BUS = "credits"

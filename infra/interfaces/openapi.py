@@ -11,10 +11,10 @@ from pydantic.json_schema import models_json_schema
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.problems import MEDIA_TYPE
 from infra.interfaces import samples
+from infra.interfaces.explaining import explained
 from infra.interfaces.operations import CORRELATION_ID, HEADERS, REQUEST_ID, WHO, Body, Route, Success, Tag
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT
-from infra.interfaces.words import explained
 
 SCHEMAS = "#/components/schemas/"
 GATEWAY_ERRORS = (429, 503)

@@ -4,8 +4,7 @@ The models say which members there are and of what type; a word adds the sentenc
 only "text" or "whole number", the form it always has. `Model.member` stands before `member`.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +16,6 @@ TIME_FORM = {"format": "date-time"}
 COUNT_FORM = {"minimum": 0}
 HASH_FORM = {"pattern": "^[0-9a-f]{64}$"}
 STATUS_FORM = {"enum": ["enabled", "disabled"]}
-_SOURCES = re.compile(r" \((contract, |decisions? \d)[^)]*\)")
-"""Where a docstring names the source of a rule, which readers of the documents do not have."""
 TYPES = sorted({kind.transaction_type for kind in Kind})
 
 
@@ -298,50 +295,3 @@ WORDS: Mapping[str, Word] = {
     "ManualAdjustment.reason": Word("Why; kept with the record."),
 }
 """Every member of every schema. A test holds it complete, and free of what no schema has."""
-
-
-def explained(schemas: Mapping[str, Any], used: set[str] | None = None) -> dict[str, Any]:
-    """Return the schemas with each member's meaning and form; `used` gathers the words that were needed.
-
-    Raises:
-        KeyError: a member has no word.
-    """
-    return {
-        name: _explained(name, schema, used if used is not None else set()) for name, schema in sorted(schemas.items())
-    }
-
-
-def _explained(model: str, schema: Mapping[str, Any], used: set[str]) -> dict[str, Any]:
-    said = {name: value for name, value in schema.items() if name != "title"}
-    if "description" in said:
-        said["description"] = _SOURCES.sub("", said["description"])
-    if "properties" in said:
-        said["properties"] = {
-            member: _member(form, _word(model, member, used)) for member, form in said["properties"].items()
-        }
-    return said
-
-
-def _word(model: str, member: str, used: set[str]) -> Word:
-    name = next((name for name in (f"{model}.{member}", member) if name in WORDS), None)
-    if name is None:
-        raise KeyError(f"{model}.{member} has no word in the glossary")
-    used.add(name)
-    return WORDS[name]
-
-
-def _member(schema: Mapping[str, Any], word: Word) -> dict[str, Any]:
-    said = {name: value for name, value in schema.items() if name not in ("title", "default")}
-    for branch in _bare(said):
-        branch.update(word.form)
-    return {"description": word.meaning, **said}
-
-
-def _bare(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the parts of a member's schema that say no more than text or number."""
-    if "anyOf" in schema:
-        schema["anyOf"] = [dict(branch) for branch in schema["anyOf"]]
-        for branch in schema["anyOf"]:
-            yield from _bare(branch)
-    elif schema in ({"type": "string"}, {"type": "integer"}, {"type": "number"}):
-        yield schema

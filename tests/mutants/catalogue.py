@@ -363,22 +363,22 @@ MUTANTS = (
     ),
     _mutant(
         "a balance below zero",
-        (LEDGER, "else -min(requested, account.balance)", "else -requested"),
+        (LEDGER, "return -min(requested, account.balance)", "return -requested"),
     ),
     _mutant(
         "a shortfall unsaid",
         (
             LEDGER,
-            "        shortfall=shortfall,\n        threshold=threshold,",
-            "        shortfall=0,\n        threshold=threshold,",
+            "        shortfall=requested - abs(amount),\n",
+            "        shortfall=0,\n",
         ),
     ),
     _mutant(
         "an adjustment that takes what is left",
         (
             LEDGER,
-            "    if shortfall and kind is Kind.MANUAL_REMOVED:\n",
-            "    if shortfall > account.balance and kind is Kind.MANUAL_REMOVED:\n",
+            "    if requested > account.balance and kind is Kind.MANUAL_REMOVED:\n",
+            "    if requested > 2 * account.balance and kind is Kind.MANUAL_REMOVED:\n",
         ),
     ),
     _mutant(

@@ -22,9 +22,10 @@ from infra.interfaces import asyncapi as events
 from infra.interfaces import openapi as api
 from infra.interfaces.__main__ import DOCUMENTS, outdated
 from infra.interfaces.bodies import StatusBatchRequest
+from infra.interfaces.explaining import explained
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT, TERMS, story
-from infra.interfaces.words import WORDS, explained
+from infra.interfaces.words import WORDS
 from tests.support.builders import READ_AT
 
 OPENAPI, ASYNCAPI = (json.loads(path.read_text()) for path in DOCUMENTS)

@@ -10,8 +10,9 @@ import pytest
 
 from chalicelib import settings as module
 from chalicelib import telemetry
+from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.settings import Bus, Functions, Jwt, Queues, SettingError, Settings, Tables, cursor_keys
+from chalicelib.settings import Bus, Functions, Jwt, Queues, SettingError, Settings, Tables
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:

@@ -12,7 +12,7 @@ from functools import cache
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, rejected
-from chalicelib.contracts.inbound.orders import OrderPaid, OrderRefunded, OrderUpdated
+from chalicelib.contracts.inbound.orders import OrderPaid, OrderUpdated
 from chalicelib.contracts.inbound.payloads import (
     AccountCreated,
     Ignored,
@@ -22,6 +22,7 @@ from chalicelib.contracts.inbound.payloads import (
     SubscriptionRenewed,
     Terms,
 )
+from chalicelib.contracts.inbound.refunds import OrderRefunded
 from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDisputeWon, PaymentRefunded
 from chalicelib.contracts.lenient import Reading
 from chalicelib.domain.errors import Code, Rejected
