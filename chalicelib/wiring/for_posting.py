@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from chalicelib.adapters import sdk
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import CallTime
 from chalicelib.settings import settings

@@ -17,8 +17,7 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from chalicelib.adapters.dynamodb.items import account_from
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy

@@ -13,8 +13,7 @@ from typing import Any
 from botocore.awsrequest import AWSResponse
 
 from chalicelib.adapters.dynamodb.items import account_from
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.usecases.posting import Posting
 from infra.bench.busy import ORDERS, SHOP, client_at, write_all
 from infra.bench.counted import BALANCE, NINETY_NINE, TEN

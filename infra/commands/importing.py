@@ -13,8 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import LedgerStore
 from chalicelib.settings import Settings

@@ -21,7 +21,7 @@ DERIVATION, STORY = "chalicelib/domain/derivation.py", "chalicelib/contracts/api
 NAMES, OPENINGS = "chalicelib/domain/names.py", "infra/commands/openings.py"
 FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.py"
 SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/contracts/inbound/payloads.py"
-ENVELOPES, LENIENT = "chalicelib/contracts/inbound/envelopes.py", "chalicelib/contracts/lenient.py"
+ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
@@ -76,7 +76,7 @@ MUTANTS = (
     _mutant(
         "a correlation id cut instead of dropped",
         (
-            LENIENT,
+            VALUES,
             "OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]",
             "OptionalTrace = Annotated[\n    str | None,\n"
             "    lenient(lambda value, _: text_id(value[:KEY_LENGTH_MAX] if isinstance(value, str) else value, "
@@ -106,7 +106,7 @@ MUTANTS = (
     _mutant(
         "a naive date as local time",
         (
-            LENIENT,
+            VALUES,
             "(found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)",
             "found.astimezone(UTC)",
         ),

@@ -18,8 +18,7 @@ from botocore.config import Config
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.adapters.dynamodb.wire import send_as_built
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.wiring.for_posting import _CLIENT
 from infra.local.dynamodb_local import URL_VARIABLE

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from chalicelib.contracts.inbound.envelopes import Envelope, rejected
 from chalicelib.contracts.inbound.envelopes import read_envelope as read
-from chalicelib.contracts.lenient import Reading
-from chalicelib.contracts.values import Credits, Id
+from chalicelib.contracts.values import Credits, Id, Reading
 from chalicelib.domain.errors import Code
 from tests.support.builders import READ_AT
 

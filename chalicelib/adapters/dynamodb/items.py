@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 from zlib import crc32
 
-from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from, text_in, whole_in
+from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
@@ -96,7 +96,7 @@ def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account
 
 def _account(item: Mapping[str, Any]) -> Account:
     last_id, last_at, status_id = (
-        text_in(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
+        _text(item, name) for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id")
     )
     return Account(
         merchant_id=MerchantId(item["merchant_id"]["S"]),
@@ -104,18 +104,18 @@ def _account(item: Mapping[str, Any]) -> Account:
         sequence=int(item["sequence"]["N"]),
         version=int(item["version"]["N"]),
         totals=_totals_from(item["totals"]["M"]),
-        total_shortfall=whole_in(item, "total_shortfall") or 0,
+        total_shortfall=_whole(item, "total_shortfall") or 0,
         hash=item["hash"]["S"],
         last_transaction_id=TransactionId(last_id) if last_id else None,
         last_transaction_at=Instant(last_at) if last_at else None,
         threshold=int(item["threshold"]["N"]),
-        low_balance_threshold=whole_in(item, "low_balance_threshold"),
+        low_balance_threshold=_whole(item, "low_balance_threshold"),
         status_changed_at=Instant(item["status_changed_at"]["S"]),
         status_transaction_id=TransactionId(status_id) if status_id else None,
         created_at=Instant(item["created_at"]["S"]),
         updated_at=Instant(item["updated_at"]["S"]),
         outdated=_outdated_from(item),
-        debt=whole_in(item, "debt") or 0,
+        debt=_whole(item, "debt") or 0,
     )
 
 
@@ -161,7 +161,7 @@ def transaction_from(item: Mapping[str, Any], *, answering: bool = False) -> Tra
 
 
 def _transaction(item: Mapping[str, Any]) -> Transaction:
-    occurred_at, refunded_at = text_in(item, "occurred_at"), text_in(item, "refunded_at")
+    occurred_at, refunded_at = _text(item, "occurred_at"), _text(item, "refunded_at")
     return Transaction(
         transaction_id=TransactionId(item["transaction_id"]["S"]),
         merchant_id=MerchantId(item["merchant_id"]["S"]),
@@ -169,14 +169,14 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
         kind=kind_of(item["transaction_type"]["S"], item["operation_type"]["S"]),
         amount=int(item["amount"]["N"]),
         requested=int(item["requested"]["N"]),
-        shortfall=whole_in(item, "shortfall") or 0,
+        shortfall=_whole(item, "shortfall") or 0,
         threshold=int(item["threshold"]["N"]),
         balance_before=int(item["balance_before"]["N"]),
         balance_after=int(item["balance_after"]["N"]),
         idempotency_key=item["idempotency_key"]["S"],
         reference_id=item["reference_id"]["S"],
         metadata={name: _scalar_from(value) for name, value in item["extra_metadata"]["M"].items()},
-        correlation_id=text_in(item, "correlation_id"),
+        correlation_id=_text(item, "correlation_id"),
         occurred_at=Instant(occurred_at) if occurred_at else None,
         created_at=Instant(item["created_at"]["S"]),
         previous_hash=item["previous_hash"]["S"],
@@ -222,12 +222,12 @@ def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
         raise NewerForm
     return tuple(
         CrossingRecord(**{**record, "type": Crossing(record["type"])})
-        for record in json.loads(text_in(item, "crossings") or "[]")
+        for record in json.loads(_text(item, "crossings") or "[]")
     )
 
 
 def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
-    threshold, _, replaced_at = (text_in(item, "outdated") or "").partition(" ")
+    threshold, _, replaced_at = (_text(item, "outdated") or "").partition(" ")
     return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
 
 
@@ -272,7 +272,7 @@ def _known_form(
 
 
 def _is_newer(item: Mapping[str, Any], known: int) -> bool:
-    return (whole_in(item, "schema_version") or known) > known
+    return (_whole(item, "schema_version") or known) > known
 
 
 def _scalar(value: str | int) -> Item:
@@ -281,3 +281,13 @@ def _scalar(value: str | int) -> Item:
 
 def _scalar_from(value: Mapping[str, str]) -> str | int:
     return value["S"] if "S" in value else int(value["N"])
+
+
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    attribute = item.get(name)
+    return attribute["S"] if attribute else None
+
+
+def _whole(item: Mapping[str, Any], name: str) -> int | None:
+    attribute = item.get(name)
+    return int(attribute["N"]) if attribute else None

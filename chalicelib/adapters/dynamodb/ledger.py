@@ -4,6 +4,7 @@ The write goes through the botocore client and not through PynamoDB, which expos
 conditions nor the order of its requests, and is fifteen times slower at writing an item (infra/docs/traps.md).
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,10 @@ READ_PAUSE_SECONDS = 0.01
 
 _OPTIONAL_ATTRIBUTES = ("total_shortfall", "debt", "low_balance_threshold", "outdated", "level", "crossings")
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
+_WRITE = "dynamodb.TransactWriteItems"
+_ACTIONS = "TransactItems"
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class DynamoDBLedger:
@@ -240,3 +245,25 @@ def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
 
 def _repeated(error: ClientError) -> bool:
     return bool(error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
+
+
+def send_as_built(client: "DynamoDBClient") -> None:
+    """Make the client's TransactWriteItems send the actions unchanged; safe to call twice.
+
+    The actions of a write are built in DynamoDB's own form, which is the form on the wire. botocore would walk them
+    again shape by shape, and once more to look for table names: as much work as the rest of an order. Signing,
+    endpoints, tokens, retries and errors stay botocore's. The client must not check parameters
+    (`parameter_validation=False`): it would find no action at all.
+    """
+    client.meta.events.register(f"provide-client-params.{_WRITE}", _set_aside, unique_id="set-aside")  # type: ignore[arg-type]
+    client.meta.events.register(f"before-call.{_WRITE}", _put_back, unique_id="put-back")
+
+
+def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
+    context[_ACTIONS] = params[_ACTIONS]
+    return {**params, _ACTIONS: []}
+
+
+def _put_back(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    body = json.loads(params["body"])
+    params["body"] = _encode({**body, _ACTIONS: context[_ACTIONS]}).encode()

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.adapters.dynamodb.payment_tallies import of_payment, payment_attributes
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.orders import Edits, Tally
+from chalicelib.domain.reversals import PaymentTally
 
 _NONE = "-"
+_SEEN = "refunded_seen"
+_COUNTED = ("whole", "disputes", "disputed", "held")
 
 
 def tally_attributes(tally: Tally, time: Instant) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def tally_attributes(tally: Tally, time: Instant) -> dict[str, Any]:
             "refunded_credits": {"N": str(tally.credits)},
             "refunded_money": {"S": f"{tally.money:f}"},
             "refunded_full": {"BOOL": tally.full},
-            **payment_attributes(tally),
+            **_payment_attributes(tally),
         }
         if tally.total is not None:
             attributes["refunded_total"] = {"S": f"{tally.total:f}"}
@@ -44,18 +46,17 @@ def tally_from(item: Mapping[str, Any]) -> Tally | None:
         count=int(item["refunded_count"]["N"]),
         credits=int(item["refunded_credits"]["N"]),
         money=Decimal(item["refunded_money"]["S"]),
-        total=_money(item, "refunded_total"),
+        total=Decimal(item["refunded_total"]["S"]) if "refunded_total" in item else None,
         full=bool(item["refunded_full"]["BOOL"]),
         edits=edits,
     )
-    return of_payment(item, tally)
+    return _of_payment(item, tally)
 
 
 def _edits_from(item: Mapping[str, Any]) -> Edits | None:
-    text = text_in(item, "edited")
-    if text is None:
+    if "edited" not in item:
         return None
-    charged, taken, updated_at, total = text.split(" ")
+    charged, taken, updated_at, total = item["edited"]["S"].split(" ")
     return Edits(
         updated_at=None if updated_at == _NONE else Instant(updated_at),
         charged=int(charged),
@@ -64,18 +65,27 @@ def _edits_from(item: Mapping[str, Any]) -> Edits | None:
     )
 
 
-def _money(item: Mapping[str, Any], name: str) -> Decimal | None:
-    text = text_in(item, name)
-    return None if text is None else Decimal(text)
+def _payment_attributes(tally: Tally) -> dict[str, Any]:
+    """Return the attributes that only the tally of a payment has, none for that of an order."""
+    if not isinstance(tally, PaymentTally):
+        return {}
+    counted = {f"refunded_{name}": {"N": str(getattr(tally, name))} for name in _COUNTED}
+    return {**counted, _SEEN: {"S": f"{tally.seen:f}"}}
 
 
-def text_in(item: Mapping[str, Any], name: str) -> str | None:
-    """Return the text under a name, None where there is none."""
-    attribute = item.get(name)
-    return attribute["S"] if attribute else None
-
-
-def whole_in(item: Mapping[str, Any], name: str) -> int | None:
-    """Return the whole number under a name, None where there is none."""
-    attribute = item.get(name)
-    return int(attribute["N"]) if attribute else None
+def _of_payment(item: Mapping[str, Any], tally: Tally) -> Tally:
+    """Return the tally of an item whole: a payment's with what `_payment_attributes` wrote, an order's as it is."""
+    if _SEEN not in item:
+        return tally
+    whole, disputes, disputed, held = (int(item[f"refunded_{name}"]["N"]) for name in _COUNTED)
+    return PaymentTally(
+        count=tally.count,
+        credits=tally.credits,
+        money=tally.money,
+        total=tally.total,
+        whole=whole,
+        seen=Decimal(item[_SEEN]["S"]),
+        disputes=disputes,
+        disputed=disputed,
+        held=held,
+    )

@@ -10,8 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope, rejected
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
-from chalicelib.contracts.lenient import OptionalTrace
-from chalicelib.contracts.values import Id, Merchant
+from chalicelib.contracts.values import Id, Merchant, OptionalTrace
 from chalicelib.domain.errors import Code, CreditsError, Rejected
 from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.orders import CREDITS_MAX

@@ -4,7 +4,7 @@ A body is an EventBridge envelope, the platform's envelope, or a CloudEvent in s
 last hold is the platform's envelope or the bare payload. One from NATS may be the bare payload too: its subject is its
 type, and no body may claim another (contract, section 11).
 
-What moves nothing never stops a movement: see `lenient`. The payload is strict.
+What moves nothing never stops a movement: see `values`. The payload is strict.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.contracts.decoding import read_object
-from chalicelib.contracts.lenient import OptionalKey, OptionalTime, OptionalTrace, Reading
+from chalicelib.contracts.values import OptionalKey, OptionalTime, OptionalTrace, Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, merchant_id
 

@@ -24,7 +24,7 @@ from chalicelib.contracts.inbound.payloads import (
 )
 from chalicelib.contracts.inbound.refunds import OrderRefunded
 from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDisputeWon, PaymentRefunded
-from chalicelib.contracts.lenient import Reading
+from chalicelib.contracts.values import Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
 

@@ -9,8 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason, Payload, Terms, known_by
-from chalicelib.contracts.lenient import OptionalCurrency, OptionalMoney, OptionalTime, Reading, Unreadable
-from chalicelib.contracts.values import ALIASES_MAX, ShopAliases, ShopId, money_text
+from chalicelib.contracts.values import (
+    ALIASES_MAX,
+    OptionalCurrency,
+    OptionalMoney,
+    OptionalTime,
+    Reading,
+    ShopAliases,
+    ShopId,
+    Unreadable,
+    money_text,
+)
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import (

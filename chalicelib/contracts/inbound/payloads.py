@@ -10,8 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from chalicelib.contracts.inbound.envelopes import Envelope
-from chalicelib.contracts.lenient import EARLIEST, Reading, moment
-from chalicelib.contracts.values import Aliases, Credits, Id, Merchant, Reason
+from chalicelib.contracts.values import EARLIEST, Aliases, Credits, Id, Merchant, Reading, Reason, moment
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId, escaped
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, payment_key

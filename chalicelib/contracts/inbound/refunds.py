@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.orders import agreed, aliases, check_count, order_of, totals
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
-from chalicelib.contracts.lenient import OptionalCurrency, OptionalMoney, Reading
-from chalicelib.contracts.values import Money, ShopAliases, ShopId, money_text
+from chalicelib.contracts.values import Money, OptionalCurrency, OptionalMoney, Reading, ShopAliases, ShopId, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import escaped
 from chalicelib.domain.movements import Movement, RefundMovement, refund_of_order_key

@@ -8,8 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms
-from chalicelib.contracts.lenient import Reading
-from chalicelib.contracts.values import Credits, Id, Money, money, money_text
+from chalicelib.contracts.values import Credits, Id, Money, Reading, money, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import DisputeWonMovement, Movement, ReversalMovement, dispute_key, reversal_to_key
 from chalicelib.domain.reversals import Portion
