@@ -20,17 +20,23 @@ from chalicelib.api.console_files import CHART, FOLDER, PAGE, SCRIPT, VERSION
 SOURCES = Path(__file__).resolve().parent / "console"
 VERSION_PLACE, STYLE_PLACE = "{version}", "{style}"
 """Where the page names its scripts' folder, and where its style goes."""
+CONCEPTS = SOURCES.parents[1] / "docs" / "concepts.md"
+CONCEPTS_PLACE = '"{concepts}"'
+"""The documentation's page of concepts, and where they go in the module that shows them."""
 
 _FIRST, _STYLES = "app.js", ("uplot.css", "style.css")
 _VERSION_LENGTH = 12
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
 _DECLARED = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", re.MULTILINE)
 _LISTED = re.compile(r"export\{([^}]*)\};")
+_CONCEPT = re.compile(r"^## (.+)\n\n((?:(?!## ).*\n)+)", re.MULTILINE)
+_MARKS = re.compile(r"\[([^\]]*)\]\([^)]*\)|\*([^*]+)\*")
 
 
 def bundled(sources: Path = SOURCES) -> dict[str, str]:
     """Return the files that ship, by their names; the version in them changes with any of the sources."""
-    modules = {path.name: path.read_text() for path in sorted(sources.glob("*.js"))}
+    words = json.dumps(concepts(), ensure_ascii=False)
+    modules = {path.name: path.read_text().replace(CONCEPTS_PLACE, words) for path in sorted(sources.glob("*.js"))}
     style = "".join((sources / name).read_text() for name in _STYLES)
     scripts = {SCRIPT: bundle(modules, _FIRST), CHART: modules[CHART]}
     page = (sources / PAGE).read_text().replace(STYLE_PLACE, style)
@@ -41,6 +47,14 @@ def bundled(sources: Path = SOURCES) -> dict[str, str]:
         PAGE: page.replace(VERSION_PLACE, version),
         VERSION: json.dumps({"version": version, "style_source": style_source}) + "\n",
     }
+
+
+def concepts(page: Path = CONCEPTS) -> list[tuple[str, str, str]]:
+    """Return each concept of the documentation: its anchor, its name, and its text without links and emphasis."""
+    return [
+        (name.lower().replace(" ", "-"), name, _MARKS.sub(lambda mark: mark[1] or mark[2], " ".join(text.split())))
+        for name, text in _CONCEPT.findall(page.read_text())
+    ]
 
 
 def bundle(modules: Mapping[str, str], first: str) -> str:

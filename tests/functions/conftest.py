@@ -8,9 +8,10 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from app import app
+from chalicelib import telemetry
 from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.settings import settings
-from chalicelib.wiring import for_api, for_posting
+from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import (
     CREDITS_TABLE,
     REGION,
@@ -21,7 +22,8 @@ from tests.support.api import (
     Ledger,
     create_tables,
 )
-from tests.support.system import System, system_on
+from tests.support.figures_tables import FIGURES_TABLE, FiguresTable, created
+from tests.support.system import System, let_no_poll_wait, system_on
 
 
 @pytest.fixture
@@ -79,6 +81,40 @@ def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
     invoking = LedgerFunctions(stand_in, adjust="adjust-test", set_threshold="threshold-test")  # type: ignore[arg-type]
     monkeypatch.setattr(for_api, "ledger_functions", lambda: invoking)
     return stand_in
+
+
+@pytest.fixture
+def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    """Everything that the routes ask, with the API's own clients."""
+    urls = {
+        setting: system.sqs.create_queue(QueueName=name)["QueueUrl"]
+        for setting, name in {"OUTBOX_QUEUE_URL": "outbox", "OUTBOX_DEAD_LETTER_QUEUE_URL": "outbox-dead"}.items()
+    }
+    functions = ("THRESHOLD_EVENTS_FUNCTION", "TRANSACTION_EVENTS_FUNCTION", "ROLL_UP_FUNCTION")
+    system.configure(
+        **urls,
+        **dict.fromkeys(functions, "none"),
+        FIGURES_TABLE=FIGURES_TABLE,
+        TRIAL_CREDITS="22",
+        LOW_BALANCE_THRESHOLD_PERCENT="91",
+    )
+    let_no_poll_wait(monkeypatch)
+    forget_the_figures()
+    yield system
+    forget_the_figures()
+
+
+def forget_the_figures() -> None:
+    for built_once in (for_figures.figures, for_figures.fleet, for_figures.recent_events):
+        built_once.cache_clear()
+    for_figures.container_counters.cache_clear()
+    telemetry.counters._values.clear()
+    for_figures.counter_writer.cache_clear()
+
+
+@pytest.fixture
+def table(desk: System) -> FiguresTable:
+    return created(desk.dynamodb, FIGURES_TABLE)
 
 
 @pytest.fixture

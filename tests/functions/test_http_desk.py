@@ -1,7 +1,6 @@
 """The live view's figures and the dead letters, over HTTP."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
@@ -9,54 +8,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 import app
-from chalicelib import telemetry
 from chalicelib.adapters.dynamodb.recent_events import KEPT_MAX, RecentEvents
 from chalicelib.contracts.api.dead_letters import body_bytes
 from chalicelib.wiring import for_api, for_figures
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, throttled
 from tests.support.builders import SHOP
 from tests.support.events import Context, charged, opened, paid
-from tests.support.figures_tables import FiguresTable, created
+from tests.support.figures_tables import FIGURES_TABLE, FiguresTable
 from tests.support.stream_events import event
-from tests.support.system import System, let_no_poll_wait
+from tests.support.system import System
 
 LETTERS = "/credits/admin/dead-letters"
-FIGURES_TABLE = "figures-test"
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
-
-
-@pytest.fixture
-def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """Everything that the routes ask, with the API's own clients."""
-    urls = {
-        setting: system.sqs.create_queue(QueueName=name)["QueueUrl"]
-        for setting, name in {"OUTBOX_QUEUE_URL": "outbox", "OUTBOX_DEAD_LETTER_QUEUE_URL": "outbox-dead"}.items()
-    }
-    functions = ("THRESHOLD_EVENTS_FUNCTION", "TRANSACTION_EVENTS_FUNCTION", "ROLL_UP_FUNCTION")
-    system.configure(
-        **urls,
-        **dict.fromkeys(functions, "none"),
-        FIGURES_TABLE=FIGURES_TABLE,
-        TRIAL_CREDITS="22",
-        LOW_BALANCE_THRESHOLD_PERCENT="91",
-    )
-    let_no_poll_wait(monkeypatch)
-    forget_the_figures()
-    yield system
-    forget_the_figures()
-
-
-def forget_the_figures() -> None:
-    for built_once in (for_figures.figures, for_figures.fleet, for_figures.recent_events):
-        built_once.cache_clear()
-    for_figures.container_counters.cache_clear()
-    telemetry.counters._values.clear()
-    for_figures.counter_writer.cache_clear()
-
-
-@pytest.fixture
-def table(desk: System) -> FiguresTable:
-    return created(desk.dynamodb, FIGURES_TABLE)
 
 
 @pytest.fixture

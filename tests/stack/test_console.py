@@ -100,7 +100,7 @@ def test_a_merchant_a_transaction_and_an_order_are_found_and_what_is_unknown_is_
 
     console.find(ON, order="7/8 & 9")
     expect(console.page.get_by_role("heading", name="Order 7/8 & 9")).to_be_focused()
-    expect(console.said("check")).to_contain_text("This record is unchanged and in its place.")
+    expect(console.said("check")).to_contain_text("This transaction is unchanged and in its place.")
     assert console.violations() == []
 
     transaction = console.page.url.rpartition("/")[2]
@@ -137,16 +137,16 @@ def test_the_ledger_goes_on_to_its_end_and_is_filtered_and_its_chain_holds(conso
     expect(rows).to_have_count(ORDERS + 1)
     expect(rows.last).to_contain_text("Trial")
 
-    ledger.get_by_label("What").select_option(label="Trials")
+    ledger.get_by_label("Type").select_option(label="Trials")
     expect(rows).to_have_count(1)
-    ledger.get_by_label("Way").select_option(label="out")
-    expect(ledger.get_by_text("No record matches.")).to_be_visible()
-    ledger.get_by_role("button", name="All").click()
+    ledger.get_by_label("Direction").select_option(label="out")
+    expect(ledger.get_by_text("No transaction matches.")).to_be_visible()
+    ledger.get_by_role("button", name="Clear filters").click()
     ledger.get_by_label("To").fill("2020-01-01")
-    expect(ledger.get_by_text("No record matches.")).to_be_visible()
+    expect(ledger.get_by_text("No transaction matches.")).to_be_visible()
 
     ledger.get_by_role("button", name="Check the whole chain").click()
-    expect(console.said("chain")).to_contain_text(f"{ORDERS + 1} records: every hash and every balance holds.")
+    expect(console.said("chain")).to_contain_text(f"{ORDERS + 1} transactions: every hash and every balance holds.")
 
 
 @pytest.mark.slow
@@ -241,9 +241,9 @@ def test_a_threshold_of_its_own_is_set_and_taken_back(console: Console, shops: S
     console.signed_in(f"merchant/{shop}")
     form = console.page.get_by_role("region", name="Low-balance threshold")
 
-    form.get_by_label("Its own").fill("60")
+    form.get_by_label("Custom threshold").fill("60")
     form.get_by_role("button", name="Set").click()
-    expect(form.get_by_text("This merchant's own: low at 60.")).to_be_visible()
+    expect(form.get_by_text("A custom threshold: low at 60.")).to_be_visible()
     expect(console.page.get_by_text("The low-balance threshold went from 20 to 60.")).to_be_visible()
 
     form.get_by_role("button", name="Back to the default").click()
@@ -263,9 +263,9 @@ def test_a_dead_letter_says_its_reason_and_is_put_back(console: Console, shops: 
     expect(letter.locator("pre")).to_contain_text('"order_id": "late"')
     assert console.violations() == []
 
-    letter.get_by_role("button", name="Put back").click()
+    letter.get_by_role("button", name="Retry").click()
 
-    expect(letter.get_by_text("It is tried again now")).to_be_visible()
+    expect(letter.get_by_text("It is on its way again now")).to_be_visible()
     until("the order of the letter", lambda: len(shops.ledger(shop)) == 2)
 
 

@@ -21,6 +21,9 @@ from tests.simulator.clients import Client, answering
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+FIGURES_TABLE = "figures-test"
+"""Its name where a test has one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresTable:

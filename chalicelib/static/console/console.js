@@ -157,8 +157,9 @@ m["words.js"] = (() => {
 const numbers = new Intl.NumberFormat();
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+// A phone has no room for the seconds, which stay in the title.
 const shortMoment = new Intl.DateTimeFormat(undefined, {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: matchMedia("(max-width: 36rem)").matches ? undefined : "2-digit",
 });
 
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -300,28 +301,64 @@ function Id({ of, to, whole = false }) {
   return to ? html`<a href="#/${to}/${of}">${shown}</a>` : shown;
 }
 
+// An event's name, which a narrow screen breaks after a dot and nowhere else.
+const EventName = ({ of, title }) => html`<code class="name" title=${title}>${of.split(/(?<=\.)/).flatMap((part) => [part, html`<wbr />`])}</code>`;
+
+// A word of the trade, linked to what it means.
+const Term = ({ of, children }) => html`<a class="term" href="#/concepts/${of}">${children}</a>`;
+
 function Badge({ tone, children }) {
   return html`<span class="badge ${tone}">${children}</span>`;
 }
 
-// A heading that takes the focus when a view opens, so that keyboard and screen reader start at the view.
+// Whether the focus is in a field: taken from there, what somebody types would be lost.
+const typing = () => document.activeElement?.matches("input, select, textarea") ?? false;
+
+// A heading that takes the focus once, when a view opens, so that keyboard and screen reader start at the view; never
+// from somebody who types.
 function Title({ children, name }) {
   const place = useRef(null);
-  useEffect(() => {
-    document.title = `${name} · Credits`;
-    place.current?.focus({ preventScroll: true });
-  }, [name]);
+  useEffect(() => { document.title = `${name} · Credits`; }, [name]);
+  useEffect(() => { if (!typing()) place.current?.focus({ preventScroll: true }); }, []);
   return html`<h1 tabindex="-1" ref=${place}>${children}</h1>`;
 }
 
-return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, Badge: Badge, Title: Title };
+let ids = 0;
+const newId = () => `section-${(ids += 1)}`;
+
+// A part of a view under its own heading, which folds. On a phone those that are not `first` start folded.
+function Section({ name, title = name, first = false, kind = "card", children }) {
+  const [id] = useState(newId);
+  const [open] = useState(() => first || !matchMedia("(max-width: 36rem)").matches);
+  return html`<section class=${kind} aria-labelledby=${id}><details class="fold" open=${open}>
+    <summary><h2 id=${id}>${title}</h2></summary>${children}</details></section>`;
+}
+
+return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Badge: Badge, typing: typing, Title: Title, Section: Section };
+})();
+m["concepts.js"] = (() => {
+// The words of the service, from infra/docs/concepts.md, which the bundle puts here.
+
+const { html, useEffect } = m["preact.js"];
+const { Title } = m["parts.js"];
+
+const CONCEPTS = [["plugin", "Plugin", "What a shop has installed, and what its credits keep switched on. It is on while the shop has at least one credit, and off without any. A storefront asks whether it is on with the widget or the API."], ["merchant", "Merchant", "A shop that uses the plugin, known by a UUID. Everything here belongs to exactly one merchant."], ["credit", "Credit", "What an order costs: by default one credit an order. Credits are whole numbers. A trial, payments and renewals add them, orders use them, refunds give them back."], ["account", "Account", "A merchant's credits at this moment: the balance, what moved it so far by type, and whether the plugin is on. An account exists from the merchant's first event on."], ["transaction", "Transaction", "One change of a balance, recorded for good: its type, how many credits, the balance before and after. A merchant's transactions are numbered without gaps, and each holds the hash of the one before it, so a change, a removal or an insertion shows. The same business fact makes one transaction, however often its event arrives."], ["threshold", "Threshold", "The balance from which on an account is low. By default it is a share of the trial's credits; an admin may give a merchant a custom threshold instead."], ["crossing", "Crossing", "A transaction takes the balance past a threshold or past zero, in either direction. Each crossing publishes an event, once: balance low, no credits left, balance restored, plugin switched."], ["shortfall", "Shortfall", "An order that needs more credits than there are takes what is left. The rest is its shortfall: credits that were not covered. A balance is never negative, and a shortfall is never claimed later."], ["dead-letter", "Dead letter", "A message that could not be applied, kept with its reason: unreadable, contradictory, or without what it builds on (an order without an account) for an hour. Nothing of it counted. Once the cause is mended it can be retried, any number of times."], ["drift", "Drift", "The difference between an account and the sum of its transactions. There should be none: a daily check compares them and reports what it finds. The guide for operators says what to do then."]];
+
+function Concepts({ at }) {
+  useEffect(() => document.getElementById(at)?.scrollIntoView(), [at]);
+  return html`<${Title} name="Concepts">Concepts<//>
+    <dl class="card concepts">${CONCEPTS.map(([id, name, text]) => html`<div key=${id} id=${id} class=${id === at ? "sought" : ""}>
+      <dt><h2>${name}</h2></dt><dd>${text}</dd></div>`)}</dl>`;
+}
+
+return { Concepts: Concepts };
 })();
 m["letters.js"] = (() => {
-// What is parked, why, and putting it back.
+// What is parked, why, and its retry.
 
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { Badge, Id, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { Badge, EventName, Id, Term, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
 const { indented, number, visible } = m["words.js"];
 
 const PARKINGS = { inbox: "event in", outbox: "event out", stream: "stream's record" };
@@ -347,7 +384,7 @@ function Message({ letter }) {
 
 function Letter({ letter }) {
   const [state, setState] = useState({ busy: false, error: null, done: false });
-  const putBack = async () => {
+  const retry = async () => {
     setState({ busy: true, error: null, done: false });
     try {
       await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}/redrive`, { method: "POST" });
@@ -357,7 +394,7 @@ function Letter({ letter }) {
     }
   };
   return html`<li class="card letter" data-test="letter">
-    <h2><${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ?? "no readable event"}</h2>
+    <h2><${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
     <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
     <dl class="facts">
       ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
@@ -365,13 +402,13 @@ function Letter({ letter }) {
       <div><dt>Came by</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
       ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
       <div><dt>Parked</dt><dd><${Time} at=${letter.parked_at} relative /></dd></div>
-      ${letter.redriven > 0 && html`<div><dt>Put back</dt><dd>${letter.redriven === 1 ? "once before" : `${number(letter.redriven)} times before`}</dd></div>`}
+      ${letter.redriven > 0 && html`<div><dt>Retried</dt><dd>${letter.redriven === 1 ? "once before" : `${number(letter.redriven)} times before`}</dd></div>`}
     </dl>
     <${Message} letter=${letter} />
-    <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has put it back already, or it was looked at elsewhere this moment.</p>`} />
-    <div role="status">${state.done && html`<p class="good"><strong>Put back.</strong> It is tried again now; if its reason still holds, it comes back here.</p>`}</div>
+    <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has retried it already, or it was looked at elsewhere this moment.</p>`} />
+    <div role="status">${state.done && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}</div>
     ${!state.done && (letter.redrivable
-      ? html`<button type="button" onClick=${putBack} disabled=${state.busy}>${state.busy ? "Putting back…" : "Put back"}</button>`
+      ? html`<button type="button" onClick=${retry} disabled=${state.busy}>${state.busy ? "Retrying…" : "Retry"}</button>`
       : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published anew, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay.</p>`
       : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
   </li>`;
@@ -382,13 +419,13 @@ function Letters() {
   const letters = data?.data ?? [];
   const unseen = data ? data.pagination.total - letters.length : 0;
   return html`<${Title} name="Dead letters">Dead letters<//>
-    <p class="muted">Messages that could not be applied. Nothing of them counted; their neighbours did. Putting one back is harmless any number of times: a fact moves credits once.</p>
-    <p><button type="button" onClick=${reload} disabled=${loading}>${loading ? "Looking…" : "Look again"}</button></p>
+    <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. Nothing of them counted; their neighbours did. Retrying one is harmless any number of times: a fact moves credits once.</p>
+    <p><button type="button" onClick=${reload} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
     ${data && !letters.length && html`<p class="good" role="status">Nothing is parked.</p>`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} />`)}</ul>
-    ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: put some back, or look again.</p>`}`;
+    ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: retry some, or refresh.</p>`}`;
 }
 
 return { Letters: Letters };
@@ -398,7 +435,7 @@ m["chart.js"] = (() => {
 
 const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { Time, Trouble, useLoad, Waiting } = m["parts.js"];
+const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
 const { number, time } = m["words.js"];
 
 const PAGE = 100;
@@ -406,6 +443,9 @@ const PAGES_MAX = 3;
 const DAY = 86_400;
 // Of the time that is shown, at most this share more is given to what is to come.
 const AHEAD = 0.5;
+// Widths in the axes' font, in pixels: of the widest time, and of a digit.
+const LABEL = 76;
+const DIGIT = 7.5;
 
 async function newest(id) {
   const rows = [];
@@ -440,15 +480,19 @@ function colours() {
   return Object.fromEntries(["ink", "muted", "line", "accent", "warn", "bad"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// Four lines over one axis of times: the balance in steps, the threshold, what is to come.
+// Lines over one axis of times: the balance and the threshold in steps, and what is to come. A threshold that changed
+// after the last transaction did so when the account did.
 function lines(records, account, outlook, now) {
   const first = at(records[0]);
   const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
-  const times = [...records.map(at), now, ...(until > now ? [until] : [])];
-  const balances = [...records.map((one) => one.balance_after), account.balance, ...(until > now ? [null] : [])];
-  const thresholds = [...records.map((one) => one.threshold), account.threshold, ...(until > now ? [account.threshold] : [])];
+  const changed = new Date(account.updated_at) / 1000;
+  const since = changed > at(records.at(-1)) && changed < now ? [changed, now] : [now];
+  const later = [...since.map(() => account.balance), ...(until > now ? [null] : [])];
+  const times = [...records.map(at), ...since, ...(until > now ? [until] : [])];
+  const balances = [...records.map((one) => one.balance_after), ...later];
+  const thresholds = [...records.map((one) => one.threshold), ...later.map(() => account.threshold)];
   const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
-  // Records of one millisecond stand side by side.
+  // Transactions of one millisecond stand side by side.
   for (let place = 1; place < times.length; place += 1) if (times[place] <= times[place - 1]) times[place] = times[place - 1] + 1e-4;
   return [times, balances, thresholds, ahead];
 }
@@ -465,18 +509,21 @@ function moments(plot, ticks) {
 
 function options(Plot, place, say) {
   const colour = colours();
+  const stepped = Plot.paths.stepped({ align: 1 });
   const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
   return {
     width: place.clientWidth,
     height: 256,
+    // Half a label's width, which would else be cut off at the end of the axis.
+    padding: [null, LABEL / 2, null, null],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
-    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
+    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
     series: [
       {},
-      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } },
-      { stroke: colour.warn, width: 1.5, dash: [6, 4], points: { show: false } },
+      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: stepped, points: { show: false } },
+      { stroke: colour.warn, width: 1.5, dash: [6, 4], paths: stepped, points: { show: false } },
       { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
     ],
     hooks: { setCursor: [(plot) => say(plot.cursor.idx)] },
@@ -522,15 +569,15 @@ function Chart({ account }) {
   const records = last.current;
   const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
   const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
-  return html`<section class="card chart" aria-labelledby="chart-title"><h2 id="chart-title">Burn-down</h2>
+  return html`<${Section} name="Burn-down" first kind="card chart">
     <${Trouble} error=${error} retry=${reload} />
-    ${!records && !error && html`<${Waiting} what="Reading the records…" />`}
+    ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
     ${records?.length > 0 && html`<p data-test="outlook">${outlook
       ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
       : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} records. Dashed: the threshold. Dotted: what is to come.</p>`}
-  </section>`;
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: what is to come.</p>`}
+  <//>`;
 }
 
 return { projected: projected, Chart: Chart };
@@ -540,7 +587,7 @@ m["forms.js"] = (() => {
 
 const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { Id, Trouble } = m["parts.js"];
+const { Id, Section, Trouble } = m["parts.js"];
 const { credits, newKey, number } = m["words.js"];
 
 const MOST = 1_000_000_000;
@@ -626,9 +673,9 @@ function Adjust({ account, done }) {
     setState({ busy: false, error: null, outcome: null });
   };
 
-  return html`<section class="card" aria-labelledby="adjust-title"><h2 id="adjust-title">Adjust credits</h2>
+  return html`<${Section} name="Adjust credits">
     ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} />` : html`<form onSubmit=${send}>
-      <fieldset><legend>Which way</legend>
+      <fieldset><legend>Direction</legend>
         ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
           <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}
       </fieldset>
@@ -642,7 +689,7 @@ function Adjust({ account, done }) {
         : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before, with another content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
       <button class="main" type="submit" disabled=${!possible || state.busy}>${state.busy ? "Sending…" : state.error?.unsure ? "Send again" : `${direction === "INCREASE" ? "Add" : "Remove"} ${whole(amount) >= 1 ? credits(whole(amount)) : "credits"}`}</button>
     </form>`}
-  </section>`;
+  <//>`;
 }
 
 function Threshold({ account, done }) {
@@ -668,10 +715,10 @@ function Threshold({ account, done }) {
     }
   };
 
-  return html`<section class="card" aria-labelledby="threshold-title"><h2 id="threshold-title">Low-balance threshold</h2>
-    <p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`This merchant's own: low at ${number(own)}.`}</p>
+  return html`<${Section} name="Low-balance threshold">
+    <p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`A custom threshold: low at ${number(own)}.`}</p>
     <form class="inline" onSubmit=${(event) => set(event, value)}>
-      <label for="threshold">Its own</label>
+      <label for="threshold">Custom threshold</label>
       <input id="threshold" inputmode="numeric" autocomplete="off" value=${text} aria-invalid=${wrong ? "true" : undefined} placeholder=${number(account.threshold)} onInput=${(event) => setText(event.currentTarget.value)} />
       <button type="submit" disabled=${state.busy || wrong || value === null}>Set</button>
       ${own !== null && html`<button type="button" class="quiet" disabled=${state.busy} onClick=${(event) => set(event, null)}>Back to the default</button>`}
@@ -679,7 +726,7 @@ function Threshold({ account, done }) {
     ${wrong && html`<p class="wrong" role="alert">Whole credits, from 0 to ${number(MOST)}.</p>`}
     <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
     <${Trouble} error=${state.error} />
-  </section>`;
+  <//>`;
 }
 
 return { Adjust: Adjust, Threshold: Threshold };
@@ -746,7 +793,7 @@ m["ledger.js"] = (() => {
 const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { broken, canCheck } = m["chain.js"];
-const { Time, Trouble, useLoad, Waiting } = m["parts.js"];
+const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
 const { number, signed, TYPES } = m["words.js"];
 
 const PAGE = 25;
@@ -758,13 +805,13 @@ const page = (id, parameters) => ask("credits/transactions", { parameters: { mer
 function Filters({ filters, set }) {
   const change = (name) => (event) => set({ ...filters, [name]: event.currentTarget.value });
   return html`<form class="filters" aria-label="Filter the ledger" onSubmit=${(event) => event.preventDefault()}>
-    <div><label for="type">What</label><select id="type" value=${filters.transaction_type} onChange=${change("transaction_type")}>
-      <option value="">everything</option>${Object.entries(TYPES).map(([type, name]) => html`<option key=${type} value=${type}>${name}s</option>`)}</select></div>
-    <div><label for="way">Way</label><select id="way" value=${filters.operation_type} onChange=${change("operation_type")}>
-      <option value="">both ways</option><option value="INCREASE">in</option><option value="DECREASE">out</option></select></div>
+    <div><label for="type">Type</label><select id="type" value=${filters.transaction_type} onChange=${change("transaction_type")}>
+      <option value="">all types</option>${Object.entries(TYPES).map(([type, name]) => html`<option key=${type} value=${type}>${name}s</option>`)}</select></div>
+    <div><label for="way">Direction</label><select id="way" value=${filters.operation_type} onChange=${change("operation_type")}>
+      <option value="">both</option><option value="INCREASE">in</option><option value="DECREASE">out</option></select></div>
     <div><label for="from">From</label><input id="from" type="date" value=${filters.start_date} onChange=${change("start_date")} /></div>
     <div><label for="to">To</label><input id="to" type="date" value=${filters.end_date} onChange=${change("end_date")} /></div>
-    <button type="button" class="quiet" onClick=${() => set(NO_FILTERS)}>All</button>
+    <button type="button" class="quiet" onClick=${() => set(NO_FILTERS)}>Clear filters</button>
   </form>`;
 }
 
@@ -786,7 +833,7 @@ function More({ more, busy }) {
     watch.observe(place.current);
     return () => watch.disconnect();
   });
-  return html`<button type="button" ref=${place} disabled=${busy} onClick=${more}>${busy ? "Reading…" : "Older ones"}</button>`;
+  return html`<button type="button" class="more" ref=${place} disabled=${busy} onClick=${more}>${busy ? "Reading…" : "Older transactions"}</button>`;
 }
 
 function Chain({ id }) {
@@ -815,9 +862,9 @@ function Chain({ id }) {
   return html`<div class="chain">
     <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
     <p role="status" data-test="chain">${state && (state.wrong.length
-      ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a record was changed, removed or inserted.`
-      : state.done ? html`<strong class="good">${number(state.checked)} records: every hash and every balance holds.</strong>`
-      : !state.error && `${number(state.checked)} records so far…`)}</p>
+      ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a transaction was changed, removed or inserted.`
+      : state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance holds.</strong>`
+      : !state.error && `${number(state.checked)} transactions so far…`)}</p>
     <${Trouble} error=${state?.error} retry=${check} />
   </div>`;
 }
@@ -852,18 +899,17 @@ function Ledger({ id, newest, turn }) {
   };
   const rows = [...(first.data?.data ?? []), ...older.rows];
   const total = first.data?.pagination.total;
-  return html`<section class="card ledger" aria-labelledby="ledger-title">
-    <h2 id="ledger-title">Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "record" : "records"}</span>`}</h2>
+  return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "transaction" : "transactions"}</span>`}`}>
     <${Filters} filters=${filters} set=${setFilters} />
-    ${backwards && html`<p class="wrong" role="alert">From lies behind To.</p>`}
+    ${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}
     <${Trouble} error=${first.error} retry=${first.reload} />
     ${first.loading && !first.data && html`<${Waiting} what="Reading the ledger…" />`}
-    ${first.data && (rows.length ? html`<table><caption class="sr">Records, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">What</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
-      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No record matches.</p>`)}
+    ${first.data && (rows.length ? html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
+      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No transaction matches.</p>`)}
     ${cursor && !older.error && html`<${More} more=${more} busy=${older.busy} />`}
     <${Trouble} error=${older.error} retry=${() => setOlder((before) => ({ ...before, error: null }))} />
     <${Chain} id=${id} />
-  </section>`;
+  <//>`;
 }
 
 return { Ledger: Ledger };
@@ -876,7 +922,7 @@ const { ask } = m["api.js"];
 const { Chart } = m["chart.js"];
 const { Adjust, Threshold } = m["forms.js"];
 const { Ledger } = m["ledger.js"];
-const { Id, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
+const { EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
 const { credits, number, TYPES } = m["words.js"];
 
 const EVERY_SECONDS = 5;
@@ -884,12 +930,12 @@ const EVERY_SECONDS = 5;
 function Status({ account, story }) {
   const on = account.plugin_status.status === "enabled";
   return html`<section class="status ${on ? "on" : "off"}" aria-labelledby="status-title">
-    <div class="state"><h2 id="status-title">The plugin is <strong>${on ? "on" : "off"}</strong></h2>
+    <div class="state"><h2 id="status-title">The <${Term} of="plugin">plugin<//> is <strong>${on ? "on" : "off"}</strong></h2>
       <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
-    <dl class="balance"><div><dt>Balance</dt><dd data-test="balance">${number(account.balance)}</dd></div>
-      <div><dt>Low at</dt><dd>${number(account.threshold)}</dd></div>
-      <div><dt>Short so far</dt><dd>${number(account.total_shortfall)}</dd></div>
-      ${account.debt > 0 && html`<div><dt>Owes</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
+    <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
+      <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
+      <div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
+      ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
@@ -898,23 +944,23 @@ function Status({ account, story }) {
 }
 
 function Chapters({ story }) {
-  return html`<section class="card" aria-labelledby="story-title"><h2 id="story-title">What led to it, and what was published</h2>
+  return html`<${Section} name="What led to it, and what was published">
     <ol class="story">${story.chapters.map((chapter) => html`<li key=${`${chapter.time}${chapter.sequence}`}>
       <p class="when"><${Time} at=${chapter.time} />${chapter.transaction_id && html` · <a href="#/transaction/${chapter.transaction_id}">transaction ${number(chapter.sequence)}</a>`}</p>
       <p>${chapter.sentence}</p>
-      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><code title=${event.event_id ?? "no id can be derived"}>${event.event_type}</code></li>`)}</ul>`}
+      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><${EventName} of=${event.event_type} title=${event.event_id ?? "no id can be derived"} /></li>`)}</ul>`}
     </li>`)}</ol>
     <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only what lies around this was looked at."}</p>
-  </section>`;
+  <//>`;
 }
 
 function Totals({ account }) {
   const rows = Object.entries(account.totals);
-  return html`<section class="card" aria-labelledby="totals-title"><h2 id="totals-title">In all</h2>
-    <table><thead><tr><th scope="col">What</th><th scope="col" class="num">How many</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
+  return html`<${Section} name="Totals">
+    <table><thead><tr><th scope="col">Type</th><th scope="col" class="num">Count</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
     <tbody>${rows.map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th>
       <td class="num">${number(total.increases + total.decreases)}</td><td class="num">${number(total.credits_in)}</td><td class="num">${number(total.credits_out)}</td></tr>`)}</tbody></table>
-    <p class="small muted">Opened <${Time} at=${account.created_at} />.</p></section>`;
+    <p class="small muted">Opened <${Time} at=${account.created_at} />.</p><//>`;
 }
 
 function Merchant({ id, admin }) {
@@ -952,7 +998,7 @@ m["overview.js"] = (() => {
 
 const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { Badge, Id, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
+const { Badge, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
 const { ago, EVENTS, number, shortTime } = m["words.js"];
 
 const EVERY_SECONDS = 3;
@@ -1010,8 +1056,7 @@ function Live({ readings }) {
   const orders = rate(readings, "orders");
   const lately = (name) => `+${number(grown(readings, name))} in the last minute`;
   const beat = now.bridge_seen_at && (new Date(now.as_of) - new Date(now.bridge_seen_at)) / 1000;
-  return html`<section class="card live" aria-labelledby="live-title">
-    <h2 id="live-title">At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span></h2>
+  return html`<${Section} name="At this moment" first kind="card live" title=${html`At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span>`}>
     <dl class="figures">
       <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
       <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
@@ -1022,22 +1067,22 @@ function Live({ readings }) {
       <${Figure} name="Dead letters" value=${number(now.dead_letters)} tone=${now.dead_letters ? "bad" : "good"} to="#/dead-letters" note=${now.dead_letters ? "look at them" : "nothing is parked"} />
       <${Figure} name="Bridge" value=${beat === null ? "never seen" : beat > 45 ? "silent" : "alive"} tone=${beat === null || beat > 45 ? "bad" : "good"} note=${now.bridge_seen_at ? ago(now.bridge_seen_at, new Date(now.as_of)) : "no heartbeat yet"} />
     </dl>
-  </section>`;
+  <//>`;
 }
 
 function Fleet({ fleet }) {
-  return html`<section class="card" aria-labelledby="fleet-title"><h2 id="fleet-title">The fleet</h2>
+  return html`<${Section} name="The fleet" first>
     <dl class="figures">
-      <${Figure} name="Merchants" value=${number(fleet.total_merchants)} />
-      <${Figure} name="Plugins on" value=${number(fleet.enabled_count)} tone="good" note=${`${number(fleet.enabled_percentage)} %`} />
+      <${Figure} name=${html`<${Term} of="merchant">Merchants<//>`} value=${number(fleet.total_merchants)} />
+      <${Figure} name=${html`<${Term} of="plugin">Plugins<//> on`} value=${number(fleet.enabled_count)} tone="good" note=${`${number(fleet.enabled_percentage)} %`} />
       <${Figure} name="Plugins off" value=${number(fleet.disabled_count)} tone=${fleet.disabled_count ? "bad" : ""} to="#/off" note="list them" />
       <${Figure} name="Running low" value=${number(fleet.low_balance_count)} tone=${fleet.low_balance_count ? "warn" : ""} to="#/low" note="list them" />
-      <${Figure} name="Credits a merchant" value=${number(Math.round(fleet.average_balance))} note="on average" />
-    </dl></section>`;
+      <${Figure} name=${html`<${Term} of="credit">Credits<//> a merchant`} value=${number(Math.round(fleet.average_balance))} note="on average" />
+    </dl><//>`;
 }
 
 function Events({ events }) {
-  return html`<section class="card" aria-labelledby="events-title"><h2 id="events-title">Latest threshold events</h2>
+  return html`<${Section} name="Latest threshold events">
     ${events.length ? html`<ol class="events">${events.map((event) => {
       const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
       const switched = event.event_type.endsWith("plugin_status_changed");
@@ -1046,7 +1091,8 @@ function Events({ events }) {
         <${Id} of=${event.merchant_id} to="merchant" /><span>balance ${number(event.balance)}</span>
         <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
     })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
-  </section>`;
+    <p class="small muted">Each is a <${Term} of="crossing">crossing<//>.</p>
+  <//>`;
 }
 
 function Overview() {
@@ -1093,7 +1139,7 @@ m["transaction.js"] = (() => {
 const { html, useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { adds, canCheck, canonical, follows, GENESIS, hashOf } = m["chain.js"];
-const { Id, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { Id, Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
 const { credits, number, signed, TYPES } = m["words.js"];
 
 const TRIES = 4;
@@ -1120,9 +1166,9 @@ async function checked(record) {
   return [
     [hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
     [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
-    [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows record ${number(record.sequence - 1)}`,
-      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That record could not be read."],
-    [next ? follows(next, record) : null, next ? `Record ${number(next.sequence)} follows it` : "It is the newest record", next ? "That one carries this hash on." : "Nothing was built on it yet."],
+    [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows transaction ${number(record.sequence - 1)}`,
+      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That transaction could not be read."],
+    [next ? follows(next, record) : null, next ? `Transaction ${number(next.sequence)} follows it` : "It is the newest transaction", next ? "That one carries this hash on." : "Nothing was built on it yet."],
   ];
 }
 
@@ -1131,15 +1177,15 @@ function Check({ record }) {
   const run = () => checked(record).then((steps) => setState({ steps, error: null }), (error) => setState({ steps: null, error }));
   useEffect(() => { if (canCheck()) run(); }, [record.id]);
   const holds = state.steps?.every(([right]) => right !== false);
-  return html`<section class="card" aria-labelledby="check-title"><h2 id="check-title">Chain check</h2>
+  return html`<${Section} name="Chain check" first>
     ${!canCheck() && html`<p class="muted">This page is not on a secure address, so the browser cannot compute hashes.</p>`}
     <${Trouble} error=${state.error} retry=${run} />
-    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This record is unchanged and in its place." : "This record does not hold. Tell the engineers."}</strong></p>
+    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This transaction is unchanged and in its place." : "This transaction does not hold. Tell the engineers."}</strong></p>
       <ul class="steps">${state.steps.map(([right, said, how]) => html`<li key=${said} class=${right === false ? "bad" : right ? "good" : "muted"}>
         <span aria-hidden="true">${right === false ? "✗" : right ? "✓" : "·"}</span> <span class="sr">${right === false ? "Fails:" : right ? "Holds:" : ""}</span> ${said}<span class="small muted">${how}</span></li>`)}</ul>`
       : canCheck() && !state.error && html`<p class="waiting">Checking…</p>`}</div>
     <details><summary>What is hashed</summary><p class="small muted">The previous hash, a newline, and:</p><pre tabindex="0">${canonical(record)}</pre></details>
-  </section>`;
+  <//>`;
 }
 
 function Facts({ record }) {
@@ -1148,8 +1194,8 @@ function Facts({ record }) {
     ["Recorded", html`<${Time} at=${record.created_at} />`],
     ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
     ["Number", number(record.sequence)],
-    ["Asked for", credits(record.requested)],
-    ["Short", record.shortfall ? credits(record.shortfall) : null],
+    ["Requested", credits(record.requested)],
+    ["Uncovered", record.shortfall ? credits(record.shortfall) : null],
     ["Low at", number(record.threshold)],
     ["Reference", html`<code>${record.reference_id}</code>`],
     ...Object.entries(record.extra_metadata).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
@@ -1159,8 +1205,8 @@ function Facts({ record }) {
     ["Hash", html`<code>${record.hash}</code>`],
     ["Previous hash", html`<code>${record.previous_hash}</code>`],
   ].filter(([, value]) => value);
-  return html`<section class="card" aria-labelledby="facts-title"><h2 id="facts-title">The record</h2>
-    <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
+  return html`<${Section} name="The transaction" first>
+    <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl><//>`;
 }
 
 function Transaction({ id }) {
@@ -1169,7 +1215,7 @@ function Transaction({ id }) {
   const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
-    ${!record && !error && html`<${Waiting} what="Reading the record…" />`}
+    ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}
     ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
       <div class="columns"><${Facts} record=${record} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }
@@ -1181,6 +1227,7 @@ m["app.js"] = (() => {
 
 const { html, render, useEffect, useState } = m["preact.js"];
 const { ask, onSession, signIn, signOut, who, whyEnded } = m["api.js"];
+const { Concepts } = m["concepts.js"];
 const { Letters } = m["letters.js"];
 const { Merchant } = m["merchant.js"];
 const { Accounts, Overview } = m["overview.js"];
@@ -1249,6 +1296,7 @@ function Search() {
   const send = async (event) => {
     event.preventDefault();
     const { id, order } = event.currentTarget.elements;
+    const [field, asked] = [document.activeElement, [id.value, order.value]];
     const wanted = uuid(id.value);
     if (!wanted) {
       setState({ busy: false, error: null, said: "Give the id of a merchant or of a transaction: a UUID." });
@@ -1262,10 +1310,13 @@ function Search() {
         ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
-      if (place) {
+      if (!place) return;
+      // Who types on meanwhile keeps the field, and what is in it; else the heading of what was found takes the focus.
+      if (id.value === asked[0] && order.value === asked[1]) {
         order.value = "";
-        location.hash = `#/${place}`;
+        if (document.activeElement === field) field.blur();
       }
+      location.hash = `#/${place}`;
     } catch (error) {
       setState({ busy: false, said: null, error });
     }
@@ -1288,6 +1339,7 @@ function View({ address, session }) {
   const wanted = id && uuid(id);
   if (name === "merchant" && wanted) return html`<${Merchant} key=${wanted} id=${wanted} admin=${session.admin} />`;
   if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} />`;
+  if (name === "concepts") return html`<${Concepts} at=${id} />`;
   if (!session.admin && session.merchant) {
     return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
   }
@@ -1298,7 +1350,7 @@ function View({ address, session }) {
   if (name === "dead-letters") return html`<${Letters} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
-  return html`<${Title} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
+  return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
 }
 
 function App() {
@@ -1313,6 +1365,7 @@ function App() {
       ${session.admin && html`<nav aria-label="Views">
         <a href="#/" aria-current=${here("")}>Overview</a>
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
+        <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
       </nav>`}
       <p class="me"><span class="small" title="Signed in">${session.name}</span>
         <button type="button" class="quiet" onClick=${() => signOut()}>Sign out</button></p>

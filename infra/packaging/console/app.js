@@ -2,6 +2,7 @@
 
 import { html, render, useEffect, useState } from "./preact.js";
 import { ask, onSession, signIn, signOut, who, whyEnded } from "./api.js";
+import { Concepts } from "./concepts.js";
 import { Letters } from "./letters.js";
 import { Merchant } from "./merchant.js";
 import { Accounts, Overview } from "./overview.js";
@@ -70,6 +71,7 @@ function Search() {
   const send = async (event) => {
     event.preventDefault();
     const { id, order } = event.currentTarget.elements;
+    const [field, asked] = [document.activeElement, [id.value, order.value]];
     const wanted = uuid(id.value);
     if (!wanted) {
       setState({ busy: false, error: null, said: "Give the id of a merchant or of a transaction: a UUID." });
@@ -83,10 +85,13 @@ function Search() {
         ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
-      if (place) {
+      if (!place) return;
+      // Who types on meanwhile keeps the field, and what is in it; else the heading of what was found takes the focus.
+      if (id.value === asked[0] && order.value === asked[1]) {
         order.value = "";
-        location.hash = `#/${place}`;
+        if (document.activeElement === field) field.blur();
       }
+      location.hash = `#/${place}`;
     } catch (error) {
       setState({ busy: false, said: null, error });
     }
@@ -109,6 +114,7 @@ function View({ address, session }) {
   const wanted = id && uuid(id);
   if (name === "merchant" && wanted) return html`<${Merchant} key=${wanted} id=${wanted} admin=${session.admin} />`;
   if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} />`;
+  if (name === "concepts") return html`<${Concepts} at=${id} />`;
   if (!session.admin && session.merchant) {
     return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
   }
@@ -119,7 +125,7 @@ function View({ address, session }) {
   if (name === "dead-letters") return html`<${Letters} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
-  return html`<${Title} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
+  return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
 }
 
 function App() {
@@ -134,6 +140,7 @@ function App() {
       ${session.admin && html`<nav aria-label="Views">
         <a href="#/" aria-current=${here("")}>Overview</a>
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
+        <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
       </nav>`}
       <p class="me"><span class="small" title="Signed in">${session.name}</span>
         <button type="button" class="quiet" onClick=${() => signOut()}>Sign out</button></p>

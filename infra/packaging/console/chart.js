@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { Time, Trouble, useLoad, Waiting } from "./parts.js";
+import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
 import { number, time } from "./words.js";
 
 const PAGE = 100;
@@ -10,6 +10,9 @@ const PAGES_MAX = 3;
 const DAY = 86_400;
 // Of the time that is shown, at most this share more is given to what is to come.
 const AHEAD = 0.5;
+// Widths in the axes' font, in pixels: of the widest time, and of a digit.
+const LABEL = 76;
+const DIGIT = 7.5;
 
 async function newest(id) {
   const rows = [];
@@ -44,15 +47,19 @@ function colours() {
   return Object.fromEntries(["ink", "muted", "line", "accent", "warn", "bad"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// Four lines over one axis of times: the balance in steps, the threshold, what is to come.
+// Lines over one axis of times: the balance and the threshold in steps, and what is to come. A threshold that changed
+// after the last transaction did so when the account did.
 function lines(records, account, outlook, now) {
   const first = at(records[0]);
   const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
-  const times = [...records.map(at), now, ...(until > now ? [until] : [])];
-  const balances = [...records.map((one) => one.balance_after), account.balance, ...(until > now ? [null] : [])];
-  const thresholds = [...records.map((one) => one.threshold), account.threshold, ...(until > now ? [account.threshold] : [])];
+  const changed = new Date(account.updated_at) / 1000;
+  const since = changed > at(records.at(-1)) && changed < now ? [changed, now] : [now];
+  const later = [...since.map(() => account.balance), ...(until > now ? [null] : [])];
+  const times = [...records.map(at), ...since, ...(until > now ? [until] : [])];
+  const balances = [...records.map((one) => one.balance_after), ...later];
+  const thresholds = [...records.map((one) => one.threshold), ...later.map(() => account.threshold)];
   const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
-  // Records of one millisecond stand side by side.
+  // Transactions of one millisecond stand side by side.
   for (let place = 1; place < times.length; place += 1) if (times[place] <= times[place - 1]) times[place] = times[place - 1] + 1e-4;
   return [times, balances, thresholds, ahead];
 }
@@ -69,18 +76,21 @@ function moments(plot, ticks) {
 
 function options(Plot, place, say) {
   const colour = colours();
+  const stepped = Plot.paths.stepped({ align: 1 });
   const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
   return {
     width: place.clientWidth,
     height: 256,
+    // Half a label's width, which would else be cut off at the end of the axis.
+    padding: [null, LABEL / 2, null, null],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
-    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
+    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
     series: [
       {},
-      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } },
-      { stroke: colour.warn, width: 1.5, dash: [6, 4], points: { show: false } },
+      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: stepped, points: { show: false } },
+      { stroke: colour.warn, width: 1.5, dash: [6, 4], paths: stepped, points: { show: false } },
       { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
     ],
     hooks: { setCursor: [(plot) => say(plot.cursor.idx)] },
@@ -126,13 +136,13 @@ export function Chart({ account }) {
   const records = last.current;
   const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
   const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
-  return html`<section class="card chart" aria-labelledby="chart-title"><h2 id="chart-title">Burn-down</h2>
+  return html`<${Section} name="Burn-down" first kind="card chart">
     <${Trouble} error=${error} retry=${reload} />
-    ${!records && !error && html`<${Waiting} what="Reading the records…" />`}
+    ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
     ${records?.length > 0 && html`<p data-test="outlook">${outlook
       ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
       : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} records. Dashed: the threshold. Dotted: what is to come.</p>`}
-  </section>`;
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: what is to come.</p>`}
+  <//>`;
 }

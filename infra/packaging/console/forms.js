@@ -2,7 +2,7 @@
 
 import { html, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { Id, Trouble } from "./parts.js";
+import { Id, Section, Trouble } from "./parts.js";
 import { credits, newKey, number } from "./words.js";
 
 const MOST = 1_000_000_000;
@@ -88,9 +88,9 @@ export function Adjust({ account, done }) {
     setState({ busy: false, error: null, outcome: null });
   };
 
-  return html`<section class="card" aria-labelledby="adjust-title"><h2 id="adjust-title">Adjust credits</h2>
+  return html`<${Section} name="Adjust credits">
     ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} />` : html`<form onSubmit=${send}>
-      <fieldset><legend>Which way</legend>
+      <fieldset><legend>Direction</legend>
         ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
           <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}
       </fieldset>
@@ -104,7 +104,7 @@ export function Adjust({ account, done }) {
         : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before, with another content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
       <button class="main" type="submit" disabled=${!possible || state.busy}>${state.busy ? "Sending…" : state.error?.unsure ? "Send again" : `${direction === "INCREASE" ? "Add" : "Remove"} ${whole(amount) >= 1 ? credits(whole(amount)) : "credits"}`}</button>
     </form>`}
-  </section>`;
+  <//>`;
 }
 
 export function Threshold({ account, done }) {
@@ -130,10 +130,10 @@ export function Threshold({ account, done }) {
     }
   };
 
-  return html`<section class="card" aria-labelledby="threshold-title"><h2 id="threshold-title">Low-balance threshold</h2>
-    <p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`This merchant's own: low at ${number(own)}.`}</p>
+  return html`<${Section} name="Low-balance threshold">
+    <p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`A custom threshold: low at ${number(own)}.`}</p>
     <form class="inline" onSubmit=${(event) => set(event, value)}>
-      <label for="threshold">Its own</label>
+      <label for="threshold">Custom threshold</label>
       <input id="threshold" inputmode="numeric" autocomplete="off" value=${text} aria-invalid=${wrong ? "true" : undefined} placeholder=${number(account.threshold)} onInput=${(event) => setText(event.currentTarget.value)} />
       <button type="submit" disabled=${state.busy || wrong || value === null}>Set</button>
       ${own !== null && html`<button type="button" class="quiet" disabled=${state.busy} onClick=${(event) => set(event, null)}>Back to the default</button>`}
@@ -141,5 +141,5 @@ export function Threshold({ account, done }) {
     ${wrong && html`<p class="wrong" role="alert">Whole credits, from 0 to ${number(MOST)}.</p>`}
     <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
     <${Trouble} error=${state.error} />
-  </section>`;
+  <//>`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { broken, canCheck } from "./chain.js";
-import { Time, Trouble, useLoad, Waiting } from "./parts.js";
+import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
 import { number, signed, TYPES } from "./words.js";
 
 const PAGE = 25;
@@ -15,13 +15,13 @@ const page = (id, parameters) => ask("credits/transactions", { parameters: { mer
 function Filters({ filters, set }) {
   const change = (name) => (event) => set({ ...filters, [name]: event.currentTarget.value });
   return html`<form class="filters" aria-label="Filter the ledger" onSubmit=${(event) => event.preventDefault()}>
-    <div><label for="type">What</label><select id="type" value=${filters.transaction_type} onChange=${change("transaction_type")}>
-      <option value="">everything</option>${Object.entries(TYPES).map(([type, name]) => html`<option key=${type} value=${type}>${name}s</option>`)}</select></div>
-    <div><label for="way">Way</label><select id="way" value=${filters.operation_type} onChange=${change("operation_type")}>
-      <option value="">both ways</option><option value="INCREASE">in</option><option value="DECREASE">out</option></select></div>
+    <div><label for="type">Type</label><select id="type" value=${filters.transaction_type} onChange=${change("transaction_type")}>
+      <option value="">all types</option>${Object.entries(TYPES).map(([type, name]) => html`<option key=${type} value=${type}>${name}s</option>`)}</select></div>
+    <div><label for="way">Direction</label><select id="way" value=${filters.operation_type} onChange=${change("operation_type")}>
+      <option value="">both</option><option value="INCREASE">in</option><option value="DECREASE">out</option></select></div>
     <div><label for="from">From</label><input id="from" type="date" value=${filters.start_date} onChange=${change("start_date")} /></div>
     <div><label for="to">To</label><input id="to" type="date" value=${filters.end_date} onChange=${change("end_date")} /></div>
-    <button type="button" class="quiet" onClick=${() => set(NO_FILTERS)}>All</button>
+    <button type="button" class="quiet" onClick=${() => set(NO_FILTERS)}>Clear filters</button>
   </form>`;
 }
 
@@ -43,7 +43,7 @@ function More({ more, busy }) {
     watch.observe(place.current);
     return () => watch.disconnect();
   });
-  return html`<button type="button" ref=${place} disabled=${busy} onClick=${more}>${busy ? "Reading…" : "Older ones"}</button>`;
+  return html`<button type="button" class="more" ref=${place} disabled=${busy} onClick=${more}>${busy ? "Reading…" : "Older transactions"}</button>`;
 }
 
 function Chain({ id }) {
@@ -72,9 +72,9 @@ function Chain({ id }) {
   return html`<div class="chain">
     <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
     <p role="status" data-test="chain">${state && (state.wrong.length
-      ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a record was changed, removed or inserted.`
-      : state.done ? html`<strong class="good">${number(state.checked)} records: every hash and every balance holds.</strong>`
-      : !state.error && `${number(state.checked)} records so far…`)}</p>
+      ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a transaction was changed, removed or inserted.`
+      : state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance holds.</strong>`
+      : !state.error && `${number(state.checked)} transactions so far…`)}</p>
     <${Trouble} error=${state?.error} retry=${check} />
   </div>`;
 }
@@ -109,16 +109,15 @@ export function Ledger({ id, newest, turn }) {
   };
   const rows = [...(first.data?.data ?? []), ...older.rows];
   const total = first.data?.pagination.total;
-  return html`<section class="card ledger" aria-labelledby="ledger-title">
-    <h2 id="ledger-title">Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "record" : "records"}</span>`}</h2>
+  return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "transaction" : "transactions"}</span>`}`}>
     <${Filters} filters=${filters} set=${setFilters} />
-    ${backwards && html`<p class="wrong" role="alert">From lies behind To.</p>`}
+    ${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}
     <${Trouble} error=${first.error} retry=${first.reload} />
     ${first.loading && !first.data && html`<${Waiting} what="Reading the ledger…" />`}
-    ${first.data && (rows.length ? html`<table><caption class="sr">Records, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">What</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
-      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No record matches.</p>`)}
+    ${first.data && (rows.length ? html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
+      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No transaction matches.</p>`)}
     ${cursor && !older.error && html`<${More} more=${more} busy=${older.busy} />`}
     <${Trouble} error=${older.error} retry=${() => setOlder((before) => ({ ...before, error: null }))} />
     <${Chain} id=${id} />
-  </section>`;
+  <//>`;
 }

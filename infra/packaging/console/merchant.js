@@ -5,7 +5,7 @@ import { ask } from "./api.js";
 import { Chart } from "./chart.js";
 import { Adjust, Threshold } from "./forms.js";
 import { Ledger } from "./ledger.js";
-import { Id, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
 import { credits, number, TYPES } from "./words.js";
 
 const EVERY_SECONDS = 5;
@@ -13,12 +13,12 @@ const EVERY_SECONDS = 5;
 function Status({ account, story }) {
   const on = account.plugin_status.status === "enabled";
   return html`<section class="status ${on ? "on" : "off"}" aria-labelledby="status-title">
-    <div class="state"><h2 id="status-title">The plugin is <strong>${on ? "on" : "off"}</strong></h2>
+    <div class="state"><h2 id="status-title">The <${Term} of="plugin">plugin<//> is <strong>${on ? "on" : "off"}</strong></h2>
       <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
-    <dl class="balance"><div><dt>Balance</dt><dd data-test="balance">${number(account.balance)}</dd></div>
-      <div><dt>Low at</dt><dd>${number(account.threshold)}</dd></div>
-      <div><dt>Short so far</dt><dd>${number(account.total_shortfall)}</dd></div>
-      ${account.debt > 0 && html`<div><dt>Owes</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
+    <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
+      <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
+      <div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
+      ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
@@ -27,23 +27,23 @@ function Status({ account, story }) {
 }
 
 function Chapters({ story }) {
-  return html`<section class="card" aria-labelledby="story-title"><h2 id="story-title">What led to it, and what was published</h2>
+  return html`<${Section} name="What led to it, and what was published">
     <ol class="story">${story.chapters.map((chapter) => html`<li key=${`${chapter.time}${chapter.sequence}`}>
       <p class="when"><${Time} at=${chapter.time} />${chapter.transaction_id && html` · <a href="#/transaction/${chapter.transaction_id}">transaction ${number(chapter.sequence)}</a>`}</p>
       <p>${chapter.sentence}</p>
-      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><code title=${event.event_id ?? "no id can be derived"}>${event.event_type}</code></li>`)}</ul>`}
+      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><${EventName} of=${event.event_type} title=${event.event_id ?? "no id can be derived"} /></li>`)}</ul>`}
     </li>`)}</ol>
     <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only what lies around this was looked at."}</p>
-  </section>`;
+  <//>`;
 }
 
 function Totals({ account }) {
   const rows = Object.entries(account.totals);
-  return html`<section class="card" aria-labelledby="totals-title"><h2 id="totals-title">In all</h2>
-    <table><thead><tr><th scope="col">What</th><th scope="col" class="num">How many</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
+  return html`<${Section} name="Totals">
+    <table><thead><tr><th scope="col">Type</th><th scope="col" class="num">Count</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
     <tbody>${rows.map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th>
       <td class="num">${number(total.increases + total.decreases)}</td><td class="num">${number(total.credits_in)}</td><td class="num">${number(total.credits_out)}</td></tr>`)}</tbody></table>
-    <p class="small muted">Opened <${Time} at=${account.created_at} />.</p></section>`;
+    <p class="small muted">Opened <${Time} at=${account.created_at} />.</p><//>`;
 }
 
 export function Merchant({ id, admin }) {

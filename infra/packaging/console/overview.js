@@ -2,7 +2,7 @@
 
 import { html, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { Badge, Id, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { Badge, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
 import { ago, EVENTS, number, shortTime } from "./words.js";
 
 const EVERY_SECONDS = 3;
@@ -60,8 +60,7 @@ function Live({ readings }) {
   const orders = rate(readings, "orders");
   const lately = (name) => `+${number(grown(readings, name))} in the last minute`;
   const beat = now.bridge_seen_at && (new Date(now.as_of) - new Date(now.bridge_seen_at)) / 1000;
-  return html`<section class="card live" aria-labelledby="live-title">
-    <h2 id="live-title">At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span></h2>
+  return html`<${Section} name="At this moment" first kind="card live" title=${html`At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span>`}>
     <dl class="figures">
       <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
       <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
@@ -72,22 +71,22 @@ function Live({ readings }) {
       <${Figure} name="Dead letters" value=${number(now.dead_letters)} tone=${now.dead_letters ? "bad" : "good"} to="#/dead-letters" note=${now.dead_letters ? "look at them" : "nothing is parked"} />
       <${Figure} name="Bridge" value=${beat === null ? "never seen" : beat > 45 ? "silent" : "alive"} tone=${beat === null || beat > 45 ? "bad" : "good"} note=${now.bridge_seen_at ? ago(now.bridge_seen_at, new Date(now.as_of)) : "no heartbeat yet"} />
     </dl>
-  </section>`;
+  <//>`;
 }
 
 function Fleet({ fleet }) {
-  return html`<section class="card" aria-labelledby="fleet-title"><h2 id="fleet-title">The fleet</h2>
+  return html`<${Section} name="The fleet" first>
     <dl class="figures">
-      <${Figure} name="Merchants" value=${number(fleet.total_merchants)} />
-      <${Figure} name="Plugins on" value=${number(fleet.enabled_count)} tone="good" note=${`${number(fleet.enabled_percentage)} %`} />
+      <${Figure} name=${html`<${Term} of="merchant">Merchants<//>`} value=${number(fleet.total_merchants)} />
+      <${Figure} name=${html`<${Term} of="plugin">Plugins<//> on`} value=${number(fleet.enabled_count)} tone="good" note=${`${number(fleet.enabled_percentage)} %`} />
       <${Figure} name="Plugins off" value=${number(fleet.disabled_count)} tone=${fleet.disabled_count ? "bad" : ""} to="#/off" note="list them" />
       <${Figure} name="Running low" value=${number(fleet.low_balance_count)} tone=${fleet.low_balance_count ? "warn" : ""} to="#/low" note="list them" />
-      <${Figure} name="Credits a merchant" value=${number(Math.round(fleet.average_balance))} note="on average" />
-    </dl></section>`;
+      <${Figure} name=${html`<${Term} of="credit">Credits<//> a merchant`} value=${number(Math.round(fleet.average_balance))} note="on average" />
+    </dl><//>`;
 }
 
 function Events({ events }) {
-  return html`<section class="card" aria-labelledby="events-title"><h2 id="events-title">Latest threshold events</h2>
+  return html`<${Section} name="Latest threshold events">
     ${events.length ? html`<ol class="events">${events.map((event) => {
       const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
       const switched = event.event_type.endsWith("plugin_status_changed");
@@ -96,7 +95,8 @@ function Events({ events }) {
         <${Id} of=${event.merchant_id} to="merchant" /><span>balance ${number(event.balance)}</span>
         <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
     })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
-  </section>`;
+    <p class="small muted">Each is a <${Term} of="crossing">crossing<//>.</p>
+  <//>`;
 }
 
 export function Overview() {

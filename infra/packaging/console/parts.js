@@ -65,16 +65,35 @@ export function Id({ of, to, whole = false }) {
   return to ? html`<a href="#/${to}/${of}">${shown}</a>` : shown;
 }
 
+// An event's name, which a narrow screen breaks after a dot and nowhere else.
+export const EventName = ({ of, title }) => html`<code class="name" title=${title}>${of.split(/(?<=\.)/).flatMap((part) => [part, html`<wbr />`])}</code>`;
+
+// A word of the trade, linked to what it means.
+export const Term = ({ of, children }) => html`<a class="term" href="#/concepts/${of}">${children}</a>`;
+
 export function Badge({ tone, children }) {
   return html`<span class="badge ${tone}">${children}</span>`;
 }
 
-// A heading that takes the focus when a view opens, so that keyboard and screen reader start at the view.
+// Whether the focus is in a field: taken from there, what somebody types would be lost.
+export const typing = () => document.activeElement?.matches("input, select, textarea") ?? false;
+
+// A heading that takes the focus once, when a view opens, so that keyboard and screen reader start at the view; never
+// from somebody who types.
 export function Title({ children, name }) {
   const place = useRef(null);
-  useEffect(() => {
-    document.title = `${name} · Credits`;
-    place.current?.focus({ preventScroll: true });
-  }, [name]);
+  useEffect(() => { document.title = `${name} · Credits`; }, [name]);
+  useEffect(() => { if (!typing()) place.current?.focus({ preventScroll: true }); }, []);
   return html`<h1 tabindex="-1" ref=${place}>${children}</h1>`;
+}
+
+let ids = 0;
+const newId = () => `section-${(ids += 1)}`;
+
+// A part of a view under its own heading, which folds. On a phone those that are not `first` start folded.
+export function Section({ name, title = name, first = false, kind = "card", children }) {
+  const [id] = useState(newId);
+  const [open] = useState(() => first || !matchMedia("(max-width: 36rem)").matches);
+  return html`<section class=${kind} aria-labelledby=${id}><details class="fold" open=${open}>
+    <summary><h2 id=${id}>${title}</h2></summary>${children}</details></section>`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { adds, canCheck, canonical, follows, GENESIS, hashOf } from "./chain.js";
-import { Id, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
+import { Id, Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
 import { credits, number, signed, TYPES } from "./words.js";
 
 const TRIES = 4;
@@ -30,9 +30,9 @@ async function checked(record) {
   return [
     [hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
     [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
-    [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows record ${number(record.sequence - 1)}`,
-      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That record could not be read."],
-    [next ? follows(next, record) : null, next ? `Record ${number(next.sequence)} follows it` : "It is the newest record", next ? "That one carries this hash on." : "Nothing was built on it yet."],
+    [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows transaction ${number(record.sequence - 1)}`,
+      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That transaction could not be read."],
+    [next ? follows(next, record) : null, next ? `Transaction ${number(next.sequence)} follows it` : "It is the newest transaction", next ? "That one carries this hash on." : "Nothing was built on it yet."],
   ];
 }
 
@@ -41,15 +41,15 @@ function Check({ record }) {
   const run = () => checked(record).then((steps) => setState({ steps, error: null }), (error) => setState({ steps: null, error }));
   useEffect(() => { if (canCheck()) run(); }, [record.id]);
   const holds = state.steps?.every(([right]) => right !== false);
-  return html`<section class="card" aria-labelledby="check-title"><h2 id="check-title">Chain check</h2>
+  return html`<${Section} name="Chain check" first>
     ${!canCheck() && html`<p class="muted">This page is not on a secure address, so the browser cannot compute hashes.</p>`}
     <${Trouble} error=${state.error} retry=${run} />
-    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This record is unchanged and in its place." : "This record does not hold. Tell the engineers."}</strong></p>
+    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This transaction is unchanged and in its place." : "This transaction does not hold. Tell the engineers."}</strong></p>
       <ul class="steps">${state.steps.map(([right, said, how]) => html`<li key=${said} class=${right === false ? "bad" : right ? "good" : "muted"}>
         <span aria-hidden="true">${right === false ? "✗" : right ? "✓" : "·"}</span> <span class="sr">${right === false ? "Fails:" : right ? "Holds:" : ""}</span> ${said}<span class="small muted">${how}</span></li>`)}</ul>`
       : canCheck() && !state.error && html`<p class="waiting">Checking…</p>`}</div>
     <details><summary>What is hashed</summary><p class="small muted">The previous hash, a newline, and:</p><pre tabindex="0">${canonical(record)}</pre></details>
-  </section>`;
+  <//>`;
 }
 
 function Facts({ record }) {
@@ -58,8 +58,8 @@ function Facts({ record }) {
     ["Recorded", html`<${Time} at=${record.created_at} />`],
     ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
     ["Number", number(record.sequence)],
-    ["Asked for", credits(record.requested)],
-    ["Short", record.shortfall ? credits(record.shortfall) : null],
+    ["Requested", credits(record.requested)],
+    ["Uncovered", record.shortfall ? credits(record.shortfall) : null],
     ["Low at", number(record.threshold)],
     ["Reference", html`<code>${record.reference_id}</code>`],
     ...Object.entries(record.extra_metadata).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
@@ -69,8 +69,8 @@ function Facts({ record }) {
     ["Hash", html`<code>${record.hash}</code>`],
     ["Previous hash", html`<code>${record.previous_hash}</code>`],
   ].filter(([, value]) => value);
-  return html`<section class="card" aria-labelledby="facts-title"><h2 id="facts-title">The record</h2>
-    <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></section>`;
+  return html`<${Section} name="The transaction" first>
+    <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl><//>`;
 }
 
 export function Transaction({ id }) {
@@ -79,7 +79,7 @@ export function Transaction({ id }) {
   const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
-    ${!record && !error && html`<${Waiting} what="Reading the record…" />`}
+    ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}
     ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
       <div class="columns"><${Facts} record=${record} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }

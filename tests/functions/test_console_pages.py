@@ -1,0 +1,104 @@
+"""The console in a real Chromium, on the API in this process: where the focus goes, and what lines and words show."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+import app
+from chalicelib.wiring import for_api
+from tests.support.browser import chromium, needs_chromium
+from tests.support.builders import SHOP
+from tests.support.events import opened, paid
+from tests.support.figures_tables import FiguresTable
+from tests.support.page_api import ORIGIN, PageApi, admin_token
+from tests.support.system import System
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, desk: System, table: FiguresTable, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """A tab at the console, signed in, on a ledger with one shop."""
+    monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
+    desk.ingest(opened(), paid(1), paid(2))
+    context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+    context.add_init_script(f"sessionStorage.setItem('credits.token', '{admin_token()}')")
+    page = context.new_page()
+    PageApi(app.app).serve(page)
+    page.goto(f"{ORIGIN}/console")
+    expect(page.get_by_role("heading", name="Overview")).to_be_focused()
+    yield page
+    context.close()
+
+
+def held(page: Page, path: str) -> list[Route]:
+    """Hold back the page's requests for `path`, and return them as they come."""
+    routes: list[Route] = []
+    page.route(path, lambda route: routes.append(route))  # noqa: PLW0108 - Playwright marks what it calls
+    return routes
+
+
+def release(page: Page, path: str, routes: list[Route]) -> None:
+    page.unroute(path)
+    for route in routes:
+        route.fallback()
+
+
+def test_the_heading_of_a_view_takes_the_focus_once_it_is_there(page: Page) -> None:
+    page.get_by_role("link", name="Dead letters", exact=True).first.click()
+
+    expect(page.get_by_role("heading", name="Dead letters")).to_be_focused()
+
+
+def test_who_types_while_a_view_opens_loses_no_letter(page: Page) -> None:
+    field = page.get_by_label("Merchant or transaction")
+
+    # The address changes, and the view of it opens a moment later: somebody types already.
+    field.focus()
+    page.evaluate("location.hash = '#/dead-letters'")
+    page.keyboard.type("4f1c")
+    expect(page.get_by_role("heading", name="Dead letters")).to_be_visible()
+    page.keyboard.type("6f0e")
+
+    expect(field).to_be_focused()
+    expect(field).to_have_value("4f1c6f0e")
+
+
+def test_what_was_searched_takes_the_focus_and_a_second_answer_does_not_take_it_again(page: Page) -> None:
+    path = "**/credits/transactions/*"
+    desk = page.get_by_label("Merchant or transaction")
+    desk.fill(SHOP)
+    desk.press("Enter")
+    heading = page.get_by_role("heading", name="Merchant")
+    expect(heading).to_be_focused()
+
+    requests = held(page, path)
+    page.get_by_role("region", name="Ledger").get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Transaction", exact=True)).to_be_focused()
+    desk.focus()
+    release(page, path, requests)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Order")
+
+    expect(desk).to_be_focused()
+
+
+def test_who_types_on_while_the_search_looks_keeps_what_is_typed(page: Page) -> None:
+    path = "**/credits/transactions?*"
+    requests = held(page, path)
+    page.get_by_label("Merchant or transaction").fill(SHOP)
+    page.get_by_label("Merchant or transaction").press("Enter")
+    order = page.get_by_role("textbox", name="Order")
+    order.focus()
+    page.keyboard.type("10")
+    release(page, path, requests)
+    expect(page.get_by_role("heading", name="Merchant")).to_be_visible()
+    page.keyboard.type("42")
+
+    expect(order).to_have_value("1042")
