@@ -18,6 +18,7 @@ from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
+from infra.commands.times import shown
 
 DEFAULT = "default"
 
@@ -83,7 +84,10 @@ def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
         balances = f"{transaction['balance_before']} → {counted(transaction['balance_after'])}"
         say(f"Adjustment {key}: {balances}", style="green")
     else:
-        say(f"Adjustment {key}: already applied at {transaction['created_at']}; nothing was changed.", style="yellow")
+        say(
+            f"Adjustment {key}: already applied at {shown(transaction['created_at'])}; nothing was changed.",
+            style="yellow",
+        )
     say(f"transaction {transaction['id']} (#{transaction['sequence']})")
 
 

@@ -23,6 +23,7 @@ from infra.commands.jetstream import access_to, connected
 from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
+from infra.local.description import steering
 
 HEARTBEAT_SECONDS = 60
 """The bridge writes its heartbeat every ten seconds."""
@@ -91,8 +92,15 @@ def _ok(component: str, said: str) -> Finding:
 
 def _restart(target: Target) -> str:
     if target.local is not None:
-        return "make run"
+        return f"{steering(os.environ)}make run"
     return f"aws cloudformation describe-stack-events --stack-name {stack_name(target.stage)} --max-items 20"
+
+
+def _again(target: Target, words: str) -> str:
+    """Return a command of `credits` for the same system."""
+    if target.local is not None:
+        return f"{steering(os.environ)}credits {words}"
+    return f"credits {words} --stage {target.stage}"
 
 
 def _logs(target: Target, function: str) -> str:
@@ -107,7 +115,7 @@ def _processes(target: Target) -> Iterator[Finding]:
     gone = [name for name, number in target.local.pids.items() if not _lives(number)]
     if gone:
         said = f"{', '.join(gone)} of this stack ended"
-        yield Finding(component="processes", state=State.FAILED, said=said, next="make run")
+        yield Finding(component="processes", state=State.FAILED, said=said, next=_restart(target))
     else:
         yield _ok("processes", f"all {len(target.local.pids)} live: {', '.join(target.local.pids)}")
 
@@ -220,9 +228,8 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
     counts = {name: sum(_waiting(target, url)) for name, url in queues.items()}
     parked = [f"{count:,} of the {name}" for name, count in counts.items() if count]
     if parked:
-        option = "" if target.local else f" --stage {target.stage}"
         said = f"parked: {', '.join(parked)}"
-        yield Finding(component="dead letters", state=State.LOOK, said=said, next=f"credits dead-letters list{option}")
+        yield Finding(component="dead letters", state=State.LOOK, said=said, next=_again(target, "dead-letters list"))
     else:
         yield _ok("dead letters", "none")
 

@@ -12,7 +12,7 @@ from infra.commands.checks import Finding, State, findings
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, screen, visible
 from infra.commands.target import find
-from infra.local.description import FILE_NAME, local_directory
+from infra.local.description import FILE_NAME, local_directory, steering
 
 MARKS = {
     State.OK: Text("✓", style="green"),
@@ -35,7 +35,12 @@ def doctor(
     """
     directory = local_directory(os.environ)
     if stage is None and not (directory / FILE_NAME).exists():
-        none = Finding(component="local stack", state=State.FAILED, said=f"none runs in {directory}", next="make run")
+        none = Finding(
+            component="local stack",
+            state=State.FAILED,
+            said=f"none runs in {directory}",
+            next=f"{steering(os.environ)}make run",
+        )
         _report([none], as_json=as_json)
         return
     _report(list(findings(find(stage, profile), nats)), as_json=as_json)

@@ -28,6 +28,7 @@ from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, unable
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, find
+from infra.commands.times import shown
 
 POLL_SECONDS = 0.2
 FAULTS_SHOWN = 10
@@ -100,13 +101,15 @@ def emit(
     """
     if (event_type is None) == (file is None):
         raise unable(f"Name an event type, or a --file of events. The types: {', '.join(INBOUND)}.")
+    if file is not None and not file.exists():
+        raise unable(f"{file} cannot be read: there is no such file.")
     target = find(stage, profile)
     chosen = via or (Via.NATS if target.local or nats else Via.BUS)
     result, checked = Result(), not unchecked
     if file is not None:
         events = _good(read_file(file, checked=checked), result)
     else:
-        name = event_type_named(event_type or "") if checked else event_type or ""
+        name = event_type_named(event_type or "", known=checked)
         events = iter([made(name, payload_of(fields or [], payload), checked=checked)])
     reader = LedgerReader(target) if wait else None
     with repeatable(context), _progress(visible=file is not None and not as_json) as progress:
@@ -223,7 +226,7 @@ def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) ->
 
 def _say_effect(record: Transaction, *, before: bool) -> None:
     if before:
-        say(f"#{record.sequence}: recorded before, at {record.created_at}; nothing was moved.", style="yellow")
+        say(f"#{record.sequence}: recorded before, at {shown(record.created_at)}; nothing was moved.", style="yellow")
     else:
         say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
         if record.shortfall:

@@ -47,16 +47,18 @@ class NotAnEventError(Exception):
     """Raised for an event that the service would park; the text says why."""
 
 
-def event_type_named(text: str) -> str:
+def event_type_named(text: str, *, known: bool = True) -> str:
     """Return the event type that `text` names, whole or by its end (`order_paid`).
 
-    Ends the command where it names none, or several.
+    Ends the command where it names none, or several; where it need not be `known`, a text that names none is returned.
     """
     if text in INBOUND:
         return text
     found = [name for name in INBOUND if name.endswith((f".{text}", f"_{text}"))]
     if len(found) == 1:
         return found[0]
+    if not found and not known:
+        return text
     if found:
         raise unable(f"{text!r} may be {' or '.join(found)}: say more of it.")
     short = {name.rpartition(".")[2]: name for name in INBOUND}
@@ -115,7 +117,15 @@ def read_file(path: Path, *, checked: bool) -> Iterator[tuple[int, Outgoing | No
                     except NotAnEventError as error:
                         yield number, error
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unable(f"{path} cannot be read: {error}.") from error
+        raise unable(f"{path} cannot be read: {_why_unread(error)}.") from error
+
+
+def _why_unread(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    if isinstance(error, (gzip.BadGzipFile, EOFError)):
+        return "it is no whole gzip file"
+    return (getattr(error, "strerror", None) or "the system does not let it").lower()
 
 
 def _opened(path: Path) -> IO[str]:

@@ -2,12 +2,16 @@
 
 supervisor.py   from the first line on the screen to the last process ended
 stack.py        brings the parts up, side by side where they do not need each other
-watch.py        which programs run, and whether they still do engines.py      starts and ends programs; NATS and the AWS
-emulator among them ports.py        which ports this stack gets parameters.py   settings of the caller's environment
-become parameters of the stack tokens.py       a key pair made at each start, and the tokens signed with it proxy.py
-the API at a plain address, the public key, and the demo shop (demo_shop.html) description.py  stack.json: where
-everything is screen.py       the output on the terminal; examples.py has the lines to try shops.py        sample
-traffic:
-which events, decided from a seed outcomes.py     what was recorded, as lines traffic.py      sends the one and prints
-the other (`python -m infra.local.traffic`)
+watch.py        which programs run, and whether they still do
+engines.py      starts and ends programs; NATS and the AWS emulator among them
+ports.py        which ports this stack gets
+parameters.py   settings of the caller's environment become parameters of the stack
+tokens.py       a key pair made at each start, and the tokens signed with it
+proxy.py        the API at a plain address, the public key, and the pages
+pages.py        the page to start from (start.html), and the demo shop (demo_shop.html)
+description.py  stack.json: where everything is
+screen.py       the output on the terminal; examples.py has the lines to try
+shops.py        sample traffic: which events, decided from a seed
+outcomes.py     what was recorded, as lines
+traffic.py      sends the one and prints the other (`python -m infra.local.traffic`)
 """

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,6 +55,17 @@ class Addresses:
 def local_directory(environment: Mapping[str, str]) -> Path:
     """Return the folder of this stack's files: `LOCAL_DIR`, or .local at the repository's root."""
     return Path(environment.get("LOCAL_DIR") or ROOT / ".local").absolute()
+
+
+def steering(environment: Mapping[str, str]) -> str:
+    """Return what a shell needs before a command that is to find this stack: its `LOCAL_DIR`, or nothing for .local."""
+    directory = local_directory(environment)
+    return "" if directory == ROOT / ".local" else f"LOCAL_DIR={shlex.quote(short(directory))} "
+
+
+def short(path: Path) -> str:
+    """Return `path` relative to the repository if it is inside it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def describe(

@@ -213,16 +213,15 @@ def ministack(directory: Path, port: int | None = None) -> Iterator[str]:
         yield f"http://{LOOPBACK}:{chosen}"
 
 
-def stop(*processes: subprocess.Popen[bytes]) -> None:
+def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
     """End `processes` and all that they started, side by side; afterwards their ports and files are free.
 
-    Each gets SIGTERM, and SIGKILL when it ignores that for `STOP_SECONDS`; one that is gone already
-    is no error.
+    Each gets SIGTERM, and SIGKILL when it ignores that for so many `seconds`; one that is gone already is no error.
     """
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, STOP_SECONDS)):
         for process in processes:
             _signal_group(process, number)
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + patience
         for process in processes:
             _wait(process, deadline)
     # Whatever a program leaves in its process group is ended too, even if the program itself ended first.

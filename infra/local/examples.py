@@ -2,23 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 
-from infra.local.description import Description
+from infra.local.description import Description, steering
 from infra.local.shops import DEMO_SHOP, SHOPS
 from infra.packaging.region import REGION
 
 SHOP = next(shop for shop in SHOPS if shop.spends_all)
 NEW_SHOP = "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d"
-COMMAND = ".venv/bin/credits"
+NOT_KEPT = "Everything is kept in memory: Ctrl-C ends the stack, and its data with it."
 
 
-def places(description: Description, directory: str) -> Mapping[str, str]:
+def command_of(environment: Mapping[str, str]) -> str:
+    """Return how the command line is called for this stack, from the repository's root."""
+    return f"{steering(environment)}.venv/bin/credits"
+
+
+def places(description: Description, directory: str, command: str) -> Mapping[str, str]:
     """Return where each part of the stack is, by its plain name: first what a browser shows."""
     api = description.api_url
     return {
-        "Console": f"{api}/console · sign in with: {COMMAND} token --admin",
+        "Start": f"{api} · what is here, and things to try",
+        "Console": f"{api}/console · sign in with: {command} token --admin",
         "Demo shop": f"{api}/demo-shop",
         "API": f"{api}/api/v1 · described at {api}/docs",
-        "Metrics": f"{api}/metrics · for: {COMMAND} token --ops",
+        "Metrics": f"{api}/metrics · for: {command} token --ops",
         "NATS": f"{description.nats_url} · JetStream",
         "AWS (emulator)": f"{description.aws_endpoint} · region {REGION} · any key",
         "Bridge": description.bridge_health_url,
@@ -30,28 +36,29 @@ def places(description: Description, directory: str) -> Mapping[str, str]:
 def happening(*, with_traffic: bool) -> Sequence[str]:
     """Return plain sentences on what appears from now on."""
     if not with_traffic:
-        return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.",)
+        return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.", NOT_KEPT)
     return (
         f"{len(SHOPS)} made-up shops open now and sell about once a second, over NATS and over the bus in turn.",
         "Some events come twice, some are broken. Each line below was read back from ledger, NATS or dead letters.",
         f"{SHOP.name} and {DEMO_SHOP.name} run out within a minute or two: their plugins go off, and on when they pay.",
+        NOT_KEPT,
     )
 
 
-def lines(description: Description, *, with_traffic: bool) -> Mapping[str, str]:
+def lines(description: Description, command: str, *, with_traffic: bool) -> Mapping[str, str]:
     """Return three commands by what they show: about a sample shop with traffic, else about a new one."""
     status = f"curl {description.api_url}/api/v1/credits/plugin-status"
     if with_traffic:
         shop = SHOP.merchant_id
         return {
             f"is the plugin of {SHOP.name} on? anyone may ask": f"{status}/{shop}",
-            "why is it on, or off?": f"{COMMAND} why {shop}",
-            "sell something: what came of it (again, and it counts once)": f"{COMMAND} emit order_paid "
+            "why is it on, or off?": f"{command} why {shop}",
+            "sell something: what came of it (again, and it counts once)": f"{command} emit order_paid "
             f"merchant_id={shop} order_id=1 total=24.90 --wait",
         }
     return {
-        "open a shop": f"{COMMAND} emit merchant.created merchant_id={NEW_SHOP} --wait",
-        "sell something: what came of it (again, and it counts once)": f"{COMMAND} emit order_paid "
+        "open a shop": f"{command} emit merchant.created merchant_id={NEW_SHOP} --wait",
+        "sell something: what came of it (again, and it counts once)": f"{command} emit order_paid "
         f"merchant_id={NEW_SHOP} order_id=1 total=24.90 --wait",
         "is its plugin on? anyone may ask": f"{status}/{NEW_SHOP}",
     }

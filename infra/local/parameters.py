@@ -4,6 +4,7 @@ CloudFormation's parameter names hold letters and digits only, so a setting and 
 same when they are spelled the same without underscores and capitals: `TRIAL_CREDITS` is `TrialCredits`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -43,6 +44,34 @@ class Choice:
 
     parameters: Mapping[str, str]
     unknown: tuple[str, ...]
+
+
+class LocalSettingError(ValueError):
+    """Raised for a setting of the local stack that is none; the text names it."""
+
+
+def switched(environment: Mapping[str, str], setting: str, *, default: bool) -> bool:
+    """Return whether a setting of the local stack is on; an empty one counts as not set.
+
+    Raises:
+        LocalSettingError: It is neither `on` nor `off`.
+    """
+    chosen = environment.get(setting, "").strip().lower()
+    if chosen not in ("", "on", "off"):
+        raise LocalSettingError(f"{setting} is {environment[setting]!r}; it must be on or off.")
+    return chosen == "on" if chosen else default
+
+
+def seed(environment: Mapping[str, str]) -> int:
+    """Return the seed of the sample traffic, 1 where none is set.
+
+    Raises:
+        LocalSettingError: TRAFFIC_SEED is no whole number.
+    """
+    text = environment.get("TRAFFIC_SEED", "").strip() or "1"
+    if re.fullmatch(r"-?[0-9]{1,18}", text) is None:
+        raise LocalSettingError(f"TRAFFIC_SEED is {text!r}; it must be a whole number.")
+    return int(text)
 
 
 def declared_parameters(template: Path) -> AbstractSet[str]:

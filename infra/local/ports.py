@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from infra.local.engines import LOOPBACK
+from infra.local.parameters import switched
 
 ATTEMPTS = 200
 LARGEST_PORT = 65_535
@@ -45,10 +46,11 @@ def choose_ports(environment: Mapping[str, str], held: ExitStack) -> dict[str, P
     choose at the same moment, long before either of them listens.
 
     Raises:
+        LocalSettingError: REDIS is neither on nor off.
         PortError: A setting is not a number from 1 to 65535, or 200 ports from there are all taken.
     """
     wanted = dict(DEFAULT_PORTS)
-    if environment.get("REDIS", "").lower() == "on":
+    if switched(environment, "REDIS", default=False):
         wanted[REDIS_PORT] = DEFAULT_REDIS_PORT
     asked = {setting: _asked(environment, setting, default) for setting, default in wanted.items()}
     return {setting: _choose(setting, number, held) for setting, number in asked.items()}

@@ -1,11 +1,11 @@
 """The API at a plain address: forwards every request to the emulator below the stage's path.
 
-It serves two things itself: the public key, and the demo shop, which is not part of the API.
+It serves three things itself that are not part of the API: the public key, the page to start from, and the demo shop.
 
 Requests and answers pass unchanged except for the headers of a single connection. Each client connection has its own
 connection to the emulator, both kept alive; asyncio sends at once (no Nagle delay). h11 parses HTTP.
 
-    python -m infra.local.proxy --socket 5 --upstream http://127.0.0.1:4566/prefix --keys jwks.json --demo-shop a.html
+    python -m infra.local.proxy --socket 5 --upstream http://127.0.0.1:4566/prefix --keys jwks.json --pages FOLDER
 """
 
 import argparse
@@ -28,7 +28,8 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
 
 KEYS_PATH = b"/.well-known/jwks.json"
-DEMO_SHOP_PATH = b"/demo-shop"
+PAGE_FILES: Mapping[bytes, str] = {b"/": "start.html", b"/demo-shop": "demo-shop.html"}
+"""The pages by path, as files of one folder."""
 BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes in one request; a longer body is answered 413."""
 DISCARDED_BYTES = 100 * 1024 * 1024
@@ -241,17 +242,17 @@ def _passed_on(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
     return [(name, value) for name, value in headers if name not in _OF_ONE_CONNECTION | named]
 
 
-def own_pages(keys: Path, demo_shop: Path | None) -> Pages:
-    """Return what the proxy serves itself, from these files."""
+def own_pages(keys: Path, folder: Path | None) -> Pages:
+    """Return what the proxy serves itself: the keys of this file, and the pages that the folder has."""
     pages: dict[bytes, tuple[Headers, bytes]] = {
         KEYS_PATH: (
             [(b"content-type", b"application/json"), (b"cache-control", b"public, max-age=60")],
             keys.read_bytes(),
         )
     }
-    if demo_shop is not None:
-        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
-        pages[DEMO_SHOP_PATH] = (headers, demo_shop.read_bytes())
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+    if folder is not None:
+        pages |= {path: (headers, (folder / name).read_bytes()) for path, name in PAGE_FILES.items()}
     return pages
 
 
@@ -275,10 +276,10 @@ def main() -> None:
     parser.add_argument("--socket", type=int, required=True, help="file descriptor of the listening socket")
     parser.add_argument("--upstream", required=True, help="address of the API in the emulator")
     parser.add_argument("--keys", type=Path, required=True, help="file with the JSON Web Key Set")
-    parser.add_argument("--demo-shop", type=Path, help="file with the demo shop's page")
+    parser.add_argument("--pages", type=Path, help="folder with the pages that are not part of the API")
     arguments = parser.parse_args()
     listening = socket.socket(fileno=arguments.socket)
-    pages = own_pages(arguments.keys, arguments.demo_shop)
+    pages = own_pages(arguments.keys, arguments.pages)
     asyncio.run(serve(listening, Upstream.from_url(arguments.upstream), pages))
 
 

@@ -17,7 +17,6 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or _console()
-        self._started = time.monotonic()
 
     def title(self, text: str) -> None:
         """Print the title."""
@@ -25,10 +24,11 @@ class Screen:
 
     @contextmanager
     def step(self, doing: str) -> Iterator[None]:
-        """Show `doing` while the context is open, then a line with the time since the beginning."""
+        """Show `doing` while the context is open, then a line with the time that it took."""
+        started = time.monotonic()
         with self._console.status(doing):
             yield
-        elapsed = time.monotonic() - self._started
+        elapsed = time.monotonic() - started
         self._console.print(f"  [green]✓[/green] {doing} [dim]{elapsed:.1f} s[/dim]", highlight=False)
 
     def note(self, text: str) -> None:

@@ -28,10 +28,10 @@ from infra.local.engines import (
     launch_nats,
     launch_redis,
 )
+from infra.local.pages import write_pages
 from infra.local.parameters import choose_parameters, declared_parameters
 from infra.local.ports import REDIS_PORT, Port
 from infra.local.screen import Screen
-from infra.local.shops import DEMO_SHOP
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
 from infra.local.watch import StackFailedError, Watch, in_background
 from infra.packaging.region import REGION
@@ -43,7 +43,6 @@ ENGINES, SERVICES, VISITORS = 0, 1, 2
 """Layers of the watch: engines, the programs that use them, and the traffic."""
 
 STACK_NAME = "credits-local"
-DEMO_SHOP_PAGE = Path(__file__).with_name("demo_shop.html")
 BACKLOG = 1024
 WARM_SECONDS = 60
 WARM_STATUSES = (200, 404)
@@ -192,15 +191,14 @@ def _launch_bridge(site: Site, outputs: Mapping[str, str]) -> Engine:
 def _launch_proxy(site: Site, outputs: Mapping[str, str]) -> Engine:
     keys = site.directory / "jwks.json"
     keys.write_text(json.dumps(site.signer.public_keys))
-    demo_shop = site.directory / "demo-shop.html"
-    demo_shop.write_text(DEMO_SHOP_PAGE.read_text().replace("{{merchant}}", DEMO_SHOP.merchant_id))
+    pages = write_pages(site.directory, site.environment)
     upstream = api_address(site.addresses.aws_endpoint, site.stage, outputs)
     log = site.directory / "api.log"
     with socket.create_server((LOOPBACK, site.ports["API_PORT"].number), backlog=BACKLOG) as listening:
         number = listening.fileno()
         command = [sys.executable, "-m", "infra.local.proxy", "--socket", str(number)]
         process = launch(
-            [*command, "--upstream", upstream, "--keys", str(keys), "--demo-shop", str(demo_shop)],
+            [*command, "--upstream", upstream, "--keys", str(keys), "--pages", str(pages)],
             log=log,
             environment=clean_environment({}),
             directory=ROOT,

@@ -13,10 +13,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from chalicelib.settings import SettingError, Settings
-from infra.deploying.emulator import ROOT, DeploymentFailedError
+from infra.deploying.emulator import DeploymentFailedError
+from infra.deploying.stages import UnknownStageError, values
 from infra.local import examples
-from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, Description, describe, local_directory, write
-from infra.local.parameters import SETTINGS
+from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, describe, local_directory, short, write
+from infra.local.parameters import SETTINGS, LocalSettingError, seed, switched
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
 from infra.local.stack import Site, bring_up, launch_traffic
@@ -26,7 +27,7 @@ from infra.local.watch import AskedToEndError, StackFailedError, Watch
 ASKED_TO_END = 0
 FAILED = 1
 BAD_SETTING = 2
-DIES_WITH_IT = ("nats", "ministack", "jwks.json", "demo-shop.html", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
+DIES_WITH_IT = ("nats", "ministack", "jwks.json", "pages", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
 """Files of no use without the processes; the logs stay until the next start."""
 GONE = "gone-"
 """The name of a folder while it is being removed."""
@@ -52,7 +53,7 @@ def run(environment: Mapping[str, str], screen: Screen) -> int:
         except (StackFailedError, DeploymentFailedError, AlreadyRunningError) as error:
             screen.failure(str(error))
             return FAILED
-        except (PortError, SettingError) as error:
+        except (PortError, SettingError, LocalSettingError, UnknownStageError) as error:
             screen.failure(str(error))
             return BAD_SETTING
     raise AssertionError("a stack that serves ends by one of the errors above")
@@ -63,32 +64,31 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     screen.title("Merchant credit service, all of it on 127.0.0.1")
     # The functions would report the same at their first call: in a log, and a minute later.
     Settings.read({name: environment.get(name, "") for name in SETTINGS})
+    with_traffic = switched(environment, "TRAFFIC", default=True)
+    seed(environment)
+    stage = environment.get("STAGE") or "dev"
+    values(stage)
     directory = local_directory(environment)
     held.enter_context(_alone_in(directory))
     held.callback(_clear, directory, DIES_WITH_IT)
     ports = choose_ports(environment, held)
     screen.moved_ports(ports)
     signer = new_signer(directory)
-    stage = environment.get("STAGE") or "dev"
     site = Site(directory=directory, stage=stage, ports=ports, signer=signer, environment=environment)
     held.callback(watch.stop_all)
     outputs = bring_up(site, watch, screen)
-    with_traffic = environment.get("TRAFFIC", "").lower() != "off"
     if with_traffic:
         launch_traffic(site, watch)
     pids = {"supervisor": os.getpid(), **watch.pids()}
     description = describe(site.addresses, stage, outputs, signer, pids)
     held.callback((directory / FILE_NAME).unlink, missing_ok=True)
-    _show(description, directory, screen, with_traffic=with_traffic)
-    path = write(description, directory)
-    screen.plain(f"READY {description.api_url} (everything else: {_short(path)}; Ctrl-C ends it)")
-    watch.keep_watch()
-
-
-def _show(description: Description, directory: Path, screen: Screen, *, with_traffic: bool) -> None:
-    screen.places(examples.places(description, _short(directory)))
+    command = examples.command_of(environment)
+    screen.places(examples.places(description, short(directory), command))
     screen.sentences(examples.happening(with_traffic=with_traffic))
-    screen.lines_to_try(examples.lines(description, with_traffic=with_traffic))
+    screen.lines_to_try(examples.lines(description, command, with_traffic=with_traffic))
+    path = write(description, directory)
+    screen.plain(f"READY {description.api_url} (everything else: {short(path)}; Ctrl-C ends it)")
+    watch.keep_watch()
 
 
 @contextmanager
@@ -121,9 +121,7 @@ def _clear(directory: Path, patterns: tuple[str, ...]) -> None:
                 path.unlink(missing_ok=True)
     if gone:
         # The emulator leaves an unpacked package a worker, half a gigabyte in all: removing it should delay nobody.
-        subprocess.Popen(["rm", "-rf", *map(str, gone)], start_new_session=True)  # noqa: S607 - a standard tool
-
-
-def _short(path: Path) -> str:
-    """Return `path` relative to the repository if it is inside it."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+        # It holds no output of ours either: whoever reads that through a pipe would wait for its end.
+        nowhere = subprocess.DEVNULL
+        command = ["rm", "-rf", *map(str, gone)]
+        subprocess.Popen(command, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere)

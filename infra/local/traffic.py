@@ -29,6 +29,7 @@ from rich.console import Console
 from infra.local.description import FILE_NAME, Description, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from infra.local.outcomes import Announcements, Ledger, Record, Told, again_line, parked_line, record_line
+from infra.local.parameters import seed
 from infra.local.shops import Channel, Emission, Happening, emissions
 
 if TYPE_CHECKING:
@@ -200,9 +201,8 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true", help="send nothing, only print what happens")
     arguments = parser.parse_args()
     description = _stack()
-    seed = int(os.environ.get("TRAFFIC_SEED") or 1)
     console = Console(soft_wrap=True, highlight=False)
-    asyncio.run(run_until_signalled(description, console, sending=not arguments.watch, seed=seed))
+    asyncio.run(run_until_signalled(description, console, sending=not arguments.watch, seed=seed(os.environ)))
 
 
 def _stack() -> Description:

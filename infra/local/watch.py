@@ -14,6 +14,10 @@ from typing import TypeVar
 from infra.local.engines import POLL_SECONDS, Engine, stop
 
 SETUP_SECONDS = 180.0
+STOP_SECONDS = 12.0
+"""How long the end of all programs may take together: what is left then is killed. Nothing of a local stack is kept."""
+LAYER_SECONDS = 6.0
+"""How long one layer may take, the bridge among it, which finishes what it has in hand."""
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Result = TypeVar("Result")
@@ -93,8 +97,10 @@ class Watch:
 
     def stop_all(self) -> None:
         """End every program, the users of others first; afterwards none is left."""
+        deadline = time.monotonic() + STOP_SECONDS
         for _, engines in sorted(self._layers.items(), reverse=True):
-            stop(*(engine.process for engine in engines))
+            seconds = min(LAYER_SECONDS, max(0.0, deadline - time.monotonic()))
+            stop(*(engine.process for engine in engines), seconds=seconds)
         self._layers.clear()
 
 

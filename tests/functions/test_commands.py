@@ -11,6 +11,7 @@ import pytest
 
 from infra.commands import checks
 from infra.commands.checks import State
+from infra.commands.events import event_type_named
 from infra.local.tokens import ADMIN_SCOPE
 from tests.functions.test_cli import describe
 from tests.support.builders import SHOP
@@ -92,7 +93,7 @@ def test_the_doctor_of_no_stack_names_the_command_that_starts_one(tmp_path: Path
     told = said("doctor", environment={"LOCAL_DIR": str(tmp_path / "nowhere")})
 
     assert told.status == 1
-    assert "→ make run" in told.out
+    assert "make run" in told.out
 
 
 def test_the_doctor_names_a_next_command_for_everything_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,3 +168,28 @@ def test_the_version_is_said_and_a_shell_completes_commands_and_types_of_transac
         command = [sys.executable, "-c", "from infra.commands.cli import main; main()"]
         told = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
         assert completed in told.stdout.split()
+
+
+def test_an_unchecked_event_is_sent_on_the_subject_of_its_type_by_its_short_name_too() -> None:
+    assert event_type_named("payment_succeeded", known=False) == "evt.billing.payment_succeeded"
+    assert event_type_named("evt.nobody.knows", known=False) == "evt.nobody.knows"
+
+
+def test_a_file_that_is_not_there_is_said_before_anything_else_is_shown(tmp_path: Path) -> None:
+    told = said("emit", "--file", tmp_path / "missing")
+
+    assert (told.status, told.out) == (2, "")
+    assert " ".join(told.err.split()).endswith("missing cannot be read: there is no such file.")
+
+
+def test_a_file_that_is_no_text_is_said_in_plain_words(tmp_path: Path) -> None:
+    for name, content, why in (("a.jsonl", b"\xff\xfe", "no text in UTF-8"), ("a.jsonl.gz", b"{}", "no whole gzip")):
+        (tmp_path / name).write_bytes(content)
+        told = said("emit", "--file", tmp_path / name, "--via", "bus")
+        assert (told.status, why in " ".join(told.err.split())) == (2, True)
+
+
+def test_the_commands_that_the_doctor_names_find_the_stack_that_was_looked_at(tmp_path: Path) -> None:
+    told = said("doctor", environment={"LOCAL_DIR": str(tmp_path / "nowhere")})
+
+    assert f"→ LOCAL_DIR={tmp_path}/nowhere make run" in told.out
