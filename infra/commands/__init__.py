@@ -11,7 +11,7 @@ merchants.py  status, balance, why
 history.py    history
 changes.py    adjust, threshold
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it
-doctor.py     doctor; checks.py looks at the components
+doctor.py     doctor; checks.py looks at the components, findings.py says what came of it
 figures.py    recount
 letters.py    dead-letters list, show, redrive
 checking.py   verify, rebuild

@@ -4,9 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,11 @@ from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, Seen
 from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.failures import sentence
+from infra.commands.findings import Finding, State, again, logs, ok, restart
 from infra.commands.jetstream import access_to, connected
 from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
-from infra.local.description import steering
 
 HEARTBEAT_SECONDS = 60
 """The bridge writes its heartbeat every ten seconds."""
@@ -32,24 +30,6 @@ BACKLOG = 1000
 FED = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up")
 """The functions that a queue or a stream feeds."""
 CONSUMER = "credit-service"
-
-
-class State(StrEnum):
-    """How a component is."""
-
-    OK = "ok"
-    LOOK = "look"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What was found of a component; `next` is the command that goes on from there, None where all is well."""
-
-    component: str
-    state: State
-    said: str
-    next: str | None = None
 
 
 Check = Callable[[Target], Iterator[Finding]]
@@ -61,10 +41,10 @@ def findings(target: Target, nats_url: str | None) -> Iterator[Finding]:
         try:
             yield from check(target)
         except (ClientError, BotoCoreError) as error:
-            yield Finding(component=component, state=State.FAILED, said=sentence(error), next=_restart(target))
+            yield Finding(component=component, state=State.FAILED, said=sentence(error), next=restart(target))
         except (OSError, api.ApiSilentError, nats.errors.Error, TimeoutError) as error:
             said = str(error) or type(error).__name__
-            yield Finding(component=component, state=State.FAILED, said=said, next=_restart(target))
+            yield Finding(component=component, state=State.FAILED, said=said, next=restart(target))
 
 
 def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]:
@@ -86,38 +66,14 @@ def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]
         yield "alarms", _alarms
 
 
-def _ok(component: str, said: str) -> Finding:
-    return Finding(component=component, state=State.OK, said=said)
-
-
-def _restart(target: Target) -> str:
-    if target.local is not None:
-        return f"{steering(os.environ)}make run"
-    return f"aws cloudformation describe-stack-events --stack-name {stack_name(target.stage)} --max-items 20"
-
-
-def _again(target: Target, words: str) -> str:
-    """Return a command of `credits` for the same system."""
-    if target.local is not None:
-        return f"{steering(os.environ)}credits {words}"
-    return f"credits {words} --stage {target.stage}"
-
-
-def _logs(target: Target, function: str) -> str:
-    """Return the command that shows what a function has logged."""
-    if target.local is not None:
-        return f"tail -n 50 {Path(target.local.jwt.private_key_path).parent}/ministack.log"
-    return f"aws logs tail /aws/lambda/{stack_name(target.stage)}-{function} --since 15m"
-
-
 def _processes(target: Target) -> Iterator[Finding]:
     assert target.local is not None, "only a local stack has processes here"
     gone = [name for name, number in target.local.pids.items() if not _lives(number)]
     if gone:
         said = f"{', '.join(gone)} of this stack ended"
-        yield Finding(component="processes", state=State.FAILED, said=said, next=_restart(target))
+        yield Finding(component="processes", state=State.FAILED, said=said, next=restart(target))
     else:
-        yield _ok("processes", f"all {len(target.local.pids)} live: {', '.join(target.local.pids)}")
+        yield ok("processes", f"all {len(target.local.pids)} live: {', '.join(target.local.pids)}")
 
 
 def _lives(number: int) -> bool:
@@ -135,9 +91,9 @@ def _stack(target: Target) -> Iterator[Finding]:
     stack = target.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     status = stack["StackStatus"]
     if status.endswith("_COMPLETE") and "ROLLBACK" not in status:
-        yield _ok("stack", f"{name} is {status}")
+        yield ok("stack", f"{name} is {status}")
     else:
-        yield Finding(component="stack", state=State.FAILED, said=f"{name} is {status}", next=_restart(target))
+        yield Finding(component="stack", state=State.FAILED, said=f"{name} is {status}", next=restart(target))
 
 
 def _tables(target: Target) -> Iterator[Finding]:
@@ -151,9 +107,9 @@ def _tables(target: Target) -> Iterator[Finding]:
         streaming = found.get("StreamSpecification", {}).get("StreamEnabled", False)
         if found["TableStatus"] != "ACTIVE" or (streams and not streaming):
             said = f"{table} is {found['TableStatus']}{'' if streaming or not streams else ', without its stream'}"
-            yield Finding(component="tables", state=State.FAILED, said=said, next=_restart(target))
+            yield Finding(component="tables", state=State.FAILED, said=said, next=restart(target))
             return
-    yield _ok("tables", "three, active, the ledger's two with streams")
+    yield ok("tables", "three, active, the ledger's two with streams")
 
 
 def _functions(target: Target) -> Iterator[Finding]:
@@ -164,9 +120,9 @@ def _functions(target: Target) -> Iterator[Finding]:
         state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
         if state not in {"Active", "Inactive"} or update == "Failed":
             said = f"{name} is {state}, its last update {update}: {found.get('StateReason', 'no reason given')}"
-            yield Finding(component="functions", state=State.FAILED, said=said, next=_logs(target, name))
+            yield Finding(component="functions", state=State.FAILED, said=said, next=logs(target, name))
             return
-    yield _ok("functions", f"{len(names)} ready: {', '.join(names)}")
+    yield ok("functions", f"{len(names)} ready: {', '.join(names)}")
 
 
 def _sources(target: Target) -> Iterator[Finding]:
@@ -181,7 +137,7 @@ def _sources(target: Target) -> Iterator[Finding]:
         next_command = "aws lambda update-event-source-mapping --enabled --uuid …"
         yield Finding(component="sources", state=State.FAILED, said="; ".join(stopped), next=next_command)
     else:
-        yield _ok("sources", "the queue and the streams feed their functions")
+        yield ok("sources", "the queue and the streams feed their functions")
 
 
 def _mappings(client: Any, function: str) -> Sequence[Any]:
@@ -194,9 +150,9 @@ def _bus(target: Target) -> Iterator[Finding]:
     disabled = [rule["Name"] for rule in rules if rule.get("State") != "ENABLED"]
     if disabled or not rules:
         said = f"disabled: {', '.join(disabled)}" if disabled else f"{target.event_bus} has no rules"
-        yield Finding(component="bus", state=State.FAILED, said=said, next=_restart(target))
+        yield Finding(component="bus", state=State.FAILED, said=said, next=restart(target))
     else:
-        yield _ok("bus", f"{target.event_bus}, {len(rules)} rules enabled")
+        yield ok("bus", f"{target.event_bus}, {len(rules)} rules enabled")
 
 
 def _waiting(target: Target, url: str) -> tuple[int, int]:
@@ -213,10 +169,10 @@ def _inbox(target: Target) -> Iterator[Finding]:
     said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
     if untouched > BACKLOG:
         yield Finding(
-            component="inbox", state=State.LOOK, said=f"a backlog: {said}", next=_logs(target, "ingest_events")
+            component="inbox", state=State.LOOK, said=f"a backlog: {said}", next=logs(target, "ingest_events")
         )
     else:
-        yield _ok("inbox", said)
+        yield ok("inbox", said)
 
 
 def _dead_letters(target: Target) -> Iterator[Finding]:
@@ -229,9 +185,9 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
     parked = [f"{count:,} of the {name}" for name, count in counts.items() if count]
     if parked:
         said = f"parked: {', '.join(parked)}"
-        yield Finding(component="dead letters", state=State.LOOK, said=said, next=_again(target, "dead-letters list"))
+        yield Finding(component="dead letters", state=State.LOOK, said=said, next=again(target, "dead-letters list"))
     else:
-        yield _ok("dead letters", "none")
+        yield ok("dead letters", "none")
 
 
 def _nats(target: Target, nats_url: str | None) -> Iterator[Finding]:
@@ -242,7 +198,7 @@ def _nats(target: Target, nats_url: str | None) -> Iterator[Finding]:
         said = f"{access.hosts} has no consumer {CONSUMER}: the bridge has not set up its streams"
         yield Finding(component="NATS", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
-        yield _ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
+        yield ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
 
 
 async def _jetstream(access: Access) -> tuple[list[str], int]:
@@ -281,14 +237,14 @@ def _bridge(target: Target) -> Iterator[Finding]:
         said = f"its last heartbeat is {age:.0f} s old and says {status}"
         yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
-        yield _ok("bridge", f"lived {age:.0f} s ago, {status}")
+        yield ok("bridge", f"lived {age:.0f} s ago, {status}")
     seen = Seen.of(item)
     failing, odd = troubles(seen, now)
     for state, sentences in ((State.FAILED, failing), (State.LOOK, odd)):
         for said in sentences:
             yield Finding(component="streams", state=state, said=said, next=RUNBOOK_OF_STREAMS)
     if seen.streams and not failing and not odd:
-        yield _ok("streams", in_order(seen))
+        yield ok("streams", in_order(seen))
 
 
 def _api(target: Target) -> Iterator[Finding]:
@@ -298,14 +254,14 @@ def _api(target: Target) -> Iterator[Finding]:
     status = api.ask(target, f"/api/v1/credits/plugin-status/{uuid4()}")
     if health.status != HTTPStatus.OK:
         said = f"{target.api_url}/api/v1/health answers {health.status}"
-        yield Finding(component="API", state=State.FAILED, said=said, next=_logs(target, "api"))
+        yield Finding(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
         return
     reason = ((status.body or {}).get("data") or {}).get("reason")
     if reason != "account_not_found":
         said = f"the plugin status of nobody is answered {status.status} {reason or ''}: the table cannot be read"
-        yield Finding(component="API", state=State.FAILED, said=said, next=_logs(target, "api"))
+        yield Finding(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
         return
-    yield _ok("API", f"{target.api_url} answers in {milliseconds:.0f} ms and reads the table")
+    yield ok("API", f"{target.api_url} answers in {milliseconds:.0f} ms and reads the table")
 
 
 def _alarms(target: Target) -> Iterator[Finding]:
@@ -320,4 +276,4 @@ def _alarms(target: Target) -> Iterator[Finding]:
             next="infra/monitoring has the runbook of each",
         )
     else:
-        yield _ok("alarms", f"none of {prefix} rings")
+        yield ok("alarms", f"none of {prefix} rings")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.commands.checks import Finding, State, findings
+from infra.commands.checks import findings
+from infra.commands.findings import Finding, State
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, screen, visible
 from infra.commands.target import find

@@ -80,7 +80,7 @@ def emit(
     *,
     payload: Annotated[str | None, typer.Option(help="The payload as JSON, under the fields.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="A file of envelopes instead, one a line: .jsonl or .jsonl.gz.")
+        Path | None, typer.Option(exists=True, help="A file of envelopes instead, one a line: .jsonl or .jsonl.gz.")
     ] = None,
     via: Annotated[
         Via | None, typer.Option(help="Over NATS or the bus; NATS where it is known.", show_default=False)
@@ -101,8 +101,6 @@ def emit(
     """
     if (event_type is None) == (file is None):
         raise unable(f"Name an event type, or a --file of events. The types: {', '.join(INBOUND)}.")
-    if file is not None and not file.exists():
-        raise unable(f"{file} cannot be read: there is no such file.")
     target = find(stage, profile)
     chosen = via or (Via.NATS if target.local or nats else Via.BUS)
     result, checked = Result(), not unchecked

@@ -1,0 +1,54 @@
+"""What `credits doctor` found of a component, and the commands that go on from there."""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from infra.commands.target import Target
+from infra.deploying.names import stack_name
+from infra.local.description import steering
+
+
+class State(StrEnum):
+    """How a component is."""
+
+    OK = "ok"
+    LOOK = "look"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found of a component; `next` is the command that goes on from there, None where all is well."""
+
+    component: str
+    state: State
+    said: str
+    next: str | None = None
+
+
+def ok(component: str, said: str) -> Finding:
+    """Return the finding of a component that is well."""
+    return Finding(component=component, state=State.OK, said=said)
+
+
+def restart(target: Target) -> str:
+    """Return the command that goes on where a component of the system is gone."""
+    if target.local is not None:
+        return f"{steering(os.environ)}make run"
+    return f"aws cloudformation describe-stack-events --stack-name {stack_name(target.stage)} --max-items 20"
+
+
+def again(target: Target, words: str) -> str:
+    """Return a command of `credits` for the same system."""
+    if target.local is not None:
+        return f"{steering(os.environ)}credits {words}"
+    return f"credits {words} --stage {target.stage}"
+
+
+def logs(target: Target, function: str) -> str:
+    """Return the command that shows what a function has logged."""
+    if target.local is not None:
+        return f"tail -n 50 {Path(target.local.jwt.private_key_path).parent}/ministack.log"
+    return f"aws logs tail /aws/lambda/{stack_name(target.stage)}-{function} --since 15m"
