@@ -16,6 +16,7 @@ from chalicelib.handlers.reconcile import reconcile
 from chalicelib.handlers.report_marks import report_marks
 from chalicelib.handlers.roll_up import roll_up
 from chalicelib.handlers.set_threshold import set_threshold
+from chalicelib.handlers.smoke_test import smoke_test
 
 __all__ = [
     "adjust_credits",
@@ -28,6 +29,7 @@ __all__ = [
     "report_marks",
     "roll_up",
     "set_threshold",
+    "smoke_test",
 ]
 
 app = Chalice(app_name="credits")
@@ -42,6 +44,7 @@ for functions in (
     handlers.adjust_credits,
     handlers.set_threshold,
     handlers.authorize,
+    handlers.smoke_test,
 ):
     app.register_blueprint(functions.blueprint)
 for routes in (merchants, admin, desk, operations, documents, console, widget):

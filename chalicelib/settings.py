@@ -100,6 +100,14 @@ class Functions(Group):
     roll_up = Required("ROLL_UP_FUNCTION")
 
 
+class Versions(Group):
+    """The new versions that the smoke test tries, by their ARNs."""
+
+    api = Required("API_VERSION")
+    adjust = Required("ADJUST_VERSION")
+    ingest = Required("INGEST_VERSION")
+
+
 class Bus(Group):
     """The event bus."""
 
@@ -178,6 +186,7 @@ class Settings:
     tables: Tables
     queues: Queues
     functions: Functions
+    versions: Versions
     bus: Bus
     jwt: Jwt
     cursor_key_parameter: str
@@ -221,6 +230,7 @@ class Settings:
             tables=Tables.read(read),
             queues=Queues.read(read),
             functions=Functions.read(read),
+            versions=Versions.read(read),
             bus=Bus.read(read),
             jwt=Jwt.read(read),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),

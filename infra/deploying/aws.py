@@ -20,6 +20,7 @@ from botocore.config import Config
 from rich.console import Console
 from samtranslator.yaml_helper import yaml_parse
 
+from chalicelib.contracts.canary import bodies
 from infra.deploying.artifacts import upload
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
@@ -37,6 +38,8 @@ from infra.packaging.build import TemplateRefusedError, package
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 KEYS = (
     "JWT_ALGORITHM",
@@ -92,9 +95,23 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
         role=role,
     )
     outputs = _deployed(cloudformation, proposal, environment, console, before)
+    open_canary(session.client("sqs"), outputs["InboxQueueUrl"])
     if deleted := prune(session.client("lambda"), sorted(set(function_names(outputs).values()))):
         console.print(f"{deleted} old versions of functions deleted", highlight=False)
     return outputs
+
+
+def open_canary(sqs: "SQSClient", inbox: str) -> None:
+    """Send the events that open the account on which the next release is tried; from the second time on, duplicates.
+
+    Raises:
+        DeploymentFailedError: the queue did not take all of them.
+    """
+    entries: list[SendMessageBatchRequestEntryTypeDef] = [
+        {"Id": str(place), "MessageBody": body} for place, body in enumerate(bodies())
+    ]
+    if sqs.send_message_batch(QueueUrl=inbox, Entries=entries).get("Failed"):
+        raise DeploymentFailedError("deployed, but the inbox did not take the events of the canary account")
 
 
 def _values_like(session: boto3.Session, like: str) -> dict[str, str]:

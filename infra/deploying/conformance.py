@@ -5,6 +5,7 @@ is deleted at the end, tables and all. Each step says what AWS shows that the em
 emulator is not taken for more than it is. A step that fails is reported, and the next ones go on where they can.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from chalicelib.contracts.canary import CANARY, bodies
 from infra.commands.events import made
 from infra.deploying.aws import DeploymentRefusedError, deploy_stage
 from infra.deploying.aws_session import aws_session, clients
@@ -147,6 +149,20 @@ def _events(run: Run) -> str:
     raise AssertionError(f"nothing was recorded in {SETTLED_SECONDS:.0f} s")
 
 
+def _smoke_test(run: Run) -> str:
+    key = {"merchant_id": {"S": CANARY}}
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < deadline:
+        found = run.client("dynamodb").get_item(TableName=run.outputs["CreditsTableName"], Key=key).get("Item", {})
+        if found.get("sequence") == {"N": str(len(bodies()))}:
+            answer = run.client("lambda").invoke(FunctionName=run.outputs["SmokeTestName"], Payload=b"{}")
+            said = json.loads(answer["Payload"].read())
+            assert said == {"passed": True, "faults": []}, f"{said}"
+            return f"passed, the canary account is at {found['balance']['N']} credits"
+        time.sleep(1)
+    raise AssertionError(f"no canary account in {SETTLED_SECONDS:.0f} s")
+
+
 def _alarms(run: Run) -> str:
     cloudwatch = run.client("cloudwatch")
     name = f"{run.stack}-dead-letters"
@@ -187,6 +203,7 @@ STEPS = (
     Step(name="roll back", only_aws="that resources go back, and what CloudFormation says of it", run=_roll_back),
     Step(name="alias shift", only_aws="weights of the alias while calls move", run=_shift),
     Step(name="real events", only_aws="delays, throttles, the archive, real batches of up to 100", run=_events),
+    Step(name="smoke test", only_aws="that CodeDeploy calls it, takes its report and stops a release", run=_smoke_test),
     Step(name="alarms", only_aws="alarms on several metrics, mails, metrics of the services", run=_alarms),
     Step(name="restore", only_aws="a moment in the past, the time that it takes, streams afterwards", run=_restore),
     Step(name="delete", only_aws="what stays behind: log groups, the archive, versions", run=_delete),

@@ -119,7 +119,7 @@ def _names(client: Clients, plan: Plan) -> Iterator[Finding]:
 
 def _log_groups(stack: str) -> Iterator[str]:
     functions = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up", "reconcile")
-    for function in (*functions, "adjust_credits", "set_threshold", "report_marks", "authorize", "api"):
+    for function in (*functions, "adjust_credits", "set_threshold", "smoke_test", "report_marks", "authorize", "api"):
         yield f"/aws/lambda/{stack}-{function}"
 
 

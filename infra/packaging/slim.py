@@ -38,10 +38,14 @@ DEVELOPMENT_PACKAGES = frozenset(
 CHALICE = "chalice"
 """Chalice puts its own run-time modules, two files, beside the application."""
 
-ENDPOINTS = frozenset({"dynamodb", "events", "lambda", "monitoring", "secretsmanager", "sqs", "ssm", "sts"})
+ENDPOINTS = frozenset(
+    {"codedeploy", "dynamodb", "events", "lambda", "monitoring", "secretsmanager", "sqs", "ssm", "sts"}
+)
 """botocore's names of these services in its list of addresses, and of the service that issues credentials."""
 
-CALLED_SERVICES = frozenset({"cloudwatch", "dynamodb", "events", "lambda", "secretsmanager", "sqs", "ssm"})
+CALLED_SERVICES = frozenset(
+    {"cloudwatch", "codedeploy", "dynamodb", "events", "lambda", "secretsmanager", "sqs", "ssm"}
+)
 """The services whose descriptions botocore must keep: those that a function calls."""
 
 BOTOCORE_DATA = PurePosixPath("botocore/data")

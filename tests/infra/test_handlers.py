@@ -35,6 +35,7 @@ FUNCTIONS = [
     "app.app",
     "chalicelib.handlers.adjust_credits.adjust_credits",
     "chalicelib.handlers.set_threshold.set_threshold",
+    "chalicelib.handlers.smoke_test.smoke_test",
     "chalicelib.handlers.authorize.authorize",
     "chalicelib.handlers.roll_up.roll_up",
     "chalicelib.handlers.ingest_events.ingest_events",

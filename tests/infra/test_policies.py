@@ -95,6 +95,24 @@ def test_codedeploy_moves_aliases_with_a_role_of_this_template(template: dict[st
     assert (trust["Effect"], trust["Action"]) == ("Allow", "sts:AssumeRole")
     assert role["Properties"]["ManagedPolicyArns"] == [{"Fn::Sub": name}]
     assert role["Properties"]["Tags"] == resources["GatewayAccountRole"]["Properties"]["Tags"]
+    (own,) = role["Properties"]["Policies"]
+    (calling,) = own["PolicyDocument"]["Statement"]
+    assert (calling["Action"], calling["Resource"]) == ("lambda:InvokeFunction", {"Fn::GetAtt": ["SmokeTest", "Arn"]})
+
+
+def test_a_release_waits_for_its_smoke_test_which_waits_for_none(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    preference = template["Globals"]["Function"]["DeploymentPreference"]
+    smoke_test = resources["SmokeTest"]["Properties"]
+
+    assert preference["Hooks"] == {"PreTraffic": {"Ref": "SmokeTest"}}
+    assert smoke_test["DeploymentPreference"] == {"Enabled": False}
+    assert smoke_test["Environment"]["Variables"] == {
+        "API_VERSION": {"Ref": "APIHandler.Version"},
+        "ADJUST_VERSION": {"Ref": "AdjustCredits.Version"},
+        "INGEST_VERSION": {"Ref": "IngestEvents.Version"},
+    }
 
 
 def test_a_function_may_read_the_keys_that_its_settings_name_once_they_do(resources: Resources) -> None:
@@ -168,8 +186,9 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_resources(resources: Resour
             assert "*" not in json.dumps(statement["Action"])
             for resource in listed(statement["Resource"]):
                 assert isinstance(resource, dict)
-                # A stream's name ends in the time of its table's birth.
-                assert "*" not in name(resource) or statement["Action"] == "dynamodb:ListStreams"
+                # A stream's name ends in the time of its table's birth, a function's version and a deployment's group
+                # in what the release makes.
+                assert "*" not in name(resource) or statement["Sid"] in ("FindStream", "TryVersions", "TellCodeDeploy")
 
 
 def test_nobody_may_delete_an_item(resources: Resources) -> None:

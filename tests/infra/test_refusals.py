@@ -11,7 +11,7 @@ from infra.packaging.lint import findings, translated
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
 from infra.packaging.refusals.wiring import reserved_copies, rights_to_tag
-from tests.support.refused import OLD, OTHERS, ROLE_OF_OLD, SOURCE, Resource, resource
+from tests.support.refused import OLD, OTHERS, ROLE_OF_OLD, SOURCE, Resource, hooked, resource
 
 
 def said(template: dict[str, Resource]) -> list[str]:
@@ -34,6 +34,11 @@ def test_the_old_role_of_deployments_could_not_tag_event_sources() -> None:
 @pytest.mark.parametrize(("rule", "template", "text"), OTHERS, ids=[f"{one[0]}: {one[2]}" for one in OTHERS])
 def test_a_rule_names_what_breaks_it(rule: str, template: dict[str, Resource], text: str) -> None:
     assert any(one.startswith(f"AWS: {rule} ") and text in one for one in said(template))
+
+
+@pytest.mark.parametrize(("name", "called"), [("credits-smoke", True), ("CodeDeployHook_smoke", False)])
+def test_a_hook_that_codedeploy_may_call_and_that_reports_breaks_no_rule(name: str, called: bool) -> None:
+    assert said(hooked(name, called=called, reporting=True)) == []
 
 
 def test_every_rule_has_a_source_and_an_extract_that_breaks_it() -> None:

@@ -37,6 +37,7 @@ ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 """Operations whose right has another name."""
 WITHOUT_RIGHT = {"sts:GetCallerIdentity", "lambda:GetFunctionConfiguration", "dynamodb:DescribeTable"}

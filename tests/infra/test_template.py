@@ -38,6 +38,7 @@ FUNCTIONS = {
     "ReportMarks": "chalicelib.handlers.report_marks.report_marks",
     "RollUp": "chalicelib.handlers.roll_up.roll_up",
     "SetThreshold": "chalicelib.handlers.set_threshold.set_threshold",
+    "SmokeTest": "chalicelib.handlers.smoke_test.smoke_test",
 }
 INBOUND_TYPES = {
     "evt.merchant.created",

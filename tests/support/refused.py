@@ -54,6 +54,26 @@ SOURCE = resource(
 INDEXED = resource("DynamoDB::Table", GlobalSecondaryIndexes=[{"IndexName": "by_level"}])
 LONG = [{"Effect": "Allow", "Action": "x" * 400, "Resource": "y"} for _ in range(30)]
 
+
+def hooked(name: str, *, called: bool, reporting: bool) -> dict[str, Resource]:
+    """Return an alias whose deployments wait for a hook."""
+
+    def role(*actions: str) -> Resource:
+        statements = [{"Effect": "Allow", "Action": one, "Resource": arn("Hook")} for one in actions]
+        return resource(
+            "IAM::Role", AssumeRolePolicyDocument={}, Policies=[{"PolicyDocument": {"Statement": statements}}]
+        )
+
+    moves = {"DeploymentGroupName": {"Ref": "Group"}, "BeforeAllowTrafficHook": {"Ref": "Hook"}}
+    return {
+        "Alias": {"Type": "AWS::Lambda::Alias", "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": moves}},
+        "Group": resource("CodeDeploy::DeploymentGroup", ServiceRoleArn=arn("Caller")),
+        "Hook": resource("Lambda::Function", FunctionName=name, Role=arn("HookRole")),
+        "Caller": role(*["lambda:InvokeFunction"] * called),
+        "HookRole": role(*["codedeploy:PutLifecycleEventHookExecutionStatus"] * reporting),
+    }
+
+
 OLD: tuple[tuple[int, str, dict[str, Resource], str], ...] = (
     (
         1,
@@ -119,6 +139,8 @@ OTHERS: tuple[tuple[str, dict[str, Resource], str], ...] = (
         "60 permissions",
     ),
     ("alarm-metrics", {"Errors": summed(*(metric("SQS", f"m{number}") for number in range(11)))}, "11 metrics"),
+    ("deployment-hook", hooked("credits-smoke", called=False, reporting=True), "Caller may not call Hook"),
+    ("deployment-hook", hooked("CodeDeployHook_smoke", called=False, reporting=False), "HookRole may not report"),
     ("alarm-time", {"Slow": alarm(metric("SQS", "x"), Period=3600, EvaluationPeriods=25)}, "more than a day"),
     ("alarm-time", {"Odd": alarm(metric("SQS", "x"), Period=90)}, "a period of 90 s"),
     ("stream-readers", {f"S{number}": SOURCE for number in range(3)}, "CreditsTable: 3 functions read its stream"),

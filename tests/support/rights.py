@@ -32,6 +32,9 @@ OF_ONE_QUEUE = {
 }
 
 
+UNANSWERED = {"PutLifecycleEventHookExecutionStatus"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """One right that one request needed. `key` is the item's, where a policy may ask for it (`LeadingKeys`)."""
@@ -81,14 +84,17 @@ class Recorder:
                 return answer(client, operation, request)
             needed = set(needs(operation, request, self.names))
             self.needs.setdefault(self._running[-1], set()).update(needed)
-            return self._invoked(request) if operation == "Invoke" else answer(client, operation, request)
+            if operation == "Invoke":
+                return self._invoked(request)
+            # The emulator in memory has no such operation.
+            return {} if operation in UNANSWERED else answer(client, operation, request)
 
         with monkeypatch.context() as patch:
             patch.setattr(BaseClient, "_make_api_call", asked)
             yield
 
     def _invoked(self, request: Request) -> dict[str, Any]:
-        function = request["FunctionName"]
+        function = request["FunctionName"].partition(":")[0]
         with self.running(function):
             said = self.functions[function](json.loads(request["Payload"]))
         return {"StatusCode": 200, "Payload": BytesIO(json.dumps(said).encode())}
@@ -143,7 +149,12 @@ def _get_secret_value(request: Request, names: Mapping[str, str]) -> tuple[str, 
 
 
 def _invoke(request: Request, names: Mapping[str, str]) -> tuple[str, str]:
-    return "lambda:InvokeFunction", f"${{{names[request['FunctionName']]}.Arn}}:live"
+    function, _, version = request["FunctionName"].partition(":")
+    return "lambda:InvokeFunction", f"${{{names[function]}.Arn}}:{'*' if version else 'live'}"
+
+
+def _put_lifecycle_event_hook_execution_status(request: Request, names: Mapping[str, str]) -> tuple[str, str]:
+    return "codedeploy:PutLifecycleEventHookExecutionStatus", names[request["deploymentId"]]
 
 
 def _key(item: Request) -> str | None:
@@ -157,4 +168,5 @@ OF_OTHERS = {
     "GetParameter": _get_parameter,
     "GetSecretValue": _get_secret_value,
     "Invoke": _invoke,
+    "PutLifecycleEventHookExecutionStatus": _put_lifecycle_event_hook_execution_status,
 }

@@ -16,10 +16,11 @@ from moto import mock_aws
 
 import app
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
+from chalicelib.contracts import canary
 from chalicelib.domain.ledger import Transaction
 from chalicelib.settings import SettingError, settings
 from chalicelib.usecases import checking
-from chalicelib.wiring import for_api, for_figures, for_posting
+from chalicelib.wiring import for_api, for_figures, for_posting, for_releases
 from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, batch, charged, opened, paid, refunded, stream_record
@@ -51,6 +52,7 @@ FUNCTIONS = {
     "report_marks": "ReportMarks",
     "roll_up": "RollUp",
     "set_threshold": "SetThreshold",
+    "smoke_test": "SmokeTest",
 }
 """Attribute of app.py to logical id; an invocation names the former here."""
 SCHEDULED = ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources")
@@ -74,6 +76,9 @@ ENVIRONMENT = {
     "THRESHOLD_EVENTS_FUNCTION": "publish_threshold_events",
     "TRANSACTION_EVENTS_FUNCTION": "publish_transaction_events",
     "ROLL_UP_FUNCTION": "roll_up",
+    "API_VERSION": "app:2",
+    "ADJUST_VERSION": "adjust_credits:2",
+    "INGEST_VERSION": "ingest_events:2",
 }
 QUEUES = {
     "INBOX_QUEUE_URL": "InboxQueue",
@@ -84,6 +89,7 @@ QUEUES = {
     "OUTBOX_DEAD_LETTER_QUEUE_URL": "OutboxDeadLetterQueue",
 }
 PARAMETER = "arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter${{{}}}"
+DEPLOYMENT = "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${AWS::StackName}-*"
 KEPT_SECRET = "arn:${{AWS::Partition}}:secretsmanager:${{AWS::Region}}:${{AWS::AccountId}}:secret:${{{}}}-??????"
 
 
@@ -142,6 +148,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             FIGURES_TABLE: "FiguresTable",
             BUS: "CreditsBus",
             **FUNCTIONS,
+            "d-1": DEPLOYMENT,
             **{url: QUEUES[setting] for setting, url in urls.items()},
         }
         for key, parameter in (
@@ -151,7 +158,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         ):
             names |= {f"GetParameter {key}": PARAMETER.format(parameter)}
             names |= {f"GetSecretValue {key}": KEPT_SECRET.format(parameter)}
-        called = {name: _caller(name) for name in FUNCTIONS if name != "app"}
+        called = {name: _caller(name) for name in FUNCTIONS}
         recorder = Recorder(names=names, functions=called)
         with recorder.recording(monkeypatch):
             yield Stage(system, recorder, urls)
@@ -164,7 +171,7 @@ def _caller(function: str) -> Callable[[Any], Any]:
 
 def forget_the_container() -> None:
     """Make the next call the first one of its container."""
-    for module in (for_posting, for_api, for_figures):
+    for module in (for_posting, for_api, for_figures, for_releases):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
@@ -188,6 +195,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
             TableName=FIGURES_TABLE, Item={"id": {"S": HEARTBEAT}, "at": {"S": "2025-06-01T12:00:00.000+00:00"}}
         )
         on.call("report_marks", dict.fromkeys(SCHEDULED, ""))
+        _releases(on)
         _reconciliation(on)
         return on.recorder.needs
 
@@ -392,6 +400,17 @@ def _dead_letters(on: Stage) -> None:
         assert len(listing.letters) > 4
         for letter in listing.letters:
             letters.redrive(letter.letter_id, seconds=20.0)
+
+
+def _releases(on: Stage) -> None:
+    """Try versions before and after the canary account was opened, and with a table that cannot be read."""
+    hook = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e"}
+    assert on.call("smoke_test", hook) == {"passed": True, "faults": []}
+    on.call("ingest_events", batch([seen(body) for body in canary.bodies()]))
+    assert on.call("smoke_test", hook) == {"passed": True, "faults": []}
+    on.fail("BatchGetItem", *[refusal("BatchGetItem")] * 50)
+    assert not on.call("smoke_test", hook)["passed"]
+    on.system.faults.clear()
 
 
 def _reconciliation(on: Stage) -> None:

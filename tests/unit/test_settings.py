@@ -12,7 +12,7 @@ from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.settings import Bus, Functions, Jwt, Queues, SettingError, Settings, Tables
+from chalicelib.settings import Bus, Functions, Jwt, Queues, SettingError, Settings, Tables, Versions
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -51,6 +51,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
                 "ROLL_UP_FUNCTION": "",
             }
         ),
+        versions=Versions(dict.fromkeys(("API_VERSION", "ADJUST_VERSION", "INGEST_VERSION"), "")),
         bus=Bus({"EVENT_BUS": ""}),
         jwt=Jwt(
             algorithm="",
@@ -264,6 +265,9 @@ def test_a_log_level_is_one_of_pythons(text: str) -> None:
         ("THRESHOLD_EVENTS_FUNCTION", "functions.threshold_events"),
         ("TRANSACTION_EVENTS_FUNCTION", "functions.transaction_events"),
         ("ROLL_UP_FUNCTION", "functions.roll_up"),
+        ("API_VERSION", "versions.api"),
+        ("ADJUST_VERSION", "versions.adjust"),
+        ("INGEST_VERSION", "versions.ingest"),
         ("EVENT_BUS", "bus.name"),
     ],
 )

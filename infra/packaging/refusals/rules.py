@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.packaging.refusals import alarms, policies, wiring
+from infra.packaging.refusals import alarms, policies, releases, wiring
 from infra.packaging.refusals.resolved import Resources, resources
 
 AWS = "https://docs.aws.amazon.com"
@@ -60,6 +60,11 @@ RULES = (
         name="release-alarm",
         source=f"{AWS}/codedeploy/latest/userguide/deployment-groups-configure-advanced-options.html",
         broken=alarms.releases,
+    ),
+    Rule(
+        name="deployment-hook",
+        source=f"{AWS}/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html",
+        broken=releases.hooks,
     ),
     Rule(
         name="api-stage",
