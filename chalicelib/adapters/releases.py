@@ -89,7 +89,7 @@ class CodeDeploy:
         self._client = client
 
     def report(self, deployment_id: str, execution_id: str, *, passed: bool) -> None:
-        """Report the result of a deployment's hook. CodeDeploy waits for it, and fails the deployment when it gives up waiting.
+        """Report the result of a deployment's hook, without which the deployment does not go on.
 
         Raises:
             ClientError, BotoCoreError: CodeDeploy did not take it.
