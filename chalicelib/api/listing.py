@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chalicelib.adapters.dynamodb.history import History
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply
-from chalicelib.contracts.api import answers, cursors
+from chalicelib.contracts.api import answers, cursors, tables
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.values import ID_LENGTH_MAX
@@ -217,8 +217,18 @@ def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: Place, filte
     path = f"{call.link_path.rpartition('/')[0]}/{merchant_id}" if by_path else call.link_path
     links = place.links(path, {"merchant_id": None if by_path else merchant_id, **filters.parameters()})
     rows = [answers.Transaction.of(record) for record in page.records]
-    return Reply(
-        body=answers.listing_text(rows, call.meta(), place.pagination(), links),
-        headers={"Link": link_header(links)},
-        merchant_id=merchant_id,
-    )
+    headers = {"Link": link_header(links), "Vary": "Accept, Origin"}
+    media_type = call.preferred("application/json", tables.CSV, tables.JSON_LINES)
+    if media_type == "application/json":
+        body = answers.listing_text(rows, call.meta(), place.pagination(), links)
+    else:
+        is_csv = media_type == tables.CSV
+        body = tables.heading() + tables.csv_lines(rows) if is_csv else tables.json_lines(rows)
+        name = f"transactions-{merchant_id}.{'csv' if is_csv else 'jsonl'}"
+        headers |= {
+            "Content-Type": f"{media_type}; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{name}"',
+        }
+        if place.next_cursor is not None:
+            headers["X-Next-Cursor"] = place.next_cursor
+    return Reply(body=body, headers=headers, merchant_id=merchant_id)

@@ -172,7 +172,7 @@ def transactions(call: Call) -> Reply:
     "/api/v1/credits/transactions/merchant/{merchant_id}", access=Access.OWNER, summary="A merchant's history, by path"
 )
 def merchant_transactions(call: Call, merchant_id: str) -> Reply:
-    """Return a page of the merchant's history, newest first."""
+    """Return a page of the merchant's history, newest first: as JSON, CSV or JSON Lines, by `Accept`."""
     from chalicelib.api.listing import history_page
 
     merchant = merchant_of(merchant_id)

@@ -28,7 +28,7 @@ PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again what it may send."""
 
 _ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-ID, X-Request-ID"
-_EXPOSED_HEADERS = "ETag, Link, Retry-After, X-Correlation-ID, X-Request-Id"
+_EXPOSED_HEADERS = "Content-Disposition, ETag, Link, Retry-After, X-Correlation-ID, X-Next-Cursor, X-Request-Id"
 _OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED_HEADERS}
 
 Identifiers = ParamSpec("Identifiers")

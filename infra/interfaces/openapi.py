@@ -44,6 +44,8 @@ counts as not given, and given twice is refused; a body has up to 64 KiB; `HEAD`
 body; `OPTIONS` answers a browser's preflight; 429, and 503 for a moment, may come from the gateway for any route, with
 `Retry-After`."""
 
+_TEXT = {"type": "string"}
+
 
 def openapi() -> dict[str, Any]:
     """Return the document; it has been read back as OpenAPI 3.1 without a complaint."""
@@ -162,7 +164,7 @@ def _success(said: Success) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": schema}
         if said.examples:
             content["examples"] = _examples(said.examples)
-        answer["content"] = {said.media_type: content}
+        answer["content"] = {said.media_type: content, **{text: {"schema": _TEXT} for text in said.texts}}
     return answer
 
 

@@ -68,13 +68,17 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Success:
-    """A good answer: a model in JSON with examples, or a text of another media type, or nothing."""
+    """A good answer: a model in JSON with examples, or a text of another media type, or nothing.
+
+    `texts` are the media types in which it comes as a text where `Accept` prefers one.
+    """
 
     description: str
     model: type[BaseModel] | None = None
     examples: Mapping[str, Any] = field(default_factory=dict)
     media_type: str = "application/json"
     schema: Mapping[str, Any] | None = None
+    texts: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
 
 
@@ -157,6 +161,9 @@ MONTH_IN_PATH = parameter(
     "The month, in UTC.",
     example="2026-11",
 )
+ACCEPT_ROWS = parameter(
+    "Accept", "header", {"type": "string"}, "`text/csv` or `application/x-ndjson` for rows alone; else JSON."
+)
 ACCEPT_PAGE = parameter("Accept", "header", {"type": "string"}, "`text/html` for a page that prints; else JSON.")
 ORDER_ID = parameter(
     "order_id",
@@ -201,6 +208,10 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     "ETag": {"description": "A tag of what is said, for `If-None-Match`.", "schema": {"type": "string"}},
     "Link": {
         "description": "`self`, `next`, `prev`, `first` and `last` of the list (RFC 8288).",
+        "schema": {"type": "string"},
+    },
+    "X-Next-Cursor": {
+        "description": "`next_cursor` of a page of rows; not there on the last one.",
         "schema": {"type": "string"},
     },
     "Retry-After": {

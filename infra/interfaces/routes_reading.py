@@ -3,11 +3,13 @@
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.statements import Statement
 from chalicelib.contracts.api.story import Story
+from chalicelib.contracts.api.tables import CSV, JSON_LINES
 from chalicelib.domain.plugin_status import Reason
 from infra.interfaces import samples
 from infra.interfaces.bodies import StatusBatchRequest
 from infra.interfaces.operations import (
     ACCEPT_PAGE,
+    ACCEPT_ROWS,
     API,
     AT,
     BODY_ERRORS,
@@ -108,6 +110,7 @@ _STATEMENT = Route(
     answers={
         200: Success(
             description="The statement.",
+            texts=("text/html",),
             model=answers.Answer[Statement],
             examples={"the running month": samples.answer(samples.statement())},
         )
@@ -143,18 +146,19 @@ _HISTORY = Success(
     examples={
         "two of nine": samples.listing(samples.transactions(), f"{API}/credits/transactions", total=9),
     },
-    headers=("Link",),
+    headers=("Link", "X-Next-Cursor"),
+    texts=(CSV, JSON_LINES),
 )
 _HISTORY_TEXT = (
     "By `page` and `limit`, or by `cursor`. `total` and `pages` are exact without a filter, by type and by dates, "
-    "and null for type and dates combined."
+    "and null for type and dates combined. As CSV or JSON Lines a page is its rows alone, and `X-Next-Cursor` leads on."
 )
 
 _TRANSACTIONS = Route(
     view="transactions",
     tag=Tag.TRANSACTIONS,
     description=_HISTORY_TEXT,
-    parameters=(MERCHANT_IN_QUERY, *PAGES, *FILTERS),
+    parameters=(MERCHANT_IN_QUERY, *PAGES, *FILTERS, ACCEPT_ROWS),
     answers={200: _HISTORY},
     errors=READ_ERRORS,
 )
@@ -163,7 +167,7 @@ _MERCHANT_TRANSACTIONS = Route(
     view="merchant_transactions",
     tag=Tag.TRANSACTIONS,
     description=_HISTORY_TEXT,
-    parameters=(MERCHANT_IN_PATH, *PAGES, *FILTERS),
+    parameters=(MERCHANT_IN_PATH, *PAGES, *FILTERS, ACCEPT_ROWS),
     answers={200: _HISTORY},
     errors=READ_ERRORS,
 )

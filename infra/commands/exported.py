@@ -1,0 +1,283 @@
+"""Files of transactions: written with what proves them, and read back row by row (contract, section 17).
+
+Beside FILE stands FILE.heads.jsonl, a line for each part of a merchant's chain that FILE holds: where it begins, the
+hash before it, where it ends and the hash there. Its last line says that the export came to its end, with the SHA-256
+of FILE. The lines are written after their rows, so a torn export is continued behind its last line.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+from chalicelib.contracts.api import tables
+from chalicelib.contracts.api.answers import Transaction
+from chalicelib.domain.ids import MerchantId
+
+FORMAT = "credits-export-1"
+HEADS_SUFFIX = ".heads.jsonl"
+CELL_LENGTH_MAX = 1024 * 1024
+"""Characters of a cell or line: the largest record is a hundredth of it."""
+_BLOCK = 1024 * 1024
+
+
+class Form(StrEnum):
+    """The forms of a file."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A part of a merchant's chain in the file; `end` is the size of the file behind it, in bytes."""
+
+    merchant_id: MerchantId
+    first_sequence: int
+    previous_hash: str
+    last_sequence: int
+    hash: str
+    end: int
+
+
+class NotAnExportError(Exception):
+    """Raised for a file that is none of ours, or whose heads are not there; the text says what is wrong."""
+
+
+class Writer(AbstractContextManager["Writer"]):
+    """Writes an export, or goes on with a torn one: `done` are the parts that it holds already.
+
+    `asked` says what is exported; a file of another export is not continued.
+
+    Raises:
+        NotAnExportError: the file is there and is not the beginning of this export.
+    """
+
+    def __init__(self, path: Path, form: Form, asked: Mapping[str, Any]) -> None:
+        self.done: list[Head] = []
+        self.complete = False
+        self._form = form
+        self._path = path
+        heads = heads_of(path)
+        expected = {"format": FORMAT, "form": form.value, "asked": dict(asked)}
+        if path.exists() or heads.exists():
+            self._take_up(heads, expected)
+        else:
+            heads.write_text(_json(expected))
+        begins = self.done[-1].end if self.done else 0
+        self._file = path.open("r+b" if path.exists() else "w+b")
+        self._hash = _digest(self._file, begins)
+        self._file.seek(begins)
+        if not self.complete:
+            self._file.truncate(begins)
+        self._heads = heads.open("a")
+        if not begins and form is Form.CSV:
+            self._write(tables.heading())
+
+    def part(self, transactions: Sequence[Transaction]) -> None:
+        """Write the next transactions of one merchant, in their order, and then the line that proves them."""
+        lines = tables.csv_lines if self._form is Form.CSV else tables.json_lines
+        self._write(lines(transactions))
+        first, last = transactions[0], transactions[-1]
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        head = Head(
+            merchant_id=MerchantId(first.merchant_id),
+            first_sequence=first.sequence,
+            previous_hash=first.previous_hash,
+            last_sequence=last.sequence,
+            hash=last.hash,
+            end=self._file.tell(),
+        )
+        self.done.append(head)
+        self._say(asdict(head))
+
+    def end(self) -> None:
+        """Say that the export has come to its end."""
+        if not self.complete:
+            self._say({"complete": True, "parts": len(self.done), "sha256": self._hash.hexdigest()})
+            self.complete = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close both files; what was not ended can be continued."""
+        self._file.close()
+        self._heads.close()
+
+    def _take_up(self, heads: Path, expected: Mapping[str, Any]) -> None:
+        if not heads.exists():
+            raise NotAnExportError(f"{self._path} is there, and {heads.name} is not: name another file.")
+        said, parts, ending = read_heads(heads)
+        if said != expected:
+            raise NotAnExportError(f"{self._path} holds another export: name another file, or remove both.")
+        size = self._path.stat().st_size if self._path.exists() else 0
+        if parts and size < parts[-1].end:
+            raise NotAnExportError(f"{self._path} is shorter than {heads.name} says: remove both.")
+        self.done, self.complete = list(parts), ending is not None
+        # A torn line is of a part that is written again.
+        whole = [_json(said), *(_json(asdict(part)) for part in parts), *([_json(ending)] if ending else [])]
+        heads.write_text("".join(whole))
+
+    def _write(self, text: str) -> None:
+        content = text.encode()
+        self._hash.update(content)
+        self._file.write(content)
+
+    def _say(self, members: Mapping[str, Any]) -> None:
+        self._heads.write(_json(members))
+        self._heads.flush()
+        os.fsync(self._heads.fileno())
+
+
+def heads_of(path: Path) -> Path:
+    """Return where the heads of a file stand."""
+    return path.with_name(f"{path.name}{HEADS_SUFFIX}")
+
+
+def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, Any] | None]:
+    """Return what an export's heads say: what it is of, its parts, and its end, None where it is torn.
+
+    Raises:
+        NotAnExportError: these are no heads.
+    """
+    try:
+        lines = path.read_text().splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotAnExportError(f"{path} cannot be read: {error}") from error
+    members = []
+    for number, line in enumerate(lines):
+        try:
+            members.append(json.loads(line))
+        except ValueError:
+            if number + 1 < len(lines):
+                raise NotAnExportError(f"{path}, line {number + 1}: no JSON.") from None
+    if not members or not isinstance(members[0], dict) or members[0].get("format") != FORMAT:
+        raise NotAnExportError(f"{path} holds no heads of an export.")
+    said, *others = members
+    ending = others.pop() if others and "complete" in others[-1] else None
+    try:
+        return said, tuple(Head(**part) for part in others), ending
+    except TypeError:
+        raise NotAnExportError(f"{path} holds lines that are no heads.") from None
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return str(_digest(file, path.stat().st_size).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of a file, at a line (a row number in Parquet): its members, or why it is none and in which column."""
+
+    line: int
+    members: Mapping[str, Any] | None
+    column: str = ""
+    why: str = ""
+
+
+def rows(path: Path, form: Form) -> Iterator[Row]:
+    """Yield the rows of a file in their order; what is no row is said with its line and column, never guessed.
+
+    Raises:
+        NotAnExportError: the file cannot be read any further.
+    """
+    if form is Form.PARQUET:
+        from infra.commands.parquet import read
+
+        for number, members in enumerate(read(path), 1):
+            yield Row(line=number, members=members)
+        return
+    yield from _csv_rows(path) if form is Form.CSV else _json_rows(path)
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(CELL_LENGTH_MAX)
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        line = 1
+        try:
+            if (first := next(reader, [])) != list(tables.COLUMNS):
+                raise NotAnExportError(f"{path}, line 1: the heading is not that of an export: {_differs(first)}")
+            line = reader.line_num + 1
+            for cells in reader:
+                yield _csv_row(line, cells)
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise NotAnExportError(f"{path}, line {line}: no CSV: {error}") from None
+        except UnicodeDecodeError as error:
+            raise NotAnExportError(f"{path}, line {line} or after it: not UTF-8 ({error.reason})") from None
+
+
+def _differs(first: Sequence[str]) -> str:
+    missing = [name for name in tables.COLUMNS if name not in first]
+    return f"{missing[0]} is missing" if missing else "columns were added or moved"
+
+
+def _csv_row(line: int, cells: Sequence[str]) -> Row:
+    if len(cells) != len(tables.COLUMNS):
+        why = f"{len(cells)} cells, the heading has {len(tables.COLUMNS)}"
+        return Row(line=line, members=None, column=tables.COLUMNS[-1], why=why)
+    members: dict[str, Any] = {}
+    for name, cell in zip(tables.COLUMNS, cells, strict=True):
+        try:
+            members[name] = _value(name, cell)
+        except ValueError as error:
+            return Row(line=line, members=None, column=name, why=str(error))
+    return Row(line=line, members=members)
+
+
+def _value(name: str, cell: str) -> Any:
+    if name in tables.WHOLE:
+        digits = cell.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()):
+            raise ValueError("no whole number: a spreadsheet may have rewritten it")
+        return int(cell)
+    if name == "extra_metadata":
+        return json.loads(cell)
+    return None if not cell and name in tables.NULLABLE else tables.plain(cell)
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        for line, content in enumerate(_lines(file), 1):
+            try:
+                members = json.loads(content.decode())
+            except ValueError as error:
+                yield Row(line=line, members=None, why=f"no JSON in UTF-8: {error}")
+                continue
+            if not isinstance(members, dict):
+                yield Row(line=line, members=None, why="no JSON object")
+            else:
+                yield Row(line=line, members=members)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    while content := file.readline(CELL_LENGTH_MAX):
+        if not content.endswith(b"\n") and len(content) == CELL_LENGTH_MAX:
+            raise NotAnExportError(f"a line has more than {CELL_LENGTH_MAX} bytes: no export of ours")
+        yield content
+
+
+def _digest(file: BinaryIO, size: int) -> Any:
+    digest, left = hashlib.sha256(), size
+    file.seek(0)
+    while left and (block := file.read(min(left, _BLOCK))):
+        digest.update(block)
+        left -= len(block)
+    return digest
+
+
+def _json(members: Mapping[str, Any]) -> str:
+    return json.dumps(members, separators=(",", ":")) + "\n"
