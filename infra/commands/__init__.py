@@ -9,6 +9,8 @@ api.py        the HTTP API of the target
 ledger.py     accounts and records of the target
 merchants.py  status, balance, why
 history.py    history
+exporting.py  export; exported.py are its files, parquet.py one form of them
+proving.py    what `verify --file` finds in such a file
 changes.py    adjust, threshold
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it
 doctor.py     doctor; checks.py looks at the components, findings.py says what came of it

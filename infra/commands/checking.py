@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,8 +20,9 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import told
 from chalicelib.usecases.checking import check
+from infra.commands.files import verify_file
 from infra.commands.options import AsJson, Merchant, Profile, Stage
-from infra.commands.output import FOUND, print_json, refused, say, screen
+from infra.commands.output import FOUND, print_json, refused, say, screen, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.recovery.rebuilding import Rebuild, proposed, written
@@ -34,6 +36,10 @@ def verify(
         list[str] | None, typer.Argument(metavar="[MERCHANT]...", help="Merchants; all of them, without any.")
     ] = None,
     *,
+    file: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Prove a file of `credits export` instead; reads no table."),
+    ] = None,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -43,6 +49,11 @@ def verify(
     Checks that no record is missing, inserted or changed, balances, all counters, what was refunded of each order, and
     the newest crossings. Reads only; what it finds it looks at three times, since a write may be under way.
     """
+    if file is not None:
+        if merchant:
+            raise unable("Say either merchants or --file.")
+        verify_file(file, as_json=as_json)
+        return
     reader = ledger_reader(find(stage, profile))
     wanted = _given(reader, merchant) if merchant else _all(reader)
     accounts = records = 0

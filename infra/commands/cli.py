@@ -13,6 +13,7 @@ from infra.commands import (
     checking,
     doctor,
     emitting,
+    exporting,
     figures,
     history,
     importing,
@@ -43,6 +44,7 @@ application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
 application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
+application.command(name="export", rich_help_panel=OPERATING)(exporting.export)
 application.command(name="import", rich_help_panel=OPERATING)(importing.import_command)
 application.command(name="doctor", rich_help_panel=OPERATING)(doctor.doctor)
 application.command(name="verify", rich_help_panel=OPERATING)(checking.verify)

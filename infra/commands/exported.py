@@ -7,7 +7,6 @@ of FILE. The lines are written after their rows, so a torn export is continued b
 
 import csv
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +15,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 from chalicelib.contracts.api import tables
 from chalicelib.contracts.api.answers import Transaction
 from chalicelib.domain.ids import MerchantId
+from infra.commands import parquet
 
 FORMAT = "credits-export-1"
 HEADS_SUFFIX = ".heads.jsonl"
@@ -104,7 +104,7 @@ class Writer(AbstractContextManager["Writer"]):
     def end(self) -> None:
         """Say that the export has come to its end."""
         if not self.complete:
-            self._say({"complete": True, "parts": len(self.done), "sha256": self._hash.hexdigest()})
+            self._say(_ending(self.done, self._hash.hexdigest()))
             self.complete = True
 
     def __exit__(
@@ -126,7 +126,7 @@ class Writer(AbstractContextManager["Writer"]):
         self.done, self.complete = list(parts), ending is not None
         # A torn line is of a part that is written again.
         whole = [_json(said), *(_json(asdict(part)) for part in parts), *([_json(ending)] if ending else [])]
-        heads.write_text("".join(whole))
+        _replace(heads, "".join(whole))
 
     def _write(self, text: str) -> None:
         content = text.encode()
@@ -137,6 +137,12 @@ class Writer(AbstractContextManager["Writer"]):
         self._heads.write(_json(members))
         self._heads.flush()
         os.fsync(self._heads.fileno())
+
+
+def write_heads(path: Path, said: Mapping[str, Any], parts: Sequence[Head], *, sha256: str) -> None:
+    """Write the heads of a finished file at once."""
+    lines = [_json(said), *(_json(asdict(part)) for part in parts), _json(_ending(parts, sha256))]
+    _replace(path, "".join(lines))
 
 
 def heads_of(path: Path) -> Path:
@@ -164,7 +170,7 @@ def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, 
     if not members or not isinstance(members[0], dict) or members[0].get("format") != FORMAT:
         raise NotAnExportError(f"{path} holds no heads of an export.")
     said, *others = members
-    ending = others.pop() if others and "complete" in others[-1] else None
+    ending = others.pop() if others and isinstance(others[-1], dict) and "complete" in others[-1] else None
     try:
         return said, tuple(Head(**part) for part in others), ending
     except TypeError:
@@ -194,9 +200,7 @@ def rows(path: Path, form: Form) -> Iterator[Row]:
         NotAnExportError: the file cannot be read any further.
     """
     if form is Form.PARQUET:
-        from infra.commands.parquet import read
-
-        for number, members in enumerate(read(path), 1):
+        for number, members in enumerate(parquet.read(path), 1):
             yield Row(line=number, members=members)
         return
     yield from _csv_rows(path) if form is Form.CSV else _json_rows(path)
@@ -281,3 +285,13 @@ def _digest(file: BinaryIO, size: int) -> Any:
 
 def _json(members: Mapping[str, Any]) -> str:
     return json.dumps(members, separators=(",", ":")) + "\n"
+
+
+def _ending(parts: Sequence[Head], sha256: str) -> dict[str, Any]:
+    return {"complete": True, "parts": len(parts), "sha256": sha256}
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}-unfinished")
+    unfinished.write_text(text)
+    unfinished.replace(path)

@@ -3,7 +3,7 @@
 import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import batched
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,11 @@ def write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     )
     unfinished = path.with_name(f".{path.name}-unfinished")
     with parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer:
-        for group in batched(rows, ROWS_OF_A_GROUP):
-            flat = [{**row, "extra_metadata": json.dumps(row["extra_metadata"], separators=(",", ":"))} for row in group]
+        left = iter(rows)
+        while group := list(islice(left, ROWS_OF_A_GROUP)):
+            flat = [
+                {**row, "extra_metadata": json.dumps(row["extra_metadata"], separators=(",", ":"))} for row in group
+            ]
             writer.write_table(arrow.Table.from_pylist(flat, schema=schema))
     unfinished.replace(path)
 

@@ -44,7 +44,7 @@ def safe(text: str) -> str:
 
 def plain(cell: str) -> str:
     """Return the text of a cell that `safe` made."""
-    return cell[1:] if cell.startswith("'") else cell
+    return cell.removeprefix("'")
 
 
 def _cells(members: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,252 @@
+"""`credits export`: transactions as a file that finance can read, and that anybody can prove (contract, section 17)."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from chalicelib.contracts.api import answers
+from chalicelib.domain.findings import Unreadable, UnreadableAccount
+from chalicelib.domain.ids import Instant, MerchantId, merchant_id
+from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.ports import Snapshot
+from infra.commands import parquet
+from infra.commands.checking import ledger_reader
+from infra.commands.exported import (
+    Form,
+    NotAnExportError,
+    Writer,
+    heads_of,
+    read_heads,
+    rows,
+    sha256_of,
+    write_heads,
+)
+from infra.commands.ledger import LedgerReader
+from infra.commands.options import AsJson, Profile, Since, Stage, Until
+from infra.commands.output import aside, print_json, refused, say, unable
+from infra.commands.repeating import name_again
+from infra.commands.target import Target, find
+
+LAG_SECONDS = 1.0
+LAGS_MAX = 10
+"""How often the index is asked again for a record that the account has counted."""
+ROWS_OF_A_PART = 10_000
+"""Rows after which an export that is broken off can go on."""
+
+_SUFFIXES = {".csv": Form.CSV, ".jsonl": Form.JSON_LINES, ".ndjson": Form.JSON_LINES, ".parquet": Form.PARQUET}
+
+
+def export(
+    context: typer.Context,
+    destination: Annotated[str, typer.Argument(metavar="FILE", help="A file, or s3://BUCKET/KEY.", show_default=False)],
+    *,
+    merchants: Annotated[
+        list[str] | None,
+        typer.Option("--merchant", metavar="MERCHANT", help="A merchant's id; may be repeated.", show_default=False),
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All merchants, one after another.")] = False,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Said by the file's ending, else csv.", show_default=False)
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write transactions to a file, oldest first, with the heads of their chains beside it in FILE.heads.jsonl.
+
+    The same command again goes on where it broke off. `credits verify --file FILE` proves the file without the tables.
+    --all reads one merchant after another; for a large ledger see "The whole ledger" in infra/docs/finance.md.
+    """
+    if bool(merchants) == everybody:
+        raise unable("Say either --merchant MERCHANT, once or more, or --all.")
+    place = _Place.of(destination, form)
+    if place.form is Form.PARQUET:
+        parquet.pyarrow()
+    target = find(stage, profile)
+    wanted = _Wanted(
+        merchants=tuple(dict.fromkeys(map(_merchant, merchants or ()))),
+        since=Instant(since) if since else None,
+        until=Instant(until) if until else None,
+    )
+    try:
+        told = _written(target, place, wanted, visible=not as_json)
+    except NotAnExportError as error:
+        raise refused(f"{error}") from error
+    except (KeyboardInterrupt, OSError):
+        name_again(context)
+        raise
+    place.deliver(target)
+    if as_json:
+        print_json({**told, "file": destination, "form": place.form.value})
+        return
+    say(f"{told['records']:,} transactions of {told['merchants']:,} merchants in {destination}.", style="green")
+    say(f"Its heads are in {destination}{heads_of(Path('x')).name[1:]}: keep the two together.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What is exported: these merchants, all of them without any, and a time."""
+
+    merchants: tuple[MerchantId, ...]
+    since: Instant | None
+    until: Instant | None
+
+    def members(self) -> dict[str, Any]:
+        """Return what a file says of it."""
+        return {"merchants": list(self.merchants) or "all", "since": self.since, "until": self.until}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where an export goes: `spool` is the file that is written row by row, `file` the finished one."""
+
+    spool: Path
+    file: Path
+    form: Form
+    bucket: str | None = None
+    key: str = ""
+
+    @classmethod
+    def of(cls, destination: str, form: Form | None) -> "_Place":
+        """Return the place that a person named; for S3 the file is made in the current folder first."""
+        address = urlsplit(destination)
+        bucket = address.netloc if address.scheme == "s3" else None
+        key = address.path.removeprefix("/") if bucket else ""
+        file = Path(key).name if bucket else destination
+        if not file or (address.scheme == "s3" and not bucket):
+            raise unable("A destination in S3 is s3://BUCKET/KEY, where KEY names a file.")
+        chosen = form or _SUFFIXES.get(Path(file).suffix.lower(), Form.CSV)
+        spool = Path(f"{file}.rows.jsonl") if chosen is Form.PARQUET else Path(file)
+        return cls(spool=spool, file=Path(file), form=chosen, bucket=bucket, key=key)
+
+    @property
+    def row_form(self) -> Form:
+        """The form of the spool."""
+        return Form.JSON_LINES if self.form is Form.PARQUET else self.form
+
+    def deliver(self, target: Target) -> None:
+        """Make the finished file of the spool, and put it where it belongs; repeated whole where it broke off."""
+        if self.form is Form.PARQUET:
+            parquet.write((row.members or {} for row in rows(self.spool, Form.JSON_LINES)), self.file)
+            said, parts, _ = read_heads(heads_of(self.spool))
+            write_heads(heads_of(self.file), {**said, "form": self.form.value}, parts, sha256=sha256_of(self.file))
+            for path in (self.spool, heads_of(self.spool)):
+                path.unlink()
+        if self.bucket is not None:
+            client = target.client("s3")
+            for path in (self.file, heads_of(self.file)):
+                client.upload_file(str(path), self.bucket, f"{self.key}{path.name.removeprefix(self.file.name)}")
+            for path in (self.file, heads_of(self.file)):
+                path.unlink()
+
+
+def _merchant(text: str) -> MerchantId:
+    try:
+        return merchant_id(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from None
+
+
+def _written(target: Target, place: _Place, wanted: _Wanted, *, visible: bool) -> dict[str, int]:
+    if not place.spool.parent.is_dir():
+        raise unable(f"There is no folder {place.spool.parent}.")
+    with Writer(place.spool, place.row_form, wanted.members()) as writer, _progress(visible=visible) as progress:
+        if writer.done and visible:
+            aside(f"{place.spool} is there: going on with it.")
+        task = progress.add_task("exported")
+        count = sum(head.last_sequence - head.first_sequence + 1 for head in writer.done)
+        done = {head.merchant_id: head.last_sequence for head in writer.done}
+        if not writer.complete:
+            for account in _accounts(target, wanted, writer):
+                for part in _parts(target, account, wanted, done.get(account.merchant_id)):
+                    writer.part(part)
+                    count += len(part)
+                    progress.update(task, description=f"{count:,} transactions exported")
+            writer.end()
+        return {"records": count, "merchants": len({head.merchant_id for head in writer.done})}
+
+
+def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Account]:
+    """Yield the accounts that are not wholly in the file, from the one on with which a torn export ended."""
+    done = [head.merchant_id for head in writer.done]
+    if wanted.merchants:
+        reader = LedgerReader(target)
+        # A merchant whose records are there whole has no further part.
+        begins = wanted.merchants.index(done[-1]) if done else 0
+        yield from (reader.account_or_refuse(merchant) for merchant in wanted.merchants[begins:])
+        return
+    everybody = ledger_reader(target)
+    after = done[-1] if done else None
+    if after is not None:
+        yield _readable(everybody.account(after))
+    while True:
+        page = everybody.accounts(after)
+        for found in page.accounts:
+            yield _readable(found)
+        if page.last is None:
+            return
+        after = page.last
+
+
+def _readable(found: Snapshot | UnreadableAccount | None) -> Account:
+    if found is None:
+        raise unable("An account that was exported before is gone. `credits verify` says more.")
+    if isinstance(found, UnreadableAccount):
+        raise unable(f"The account of {found.merchant_id} cannot be read: {found.why}. `credits verify` says more.")
+    return found.account
+
+
+def _parts(
+    target: Target, account: Account, wanted: _Wanted, done: int | None
+) -> Iterator[Sequence[answers.Transaction]]:
+    """Yield the account's transactions that are not in the file, oldest first, as many at once as a part holds."""
+    lowest, highest = LedgerReader(target).span(account, wanted.since, wanted.until)
+    some: list[answers.Transaction] = []
+    for record in _records(target, account, max(lowest, (done or 0) + 1), highest):
+        some.append(answers.Transaction.of(record))
+        if len(some) == ROWS_OF_A_PART:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _records(
+    target: Target, account: Account, lowest: int, highest: int, *, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Transaction]:
+    """Yield the account's records of these sequences, none left out; ends the command where one cannot be had."""
+    reader = ledger_reader(target)
+    lags = 0
+    while lowest <= highest:
+        for page in reader.records(account.merchant_id, lowest, highest):
+            for record in page:
+                if isinstance(record, Unreadable) or record.sequence != lowest:
+                    why = record.why if isinstance(record, Unreadable) else f"{lowest} is missing"
+                    raise unable(
+                        f"The records of {account.merchant_id} are not whole: {why}. `credits verify` says more."
+                    )
+                yield record
+                lowest += 1
+        if lowest <= highest:
+            # The index shows the newest a moment late.
+            lags += 1
+            if lags > LAGS_MAX:
+                raise unable(f"Transaction {lowest} of {account.merchant_id} is missing. `credits verify` says more.")
+            sleep(LAG_SECONDS)
+
+
+@contextlib.contextmanager
+def _progress(*, visible: bool) -> Iterator[Progress]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not visible, transient=True) as progress:
+        yield progress

@@ -1,0 +1,65 @@
+"""`credits verify --file`: a file of `credits export` proven without the tables."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from infra.commands.exported import Form, NotAnExportError, heads_of, read_heads, rows, sha256_of
+from infra.commands.output import FOUND, print_json, refused, say
+from infra.commands.proving import Prover, Wrong
+
+SHOWN_MAX = 20
+"""Findings that a person reads; JSON has up to `KEPT_MAX`."""
+KEPT_MAX = 1_000
+
+
+def verify_file(path: Path, *, as_json: bool) -> None:
+    """Say whether an export proves itself; exit status 1 where it does not, or is torn."""
+    try:
+        said, heads, ending = read_heads(heads_of(path))
+        prover = Prover(heads)
+        found, count = _found(prover, path, Form(said["form"]))
+    except (NotAnExportError, KeyError, ValueError) as error:
+        raise refused(f"It cannot be proven: {error}.") from error
+    if ending is None:
+        found, count = [*found, Wrong(what="the export is torn: the same command again goes on with it")], count + 1
+    elif not found and sha256_of(path) != ending["sha256"]:
+        found = [Wrong(what="its bytes are not those that were written, in what no hash of a record covers")]
+        count = 1
+    if as_json:
+        told: dict[str, Any] = {"merchants": prover.merchants, "records": prover.rows, "findings": count}
+        print_json({**told, "items": [asdict(wrong) for wrong in found]})
+    else:
+        _say(prover, found, count)
+    if count:
+        raise typer.Exit(FOUND)
+
+
+def _found(prover: Prover, path: Path, form: Form) -> tuple[list[Wrong], int]:
+    kept: list[Wrong] = []
+    count = 0
+    for wrong in prover.walk(rows(path, form)):
+        count += 1
+        if count <= KEPT_MAX:
+            kept.append(wrong)
+    return kept, count
+
+
+def _say(prover: Prover, found: Sequence[Wrong], count: int) -> None:
+    for wrong in found[:SHOWN_MAX]:
+        where = [
+            f"line {wrong.line:,}" if wrong.line is not None else "",
+            wrong.column,
+            f"{wrong.merchant_id} #{wrong.sequence}" if wrong.sequence is not None else wrong.merchant_id or "",
+        ]
+        say(f"{', '.join(filter(None, where)) or 'the file'}: {wrong.what}", style="red")
+    if count > SHOWN_MAX:
+        say("… and more: --json names up to a thousand.", style="red")
+    size = f"{prover.rows:,} transactions of {prover.merchants:,} merchants"
+    if count:
+        say(f"{size}: {count:,} findings.", style="red")
+    else:
+        say(f"{size}: the file proves itself.", style="green")

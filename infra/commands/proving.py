@@ -1,0 +1,186 @@
+"""Whether a file of transactions proves itself, without the tables: against its own hashes and the heads beside it.
+
+Every row is sealed by its hash, follows the row before it of its merchant, and is what the API answers of the record
+that it seals; each merchant's chain begins and ends where the heads say. Lines are named, never guessed at.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from chalicelib.adapters.dynamodb.items import kind_of
+from chalicelib.contracts.api import answers, tables
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
+from chalicelib.domain.ledger import Transaction, record_hash
+from infra.commands.exported import Head, NotAnExportError, Row
+
+MUTABLE = "updated_at"
+"""What a later refund or edit changes of a record; no hash covers it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """What a file was found with: at a line and column, where there is one, or of a merchant as a whole."""
+
+    what: str
+    line: int | None = None
+    column: str = ""
+    merchant_id: str | None = None
+    sequence: int | None = None
+
+
+@dataclass(slots=True)
+class _Chain:
+    """How far a merchant's rows have come."""
+
+    first: int
+    last: int
+    end_hash: str
+    expected: int
+    hash: str | None
+
+    @classmethod
+    def of(cls, head: Head) -> Self:
+        return cls(head.first_sequence, head.last_sequence, head.hash, head.first_sequence, head.previous_hash)
+
+
+class Prover:
+    """Walks the rows of a file; `rows` counts them."""
+
+    def __init__(self, heads: Sequence[Head]) -> None:
+        self.rows = 0
+        self._chains = _chains(heads)
+        self._strangers: set[str] = set()
+
+    @property
+    def merchants(self) -> int:
+        """How many merchants the file is of."""
+        return len(self._chains)
+
+    def walk(self, rows: Iterable[Row]) -> Iterator[Wrong]:
+        """Yield what is wrong with the rows, in their order, and then what is missing at the ends."""
+        for row in rows:
+            self.rows += 1
+            yield from self._row(row)
+        for merchant_id, chain in self._chains.items():
+            if chain.expected <= chain.last:
+                yield Wrong(what=_missing(chain.expected, chain.last), merchant_id=merchant_id, sequence=chain.expected)
+            elif chain.hash is not None and chain.hash != chain.end_hash:
+                yield Wrong(what="the chain ends in another hash than its head", merchant_id=merchant_id)
+
+    def _row(self, row: Row) -> Iterator[Wrong]:
+        if row.members is None:
+            yield Wrong(what=row.why, line=row.line, column=row.column)
+            self._forget_the_hashes()
+            return
+        try:
+            record = transaction_of(row.members)
+        except _NoTransactionError as error:
+            yield Wrong(what=str(error), line=row.line, column=error.column)
+            self._forget_the_hashes()
+            return
+        chain = self._chains.get(record.merchant_id)
+        where: dict[str, Any] = {"line": row.line, "merchant_id": record.merchant_id, "sequence": record.sequence}
+        if chain is None:
+            if record.merchant_id not in self._strangers:
+                self._strangers.add(record.merchant_id)
+                yield Wrong(what="the heads name no such merchant: the row was added", **where)
+            return
+        if record.sequence < chain.expected:
+            yield Wrong(what="doubled: a row of this sequence stands before it, or it was added", **where)
+            return
+        if record.sequence > chain.last:
+            yield Wrong(what="added: the chain's head is before it", **where)
+            return
+        if record.sequence > chain.expected:
+            yield Wrong(what=_missing(chain.expected, record.sequence - 1), **where)
+            chain.hash = None
+        yield from _changed(record, row.members, chain.hash, where)
+        chain.expected, chain.hash = record.sequence + 1, record.hash
+
+    def _forget_the_hashes(self) -> None:
+        """Let no row be blamed for following one that could not be read; the missing sequence is still found."""
+        for chain in self._chains.values():
+            chain.hash = None
+
+
+def _changed(
+    record: Transaction, members: Mapping[str, Any], before: str | None, where: Mapping[str, Any]
+) -> Iterator[Wrong]:
+    if record_hash(record) != record.hash:
+        yield Wrong(what="changed: the row is not what its hash seals", column="hash", **where)
+        return
+    if before is not None and record.previous_hash != before:
+        yield Wrong(what="it does not follow the row before it", column="previous_hash", **where)
+    if record.transaction_id != transaction_id(record.merchant_id, record.idempotency_key):
+        yield Wrong(what="the id does not follow from merchant and key", column="id", **where)
+    answered = answers.Transaction.of(record).model_dump(mode="json")
+    for name in tables.COLUMNS:
+        if name != MUTABLE and members[name] != answered[name]:
+            yield Wrong(what=f"changed: the other columns make it {answered[name]!r}", column=name, **where)
+
+
+class _NoTransactionError(Exception):
+    def __init__(self, column: str, why: str) -> None:
+        super().__init__(why)
+        self.column = column
+
+
+_TEXTS = tuple(name for name in tables.COLUMNS if name not in tables.WHOLE and name != "extra_metadata")
+
+
+def transaction_of(members: Mapping[str, Any]) -> Transaction:
+    """Return the record that a row tells of."""
+    if unknown := [name for name in (*tables.COLUMNS, *members) if name not in members or name not in tables.COLUMNS]:
+        raise _NoTransactionError(unknown[0], "the column is missing" if unknown[0] not in members else "unknown")
+    for name in tables.WHOLE:
+        if type(members[name]) is not int:
+            raise _NoTransactionError(name, "no whole number")
+    for name in _TEXTS:
+        if not isinstance(members[name], str) and not (members[name] is None and name in tables.NULLABLE):
+            raise _NoTransactionError(name, "no text")
+    metadata = members["extra_metadata"]
+    if not isinstance(metadata, dict) or any(type(value) not in (str, int) for value in metadata.values()):
+        raise _NoTransactionError("extra_metadata", "no object of texts and whole numbers")
+    try:
+        kind = kind_of(members["transaction_type"], members["operation_type"])
+    except KeyError:
+        raise _NoTransactionError("transaction_type", "no type of this release in this direction") from None
+    return Transaction(
+        transaction_id=TransactionId(members["id"]),
+        merchant_id=MerchantId(members["merchant_id"]),
+        kind=kind,
+        metadata=metadata,
+        occurred_at=None if members["occurred_at"] is None else Instant(members["occurred_at"]),
+        created_at=Instant(members["created_at"]),
+        **{name: members[name] for name in _SAME},
+    )
+
+
+_SAME = (
+    *("sequence", "amount", "requested", "shortfall", "threshold", "balance_before", "balance_after", "schema_version"),
+    *("idempotency_key", "reference_id", "correlation_id", "previous_hash", "hash"),
+)
+"""Members that a record has under the same name."""
+
+
+def _chains(heads: Sequence[Head]) -> dict[str, _Chain]:
+    """Return each merchant's chain, its parts joined.
+
+    Raises:
+        NotAnExportError: the parts do not follow each other.
+    """
+    chains: dict[str, _Chain] = {}
+    for head in heads:
+        chain = chains.get(head.merchant_id)
+        if chain is None:
+            chains[head.merchant_id] = _Chain.of(head)
+        elif (head.first_sequence, head.previous_hash) != (chain.last + 1, chain.end_hash):
+            raise NotAnExportError(f"the heads of {head.merchant_id} do not follow each other: a line is missing")
+        else:
+            chain.last, chain.end_hash = head.last_sequence, head.hash
+    return chains
+
+
+def _missing(first: int, last: int) -> str:
+    return f"missing: row of sequence {first}" if first == last else f"missing: rows of sequences {first} to {last}"
