@@ -22,7 +22,7 @@ from chalicelib.domain.tallies import told
 from chalicelib.usecases.checking import check
 from infra.commands.files import verify_file
 from infra.commands.options import AsJson, Merchant, Profile, Stage
-from infra.commands.output import FOUND, print_json, refused, say, screen, unable
+from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.recovery.rebuilding import Rebuild, proposed, written
@@ -50,9 +50,7 @@ def verify(
     the newest crossings. Reads only; what it finds it looks at three times, since a write may be under way.
     """
     if file is not None:
-        if merchant:
-            raise unable("Say either merchants or --file.")
-        verify_file(file, as_json=as_json)
+        verify_file(file, merchants=merchant or (), as_json=as_json)
         return
     reader = ledger_reader(find(stage, profile))
     wanted = _given(reader, merchant) if merchant else _all(reader)
@@ -79,13 +77,17 @@ def verify(
     else:
         drifted = len({finding.merchant_id for finding in findings})
         say(f"{accounts} accounts, {records} records: {len(findings)} findings in {drifted} of them.", style="red")
-    for merchant_id in newer:
+    _say_newer(newer)
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+def _say_newer(merchants: Iterable[MerchantId]) -> None:
+    for merchant_id in merchants:
         say(
             f"{merchant_id} has items in the form of a newer release: let its `credits verify` look at them.",
             style="yellow",
         )
-    if findings:
-        raise typer.Exit(FOUND)
 
 
 def rebuild(

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from infra.commands.exported import Form, NotAnExportError, heads_of, read_heads, rows, sha256_of
-from infra.commands.output import FOUND, print_json, refused, say
+from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.proving import Prover, Wrong
 
 SHOWN_MAX = 20
@@ -16,8 +16,10 @@ SHOWN_MAX = 20
 KEPT_MAX = 1_000
 
 
-def verify_file(path: Path, *, as_json: bool) -> None:
-    """Say whether an export proves itself; exit status 1 where it does not, or is torn."""
+def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
+    """Say whether an export proves itself, always all of it; exit status 1 where it does not, or is torn."""
+    if merchants:
+        raise unable("Say either merchants or --file.")
     try:
         said, heads, ending = read_heads(heads_of(path))
         prover = Prover(heads)
