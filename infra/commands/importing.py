@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
+from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import LedgerStore
 from chalicelib.settings import Settings
@@ -77,9 +77,8 @@ def default_threshold(target: Target) -> int:
 
 
 def _store(target: Target) -> DynamoDBLedger:
-    client = target.client("dynamodb")
-    send_as_built(client)
-    return DynamoDBLedger(client, credits_table=target.credits_table, transactions_table=target.transactions_table)
+    tables = {"credits_table": target.credits_table, "transactions_table": target.transactions_table}
+    return DynamoDBLedger(target.client("dynamodb"), **tables)
 
 
 def _preview(tables: OldTables, store: LedgerStore, *, as_json: bool) -> dict[str, Any]:

@@ -65,6 +65,31 @@ def test_a_key_used_again_for_other_content_is_said(run: Command) -> None:
 
 
 @pytest.mark.slow
+def test_a_merchant_moves_in_and_what_the_old_service_counted_counts_no_more(run: Command, tmp_path: Path) -> None:
+    shop, accounts, transactions = str(uuid4()), tmp_path / "accounts.csv", tmp_path / "transactions.csv"
+    accounts.write_text(f"merchant_id,balance\n{shop},40\n")
+    transactions.write_text(
+        "merchant_id,idempotency_key,reference_id,balance_after\n"
+        f"{shop},TRIAL_MERCHANT,{shop},41\n"
+        f"{shop},SHOPIFY_ORDER_old-1,old-1,40\n"
+    )
+
+    looked = run("import", accounts, transactions, "--dry-run", "--json")
+    moved = run("import", accounts, transactions, "--json")
+    repeated = run("import", accounts, transactions, "--json")
+    orders = [
+        run("emit", "order_paid", f"merchant_id={shop}", f"order_id={order}", "total=9.90", "--wait")
+        for order in ("old-1", "new-1")
+    ]
+
+    assert (looked.status, moved.status, repeated.status) == (0, 0, 0), looked.err + moved.err + repeated.err
+    assert [told.json["opened"] for told in (looked, moved, repeated)] == [0, 1, 0]
+    assert "recorded before" in orders[0].out
+    assert "40 → 39 credits" in orders[1].out
+    assert run("why", shop).status == 0
+
+
+@pytest.mark.slow
 def test_a_movement_whose_ground_is_missing_is_waited_for_as_long_as_asked(run: Command) -> None:
     shop = str(uuid4())
 
