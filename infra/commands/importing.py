@@ -77,8 +77,8 @@ def default_threshold(target: Target) -> int:
 
 
 def _store(target: Target) -> DynamoDBLedger:
-    tables = {"credits_table": target.credits_table, "transactions_table": target.transactions_table}
-    return DynamoDBLedger(target.client("dynamodb"), **tables)
+    client = target.client("dynamodb")
+    return DynamoDBLedger(client, credits_table=target.credits_table, transactions_table=target.transactions_table)
 
 
 def _preview(tables: OldTables, store: LedgerStore, *, as_json: bool) -> dict[str, Any]:
