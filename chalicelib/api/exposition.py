@@ -61,14 +61,14 @@ def _families(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: d
         yield _counter(name, text, labels, fleet.counters)
     yield _durations(fleet.counters)
     drift = GaugeMetricFamily("credits_ledger_drift", "Differences that the last comparison of the ledger found.")
-    if fleet.drift is not None:
-        drift.add_metric([], fleet.drift)
+    if fleet.marks.drift is not None:
+        drift.add_metric([], fleet.marks.drift)
     yield drift
     heartbeat = GaugeMetricFamily("credits_bridge_heartbeat_age_seconds", "Time since the bridge's last heartbeat.")
-    if fleet.heartbeat is not None:
-        heartbeat.add_metric([], max(0.0, (now - fleet.heartbeat).total_seconds()))
+    if fleet.marks.heartbeat is not None:
+        heartbeat.add_metric([], max(0.0, (now - fleet.marks.heartbeat).total_seconds()))
     yield heartbeat
-    yield from _of_the_streams(fleet.seen, now)
+    yield from _of_the_streams(fleet.marks.seen, now)
     if balances is not None:
         # Untyped: its name is the contract's, but a balance is no counter.
         family = UntypedMetricFamily("credits_balance_total", "Credits of a merchant.", labels=["merchant_id"])

@@ -44,8 +44,8 @@ def activity_now(
         oldest_message_seconds=round(max(0.0, read.counters.get(sample(OLDEST_SECONDS + SUM), 0.0)), 3),
         inbox=Waiting(waiting=inbox.waiting, under_way=inbox.under_way + for_ground),
         dead_letters=dead_letters,
-        bridge_seen_at=instant(read.heartbeat) if read.heartbeat else None,
-        drift=read.drift,
+        bridge_seen_at=instant(read.marks.heartbeat) if read.marks.heartbeat else None,
+        drift=read.marks.drift,
         threshold_events=[ThresholdEvent.model_validate(event) for event in events],
     )
 

@@ -121,30 +121,30 @@ class RefundMovement(Movement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReversalMovement(Movement):
-    """A payment that goes back, as far as `portion` says. `owed` tells whether what is not there becomes debt."""
+class PaymentMovement(Movement):
+    """What happens to a payment that was recorded, or will be."""
 
     payment_id: str
-    portion: Portion
-    owed: bool = True
-
-    @property
-    def payment_transaction_id(self) -> TransactionId:
-        """The id of the record that it needs as its ground."""
-        return transaction_id(self.merchant_id, payment_key(self.payment_id))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeWonMovement(Movement):
-    """A dispute of a payment was won: what it took comes back."""
-
-    payment_id: str
-    dispute_id: str
 
     @property
     def payment_transaction_id(self) -> TransactionId:
         """The id of the payment's record, the first of its grounds."""
         return transaction_id(self.merchant_id, payment_key(self.payment_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalMovement(PaymentMovement):
+    """A payment that goes back, as far as `portion` says. `owed` tells whether what is not there becomes debt."""
+
+    portion: Portion
+    owed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeWonMovement(PaymentMovement):
+    """A dispute of a payment was won: what it took comes back."""
+
+    dispute_id: str
 
     @property
     def dispute_transaction_id(self) -> TransactionId:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.events import INBOUND
@@ -25,7 +24,7 @@ from infra.commands.events import NotAnEventError, Outgoing, event_type_named, m
 from infra.commands.ledger import LedgerReader
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, say, unable
+from infra.commands.output import FOUND, print_json, progress_bar, say, unable
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, find
 from infra.commands.times import shown
@@ -110,7 +109,7 @@ def emit(
         name = event_type_named(event_type or "", known=checked)
         events = iter([made(name, payload_of(fields or [], payload), checked=checked)])
     reader = LedgerReader(target) if wait else None
-    with repeatable(context), _progress(visible=file is not None and not as_json) as progress:
+    with repeatable(context), progress_bar(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:
             _send(channel, events, result, reader, progress)
         if reader is not None:
@@ -246,8 +245,3 @@ def _as_json(result: Result, conflicts: Sequence[Movement], *, one: bool, waited
         found = result.recorded.values()
         content["transactions"] = [answers.Transaction.of(record).model_dump(mode="json") for record in found]
     return content
-
-
-def _progress(*, visible: bool) -> Progress:
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not visible)

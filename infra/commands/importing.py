@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.ids import Instant, instant
@@ -20,7 +18,7 @@ from chalicelib.settings import Settings
 from infra.commands.old_tables import OldTables
 from infra.commands.openings import Opened, Openings, standing
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, refused, say
+from infra.commands.output import FOUND, print_json, progress_bar, refused, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 
@@ -59,7 +57,7 @@ def import_command(
         if target.local is None and not yes:
             typer.confirm(f"Stage {target.stage}: open {told['to_open']:,} accounts. Go on?", abort=True, err=True)
         openings = Openings(store, default_threshold=default_threshold(target), now=_now)
-        with repeatable(context), _progress(visible=not as_json) as progress:
+        with repeatable(context), progress_bar(visible=not as_json) as progress:
             task = progress.add_task("imported", total=tables.accounts)
             for opened in _opened(openings, tables):
                 told["opened"] += opened.new
@@ -154,8 +152,3 @@ def _end(told: dict[str, Any], *, as_json: bool) -> None:
 
 def _now() -> Instant:
     return instant(datetime.now(UTC))
-
-
-def _progress(*, visible: bool) -> Progress:
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not visible)

@@ -34,7 +34,7 @@ def test_a_beat_is_found_by_the_metrics(table: FiguresTable) -> None:
     assert heart(table).beat(NOON)
 
     reader = FleetReader(table.client, figures_table=table.name, credits_table="credits")
-    assert reader.read().heartbeat == NOON
+    assert reader.marks().heartbeat == NOON
     assert KEY == HEARTBEAT
 
 
@@ -70,7 +70,7 @@ SHOPIFY = StreamState(
 def test_a_beat_says_what_was_seen_of_each_stream(table: FiguresTable) -> None:
     beat(table, NOON, SHOPIFY, unowned=("evt.order.updated",), warnings=("a warning",))
 
-    seen = FleetReader(table.client, figures_table=table.name, credits_table="credits").read().seen
+    seen = FleetReader(table.client, figures_table=table.name, credits_table="credits").marks().seen
 
     assert (seen.unowned, seen.warnings) == (("evt.order.updated",), ("a warning",))
     assert seen.streams == (
@@ -110,7 +110,7 @@ def test_a_heartbeat_of_another_version_is_no_obstacle(table: FiguresTable, look
     heart(table, telemetry, name="no-such-table").recall()
 
     assert telemetry.streams is None
-    assert FleetReader(table.client, figures_table=table.name, credits_table="credits").read().seen == Seen()
+    assert FleetReader(table.client, figures_table=table.name, credits_table="credits").marks().seen == Seen()
 
 
 def test_a_heartbeat_that_cannot_be_written_is_said_once_and_when_it_can_again(

@@ -14,8 +14,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from chalicelib.adapters.dynamodb.batch_read import READ_ROUNDS_MAX
 from chalicelib.adapters.dynamodb.items import transaction_item
-from chalicelib.adapters.dynamodb.ledger import READ_ROUNDS_MAX
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction

@@ -199,9 +199,9 @@ MUTANTS = (
         "a lost answer taken for success",
         (
             DYNAMODB,
-            "        except BotoCoreError as error:\n            raise_if_transient(error)\n            raise\n"
-            "        return Committed()\n",
-            "        except BotoCoreError:\n            return Committed()\n        return Committed()\n",
+            "            raise_if_transient(error)\n            raise\n        return Committed()\n",
+            "            if isinstance(error, BotoCoreError):\n                return Committed()\n"
+            "            raise_if_transient(error)\n            raise\n        return Committed()\n",
         ),
     ),
     _mutant(

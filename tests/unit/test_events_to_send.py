@@ -7,8 +7,9 @@ from pathlib import Path
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
 from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
-from infra.commands.emitting import Result, _progress, _send
+from infra.commands.emitting import Result, _send
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
+from infra.commands.output import progress_bar
 from tests.support.builders import NOON, SHOP, order, trial
 from tests.support.fakes import FakeLedger, settle
 
@@ -112,7 +113,7 @@ def test_an_order_that_comes_twice_in_one_file_was_not_recorded_before_it() -> N
     names = ["old", *(str(number) for number in range(IN_FLIGHT)), "3"]
     events = [Outgoing(event_type="t", body="", detail="", movements=(order(name),)) for name in names]
 
-    _send(QuickChannel(ledger), iter(events), result, FakeReader(ledger), _progress(visible=False))  # type: ignore[arg-type]
+    _send(QuickChannel(ledger), iter(events), result, FakeReader(ledger), progress_bar(visible=False))  # type: ignore[arg-type]
 
     assert result.sent == IN_FLIGHT + 2
     assert [record.reference_id for record in result.before.values()] == ["old"]

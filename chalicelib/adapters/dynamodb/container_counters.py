@@ -35,8 +35,6 @@ class ContainerCounters:
     """Stores one container's counters, and sums up those of all."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str, clock: Callable[[], float] = time.time) -> None:
-        self._client = client
-        self._table = table
         self._figures = DynamoDBFigures(client, table=table)
         self._clock = clock
         self._me = str(uuid4())
@@ -150,11 +148,7 @@ class ContainerCounters:
             "own": {"S": json.dumps(own, separators=(",", ":"))},
             **self._former,
         }
-        try:
-            self._client.put_item(TableName=self._table, Item=item, **condition)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return self._figures.put(item, condition)
 
 
 def _counted(item: Mapping[str, Any], name: str) -> Counted:

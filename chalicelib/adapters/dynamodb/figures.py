@@ -69,6 +69,17 @@ class DynamoDBFigures:
             answers = batch_read(self._client, self._table, wanted, who="the figures", ConsistentRead=True)
             return [item for _, items in answers for item in items]
 
+    def put(self, item: Item, condition: Mapping[str, Any]) -> bool:
+        """Write an item if the condition, in the form of PutItem, holds, and return whether it did.
+
+        May raise whatever botocore raises.
+        """
+        try:
+            self._client.put_item(TableName=self._table, Item=item, **condition)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def _counted_action(self, change: Change) -> Item:
         item = {
             "id": {"S": f"{_MERCHANT}{change.merchant_id}"},

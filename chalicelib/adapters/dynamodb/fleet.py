@@ -67,23 +67,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
-    """What is known of the fleet. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
-
-    figures: Figures
-    counters: Mapping[str, float]
-    heartbeat: datetime | None
-    seen: Seen
-    drift: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """Marks of other parts. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
 
     heartbeat: datetime | None
     seen: Seen
     drift: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What is known of the fleet: the accounts' figures, the counters of all containers, and the other parts' marks."""
+
+    figures: Figures
+    counters: Mapping[str, float]
+    marks: Marks
 
 
 class FleetReader:
@@ -101,14 +99,7 @@ class FleetReader:
 
     def read(self) -> Fleet:
         """Return all that is known of the fleet; raises `RetryLater` when it cannot be read."""
-        marks = self.marks()
-        return Fleet(
-            figures=self._figures.fleet(),
-            counters=self._counters.sums(),
-            heartbeat=marks.heartbeat,
-            seen=marks.seen,
-            drift=marks.drift,
-        )
+        return Fleet(figures=self._figures.fleet(), counters=self._counters.sums(), marks=self.marks())
 
     def marks(self) -> Marks:
         """Return the marks of other parts; raises `RetryLater` when they cannot be read."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient
+from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, READ_ROUNDS_MAX
+from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient, transient_faults
 from chalicelib.adapters.dynamodb.guards import guard_item, named_by
 from chalicelib.adapters.dynamodb.items import (
     Item,
@@ -34,11 +35,8 @@ from chalicelib.ports import Committed, Known, Refused
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEYS_MAX = 100
-"""Keys that one BatchGetItem takes."""
-READ_ROUNDS_MAX = 8
 READ_PAUSE_SECONDS = 0.01
-"""How often the keys that a batch read left unprocessed are asked for again, and after what growing pause."""
+"""The pause, which grows, before keys that a batch read left unprocessed are asked for again."""
 
 _OPTIONAL_ATTRIBUTES = ("total_shortfall", "debt", "low_balance_threshold", "outdated", "level", "crossings")
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
@@ -116,12 +114,9 @@ class DynamoDBLedger:
         except self._client.exceptions.TransactionCanceledException as error:
             refused = _refusal(commit, cast("Sequence[Mapping[str, Any]]", error.response["CancellationReasons"]))
             return replace(refused, repeated=_repeated(error))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in BUSY:
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in BUSY:
                 return Refused(account=commit.before, contended=True, repeated=_repeated(error))
-            raise_if_transient(error)
-            raise
-        except BotoCoreError as error:
             raise_if_transient(error)
             raise
         return Committed()
@@ -134,11 +129,8 @@ class DynamoDBLedger:
         for attempt in range(READ_ROUNDS_MAX):
             if attempt:
                 self._sleep(READ_PAUSE_SECONDS * 2**attempt)
-            try:
+            with transient_faults():
                 answer = self._client.batch_get_item(RequestItems=wanted)
-            except (ClientError, BotoCoreError) as error:
-                raise_if_transient(error)
-                raise
             for table, items in answer["Responses"].items():
                 yield from ((table, cast("Item", item)) for item in items)
             wanted = cast("dict[str, Any]", answer["UnprocessedKeys"])

@@ -52,8 +52,6 @@ class RecentEvents:
     """Notes events, and reads the latest. Both may raise what botocore raises."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._client = client
-        self._table = table
         self._figures = DynamoDBFigures(client, table=table)
 
     def note(self, events: Iterable[RecentEvent]) -> None:
@@ -87,11 +85,7 @@ class RecentEvents:
                 "ConditionExpression": "writes = :writes",
                 "ExpressionAttributeValues": {":writes": {"N": str(writes)}},
             }
-        try:
-            self._client.put_item(TableName=self._table, Item=item, **condition)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        return self._figures.put(item, condition)
 
 
 def _latest(events: Iterable[RecentEvent]) -> list[RecentEvent]:
