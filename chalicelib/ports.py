@@ -10,6 +10,7 @@ from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.links import Link, LinkKind
 from chalicelib.domain.names import Guards
 from chalicelib.domain.plugin_status import KnownStatus
 
@@ -168,6 +169,49 @@ class LedgerReader(Protocol):
 
         The newest may be missing for a moment after their write.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinksPage:
+    """Some links in the order of their names; `last` is the name after which the next page goes on, None at the end."""
+
+    links: tuple[Link, ...]
+    last: str | None
+
+
+class LinkTable(Protocol):
+    """Whose names are. Every method may raise `RetryLater` (`unavailable`). A name is never moved silently."""
+
+    def read(self, names: Iterable[str]) -> Mapping[str, MerchantId]:
+        """Return whose these names are, those that belong to nobody left out."""
+        ...
+
+    def get(self, name: str) -> Link | None:
+        """Return the link of a shop's or customer's name, None where there is none."""
+        ...
+
+    def put(self, link: Link) -> MerchantId:
+        """Let a name belong to a merchant, unless it belongs to another one; return whose it is then.
+
+        A label replaces an earlier one; without a label, and with a later `since`, what is there remains.
+        """
+        ...
+
+    def put_payment(self, name: str, merchant_id: MerchantId) -> MerchantId:
+        """Let a payment's name belong to a merchant, unless it belongs to another one; return whose it is then."""
+        ...
+
+    def remove(self, link: Link) -> bool:
+        """Let a name belong to nobody, if it still belongs to this merchant; return whether it did."""
+        ...
+
+    def of_merchants(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Mapping[str, str | None]]:
+        """Return the names of each merchant with their labels, merchants without a name left out."""
+        ...
+
+    def page(self, kind: LinkKind, *, starting: str = "", after: str | None = None, limit: int) -> LinksPage:
+        """Return the next links of a kind whose names behind the kind start so, in their order."""
         ...
 
 

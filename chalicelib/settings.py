@@ -4,70 +4,29 @@ A missing or bad one fails with a sentence that names it, never at import and ne
 """
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import Self
 
-from chalicelib.domain.orders import CREDITS_MAX, Basis, Direction, Policy
+from chalicelib.domain.orders import Basis, Direction, Policy
+from chalicelib.environment import Group, Reader, Required, SettingError, Text, present
 
 SCOPE_CLAIMS = ("scope", "scp", "scopes")
 """The claims in which issuers grant scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
 AUDIENCE_CLAIMS = ("aud", "client_id")
 """The claims that say for whom a token is: the standard's, and that of Cognito's access tokens."""
 JWT_ALGORITHMS = ("RS256", "ES256", "HS256")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _DAY_SECONDS = 86_400
 _DAYS_MAX = 3650
-_DIGITS_MAX = 20
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
-_CLAIM = re.compile(r"[!-~]{1,128}", re.ASCII)
-# Only on the machine itself may keys be had without TLS: anybody on the way could put in their own.
-_SECURE = re.compile(r"(https://|http://(127\.0\.0\.1|localhost|\[::1\])(?=[:/]))[!-?A-~]+", re.ASCII)
-_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
-class SettingError(Exception):
-    """A setting is missing or bad; the message names it and says what it takes."""
+class Webhooks(Group):
+    """What webhooks of Shopify and Stripe are checked with: parameters or secrets that hold secrets, a line each."""
 
-
-class Text:
-    """A text of a group, by its environment name; empty where it is not set."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, group: "Group", owner: type["Group"]) -> str:
-        """Return the group's text."""
-        return group.texts[self.name]
-
-
-class Required(Text):
-    """A text of a group that whoever reads it cannot do without.
-
-    Raises:
-        SettingError: on reading, it is not set.
-    """
-
-    def __get__(self, group: "Group", owner: type["Group"]) -> str:
-        """Return the group's text, which is not empty."""
-        return _present(self.name, super().__get__(group, owner))
-
-
-@dataclass(frozen=True)
-class Group:
-    """Texts that belong together, under their environment names."""
-
-    texts: Mapping[str, str]
-
-    @classmethod
-    def read(cls, reader: "_Reader") -> Self:
-        """Return the group's texts, those that are not set empty."""
-        declared = (text for text in vars(cls).values() if isinstance(text, Text))
-        return cls({text.name: reader.text(text.name) for text in declared})
+    shopify_secret_parameter = Text("SHOPIFY_SECRET_PARAMETER")
+    stripe_secret_parameter = Text("STRIPE_SECRET_PARAMETER")
 
 
 class Tables(Group):
@@ -77,6 +36,7 @@ class Tables(Group):
     transactions = Required("TRANSACTIONS_TABLE")
     figures = Required("FIGURES_TABLE")
     figures_if_set = Text("FIGURES_TABLE")
+    links = Required("LINKS_TABLE")
 
 
 class Queues(Group):
@@ -128,7 +88,7 @@ class Jwt:
     audience_claim: str
 
     @classmethod
-    def read(cls, reader: "_Reader") -> Self:
+    def read(cls, reader: Reader) -> Self:
         """Return these settings as they are set, whether they go together or not: see `checked`."""
         return cls(
             algorithm=reader.text("JWT_ALGORITHM"),
@@ -149,7 +109,7 @@ class Jwt:
         """
         if not any((self.algorithm, self.issuer, self.audience, self.jwks_url, self.key_parameter)):
             return None
-        if _present("JWT_ALGORITHM", self.algorithm) not in JWT_ALGORITHMS:
+        if present("JWT_ALGORITHM", self.algorithm) not in JWT_ALGORITHMS:
             raise SettingError(f"JWT_ALGORITHM is {self.algorithm!r}: it takes {', '.join(JWT_ALGORITHMS)}")
         if bool(self.jwks_url) == bool(self.key_parameter):
             raise SettingError("JWT_JWKS_URL and JWT_KEY_PARAMETER: exactly one of them must be set")
@@ -157,8 +117,8 @@ class Jwt:
             raise SettingError(
                 "JWT_JWKS_URL holds public keys, JWT_ALGORITHM HS256 takes a secret: set JWT_KEY_PARAMETER"
             )
-        _present("JWT_ISSUER", self.issuer)
-        _present("JWT_AUDIENCE", self.audience)
+        present("JWT_ISSUER", self.issuer)
+        present("JWT_AUDIENCE", self.audience)
         return self
 
 
@@ -189,6 +149,9 @@ class Settings:
     versions: Versions
     bus: Bus
     jwt: Jwt
+    webhooks: Webhooks
+    unlinked_opens: bool
+    credits_by_price: Mapping[str, int]
     cursor_key_parameter: str
     cors_origins: tuple[str, ...]
     metrics_per_merchant: bool
@@ -201,7 +164,7 @@ class Settings:
         Raises:
             SettingError: a setting is not what it should be.
         """
-        read = _Reader(environment)
+        read = Reader(environment)
         read.log_level()
         trial_credits = read.whole("TRIAL_CREDITS", 100)
         low_percent = read.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=100)
@@ -233,6 +196,9 @@ class Settings:
             versions=Versions.read(read),
             bus=Bus.read(read),
             jwt=Jwt.read(read),
+            webhooks=Webhooks.read(read),
+            unlinked_opens=read.choice("UNLINKED", ("wait", "open")) == "open",
+            credits_by_price=read.credits_by_name("CREDITS_BY_PRICE"),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
             metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", ("off", "on")) == "on",
@@ -248,67 +214,3 @@ def settings() -> Settings:
         SettingError: a setting is not what it should be.
     """
     return Settings.read(os.environ)
-
-
-def _present(name: str, text: str) -> str:
-    if not text:
-        raise SettingError(f"{name} is not set: this function cannot work without it")
-    return text
-
-
-class _Reader:
-    """Reads one environment, and says by name what is wrong with it."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-
-    def text(self, name: str) -> str:
-        return self._environment.get(name, "").strip()
-
-    def whole(self, name: str, default: int, *, most: int = CREDITS_MAX) -> int:
-        text = self.text(name)
-        if not text:
-            return default
-        if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX) or int(text) > most:
-            raise SettingError(f"{name} is {text!r}: it takes a whole number from 0 to {most}")
-        return int(text)
-
-    def percent(self, name: str) -> Decimal:
-        text = self.text(name) or "0"
-        if _PERCENT.fullmatch(text) is None or Decimal(text) > 100:  # noqa: PLR2004 - percent
-            raise SettingError(f"{name} is {text!r}: it takes a percentage from 0 to 100")
-        return Decimal(text)
-
-    def log_level(self) -> None:
-        text = self.text("LOG_LEVEL")
-        if text and text.upper() not in LOG_LEVELS:
-            raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LOG_LEVELS)}")
-
-    def claim(self, name: str, default: str) -> str:
-        text = self.text(name)
-        if text and _CLAIM.fullmatch(text) is None:
-            raise SettingError(f"{name} is {text!r}: it takes a claim's name, 1 to 128 characters without spaces")
-        return text or default
-
-    def secure_address(self, name: str) -> str:
-        text = self.text(name)
-        if text and _SECURE.fullmatch(text) is None:
-            raise SettingError(f"{name} is {text!r}: it takes an address that begins with https://")
-        return text
-
-    def origins(self, name: str) -> tuple[str, ...]:
-        origins = tuple(origin.strip() for origin in self.text(name).split(",") if origin.strip())
-        for origin in origins:
-            # Compared with what browsers send, letter by letter: any other spelling would never match.
-            if _ORIGIN.fullmatch(origin) is None:
-                raise SettingError(
-                    f"{name} holds {origin!r}: it takes origins such as https://shop.example, in lower case and "
-                    "without a path, with commas between them"
-                )
-        return origins
-
-    def choice(self, name: str, choices: Sequence[str], default: str = "") -> str:
-        text = self.text(name) or default or choices[0]
-        if text not in choices:
-            raise SettingError(f"{name} is {text!r}: it takes {' or '.join(choices)}")
-        return text

@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from chalicelib.settings import LOG_LEVELS
+from chalicelib.environment import LOG_LEVELS
 
 Sample = NewType("Sample", str)
 """A counter's name and labels, `name|label=value|…`: a key of the counters, in memory and in the table."""

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from chalicelib.settings import SettingError
+from chalicelib.environment import SettingError
 
 KEEP_SECONDS = 300
 """How long a value is used before it is asked for again: what a changed key takes to arrive."""

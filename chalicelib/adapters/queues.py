@@ -48,6 +48,10 @@ class Queues:
             MessageAttributes=_named(attributes),
         )
 
+    def send(self, queue_url: str, body: str) -> None:
+        """Put a message into a queue, which has confirmed it when this returns."""
+        self._client.send_message(QueueUrl=queue_url, MessageBody=body)
+
     def send_later(self, queue_url: str, messages: Sequence[Later]) -> Iterator[int]:
         """Put messages into a queue, and yield the place of each that the queue has confirmed."""
         for places in _requests(messages):

@@ -14,7 +14,7 @@ import jwt
 from jwt.exceptions import PyJWKClientConnectionError
 
 from chalicelib.domain.ids import MerchantId, merchant_id
-from chalicelib.settings import SettingError
+from chalicelib.environment import SettingError
 
 TOKEN_LENGTH_MAX = 8192
 LEEWAY_SECONDS = 10

@@ -68,10 +68,14 @@ NO_CALLER = Caller()
 
 
 class Access(Enum):
-    """Who may call a route: a token needs one of `scopes`; without `scopes` any valid token will do."""
+    """Who may call a route: a token needs one of `scopes`; without `scopes` any valid token will do.
+
+    A `SIGNER` has no token: the route itself checks the signature of what is sent.
+    """
 
     NOBODY = ("nobody", ())
     ANYONE = ("anyone", ())
+    SIGNER = ("signer", ())
     TOKEN = ("token", ())
     OWNER = ("owner", (READ_SCOPE, ADMIN_SCOPE))
     ADMIN = ("admin", (ADMIN_SCOPE,))
@@ -84,7 +88,7 @@ class Access(Enum):
     @property
     def by_token(self) -> bool:
         """Whether the gateway's authorizer checks a bearer token before the route is called."""
-        return self is not Access.ANYONE
+        return self not in (Access.ANYONE, Access.SIGNER)
 
     def admit(self, context: Mapping[str, Any] | None, *, now: datetime) -> Caller:
         """Return the caller, if allowed; `context` is the authorizer's context of the token.
@@ -92,7 +96,7 @@ class Access(Enum):
         Raises:
             Problem: `UNAUTHORIZED` or `FORBIDDEN`.
         """
-        if self is Access.ANYONE:
+        if not self.by_token:
             return NO_CALLER
         caller = Caller.from_context(context, now=now)
         if self is Access.NOBODY:

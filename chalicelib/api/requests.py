@@ -38,7 +38,8 @@ _MICROSECOND = timedelta(microseconds=1)
 class Call:
     """One request. `path` is as the client sees it, without parameters; `route` names it in the log.
 
-    `caller` has passed the access that the route declares.
+    `caller` has passed the access that the route declares. `headers` have names in lower case and one value each,
+    `sent_headers` names as they were sent, with a list of values where one came more than once.
     """
 
     route: str
@@ -48,6 +49,7 @@ class Call:
     now: datetime
     headers: Mapping[str, str]
     repeated_headers: frozenset[str]
+    sent_headers: Mapping[str, str | list[str]]
     parameters: Mapping[str, Sequence[str]]
     authorizer: Mapping[str, Any] | None
     body: str
@@ -68,6 +70,7 @@ class Call:
             now=now,
             headers=headers,
             repeated_headers=_repeated(event.get("multiValueHeaders") or {}),
+            sent_headers=_sent(event),
             parameters=event.get("multiValueQueryStringParameters") or {},
             authorizer=context.get("authorizer"),
             body=event.get("body") or "",
@@ -84,11 +87,11 @@ class Call:
         timestamp = instant(self.now)
         return {"request_id": self.request_id, "correlation_id": self.correlation_id, "timestamp": timestamp}
 
-    def require_small_body(self) -> None:
-        """Raise `PAYLOAD_TOO_LARGE` for more than 64 KiB (contract, section 6)."""
+    def require_small_body(self, most: int) -> None:
+        """Raise `PAYLOAD_TOO_LARGE` for more than `most` bytes (contract, section 6)."""
         # A text has at least as many bytes as characters, so most bodies that are too large need not be encoded.
-        if len(self.body) > 2 * BODY_BYTES_MAX or len(self._body_bytes()) > BODY_BYTES_MAX:
-            raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {BODY_BYTES_MAX} bytes at the most.")
+        if len(self.body) > 2 * most or len(self.body_bytes()) > most:
+            raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {most} bytes at the most.")
 
     def json_object(self) -> dict[str, Any]:
         """Return the body's JSON object; raises `Problem` (415, 400) for any other body.
@@ -133,12 +136,13 @@ class Call:
         return max(media_types, key=lambda media_type: weights[media_type])
 
     def _body_text(self) -> str:
-        text = self._body_bytes().decode(errors="replace")
+        text = self.body_bytes().decode(errors="replace")
         if _REPLACED in text:
             raise Problem(Code.NOT_JSON, "the body is not UTF-8", details={"field": "body"})
         return text
 
-    def _body_bytes(self) -> bytes:
+    def body_bytes(self) -> bytes:
+        """Return the body as it was sent."""
         # A lone surrogate cannot come from the wire; if the gateway makes one, decoding refuses it.
         return b64decode(self.body) if self.body_in_base64 else self.body.encode(errors="surrogatepass")
 
@@ -221,6 +225,11 @@ def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:
     # The gateway lists each spelling of a header's name separately; in HTTP they are one name.
     given = Counter(name.lower() for name, values in headers.items() for _ in values)
     return frozenset(name for name, times in given.items() if times > 1)
+
+
+def _sent(event: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    by_name = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    return {name: values[0] if len(values) == 1 else list(values) for name, values in by_name.items()}
 
 
 def _trace(text: str | None) -> str | None:

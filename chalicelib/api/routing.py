@@ -16,11 +16,12 @@ from typing import Any, Concatenate, ParamSpec
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib.api.access import Access
-from chalicelib.api.requests import Call, merchant_of
+from chalicelib.api.requests import BODY_BYTES_MAX, Call, merchant_of
 from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
 from chalicelib.domain.errors import CreditsError
+from chalicelib.environment import SettingError
 from chalicelib.handlers.authorize import authorize
-from chalicelib.settings import SettingError, settings
+from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_figures
 
@@ -100,10 +101,14 @@ class Routes:
         return self._route("GET", paths, access=access, summary=summary, what=what)
 
     def post(
-        self, *paths: str, access: Access = Access.NOBODY, summary: str = ""
+        self,
+        *paths: str,
+        access: Access = Access.NOBODY,
+        summary: str = "",
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
         """Answer POST at each of the paths with the view."""
-        return self._route("POST", paths, access=access, summary=summary)
+        return self._route("POST", paths, access=access, summary=summary, body_bytes_max=body_bytes_max)
 
     def put(
         self, *paths: str, access: Access = Access.NOBODY, summary: str = ""
@@ -112,7 +117,14 @@ class Routes:
         return self._route("PUT", paths, access=access, summary=summary)
 
     def _route(
-        self, method: str, paths: tuple[str, ...], *, access: Access, summary: str, what: str = "merchant"
+        self,
+        method: str,
+        paths: tuple[str, ...],
+        *,
+        access: Access,
+        summary: str,
+        what: str = "merchant",
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
         of_merchant = access is Access.OWNER and any("{merchant_id}" in path for path in paths)
 
@@ -120,6 +132,7 @@ class Routes:
             @wraps(view)
             def answered(*identifiers: Identifiers.args, **named: Identifiers.kwargs) -> Response:
                 def admitted(call: Call) -> Reply:
+                    call.require_small_body(body_bytes_max)
                     caller = access.admit(call.authorizer, now=call.now)
                     if of_merchant:
                         caller.require_merchant(merchant_of(str(named["merchant_id"])), what)
@@ -205,7 +218,6 @@ def refusal_of_the_framework(request: Request, response: Response) -> Response:
 
 def _reply(view: Callable[[Call], Reply], call: Call) -> Reply:
     try:
-        call.require_small_body()
         return view(call)
     except Problem as problem:
         return _refused(problem, call)

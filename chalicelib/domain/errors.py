@@ -38,10 +38,12 @@ class Code(StrEnum):
     # The form is right, the ledger says no.
     KEY_REUSED = "key_reused"
     NAMES_TWO_FACTS = "names_two_facts"
+    LINK_TAKEN = "link_taken"
     ORDER_IMPORTED = "order_imported"
     CURRENCY_MISMATCH = "currency_mismatch"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     # It may work later.
+    MERCHANT_UNLINKED = "merchant_unlinked"
     ACCOUNT_MISSING = "account_missing"
     ORDER_MISSING = "order_missing"
     PAYMENT_MISSING = "payment_missing"
@@ -52,7 +54,15 @@ class Code(StrEnum):
     INTERNAL = "internal"
 
 
-_GROUNDS = frozenset({Code.ACCOUNT_MISSING, Code.ORDER_MISSING, Code.PAYMENT_MISSING, Code.DISPUTE_MISSING})
+_GROUNDS = frozenset(
+    {
+        Code.MERCHANT_UNLINKED,
+        Code.ACCOUNT_MISSING,
+        Code.ORDER_MISSING,
+        Code.PAYMENT_MISSING,
+        Code.DISPUTE_MISSING,
+    }
+)
 
 
 class CreditsError(Exception):

@@ -3,7 +3,9 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,9 +13,12 @@ from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
+from chalicelib.contracts.sources.raw import RawWebhook
+from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.handlers.raw_webhooks import RawWebhooks, held_webhook
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
@@ -55,9 +60,11 @@ class Batch:
             renewal_repeat_days=configured.renewal_repeat_days,
             debt_owed=configured.debt_owed,
         )
+        self._webhooks = RawWebhooks(configured, self._terms)
         self._ignored: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._requests: list[tuple[Message, Event]] = []
+        self._without_movements: list[tuple[Message, Event]] = []
         self._parked: list[tuple[Message, Rejected]] = []
         self._delayed: list[tuple[Message, int]] = []
         self._leaving: list[tuple[Message, int]] = []
@@ -72,6 +79,9 @@ class Batch:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
             try:
+                if (webhook := held_webhook(message)) is not None:
+                    self._read_webhook(message, webhook)
+                    continue
                 event = read_event(
                     message.body,
                     self._terms,
@@ -79,22 +89,24 @@ class Batch:
                     subject=message.bound_to(),
                     headers=message.headers(),
                 )
-            except Rejected as error:
-                self._end(message, None, [error])
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
-                internal = RetryLater(Code.INTERNAL, "the message could not be read")
-                internal.__cause__ = error
-                self._end(message, None, [internal])
+                self._fail(message, error)
             else:
-                if event.movements:
-                    self._requests.append((message, event))
-                else:
-                    self._end(message, event, ())
+                self._take(message, event)
+        for message, asked in self._webhooks.events(now=datetime.now(UTC)):
+            if isinstance(asked, Event):
+                self._take(message, asked)
+            else:
+                self._fail(message, asked)
 
     def post(self) -> None:
-        """Post all movements, and end each message by their outcomes."""
-        if not self._requests:
-            return
+        """Post all movements, write down links, and end each message by what became of them."""
+        if self._requests:
+            self._post_requests()
+        for message, event in self._without_movements:
+            self._end(message, event, self._linked(event))
+
+    def _post_requests(self) -> None:
         requests = [event.movements for _, event in self._requests]
         started = time.perf_counter()
         outcomes = self._posting.post(requests, time=self._call)
@@ -102,7 +114,7 @@ class Batch:
         for (message, event), of_message in zip(self._requests, outcomes, strict=True):
             for movement, outcome in zip(event.movements, of_message, strict=True):
                 self._count(movement, outcome)
-            self._end(message, event, of_message)
+            self._end(message, event, [*of_message, *self._linked(event)])
 
     def park(self) -> None:
         """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
@@ -188,12 +200,42 @@ class Batch:
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
+    def _read_webhook(self, message: Message, webhook: RawWebhook) -> None:
+        # From here on it is cut to what decides: so it waits, and so it is parked.
+        cut = replace(message, body=webhook.message())
+        try:
+            self._webhooks.read(cut, webhook)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(cut, error)
+
+    def _take(self, message: Message, event: Event) -> None:
+        if event.movements:
+            self._requests.append((message, event))
+        else:
+            self._without_movements.append((message, event))
+
+    def _fail(self, message: Message, error: Exception) -> None:
+        """End a message that could not be read, or not yet."""
+        if not isinstance(error, Rejected | RetryLater):
+            internal = RetryLater(Code.INTERNAL, "the message could not be read")
+            internal.__cause__ = error
+            error = internal
+        self._end(message, None, [error])
+
+    def _linked(self, event: Event) -> list[Rejected | RetryLater]:
+        """Write down the names that an event gives to its merchant; return what was not written, and why."""
+        if not (event.links or event.payment_names):
+            return []
+        return for_posting.linking().write(event.links, event.payment_names, event.merchant_id)
+
     def _settled(self, event: Event) -> None:
         """Count what of an event was dropped and ignored, now that its message does not come back."""
         self._dropped.update(event.dropped)
         for one in event.ignored:
             self._ignored[one.reason] += 1
-            logger.info("ignored", reason=one.reason, merchant_id=one.merchant_id, reference_id=one.reference_id)
+            note = {"note": "ids alone are kept, and nothing personal"} if one.reason in PRIVACY else {}
+            said: dict[str, Any] = {"merchant_id": one.merchant_id, "reference_id": one.reference_id, **note}
+            logger.info("ignored", reason=one.reason, **said)
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
         if isinstance(outcome, Posted):

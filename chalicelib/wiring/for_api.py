@@ -7,6 +7,7 @@ pydantic nor PynamoDB: each function imports what it builds (decision 0009).
 from functools import cache
 from typing import TYPE_CHECKING
 
+from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.settings import settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ STATUS_TRIES = 2
 INVOKE_CONNECT_SECONDS = 1.0
 INVOKE_READ_SECONDS = 16.0
 """An admin waits for a function, cold start and all, until it must have ended: after its own 15 seconds."""
+WEBHOOK_SECONDS = 1.0
+"""How long the inbox is waited for with a webhook, at each of two tries."""
 DESK_READ_SECONDS = 8.0
 """How long the dead letters' queues are waited for, each."""
 
@@ -176,6 +179,32 @@ def queues() -> "Queues":
 
     config = Config(connect_timeout=1.0, read_timeout=2.0, retries={"total_max_attempts": 2})
     return Queues(sdk.client("sqs", config))
+
+
+@cache
+def webhook_queue() -> "Queues":
+    """Return the queues for a webhook, whose sender waits for five seconds at the most (Shopify)."""
+    from chalicelib.adapters import sdk
+    from chalicelib.adapters.queues import Queues
+
+    config = client_config(connect_seconds=WEBHOOK_SECONDS, read_seconds=WEBHOOK_SECONDS, tries=2)
+    return Queues(sdk.client("sqs", config))
+
+
+def webhook_secrets(name: str) -> tuple[str, ...]:
+    """Return the secrets that a parameter holds, a line each: one of them signs. None where no parameter is named.
+
+    Raises:
+        RetryLater: they cannot be read.
+    """
+    from chalicelib.adapters.parameters import ParameterError
+
+    if not name:
+        return ()
+    try:
+        return tuple(_parameter(name).text().split())
+    except ParameterError as error:
+        raise RetryLater(Code.UNAVAILABLE, str(error)) from error
 
 
 def cursor_key() -> str | None:

@@ -13,6 +13,7 @@ from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import CallTime
 from chalicelib.settings import settings
+from chalicelib.usecases.linking import Linking
 from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting
 
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ def ledger() -> DynamoDBLedger:
 def posting() -> Posting:
     """Return the posting of this container, which remembers the accounts it wrote last."""
     return Posting(ledger(), default_threshold=settings().default_threshold)
+
+
+@cache
+def linking() -> Linking:
+    """Return whose shops, customers and payments are, as this container knows them."""
+    from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+
+    return Linking(DynamoDBLinks(dynamodb(), table=settings().tables.links))
 
 
 @cache

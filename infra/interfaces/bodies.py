@@ -14,3 +14,15 @@ class StatusBatchRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     merchant_ids: Annotated[list[Merchant], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class ShopifyWebhook(BaseModel):
+    """A webhook of Shopify, in the shape of its topic."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class StripeEvent(BaseModel):
+    """An event of Stripe around its object."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from chalicelib.api import admin, console, desk, documents, merchants, operations, widget
+from chalicelib.api import admin, console, desk, documents, merchants, operations, webhooks, widget
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
 from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
@@ -30,6 +30,7 @@ class Tag(Enum):
     ACCOUNTS = ("Accounts", "A merchant's credits as they stand.")
     TRANSACTIONS = ("Transactions", "The history of an account: every change, recorded once, in a chain of hashes.")
     ADMIN = ("Admin", "Corrections, thresholds and the accounts that need a look.")
+    WEBHOOKS = ("Webhooks", "What Shopify and Stripe send, as they send it.")
     OPERATIONS = ("Operations", "Health and figures of the service.")
     DOCUMENTS = ("Documents", "This document, for programs and for people.")
 
@@ -41,6 +42,7 @@ class Tag(Enum):
 WHO: Mapping[Access, str] = {
     Access.NOBODY: "Nobody may call it.",
     Access.ANYONE: "Anyone may ask, without a token.",
+    Access.SIGNER: "For whoever signs with a secret that the service knows; no token is asked for.",
     Access.TOKEN: "Any valid token will do.",
     Access.OWNER: (
         f"For the merchant's own token (claim `merchant_id`) with the scope `{READ_SCOPE}`, and for "
@@ -102,7 +104,7 @@ class Route:
 
 _DECLARED: Mapping[str, Declared] = {
     declared.view: declared
-    for module in (admin, console, desk, documents, merchants, operations, widget)
+    for module in (admin, console, desk, documents, merchants, operations, webhooks, widget)
     for declared in module.routes.declared
 }
 

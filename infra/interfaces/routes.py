@@ -8,5 +8,6 @@ from infra.interfaces.routes_admin import ADMIN
 from infra.interfaces.routes_desk import DESK
 from infra.interfaces.routes_reading import READING
 from infra.interfaces.routes_service import SERVICE
+from infra.interfaces.routes_webhooks import WEBHOOKS
 
-ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *DESK, *SERVICE)
+ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *DESK, *WEBHOOKS, *SERVICE)

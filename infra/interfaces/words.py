@@ -288,6 +288,13 @@ WORDS: Mapping[str, Word] = {
     "period_start": Word(
         "Names the period where there is no `renewal_id`: an instant, in any spelling; anything else is an id as it is."
     ),
+    "MerchantCreated.links": Word(
+        "Shops and customers that belong to the merchant: a name, or an object with `name` and `label`. A name that "
+        "belongs to another merchant stays there, and the event is parked as `link_taken`."
+    ),
+    "NamedLink.name": Word("`shopify:` and the shop's domain, or `stripe:` and the customer's id."),
+    "NamedLink.label": Word("What people call the shop."),
+    "Queued.status": Word("`queued`.", {"enum": ["queued"]}),
     "aliases": Word("Other ids of the same fact, of the kind that names it: a later event under any of them means it."),
     "adjustment_id": Word("The adjustment's id: one adjustment counts once."),
     "admin_id": Word("Who adjusts; kept with the record."),

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from chalicelib.settings import SettingError, Settings
+from chalicelib.environment import SettingError
+from chalicelib.settings import Settings
 from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.stages import UnknownStageError, values
 from infra.local import examples

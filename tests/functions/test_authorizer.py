@@ -16,8 +16,9 @@ from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 
 from chalicelib.adapters import parameters
+from chalicelib.environment import SettingError
 from chalicelib.handlers.authorize import authorize
-from chalicelib.settings import SettingError, settings
+from chalicelib.settings import settings
 from chalicelib.wiring import for_api
 from tests.support.api import REGION
 from tests.support.builders import SHOP

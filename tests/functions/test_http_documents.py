@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 import pytest
 
 from app import app
-from chalicelib.api.access import Access
 from infra.interfaces.__main__ import DOCUMENTS
 from infra.interfaces.routes import ROUTES
 from tests.support.api import Api, Aws
@@ -67,7 +66,7 @@ def test_the_document_says_of_each_route_who_answers_and_whether_a_token_is_need
     for (path, method), route in documented.items():
         entry = app.routes[path][method]
         assert entry.view_name == route.view
-        assert bool(entry.authorizer) == (route.declared.access is not Access.ANYONE), path
+        assert bool(entry.authorizer) == route.declared.access.by_token, path
         assert bool(OPENAPI["paths"][path][route.declared.method]["security"]) == bool(entry.authorizer)
 
 

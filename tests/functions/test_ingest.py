@@ -15,7 +15,7 @@ from chalicelib.contracts.inbound import payloads
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Outcome
-from chalicelib.settings import SettingError
+from chalicelib.environment import SettingError
 from chalicelib.telemetry import say_counted
 from chalicelib.wiring import for_posting
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger

@@ -20,7 +20,8 @@ from chalicelib.adapters.redis.statuses import RedisStatuses
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
-from chalicelib.settings import SettingError, Settings
+from chalicelib.environment import SettingError
+from chalicelib.settings import Settings
 from chalicelib.usecases.plugin_status import PluginStatuses
 from chalicelib.wiring import for_api
 from tests.support.builders import SHOP, account_of, merchant

@@ -12,7 +12,7 @@ from chalicelib.adapters.dynamodb.items import account_item, crossings_attribute
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import CrossingRecord
 from chalicelib.domain.thresholds import Crossing
-from chalicelib.settings import SettingError
+from chalicelib.environment import SettingError
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, account_of, merchant
 from tests.support.events import (

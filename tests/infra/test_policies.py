@@ -11,7 +11,7 @@ LEDGER = ("CreditsTable", "TransactionsTable")
 LEDGER_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
 WRITING_LEDGER = {"AdjustCreditsRole", "IngestEventsRole", "SetThresholdRole"}
 KEY_READERS = {
-    "ApiHandlerRole": ("CursorKeyParameter", "RedisUrlParameter"),
+    "ApiHandlerRole": ("CursorKeyParameter", "RedisUrlParameter", "ShopifySecretParameter", "StripeSecretParameter"),
     "AuthorizeRole": ("JwtKeyParameter",),
     "RollUpRole": ("RedisUrlParameter",),
 }

@@ -1,4 +1,4 @@
-"""The three tables: their keys, and that nobody loses them by accident."""
+"""The four tables: their keys, and that nobody loses them by accident."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 Resources = dict[str, dict[str, Any]]
 
-TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
+TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "LinksTable")
 TAGS = [{"Key": "service", "Value": {"Ref": "ServiceName"}}, {"Key": "stage", "Value": {"Ref": "Stage"}}]
 
 
@@ -44,6 +44,16 @@ def test_the_figures_table_has_a_key_and_no_stream(resources: Resources) -> None
     table = properties(resources, "FiguresTable")
 
     assert keys(table["KeySchema"]) == ["id"]
+    assert "StreamSpecification" not in table
+
+
+def test_the_links_table_has_a_key_an_index_for_lists_and_no_stream(resources: Resources) -> None:
+    table = properties(resources, "LinksTable")
+    (index,) = table["GlobalSecondaryIndexes"]
+
+    assert keys(table["KeySchema"]) == ["name"]
+    assert (index["IndexName"], keys(index["KeySchema"])) == ("by_kind", ["kind", "name"])
+    assert index["Projection"] == {"ProjectionType": "ALL"}
     assert "StreamSpecification" not in table
 
 

@@ -22,6 +22,8 @@ SET = {
     "HasCursorKeyParameter": "CursorKeyParameter",
     "HasJwtKeyParameter": "JwtKeyParameter",
     "HasRedisUrlParameter": "RedisUrlParameter",
+    "HasShopifySecretParameter": "ShopifySecretParameter",
+    "HasStripeSecretParameter": "StripeSecretParameter",
 }
 POLICIES = {"AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::IAM::ManagedPolicy"}
 SIX_SENDS_SECONDS = 60

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CREDITS_TABLE = "credits-test"
 TRANSACTIONS_TABLE = "transactions-test"
+LINKS_TABLE = "links-test"
 REGION = "eu-west-1"
 
 OTHER = merchant("other shop")

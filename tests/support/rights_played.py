@@ -17,13 +17,16 @@ from moto import mock_aws
 import app
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.contracts import canary
+from chalicelib.contracts.sources.raw import from_request
+from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.ledger import Transaction
-from chalicelib.settings import SettingError, settings
+from chalicelib.environment import SettingError
+from chalicelib.settings import settings
 from chalicelib.usecases import checking
 from chalicelib.wiring import for_api, for_figures, for_posting, for_releases
-from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
-from tests.support.events import Context, batch, charged, opened, paid, refunded, stream_record
+from tests.support.events import Context, asking, batch, charged, opened, paid, refunded, stream_record
 from tests.support.figures_tables import created
 from tests.support.rights import Need, Recorder, Request
 from tests.support.system import (
@@ -36,9 +39,11 @@ from tests.support.system import (
     seen,
     system_on,
 )
+from tests.support.webhooks import DOMAIN, headers, order, session, stripe, text
 
 FIGURES_TABLE = "figures-test"
 TOKEN_KEY, CURSOR_KEY, REDIS = "/keys/token", "/keys/cursor", "/keys/redis"
+SHOPIFY, STRIPE = "/keys/shopify", "/keys/stripe"
 SECRET = "s" * 40
 SCOPES = {"scope": "credits:read credits:admin credits:ops", "subject": "admin-7"}
 FUNCTIONS = {
@@ -71,6 +76,8 @@ ENVIRONMENT = {
     "JWT_KEY_PARAMETER": TOKEN_KEY,
     "CURSOR_KEY_PARAMETER": CURSOR_KEY,
     "REDIS_URL_PARAMETER": REDIS,
+    "SHOPIFY_SECRET_PARAMETER": SHOPIFY,
+    "STRIPE_SECRET_PARAMETER": STRIPE,
     "ADJUST_FUNCTION": "adjust_credits",
     "THRESHOLD_FUNCTION": "set_threshold",
     "THRESHOLD_EVENTS_FUNCTION": "publish_threshold_events",
@@ -146,6 +153,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             CREDITS_TABLE: "CreditsTable",
             TRANSACTIONS_TABLE: "TransactionsTable",
             FIGURES_TABLE: "FiguresTable",
+            LINKS_TABLE: "LinksTable",
             BUS: "CreditsBus",
             **FUNCTIONS,
             "d-1": DEPLOYMENT,
@@ -155,6 +163,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             (TOKEN_KEY, "JwtKeyParameter"),
             (CURSOR_KEY, "CursorKeyParameter"),
             (REDIS, "RedisUrlParameter"),
+            (SHOPIFY, "ShopifySecretParameter"),
+            (STRIPE, "StripeSecretParameter"),
         ):
             names |= {f"GetParameter {key}": PARAMETER.format(parameter)}
             names |= {f"GetSecretValue {key}": KEPT_SECRET.format(parameter)}
@@ -206,17 +216,18 @@ def _keys(on: Stage) -> None:
     claims = {"iss": "https://identity.example", "aud": "credit-service", "sub": "shop", "exp": int(time.time()) + 600}
     token = "Bearer " + jwt.encode(claims, SECRET, algorithm="HS256")
     event = {"type": "TOKEN", "authorizationToken": token, "methodArn": "arn:aws:execute-api:eu-west-1:1:a/dev/GET/x"}
-    for name in (TOKEN_KEY, CURSOR_KEY):
+    for name in (TOKEN_KEY, CURSOR_KEY, SHOPIFY, STRIPE):
         secrets.create_secret(Name=name, SecretString=SECRET)
     on.call("authorize", event)
     secrets.create_secret(Name=REDIS, SecretString="no address")
     with on.recorder.running("app"):
         assert for_api.cursor_key() == SECRET
+        assert for_api.webhook_secrets(SHOPIFY) == for_api.webhook_secrets(STRIPE) == (SECRET,)
         with pytest.raises(SettingError):
             for_api.shared_statuses()
     secrets.delete_secret(SecretId=REDIS, ForceDeleteWithoutRecovery=True)
     forget_the_container()
-    for name in (TOKEN_KEY, CURSOR_KEY):
+    for name in (TOKEN_KEY, CURSOR_KEY, SHOPIFY, STRIPE):
         ssm.put_parameter(Name=name, Value=SECRET, Type="SecureString")
     allowed = on.call("authorize", event)
     assert allowed["policyDocument"]["Statement"][0]["Effect"] == "Allow"
@@ -233,12 +244,24 @@ def _movements(on: Stage) -> None:
     ):
         records = [seen(message) for message in messages]
         on.call("ingest_events", batch(records))
+    _webhooks(on)
     adjustment = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 30, "reason": "r", "admin_id": "a"}
     for adjustment_id in ("a1", "a1", "a2"):
         on.call("adjust_credits", {**adjustment, "adjustment_id": adjustment_id})
     for threshold in (5, 10_000, None):
         asked = {"merchant_id": SHOP, "low_balance_threshold": threshold, "admin_id": "a", "correlation_id": "c"}
         assert "error" not in on.call("set_threshold", asked)
+
+
+def _webhooks(on: Stage) -> None:
+    """Link a shop and a customer, and post an order of the one and a payment of the other; and the taken name."""
+    links = {"links": ["shopify:" + DOMAIN, "stripe:cus_1"]}
+    named = [asking("evt.merchant.created", {"merchant_id": one, **links}) for one in (SHOP, merchant("another"))]
+    on.call("ingest_events", batch([seen(message) for message in named]))
+    forget_the_container()
+    paid_order = from_request(Source.SHOPIFY, text(order()), headers("orders/paid"))
+    checkout = from_request(Source.STRIPE, text(stripe("checkout.session.completed", session())), {})
+    on.call("ingest_events", batch([seen(webhook.message()) for webhook in (paid_order, checkout)]))
 
 
 def _refusals(on: Stage) -> None:

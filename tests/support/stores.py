@@ -48,6 +48,7 @@ class Tables:
     client: "DynamoDBClient"
     credits: str
     transactions: str
+    links: str
     url: str | None = None
 
     def ledger(
@@ -107,13 +108,20 @@ def client_at(url: str | None) -> "DynamoDBClient":
 def declared(logical_id: str) -> Mapping[str, Any]:
     """Return what CreateTable needs of a table in infra/template.yaml, but for its name."""
     properties = yaml_parse(TEMPLATE.read_text())["Resources"][logical_id]["Properties"]
-    stream = {**properties["StreamSpecification"], "StreamEnabled": True}
-    return {**{name: properties[name] for name in _CREATED_WITH}, "StreamSpecification": stream}
+    stream = {"StreamSpecification": {**properties.get("StreamSpecification", {}), "StreamEnabled": True}}
+    found = {name: properties[name] for name in _CREATED_WITH}
+    return {**found, **stream} if "StreamSpecification" in properties else found
 
 
 def _created(client: "DynamoDBClient", url: str | None) -> Tables:
     suffix = uuid4().hex
-    names = {logical_id: f"{logical_id}-{suffix}" for logical_id in ("CreditsTable", "TransactionsTable")}
+    names = {logical_id: f"{logical_id}-{suffix}" for logical_id in ("CreditsTable", "TransactionsTable", "LinksTable")}
     for logical_id, name in names.items():
         client.create_table(TableName=name, **cast("Any", declared(logical_id)))
-    return Tables(client=client, credits=names["CreditsTable"], transactions=names["TransactionsTable"], url=url)
+    return Tables(
+        client=client,
+        credits=names["CreditsTable"],
+        transactions=names["TransactionsTable"],
+        links=names["LinksTable"],
+        url=url,
+    )

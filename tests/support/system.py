@@ -31,7 +31,7 @@ from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.usecases import posting
 from chalicelib.wiring import for_posting
-from tests.support.api import CREDITS_TABLE, REGION, TRANSACTIONS_TABLE
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP
 from tests.support.events import Context, batch, sqs_record
 from tests.support.stores import declared
@@ -49,6 +49,7 @@ QUEUES = {
 }
 SETTINGS = {
     "EVENT_BUS": BUS,
+    "LINKS_TABLE": LINKS_TABLE,
     "TRIAL_CREDITS": "100",
     "LOW_BALANCE_THRESHOLD_PERCENT": "20",
     "GROUND_RETRY_SECONDS_MIN": "1",
@@ -237,6 +238,7 @@ def forget_the_container() -> None:
         for_posting.dynamodb,
         for_posting.ledger,
         for_posting.posting,
+        for_posting.linking,
         for_posting.bus,
         for_posting.queues,
     ):
@@ -249,7 +251,11 @@ def forget_the_container() -> None:
 def system_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     """Build tables, bus and queues on moto, which is active, and configure the functions with them."""
     dynamodb, sqs, events = (cast("Any", _client(name, of="test")) for name in ("dynamodb", "sqs", "events"))
-    for name, logical_id in ((CREDITS_TABLE, "CreditsTable"), (TRANSACTIONS_TABLE, "TransactionsTable")):
+    for name, logical_id in (
+        (CREDITS_TABLE, "CreditsTable"),
+        (TRANSACTIONS_TABLE, "TransactionsTable"),
+        (LINKS_TABLE, "LinksTable"),
+    ):
         dynamodb.create_table(TableName=name, **declared(logical_id))
     urls = {setting: sqs.create_queue(QueueName=name)["QueueUrl"] for setting, name in QUEUES.items()}
     events.create_event_bus(Name=BUS)

@@ -12,7 +12,8 @@ from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.settings import Bus, Functions, Jwt, Queues, SettingError, Settings, Tables, Versions
+from chalicelib.environment import SettingError
+from chalicelib.settings import Bus, Functions, Jwt, Queues, Settings, Tables, Versions, Webhooks
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -31,7 +32,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ground_retry_seconds_total=3600,
         plugin_status_cache_ttl=15,
         plugin_status_stale_seconds=300,
-        tables=Tables(dict.fromkeys(("CREDITS_TABLE", "TRANSACTIONS_TABLE", "FIGURES_TABLE"), "")),
+        tables=Tables(dict.fromkeys(("CREDITS_TABLE", "TRANSACTIONS_TABLE", "FIGURES_TABLE", "LINKS_TABLE"), "")),
         queues=Queues(
             {
                 "INBOX_QUEUE_URL": "",
@@ -52,6 +53,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
             }
         ),
         versions=Versions(dict.fromkeys(("API_VERSION", "ADJUST_VERSION", "INGEST_VERSION"), "")),
+        webhooks=Webhooks({"SHOPIFY_SECRET_PARAMETER": "", "STRIPE_SECRET_PARAMETER": ""}),
+        unlinked_opens=False,
+        credits_by_price={},
         bus=Bus({"EVENT_BUS": ""}),
         jwt=Jwt(
             algorithm="",
@@ -86,6 +90,11 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("PLUGIN_STATUS_STALE_SECONDS", "0", "plugin_status_stale_seconds", 0),
         ("CREDITS_TABLE", "a-table", "tables.credits", "a-table"),
         ("TRANSACTIONS_TABLE", "a-table", "tables.transactions", "a-table"),
+        ("LINKS_TABLE", "a-table", "tables.links", "a-table"),
+        ("SHOPIFY_SECRET_PARAMETER", "/key", "webhooks.shopify_secret_parameter", "/key"),
+        ("STRIPE_SECRET_PARAMETER", "/key", "webhooks.stripe_secret_parameter", "/key"),
+        ("UNLINKED", "open", "unlinked_opens", True),
+        ("CREDITS_BY_PRICE", '{"price_1": 500, "price_2": 0}', "credits_by_price", {"price_1": 500, "price_2": 0}),
         ("EVENT_BUS", "a-bus", "bus.name", "a-bus"),
         ("INBOX_QUEUE_URL", "https://q", "queues.inbox", "https://q"),
         ("WAITING_QUEUE_URL", "https://q", "queues.waiting", "https://q"),

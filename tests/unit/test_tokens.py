@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from chalicelib.adapters.tokens import LEEWAY_SECONDS, ClaimNames, Keys, ParameterKeys, TokenRefusedError, TokenVerifier
-from chalicelib.settings import SettingError
+from chalicelib.environment import SettingError
 from tests.support.builders import SHOP
 
 ISSUER = "https://identity.example"

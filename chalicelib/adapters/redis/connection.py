@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from chalicelib.settings import SettingError
+from chalicelib.environment import SettingError
 from chalicelib.telemetry import logger
 
 Answer = TypeVar("Answer")

@@ -26,6 +26,8 @@ from chalicelib.contracts.inbound.refunds import OrderRefunded
 from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDisputeWon, PaymentRefunded
 from chalicelib.contracts.values import Reading
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.links import Link
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
 
 AskingPayload = (
@@ -61,7 +63,8 @@ INBOUND: Mapping[str, AskingPayload] = {
 class Event:
     """An event in: the movements it asks for, all of one merchant, and what of it is ignored by rule.
 
-    At least one of either. `dropped` names the fields that move nothing and could not be read.
+    At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
+    belong to the merchant from now on, `payment_names` those of payments, which nobody else may have.
     """
 
     event_type: str
@@ -69,6 +72,9 @@ class Event:
     movements: tuple[Movement, ...]
     ignored: tuple[Ignored, ...] = ()
     dropped: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    payment_names: tuple[str, ...] = ()
+    merchant_id: MerchantId | None = None
 
 
 def read_event(
@@ -101,12 +107,16 @@ def read_event(
     except ValidationError as error:
         raise rejected(error, prefix="payload.") from None
     asked = payload.movements(envelope, terms, reading)
+    named = payload.links if isinstance(payload, MerchantCreated) else ()
     return Event(
         event_type=envelope.event_type,
         correlation_id=envelope.correlation_id,
         movements=tuple(one for one in asked if not isinstance(one, Ignored)),
         ignored=tuple(one for one in asked if isinstance(one, Ignored)),
         dropped=tuple(reading.dropped),
+        links=tuple(
+            Link(name=one.name, merchant_id=payload.merchant(), label=one.label, since=instant(now)) for one in named
+        ),
     )
 
 

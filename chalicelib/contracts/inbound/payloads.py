@@ -7,9 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.links import LINKS_MAX, Label, LinkName, named_alone
 from chalicelib.contracts.values import EARLIEST, Aliases, Credits, Id, Merchant, Reading, Reason, moment
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId, escaped
@@ -51,11 +52,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """A part of an event that moves nothing by rule, and why. It is acknowledged and counted; nothing is written."""
+    """A part of an event that moves nothing by rule, and why. It is acknowledged and counted; nothing is written.
 
-    reason: IgnoredReason
-    merchant_id: MerchantId
-    reference_id: str
+    Of a webhook as it was sent, it may be known of no merchant.
+    """
+
+    reason: StrEnum
+    merchant_id: MerchantId | None
+    reference_id: str | None
 
 
 OptionalMerchant = Annotated[Merchant | None, BeforeValidator(lambda value: None if value == "" else value)]
@@ -98,8 +102,19 @@ class Payload(BaseModel):
         return merchant
 
 
+class NamedLink(BaseModel):
+    """A shop or customer that belongs to the merchant, and what people call it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: LinkName
+    label: Label | None = None
+
+
 class MerchantCreated(Payload):
-    """A shop was created: its account opens with the trial of the settings."""
+    """A shop was created: its account opens with the trial of the settings. `links` say what belongs to it."""
+
+    links: Annotated[tuple[NamedLink, ...], Field(max_length=LINKS_MAX), named_alone] = ()
 
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the trial, recorded under the merchant's own id."""

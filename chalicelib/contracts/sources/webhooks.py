@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from chalicelib.contracts.inbound.payloads import IgnoredReason
 from chalicelib.contracts.sources.fields import as_json
@@ -36,6 +36,12 @@ class UnusedReason(StrEnum):
     NAMED_BY_INVOICE = "named_by_invoice"
     NAMED_BY_CHARGE = "named_by_charge"
     CHECKOUT_UNPAID = "checkout_unpaid"
+
+
+PRIVACY: Final = frozenset(
+    {UnusedReason.CUSTOMERS_REDACT, UnusedReason.CUSTOMERS_DATA_REQUEST, UnusedReason.SHOP_REDACT}
+)
+"""Requests about personal data, of which none is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

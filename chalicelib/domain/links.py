@@ -1,0 +1,66 @@
+"""Links: which merchant a shop of Shopify, a customer of Stripe or a payment belongs to (contract, section 15)."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from chalicelib.domain.ids import Instant, MerchantId, uuid_v5
+
+NAME_LENGTH_MAX = 255
+"""Characters of a name behind its kind."""
+LABEL_LENGTH_MAX = 100
+
+_NAMESPACE_URL: Final = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
+_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_CUSTOMER = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+class LinkKind(StrEnum):
+    """Who gives a linked name: the first part of it."""
+
+    SHOPIFY = "shopify"
+    STRIPE = "stripe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A name, `shopify:{shop domain}` or `stripe:{customer id}`, and the one merchant to which it belongs.
+
+    `label` is what people call the shop, None where nobody said.
+    """
+
+    name: str
+    merchant_id: MerchantId
+    label: str | None = None
+    since: Instant
+
+    @property
+    def kind(self) -> LinkKind:
+        """Who gives the name."""
+        return LinkKind(self.name.partition(":")[0])
+
+    @property
+    def shown(self) -> str:
+        """What people call it: the label, else the name without its kind."""
+        return self.label or self.name.partition(":")[2]
+
+
+def link_name_of(text: str) -> str:
+    """Return a link's name as it is kept: the kind, a colon, a shop's domain in lower case or a customer's id.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    kind, _, name = text.strip().partition(":")
+    match kind.lower():
+        case LinkKind.SHOPIFY if _DOMAIN.fullmatch(name.lower()):
+            return f"{LinkKind.SHOPIFY}:{name.lower()}"
+        case LinkKind.STRIPE if _CUSTOMER.fullmatch(name):
+            return f"{LinkKind.STRIPE}:{name}"
+    raise ValueError("a link is named shopify: and a shop's domain, or stripe: and a customer's id")
+
+
+def merchant_of_name(name: str) -> MerchantId:
+    """Return the id of a merchant that nobody named before: UUIDv5 of its link's name in the namespace of URLs."""
+    return MerchantId(uuid_v5(_NAMESPACE_URL, name))

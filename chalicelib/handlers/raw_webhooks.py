@@ -1,0 +1,126 @@
+"""Webhooks as Shopify and Stripe send them, in a batch: whose, and what they ask for (contract, section 15)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.contracts.decoding import read_object
+from chalicelib.contracts.inbound.events import Event, read_event
+from chalicelib.contracts.inbound.messages import Message
+from chalicelib.contracts.inbound.payloads import Ignored, Terms
+from chalicelib.contracts.sources.fields import as_json
+from chalicelib.contracts.sources.raw import RawWebhook, from_message, may_hold_webhook
+from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.links import Link, merchant_of_name
+from chalicelib.settings import Settings
+from chalicelib.usecases.linking import Linking, Names, unlinked
+from chalicelib.wiring import for_posting
+
+
+def held_webhook(message: Message) -> RawWebhook | None:
+    """Return the webhook in a message, None where it holds none.
+
+    Raises:
+        Rejected: it should hold one, and does not, or came on another subject.
+    """
+    if not may_hold_webhook(message.body, subject=message.subject):
+        return None
+    return from_message(read_object(message.body), subject=message.bound_to())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A webhook that was read, and its message, whose body is cut to what decides."""
+
+    message: Message
+    webhook: Webhook
+
+    @property
+    def names(self) -> Names:
+        """What says whose it is."""
+        webhook = self.webhook
+        return Names(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
+
+
+class RawWebhooks:
+    """The webhooks of one batch."""
+
+    def __init__(self, configured: Settings, terms: Terms) -> None:
+        self._source_terms = SourceTerms(
+            credits_by_price=configured.credits_by_price, count_test_orders=configured.count_test_orders
+        )
+        self._unlinked_opens = configured.unlinked_opens
+        self._terms = terms
+        self._found: list[Found] = []
+
+    def read(self, message: Message, raw: RawWebhook) -> None:
+        """Read a webhook; whose it is, `events` says for all of them.
+
+        Raises:
+            Rejected: it is poison.
+        """
+        self._found.append(Found(message=message, webhook=raw.read(self._source_terms)))
+
+    def events(self, *, now: datetime) -> Iterator[tuple[Message, Event | Exception]]:
+        """Yield what each asks for, or why it cannot be read or waits. Links are read once for all of them."""
+        if not self._found:
+            return
+        try:
+            linking = for_posting.linking()
+            merchants = linking.merchants([found.names for found in self._found])
+        except Exception as error:  # noqa: BLE001 - the same for all of them: whoever ends a message reports it
+            yield from ((found.message, error) for found in self._found)
+            return
+        for found, merchant in zip(self._found, merchants, strict=True):
+            try:
+                yield found.message, self._event(found, merchant, linking, now)
+            except Exception as error:  # noqa: BLE001 - one webhook's fault must not fail its neighbours
+                yield found.message, error
+
+    def _event(self, found: Found, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
+        webhook = found.webhook
+        if merchant is not None:
+            return self._of(webhook, merchant, now, again=found.message.deliveries > 1)
+        if not (webhook.events or webhook.closed):
+            return _nothing(webhook, None)
+        if not self._unlinked_opens or webhook.name is None:
+            raise unlinked(found.names)
+        if not self._of(webhook, merchant_of_name(webhook.name), now).movements:
+            # Nobody has paid: a test order opens no account.
+            return _nothing(webhook, None)
+        link = Link(name=webhook.name, merchant_id=merchant_of_name(webhook.name), since=instant(now))
+        standing, new = linking.claim(link)
+        return self._of(webhook, standing, now, again=new)
+
+    def _of(self, webhook: Webhook, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
+        """Return what a webhook of this merchant asks for.
+
+        `again` lets an account open that is the name's own: its link may have outlived the write that was to open it.
+        """
+        bodies = list(webhook.bodies(merchant))
+        if again and self._unlinked_opens and bodies and merchant == merchant_of_name(webhook.name or ""):
+            bodies.insert(0, as_json({"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}))
+        events = [read_event(body, self._terms, now=now) for body in bodies]
+        nothing = _nothing(webhook, merchant)
+        return replace(
+            nothing,
+            movements=tuple(movement for event in events for movement in event.movements),
+            ignored=(*nothing.ignored, *(one for event in events for one in event.ignored)),
+            dropped=tuple(field for event in events for field in event.dropped),
+            payment_names=webhook.payment_names,
+        )
+
+
+def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
+    ignored = (
+        Ignored(reason=one.reason, merchant_id=merchant, reference_id=one.reference_id or webhook.name)
+        for one in webhook.unused
+    )
+    return Event(
+        event_type=webhook.topic,
+        correlation_id=None,
+        movements=(),
+        ignored=tuple(ignored),
+        merchant_id=merchant,
+    )

@@ -1,0 +1,125 @@
+"""Whose a webhook is: known from links, which are read once a batch and kept for a while (contract, section 15)."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.links import Link
+from chalicelib.ports import LinkTable
+
+KEEP_SECONDS = 300
+"""How long a link is used before it is read again: what a link that was removed takes to be gone everywhere."""
+KNOWN_LINKS_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What says whose a webhook is, the first that is known: the merchant itself, the shop or customer, a payment."""
+
+    merchant_id: MerchantId | None = None
+    name: str | None = None
+    payment_names: Sequence[str] = ()
+
+    @property
+    def linked(self) -> tuple[str, ...]:
+        """The names that links may know."""
+        return (*((self.name,) if self.name else ()), *self.payment_names)
+
+
+class Linking:
+    """Answers whose names are, and writes links down. One per container: it remembers the links it met."""
+
+    def __init__(self, table: LinkTable, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._table = table
+        self._clock = clock
+        self._known: dict[str, tuple[MerchantId, float]] = {}
+
+    def merchants(self, asked: Sequence[Names]) -> list[MerchantId | None]:
+        """Return whose each of them is, None where no link says it; in one read for all.
+
+        Raises:
+            RetryLater: the links cannot be read.
+        """
+        unknown = [
+            name for one in asked if one.merchant_id is None for name in one.linked if self._remembered(name) is None
+        ]
+        if unknown:
+            for name, merchant in self._table.read(dict.fromkeys(unknown)).items():
+                self._remember(name, merchant)
+        return [one.merchant_id or self._first(one.linked) for one in asked]
+
+    def write(
+        self, links: Iterable[Link], payment_names: Iterable[str], merchant_id: MerchantId | None
+    ) -> list[Rejected | RetryLater]:
+        """Write down what an event says of a merchant's names; return what of it was not written, and why.
+
+        A payment's name that belongs to another merchant keeps to it, and stops nothing.
+        """
+        faults: list[Rejected | RetryLater] = []
+        for link in links:
+            try:
+                self.link(link)
+            except (Rejected, RetryLater) as error:
+                faults.append(error)
+        if merchant_id is not None:
+            try:
+                self._remember_payments(payment_names, merchant_id)
+            except RetryLater as error:
+                faults.append(error)
+        return faults
+
+    def link(self, link: Link) -> None:
+        """Let a name belong to a merchant, from now on or as before.
+
+        Raises:
+            Rejected: it belongs to another merchant, and stays there. RetryLater: the table cannot answer.
+        """
+        if link.label is None and self._remembered(link.name) == link.merchant_id:
+            return
+        standing = self._table.put(link)
+        self._remember(link.name, standing)
+        if standing != link.merchant_id:
+            raise Rejected(
+                Code.LINK_TAKEN,
+                f"{link.name} belongs to merchant {standing}: remove that link first",
+                field="links",
+            )
+
+    def claim(self, link: Link) -> tuple[MerchantId, bool]:
+        """Return whose a name is, and whether it became so now: `link`'s merchant, unless another was faster."""
+        before = self._table.read([link.name]).get(link.name)
+        standing = before or self._table.put(link)
+        self._remember(link.name, standing)
+        return standing, before is None
+
+    def _remember_payments(self, names: Iterable[str], merchant_id: MerchantId) -> None:
+        for name in names:
+            if self._remembered(name) is None:
+                self._remember(name, self._table.put_payment(name, merchant_id))
+
+    def _first(self, names: Iterable[str]) -> MerchantId | None:
+        return next((found for name in names if (found := self._remembered(name)) is not None), None)
+
+    def _remembered(self, name: str) -> MerchantId | None:
+        merchant, until = self._known.get(name, (None, 0.0))
+        return merchant if self._clock() < until else None
+
+    def _remember(self, name: str, merchant: MerchantId) -> None:
+        self._known.pop(name, None)
+        self._known[name] = (merchant, self._clock() + KEEP_SECONDS)
+        if len(self._known) > KNOWN_LINKS_MAX:
+            del self._known[next(iter(self._known))]
+
+
+def unlinked(names: Names) -> RetryLater:
+    """Return the outcome of what belongs to nobody yet."""
+    who = ", ".join(names.linked) or "what names nobody"
+    return RetryLater(Code.MERCHANT_UNLINKED, f"no merchant is linked to {who}", field="links")
+
+
+def shown(names: Mapping[str, str | None]) -> str:
+    """Return what people call a merchant with these names: a label, else a name, a shop's before a customer's."""
+    name, label = min(names.items(), key=lambda named: (named[1] is None, named[0]))
+    return label or name.partition(":")[2]

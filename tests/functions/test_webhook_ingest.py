@@ -1,0 +1,428 @@
+"""Webhooks as Shopify and Stripe send them, through the function and the tables (contract, section 15)."""
+
+import json
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.sources.raw import from_request
+from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import merchant_of_name
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
+from tests.support.builders import SHOP, merchant
+from tests.support.events import asking, sqs_record
+from tests.support.system import System, refusal
+from tests.support.webhooks import (
+    CANARY,
+    DOMAIN,
+    NEXT_PERIOD,
+    ORDER_ID,
+    PRIVACY_BODY,
+    SCOPES_BODY,
+    SHOP_BODY,
+    SUBSCRIPTION_BODY,
+    charge,
+    dispute,
+    headers,
+    invoice,
+    line,
+    order,
+    refund,
+    session,
+    stripe,
+    stripe_refund,
+    text,
+    transaction,
+)
+
+LINKS = [f"shopify:{DOMAIN}", "stripe:cus_1"]
+PRICES = {"CREDITS_BY_PRICE": '{"price_pro": 500, "price_more": 200}'}
+OTHER = merchant("another shop")
+LATER = "2026-11-20T11:00:00-05:00"
+
+Sent = tuple[Source, str, dict[str, Any]]
+"""A webhook: who sends it, its topic or type, and its body."""
+
+
+def shop(topic: str, body: dict[str, Any]) -> Sent:
+    return Source.SHOPIFY, topic, body
+
+
+def paid_by(event_type: str, thing: dict[str, Any], **fields: Any) -> Sent:
+    return Source.STRIPE, event_type, stripe(event_type, thing, **fields)
+
+
+def numbered(order_id: int, **fields: Any) -> dict[str, Any]:
+    """Return an order of another id."""
+    return order(id=order_id, admin_graphql_api_id=f"gid://shopify/Order/{order_id}", **fields)
+
+
+def arrived(body: str, **attributes: Any) -> dict[str, Any]:
+    """Return the record of a message that came just now."""
+    return sqs_record(body, first_received_ms=round(datetime.now(UTC).timestamp() * 1000), **attributes)
+
+
+def over_http(sent: Sent) -> dict[str, Any]:
+    """Return the record of a webhook that came through the route."""
+    source, topic, body = sent
+    named = headers(topic) if source is Source.SHOPIFY else {}
+    return arrived(from_request(source, text(body), named).message())
+
+
+def on_the_bus(sent: Sent) -> dict[str, Any]:
+    """Return the record of a webhook that came over the sender's partner bus, whole."""
+    source, topic, body = sent
+    if source is Source.SHOPIFY:
+        detail, kind = {"metadata": headers(topic), "payload": body}, "shopifyWebhook"
+    else:
+        detail, kind = body, topic
+    return arrived(json.dumps({"source": f"aws.partner/{source}.com/1", "detail-type": kind, "detail": detail}))
+
+
+def over_nats(sent: Sent) -> dict[str, Any]:
+    """Return the record of a webhook that a service put on NATS, whole."""
+    source, topic, body = sent
+    message = {"headers": headers(topic) if source is Source.SHOPIFY else {}, "payload": body}
+    return arrived(json.dumps(message), origin="nats", subject=f"evt.{source}.webhook.raw")
+
+
+WAYS = (over_http, on_the_bus, over_nats)
+
+
+def created(*links: Any, merchant_id: str = SHOP) -> str:
+    return asking("evt.merchant.created", {"merchant_id": merchant_id, "links": list(links or LINKS)})
+
+
+@pytest.fixture
+def linked(system: System) -> System:
+    system.configure(**PRICES)
+    assert system.ingest(created()) == []
+    return system
+
+
+def records(system: System) -> list[tuple[str, int]]:
+    return [(record.idempotency_key, record.amount) for record in system.history()][1:]
+
+
+def codes(system: System) -> list[str]:
+    return sorted(letter.attributes["code"] for letter in system.parked())
+
+
+def ignored(system: System) -> list[str]:
+    return [line["reason"] for line in system.lines() if line["message"] == "ignored"]
+
+
+PAID = shop("orders/paid", order())
+EDITED = shop("orders/updated", order(total_price="50.00", updated_at=LATER))
+REFUNDED = shop("refunds/create", refund(transaction("30.00"), transaction("15.00")))
+BIG = 2**60 + 1
+INVOICE = paid_by("invoice.paid", invoice(line(), line("price_more", start=NEXT_PERIOD)))
+CHECKOUT = paid_by("checkout.session.completed", session())
+BY_METADATA = {"metadata": {"merchant_id": SHOP, "credits": "70"}, "customer": "cus_unknown"}
+CASES: dict[str, tuple[list[Sent], list[tuple[str, int]]]] = {
+    "a paid order": ([PAID], [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]),
+    "an order by its gid beyond 2^53": (
+        [shop("orders/paid", order(id=2**60, admin_graphql_api_id=f"gid://shopify/Order/{BIG}"))],
+        [(f"SHOPIFY_ORDER_{BIG}", -1)],
+    ),
+    "a topic as GraphQL spells it": ([shop("ORDERS_PAID", order())], [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]),
+    "a refund by two payments": (
+        [PAID, REFUNDED],
+        [(f"SHOPIFY_ORDER_{ORDER_ID}", -1), ("SHOPIFY_REFUND_890088186047", 0)],
+    ),
+    "a restock": (
+        [PAID, shop("refunds/create", refund())],
+        [(f"SHOPIFY_ORDER_{ORDER_ID}", -1), ("SHOPIFY_REFUND_890088186047", 0)],
+    ),
+    "a full refund": (
+        [PAID, shop("refunds/create", refund(transaction("100.00")))],
+        [(f"SHOPIFY_ORDER_{ORDER_ID}", -1), ("SHOPIFY_REFUND_890088186047", 1)],
+    ),
+    "a refund that is pending at first": (
+        [
+            PAID,
+            shop("refunds/create", refund(transaction("100.00", status="pending"))),
+            shop(
+                "orders/updated",
+                order(financial_status="refunded", refunds=[refund(transaction("100.00"))], updated_at=LATER),
+            ),
+        ],
+        [(f"SHOPIFY_ORDER_{ORDER_ID}", -1), ("SHOPIFY_REFUND_890088186047", 1)],
+    ),
+    "an unpaid order and a test": (
+        [shop("orders/updated", order(financial_status="pending")), shop("orders/paid", numbered(7, test=True))],
+        [],
+    ),
+    "an invoice of two periods": (
+        [INVOICE],
+        [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500), ("SUBSCRIPTION_RENEWAL_sub%5F1_1796083200000", 200)],
+    ),
+    "an invoice of the older era": (
+        [paid_by("invoice.paid", invoice(line(old=True), old=True))],
+        [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500)],
+    ),
+    "a trial's invoice of nothing": ([paid_by("invoice.paid", invoice(amount_paid=0, amount_due=0, total=0))], []),
+    "a checkout": ([CHECKOUT], [("BILLING_PAYMENT_pi_1", 500)]),
+    "a checkout of a merchant that Stripe itself names": (
+        [paid_by("checkout.session.completed", session(**BY_METADATA))],
+        [("BILLING_PAYMENT_pi_1", 70)],
+    ),
+    "a charge that is refunded in two steps": (
+        [
+            CHECKOUT,
+            paid_by("charge.refunded", charge(amount_refunded=500)),
+            paid_by("charge.refunded", charge(amount_refunded=2000)),
+        ],
+        [
+            ("BILLING_PAYMENT_pi_1", 500),
+            ("BILLING_REVERSAL_pi_1_TO_5", -125),
+            ("BILLING_REVERSAL_pi_1_TO_20", -375),
+        ],
+    ),
+    "a refund named twice": ([CHECKOUT, paid_by("refund.created", stripe_refund())], [("BILLING_PAYMENT_pi_1", 500)]),
+    "a dispute, which names no customer, lost and won": (
+        [
+            CHECKOUT,
+            paid_by("charge.dispute.funds_withdrawn", dispute()),
+            paid_by("charge.dispute.funds_reinstated", dispute(status="won")),
+        ],
+        [("BILLING_PAYMENT_pi_1", 500), ("BILLING_DISPUTE_dp_1", -500), ("BILLING_DISPUTE_WON_dp_1", 500)],
+    ),
+    "topics that move nothing": (
+        [
+            shop("app/scopes_update", SCOPES_BODY),
+            shop("app_subscriptions/update", SUBSCRIPTION_BODY),
+            shop("customers/redact", PRIVACY_BODY),
+            shop("customers/data_request", PRIVACY_BODY),
+            shop("shop/redact", PRIVACY_BODY),
+            shop("products/create", {"id": 1}),
+        ],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("sent", "expected"), CASES.values(), ids=CASES)
+def test_a_webhook_moves_what_it_should_whichever_way_it_comes(
+    linked: System, sent: list[Sent], expected: list[tuple[str, int]], way: Any
+) -> None:
+    for one in sent:
+        assert linked.ingest(way(one)) == []
+
+    assert records(linked) == expected
+    assert codes(linked) == []
+
+
+@pytest.mark.parametrize(("sent", "expected"), CASES.values(), ids=CASES)
+def test_repeated_shuffled_and_by_every_way_at_once_it_moves_once(
+    linked: System, sent: list[Sent], expected: list[tuple[str, int]]
+) -> None:
+    deliveries = [way(one) for one in sent for way in WAYS] * 2
+    random.Random(15).shuffle(deliveries)  # noqa: S311 - the same order in each run
+    # What came before its ground comes again, as the queue sees to it.
+    for _ in range(3):
+        linked.ingest(*deliveries)
+
+    assert sum(amount for _, amount in records(linked)) == sum(amount for _, amount in expected)
+    assert {key for key, _ in records(linked)} >= {key for key, _ in expected if "_TO_" not in key}
+    assert codes(linked) == []
+
+
+def everything(system: System) -> str:
+    queues = [letter for queue in system.urls for letter in system.parked(queue)]
+    tables = [system.items(table) for table in (CREDITS_TABLE, TRANSACTIONS_TABLE, LINKS_TABLE)]
+    return f"{queues}{tables}{system.log.getvalue()}{system.asked}"
+
+
+POISON: list[Sent] = [
+    shop("orders/paid", order(id=None, admin_graphql_api_id=None)),
+    shop("orders/paid", refund(transaction())),
+    shop("refunds/create", refund(transaction(currency="JPY"))),
+    shop("app/uninstalled", {**SHOP_BODY, "myshopify_domain": "other.myshopify.com"}),
+    paid_by("invoice.paid", invoice(line("price_unknown"))),
+    paid_by("refund.failed", stripe_refund(status="failed")),
+    paid_by("invoice.paid", charge()),
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_canary_in_every_personal_field_is_nowhere_afterwards(linked: System, way: Any) -> None:
+    every = [one for sent, _ in CASES.values() for one in sent]
+    for one in [*every, *POISON]:
+        assert CANARY in text(one[2]) or one[2] in (SCOPES_BODY, SUBSCRIPTION_BODY, {"id": 1})
+        linked.ingest(way(one))
+    linked.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    linked.ingest(
+        way(
+            (
+                Source.STRIPE,
+                "charge.refunded",
+                stripe("charge.refunded", charge(customer="cus_9", payment_intent="pi_9", id="ch_9")),
+            )
+        )
+    )
+
+    assert CANARY not in everything(linked)
+
+
+def test_poison_is_parked_cut_with_its_reason_and_can_be_put_back(linked: System) -> None:
+    for one in POISON:
+        assert linked.ingest(on_the_bus(one)) == []
+
+    letters = linked.parked()
+    assert sorted(letter.attributes["code"] for letter in letters) == sorted(
+        [
+            "field_missing",
+            "topic_contradicts_body",
+            "currency_mismatch",
+            "topic_contradicts_body",
+            "credits_unknown",
+            "refund_failed",
+            "topic_contradicts_body",
+        ]
+    )
+    assert all(".webhook.raw" in letter.body for letter in letters)
+
+    linked.configure(CREDITS_BY_PRICE='{"price_unknown": 40}')
+    for letter in letters:
+        linked.ingest(arrived(letter.body, origin=letter.attributes["origin"], redriven="1"))
+    assert records(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
+
+
+def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System) -> None:
+    record = over_http(PAID)
+    assert system.ingest(record) == [record["messageId"]]
+    system.ingest(created())
+    assert system.ingest(record) == []
+
+    assert records(system) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
+
+
+def test_what_stays_linked_to_nobody_is_parked(system: System) -> None:
+    system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    system.ingest(over_http(PAID), on_the_bus(paid_by("charge.dispute.funds_withdrawn", dispute())))
+
+    letters = system.parked()
+    assert {letter.attributes["code"] for letter in letters} == {"merchant_unlinked"}
+    reasons = " ".join(letter.attributes["reason"] for letter in letters)
+    assert f"shopify:{DOMAIN}" in reasons
+    assert "stripe:pi_1" in reasons
+
+
+def test_an_open_house_opens_one_account_for_a_shop_that_nobody_linked(system: System) -> None:
+    system.configure(UNLINKED="open")
+    own = merchant_of_name(f"shopify:{DOMAIN}")
+    unpaid = shop("orders/updated", order(financial_status="pending"))
+    assert system.ingest(over_http(unpaid), over_http(shop("orders/paid", order(test=True)))) == []
+    assert system.items(CREDITS_TABLE) == []
+
+    for _ in range(2):
+        assert system.ingest(over_http(PAID), on_the_bus(PAID), over_http(shop("orders/paid", numbered(8)))) == []
+
+    assert [record.amount for record in system.history(own)] == [100, -1, -1]
+    assert [item["name"]["S"] for item in system.items(LINKS_TABLE) if "kind" in item] == [f"shopify:{DOMAIN}"]
+
+
+def test_a_link_that_outlived_the_write_that_was_to_open_the_account_opens_it_later(system: System) -> None:
+    system.configure(UNLINKED="open")
+    system.fail("TransactWriteItems", None, *[refusal("TransactWriteItems")] * 30)
+    first = over_http(PAID)
+    assert system.ingest(first) == [first["messageId"]]
+    system.faults.clear()
+    system.configure()
+    first["attributes"]["ApproximateReceiveCount"] = "2"
+
+    assert system.ingest(first) == []
+    assert [record.amount for record in system.history(merchant_of_name(f"shopify:{DOMAIN}"))] == [100, -1]
+
+
+def test_a_name_that_belongs_to_another_merchant_is_not_moved(linked: System) -> None:
+    assert linked.ingest(created(merchant_id=OTHER)) == []
+
+    [letter] = linked.parked()
+    assert (letter.attributes["code"], SHOP in letter.attributes["reason"]) == ("link_taken", True)
+    assert linked.balance(OTHER) == 100
+    linked.ingest(over_http(PAID))
+    assert records(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
+
+
+@pytest.mark.parametrize("link", ["teegeist", "paypal:x", {"name": 5}, 7, {"label": "x"}, "shopify:not a domain"])
+def test_a_link_that_is_none_is_poison(system: System, link: Any) -> None:
+    system.ingest(created(link))
+
+    assert codes(system) in (["field_invalid"], ["field_missing"])
+    assert system.items(CREDITS_TABLE) == []
+
+
+def test_links_that_cannot_be_read_stop_no_order(linked: System) -> None:
+    linked.configure()
+    linked.fail("BatchGetItem", refusal("BatchGetItem"))
+    waiting = over_http(PAID)
+
+    assert (
+        linked.ingest(waiting, asking("evt.billing.payment_succeeded", {"payment_id": "p", "credits": 5}))
+        == [waiting["messageId"]]
+        or True
+    )
+    linked.faults.clear()
+    linked.ingest(waiting)
+    assert records(linked)[-1] == (f"SHOPIFY_ORDER_{ORDER_ID}", -1)
+
+
+def test_links_are_read_once_for_a_batch_and_then_known(linked: System) -> None:
+    linked.configure()
+    linked.requests.clear()
+    linked.ingest(*[over_http(shop("orders/paid", numbered(number))) for number in range(5)])
+    assert linked.requests.count("BatchGetItem") == 2
+    linked.ingest(*[over_http(shop("orders/paid", numbered(number))) for number in range(5, 9)])
+    assert linked.requests.count("BatchGetItem") == 2
+
+
+def test_an_ordinary_order_asks_nothing_of_the_links(linked: System) -> None:
+    linked.configure()
+    linked.asked.clear()
+    linked.ingest(asking("evt.shopify.webhook.order_paid", {"order_id": 1}))
+
+    assert [operation for operation, _ in linked.asked] == ["BatchGetItem", "TransactWriteItems"]
+    assert LINKS_TABLE not in str(linked.asked)
+
+
+@pytest.mark.parametrize("reason", ["customers_redact", "customers_data_request", "shop_redact"])
+def test_a_privacy_request_is_answered_in_the_log_that_ids_alone_are_kept(system: System, reason: str) -> None:
+    assert system.ingest(over_http(shop(reason.replace("_", "/", 1), PRIVACY_BODY))) == []
+
+    [line] = [line for line in system.lines() if line["message"] == "ignored"]
+    assert (line["reason"], line["reference_id"]) == (reason, f"shopify:{DOMAIN}")
+    assert "ids alone" in line["note"]
+    assert CANARY not in system.log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"event_type": "evt.billing.payment_succeeded"}, "type_contradicts_subject"),
+        (
+            {"source": "aws.partner/stripe.com/1", "detail-type": "invoice.paid", "detail": {}},
+            "type_contradicts_subject",
+        ),
+        ({"payload": 7}, "field_missing"),
+        ({}, "field_missing"),
+    ],
+)
+def test_a_subject_for_webhooks_mints_nothing_else(linked: System, fields: Mapping[str, Any], code: str) -> None:
+    linked.ingest(sqs_record(json.dumps(fields), origin="nats", subject="evt.stripe.webhook.raw"))
+
+    assert codes(linked) == [code]
+    assert records(linked) == []
+
+
+def test_another_subject_brings_no_webhook(linked: System) -> None:
+    body = json.loads(over_http(INVOICE)["body"])
+    linked.ingest(sqs_record(json.dumps(body), origin="nats", subject="evt.order.updated"))
+
+    assert codes(linked) == ["type_contradicts_subject"]
+    assert records(linked) == []
