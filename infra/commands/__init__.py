@@ -10,6 +10,7 @@ ledger.py     accounts and records of the target
 merchants.py  status, balance, why
 history.py    history
 exporting.py  export; exported.py are its files, parquet.py one form of them
+match.py      match; order_files.py reads a source's orders, matching.py compares them
 proving.py    what `verify --file` finds in such a file
 changes.py    adjust, threshold
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it

@@ -18,6 +18,7 @@ from infra.commands import (
     history,
     importing,
     letters,
+    match,
     merchants,
     telling,
     tokens,
@@ -45,6 +46,7 @@ application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
 application.command(name="export", rich_help_panel=OPERATING)(exporting.export)
+application.command(name="match", rich_help_panel=OPERATING)(match.match)
 application.command(name="import", rich_help_panel=OPERATING)(importing.import_command)
 application.command(name="doctor", rich_help_panel=OPERATING)(doctor.doctor)
 application.command(name="verify", rich_help_panel=OPERATING)(checking.verify)

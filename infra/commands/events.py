@@ -16,7 +16,7 @@ from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.events import INBOUND, read_event
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.ids import instant
+from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
 from infra.commands.output import refused, unable
@@ -85,16 +85,25 @@ def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
     return found
 
 
-def made(event_type: str, payload: Mapping[str, Any], *, checked: bool) -> Outgoing:
+def made(
+    event_type: str,
+    payload: Mapping[str, Any],
+    *,
+    checked: bool,
+    event_id: str | None = None,
+    happened: Instant | None = None,
+) -> Outgoing:
     """Return an event of this payload in an envelope of its own; an unchecked one may be poison.
+
+    Without `event_id` it has a new one, without `happened` the present time.
 
     Ends the command where the service would park it.
     """
     envelope = {
-        "event_id": str(uuid4()),
+        "event_id": event_id or str(uuid4()),
         "event_type": event_type,
         "correlation_id": f"cli-{uuid4().hex[:12]}",
-        "timestamp": instant(datetime.now(UTC)),
+        "timestamp": happened or instant(datetime.now(UTC)),
         "payload": payload,
     }
     try:

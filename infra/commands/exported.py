@@ -72,7 +72,7 @@ class Writer(AbstractContextManager["Writer"]):
         if path.exists() or heads.exists():
             self._take_up(heads, expected)
         else:
-            heads.write_text(_json(expected))
+            heads.write_text(json_line(expected))
         begins = self.done[-1].end if self.done else 0
         self._file = path.open("r+b" if path.exists() else "w+b")
         self._hash = _digest(self._file, begins)
@@ -125,7 +125,11 @@ class Writer(AbstractContextManager["Writer"]):
             raise NotAnExportError(f"{self._path} is shorter than {heads.name} says: remove both.")
         self.done, self.complete = list(parts), ending is not None
         # A torn line is of a part that is written again.
-        whole = [_json(said), *(_json(asdict(part)) for part in parts), *([_json(ending)] if ending else [])]
+        whole = [
+            json_line(said),
+            *(json_line(asdict(part)) for part in parts),
+            *([json_line(ending)] if ending else []),
+        ]
         _replace(heads, "".join(whole))
 
     def _write(self, text: str) -> None:
@@ -134,14 +138,14 @@ class Writer(AbstractContextManager["Writer"]):
         self._file.write(content)
 
     def _say(self, members: Mapping[str, Any]) -> None:
-        self._heads.write(_json(members))
+        self._heads.write(json_line(members))
         self._heads.flush()
         os.fsync(self._heads.fileno())
 
 
 def write_heads(path: Path, said: Mapping[str, Any], parts: Sequence[Head], *, sha256: str) -> None:
     """Write the heads of a finished file at once."""
-    lines = [_json(said), *(_json(asdict(part)) for part in parts), _json(_ending(parts, sha256))]
+    lines = [json_line(said), *(json_line(asdict(part)) for part in parts), json_line(_ending(parts, sha256))]
     _replace(path, "".join(lines))
 
 
@@ -283,7 +287,8 @@ def _digest(file: BinaryIO, size: int) -> Any:
     return digest
 
 
-def _json(members: Mapping[str, Any]) -> str:
+def json_line(members: Mapping[str, Any]) -> str:
+    """Return members as a line of JSON."""
     return json.dumps(members, separators=(",", ":")) + "\n"
 
 

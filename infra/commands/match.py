@@ -1,0 +1,218 @@
+"""`credits match`: the orders that a shop says it has, compared with the ledger (contract, section 17)."""
+
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ledger import Transaction
+from infra.commands import letters
+from infra.commands.checking import ledger_reader
+from infra.commands.exported import json_line
+from infra.commands.ledger import LedgerReader
+from infra.commands.matching import Difference, Kinds, Matching, members
+from infra.commands.options import AsJson, MerchantOption, Profile, Stage
+from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, SourceOrder
+from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.repeating import repeatable
+from infra.commands.target import Target, find
+
+SHOWN_MAX = 20
+"""Differences that a person reads; `--report` has all of them."""
+KEPT_MAX = 1_000
+"""Differences that `--json` has."""
+LETTERS_MAX = 10_000
+"""Parked messages that are looked through."""
+AT_ONCE = 10
+"""Messages of one request to the inbox."""
+_AROUND = timedelta(days=2)
+"""How far around the file's times the ledger is read: events come later than what they tell."""
+
+
+def match(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="Shopify's order export, or .jsonl.", show_default=False)
+    ],
+    *,
+    merchant: MerchantOption = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Send the missing events into the inbox.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write every difference here, as JSON Lines.", show_default=False)
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a shop's own list of orders with the ledger; exit status 1 where they differ.
+
+    FILE is Shopify's order export as it stands (CSV, of one shop: --merchant), or JSON Lines of {order_id, total,
+    currency, paid_at, refunds: [{refund_id, amount}]}. An order younger than an hour is on its way. --fix sends what is
+    missing through the inbox, so twice is once; nothing is sent while a row is bad.
+    """
+    target = find(stage, profile)
+    shop = MerchantId(merchant) if merchant else None
+    with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
+        reader = LedgerReader(target)
+        matching = Matching(
+            scratch=scratch, lookup=reader.transactions, parked=_Parked(target).holds, now=datetime.now(UTC)
+        )
+        kept = _differences(target, matching, OrderFile(file, shop), report, visible=not as_json)
+        bad = matching.found[Kinds.BAD_ROW] + matching.found[Kinds.DOUBLED]
+        sent = _fixed(context, target, matching, yes=yes) if fix and not bad else 0
+        _tell(matching, kept, sent, as_json=as_json)
+    if fix and bad:
+        raise refused("Nothing is sent while a row is bad or doubled.")
+    if matching.found.total():
+        raise typer.Exit(FOUND)
+
+
+def _differences(
+    target: Target, matching: Matching, file: OrderFile, report: Path | None, *, visible: bool
+) -> list[Difference]:
+    """Compare the whole file, write each difference to the report, and return the first of them."""
+    kept: list[Difference] = []
+    with closing(file), _progress(visible=visible) as progress, _report(report) as written:
+        task = progress.add_task("compared", total=file.size)
+
+        def moving(rows: Iterator[SourceOrder | BadRow]) -> Iterator[SourceOrder | BadRow]:
+            for number, row in enumerate(rows):
+                if number % 1_000 == 0:
+                    progress.update(task, completed=file.position)
+                yield row
+            progress.update(task, completed=file.size)
+
+        try:
+            for difference in _all(target, matching, moving(file.orders())):
+                if len(kept) < KEPT_MAX:
+                    kept.append(difference)
+                written(difference)
+        except NotOrdersError as error:
+            raise unable(f"{error}.") from error
+    return kept
+
+
+def _all(target: Target, matching: Matching, rows: Iterator[SourceOrder | BadRow]) -> Iterator[Difference]:
+    yield from matching.compare(rows)
+    for merchant, first, last in matching.spans():
+        yield from matching.not_there(merchant, _records(target, merchant, first, last))
+
+
+def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
+    """Yield the merchant's records around the times of the file."""
+    reader = LedgerReader(target)
+    account = reader.account(merchant)
+    if account is None:
+        return
+    begins, ends = (instant(datetime.fromisoformat(time) + by) for time, by in ((first, -_AROUND), (last, _AROUND)))
+    lowest, highest = reader.span(account, begins, ends)
+    if lowest > highest:
+        return
+    for page in ledger_reader(target).records(merchant, lowest, highest):
+        for record in page:
+            if isinstance(record, Unreadable):
+                raise unable(f"A record of {merchant} cannot be read: {record.why}. `credits verify` says more.")
+            yield record
+
+
+class _Parked:
+    """The parked events in, read once and only when an order is missing."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def holds(self, merchant: str, order_id: str) -> bool:
+        """Return whether a parked event of the merchant names this order."""
+        return any(order_id in body for body in self._bodies.get(merchant, ()))
+
+    @cached_property
+    def _bodies(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for letter in self._letters():
+            if letter.merchant_id is not None:
+                found.setdefault(letter.merchant_id, []).append(letter.body)
+        return found
+
+    def _letters(self) -> tuple[Letter, ...]:
+        return letters.dead_letters(self._target).listing(wanted=LETTERS_MAX, parkings=[Parking.INBOX]).letters
+
+
+def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: bool) -> int:
+    """Send what is missing, if the person wants it, and return how many events that were."""
+    to_send = matching.found[Kinds.MISSING] + matching.found[Kinds.REFUND_MISSING]
+    if not to_send:
+        return 0
+    if target.local is None and not yes:
+        typer.confirm(f"Stage {target.stage}: send {to_send:,} events. Go on?", abort=True, err=True)
+    with repeatable(context):
+        return _send(target, matching.events())
+
+
+def _send(target: Target, bodies: Iterator[str]) -> int:
+    """Put the events into the inbox, and return how many it took; ends the command where it refuses one."""
+    sqs, sent = target.client("sqs"), 0
+    while some := list(islice(bodies, AT_ONCE)):
+        entries = [{"Id": str(place), "MessageBody": body} for place, body in enumerate(some)]
+        answer = sqs.send_message_batch(QueueUrl=target.inbox_queue_url, Entries=entries)
+        if failed := answer.get("Failed"):
+            raise unable(f"{sent:,} events sent, then the inbox refused one: {failed[0]['Code']}. Run it again.")
+        sent += len(some)
+    return sent
+
+
+def _tell(matching: Matching, kept: list[Difference], sent: int, *, as_json: bool) -> None:
+    total = matching.found.total()
+    if as_json:
+        items = [members(difference) for difference in kept]
+        found = {kind.value: count for kind, count in sorted(matching.found.items())}
+        told: dict[str, Any] = {"orders": dict(matching.counts), "found": found, "sent": sent}
+        print_json({"items": items, "total": total, "next": None, **told})
+        return
+    for one in kept[:SHOWN_MAX]:
+        where = [
+            f"line {one.line:,}" if one.line is not None else "",
+            one.column,
+            f"order {one.order_id}" if one.order_id else "",
+        ]
+        say(f"{one.kind.replace('_', ' ')}: {', '.join(filter(None, where))}: {one.what}", style="red")
+    if total > SHOWN_MAX:
+        say(f"… and {total - SHOWN_MAX:,} more: --report FILE has all of them.", style="red")
+    counts = matching.counts
+    say(
+        f"{counts['recorded']:,} orders are here, {counts['not_paid']:,} not paid, {counts['on_its_way']:,} on the way."
+    )
+    if total:
+        kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in sorted(matching.found.items()))
+        say(f"{total:,} differences: {kinds}.", style="red")
+    else:
+        say("The ledger and the file agree.", style="green")
+    if sent:
+        say(f"{sent:,} events sent into the inbox; compare again in a minute.", style="green")
+
+
+@contextmanager
+def _report(path: Path | None) -> Iterator[Callable[[Difference], None]]:
+    """Yield what writes a difference to a file, a line of JSON each; without a file it writes nowhere."""
+    if path is None:
+        yield lambda _: None
+        return
+    with path.open("w") as file:
+        yield lambda difference: print(json_line(members(difference)), end="", file=file)
+
+
+def _progress(*, visible: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), disable=not visible)

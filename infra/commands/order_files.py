@@ -1,0 +1,300 @@
+"""Orders as their source tells them: Shopify's own order export (CSV) as it stands, and JSON Lines.
+
+Read line by line, whatever the size. What cannot be read for certain is said with its line and column and never
+guessed: an id that a spreadsheet wrote as 5.1E+12 has lost its digits.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic_core import PydanticCustomError
+
+from chalicelib.contracts.inbound.orders import PAID
+from chalicelib.contracts.values import currency, money
+from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id, shop_id
+
+CELL_LENGTH_MAX = 1024 * 1024
+"""Characters of a cell, and bytes of a line of JSON: an export's longest cell is a note."""
+REFUNDS_MAX = 100
+"""Refunds of one order in JSON Lines."""
+ID, NAME, STATUS, PAID_AT, CREATED_AT = "Id", "Name", "Financial Status", "Paid at", "Created at"
+TOTAL, CURRENCY, REFUNDED = "Total", "Currency", "Refunded Amount"
+NEEDED = (NAME, ID, STATUS, PAID_AT, CURRENCY, TOTAL, CREATED_AT)
+"""The columns of Shopify's export that are needed; all others may be there."""
+
+_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
+_SCIENTIFIC = re.compile(r"[0-9.,]+[eE][+-]?[0-9]+", re.ASCII)
+_REFUND_ID = re.compile(r"[ -~]{1,255}", re.ASCII)
+
+
+class NotOrdersError(Exception):
+    """Raised for a file that cannot be read any further; the text says where and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """A row that tells no order for certain: where, and why, without its value, which may be personal."""
+
+    line: int
+    column: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRefund:
+    """A refund of an order by its own id; `amount` is the money, None for a full refund."""
+
+    refund_id: str
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOrder:
+    """An order as its source has it. `paid` tells whether it is to be charged, `paid_at` since when.
+
+    `refunded` is the money that went back in all, `refunds` the same by refund; each is None where the file does not
+    tell it.
+    """
+
+    line: int
+    merchant_id: MerchantId
+    order_id: str
+    paid: bool
+    paid_at: Instant
+    total: Decimal | None
+    currency: str | None
+    lines: int = 1
+    refunded: Decimal | None = None
+    refunds: tuple[SourceRefund, ...] | None = None
+
+
+class _WrongError(Exception):
+    def __init__(self, column: str, why: str) -> None:
+        super().__init__(why)
+        self.column = column
+
+
+class OrderFile:
+    """A file of orders. `size` is its bytes, and `position` how many of them were read."""
+
+    def __init__(self, path: Path, merchant: MerchantId | None) -> None:
+        self._path = path
+        self._merchant = merchant
+        self._file: BinaryIO = path.open("rb")
+        self.size = path.stat().st_size
+
+    @property
+    def position(self) -> int:
+        """The bytes that were read."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def orders(self) -> Iterator[SourceOrder | BadRow]:
+        """Yield the orders in their order, once.
+
+        Raises:
+            NotOrdersError: the file is none of both, not UTF-8, or broken off within a row.
+        """
+        if self._path.suffix.lower() in (".jsonl", ".ndjson"):
+            yield from self._of_json_lines()
+        else:
+            yield from self._of_csv()
+
+    def _of_csv(self) -> Iterator[SourceOrder | BadRow]:
+        if self._merchant is None:
+            raise NotOrdersError("Shopify's export names no shop: say --merchant MERCHANT.")
+        csv.field_size_limit(CELL_LENGTH_MAX)
+        text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
+        reader = csv.reader(text, strict=True)
+        try:
+            columns = next(reader, [])
+            if missing := [name for name in NEEDED if name not in columns]:
+                raise NotOrdersError(f"line 1: the heading has no column {missing[0]!r}; is it Shopify's order export?")
+            if doubled := [name for name in (*NEEDED, REFUNDED) if columns.count(name) > 1]:
+                raise NotOrdersError(f"line 1: the column {doubled[0]!r} stands twice")
+            yield from self._grouped(reader, columns)
+        except csv.Error as error:
+            raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
+        except UnicodeDecodeError as error:
+            raise NotOrdersError(_not_utf8(self._path, error)) from None
+        finally:
+            text.detach()
+
+    def _grouped(self, reader: Any, columns: list[str]) -> Iterator[SourceOrder | BadRow]:
+        """Yield each order once: its further line items stand in rows of their own, which name it and nothing else."""
+        before: SourceOrder | BadRow | None = None
+        named = ""
+        line = reader.line_num + 1
+        for cells in reader:
+            if len(cells) != len(columns):
+                why = f"{len(cells)} cells, the heading has {len(columns)}"
+                row: dict[str, str] | None = None
+                found: SourceOrder | BadRow = BadRow(line=line, column=columns[-1], why=why)
+            else:
+                row = dict(zip(columns, cells, strict=True))
+                further = not row[ID] and not row[STATUS] and bool(named) and row[NAME] == named
+                if further and before is not None:
+                    if isinstance(before, SourceOrder):
+                        before = replace(before, lines=before.lines + 1)
+                    line = reader.line_num + 1
+                    continue
+                found = self._read(line, row)
+            if before is not None:
+                yield before
+            before, named = found, row[NAME] if row else ""
+            line = reader.line_num + 1
+        if before is not None:
+            yield before
+
+    def _read(self, line: int, row: Mapping[str, str]) -> SourceOrder | BadRow:
+        assert self._merchant is not None, "a CSV needs it"
+        try:
+            refunded = row.get(REFUNDED, "")
+            return SourceOrder(
+                line=line,
+                merchant_id=self._merchant,
+                order_id=_order_id(ID, row[ID].removeprefix("'")),
+                paid=_plain(STATUS, row[STATUS]).lower() in PAID,
+                paid_at=_time(PAID_AT if row[PAID_AT] else CREATED_AT, row[PAID_AT] or row[CREATED_AT]),
+                total=_money(TOTAL, row[TOTAL]),
+                currency=_currency(CURRENCY, row[CURRENCY]),
+                refunded=_money(REFUNDED, refunded) if refunded else None,
+            )
+        except _WrongError as error:
+            return BadRow(line=line, column=error.column, why=str(error))
+
+    def _of_json_lines(self) -> Iterator[SourceOrder | BadRow]:
+        number = 0
+        while content := self._file.readline(CELL_LENGTH_MAX):
+            number += 1
+            if not content.endswith(b"\n") and len(content) == CELL_LENGTH_MAX:
+                raise NotOrdersError(f"line {number}: longer than {CELL_LENGTH_MAX} bytes")
+            if not content.strip():
+                continue
+            try:
+                yield self._of_members(number, json.loads(content.decode(), parse_float=Decimal))
+            except _WrongError as error:
+                yield BadRow(line=number, column=error.column, why=str(error))
+            except UnicodeDecodeError as error:
+                raise NotOrdersError(f"line {number}: not UTF-8 at its byte {error.start + 1}") from None
+            except (ValueError, RecursionError):
+                yield BadRow(line=number, column="", why="no JSON")
+
+    def _of_members(self, line: int, members: Any) -> SourceOrder:
+        if not isinstance(members, dict):
+            raise _WrongError("", "no JSON object")
+        status = members.get("financial_status")
+        paid = status is None or _plain("financial_status", status).lower() in PAID
+        total = members.get("total")
+        code = members.get("currency")
+        return SourceOrder(
+            line=line,
+            merchant_id=self._merchant_of(members),
+            order_id=_order_id("order_id", members.get("order_id"), any_form=True),
+            paid=paid and members.get("test") is not True,
+            paid_at=_time("paid_at", members.get("paid_at")),
+            total=None if total is None else _money("total", total),
+            currency=None if code is None else _currency("currency", code),
+            refunds=_refunds(members.get("refunds")),
+        )
+
+    def _merchant_of(self, members: Mapping[str, Any]) -> MerchantId:
+        named = members.get("merchant_id")
+        if named is None and self._merchant is not None:
+            return self._merchant
+        try:
+            found = merchant_id(_plain("merchant_id", named))
+        except ValueError as error:
+            raise _WrongError("merchant_id", f"{error}; without it, say --merchant") from None
+        if self._merchant not in (None, found):
+            raise _WrongError("merchant_id", "another merchant than --merchant")
+        return found
+
+
+def _plain(column: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _WrongError(column, "no text")
+    for place, sign in enumerate(value, 1):
+        if not sign.isprintable():
+            name = unicodedata.name(sign, f"U+{ord(sign):04X}")
+            raise _WrongError(column, f"an invisible character at its place {place}: {name}")
+    return value
+
+
+def _order_id(column: str, value: Any, *, any_form: bool = False) -> str:
+    if any_form and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    text = shop_id(_plain(column, value))
+    if _SCIENTIFIC.fullmatch(text):
+        raise _WrongError(column, "a spreadsheet wrote the id as a number and lost its digits: export again")
+    allowed = _REFUND_ID if any_form else _ID
+    if allowed.fullmatch(text) is None:
+        raise _WrongError(
+            column, "an id is 1 to 255 printable ASCII characters" if any_form else "an id has digits only"
+        )
+    return text
+
+
+def _money(column: str, value: Any) -> Decimal:
+    try:
+        return money(_plain(column, value) if isinstance(value, str) else value)
+    except PydanticCustomError:
+        raise _WrongError(column, "no money: digits and a point, such as 1234.50") from None
+
+
+def _currency(column: str, value: Any) -> str:
+    try:
+        return currency(_plain(column, value))
+    except PydanticCustomError:
+        raise _WrongError(column, "no currency: a code of three letters") from None
+
+
+def _time(column: str, value: Any) -> Instant:
+    text = _plain(column, value)
+    try:
+        moment = datetime.fromisoformat(re.sub(r" (?=[+-][0-9]{4}$)", "", text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise _WrongError(column, "no time with its offset, such as 2026-11-28 10:30:00 +0100")
+    return instant(moment)
+
+
+def _refunds(value: Any) -> tuple[SourceRefund, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) > REFUNDS_MAX or not all(isinstance(one, dict) for one in value):
+        raise _WrongError("refunds", f"no list of up to {REFUNDS_MAX} objects with refund_id and amount")
+    return tuple(
+        SourceRefund(
+            refund_id=_order_id("refunds.refund_id", one.get("refund_id"), any_form=True),
+            amount=None if one.get("amount") is None else _money("refunds.amount", one["amount"]),
+        )
+        for one in value
+    )
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> str:
+    """Return where the first line that is not UTF-8 stands, and which encoding the file may be in."""
+    with path.open("rb") as file:
+        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            return "line 1: UTF-16, not UTF-8: a spreadsheet saved it as Unicode text; take the export as it came"
+        file.seek(0)
+        for number, line in enumerate(iter(lambda: file.readline(CELL_LENGTH_MAX), b""), 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as found:
+                return f"line {number}, byte {found.start + 1}: not UTF-8; take the export as it came"
+    return f"not UTF-8 ({error.reason})"

@@ -1,0 +1,411 @@
+"""`credits match`: every planted fault is named, none is invented, and what is sent counts once."""
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.ids import TransactionId, instant, transaction_id
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import order_key
+from chalicelib.domain.orders import Tally
+from infra.commands import letters, match
+from infra.commands.matching import Difference, Kinds, Matching
+from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, SourceOrder
+from infra.commands.target import Target
+from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Aws
+from tests.support.builders import NOON, SHOP, merchant, order, trial
+from tests.support.command_line import said
+from tests.support.events import opened, paid, refunded
+from tests.support.fakes import FakeLedger, settle
+from tests.support.system import System, _client, let_no_poll_wait
+
+COLUMNS = (
+    *("Name", "Email", "Financial Status", "Paid at", "Fulfillment Status", "Currency", "Subtotal", "Total"),
+    *("Created at", "Lineitem quantity", "Lineitem name", "Notes", "Cancelled at", "Refunded Amount", "Id", "Tags"),
+)
+"""Columns of Shopify's order export, in their order; those between them say nothing here."""
+NOW = datetime.now(UTC)
+
+
+def exported(*orders: Mapping[str, str], encoding: str = "utf-8", columns: Sequence[str] = COLUMNS) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(orders)
+    return text.getvalue().encode(encoding)
+
+
+def row(
+    order_id: object, total: str = "24.90", *, at: datetime = NOW - timedelta(days=3), **more: str
+) -> dict[str, str]:
+    when = f"{at:%Y-%m-%d %H:%M:%S} +0000"
+    return {
+        "Name": f"#{order_id}",
+        "Email": "a@b.example",
+        "Financial Status": "paid",
+        "Paid at": when,
+        "Created at": when,
+        "Currency": "EUR",
+        "Total": total,
+        "Refunded Amount": "0.00",
+        "Lineitem quantity": "1",
+        "Lineitem name": "a lamp",
+        "Id": str(order_id),
+        **{name.replace("_", " "): value for name, value in more.items()},
+    }
+
+
+@pytest.fixture
+def shop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> System:
+    target = Target(
+        stage="dev",
+        api_url="",
+        credits_table=CREDITS_TABLE,
+        transactions_table=TRANSACTIONS_TABLE,
+        figures_table="figures-test",
+        event_bus="credits",
+        inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
+        waiting_queue_url=system.urls["WAITING_QUEUE_URL"],
+        dead_letter_queue_url=system.urls["DEAD_LETTER_QUEUE_URL"],
+        outbox_queue_url="",
+        outbox_dead_letter_queue_url="",
+        stream_dead_letter_queue_url="",
+        functions={},
+        session=None,  # type: ignore[arg-type]
+    )
+    monkeypatch.setattr(Target, "client", lambda _target, service: _client(service, of="functions"))
+    monkeypatch.setattr(match, "find", lambda *_: target)
+    monkeypatch.setattr(letters, "find", lambda *_: target)
+    monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
+    let_no_poll_wait(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    system.ingest(opened())
+    return system
+
+
+def compared(content: bytes, *more: str, name: str = "orders.csv", status: int = 0) -> Any:
+    Path(name).write_bytes(content)
+    told = said("match", name, "--merchant", SHOP, "--json", "--yes", *more)
+    assert told.status == status, told.out + told.err
+    return told.json
+
+
+def kinds(told: Any) -> list[tuple[str, str | None]]:
+    return sorted((one["kind"], one["order_id"]) for one in told["items"])
+
+
+def sent(shop: System, *orders: tuple[str, str], at: datetime = NOW - timedelta(days=3)) -> None:
+    for order_id, total in orders:
+        body = json.loads(paid(order_id, total=total, currency="EUR"))
+        body["timestamp"] = instant(at)
+        shop.ingest(json.dumps(body))
+
+
+def work_on(shop: System) -> None:
+    """Let the service take what is in the inbox."""
+    while records := list(shop.in_inbox()):
+        shop.ingest(*records)
+
+
+def test_a_file_that_agrees_says_so(shop: System) -> None:
+    sent(shop, ("1", "24.90"), ("2", "10"))
+
+    told = compared(exported(row(1), row(2, "10.00")))
+
+    assert (told["total"], told["items"], told["next"], told["orders"]) == (0, [], None, {"recorded": 2})
+
+
+def test_a_missing_order_is_named_with_the_event_that_mends_it_and_twice_is_once(shop: System) -> None:
+    sent(shop, ("1", "24.90"))
+    young = NOW - timedelta(minutes=5)
+    content = exported(row(1), row(2, "10.00"), row(3), row(4, at=young), row(5, Financial_Status="pending"))
+
+    told = compared(content, "--fix", status=1)
+
+    assert kinds(told) == [("missing", "2"), ("missing", "3")]
+    assert told["orders"] == {"recorded": 1, "on_its_way": 1, "not_paid": 1}
+    assert told["sent"] == 2
+    assert json.loads(told["items"][0]["event"])["payload"] == {
+        "merchant_id": SHOP,
+        "order_id": "2",
+        "total": "10",
+        "currency": "EUR",
+    }
+    work_on(shop)
+    again = compared(content, "--fix")
+    assert (again["total"], again["sent"], again["orders"]["recorded"]) == (0, 0, 3)
+    assert shop.balance() == 97
+    assert {(one.occurred_at or "")[:19] for one in shop.history()[1:]} == {instant(NOW - timedelta(days=3))[:19]}
+
+
+def test_further_line_items_belong_to_their_order(shop: System) -> None:
+    further = {"Name": "#7", "Email": "a@b.example", "Lineitem name": "a chair", "Lineitem quantity": "2"}
+
+    told = compared(exported(row(7), further, further, row(8)), status=1)
+
+    assert kinds(told) == [("missing", "7"), ("missing", "8")]
+    assert json.loads(told["items"][0]["event"])["payload"]["order_items"] == [{}, {}, {}]
+
+
+def test_a_parked_order_is_said_to_be_parked_and_is_not_sent_again(shop: System) -> None:
+    shop.ingest(json.dumps({**json.loads(paid("66")), "payload": {"merchant_id": SHOP, "order_id": "66", "total": -1}}))
+    shop.configure(ORDER_CREDIT_BASIS="total")
+    poison = json.loads(paid("77"))
+    shop.ingest(json.dumps(poison))
+
+    told = compared(exported(row(77)), "--fix", status=1)
+
+    assert kinds(told) == [("parked", "77")]
+    assert told["sent"] == 0
+
+
+def test_refunds_by_their_ids_are_looked_for_and_sent(shop: System) -> None:
+    sent(shop, ("1", "20"), ("2", "20"))
+    shop.ingest(refunded("1", refund_id="r1"))
+    paid_at = instant(NOW - timedelta(days=3))
+    lines = [
+        {"order_id": 1, "total": "20", "paid_at": paid_at, "refunds": [{"refund_id": "r1"}]},
+        {"order_id": "2", "total": 20, "paid_at": paid_at, "refunds": [{"refund_id": 5, "amount": "10.00"}]},
+        {"order_id": "gid://shopify/Order/3", "total": "20", "currency": "EUR", "paid_at": paid_at, "refunds": []},
+    ]
+    content = "\n".join(json.dumps(line) for line in lines).encode()
+
+    told = compared(content, "--fix", name="orders.jsonl", status=1)
+
+    assert kinds(told) == [("missing", "3"), ("refund_missing", "2")]
+    work_on(shop)
+    assert compared(content, name="orders.jsonl")["total"] == 0
+
+
+def test_a_hundred_orders_are_one_read(shop: System, aws: Aws) -> None:
+    content = exported(*(row(number, at=NOW) for number in range(250)))
+    aws.calls.clear()
+
+    compared(content)
+
+    assert aws.operations().count("BatchGetItem") == 3 + 1  # The account, to look for orders that are not there.
+
+
+def of_file(content: bytes, tmp_path: Path, name: str = "orders.csv") -> list[SourceOrder | BadRow]:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with closing(OrderFile(path, SHOP)) as file:
+        return list(file.orders())
+
+
+@pytest.mark.parametrize(
+    ("bent", "column", "why"),
+    [
+        ({"Id": "5.12345E+12"}, "Id", "lost its digits"),
+        ({"Id": "5,12E+12"}, "Id", "lost its digits"),
+        ({"Id": "=1+1"}, "Id", "digits only"),
+        ({"Id": "+5123"}, "Id", "digits only"),
+        ({"Id": "@SUM(A1)"}, "Id", "digits only"),
+        ({"Id": ""}, "Id", "digits only"),
+        ({"Id": "512\u202e3"}, "Id", "RIGHT-TO-LEFT OVERRIDE"),
+        ({"Id": "512\u200f3"}, "Id", "RIGHT-TO-LEFT MARK"),
+        ({"Id": "٥١٢"}, "Id", "digits only"),
+        ({"Id": "5123.0"}, "Id", "digits only"),
+        ({"Total": "1,234.00"}, "Total", "no money"),
+        ({"Total": "=12"}, "Total", "no money"),
+        ({"Total": "-1"}, "Total", "no money"),
+        ({"Total": "1.2E+3"}, "Total", "no money"),
+        ({"Total": "€ 12"}, "Total", "no money"),
+        ({"Total": ""}, "Total", "no money"),
+        ({"Currency": "Euro"}, "Currency", "three letters"),
+        ({"Paid at": "28/11/2026 10:00"}, "Paid at", "offset"),
+        ({"Paid at": "2026-11-28 10:00:00"}, "Paid at", "offset"),
+        ({"Paid at": "46354.4166"}, "Paid at", "offset"),
+        ({"Refunded Amount": "all"}, "Refunded Amount", "no money"),
+        ({"Financial Status": "pa\u200bid"}, "Financial Status", "ZERO WIDTH SPACE"),
+    ],
+)
+def test_what_a_cell_does_not_tell_for_certain_is_said_with_line_and_column(
+    tmp_path: Path, bent: dict[str, str], column: str, why: str
+) -> None:
+    _, found, _ = of_file(exported(row(1), {**row(2), **bent}, row(3)), tmp_path)
+
+    assert isinstance(found, BadRow)
+    assert (found.line, found.column) == (3, column)
+    assert why in found.why
+
+
+def test_lines_are_counted_past_cells_with_line_ends(tmp_path: Path) -> None:
+    found = of_file(exported(row(1, Notes="two\nlines"), row(2), {**row(3), "Id": "x"}), tmp_path)
+
+    assert [one.line for one in found] == [2, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (exported(row(1), row(2, Notes="é"), encoding="latin-1"), "line 3, byte"),
+        (exported(row(1), encoding="utf-16"), "line 1: UTF-16"),
+        (exported(row(1, Notes="x" * 10_000_000)), "field larger"),
+        (exported(row(1)) + b'"never closed', "line 3: no CSV"),
+        (exported(row(1), columns=[name for name in COLUMNS if name != "Id"]), "no column 'Id'"),
+        (exported(row(1), columns=[*COLUMNS, "Id"]), "the column 'Id' stands twice"),
+        (b"", "no column"),
+        (b"\x00\x01", "no column"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, content: bytes, why: str) -> None:
+    with pytest.raises(NotOrdersError, match=why):
+        of_file(content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("{", ""),
+        ("[]", ""),
+        ('{"order_id": 5.1e12, "paid_at": "2026-11-01T00:00:00Z"}', "order_id"),
+        ('{"order_id": true, "paid_at": "2026-11-01T00:00:00Z"}', "order_id"),
+        ('{"order_id": "5", "paid_at": "yesterday"}', "paid_at"),
+        ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "total": NaN}', "total"),
+        ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "refunds": 5}', "refunds"),
+        ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "merchant_id": "x"}', "merchant_id"),
+        ("[" * 100_000, ""),
+    ],
+)
+def test_a_line_of_json_that_tells_no_order_is_said(tmp_path: Path, line: str, column: str) -> None:
+    [found] = of_file(line.encode(), tmp_path, "orders.jsonl")
+
+    assert isinstance(found, BadRow)
+    assert (found.line, found.column) == (1, column)
+
+
+def test_nothing_is_sent_while_a_row_is_bad(shop: System) -> None:
+    Path("orders.csv").write_bytes(exported(row(1), {**row(2), "Id": "5.1E+12"}, row(3), row(3)))
+
+    told = said("match", "orders.csv", "--merchant", SHOP, "--fix")
+
+    assert told.status == 1
+    assert "line 3, Id" in told.out
+    assert "Nothing is sent" in told.err
+    assert list(shop.in_inbox()) == []
+
+
+def test_a_csv_needs_its_shop(shop: System) -> None:
+    Path("orders.csv").write_bytes(exported(row(1)))
+
+    told = said("match", "orders.csv")
+
+    assert (told.status, "--merchant" in told.err) == (2, True)
+    assert shop.balance() == 100
+
+
+FAULTS: dict[int, tuple[str | None, dict[str, str], bool]] = {
+    10: ("missing", {}, False),
+    20: ("other_total", {"Total": "25.90"}, True),
+    30: ("other_currency", {"Currency": "USD"}, True),
+    40: ("other_refund", {"Refunded Amount": "3.00"}, True),
+    50: ("not_paid_there", {"Financial Status": "voided"}, True),
+    60: ("parked", {}, False),
+    70: ("doubled", {}, True),
+    80: ("bad_row", {"Id": "1.2E+9"}, False),
+    90: (None, {"Financial Status": "pending"}, False),
+    100: ("not_there", {}, True),
+}
+"""What is wrong with which order of a thousand: the kind, what the file says otherwise, and whether it is here."""
+
+
+class Planted:
+    """A ledger of `count` orders in memory, and a file of them, with faults of every kind at known places."""
+
+    def __init__(self, count: int, path: Path) -> None:
+        written = FakeLedger()
+        settle(written, [trial(100), order("1", total="24.9")], now=NOON)
+        self._record = written.history(SHOP)[1]
+        self._begin = NOW - timedelta(days=30)
+        self.ids: dict[TransactionId, int] = {}
+        self.expected: dict[str, set[str]] = {kind.value: set() for kind in Kinds}
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            for number in range(count):
+                writer.writerows(self._planted(number))
+
+    def _planted(self, number: int) -> Iterator[dict[str, str]]:
+        written, text = row(number, at=self.at(number)), str(number)
+        kind, change, here = FAULTS.get(number % 1000, (None, {}, True))
+        if kind is not None:
+            self.expected[kind].add(text)
+        if here:
+            self.ids[transaction_id(SHOP, order_key(text))] = number
+        if kind == "doubled":
+            yield written
+        if kind != "not_there":
+            yield {**written, **change}
+
+    def at(self, number: int) -> datetime:
+        return self._begin + timedelta(seconds=number)
+
+    def record(self, name: TransactionId) -> Transaction:
+        number = self.ids[name]
+        metadata = {**self._record.metadata, "total": "24.9", "currency": "EUR"}
+        # One in three was refunded in part, as the file says of none but the planted ones.
+        tally = Tally(count=1, credits=0, money=Decimal(0)) if number % 3 == 0 else None
+        return replace(
+            self._record,
+            transaction_id=name,
+            reference_id=str(number),
+            occurred_at=instant(self.at(number)),
+            metadata=metadata,
+            tally=tally,
+        )
+
+    def lookup(self, wanted: Sequence[TransactionId]) -> dict[TransactionId, Transaction]:
+        assert len(wanted) <= 100
+        return {name: self.record(name) for name in wanted if name in self.ids}
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent_none(tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    planted = Planted(100_000, path)
+    found: dict[str, set[str]] = {kind.value: set() for kind in Kinds}
+    lines: Callable[[Difference], str] = lambda one: one.order_id or f"line {one.line}"  # noqa: E731
+    with closing(OrderFile(path, SHOP)) as file, closing(sqlite3.connect(tmp_path / "s.sqlite")) as scratch:
+        matching = Matching(
+            scratch=scratch,
+            lookup=planted.lookup,
+            parked=lambda _, order_id: order_id in planted.expected["parked"],
+            now=NOW,
+        )
+        for one in matching.compare(file.orders()):
+            found[one.kind.value].add(lines(one))
+        [(shop, _, _)] = matching.spans()
+        for one in matching.not_there(shop, map(planted.record, planted.ids)):
+            found[one.kind.value].add(lines(one))
+
+        assert len(list(matching.events())) == len(planted.expected["missing"]) == 100
+    assert len(found.pop("bad_row")) == len(planted.expected.pop("bad_row")) == 100
+    # The first hour of the file's time is not judged: its events may be older than the file.
+    judged = {text for text in planted.expected["not_there"] if int(text) >= 3600}
+    assert found == {**planted.expected, "not_there": judged}
+
+
+def test_an_order_under_another_of_its_names_is_there(tmp_path: Path) -> None:
+    written = FakeLedger()
+    settle(written, [trial(100), order("gid-9", total="24.9")], now=NOON)
+    record = written.history(SHOP)[1]
+    path = tmp_path / "orders.csv"
+    path.write_bytes(exported(row(9)))
+    with closing(OrderFile(path, SHOP)) as file, closing(sqlite3.connect(":memory:")) as scratch:
+        matching = Matching(
+            scratch=scratch, lookup=lambda wanted: dict.fromkeys(wanted, record), parked=lambda *_: False, now=NOW
+        )
+        assert list(matching.compare(file.orders())) == []
+        inside = replace(record, occurred_at=instant(NOW - timedelta(days=3)))
+        assert list(matching.not_there(merchant("shop"), [inside])) == []
