@@ -33,15 +33,19 @@ def editions_of(order: Row) -> Editions:
 
 def edit_of(ask: Ask) -> Ask:
     """Return what an order's event asks for where the order is recorded already."""
-    assert ask.at is not None
-    milliseconds = round(datetime.fromisoformat(ask.at).timestamp() * 1000)
     return replace(
         ask,
         type=EDITED,
-        key=f"{order_key(ask.reference)}_EDIT_{milliseconds}",
+        key=edit_key(ask, ask.reference),
         order=ask.reference,
         kept=(("order_id", ask.reference), *ask.kept),
     )
+
+
+def edit_key(ask: Ask, order: str) -> str:
+    """Return the key of an edit of the order of this name."""
+    assert ask.at is not None
+    return f"{order_key(order)}_EDIT_{round(datetime.fromisoformat(ask.at).timestamp() * 1000)}"
 
 
 def edited(state: Editions, ask: Ask, row: Row, order: Row, *, refunded: int, at: float) -> tuple[int, str] | str:
@@ -71,7 +75,7 @@ def refunded_by(state: Editions, row: Row, versions: Sequence[Ask], *, at: float
     if said is None:
         wrong = "refund_amount" in row["extra_metadata"] and state.told and state.total is not None
         return f"a refund that does not tell the newest total, {state.total}" if wrong else None
-    if said == state.total:
+    if state.told and said == state.total:
         return None
     # A version of this very write, which moved nothing, was first.
     if not any(_money(ask.total) == said for ask in versions if ask.at and (state.at is None or ask.at > state.at)):

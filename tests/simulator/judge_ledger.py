@@ -31,6 +31,7 @@ from tests.simulator.editions import (
     ATTRIBUTE,
     EDITED,
     Editions,
+    edit_key,
     edit_of,
     edited,
     editions_of,
@@ -97,12 +98,14 @@ class Ledger:
         return verdict(self.as_recorded(ask), row)
 
     def as_recorded(self, ask: Ask) -> Ask:
-        """Return a refund's ask with its order named as it was recorded."""
+        """Return the ask of a refund or an edit with its order named as it was recorded."""
         order = self.find(ask.order_id) if ask.order_id else None
         if order is None:
             return ask
         named = order["reference_id"]
         kept = tuple((name, named if name == "order_id" else value) for name, value in ask.kept)
+        if ask.type == EDITED:
+            return replace(ask, order=named, kept=kept, key=edit_key(ask, named), reference=named)
         if ask.key != refund_key(None, ask.order):
             return replace(ask, order=named, kept=kept)
         return replace(ask, order=named, kept=kept, key=refund_key(None, named), reference=named)
@@ -316,9 +319,9 @@ class _Judged:
         """Return what asked for a record, as it was recorded."""
         identity = row["transaction_id"]
         asks = self._asks.get(identity, [])
-        if row["transaction_type"] == "REFUND":
-            # One without an id is that of its order, whichever of the order's names it gave.
-            asks = [ask for asks in self._asks.values() for ask in asks if ask.type == "REFUND"]
+        if (kind := row["transaction_type"]) in ("REFUND", EDITED):
+            # One without an id is that of its order, whichever of the order's names it gave; so is an edit.
+            asks = [ask for asks in self._asks.values() for ask in asks if ask.type == kind]
         found = [self._ledger.as_recorded(ask) for ask in asks]
         return [ask for ask in found if ask.transaction_id == identity and self._content(ask, row)]
 
