@@ -116,6 +116,12 @@ class Routes:
         """Answer PUT at each of the paths with the view."""
         return self._route("PUT", paths, access=access, summary=summary)
 
+    def delete(
+        self, *paths: str, access: Access = Access.NOBODY, summary: str = ""
+    ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        """Answer DELETE at each of the paths with the view."""
+        return self._route("DELETE", paths, access=access, summary=summary)
+
     def _route(
         self,
         method: str,

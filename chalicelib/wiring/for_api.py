@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.dynamodb.history import History
     from chalicelib.adapters.dynamodb.levels import Levels
+    from chalicelib.adapters.dynamodb.links import DynamoDBLinks
     from chalicelib.adapters.functions import LedgerFunctions
     from chalicelib.adapters.parameters import Parameter
     from chalicelib.adapters.queues import Queues
@@ -179,6 +180,16 @@ def queues() -> "Queues":
 
     config = Config(connect_timeout=1.0, read_timeout=2.0, retries={"total_max_attempts": 2})
     return Queues(sdk.client("sqs", config))
+
+
+@cache
+def links() -> "DynamoDBLinks":
+    """Return the links of shops and customers."""
+    from chalicelib.adapters import sdk
+    from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+
+    config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=WEBHOOK_SECONDS, tries=STATUS_TRIES)
+    return DynamoDBLinks(sdk.client("dynamodb", config), table=settings().tables.links)
 
 
 @cache

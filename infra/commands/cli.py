@@ -18,6 +18,7 @@ from infra.commands import (
     history,
     importing,
     letters,
+    linking,
     match,
     merchants,
     telling,
@@ -45,6 +46,7 @@ application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
 application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
+application.command(name="link", rich_help_panel=CHANGING)(linking.link)
 application.command(name="export", rich_help_panel=OPERATING)(exporting.export)
 application.command(name="match", rich_help_panel=OPERATING)(match.match)
 application.command(name="import", rich_help_panel=OPERATING)(importing.import_command)

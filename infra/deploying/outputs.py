@@ -9,6 +9,7 @@ PARTS = {
     "credits_table": "CreditsTableName",
     "transactions_table": "TransactionsTableName",
     "figures_table": "FiguresTableName",
+    "links_table": "LinksTableName",
     "event_bus": "EventBusName",
     "inbox_queue_url": "InboxQueueUrl",
     "waiting_queue_url": "WaitingQueueUrl",
@@ -31,6 +32,7 @@ class Deployed:
     credits_table: str
     transactions_table: str
     figures_table: str
+    links_table: str
     event_bus: str
     inbox_queue_url: str
     waiting_queue_url: str

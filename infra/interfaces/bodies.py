@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from chalicelib.contracts.api.plugin_status import BATCH_MAX
+from chalicelib.contracts.links import Label
 from chalicelib.contracts.values import Merchant
 
 
@@ -26,3 +27,12 @@ class StripeEvent(BaseModel):
     """An event of Stripe around its object."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class LinkRequest(BaseModel):
+    """The merchant to which a shop or customer belongs, and what people call it; without a label it keeps its own."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    merchant_id: Merchant
+    label: Label | None = None

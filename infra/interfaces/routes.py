@@ -6,8 +6,9 @@ A test compares it with what is registered.
 from infra.interfaces.operations import Route
 from infra.interfaces.routes_admin import ADMIN
 from infra.interfaces.routes_desk import DESK
+from infra.interfaces.routes_links import LINKS
 from infra.interfaces.routes_reading import READING
 from infra.interfaces.routes_service import SERVICE
 from infra.interfaces.routes_webhooks import WEBHOOKS
 
-ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *DESK, *WEBHOOKS, *SERVICE)
+ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *LINKS, *DESK, *WEBHOOKS, *SERVICE)

@@ -1,7 +1,7 @@
 """Examples of requests and answers, made from the story by the code that makes the real ones."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,8 +75,8 @@ def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
     }
 
 
-def level_listing(rows: list[answers.Account], name: str) -> Any:
-    """Return the only page of a list of accounts, which has no numbers."""
+def level_listing(rows: Sequence[Model], name: str) -> Any:
+    """Return the only page of a list for admins, which has no numbers."""
     place = Place(asked=Asked(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False)
     links = place.links(f"/api/v1/credits/admin/{name}", {})
     return json.loads(answers.listing_text(rows, META, place.pagination(), links))

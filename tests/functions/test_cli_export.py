@@ -19,7 +19,7 @@ from infra.commands import checking, exporting, parquet
 from infra.commands.exported import Form, Writer, heads_of, read_heads, rows
 from infra.commands.proving import Prover
 from infra.commands.target import Target
-from tests.support.api import CREDITS_TABLE, NOON, OTHER, REGION, TRANSACTIONS_TABLE, Ledger
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, NOON, OTHER, REGION, TRANSACTIONS_TABLE, Ledger
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
 from tests.support.command_line import said
 from tests.support.ends_of_months import lived
@@ -36,6 +36,7 @@ def target(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> T
         credits_table=CREDITS_TABLE,
         transactions_table=TRANSACTIONS_TABLE,
         figures_table="figures-test",
+        links_table=LINKS_TABLE,
         event_bus="credits",
         inbox_queue_url="",
         waiting_queue_url="",

@@ -16,7 +16,7 @@ from infra.commands import changes, checking, cli, emitting, letters, telling
 from infra.commands.output import visible
 from infra.commands.target import Target
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
-from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import (
     STREAM_ARN,
@@ -86,6 +86,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
         credits_table=CREDITS_TABLE,
         transactions_table=TRANSACTIONS_TABLE,
         figures_table="figures-test",
+        links_table=LINKS_TABLE,
         event_bus="credits",
         inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
         waiting_queue_url=system.urls["WAITING_QUEUE_URL"],

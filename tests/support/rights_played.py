@@ -362,6 +362,8 @@ def _queries(path: str, record: Transaction) -> list[dict[str, str]]:
         ]
     if path.endswith("/stats"):
         return [{}, {"start_date": "2025-01-01T00:00:00Z"}]
+    if path.endswith("/links"):
+        return [{}, {"merchant_id": SHOP}]
     if path.endswith("/balance"):
         return [{}, {"at": record.created_at}]
     return [{"limit": "1"}] if path.endswith("-balance") else [{}]
@@ -369,6 +371,7 @@ def _queries(path: str, record: Transaction) -> list[dict[str, str]]:
 
 def _event(path: str, method: str, query: Mapping[str, str], record: Transaction) -> dict[str, Any]:
     values = {"merchant_id": SHOP, "transaction_id": record.transaction_id, "month": "2025-05"}
+    values |= {"kind": "shopify", "name": DOMAIN}
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     body = {
         "merchant_ids": [SHOP],
@@ -403,7 +406,7 @@ def _event(path: str, method: str, query: Mapping[str, str], record: Transaction
 
 
 def _members(path: str) -> tuple[str, ...]:
-    if path.endswith("/batch"):
+    if path.endswith(("/batch", "/names")):
         return ("merchant_ids",)
     if path.endswith("/low-balance-threshold"):
         return ("low_balance_threshold",)

@@ -25,6 +25,7 @@ OUTPUTS = {
     "CreditsTableName": "credits",
     "TransactionsTableName": "transactions",
     "FiguresTableName": "figures",
+    "LinksTableName": "links",
     "EventBusName": "bus",
     "InboxQueueUrl": "http://inbox",
     "WaitingQueueUrl": "http://waiting",

@@ -1,9 +1,47 @@
-"""What a webhook's sender is answered (contract, section 15)."""
+"""What is answered about webhooks and links (contract, section 15)."""
+
+from typing import Self
 
 from chalicelib.contracts.api.model import Model
+from chalicelib.domain import links
 
 
 class Queued(Model):
     """The inbox has confirmed the webhook: `status` is `queued`."""
 
     status: str
+
+
+class Link(Model):
+    """Which merchant a shop of Shopify or a customer of Stripe belongs to."""
+
+    name: str
+    kind: links.LinkKind
+    merchant_id: str
+    label: str | None
+    since: str
+
+    @classmethod
+    def of(cls, link: links.Link) -> Self:
+        """Return the answer about a link."""
+        return cls(name=link.name, kind=link.kind, merchant_id=link.merchant_id, label=link.label, since=link.since)
+
+
+class Named(Model):
+    """A name of a merchant, and what people call it."""
+
+    name: str
+    label: str | None
+
+
+class MerchantNames(Model):
+    """A merchant's names; `shown` is the one to show: a label, else a shop's domain, else a customer's id."""
+
+    shown: str
+    names: list[Named]
+
+
+class NamesBatch(Model):
+    """The names of merchants, by merchant id; who has none is left out."""
+
+    names: dict[str, MerchantNames]

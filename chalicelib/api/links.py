@@ -1,0 +1,155 @@
+"""The admins' routes for links: which merchant a shop or a customer belongs to (contract, section 15, point 2)."""
+
+from typing import Any
+from urllib.parse import unquote
+
+from chalice.app import Blueprint
+
+from chalicelib.api.access import Access
+from chalicelib.api.requests import Call, merchant_of
+from chalicelib.api.routing import Reply, Routes, json_text
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
+from chalicelib.contracts.api.plugin_status import merchants_asked
+from chalicelib.contracts.api.problems import Problem, bad_request, not_found
+from chalicelib.domain.errors import Code
+from chalicelib.domain.ids import instant
+from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
+from chalicelib.telemetry import logger
+from chalicelib.usecases.linking import shown
+from chalicelib.wiring import for_api
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+_LINK = "/api/v1/credits/admin/links/{kind}/{name}"
+
+
+@routes.get("/api/v1/credits/admin/links", access=Access.ADMIN, summary="Shops and customers, by name")
+def links(call: Call) -> Reply:
+    """Return a page of the links of a kind, by name; those that start with a text, or those of one merchant."""
+    merchant = call.text("merchant_id")
+    if merchant is not None:
+        return _of_merchant(call, merchant)
+    from chalicelib.contracts.api import answers, webhooks
+
+    asked = Asked(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+    kind = LinkKind((call.choice("kind", [kind.upper() for kind in LinkKind]) or LinkKind.SHOPIFY).lower())
+    starting = call.text("starting") or ""
+    after = _name_of(asked.cursor, "cursor") if asked.cursor is not None else None
+    if after is not None and not after.startswith(f"{kind}:"):
+        raise bad_request("cursor", "The cursor is one of another kind.")
+    given = starting.lower() if kind is LinkKind.SHOPIFY else starting
+    page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
+    place = Place(
+        asked=asked,
+        total=None,
+        has_next=page.last is not None,
+        has_previous=after is not None,
+        next_cursor=page.last,
+        numbered=False,
+    )
+    neighbours = place.links(call.link_path, {"kind": kind, "starting": call.text("starting")})
+    rows = [webhooks.Link.of(link) for link in page.links]
+    body = answers.listing_text(rows, call.meta(), place.pagination(), neighbours)
+    return Reply(body=body, headers={"Link": link_header(neighbours)})
+
+
+@routes.get(_LINK, access=Access.ADMIN, summary="Whose is this shop or customer?")
+def link(call: Call, kind: str, name: str) -> Reply:
+    """Return the link of a name."""
+    return _answer(call, _standing(_in_path(kind, name)))
+
+
+@routes.put(_LINK, access=Access.ADMIN, summary="Link a shop or customer to a merchant")
+def put_link(call: Call, kind: str, name: str) -> Reply:
+    """Let the name belong to a merchant, and return the link; 409 where it belongs to another one."""
+    admin, full = call.caller.name(), _in_path(kind, name)
+    asked = call.json_object()
+    merchant = merchant_of(asked["merchant_id"] if isinstance(asked.get("merchant_id"), str) else "")
+    wanted = Link(name=full, merchant_id=merchant, label=_label(asked.get("label")), since=instant(call.now))
+    if for_api.links().put(wanted) != merchant:
+        raise Problem(
+            Code.LINK_TAKEN,
+            f"{full} belongs to another merchant: remove that link first.",
+            details={"field": "name"},
+        )
+    logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
+    return _answer(call, _standing(full))
+
+
+@routes.delete(_LINK, access=Access.ADMIN, summary="Unlink a shop or customer")
+def delete_link(call: Call, kind: str, name: str) -> Reply:
+    """Let the name belong to nobody, and return the link that there was; workers forget it within five minutes."""
+    admin, found = call.caller.name(), _standing(_in_path(kind, name))
+    if not for_api.links().remove(found):
+        raise not_found("link")
+    logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
+    return _answer(call, found)
+
+
+@routes.post("/api/v1/credits/admin/names", access=Access.ADMIN, summary="What these merchants are called")
+def names(call: Call) -> Reply:
+    """Return the names of up to 100 merchants with one read, merchants without a name left out."""
+    found = for_api.links().of_merchants(merchants_asked(call.json_object()))
+    said = {
+        merchant: {"shown": shown(named), "names": [{"name": name, "label": named[name]} for name in sorted(named)]}
+        for merchant, named in found.items()
+    }
+    return Reply(body=json_text({"names": said}, call.meta()))
+
+
+def _of_merchant(call: Call, text: str) -> Reply:
+    from chalicelib.contracts.api import answers, webhooks
+
+    merchant = merchant_of(text)
+    table = for_api.links()
+    found = [table.get(name) for name in sorted(table.of_merchants([merchant]).get(merchant, {}))]
+    rows = [webhooks.Link.of(link) for link in found if link is not None]
+    place = Place(
+        asked=Asked(limit=LIMIT_MAX),
+        total=len(rows),
+        has_next=False,
+        has_previous=False,
+        next_cursor=None,
+        numbered=False,
+    )
+    neighbours = place.links(call.link_path, {"merchant_id": merchant})
+    return Reply(body=answers.listing_text(rows, call.meta(), place.pagination(), neighbours), merchant_id=merchant)
+
+
+def _in_path(kind: str, name: str) -> str:
+    return _name_of(f"{unquote(kind)}:{unquote(name)}", "name")
+
+
+def _name_of(text: str, field: str) -> str:
+    try:
+        return link_name_of(text)
+    except ValueError:
+        raise bad_request(field, "A name is shopify and a shop's domain, or stripe and a customer's id.") from None
+
+
+def _label(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value.strip() if isinstance(value, str) else ""
+    if not 1 <= len(text) <= LABEL_LENGTH_MAX or not text.isprintable():
+        raise bad_request("label", f"A label is a text of 1 to {LABEL_LENGTH_MAX} printable characters.")
+    return text
+
+
+def _standing(name: str) -> Link:
+    found = for_api.links().get(name)
+    if found is None:
+        raise not_found("link")
+    return found
+
+
+def _answer(call: Call, found: Link) -> Reply:
+    data = {
+        "name": found.name,
+        "kind": found.kind,
+        "merchant_id": found.merchant_id,
+        "label": found.label,
+        "since": found.since,
+    }
+    return Reply(body=json_text(data, call.meta()), merchant_id=found.merchant_id)

@@ -1,0 +1,107 @@
+"""`credits link`: which merchant a shop of Shopify or a customer of Stripe belongs to (contract, section 15)."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+from chalicelib.contracts.api.webhooks import Link as LinkAnswer
+from chalicelib.domain.ids import MerchantId, instant, merchant_id
+from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
+from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.output import print_json, refused, say, say_beside, unable
+from infra.commands.target import find
+
+PAGE = 100
+
+
+def link(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="shopify:teegeist.myshopify.com or stripe:cus_1; none lists them.", show_default=False),
+    ] = None,
+    merchant: Annotated[
+        str | None, typer.Argument(help="The merchant that it belongs to; none shows whose it is.", show_default=False)
+    ] = None,
+    *,
+    label: Annotated[str | None, typer.Option(help="What people call the shop.", show_default=False)] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Let the name belong to nobody.")] = False,
+    of: Annotated[str | None, typer.Option("--of", help="List the names of this merchant.", show_default=False)] = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which merchant a shop or customer belongs to, or list and remove such links; exit status 1 where refused.
+
+    A name belongs to one merchant. Webhooks that wait for it are posted at their next try, parked ones once they are
+    put back; a removed link may be used for five minutes more.
+    """
+    target = find(stage, profile)
+    table = DynamoDBLinks(target.client("dynamodb"), table=target.links_table)
+    if name is None:
+        if merchant or remove or label:
+            raise unable("Name the shop or customer: credits link shopify:teegeist.myshopify.com MERCHANT.")
+        _say(_listed(table, of), as_json=as_json)
+        return
+    try:
+        full = link_name_of(name)
+    except ValueError as error:
+        raise unable(f"{name!r} is no name of a link: {error}.") from None
+    if merchant is not None:
+        if remove:
+            raise unable("Say either a merchant or --remove.")
+        _put(table, full, merchant, label)
+    found = table.get(full)
+    if found is None:
+        raise refused(f"{full} belongs to nobody.")
+    if remove and not table.remove(found):
+        raise refused(f"{full} has changed meanwhile; nothing was removed.")
+    _say([found], as_json=as_json)
+    if remove and not as_json:
+        say("Removed. Workers forget it within five minutes.", style="yellow")
+
+
+def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> None:
+    try:
+        merchant = merchant_id(text)
+    except ValueError:
+        raise unable(f"{text!r} is no merchant id: a UUID.") from None
+    called = label.strip() if label is not None else None
+    if called is not None and not (1 <= len(called) <= LABEL_LENGTH_MAX and called.isprintable()):
+        raise unable(f"A label is a text of 1 to {LABEL_LENGTH_MAX} printable characters.")
+    owner = table.put(Link(name=name, merchant_id=merchant, label=called, since=instant(datetime.now(UTC))))
+    if owner != merchant:
+        raise refused(f"{name} belongs to merchant {owner}: `credits link {name} --remove` first.")
+
+
+def _listed(table: DynamoDBLinks, of: str | None) -> list[Link]:
+    if of is not None:
+        try:
+            merchant = merchant_id(of)
+        except ValueError:
+            raise unable(f"{of!r} is no merchant id: a UUID.") from None
+        names = table.of_merchants([MerchantId(merchant)]).get(merchant, {})
+        return [found for name in sorted(names) if (found := table.get(name)) is not None]
+    links: list[Link] = []
+    for kind in LinkKind:
+        after = None
+        while True:
+            page = table.page(kind, after=after, limit=PAGE)
+            links += page.links
+            after = page.last
+            if after is None:
+                break
+    return links
+
+
+def _say(links: list[Link], *, as_json: bool) -> None:
+    if as_json:
+        print_json([LinkAnswer.of(link).model_dump(mode="json") for link in links])
+        return
+    if not links:
+        say("No links.")
+    for one in links:
+        label = f"  {one.label}" if one.label else ""
+        say_beside(Text(one.name, style="bold"), f"  {one.merchant_id}{label}")

@@ -1,0 +1,53 @@
+"""`credits link`: a shop or customer is linked, shown, listed and removed."""
+
+from typing import Any
+
+import pytest
+
+from infra.commands import linking
+from tests.support.api import LINKS_TABLE
+from tests.support.builders import SHOP, merchant
+from tests.support.command_line import said
+from tests.support.system import System, _client
+
+DOMAIN = "shopify:teegeist.myshopify.com"
+
+
+@pytest.fixture
+def linkable(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
+    class Found:
+        links_table = LINKS_TABLE
+
+        def client(self, service: Any) -> Any:
+            return _client(service, of="functions")
+
+    monkeypatch.setattr(linking, "find", lambda *_: Found())
+    return system
+
+
+def test_a_shop_is_linked_shown_listed_and_removed(linkable: System) -> None:
+    assert said("link", DOMAIN).status == 1
+    linked = said("link", DOMAIN.upper(), SHOP, "--label", "Teegeist")
+    assert (linked.status, DOMAIN in linked.out, "Teegeist" in linked.out) == (0, True, True)
+    assert said("link", "stripe:cus_1", SHOP).status == 0
+
+    assert said("link", DOMAIN, "--json").json[0]["merchant_id"] == SHOP
+    assert [one["name"] for one in said("link", "--json").json] == [DOMAIN, "stripe:cus_1"]
+    assert [one["name"] for one in said("link", "--of", SHOP, "--json").json] == [DOMAIN, "stripe:cus_1"]
+    assert said("link", DOMAIN, "--remove").status == 0
+    assert said("link", DOMAIN).status == 1
+
+
+def test_a_taken_name_is_refused_with_the_way_out(linkable: System) -> None:
+    said("link", DOMAIN, SHOP)
+    other = said("link", DOMAIN, merchant("another"))
+
+    assert other.status == 1
+    assert f"credits link {DOMAIN} --remove" in " ".join(other.err.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("teegeist",), (DOMAIN, "x"), (DOMAIN, SHOP, "--label", ""), ("--remove",), ("--of", "x")]
+)
+def test_what_is_no_link_cannot_be_done(linkable: System, arguments: tuple[str, ...]) -> None:
+    assert said("link", *arguments).status == 2
