@@ -27,7 +27,7 @@ ABSENT = "health"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ComponentState:
     """A component's state: `well` is None where it is unknown. `seconds` is the duration of the check."""
 
     well: bool | None
@@ -65,7 +65,7 @@ class Components:
         if shared is not None:
             self._questions["shared_cache"] = self._cache
 
-    def findings(self) -> Mapping[str, Finding]:
+    def states(self) -> Mapping[str, ComponentState]:
         """Return each component's state, checked now."""
         with ThreadPoolExecutor(len(self._questions)) as pool:
             asked = {name: pool.submit(_asked, name, question) for name, question in self._questions.items()}
@@ -92,7 +92,7 @@ class Components:
         return well, None if well else "It does not answer in time; statuses come from memory and the table."
 
 
-def _asked(name: str, question: Question) -> Finding:
+def _asked(name: str, question: Question) -> ComponentState:
     started = time.perf_counter()
     try:
         well, detail = question()
@@ -100,4 +100,4 @@ def _asked(name: str, question: Question) -> Finding:
         # The exact error may name a table or an address, so only the log has it.
         logger.warning("a component fails", component=name, exc_info=error)
         well, detail = False, "It does not answer."
-    return Finding(well=well, seconds=time.perf_counter() - started, detail=detail)
+    return ComponentState(well=well, seconds=time.perf_counter() - started, detail=detail)

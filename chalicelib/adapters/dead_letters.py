@@ -47,7 +47,7 @@ class NotRedrivable(Exception):  # noqa: N818 - named by what the letter is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DeadLetterQueue:
     """A dead-letter queue; `back_to_url` is where its messages belong, None for records, which a function takes."""
 
     parking: Parking
@@ -77,7 +77,7 @@ class DeadLetters:
         sqs: "SQSClient",
         lambdas: "LambdaClient",
         *,
-        places: tuple[Place, ...],
+        places: tuple[DeadLetterQueue, ...],
         functions: Mapping[str, str],
         wait_seconds: int = WAIT_SECONDS,
     ) -> None:
@@ -154,7 +154,7 @@ class DeadLetters:
                     else:
                         yield letter, None
 
-    def _look(self, place: Place, *, wait: bool, seconds: float = float("inf")) -> "_Look":
+    def _look(self, place: DeadLetterQueue, *, wait: bool, seconds: float = float("inf")) -> "_Look":
         return _Look(self._sqs, place, wait_seconds=self._wait_seconds if wait else 0, seconds=seconds)
 
     @contextmanager
@@ -211,7 +211,7 @@ class DeadLetters:
         if json.loads(answered["Payload"].read())["batchItemFailures"]:
             raise RetryLater(Code.UNAVAILABLE, f"{letter.function} could not finish with it")
 
-    def _counted(self, place: Place) -> tuple[int, int]:
+    def _counted(self, place: DeadLetterQueue) -> tuple[int, int]:
         """Return the queue's own count of letters: available ones, and those hidden by a look."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with transient_faults("the queue"):
@@ -223,7 +223,7 @@ class DeadLetters:
 class _Look:
     """One look at a queue: it holds the letters it received until it is closed or the letter is deleted."""
 
-    def __init__(self, sqs: "SQSClient", place: Place, *, wait_seconds: int, seconds: float) -> None:
+    def __init__(self, sqs: "SQSClient", place: DeadLetterQueue, *, wait_seconds: int, seconds: float) -> None:
         self.place = place
         self.held: dict[str, str] = {}
         self._sqs = sqs

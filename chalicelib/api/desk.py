@@ -7,7 +7,7 @@ from chalice.app import Blueprint
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.settings import settings
 from chalicelib.wiring import for_api, for_figures
@@ -46,14 +46,14 @@ def dead_letters(call: Call) -> Reply:
     from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
     from chalicelib.contracts.letters import Parking
 
-    asked = Asked(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX))
+    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX))
     named = call.choice("parking", [parking.upper() for parking in Parking])
     parkings = [Parking(named.lower())] if named else list(Parking)
     found = for_api.dead_letters().listing(wanted=asked.limit, parkings=parkings)
     letters = [DeadLetter.of(letter) for letter in found.letters[: asked.limit]]
     # A queue can be counted but not paged: letters that are put back make room for the rest.
     total = max(found.counted, len(found.letters))
-    place = Place(
+    place = PagePosition(
         asked=asked,
         total=total,
         has_next=total > len(letters),

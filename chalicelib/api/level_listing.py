@@ -4,7 +4,7 @@ from chalicelib.adapters.dynamodb.levels import Level, Levels
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.domain.orders import CREDITS_MAX
 
@@ -26,7 +26,7 @@ def low_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
 def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most: int | None) -> Reply:
     if call.text("page") is not None:
         raise bad_request("page", "This list has no numbered pages: follow next_cursor.")
-    asked = Asked(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
     scope = (level, "" if at_most is None else str(at_most))
     after = None
     if asked.cursor is not None:
@@ -35,7 +35,7 @@ def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most:
         after = cursors.merchant(asked.cursor, scope=scope, key=key)
     listed = levels.accounts(level, after=after, wanted=asked.limit, at_most=at_most)
     more = listed.after is not None
-    place = Place(
+    place = PagePosition(
         asked=asked,
         total=None,
         has_next=more,

@@ -10,7 +10,15 @@ from chalicelib.adapters.dynamodb.history import History
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors, tables
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX, Asked, Parameters, Place, link_header
+from chalicelib.contracts.api.pages import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    PAGE_MAX,
+    PagePosition,
+    PageRequest,
+    Parameters,
+    link_header,
+)
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.values import ID_LENGTH_MAX
 from chalicelib.domain.ids import Instant, MerchantId, shop_id, transaction_id
@@ -105,7 +113,7 @@ def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: 
         page = _Reading(history, account, filters).page(asked, lowest, highest, top=top, total=total)
         total = None if total is None else total - page.unseen
     below = page.below
-    place = Place(
+    place = PagePosition(
         asked=asked,
         total=total,
         has_next=below is not None,
@@ -123,7 +131,7 @@ class _Reading:
     account: Account
     filters: Filters
 
-    def page(self, asked: Asked, lowest: int, highest: int, *, top: int | None, total: int | None) -> _Page:
+    def page(self, asked: PageRequest, lowest: int, highest: int, *, top: int | None, total: int | None) -> _Page:
         """Return the requested page; `top` is a cursor's position."""
         if not self.filters.by_type:
             return self._range(lowest, min(highest, top if top is not None else highest - asked.skipped), asked.limit)
@@ -150,7 +158,7 @@ class _Reading:
         # The search stopped early: the page is short, and its cursor continues from there.
         return _Page(found.transactions, found.below or None)
 
-    def _numbered(self, asked: Asked, lowest: int, highest: int, total: int | None) -> _Page:
+    def _numbered(self, asked: PageRequest, lowest: int, highest: int, total: int | None) -> _Page:
         end = asked.skipped + asked.limit
         # Where the total is known, nothing is read after the last match.
         wanted = end + 1 if total is None else min(end + 1, total)
@@ -167,11 +175,11 @@ class _Reading:
         return _Page(records, found.transactions[end].sequence if len(found.transactions) > end else None)
 
 
-def _asked(call: Call) -> Asked:
+def _asked(call: Call) -> PageRequest:
     cursor = call.text("cursor")
     if cursor is not None and call.text("page") is not None:
         raise bad_request("cursor", "Give a page or a cursor, not both.")
-    return Asked(
+    return PageRequest(
         limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX),
         page=call.whole("page", default=1, most=PAGE_MAX),
         cursor=cursor,
@@ -211,7 +219,7 @@ def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int
     return sum(account.totals[kind].count for kind in filters.kinds if kind in account.totals)
 
 
-def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: Place, filters: Filters) -> Reply:
+def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: PagePosition, filters: Filters) -> Reply:
     # The alias has the merchant in its path; links hold the id in its normal form.
     by_path = "{merchant_id}" in call.route
     path = f"{call.link_path.rpartition('/')[0]}/{merchant_id}" if by_path else call.link_path

@@ -38,15 +38,15 @@ def health_detailed(call: Call) -> Reply:
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 
-    states = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
-    findings = for_figures.components().findings()
+    words = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
+    states = for_figures.components().states()
     data = DetailedHealth(
-        status=Overall.DEGRADED if any(found.well is False for found in findings.values()) else Overall.OK,
+        status=Overall.DEGRADED if any(found.well is False for found in states.values()) else Overall.OK,
         service=logger.service,
         stage=settings().stage,
         components={
-            name: Component(status=states[found.well], latency_ms=round(found.seconds * 1000, 1), detail=found.detail)
-            for name, found in findings.items()
+            name: Component(status=words[found.well], latency_ms=round(found.seconds * 1000, 1), detail=found.detail)
+            for name, found in states.items()
         },
     )
     return Reply(body=answers.answer_text(data, call.meta()))

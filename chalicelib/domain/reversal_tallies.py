@@ -86,7 +86,7 @@ class PaymentTallies:
         return None
 
 
-def told(tally: PaymentTally) -> str:
+def in_words(tally: PaymentTally) -> str:
     """Return a payment's tally in words."""
     disputes = f", {tally.disputes} disputes open" if tally.disputes else ""
     return f"{tally.credits} credits in {tally.count} reversals{disputes}"

@@ -18,7 +18,7 @@ from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Edits, Tally, refund
 from chalicelib.domain.outcomes import recorded_money
 from chalicelib.domain.reversal_tallies import OF_PAYMENTS, PaymentTallies
-from chalicelib.domain.reversal_tallies import told as told_of_payment
+from chalicelib.domain.reversal_tallies import in_words as payment_in_words
 from chalicelib.domain.reversals import PaymentTally
 
 _REFUNDS = (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN)
@@ -88,7 +88,7 @@ class Tallies:
         """Yield every order whose record says something else than its refunds and edits, and every payment so."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
-                said, proven = told(order.recorded), told(order.proven)
+                said, proven = in_words(order.recorded), in_words(order.proven)
                 yield Finding(
                     kind=Drift.TALLY_WRONG,
                     merchant_id=self._merchant_id,
@@ -98,7 +98,7 @@ class Tallies:
                 )
         for payment_id, payment in self._payments.payments.items():
             if payment.wrong:
-                said, proven = told(payment.recorded or PaymentTally()), told(payment.replayed)
+                said, proven = in_words(payment.recorded or PaymentTally()), in_words(payment.replayed)
                 yield Finding(
                     kind=Drift.TALLY_WRONG,
                     merchant_id=self._merchant_id,
@@ -171,10 +171,10 @@ def _edit(order: _Tallied, record: Transaction) -> tuple[Drift, str] | None:
     return None
 
 
-def told(tally: Tally) -> str:
+def in_words(tally: Tally) -> str:
     """Return a tally in words."""
     if isinstance(tally, PaymentTally):
-        return told_of_payment(tally)
+        return payment_in_words(tally)
     part = "all of it" if tally.full else f"{tally.money:f} of {tally.total if tally.total is not None else 'unknown'}"
     refunded = f"{tally.credits} credits in {tally.count} refunds ({part})"
     if tally.edits is None:

@@ -143,7 +143,7 @@ def ledger_functions() -> "LedgerFunctions":
 def dead_letters() -> "DeadLetters":
     """Return what is parked, of all three dead-letter queues."""
     from chalicelib.adapters import sdk
-    from chalicelib.adapters.dead_letters import DeadLetters, Place
+    from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters
     from chalicelib.contracts.letters import Parking
 
     queues, functions = settings().queues, settings().functions
@@ -152,9 +152,9 @@ def dead_letters() -> "DeadLetters":
         sdk.client("sqs", config),
         sdk.client("lambda", config),
         places=(
-            Place(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox),
-            Place(parking=Parking.OUTBOX, queue_url=queues.outbox_dead_letters, back_to_url=queues.outbox),
-            Place(parking=Parking.STREAM, queue_url=queues.stream_dead_letters, back_to_url=None),
+            DeadLetterQueue(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox),
+            DeadLetterQueue(parking=Parking.OUTBOX, queue_url=queues.outbox_dead_letters, back_to_url=queues.outbox),
+            DeadLetterQueue(parking=Parking.STREAM, queue_url=queues.stream_dead_letters, back_to_url=None),
         ),
         functions={
             "publish_threshold_events": functions.threshold_events,

@@ -17,21 +17,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
-from infra.bench.figures import PAGE, Figure, document, put_between, table
+from infra.bench.measurements import PAGE, Measurement, document, put_between, table
 from infra.packaging.build import BUILD, package
 
 ZIP_MEGABYTES_MAX = 14.5
 START, END = "<!-- measured: python -m infra.bench --write -->", "<!-- /measured -->"
 
 
-def counted() -> list[Figure]:
+def counted() -> list[Measurement]:
     """Return the counted figures of a small ledger."""
     from infra.bench.counted import all_counted  # noqa: PLC0415 - a part imports what it measures
 
     return all_counted()
 
 
-def packaged() -> list[Figure]:
+def packaged() -> list[Measurement]:
     """Return the size of the zip, and whether each module in it is compiled."""
     code = package("dev") / "deployment.zip"
     with ZipFile(code) as archive:
@@ -39,50 +39,50 @@ def packaged() -> list[Figure]:
     sources = [Path(name) for name in names if name.endswith(".py")]
     bare = [name for name in sources if str(name.parent / "__pycache__" / f"{name.stem}.cpython-311.pyc") not in names]
     return [
-        Figure("zip", code.stat().st_size / 1e6, "MB", ZIP_MEGABYTES_MAX),
-        Figure("sources in it without their .pyc", len(bare), "files", 0),
+        Measurement("zip", code.stat().st_size / 1e6, "MB", ZIP_MEGABYTES_MAX),
+        Measurement("sources in it without their .pyc", len(bare), "files", 0),
     ]
 
 
-def imports() -> list[Figure]:
+def imports() -> list[Measurement]:
     """Return the CPU of each function's start."""
-    from infra.bench.imports import import_figures  # noqa: PLC0415 - the same
+    from infra.bench.imports import import_measurements  # noqa: PLC0415 - the same
 
     with TemporaryDirectory() as folder:
         with ZipFile(package("dev") / "deployment.zip") as archive:
             archive.extractall(folder)
-        return import_figures(Path(folder))
+        return import_measurements(Path(folder))
 
 
-def cpu() -> list[Figure]:
+def cpu() -> list[Measurement]:
     """Return the CPU of orders and statuses."""
-    from infra.bench.cpu import cpu_figures  # noqa: PLC0415 - the same
+    from infra.bench.cpu import cpu_measurements  # noqa: PLC0415 - the same
 
-    return cpu_figures()
+    return cpu_measurements()
 
 
-def busy() -> list[Figure]:
+def busy() -> list[Measurement]:
     """Return the rates of one busy merchant on the emulator."""
-    from infra.bench.busy import busy_figures  # noqa: PLC0415 - the same
+    from infra.bench.busy import busy_measurements  # noqa: PLC0415 - the same
 
-    return busy_figures()
+    return busy_measurements()
 
 
-def limits() -> list[Figure]:
+def limits() -> list[Measurement]:
     """Return the rates of one busy merchant against DynamoDB's limits."""
-    from infra.bench.limits import limit_figures  # noqa: PLC0415 - the same
+    from infra.bench.limits import limit_measurements  # noqa: PLC0415 - the same
 
-    return limit_figures()
+    return limit_measurements()
 
 
-def long() -> list[Figure]:
+def long() -> list[Measurement]:
     """Return the costs on a ledger of a million transactions, beside one of a hundred accounts."""
-    from infra.bench.long import long_figures  # noqa: PLC0415 - the same
+    from infra.bench.long import long_measurements  # noqa: PLC0415 - the same
 
-    return long_figures()
+    return long_measurements()
 
 
-PARTS: Mapping[str, Callable[[], list[Figure]]] = {
+PARTS: Mapping[str, Callable[[], list[Measurement]]] = {
     "counted": counted,
     "package": packaged,
     "imports": imports,

@@ -25,8 +25,8 @@ from chalicelib.ports import CallTime
 from chalicelib.usecases.posting import Posting
 from chalicelib.wiring import for_posting
 from infra.bench.counted import BALANCE
-from infra.bench.figures import Figure
 from infra.bench.functions import THRESHOLD, account, item_of, merchant
+from infra.bench.measurements import Measurement
 from infra.bench.tables import LOGICAL_IDS, declared
 from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
 
@@ -48,7 +48,7 @@ class Run:
     again: float
 
 
-def busy_figures() -> list[Figure]:
+def busy_measurements() -> list[Measurement]:
     """Return rates and conflicts of one merchant on the emulator."""
     figures = []
     with TemporaryDirectory() as folder, ministack(Path(folder)) as url:
@@ -57,11 +57,13 @@ def busy_figures() -> list[Figure]:
             for workers, run in runs.items():
                 what = f"busy merchant, folds of {fold}, workers: {workers}"
                 figures += [
-                    Figure(f"{what}: orders a second", run.rate, ""),
-                    Figure(f"{what}: conflicts an order", run.conflicts, "", most),
+                    Measurement(f"{what}: orders a second", run.rate, ""),
+                    Measurement(f"{what}: conflicts an order", run.conflicts, "", most),
                 ]
             slower = runs[1].rate / runs[WORKERS[-1]].rate
-            figures.append(Figure(f"busy merchant, folds of {fold}: one worker's rate ÷ sixteen's", slower, "×", 2.0))
+            figures.append(
+                Measurement(f"busy merchant, folds of {fold}: one worker's rate ÷ sixteen's", slower, "×", 2.0)
+            )
     return figures
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from infra.bench.counted import all_counted
-from infra.bench.figures import PAGE, Figure, put_between
+from infra.bench.measurements import PAGE, Measurement, put_between
 
 MILLION = 1_000_000
 
@@ -140,7 +140,7 @@ def counted_sheet() -> str:
     return sheet_of(all_counted())
 
 
-def sheet_of(figures: Sequence[Figure]) -> str:
+def sheet_of(figures: Sequence[Measurement]) -> str:
     """Return the sheet for these counted figures."""
     return text(sheet({figure.name: figure.value for figure in figures}))
 

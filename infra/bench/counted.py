@@ -10,8 +10,8 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
-from infra.bench.figures import Figure
 from infra.bench.functions import Orders, account, container, http_event, item_of, merchant, payment
+from infra.bench.measurements import Measurement
 from infra.bench.tables import MeteredTables, Usage
 
 BALANCE = 900_000_000
@@ -22,9 +22,9 @@ HISTORY = "/api/v1/credits/transactions"
 PAGE = 20
 
 
-def all_counted() -> list[Figure]:
+def all_counted() -> list[Measurement]:
     """Return all counted figures of a small ledger, in a few seconds of CPU."""
-    figures: list[Figure] = []
+    figures: list[Measurement] = []
     for part in (orders, duplicates, refunds, edits, names, many_merchants, fleet, statuses, pages):
         tables = MeteredTables()
         by_total = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"} if part is edits else {}
@@ -48,7 +48,7 @@ def opened(tables: MeteredTables, *merchants: MerchantId) -> None:
         tables.load("transactions", records)
 
 
-def orders(tables: MeteredTables) -> list[Figure]:
+def orders(tables: MeteredTables) -> list[Measurement]:
     """Orders of one merchant with the longest ids: alone, ten and 99 together; in a new container and in a warm one."""
     shop, made = merchant(1), Orders(longest=True)
     opened(tables, shop)
@@ -60,19 +60,19 @@ def orders(tables: MeteredTables) -> list[Figure]:
         then = usage(tables, lambda: functions.ingest(made.batch(*[shop] * together)))  # noqa: B023 - the same
         what = f"order, {together} together" if together > 1 else "order alone"
         figures += [
-            Figure(f"{what}: write units", then.write_units / together, "units", units),
-            Figure(f"{what}: requests, new container", first.calls / together, "requests", cold),
-            Figure(f"{what}: requests, warm", then.calls / together, "requests", warm),
+            Measurement(f"{what}: write units", then.write_units / together, "units", units),
+            Measurement(f"{what}: requests, new container", first.calls / together, "requests", cold),
+            Measurement(f"{what}: requests, warm", then.calls / together, "requests", warm),
         ]
         sizes = then.largest
     figures += [
-        Figure("largest account's item", sizes["credits"], "bytes", 1024),
-        Figure("largest order's item", sizes["transactions"], "bytes", 1024),
+        Measurement("largest account's item", sizes["credits"], "bytes", 1024),
+        Measurement("largest order's item", sizes["transactions"], "bytes", 1024),
     ]
     return figures
 
 
-def duplicates(tables: MeteredTables) -> list[Figure]:
+def duplicates(tables: MeteredTables) -> list[Measurement]:
     """An order redelivered to a container that knows the account."""
     shop, made = merchant(1), Orders(longest=True)
     opened(tables, shop)
@@ -81,25 +81,25 @@ def duplicates(tables: MeteredTables) -> list[Figure]:
     again = usage(tables, lambda: functions.ingest(once))
     assert tables.count("transactions") == 1 + 1, "a duplicate had a second effect"
     return [
-        Figure("duplicate of an order: write units", again.write_units, "units", 4),
-        Figure("duplicate of an order: requests", again.calls, "requests", 1),
+        Measurement("duplicate of an order: write units", again.write_units, "units", 4),
+        Measurement("duplicate of an order: requests", again.calls, "requests", 1),
     ]
 
 
-def refunds(tables: MeteredTables) -> list[Figure]:
+def refunds(tables: MeteredTables) -> list[Measurement]:
     """A refund of a stored order, which is read first and whose tally changes, alone in its write."""
     shop, made = merchant(1), Orders(longest=True)
     opened(tables, shop)
     functions.ingest(made.batch(shop))
     used = usage(tables, lambda: functions.ingest(made.refund(shop)))
     return [
-        Figure("refund alone: write units", used.write_units, "units", 8),
-        Figure("refund alone: requests", used.calls, "requests", 2),
-        Figure("largest refunded order's item", used.largest["transactions"], "bytes", 1024),
+        Measurement("refund alone: write units", used.write_units, "units", 8),
+        Measurement("refund alone: requests", used.calls, "requests", 2),
+        Measurement("largest refunded order's item", used.largest["transactions"], "bytes", 1024),
     ]
 
 
-def edits(tables: MeteredTables) -> list[Figure]:
+def edits(tables: MeteredTables) -> list[Measurement]:
     """Newer versions of a stored order: one with another charge, one with the same, and one that comes again.
 
     An order is not read ahead: the refused write of it, as of any duplicate, brings what stands there.
@@ -112,16 +112,16 @@ def edits(tables: MeteredTables) -> list[Figure]:
     again = usage(tables, lambda: functions.ingest(made.edition(shop, hour=10, total="150.00")))
     assert tables.count("transactions") == 1 + 2, "a version with the same charge, or an old one, was recorded"
     return [
-        Figure("edit of an order: write units", edited.write_units, "units", 12),
-        Figure("edit of an order: requests", edited.calls, "requests", 2),
-        Figure("newer version with the same charge: write units", noted.write_units, "units", 7),
-        Figure("newer version with the same charge: requests", noted.calls, "requests", 2),
-        Figure("older version of an order: write units", again.write_units, "units", 4),
-        Figure("largest edited order's item", edited.largest["transactions"], "bytes", 1024),
+        Measurement("edit of an order: write units", edited.write_units, "units", 12),
+        Measurement("edit of an order: requests", edited.calls, "requests", 2),
+        Measurement("newer version with the same charge: write units", noted.write_units, "units", 7),
+        Measurement("newer version with the same charge: requests", noted.calls, "requests", 2),
+        Measurement("older version of an order: write units", again.write_units, "units", 4),
+        Measurement("largest edited order's item", edited.largest["transactions"], "bytes", 1024),
     ]
 
 
-def names(tables: MeteredTables) -> list[Figure]:
+def names(tables: MeteredTables) -> list[Measurement]:
     """A payment without aliases, with four, and again under one of them; in a warm container."""
     shop = merchant(1)
     opened(tables, shop)
@@ -131,29 +131,31 @@ def names(tables: MeteredTables) -> list[Figure]:
     again = usage(tables, lambda: functions.ingest(payment(shop, "c")))
     assert tables.count("transactions") == 1 + 3 + 4, "a name of a payment had a second effect"
     return [
-        Figure("payment alone: write units", alone.write_units, "units", 5),
-        Figure("each alias: write units", (named.write_units - alone.write_units) / 4, "units", 2),
-        Figure("payment with four aliases: requests", named.calls, "requests", 1),
-        Figure("the same under an alias: requests", again.calls, "requests", 2),
-        Figure("the same under an alias: write units", again.write_units, "units", 4),
+        Measurement("payment alone: write units", alone.write_units, "units", 5),
+        Measurement("each alias: write units", (named.write_units - alone.write_units) / 4, "units", 2),
+        Measurement("payment with four aliases: requests", named.calls, "requests", 1),
+        Measurement("the same under an alias: requests", again.calls, "requests", 2),
+        Measurement("the same under an alias: write units", again.write_units, "units", 4),
     ]
 
 
-def many_merchants(tables: MeteredTables) -> list[Figure]:
+def many_merchants(tables: MeteredTables) -> list[Measurement]:
     """A batch of a hundred messages, each of another merchant."""
     shops, made = [merchant(number) for number in range(HUNDRED)], Orders(longest=True)
     opened(tables, *shops)
     first = usage(tables, lambda: functions.ingest(made.batch(*shops)))
     then = usage(tables, lambda: functions.ingest(made.batch(*shops)))
     return [
-        Figure("order, 100 merchants in a batch: requests, new container", first.calls / HUNDRED, "requests", 1.01),
-        Figure("order, 100 merchants in a batch: requests, warm", then.calls / HUNDRED, "requests", 1.0),
-        Figure("order, 100 merchants in a batch: write units", then.write_units / HUNDRED, "units", 5.0),
-        Figure("100 accounts read: read units", first.read_units / HUNDRED, "units", 1.0),
+        Measurement(
+            "order, 100 merchants in a batch: requests, new container", first.calls / HUNDRED, "requests", 1.01
+        ),
+        Measurement("order, 100 merchants in a batch: requests, warm", then.calls / HUNDRED, "requests", 1.0),
+        Measurement("order, 100 merchants in a batch: write units", then.write_units / HUNDRED, "units", 5.0),
+        Measurement("100 accounts read: read units", first.read_units / HUNDRED, "units", 1.0),
     ]
 
 
-def fleet(tables: MeteredTables) -> list[Figure]:
+def fleet(tables: MeteredTables) -> list[Measurement]:
     """`roll_up` on a batch of a hundred account writes, merchants that were counted before."""
     accounts = [account(merchant(number), balance=BALANCE)[0] for number in range(HUNDRED)]
     functions.roll_up_accounts([item_of(one) for one in accounts])
@@ -164,13 +166,13 @@ def fleet(tables: MeteredTables) -> list[Figure]:
     used = usage(tables, lambda: functions.roll_up_accounts(written))
     alone = usage(tables, lambda: functions.roll_up_accounts([item_of(replace(accounts[0], version=9, balance=1))]))
     return [
-        Figure("roll_up of 100 merchants: write units an account", used.write_units / HUNDRED, "units", 4.0),
-        Figure("roll_up of 100 merchants: requests an account", used.calls / HUNDRED, "requests", 0.1),
-        Figure("roll_up of one merchant: write units", alone.write_units, "units", 4.0),
+        Measurement("roll_up of 100 merchants: write units an account", used.write_units / HUNDRED, "units", 4.0),
+        Measurement("roll_up of 100 merchants: requests an account", used.calls / HUNDRED, "requests", 0.1),
+        Measurement("roll_up of one merchant: write units", alone.write_units, "units", 4.0),
     ]
 
 
-def statuses(tables: MeteredTables) -> list[Figure]:
+def statuses(tables: MeteredTables) -> list[Measurement]:
     """Plugin status: from the table, from memory, and a hundred at once."""
     shops = [merchant(number) for number in range(HUNDRED)]
     opened(tables, *shops)
@@ -178,13 +180,13 @@ def statuses(tables: MeteredTables) -> list[Figure]:
     read = usage(tables, lambda: functions.get(asked))
     cached = usage(tables, lambda: functions.get(asked))
     return [
-        Figure("status, uncached: requests", read.calls, "requests", 1),
-        Figure("status, uncached: read units", read.read_units, "units", 0.5),
-        Figure("status, cached: requests", cached.calls, "requests", 0),
+        Measurement("status, uncached: requests", read.calls, "requests", 1),
+        Measurement("status, uncached: read units", read.read_units, "units", 0.5),
+        Measurement("status, cached: requests", cached.calls, "requests", 0),
     ]
 
 
-def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Figure]:
+def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Measurement]:
     """Pages of a long history: the first, one in the middle and the last, `transactions` long."""
     shop = merchant(1)
     movements = [
@@ -200,8 +202,8 @@ def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Figure]:
         used = usage(tables, lambda: functions.get(asked))  # noqa: B023 - called at once
         name = f"page {page:,} of {transactions:,}"
         figures += [
-            Figure(f"{name}: requests", used.calls, "requests", 2),
-            Figure(f"{name}: items read beside the account", used.items_read - 1, "items", PAGE),
-            Figure(f"{name}: read units", used.read_units, "units", 3.0),
+            Measurement(f"{name}: requests", used.calls, "requests", 2),
+            Measurement(f"{name}: items read beside the account", used.items_read - 1, "items", PAGE),
+            Measurement(f"{name}: read units", used.read_units, "units", 3.0),
         ]
     return figures

@@ -18,8 +18,8 @@ from botocore.httpsession import URLLib3Session
 
 from infra.bench import functions
 from infra.bench.counted import BALANCE, NINETY_NINE, STATUS, TEN
-from infra.bench.figures import Figure
 from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.measurements import Measurement
 from infra.bench.tables import answered
 from infra.bench.units import Item
 
@@ -32,7 +32,7 @@ OURS_AN_ORDER, OURS_A_CALL = 20, 50
 """The most our own code may add to the bare calls, in microseconds."""
 
 
-def cpu_figures() -> list[Figure]:
+def cpu_measurements() -> list[Measurement]:
     """Return the CPU of orders and statuses, in milliseconds and microseconds."""
     shop = merchant(1)
     opening, _ = account(shop, balance=BALANCE)
@@ -43,9 +43,9 @@ def cpu_figures() -> list[Figure]:
             what = f"order, {together} together" if together > 1 else "order alone"
             allowed = OURS_AN_ORDER + OURS_A_CALL / together
             figures += [
-                Figure(f"CPU, {what}: function and SDK", whole / together * 1e3, "ms", goal),
-                Figure(f"CPU, {what}: the SDK's bare call", bare / together * 1e3, "ms"),
-                Figure(f"CPU, {what}: ours on top of it", (whole - bare) / together * 1e6, "µs", allowed),
+                Measurement(f"CPU, {what}: function and SDK", whole / together * 1e3, "ms", goal),
+                Measurement(f"CPU, {what}: the SDK's bare call", bare / together * 1e3, "ms"),
+                Measurement(f"CPU, {what}: ours on top of it", (whole - bare) / together * 1e6, "µs", allowed),
             ]
         shops = iter(range(10**9))
         known = http_event(STATUS, path={"merchant_id": shop})
@@ -59,8 +59,8 @@ def cpu_figures() -> list[Figure]:
             (lambda: [known] * STATUSES_A_RUN, functions.answer),
         )
         figures += [
-            Figure("CPU, status uncached", uncached * 1e3, "ms", 1.0),
-            Figure("CPU, status cached", cached * 1e6, "µs", 60),
+            Measurement("CPU, status uncached", uncached * 1e3, "ms", 1.0),
+            Measurement("CPU, status cached", cached * 1e6, "µs", 60),
         ]
     return figures
 

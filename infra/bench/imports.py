@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from infra.bench.figures import Figure
 from infra.bench.functions import ENVIRONMENT
+from infra.bench.measurements import Measurement
 
 RUNS = 9
 
@@ -49,7 +49,7 @@ FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
 )
 
 
-def import_figures(code: Path) -> list[Figure]:
+def import_measurements(code: Path) -> list[Measurement]:
     """Return the CPU of each function's start on the unzipped package in `code`, relative to boto3's.
 
     All take turns, so that other load affects all of them; the best of nine counts.
@@ -62,9 +62,9 @@ def import_figures(code: Path) -> list[Figure]:
             best[name] = min(best[name], _seconds(code, statement))
     yardstick = best[YARDSTICK]
     return [
-        Figure("import CPU of boto3 with one client", yardstick * 1000, "ms"),
+        Measurement("import CPU of boto3 with one client", yardstick * 1000, "ms"),
         *(
-            Figure(f"import CPU, {name}", best[name] / yardstick, "× boto3", goal)
+            Measurement(f"import CPU, {name}", best[name] / yardstick, "× boto3", goal)
             for name, (_statement, goal) in FIRST_CALLS.items()
         ),
     ]

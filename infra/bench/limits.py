@@ -17,8 +17,8 @@ from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.usecases.posting import Posting
 from infra.bench.busy import ORDERS, SHOP, client_at, write_all
 from infra.bench.counted import BALANCE, NINETY_NINE, TEN
-from infra.bench.figures import Figure
 from infra.bench.functions import THRESHOLD, account, item_of
+from infra.bench.measurements import Measurement
 from infra.bench.tables import MeteredTables, answered
 
 UNITS_A_SECOND = 1000
@@ -83,13 +83,13 @@ class LimitedTables(MeteredTables):
         return True
 
 
-def limit_figures() -> list[Figure]:
+def limit_measurements() -> list[Measurement]:
     """Return rates, conflicts and throttles of one merchant's orders at the limits."""
     usual = [figure for fold, workers in RUNS for figure in _at_limits(workers, fold, UNITS_A_SECOND, ORDERS)]
     return usual + _at_limits(5, NINETY_NINE, SLOW_UNITS, SLOW_ORDERS)
 
 
-def _at_limits(workers: int, fold: int, units_a_second: int, orders: int) -> list[Figure]:
+def _at_limits(workers: int, fold: int, units_a_second: int, orders: int) -> list[Measurement]:
     tables = LimitedTables(units_a_second)
     opening, _ = account(SHOP, balance=BALANCE)
     tables.load("credits", [item_of(opening)])
@@ -109,10 +109,10 @@ def _at_limits(workers: int, fold: int, units_a_second: int, orders: int) -> lis
     assert (found.sequence, found.balance) == (1 + orders, BALANCE - orders), f"orders were lost: {found}"
     what = f"at {units_a_second:,} units a second, folds of {fold}, workers: {workers}"
     return [
-        Figure(f"{what}: orders a second", orders / seconds, ""),
-        Figure(f"{what}: conflicts an order", tables.conflicts / orders, ""),
-        Figure(f"{what}: throttled writes an order", tables.throttled / orders, ""),
-        Figure(f"{what}: deliveries again an order", again / orders, ""),
+        Measurement(f"{what}: orders a second", orders / seconds, ""),
+        Measurement(f"{what}: conflicts an order", tables.conflicts / orders, ""),
+        Measurement(f"{what}: throttled writes an order", tables.throttled / orders, ""),
+        Measurement(f"{what}: deliveries again an order", again / orders, ""),
     ]
 
 

@@ -10,8 +10,8 @@ from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
 from infra.bench.counted import BALANCE, HISTORY, HUNDRED, PAGE, STATUS, pages, usage
-from infra.bench.figures import Figure
 from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.measurements import Measurement
 from infra.bench.tables import MeteredTables, Usage
 from infra.bench.units import Item
 
@@ -24,11 +24,13 @@ ZERO_EVERY = 50
 """One account in so many is at zero, one low."""
 
 
-def long_figures() -> list[Figure]:
+def long_measurements() -> list[Measurement]:
     """Return the difference in requests, units and items of each event and route, and the figures of three pages."""
     small, large = _costs(*SMALL), _costs(*LARGE)
     figures = [
-        Figure(f"{name}, {LARGE[0]:,} accounts: difference to {SMALL[0]}", _difference(small[name], large[name]), "", 0)
+        Measurement(
+            f"{name}, {LARGE[0]:,} accounts: difference to {SMALL[0]}", _difference(small[name], large[name]), "", 0
+        )
         for name in small
     ]
     tables = MeteredTables()

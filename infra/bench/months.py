@@ -13,7 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.bench import costs
 from infra.bench.counted import all_counted
-from infra.bench.figures import Figure, put_between
+from infra.bench.measurements import Measurement, put_between
 from infra.packaging.build import ROOT
 
 DOCUMENT: Final = ROOT / "infra/docs/costs.md"
@@ -89,7 +89,7 @@ def alarm_metrics() -> int:
     return sum(sum("MetricStat" in one for one in alarm.get("Metrics", [])) or 1 for alarm in alarms)
 
 
-def text(figures: Sequence[Figure]) -> str:
+def text(figures: Sequence[Measurement]) -> str:
     """Return the sheet as Markdown."""
     counted = {figure.name: figure.value for figure in figures}
     months = [month(size, counted) for size in SIZES]

@@ -65,7 +65,7 @@ class Settings:
 
         Raises `SettingsError` for the first name that is missing, malformed, out of range or contradicts another one.
         """
-        read = _Reader(environment)
+        read = _Environment(environment)
         settings = cls(
             nats=read.nats_access(),
             inbox_queue_url=read.queue_url("INBOX_QUEUE_URL"),
@@ -124,7 +124,7 @@ def _check_together(settings: Settings) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _Environment:
     environment: Mapping[str, str]
 
     def required(self, name: str, meaning: str) -> str:

@@ -14,11 +14,11 @@ match.py      match; order_files.py reads a source's orders, matching.py compare
 proving.py    what `verify --file` finds in such a file
 changes.py    adjust, threshold
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it
-doctor.py     doctor; checks.py looks at the components, findings.py says what came of it
+doctor.py     doctor; checks.py looks at the components, diagnoses.py describes what they found
 figures.py    recount
 letters.py    dead-letters list, show, redrive
 checking.py   verify, rebuild
-telling.py    republish; told.py says what came of it
+telling.py    republish; republished.py reports what came of it
 tokens.py     token
 
 A command finds its target, asks it, and says what came of it: `--json` gives the same to a program. Exit status: 0 when

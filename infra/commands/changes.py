@@ -12,7 +12,7 @@ from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Merchant, Profile, Stage
 from infra.commands.output import aside, print_json, refused, say, unable
@@ -50,7 +50,7 @@ def adjust(
     if (add is None) == (remove is None):
         raise unable("Say either --add CREDITS or --remove CREDITS.")
     target = find(stage, profile)
-    account = LedgerReader(target).account_or_refuse(MerchantId(merchant))
+    account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
     change = add if add is not None else -(remove or 0)
     effect = _effect(account, change)
     key = adjustment_id or f"cli-{uuid4().hex[:12]}"
@@ -109,7 +109,7 @@ def threshold(
     Setting it publishes low_balance_reached or balance_restored where the balance is now on its other side.
     """
     target = find(stage, profile)
-    account = LedgerReader(target).account_or_refuse(MerchantId(merchant))
+    account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
     shown: dict[str, Any] = answers.Account.of(account).model_dump(mode="json")
     if value is not None:
         asked = {

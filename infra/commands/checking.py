@@ -18,7 +18,7 @@ from chalicelib.domain.ids import merchant_id as _merchant_id
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
-from chalicelib.domain.tallies import told
+from chalicelib.domain.tallies import in_words
 from chalicelib.usecases.checking import check
 from infra.commands.files import verify_file
 from infra.commands.options import AsJson, Merchant, Profile, Stage
@@ -223,7 +223,7 @@ def _differences(
             if one != other:
                 yield f"{kind.transaction_type} {kind.direction}", _total(one), _total(other)
     for change in tallies:
-        yield f"refunded of {change.order}", told(change.before or Tally()), told(change.after)
+        yield f"refunded of {change.order}", in_words(change.before or Tally()), in_words(change.after)
 
 
 def _total(total: Total | None) -> str:

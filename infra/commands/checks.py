@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, Seen
 from infra.bridge.access import Access
 from infra.commands import api
+from infra.commands.diagnoses import Diagnosis, State, again, logs, ok, restart
 from infra.commands.failures import sentence
-from infra.commands.findings import Finding, State, again, logs, ok, restart
 from infra.commands.jetstream import access_to, connected
 from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
@@ -32,19 +32,19 @@ FED = ("ingest_events", "publish_threshold_events", "publish_transaction_events"
 CONSUMER = "credit-service"
 
 
-Check = Callable[[Target], Iterator[Finding]]
+Check = Callable[[Target], Iterator[Diagnosis]]
 
 
-def findings(target: Target, nats_url: str | None) -> Iterator[Finding]:
+def diagnoses(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
     """Yield what is found of every component, in the order in which one rests on the other."""
     for component, check in _checks(target, nats_url):
         try:
             yield from check(target)
         except (ClientError, BotoCoreError) as error:
-            yield Finding(component=component, state=State.FAILED, said=sentence(error), next=restart(target))
+            yield Diagnosis(component=component, state=State.FAILED, said=sentence(error), next=restart(target))
         except (OSError, api.ApiSilentError, nats.errors.Error, TimeoutError) as error:
             said = str(error) or type(error).__name__
-            yield Finding(component=component, state=State.FAILED, said=said, next=restart(target))
+            yield Diagnosis(component=component, state=State.FAILED, said=said, next=restart(target))
 
 
 def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]:
@@ -66,12 +66,12 @@ def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]
         yield "alarms", _alarms
 
 
-def _processes(target: Target) -> Iterator[Finding]:
+def _processes(target: Target) -> Iterator[Diagnosis]:
     assert target.local is not None, "only a local stack has processes here"
     gone = [name for name, number in target.local.pids.items() if not _lives(number)]
     if gone:
         said = f"{', '.join(gone)} of this stack ended"
-        yield Finding(component="processes", state=State.FAILED, said=said, next=restart(target))
+        yield Diagnosis(component="processes", state=State.FAILED, said=said, next=restart(target))
     else:
         yield ok("processes", f"all {len(target.local.pids)} live: {', '.join(target.local.pids)}")
 
@@ -86,17 +86,17 @@ def _lives(number: int) -> bool:
     return True
 
 
-def _stack(target: Target) -> Iterator[Finding]:
+def _stack(target: Target) -> Iterator[Diagnosis]:
     name = stack_name(target.stage)
     stack = target.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     status = stack["StackStatus"]
     if status.endswith("_COMPLETE") and "ROLLBACK" not in status:
         yield ok("stack", f"{name} is {status}")
     else:
-        yield Finding(component="stack", state=State.FAILED, said=f"{name} is {status}", next=restart(target))
+        yield Diagnosis(component="stack", state=State.FAILED, said=f"{name} is {status}", next=restart(target))
 
 
-def _tables(target: Target) -> Iterator[Finding]:
+def _tables(target: Target) -> Iterator[Diagnosis]:
     client = target.client("dynamodb")
     for table, streams in (
         (target.credits_table, True),
@@ -107,12 +107,12 @@ def _tables(target: Target) -> Iterator[Finding]:
         streaming = found.get("StreamSpecification", {}).get("StreamEnabled", False)
         if found["TableStatus"] != "ACTIVE" or (streams and not streaming):
             said = f"{table} is {found['TableStatus']}{'' if streaming or not streams else ', without its stream'}"
-            yield Finding(component="tables", state=State.FAILED, said=said, next=restart(target))
+            yield Diagnosis(component="tables", state=State.FAILED, said=said, next=restart(target))
             return
     yield ok("tables", "three, active, the ledger's two with streams")
 
 
-def _functions(target: Target) -> Iterator[Finding]:
+def _functions(target: Target) -> Iterator[Diagnosis]:
     client = target.client("lambda")
     names = {name: deployed for name, deployed in target.functions.items() if name == name.lower()}
     for name, deployed in names.items():
@@ -120,12 +120,12 @@ def _functions(target: Target) -> Iterator[Finding]:
         state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
         if state not in {"Active", "Inactive"} or update == "Failed":
             said = f"{name} is {state}, its last update {update}: {found.get('StateReason', 'no reason given')}"
-            yield Finding(component="functions", state=State.FAILED, said=said, next=logs(target, name))
+            yield Diagnosis(component="functions", state=State.FAILED, said=said, next=logs(target, name))
             return
     yield ok("functions", f"{len(names)} ready: {', '.join(names)}")
 
 
-def _sources(target: Target) -> Iterator[Finding]:
+def _sources(target: Target) -> Iterator[Diagnosis]:
     client = target.client("lambda")
     stopped = [
         f"{name} is {source.get('State')}"
@@ -135,7 +135,7 @@ def _sources(target: Target) -> Iterator[Finding]:
     ]
     if stopped:
         next_command = "aws lambda update-event-source-mapping --enabled --uuid …"
-        yield Finding(component="sources", state=State.FAILED, said="; ".join(stopped), next=next_command)
+        yield Diagnosis(component="sources", state=State.FAILED, said="; ".join(stopped), next=next_command)
     else:
         yield ok("sources", "the queue and the streams feed their functions")
 
@@ -145,12 +145,12 @@ def _mappings(client: Any, function: str) -> Sequence[Any]:
     return found or [{"State": "missing"}]
 
 
-def _bus(target: Target) -> Iterator[Finding]:
+def _bus(target: Target) -> Iterator[Diagnosis]:
     rules = target.client("events").list_rules(EventBusName=target.event_bus)["Rules"]
     disabled = [rule["Name"] for rule in rules if rule.get("State") != "ENABLED"]
     if disabled or not rules:
         said = f"disabled: {', '.join(disabled)}" if disabled else f"{target.event_bus} has no rules"
-        yield Finding(component="bus", state=State.FAILED, said=said, next=restart(target))
+        yield Diagnosis(component="bus", state=State.FAILED, said=said, next=restart(target))
     else:
         yield ok("bus", f"{target.event_bus}, {len(rules)} rules enabled")
 
@@ -163,19 +163,19 @@ def _waiting(target: Target, url: str) -> tuple[int, int]:
     return untouched, taken + delayed
 
 
-def _inbox(target: Target) -> Iterator[Finding]:
+def _inbox(target: Target) -> Iterator[Diagnosis]:
     untouched, tried = _waiting(target, target.inbox_queue_url)
     tried += sum(_waiting(target, target.waiting_queue_url))
     said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
     if untouched > BACKLOG:
-        yield Finding(
+        yield Diagnosis(
             component="inbox", state=State.LOOK, said=f"a backlog: {said}", next=logs(target, "ingest_events")
         )
     else:
         yield ok("inbox", said)
 
 
-def _dead_letters(target: Target) -> Iterator[Finding]:
+def _dead_letters(target: Target) -> Iterator[Diagnosis]:
     queues = {
         "inbox": target.dead_letter_queue_url,
         "outbox": target.outbox_dead_letter_queue_url,
@@ -185,18 +185,18 @@ def _dead_letters(target: Target) -> Iterator[Finding]:
     parked = [f"{count:,} of the {name}" for name, count in counts.items() if count]
     if parked:
         said = f"parked: {', '.join(parked)}"
-        yield Finding(component="dead letters", state=State.LOOK, said=said, next=again(target, "dead-letters list"))
+        yield Diagnosis(component="dead letters", state=State.LOOK, said=said, next=again(target, "dead-letters list"))
     else:
         yield ok("dead letters", "none")
 
 
-def _nats(target: Target, nats_url: str | None) -> Iterator[Finding]:
+def _nats(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
     access = access_to(target, nats_url)
     assert access is not None, "looked at only where it is known"
     streams, waiting = asyncio.run(_jetstream(access))
     if not streams:
         said = f"{access.hosts} has no consumer {CONSUMER}: the bridge has not set up its streams"
-        yield Finding(component="NATS", state=State.FAILED, said=said, next=_bridge_log(target))
+        yield Diagnosis(component="NATS", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
         yield ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
 
@@ -223,53 +223,53 @@ def _bridge_log(target: Target) -> str:
     return "the log of the bridge's container; its /health names the part that fails"
 
 
-def _bridge(target: Target) -> Iterator[Finding]:
+def _bridge(target: Target) -> Iterator[Diagnosis]:
     key = {"id": {"S": HEARTBEAT}}
     item = target.client("dynamodb").get_item(TableName=target.figures_table, Key=key, ConsistentRead=True).get("Item")
     if item is None:
         said = "no heartbeat: it has not run yet, or without FIGURES_TABLE"
-        yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
+        yield Diagnosis(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
         return
     now = datetime.now(UTC)
     age = (now - datetime.fromisoformat(item["at"]["S"])).total_seconds()
     status = item.get("status", {}).get("S", "ok")
     if age > HEARTBEAT_SECONDS or status != "ok":
         said = f"its last heartbeat is {age:.0f} s old and says {status}"
-        yield Finding(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
+        yield Diagnosis(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
         yield ok("bridge", f"lived {age:.0f} s ago, {status}")
     seen = Seen.of(item)
     failing, odd = troubles(seen, now)
     for state, sentences in ((State.FAILED, failing), (State.LOOK, odd)):
         for said in sentences:
-            yield Finding(component="streams", state=state, said=said, next=RUNBOOK_OF_STREAMS)
+            yield Diagnosis(component="streams", state=state, said=said, next=RUNBOOK_OF_STREAMS)
     if seen.streams and not failing and not odd:
         yield ok("streams", in_order(seen))
 
 
-def _api(target: Target) -> Iterator[Finding]:
+def _api(target: Target) -> Iterator[Diagnosis]:
     started = time.monotonic()
     health = api.ask(target, "/api/v1/health")
     milliseconds = (time.monotonic() - started) * 1000
     status = api.ask(target, f"/api/v1/credits/plugin-status/{uuid4()}")
     if health.status != HTTPStatus.OK:
         said = f"{target.api_url}/api/v1/health answers {health.status}"
-        yield Finding(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
+        yield Diagnosis(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
         return
     reason = ((status.body or {}).get("data") or {}).get("reason")
     if reason != "account_not_found":
         said = f"the plugin status of nobody is answered {status.status} {reason or ''}: the table cannot be read"
-        yield Finding(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
+        yield Diagnosis(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
         return
     yield ok("API", f"{target.api_url} answers in {milliseconds:.0f} ms and reads the table")
 
 
-def _alarms(target: Target) -> Iterator[Finding]:
+def _alarms(target: Target) -> Iterator[Diagnosis]:
     prefix = stack_name(target.stage)
     found = target.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
     ringing = [alarm["AlarmName"] for alarm in found.get("MetricAlarms", [])]
     if ringing:
-        yield Finding(
+        yield Diagnosis(
             component="alarms",
             state=State.LOOK,
             said=f"ringing: {', '.join(ringing)}",

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.commands.checks import findings
-from infra.commands.findings import Finding, State
+from infra.commands.checks import diagnoses
+from infra.commands.diagnoses import Diagnosis, State
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, screen, visible
 from infra.commands.target import find
@@ -36,7 +36,7 @@ def doctor(
     """
     directory = local_directory(os.environ)
     if stage is None and not (directory / FILE_NAME).exists():
-        none = Finding(
+        none = Diagnosis(
             component="local stack",
             state=State.FAILED,
             said=f"none runs in {directory}",
@@ -44,10 +44,10 @@ def doctor(
         )
         _report([none], as_json=as_json)
         return
-    _report(list(findings(find(stage, profile), nats)), as_json=as_json)
+    _report(list(diagnoses(find(stage, profile), nats)), as_json=as_json)
 
 
-def _report(found: Sequence[Finding], *, as_json: bool) -> None:
+def _report(found: Sequence[Diagnosis], *, as_json: bool) -> None:
     wrong = [one for one in found if one.state is not State.OK]
     if as_json:
         print_json({"well": not wrong, "findings": [asdict(one) for one in found]})
@@ -57,7 +57,7 @@ def _report(found: Sequence[Finding], *, as_json: bool) -> None:
         raise typer.Exit(FOUND)
 
 
-def _show(found: Sequence[Finding], wrong: Sequence[Finding]) -> None:
+def _show(found: Sequence[Diagnosis], wrong: Sequence[Diagnosis]) -> None:
     for one in found:
         lead = MARKS[one.state] + Text(f" {one.component:<{NAME_WIDTH}}")
         say_beside(lead, one.said)

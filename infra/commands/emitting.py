@@ -21,7 +21,7 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import compare
 from infra.commands.channels import IN_FLIGHT, Channel, Via, opened
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, progress_bar, say, unable
@@ -108,7 +108,7 @@ def emit(
     else:
         name = event_type_named(event_type or "", known=checked)
         events = iter([made(name, payload_of(fields or [], payload), checked=checked)])
-    reader = LedgerReader(target) if wait else None
+    reader = TargetLedger(target) if wait else None
     with repeatable(context), progress_bar(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:
             _send(channel, events, result, reader, progress)
@@ -128,7 +128,7 @@ def _good(lines: Iterable[tuple[int, Outgoing | NotAnEventError]], result: Resul
 
 
 def _send(
-    channel: Channel, events: Iterator[Outgoing], result: Result, reader: LedgerReader | None, progress: Progress
+    channel: Channel, events: Iterator[Outgoing], result: Result, reader: TargetLedger | None, progress: Progress
 ) -> None:
     task = progress.add_task("sent", total=None)
     sent: set[TransactionId] = set()
@@ -151,7 +151,7 @@ def _send(
     progress.update(task, total=result.sent)
 
 
-def _await(reader: LedgerReader, result: Result, progress: Progress, deadline: float) -> None:
+def _await(reader: TargetLedger, result: Result, progress: Progress, deadline: float) -> None:
     """Read the ledger until it holds every movement, or the time is over."""
     task = progress.add_task("in the ledger", total=len(result.missing))
     while missing := result.missing:

@@ -29,7 +29,7 @@ from infra.commands.exported import (
     sha256_of,
     write_heads,
 )
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Since, Stage, Until
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import name_again
@@ -69,7 +69,7 @@ def export(
     """
     if bool(merchants) == everybody:
         raise unable("Say either --merchant MERCHANT, once or more, or --all.")
-    place = _Place.of(destination, form)
+    place = _Destination.of(destination, form)
     if place.form is Form.PARQUET:
         parquet.pyarrow()
     target = find(stage, profile)
@@ -107,7 +107,7 @@ class _Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Destination:
     """Where an export goes: `spool` is the file that is written row by row, `file` the finished one."""
 
     spool: Path
@@ -117,7 +117,7 @@ class _Place:
     key: str = ""
 
     @classmethod
-    def of(cls, destination: str, form: Form | None) -> "_Place":
+    def of(cls, destination: str, form: Form | None) -> "_Destination":
         """Return the place that a person named; for S3 the file is made in the current folder first."""
         address = urlsplit(destination)
         bucket = address.netloc if address.scheme == "s3" else None
@@ -157,7 +157,7 @@ def _merchant(text: str) -> MerchantId:
         raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
-def _written(target: Target, place: _Place, wanted: _Wanted, *, visible: bool) -> dict[str, int]:
+def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: bool) -> dict[str, int]:
     if not place.spool.parent.is_dir():
         raise unable(f"There is no folder {place.spool.parent}.")
     with Writer(place.spool, place.row_form, wanted.members()) as writer, _progress(visible=visible) as progress:
@@ -180,7 +180,7 @@ def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Accou
     """Yield the accounts that are not wholly in the file, from the one on with which a torn export ended."""
     done = [head.merchant_id for head in writer.done]
     if wanted.merchants:
-        reader = LedgerReader(target)
+        reader = TargetLedger(target)
         # A merchant whose records are there whole has no further part.
         begins = wanted.merchants.index(done[-1]) if done else 0
         yield from (reader.account_or_refuse(merchant) for merchant in wanted.merchants[begins:])
@@ -210,7 +210,7 @@ def _parts(
     target: Target, account: Account, wanted: _Wanted, done: int | None
 ) -> Iterator[Sequence[answers.Transaction]]:
     """Yield the account's transactions that are not in the file, oldest first, as many at once as a part holds."""
-    lowest, highest = LedgerReader(target).span(account, wanted.since, wanted.until)
+    lowest, highest = TargetLedger(target).span(account, wanted.since, wanted.until)
     some: list[answers.Transaction] = []
     for record in _records(target, account, max(lowest, (done or 0) + 1), highest):
         some.append(answers.Transaction.of(record))

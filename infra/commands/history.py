@@ -13,7 +13,7 @@ from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Since, Stage, Until
 from infra.commands.output import print_list, say, unable, visible
 from infra.commands.tables import print_table
@@ -66,7 +66,7 @@ def history(
     """
     if as_csv and as_json:
         raise unable("Say either --csv or --json.")
-    reader = LedgerReader(find(stage, profile))
+    reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))
     lowest, highest = reader.span(account, Instant(since) if since else None, Instant(until) if until else None)
     highest = min(highest, highest if before is None else before - 1)
@@ -84,7 +84,7 @@ def history(
 
 
 def _matching(
-    reader: LedgerReader, account: Account, lowest: int, highest: int, types: Sequence[str]
+    reader: TargetLedger, account: Account, lowest: int, highest: int, types: Sequence[str]
 ) -> Iterator[Transaction]:
     """Yield the account's records of these sequences and types, newest first; reads on as they are asked for."""
     window = SHOWN + 1

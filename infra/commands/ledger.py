@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class LedgerReader:
+class TargetLedger:
     """Reads the two tables: what has a key consistently, a merchant's history from the index."""
 
     def __init__(self, target: Target) -> None:

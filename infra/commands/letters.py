@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
+from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters, NotRedrivable
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.errors import RetryLater
@@ -120,13 +120,15 @@ def dead_letters(target: Target) -> DeadLetters:
         target.client("sqs"),
         target.client("lambda"),
         places=(
-            Place(parking=Parking.INBOX, queue_url=target.dead_letter_queue_url, back_to_url=target.inbox_queue_url),
-            Place(
+            DeadLetterQueue(
+                parking=Parking.INBOX, queue_url=target.dead_letter_queue_url, back_to_url=target.inbox_queue_url
+            ),
+            DeadLetterQueue(
                 parking=Parking.OUTBOX,
                 queue_url=target.outbox_dead_letter_queue_url,
                 back_to_url=target.outbox_queue_url,
             ),
-            Place(parking=Parking.STREAM, queue_url=target.stream_dead_letter_queue_url, back_to_url=None),
+            DeadLetterQueue(parking=Parking.STREAM, queue_url=target.stream_dead_letter_queue_url, back_to_url=None),
         ),
         functions={name: target.in_use(name) for name in STREAM_FUNCTIONS if name in target.functions},
     )

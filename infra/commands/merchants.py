@@ -8,7 +8,7 @@ from chalicelib.contracts.api.story import Story, gathered, tell
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from infra.commands import api
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, unable
 from infra.commands.target import find
@@ -51,7 +51,7 @@ def balance(
     as_json: AsJson = False,
 ) -> None:
     """Say how many credits a merchant has left, and since when the plugin is on or off."""
-    account = LedgerReader(find(stage, profile)).account_or_refuse(MerchantId(merchant))
+    account = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant))
     if as_json:
         print_json(answers.Account.of(account).model_dump(mode="json"))
         return
@@ -81,7 +81,7 @@ def why(
 
     The story in order, from the ledger alone. The last line of it says what would switch the plugin on again.
     """
-    reader = LedgerReader(find(stage, profile))
+    reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))
     decided = reader.transaction(account.status_transaction_id) if account.status_transaction_id else None
     if decided is None and account.status_transaction_id:

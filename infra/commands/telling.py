@@ -27,8 +27,8 @@ from infra.commands.letters import SEARCH_SECONDS, dead_letters
 from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until
 from infra.commands.output import FOUND, refused, unable
 from infra.commands.repeating import repeatable
+from infra.commands.republished import Republished, report
 from infra.commands.target import Target, find
-from infra.commands.told import Told, report
 
 AROUND_A_RECORD = timedelta(minutes=5)
 """How far a record's own time may be from its arrival in the stream: the longest call, and clocks that differ."""
@@ -78,14 +78,14 @@ def republish(
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Say what: MERCHANT (with --since and --until, if you like), --since, --transaction or --letter.")
     target = find(stage, profile)
-    reader, told = ledger_reader(target), Told()
+    reader, outcome = ledger_reader(target), Republished()
     bus = None if dry_run else _bus(target)
     with repeatable(context):
         if letter is not None:
-            _of_letter(target, reader, letter, told, bus)
+            _of_letter(target, reader, letter, outcome, bus)
         elif transaction is not None:
             record, before = _one(target, reader, TransactionId(transaction))
-            _publish(_events([(record, before)], only, told), told, bus)
+            _publish(_events([(record, before)], only, outcome), outcome, bus)
         else:
             wanted = _Wanted(
                 merchant=MerchantId(merchant) if merchant else None,
@@ -93,14 +93,14 @@ def republish(
                 until=Instant(until) if until else None,
                 only=only,
             )
-            _publish(_all_events(reader, wanted, told), told, bus)
-    report(told, dry_run=dry_run, as_json=as_json)
-    if not told.whole:
+            _publish(_all_events(reader, wanted, outcome), outcome, bus)
+    report(outcome, dry_run=dry_run, as_json=as_json)
+    if not outcome.whole:
         raise typer.Exit(FOUND)
 
 
 def _of_letter(
-    target: Target, reader: DynamoDBLedgerReader, letter_id: str, told: Told, bus: EventBridgeBus | None
+    target: Target, reader: DynamoDBLedgerReader, letter_id: str, outcome: Republished, bus: EventBridgeBus | None
 ) -> None:
     desk = dead_letters(target)
     letter = desk.find(letter_id, seconds=SEARCH_SECONDS)
@@ -112,14 +112,14 @@ def _of_letter(
     until = instant(datetime.fromisoformat(letter.pointer.latest) + AROUND_A_RECORD)
     function = _function(target, letter)
     if function == ROLL_UP:
-        told.recounted = _recount(target, reader, since, told, dry_run=bus is None)
+        outcome.recounted = _recount(target, reader, since, outcome, dry_run=bus is None)
     else:
         only = Only.TRANSACTIONS if function == "publish_transaction_events" else Only.CROSSINGS
-        _publish(_all_events(reader, _Wanted(since=since, until=until, only=only), told), told, bus)
+        _publish(_all_events(reader, _Wanted(since=since, until=until, only=only), outcome), outcome, bus)
         # Each of its records has an event or more: with fewer events, some of what it points to was not found.
-        found = sum(told.published.values()) + len(told.doubtful)
-        told.missing = max(0, letter.pointer.records - found)
-    if bus is not None and told.whole:
+        found = sum(outcome.published.values()) + len(outcome.doubtful)
+        outcome.missing = max(0, letter.pointer.records - found)
+    if bus is not None and outcome.whole:
         desk.remove(letter_id, seconds=SEARCH_SECONDS)
 
 
@@ -131,14 +131,16 @@ def _function(target: Target, letter: Letter) -> str:
     raise refused(f"Letter {letter.letter_id} is of {letter.function}, which is no publisher of this system.")
 
 
-def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, told: Told, *, dry_run: bool) -> int:
+def _recount(
+    target: Target, reader: DynamoDBLedgerReader, since: Instant, outcome: Republished, *, dry_run: bool
+) -> int:
     """Count the accounts that have changed since; an account's newest image is all that counts of it."""
     store = DynamoDBFigures(target.client("dynamodb"), table=target.figures_table)
     time_left = CallTime(
         now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep
     )
     counted = 0
-    for page in _pages(reader, told):
+    for page in _pages(reader, outcome):
         changed = [found.account for found in page if found.account.updated_at >= since]
         if not dry_run and count(store, changed, time=time_left):
             raise unable("The figures could not be counted: they did not answer. Try again.")
@@ -146,12 +148,12 @@ def _recount(target: Target, reader: DynamoDBLedgerReader, since: Instant, told:
     return counted
 
 
-def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, told: Told) -> Iterator[PublishedEvent]:
-    for found in _snapshots(reader, wanted, told):
+def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republished) -> Iterator[PublishedEvent]:
+    for found in _snapshots(reader, wanted, outcome):
         account = found.account
         if wanted.since is not None and account.updated_at < wanted.since:
             continue
-        yield from _events(_records(reader, account, wanted, told), wanted.only, told)
+        yield from _events(_records(reader, account, wanted, outcome), wanted.only, outcome)
         if wanted.only is not Only.TRANSACTIONS:
             # What the last write of the account carries, an admin's changed threshold among it, has its id still.
             for crossing in found.crossings:
@@ -162,22 +164,22 @@ def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, told: Told) -> It
 def _events(
     records: Iterator[tuple[Transaction, Transaction | None]] | Sequence[tuple[Transaction, Transaction | None]],
     only: Only | None,
-    told: Told,
+    outcome: Republished,
 ) -> Iterator[PublishedEvent]:
     for record, before in records:
-        told.records += 1
+        outcome.records += 1
         said = derived(record, before=before)
         if only is not Only.CROSSINGS:
             yield from said.of_transaction
         if only is not Only.TRANSACTIONS:
             yield from said.of_crossings
             if said.doubtful:
-                told.doubtful.append(f"{record.merchant_id} #{record.sequence}")
+                outcome.doubtful.append(f"{record.merchant_id} #{record.sequence}")
 
 
-def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, told: Told) -> Iterator[Snapshot]:
+def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republished) -> Iterator[Snapshot]:
     if wanted.merchant is None:
-        for page in _pages(reader, told):
+        for page in _pages(reader, outcome):
             yield from page
         return
     found = reader.account(wanted.merchant)
@@ -186,13 +188,13 @@ def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, told: Told) -> Ite
     yield found
 
 
-def _pages(reader: DynamoDBLedgerReader, told: Told) -> Iterator[list[Snapshot]]:
+def _pages(reader: DynamoDBLedgerReader, outcome: Republished) -> Iterator[list[Snapshot]]:
     after = None
     while True:
         page = reader.accounts(after)
         for found in page.accounts:
             if not isinstance(found, Snapshot):
-                told.unread(found.merchant_id, found.why)
+                outcome.unread(found.merchant_id, found.why)
         yield [found for found in page.accounts if isinstance(found, Snapshot)]
         if page.last is None:
             return
@@ -200,7 +202,7 @@ def _pages(reader: DynamoDBLedgerReader, told: Told) -> Iterator[list[Snapshot]]
 
 
 def _records(
-    reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted, told: Told
+    reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted, outcome: Republished
 ) -> Iterator[tuple[Transaction, Transaction | None]]:
     """Yield the account's records of the time wanted, each with the one before it, up to one that cannot be read."""
     first = 1 if wanted.since is None else _first_at(reader, account, wanted.since)
@@ -210,7 +212,7 @@ def _records(
         for record in page:
             if isinstance(record, Unreadable) or record.sequence != expected:
                 why = record.why if isinstance(record, Unreadable) else "is missing"
-                told.unread(account.merchant_id, f"{why}; those after it are left out", sequence=expected)
+                outcome.unread(account.merchant_id, f"{why}; those after it are left out", sequence=expected)
                 return
             if wanted.until is not None and record.created_at > wanted.until:
                 return
@@ -219,7 +221,7 @@ def _records(
             before = record
             expected += 1
     if expected <= account.sequence:
-        told.unread(account.merchant_id, "is missing", sequence=expected)
+        outcome.unread(account.merchant_id, "is missing", sequence=expected)
 
 
 def _first_at(reader: DynamoDBLedgerReader, account: Account, time_wanted: Instant) -> int:
@@ -253,16 +255,16 @@ def _one(
     return record, before[0] if before and isinstance(before[0], Transaction) else None
 
 
-def _publish(events: Iterator[PublishedEvent], told: Told, bus: EventBridgeBus | None) -> None:
+def _publish(events: Iterator[PublishedEvent], outcome: Republished, bus: EventBridgeBus | None) -> None:
     waiting: list[PublishedEvent] = []
     for event in events:
-        told.published[event.event_type] = told.published.get(event.event_type, 0) + 1
+        outcome.published[event.event_type] = outcome.published.get(event.event_type, 0) + 1
         waiting.append(event)
         if len(waiting) == EVENTS_AT_ONCE:
-            told.refused += len(bus.publish(waiting)) if bus else 0
+            outcome.refused += len(bus.publish(waiting)) if bus else 0
             waiting.clear()
     if bus and waiting:
-        told.refused += len(bus.publish(waiting))
+        outcome.refused += len(bus.publish(waiting))
 
 
 def _bus(target: Target) -> EventBridgeBus:

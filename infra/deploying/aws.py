@@ -27,8 +27,8 @@ from infra.deploying.change_sets import Change, Proposal, changes, guard, propos
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import function_names
-from infra.deploying.preflight import findings, plan_of
-from infra.deploying.preflight import shown as shown_findings
+from infra.deploying.preflight import obstacles, plan_of
+from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
 from infra.deploying.stages import UnknownStageError, values
 from infra.deploying.versions import prune
@@ -83,7 +83,7 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     before = mended(cloudformation, name, lambda question: _ask(question, environment, console), role, console)
     plan = plan_of(clients(session), name, session.region_name, chosen, before)
     console.print(f"Stage {stage}: stack {name} in account {plan.account}, {plan.region}", highlight=False)
-    if not shown_findings(list(findings(clients(session), plan)), console):
+    if not shown_obstacles(list(obstacles(clients(session), plan)), console):
         raise DeploymentRefusedError("nothing was changed")
     folder = package(stage)
     declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]

@@ -48,7 +48,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Obstacle:
     """One thing to know. `stops` is true where the deployment would fail."""
 
     text: str
@@ -57,10 +57,10 @@ class Finding:
 
 Clients = Callable[[str], Any]
 """Gives a client of a service."""
-Check = Callable[[Clients, Plan], Iterator[Finding]]
+Check = Callable[[Clients, Plan], Iterator[Obstacle]]
 
 
-def findings(client: Clients, plan: Plan) -> Iterator[Finding]:
+def obstacles(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     """Yield what stands in the way of `plan`, and what could not be found out."""
     for name, check in CHECKS.items():
         try:
@@ -68,53 +68,53 @@ def findings(client: Clients, plan: Plan) -> Iterator[Finding]:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             why = "it may not be asked" if code in DENIED else f"{code}"
-            yield Finding(text=f"{name} could not be looked at: {why}", stops=False)
+            yield Obstacle(text=f"{name} could not be looked at: {why}", stops=False)
         except BotoCoreError as error:
-            yield Finding(text=f"{name} could not be looked at: {error}", stops=False)
+            yield Obstacle(text=f"{name} could not be looked at: {error}", stops=False)
 
 
-def _concurrency(client: Clients, plan: Plan) -> Iterator[Finding]:
+def _concurrency(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     settings = client("lambda").get_account_settings()
     limit = settings["AccountLimit"]["ConcurrentExecutions"]
     free = settings["AccountLimit"]["UnreservedConcurrentExecutions"] + plan.reserved_before
     if plan.reserved and plan.reserved != plan.reserved_before and free - plan.reserved < UNRESERVED:
         most = max(0, free - UNRESERVED)
-        yield Finding(
+        yield Obstacle(
             text=f"ApiConcurrency is {plan.reserved}, but this account may run {limit} copies at once, {free} are not "
             f"reserved and {UNRESERVED} must remain so: set ApiConcurrency to {most} (0: no limit of its own) in "
             f'PARAMETERS="ApiConcurrency={most}", or ask for more (Service Quotas, Lambda, "Concurrent executions")'
         )
     used, most_bytes = settings["AccountUsage"]["TotalCodeSize"], settings["AccountLimit"]["TotalCodeSize"]
     if used + CODE_BYTES > most_bytes:
-        yield Finding(
+        yield Obstacle(
             text=f"the versions of functions fill {used / 1e9:.1f} of {most_bytes / 1e9:.1f} GB: delete old ones"
         )
 
 
-def _roles(client: Clients, plan: Plan) -> Iterator[Finding]:
+def _roles(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     if plan.before is not None:
         return
     summary = client("iam").get_account_summary()["SummaryMap"]
     for what, made in (("Roles", ROLES_MADE), ("Policies", POLICIES_MADE)):
         if summary[what] + made > summary[f"{what}Quota"]:
-            yield Finding(
+            yield Obstacle(
                 text=f"{made} {what.lower()} are to be made, {summary[what]} of {summary[f'{what}Quota']} are there"
             )
 
 
-def _names(client: Clients, plan: Plan) -> Iterator[Finding]:
+def _names(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     """Look for leavings of an earlier stack, which a new one cannot take over."""
     if plan.before is not None:
         return
     hint = "it belongs to no stack of this name: delete it, or deploy under another name (SUFFIX=-2)"
     buses = client("events").list_event_buses(NamePrefix=plan.stack)["EventBuses"]
     if any(bus["Name"] == plan.stack for bus in buses):
-        yield Finding(text=f"there is an event bus {plan.stack}: {hint}")
+        yield Obstacle(text=f"there is an event bus {plan.stack}: {hint}")
     logs = client("logs")
     for prefix in (f"/aws/lambda/{plan.stack}-", f"/aws/apigateway/{plan.stack}"):
         for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
             if group["logGroupName"] in (f"/aws/apigateway/{plan.stack}", *_log_groups(plan.stack)):
-                yield Finding(text=f"there is a log group {group['logGroupName']}: {hint}")
+                yield Obstacle(text=f"there is a log group {group['logGroupName']}: {hint}")
 
 
 def _log_groups(stack: str) -> Iterator[str]:
@@ -123,23 +123,23 @@ def _log_groups(stack: str) -> Iterator[str]:
         yield f"/aws/lambda/{stack}-{function}"
 
 
-def _bucket(client: Clients, plan: Plan) -> Iterator[Finding]:
+def _bucket(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     name = bucket_name(plan.account, plan.region)
     try:
         client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=plan.account)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code not in ("404", "NoSuchBucket", "NotFound"):
-            yield Finding(
+            yield Obstacle(
                 text=f"the bucket {name} for releases cannot be used ({code}): it may belong to another account"
             )
 
 
-def _gateway(client: Clients, plan: Plan) -> Iterator[Finding]:
+def _gateway(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     if plan.before is not None or plan.values.get("ManageGatewayAccount") == "false":
         return
     if role := client("apigateway").get_account().get("cloudwatchRoleArn"):
-        yield Finding(
+        yield Obstacle(
             text=f"API Gateway writes this account's logs as {role} already, and this stack would replace it: "
             'PARAMETERS="ManageGatewayAccount=false" leaves it',
             stops=False,
@@ -155,8 +155,8 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def shown(found: list[Finding], console: Console) -> bool:
-    """Print findings; return whether nothing stops the deployment."""
+def shown(found: list[Obstacle], console: Console) -> bool:
+    """Print obstacles; return whether nothing stops the deployment."""
     for finding in found:
         mark, style = ("✗", "red") if finding.stops else ("!", "yellow")
         console.print(f"{mark} {finding.text}", style=style, markup=False, highlight=False, soft_wrap=True)
@@ -197,7 +197,7 @@ def main() -> None:
     except (ClientError, BotoCoreError) as error:
         sys.exit(f"✗ these credentials do not work: {error}")
     console.print(f"{name} in account {plan.account}, {plan.region}", highlight=False)
-    if not shown(list(findings(clients(session), plan)), console):
+    if not shown(list(obstacles(clients(session), plan)), console):
         sys.exit(1)
     console.print("Nothing stands in the way.")
 

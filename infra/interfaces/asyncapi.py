@@ -13,7 +13,7 @@ from chalicelib.contracts.outbound.published import PUBLISHED, PublishedEnvelope
 from chalicelib.contracts.sources.raw import RAW_TYPES
 from chalicelib.contracts.sources.webhooks import Source
 from infra.interfaces.explaining import explained
-from infra.interfaces.story import OPENED, account_created, chapter, published
+from infra.interfaces.story import OPENED, account_created, example_of, published
 from infra.interfaces.webhooks import ShopifyWebhook, invoice, order, stripe_event
 
 SCHEMAS = "#/components/schemas/"
@@ -179,7 +179,7 @@ def example(event_type: str) -> Any:
     """Return an event of this type, as the story has it."""
     if event_type in PUBLISHED:
         return json.loads(published(event_type).detail())
-    return account_created() if event_type == "evt.account.created" else dict(chapter(event_type).body)
+    return account_created() if event_type == "evt.account.created" else dict(example_of(event_type).body)
 
 
 def _webhook(event_type: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.pages import Asked, Place
+from chalicelib.contracts.api.pages import PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import data
 from chalicelib.contracts.api.problems import (
     STATUS,
@@ -26,7 +26,7 @@ from chalicelib.contracts.api.problems import (
     unauthorized,
 )
 from chalicelib.contracts.api.statements import Statement
-from chalicelib.contracts.api.story import Story, Told, tell
+from chalicelib.contracts.api.story import Excerpt, Story, tell
 from chalicelib.contracts.letters import Parking
 from chalicelib.domain import statements
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -54,8 +54,8 @@ def answer(data: Model) -> Any:
 
 def listing(rows: list[answers.Transaction], path: str, *, total: int) -> Any:
     """Return the first page of a list, as long as its rows."""
-    place = Place(
-        asked=Asked(limit=len(rows)), total=total, has_next=len(rows) < total, has_previous=False, next_cursor=CURSOR
+    place = PagePosition(
+        asked=PageRequest(limit=len(rows)), total=total, has_next=len(rows) < total, has_previous=False, next_cursor=CURSOR
     )
     links = place.links(path, {"merchant_id": MERCHANT})
     return json.loads(answers.listing_text(rows, META, place.pagination(), links))
@@ -77,7 +77,7 @@ def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
 
 def level_listing(rows: Sequence[Model], name: str) -> Any:
     """Return the only page of a list for admins, which has no numbers."""
-    place = Place(asked=Asked(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    place = PagePosition(asked=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False)
     links = place.links(f"/api/v1/credits/admin/{name}", {})
     return json.loads(answers.listing_text(rows, META, place.pagination(), links))
 
@@ -121,7 +121,7 @@ def fleet() -> FleetStatus:
 
 def why_off() -> Story:
     """Return why the plugin is off at the story's end."""
-    return tell(EMPTIED.account, Told([one.transaction for one in story()], complete=True))
+    return tell(EMPTIED.account, Excerpt([one.transaction for one in story()], complete=True))
 
 
 def health() -> DetailedHealth:
@@ -187,7 +187,7 @@ def dead_letter() -> DeadLetter:
 
 def dead_letters() -> Any:
     """Return the list of that one message."""
-    place = Place(asked=Asked(), total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    place = PagePosition(asked=PageRequest(), total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
     made = answers.Listing[DeadLetter](
         data=[dead_letter()],
         meta=answers.Meta.model_validate(META),

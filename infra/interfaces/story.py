@@ -86,7 +86,7 @@ _TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class Example:
     """One event in, the account and the record that it left, and the events out that followed."""
 
     event_type: str
@@ -97,18 +97,18 @@ class Chapter:
 
 
 @cache
-def story() -> tuple[Chapter, ...]:
+def story() -> tuple[Example, ...]:
     """Return what happened to the shop, event by event."""
-    chapters: list[Chapter] = []
+    examples: list[Example] = []
     account: Account | None = None
     stored: dict[TransactionId, Transaction] = {}
     for place, (event_type, payload) in enumerate(_TOLD):
         happened = OPENED + place * BETWEEN
         body = envelope(event_type, {"merchant_id": MERCHANT, **payload}, number=place + 1, happened=happened)
-        chapter = _told(event_type, body, account, stored, now=instant(happened + ON_THE_WAY))
-        account = chapter.account
-        chapters.append(chapter)
-    return tuple(chapters)
+        example = _told(event_type, body, account, stored, now=instant(happened + ON_THE_WAY))
+        account = example.account
+        examples.append(example)
+    return tuple(examples)
 
 
 def envelope(event_type: str, payload: Mapping[str, Any], *, number: int, happened: datetime) -> dict[str, Any]:
@@ -130,8 +130,8 @@ def account_created() -> dict[str, Any]:
     return envelope("evt.account.created", payload, number=99, happened=OPENED)
 
 
-def chapter(event_type: str) -> Chapter:
-    """Return the first chapter that an event of this type opens."""
+def example_of(event_type: str) -> Example:
+    """Return the first example that an event of this type opens."""
     return next(one for one in story() if one.event_type == event_type)
 
 
@@ -156,7 +156,7 @@ def _told(
     stored: dict[TransactionId, Transaction],
     *,
     now: Instant,
-) -> Chapter:
+) -> Example:
     [movement] = read_event(json.dumps(body), TERMS, now=OPENED).movements
     known = set(grounds(movement))
     written = fold(
@@ -180,6 +180,6 @@ def _told(
     said += [
         crossing_event(movement.merchant_id, crossing, version=commit.after.version) for crossing in commit.crossings
     ]
-    return Chapter(
+    return Example(
         event_type, body, commit.after, outcome.transaction, tuple(event for event in said if event is not None)
     )

@@ -148,7 +148,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ReceivedEvent:
     """An event received on NATS; `sequence` is that of its transaction."""
 
     time: datetime
@@ -161,9 +161,9 @@ class Announcements:
     """Events that wait for their transaction's own line, so that a person reads cause before effect."""
 
     def __init__(self) -> None:
-        self._waiting: list[Told] = []
+        self._waiting: list[ReceivedEvent] = []
 
-    def add(self, told: Told) -> None:
+    def add(self, told: ReceivedEvent) -> None:
         """Keep an event until `due` gives it out."""
         self._waiting.append(told)
 
@@ -175,7 +175,7 @@ class Announcements:
             if ledger.has(told.merchant_id, told.sequence) or now - told.time > LONGEST_WAIT
         ]
         self._waiting = [told for told in self._waiting if told not in ready]
-        groups: dict[tuple[str, int], list[Told]] = {}
+        groups: dict[tuple[str, int], list[ReceivedEvent]] = {}
         for told in ready:
             groups.setdefault((told.merchant_id, told.sequence), []).append(told)
         return [

@@ -28,7 +28,7 @@ from rich.console import Console
 
 from infra.local.description import FILE_NAME, Description, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
-from infra.local.outcomes import Announcements, Ledger, Record, Told, again_line, parked_line, record_line
+from infra.local.outcomes import Announcements, Ledger, ReceivedEvent, Record, again_line, parked_line, record_line
 from infra.local.parameters import seed
 from infra.local.shops import Channel, Emission, Happening, emissions
 
@@ -92,7 +92,7 @@ class Observer:
         """Keep an event received on NATS; it is printed after its transaction."""
         payload = json.loads(message.data).get("payload") or {}
         self.announcements.add(
-            Told(
+            ReceivedEvent(
                 time=_now(),
                 event_type=message.subject,
                 merchant_id=str(payload.get("merchant_id")),

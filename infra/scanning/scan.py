@@ -28,7 +28,7 @@ REASON_WORDS_MIN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FailedCheck:
     """One check that one resource failed."""
 
     check: str
@@ -36,7 +36,7 @@ class Finding:
     resource: str
 
 
-def unargued(found: set[Finding], exceptions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def unargued(found: set[FailedCheck], exceptions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield a sentence for each finding without an exception, and for each exception without a finding."""
     used = set()
     for finding in sorted(found, key=lambda one: (one.check, one.resource)):
@@ -64,9 +64,9 @@ def _listed(value: str | list[str]) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def _scanned(checkov: Path) -> set[Finding]:
+def _scanned(checkov: Path) -> set[FailedCheck]:
     """Return what checkov finds in all stages and plain templates."""
-    found: set[Finding] = set()
+    found: set[FailedCheck] = set()
     with tempfile.TemporaryDirectory() as scratch:
         for stage in STAGES:
             template = Path(scratch) / f"{stage}.json"
@@ -77,14 +77,14 @@ def _scanned(checkov: Path) -> set[Finding]:
     return found
 
 
-def _of(checkov: Path, template: Path) -> set[Finding]:
+def _of(checkov: Path, template: Path) -> set[FailedCheck]:
     options = ["--framework", "cloudformation", "--quiet", "--compact", "--soft-fail", "--output", "json"]
     ran = subprocess.run([str(checkov), "-f", str(template), *options], capture_output=True, check=True, text=True)
     report = json.loads(ran.stdout)
     if report["summary"]["parsing_errors"] or not report["summary"]["resource_count"]:
         raise SystemExit(f"checkov could not read {template.name}")
     return {
-        Finding(check=one["check_id"], sentence=one["check_name"], resource=one["resource"].rsplit(".", 1)[-1])
+        FailedCheck(check=one["check_id"], sentence=one["check_name"], resource=one["resource"].rsplit(".", 1)[-1])
         for one in report["results"]["failed_checks"]
     }
 

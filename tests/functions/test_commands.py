@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from infra.commands import checks
+from infra.commands.diagnoses import State
 from infra.commands.events import event_type_named
-from infra.commands.findings import State
 from infra.local.tokens import ADMIN_SCOPE
 from tests.functions.test_cli import describe
 from tests.support.builders import SHOP

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 import app
-from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
+from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters, NotRedrivable
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking, Pointer
@@ -84,13 +84,17 @@ class Desk:
             system.sqs,
             cast("Any", self.functions),
             places=(
-                Place(
+                DeadLetterQueue(
                     parking=Parking.INBOX,
                     queue_url=urls["DEAD_LETTER_QUEUE_URL"],
                     back_to_url=urls["INBOX_QUEUE_URL"],
                 ),
-                Place(parking=Parking.OUTBOX, queue_url=urls["outbox-dead-letters"], back_to_url=urls["outbox"]),
-                Place(parking=Parking.STREAM, queue_url=urls["STREAM_DEAD_LETTER_QUEUE_URL"], back_to_url=None),
+                DeadLetterQueue(
+                    parking=Parking.OUTBOX, queue_url=urls["outbox-dead-letters"], back_to_url=urls["outbox"]
+                ),
+                DeadLetterQueue(
+                    parking=Parking.STREAM, queue_url=urls["STREAM_DEAD_LETTER_QUEUE_URL"], back_to_url=None
+                ),
             ),
             functions={name: name for name in ("publish_threshold_events", "publish_transaction_events", "roll_up")},
             wait_seconds=0,

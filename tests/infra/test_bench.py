@@ -4,34 +4,34 @@ import pytest
 
 from infra.bench import costs, limits, long, months
 from infra.bench.counted import all_counted
-from infra.bench.figures import PAGE, Figure, row
+from infra.bench.measurements import PAGE, Measurement, row
 
 
 @pytest.fixture(scope="module")
-def figures() -> list[Figure]:
+def figures() -> list[Measurement]:
     return all_counted()
 
 
-def test_every_counted_figure_meets_its_goal(figures: list[Figure]) -> None:
+def test_every_counted_figure_meets_its_goal(figures: list[Measurement]) -> None:
     assert [figure for figure in figures if not figure.met] == []
     assert len(figures) > 30
     # A meter that counts nothing would meet every goal.
     assert [figure for figure in figures if figure.value == 0 and not figure.name.startswith("status, cached")] == []
 
 
-def test_the_page_of_measurements_has_what_is_counted(figures: list[Figure]) -> None:
+def test_the_page_of_measurements_has_what_is_counted(figures: list[Measurement]) -> None:
     page = PAGE.read_text()
 
     assert [row(figure) for figure in figures if row(figure) not in page] == []
 
 
-def test_the_page_s_costs_are_those_of_the_counted_figures(figures: list[Figure]) -> None:
+def test_the_page_s_costs_are_those_of_the_counted_figures(figures: list[Measurement]) -> None:
     page = PAGE.read_text()
 
     assert f"{costs.START}\n{costs.sheet_of(figures)}\n{costs.END}" in page, "python -m infra.bench.costs --write"
 
 
-def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Figure]) -> None:
+def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Measurement]) -> None:
     dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
     alone, folded = (f"{dollars[f'a million orders, {how}']:.2f}" for how in ("each alone", "folded by 99"))
 
@@ -39,13 +39,13 @@ def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Figure]) -> N
     assert row in (PAGE.parents[2] / "README.md").read_text()
 
 
-def test_the_sheet_of_a_month_is_computed_from_the_counted_figures(figures: list[Figure]) -> None:
+def test_the_sheet_of_a_month_is_computed_from_the_counted_figures(figures: list[Measurement]) -> None:
     page = months.DOCUMENT.read_text()
 
     assert f"{months.START}\n{months.text(figures)}\n{months.END}" in page, "python -m infra.bench.months --write"
 
 
-def test_a_month_adds_up_what_is_always_there_and_what_grows(figures: list[Figure]) -> None:
+def test_a_month_adds_up_what_is_always_there_and_what_grows(figures: list[Measurement]) -> None:
     counted = {figure.name: figure.value for figure in figures}
     small, middle, large = (months.month(size, counted) for size in months.SIZES)
 
@@ -57,7 +57,9 @@ def test_a_month_adds_up_what_is_always_there_and_what_grows(figures: list[Figur
     assert large["figures (roll_up)"] < 100 * middle["figures (roll_up)"]
 
 
-def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_a_read(figures: list[Figure]) -> None:
+def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_a_read(
+    figures: list[Measurement],
+) -> None:
     dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
 
     assert dollars["a million orders, folded by 99"] < dollars["a million orders, each alone"]
@@ -69,7 +71,7 @@ def test_a_ledger_ten_times_as_large_costs_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(long, "LARGE", (1_000, 10))
     monkeypatch.setattr(long, "HISTORY_LENGTH", 4_000)
 
-    figures = long.long_figures()
+    figures = long.long_measurements()
 
     assert [figure for figure in figures if not figure.met] == []
     assert len(figures) > 20
@@ -81,7 +83,7 @@ def test_throttles_and_conflicts_lose_no_order(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(limits, "SLOW_UNITS", 40)
     monkeypatch.setattr(limits, "SLOW_ORDERS", 300)
 
-    said = {figure.name.rpartition(": ")[2]: figure.value for figure in limits.limit_figures()}
+    said = {figure.name.rpartition(": ")[2]: figure.value for figure in limits.limit_measurements()}
 
     # It checks itself that nothing was lost; here, that something was in the way.
     assert said["throttled writes an order"] > 0

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from infra.deploying.preflight import Finding, Plan, findings, plan_of, shown
+from infra.deploying.preflight import Obstacle, Plan, obstacles, plan_of, shown
 from infra.deploying.stages import values
 from tests.support.fake_account import Answer, FakeAccount, refused
 
@@ -37,8 +37,8 @@ def plan(before: dict[str, str] | None = None, **chosen: str) -> Plan:
     )
 
 
-def found(changed: dict[str, Answer], asked: Plan | None = None) -> list[Finding]:
-    return list(findings(FakeAccount({**NEW, **changed}).client, asked or plan()))
+def found(changed: dict[str, Answer], asked: Plan | None = None) -> list[Obstacle]:
+    return list(obstacles(FakeAccount({**NEW, **changed}).client, asked or plan()))
 
 
 def concurrency(limit: int, unreserved: int, used: int = 0) -> dict[str, Answer]:
@@ -111,7 +111,7 @@ def test_what_would_make_a_creation_fail_is_said_before(changed: dict[str, Answe
 def test_a_stack_that_is_there_may_have_its_own_names(service: str) -> None:
     account = FakeAccount(NEW)
 
-    assert list(findings(account.client, plan({"ApiConcurrency": "300"}))) == []
+    assert list(obstacles(account.client, plan({"ApiConcurrency": "300"}))) == []
     assert service not in [name for name, _ in account.asked]
 
 
@@ -142,5 +142,5 @@ def test_whose_account_it_is_comes_from_the_credentials() -> None:
 def test_a_finding_is_shown_and_stops_what_it_must(*, stops: bool, goes_on: bool) -> None:
     screen = StringIO()
 
-    assert shown([Finding(text="too few", stops=stops)], Console(file=screen)) is goes_on
+    assert shown([Obstacle(text="too few", stops=stops)], Console(file=screen)) is goes_on
     assert screen.getvalue() == f"{'✗' if stops else '!'} too few\n"

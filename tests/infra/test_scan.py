@@ -9,15 +9,15 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.packaging.build import ROOT
 from infra.packaging.lint import findings_of_cloudformation
-from infra.scanning.scan import Finding, exceptions, unargued
+from infra.scanning.scan import FailedCheck, exceptions, unargued
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ARGUED = {"CKV_1": {"resources": "*Table", "reason": "There is a reason and it has more than eight words."}}
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*")
 
 
-def found(check: str, resource: str) -> Finding:
-    return Finding(check=check, sentence="Ensure it", resource=resource)
+def found(check: str, resource: str) -> FailedCheck:
+    return FailedCheck(check=check, sentence="Ensure it", resource=resource)
 
 
 def test_an_argued_finding_passes() -> None:

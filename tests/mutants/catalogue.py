@@ -116,10 +116,9 @@ MUTANTS = (
         "what is ignored counted at every delivery",
         (
             BATCH,
-            "                if event.movements:\n                    self._requests.append((message, event))\n"
-            "                else:\n                    self._end(message, event, ())\n",
-            "                self._settled(event)\n                if event.movements:\n"
-            "                    self._requests.append((message, event))\n",
+            "        if event.movements:\n            self._requests.append((message, event))\n        else:\n"
+            "            self._without_movements.append((message, event))\n",
+            "        self._settled(event)\n        if event.movements:\n            self._requests.append((message, event))\n",
         ),
         tests="tests/functions/test_ignored.py",
     ),
@@ -710,7 +709,7 @@ MUTANTS = (
     ),
     _mutant(
         "a letter deleted although an account cannot be read",
-        (TELLING, "    if bus is not None and told.whole:\n", "    if bus is not None and not told.refused:\n"),
+        (TELLING, "    if bus is not None and outcome.whole:\n", "    if bus is not None and not told.refused:\n"),
         tests="tests/functions/test_cli_operations.py",
     ),
     _mutant(

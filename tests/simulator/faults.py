@@ -25,7 +25,7 @@ BUSY_OR_THROTTLED = (BUSY, "ThrottlingError", "ProvisionedThroughputExceeded")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AwsRequest:
     """A request under way: `effect` applies it and returns its answer, `wait` lets seconds pass."""
 
     service: str
@@ -37,39 +37,39 @@ class Asked:
     random: Random
 
 
-Deed = Callable[[Asked], Mapping[str, Any]]
+Deed = Callable[[AwsRequest], Mapping[str, Any]]
 
 
 def _refused(code: str, status: int) -> Deed:
-    def deed(asked: Asked) -> Mapping[str, Any]:
+    def deed(asked: AwsRequest) -> Mapping[str, Any]:
         raise AwsError(code, status=status)
 
     return deed
 
 
 def _raised(error: Callable[[], Exception], *, seconds: float = 0.0) -> Deed:
-    def deed(asked: Asked) -> Mapping[str, Any]:
+    def deed(asked: AwsRequest) -> Mapping[str, Any]:
         asked.wait(seconds)
         raise error()
 
     return deed
 
 
-def _killed(asked: Asked) -> Mapping[str, Any]:
+def _killed(asked: AwsRequest) -> Mapping[str, Any]:
     raise Killed
 
 
 def _afterwards(deed: Deed) -> Deed:
     """Let the request take effect first."""
 
-    def late(asked: Asked) -> Mapping[str, Any]:
+    def late(asked: AwsRequest) -> Mapping[str, Any]:
         asked.effect()
         return deed(asked)
 
     return late
 
 
-def _throttled(asked: Asked) -> Mapping[str, Any]:
+def _throttled(asked: AwsRequest) -> Mapping[str, Any]:
     code = "ThrottlingException"
     if asked.service == "dynamodb":
         code = asked.random.choice(["ProvisionedThroughputExceededException", "ThrottlingException"])
@@ -77,7 +77,7 @@ def _throttled(asked: Asked) -> Mapping[str, Any]:
 
 
 def _all_cancelled(code: str) -> Deed:
-    def deed(asked: Asked) -> Mapping[str, Any]:
+    def deed(asked: AwsRequest) -> Mapping[str, Any]:
         reasons = [{"Code": "None"} for _ in asked.request["TransactItems"]]
         reasons[asked.random.randrange(len(reasons))] = {"Code": code}
         raise cancelled(reasons)
@@ -85,7 +85,7 @@ def _all_cancelled(code: str) -> Deed:
     return deed
 
 
-def _mixed(asked: Asked) -> Mapping[str, Any]:
+def _mixed(asked: AwsRequest) -> Mapping[str, Any]:
     """Cancel for true and for invented reasons: the conditions that fail, and transient errors on some other items."""
     reasons = asked.reasons()
     others = [place for place, reason in enumerate(reasons) if reason["Code"] == "None"]
@@ -96,7 +96,7 @@ def _mixed(asked: Asked) -> Mapping[str, Any]:
     raise cancelled(reasons)
 
 
-def _unprocessed(asked: Asked) -> Mapping[str, Any]:
+def _unprocessed(asked: AwsRequest) -> Mapping[str, Any]:
     """Answer a batch read for some of its keys only."""
     answer = dict(asked.effect())
     left: dict[str, Any] = {}
@@ -109,7 +109,7 @@ def _unprocessed(asked: Asked) -> Mapping[str, Any]:
     return {"Responses": found, "UnprocessedKeys": left}
 
 
-def _entries_failed(asked: Asked) -> Mapping[str, Any]:
+def _entries_failed(asked: AwsRequest) -> Mapping[str, Any]:
     """Take some of the entries of a batch and refuse the others."""
     entries: Sequence[Any] = asked.request["Entries"]
     refused = set(asked.random.sample(range(len(entries)), asked.random.randint(1, len(entries))))
@@ -122,7 +122,7 @@ def _entries_failed(asked: Asked) -> Mapping[str, Any]:
     }
 
 
-def _delays_failed(asked: Asked) -> Mapping[str, Any]:
+def _delays_failed(asked: AwsRequest) -> Mapping[str, Any]:
     """Take some of the entries of a batch for a queue and refuse the others."""
     entries: Sequence[Any] = asked.request["Entries"]
     refused = asked.random.sample(entries, asked.random.randint(1, len(entries)))
@@ -132,7 +132,7 @@ def _delays_failed(asked: Asked) -> Mapping[str, Any]:
     return {"Successful": answer["Successful"], "Failed": [*answer["Failed"], *failed]}
 
 
-def _effect_of(asked: Asked, entries: Sequence[Any]) -> Mapping[str, Any]:
+def _effect_of(asked: AwsRequest, entries: Sequence[Any]) -> Mapping[str, Any]:
     if isinstance(asked.request, dict):
         whole, asked.request["Entries"] = asked.request["Entries"], list(entries)
         try:
@@ -183,7 +183,7 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True)
-class Place:
+class Point:
     """A request's position: the `number`th of the run, by this function, at a moment of the simulated time."""
 
     number: int
@@ -198,7 +198,7 @@ class Calm:
 
     seen: AbstractSet[Fault] = frozenset()
 
-    def fault(self, place: Place) -> Fault | None:
+    def fault(self, place: Point) -> Fault | None:
         """Return the fault of a request, None if there is none."""
         del place
         return None
@@ -220,7 +220,7 @@ class Planned(Calm):
         self._until = 0.0
         self._like: tuple[str, str] | None = None
 
-    def fault(self, place: Place) -> Fault | None:
+    def fault(self, place: Point) -> Fault | None:
         """Return the fault if this request has it."""
         like = (place.function, place.operation)
         if place.number == self._at:
@@ -247,14 +247,14 @@ class Weather(Calm):
             for begin in [random.uniform(start, until - 60)]
         ]
 
-    def fault(self, place: Place) -> Fault | None:
+    def fault(self, place: Point) -> Fault | None:
         """Return the fault of a request made now, if any."""
         kind = self._now(place) if place.moment < self._until else None
         if kind is not None:
             self.seen |= {kind}
         return kind
 
-    def _now(self, place: Place) -> Fault | None:
+    def _now(self, place: Point) -> Fault | None:
         for of, begin, end, kind in self._outages:
             if of == place.service and begin <= place.moment < end and kind.applies(place.operation):
                 return kind

@@ -1,7 +1,7 @@
 """Events derived from the ledger, by `credits republish` and by a plugin's story, equal the published ones."""
 
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
-from chalicelib.contracts.api.story import Told, tell
+from chalicelib.contracts.api.story import Excerpt, tell
 from chalicelib.contracts.outbound.derived import derived
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.thresholds import Crossing
@@ -26,7 +26,7 @@ def judge_derived(world: World) -> None:
                 world.violated(f"what a record crossed is in doubt: {record}")
         told |= {
             said.event_id
-            for chapter in tell(account, Told(records, complete=True)).chapters
+            for chapter in tell(account, Excerpt(records, complete=True)).chapters
             for said in chapter.events
             if said.event_id is not None
         }

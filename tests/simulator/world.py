@@ -11,7 +11,7 @@ from typing import Any
 from tests.simulator import product
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS, Aws
 from tests.simulator.clients import answering
-from tests.simulator.faults import Asked, Calm, Fault, Place
+from tests.simulator.faults import AwsRequest, Calm, Fault, Point
 from tests.simulator.letters import Letter
 from tests.simulator.mappings import Lab, QueuePoller, StreamPoller, at_once, declared
 from tests.simulator.queues import Message
@@ -305,7 +305,7 @@ class World:
         call = self._runs.current
         if call is None:
             return self.aws.answer(service, operation, request)
-        place = Place(len(self.requests), call.function, service, operation, self.clock.now)
+        place = Point(len(self.requests), call.function, service, operation, self.clock.now)
         self.requests.append((call.function, service, operation))
         fault = self.weather.fault(place)
         self._runs.pause(self._random.uniform(*LATENCY_SECONDS))
@@ -334,7 +334,7 @@ class World:
 
         try:
             return fault.deed(
-                Asked(
+                AwsRequest(
                     service=service,
                     operation=operation,
                     request=request,

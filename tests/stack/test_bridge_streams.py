@@ -12,7 +12,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, RetentionPolicy
 
-from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable, Place
+from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters, NotRedrivable
 from chalicelib.contracts.letters import Parking
 from infra.bridge.looks import CHECK_SECONDS
 from tests.support.bridge_fakes import order
@@ -209,7 +209,7 @@ def test_what_the_bridge_parks_is_listed_among_the_dead_letters_and_says_where_i
     tmp_path: Path, queues: Queues
 ) -> None:
     dead = queues.client.create_queue(QueueName=f"{queues.inbox.rsplit('/', 1)[1]}-dead")["QueueUrl"]
-    place = Place(parking=Parking.INBOX, queue_url=dead, back_to_url=queues.inbox)
+    place = DeadLetterQueue(parking=Parking.INBOX, queue_url=dead, back_to_url=queues.inbox)
     desk = DeadLetters(queues.client, cast("Any", None), places=(place,), functions={})
     giant = order(1) + b" " * 300_000
     with nats_server(tmp_path) as url, bridge(tmp_path, url, queues, DEAD_LETTER_QUEUE_URL=dead):

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.api.routing import json_text
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.pages import Asked, Place, link_header
+from chalicelib.contracts.api.pages import PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag
 from chalicelib.domain.ids import Instant, MerchantId, credit_id
 from chalicelib.domain.ledger import Account, Transaction
@@ -148,10 +148,10 @@ def test_an_unavailable_status_is_never_kept_and_has_no_tag() -> None:
     assert entity_tag(status) is None
 
 
-def place(page: int, *, total: int | None, limit: int = 20) -> Place:
-    asked = Asked(page=page, limit=limit)
+def place(page: int, *, total: int | None, limit: int = 20) -> PagePosition:
+    asked = PageRequest(page=page, limit=limit)
     has_next = total is not None and asked.skipped + limit < total
-    return Place(asked=asked, total=total, has_next=has_next, has_previous=page > 1, next_cursor=None)
+    return PagePosition(asked=asked, total=total, has_next=has_next, has_previous=page > 1, next_cursor=None)
 
 
 @pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (20, 1), (21, 2), (200_000, 10_000)])
@@ -180,8 +180,8 @@ def test_from_behind_the_end_the_way_back_leads_to_the_last_page() -> None:
 
 
 def test_a_page_reached_by_cursor_has_no_number_and_no_way_back() -> None:
-    reached = Place(
-        asked=Asked(cursor="here", limit=5), total=50, has_next=True, has_previous=True, next_cursor="there"
+    reached = PagePosition(
+        asked=PageRequest(cursor="here", limit=5), total=50, has_next=True, has_previous=True, next_cursor="there"
     )
 
     assert reached.pagination()["page"] is None

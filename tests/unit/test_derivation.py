@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.api.story import Told, tell
+from chalicelib.contracts.api.story import Excerpt, tell
 from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.audit import audit
@@ -118,7 +118,9 @@ def test_what_was_published_is_derived_and_nothing_else(opening: int, steps: Seq
 def test_a_story_invents_nothing_and_leaves_nothing_out(opening: int, steps: Sequence[Step]) -> None:
     past = Past(opening, steps)
 
-    said = [event for chapter in tell(past.now, Told(past.records, complete=True)).chapters for event in chapter.events]
+    said = [
+        event for chapter in tell(past.now, Excerpt(past.records, complete=True)).chapters for event in chapter.events
+    ]
     by_movement = {event.event_id for event in said if event.event_type.endswith(tuple(Crossing))}
     published = {
         crossing_event(SHOP, crossing, version=version).event_id
@@ -150,7 +152,7 @@ def test_an_ordinary_record_holds_nothing_more() -> None:
 def test_the_record_after_a_moved_threshold_holds_the_one_before_it_sealed() -> None:
     past = Past(25, [("threshold", 30), ("move", -1)])
 
-    [chapter] = [one for one in tell(past.now, Told(past.records, complete=True)).chapters if one.sequence == 2]
+    [chapter] = [one for one in tell(past.now, Excerpt(past.records, complete=True)).chapters if one.sequence == 2]
     assert past.records[1].metadata[THRESHOLD_BEFORE] == 30
     assert [(event.event_type, event.event_id) for event in chapter.events if "low" in event.event_type] == [
         ("evt.credits.low_balance_reached", None)
@@ -170,7 +172,7 @@ def test_of_a_record_of_an_earlier_release_the_doubt_stays() -> None:
         [Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED],
         True,
     )
-    [_, chapter] = tell(past.now, Told([first, earlier], complete=True)).chapters
+    [_, chapter] = tell(past.now, Excerpt([first, earlier], complete=True)).chapters
     assert "no record tells" in chapter.sentence
     assert all("low" not in event.event_type for event in chapter.events)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.outcomes import Announcements, Ledger, Record, Told, again_line, parked_line, record_line
+from infra.local.outcomes import Announcements, Ledger, ReceivedEvent, Record, again_line, parked_line, record_line
 from infra.local.shops import SHOPS
 
 NOON = datetime(2026, 11, 21, 12, 3, 4, tzinfo=UTC)
@@ -129,8 +129,10 @@ def test_a_parked_message_that_cannot_be_read_is_shown_all_the_same(body: str) -
     assert "somebody" in parked_line(NOON, {"Body": body}).plain
 
 
-def told(event_type: str, sequence: int = 7) -> Told:
-    return Told(time=NOON, event_type=f"evt.credits.{event_type}", merchant_id=SHOP.merchant_id, sequence=sequence)
+def told(event_type: str, sequence: int = 7) -> ReceivedEvent:
+    return ReceivedEvent(
+        time=NOON, event_type=f"evt.credits.{event_type}", merchant_id=SHOP.merchant_id, sequence=sequence
+    )
 
 
 def test_events_wait_for_the_line_of_their_transaction_and_share_one() -> None:

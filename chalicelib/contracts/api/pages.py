@@ -15,7 +15,7 @@ Parameters = Mapping[str, str | int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PageRequest:
     """The requested page: up to `limit` rows of a `page` counted from 1, or those after a `cursor`."""
 
     limit: int = LIMIT_DEFAULT
@@ -29,14 +29,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class PagePosition:
     """A page's position in its list. `total` is None where counting would mean reading the list.
 
     `next_cursor` is None on the last page, and where cursors have no key (contract, section 10). A list that is not
     `numbered` has cursors only.
     """
 
-    asked: Asked
+    asked: PageRequest
     total: int | None
     has_next: bool
     has_previous: bool

@@ -75,7 +75,7 @@ class Story(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Excerpt:
     """A story's records, oldest first; `complete`: none is left out since the opening."""
 
     records: Sequence[Transaction]
@@ -86,7 +86,7 @@ Records = Callable[[MerchantId, int, int], Sequence[Transaction]]
 """Reads a merchant's records of these sequences, both included, newest first."""
 
 
-def gathered(account: Account, decided: Transaction | None, read: Records) -> Told:
+def gathered(account: Account, decided: Transaction | None, read: Records) -> Excerpt:
     """Return the records around the one that decided the status, and the newest; at most three reads.
 
     `decided` is that record, None where none was found: the story then looks back from the newest.
@@ -105,10 +105,10 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> To
             records = read(account.merchant_id, max(1, lowest), min(highest, account.sequence))
             found |= {record.sequence: record for record in records}
     records = [found[sequence] for sequence in sorted(found)]
-    return Told(records, complete=[record.sequence for record in records] == list(range(1, account.sequence + 1)))
+    return Excerpt(records, complete=[record.sequence for record in records] == list(range(1, account.sequence + 1)))
 
 
-def tell(account: Account, told: Told) -> Story:
+def tell(account: Account, told: Excerpt) -> Story:
     """Return the story of `account`, from the gathered records only."""
     decided = next((one for one in told.records if one.transaction_id == account.status_transaction_id), None)
     chapters = [
@@ -248,7 +248,7 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
     ]
 
 
-def _since_then(account: Account, decided: Transaction | None, told: Told) -> str | None:
+def _since_then(account: Account, decided: Transaction | None, told: Excerpt) -> str | None:
     """Return the shortfall of orders since the plugin went off, None where it is on or nothing was short."""
     if account.enabled or decided is None:
         return None
@@ -267,7 +267,7 @@ def _since_then(account: Account, decided: Transaction | None, told: Told) -> st
     return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
 
 
-def _is_whole(told: Told, decided: Transaction, account: Account) -> bool:
+def _is_whole(told: Excerpt, decided: Transaction, account: Account) -> bool:
     """Return whether every record since the deciding one was gathered."""
     later = [record.sequence for record in told.records if record.sequence >= decided.sequence]
     return later == list(range(decided.sequence, account.sequence + 1))

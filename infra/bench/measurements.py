@@ -10,7 +10,7 @@ PAGE: Final = Path(__file__).parents[1] / "docs/measurements.md"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Measurement:
     """A figure with its goal: at most `goal`, where there is one."""
 
     name: str
@@ -24,19 +24,19 @@ class Figure:
         return self.goal is None or self.value <= self.goal
 
 
-def table(figures: Sequence[Figure]) -> str:
+def table(figures: Sequence[Measurement]) -> str:
     """Return the figures as a Markdown table, goals beside them."""
     return "\n".join(["| figure | measured | goal |", "|---|---|---|", *map(row, figures)])
 
 
-def row(figure: Figure) -> str:
+def row(figure: Measurement) -> str:
     """Return the figure's row of the table."""
     goal = "" if figure.goal is None else f"≤ {number(figure.goal)}"
     missed = "" if figure.met else " **missed**"
     return f"| {figure.name} | {number(figure.value)} {figure.unit}".rstrip() + f"{missed} | {goal} |"
 
 
-def document(figures: Sequence[Figure]) -> list[dict[str, object]]:
+def document(figures: Sequence[Measurement]) -> list[dict[str, object]]:
     """Return the figures for JSON."""
     return [{**asdict(figure), "met": figure.met} for figure in figures]
 

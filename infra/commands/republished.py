@@ -7,7 +7,7 @@ from infra.commands.output import print_json, say
 
 
 @dataclass(slots=True)
-class Told:
+class Republished:
     """What came of it: events by type, what the bus refused, and records whose low or restored cannot be derived.
 
     `unreadable` names accounts and records that could not be looked at, `missing` counts what a letter points to
@@ -33,32 +33,32 @@ class Told:
         self.unreadable.append(f"{place}: {why}")
 
 
-def report(told: Told, *, dry_run: bool, as_json: bool) -> None:
+def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
     """Print what came of it, for a person or a program."""
     if as_json:
         print_json(
             {
-                "records": told.records,
-                "events": told.published,
-                "refused": told.refused,
-                "doubtful": told.doubtful,
-                "recounted": told.recounted,
-                "unreadable": told.unreadable,
-                "missing": told.missing,
+                "records": outcome.records,
+                "events": outcome.published,
+                "refused": outcome.refused,
+                "doubtful": outcome.doubtful,
+                "recounted": outcome.recounted,
+                "unreadable": outcome.unreadable,
+                "missing": outcome.missing,
                 "dry_run": dry_run,
             }
         )
         return
-    for event_type, number in sorted(told.published.items()):
+    for event_type, number in sorted(outcome.published.items()):
         say(f"{number:>6}  {event_type}")
-    for place in told.doubtful:
+    for place in outcome.doubtful:
         say(f"{place}: the threshold was changed before it; low or restored is left out.", style="yellow")
-    for place in told.unreadable:
+    for place in outcome.unreadable:
         say(f"{place}. `credits verify` says more.", style="red")
-    if told.missing:
-        say(f"{told.missing} fewer than the letter points to: it stays parked.", style="red")
-    if told.recounted:
-        say(f"{told.recounted} accounts counted again.")
-    total = sum(told.published.values())
+    if outcome.missing:
+        say(f"{outcome.missing} fewer than the letter points to: it stays parked.", style="red")
+    if outcome.recounted:
+        say(f"{outcome.recounted} accounts counted again.")
+    total = sum(outcome.published.values())
     verb = "would be published" if dry_run else "published"
-    say(f"{told.records} records, {total - told.refused} events {verb}, {told.refused} refused.")
+    say(f"{outcome.records} records, {total - outcome.refused} events {verb}, {outcome.refused} refused.")

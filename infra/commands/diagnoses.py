@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Diagnosis:
     """What was found of a component; `next` is the command that goes on from there, None where all is well."""
 
     component: str
@@ -28,9 +28,9 @@ class Finding:
     next: str | None = None
 
 
-def ok(component: str, said: str) -> Finding:
+def ok(component: str, said: str) -> Diagnosis:
     """Return the finding of a component that is well."""
-    return Finding(component=component, state=State.OK, said=said)
+    return Diagnosis(component=component, state=State.OK, said=said)
 
 
 def restart(target: Target) -> str:
