@@ -13,12 +13,12 @@ from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
-from chalicelib.contracts.sources.raw import RawWebhook
+from chalicelib.contracts.sources.raw import RawWebhook, held_webhook
 from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.handlers.raw_webhooks import RawWebhooks, held_webhook
+from chalicelib.handlers.raw_webhooks import RawWebhooks
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
@@ -60,7 +60,8 @@ class Batch:
             renewal_repeat_days=configured.renewal_repeat_days,
             debt_owed=configured.debt_owed,
         )
-        self._webhooks = RawWebhooks(configured, self._terms)
+        self._configured = configured
+        self._webhooks: list[tuple[Message, RawWebhook]] = []
         self._ignored: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._requests: list[tuple[Message, Event]] = []
@@ -80,7 +81,8 @@ class Batch:
         for message in self._messages:
             try:
                 if (webhook := held_webhook(message)) is not None:
-                    self._read_webhook(message, webhook)
+                    # From here on it is cut to what decides: so it waits, and so it is parked.
+                    self._webhooks.append((replace(message, body=webhook.message()), webhook))
                     continue
                 event = read_event(
                     message.body,
@@ -93,11 +95,8 @@ class Batch:
                 self._fail(message, error)
             else:
                 self._take(message, event)
-        for message, asked in self._webhooks.events(now=datetime.now(UTC)):
-            if isinstance(asked, Event):
-                self._take(message, asked)
-            else:
-                self._fail(message, asked)
+        if self._webhooks:
+            self._read_webhooks()
 
     def post(self) -> None:
         """Post all movements, write down links, and end each message by what became of them."""
@@ -200,13 +199,18 @@ class Batch:
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
-    def _read_webhook(self, message: Message, webhook: RawWebhook) -> None:
-        # From here on it is cut to what decides: so it waits, and so it is parked.
-        cut = replace(message, body=webhook.message())
-        try:
-            self._webhooks.read(cut, webhook)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(cut, error)
+    def _read_webhooks(self) -> None:
+        webhooks = RawWebhooks(self._configured, self._terms)
+        for message, webhook in self._webhooks:
+            try:
+                webhooks.read(message, webhook)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._fail(message, error)
+        for message, asked in webhooks.events(now=datetime.now(UTC)):
+            if isinstance(asked, Event):
+                self._take(message, asked)
+            else:
+                self._fail(message, asked)
 
     def _take(self, message: Message, event: Event) -> None:
         if event.movements:

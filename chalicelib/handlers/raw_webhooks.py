@@ -4,29 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.sources.fields import as_json
-from chalicelib.contracts.sources.raw import RawWebhook, from_message, may_hold_webhook
+from chalicelib.contracts.sources.raw import RawWebhook
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, merchant_of_name
 from chalicelib.settings import Settings
 from chalicelib.usecases.linking import Linking, Names, unlinked
 from chalicelib.wiring import for_posting
-
-
-def held_webhook(message: Message) -> RawWebhook | None:
-    """Return the webhook in a message, None where it holds none.
-
-    Raises:
-        Rejected: it should hold one, and does not, or came on another subject.
-    """
-    if not may_hold_webhook(message.body, subject=message.subject):
-        return None
-    return from_message(read_object(message.body), subject=message.bound_to())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chalicelib.contracts.decoding import read_object
+from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.sources import shopify, stripe
 from chalicelib.contracts.sources.fields import as_json, cut, decoded
 from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
@@ -67,9 +69,17 @@ class RawWebhook:
         )
 
 
-def may_hold_webhook(body: str, *, subject: str | None) -> bool:
-    """Return whether a message may hold one, at first sight: an order is not decoded twice to find that it is none."""
-    return subject in RAW_TYPES or ".webhook.raw" in body or "aws.partner/" in body
+def held_webhook(message: Message) -> RawWebhook | None:
+    """Return the webhook in a message, None where it holds none.
+
+    Raises:
+        Rejected: it should hold one, and does not, or came on another subject.
+    """
+    body = message.body
+    # At first sight: an order is not decoded twice to find that it is none.
+    if message.subject not in RAW_TYPES and ".webhook.raw" not in body and "aws.partner/" not in body:
+        return None
+    return from_message(read_object(body), subject=message.bound_to())
 
 
 def from_request(source: Source, body: str, headers: Mapping[str, Any]) -> RawWebhook:
