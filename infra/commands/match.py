@@ -21,7 +21,7 @@ from chalicelib.domain.ledger import Transaction
 from infra.commands import letters
 from infra.commands.checking import ledger_reader
 from infra.commands.exported import json_line
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.matching import Difference, Kinds, Matching, members
 from infra.commands.options import AsJson, MerchantOption, Profile, Stage
 from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, SourceOrder
@@ -66,7 +66,7 @@ def match(
     target = find(stage, profile)
     shop = MerchantId(merchant) if merchant else None
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
-        reader = LedgerReader(target)
+        reader = TargetLedger(target)
         matching = Matching(
             scratch=scratch, lookup=reader.transactions, parked=_Parked(target).holds, now=datetime.now(UTC)
         )
@@ -113,7 +113,7 @@ def _all(target: Target, matching: Matching, rows: Iterator[SourceOrder | BadRow
 
 def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
     """Yield the merchant's records around the times of the file."""
-    reader = LedgerReader(target)
+    reader = TargetLedger(target)
     account = reader.account(merchant)
     if account is None:
         return
