@@ -8,7 +8,7 @@ from chalice.app import Blueprint
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, json_text
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, Asked, Place, link_header
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
 from chalicelib.domain.errors import Code
@@ -32,7 +32,7 @@ def links(call: Call) -> Reply:
         return _of_merchant(call, merchant)
     from chalicelib.contracts.api import answers, webhooks
 
-    asked = Asked(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
     kind = LinkKind((call.choice("kind", [kind.upper() for kind in LinkKind]) or LinkKind.SHOPIFY).lower())
     starting = call.text("starting") or ""
     after = _name_of(asked.cursor, "cursor") if asked.cursor is not None else None
@@ -40,7 +40,7 @@ def links(call: Call) -> Reply:
         raise bad_request("cursor", "The cursor is one of another kind.")
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
-    place = Place(
+    place = PagePosition(
         asked=asked,
         total=None,
         has_next=page.last is not None,
@@ -105,8 +105,8 @@ def _of_merchant(call: Call, text: str) -> Reply:
     table = for_api.links()
     found = [table.get(name) for name in sorted(table.of_merchants([merchant]).get(merchant, {}))]
     rows = [webhooks.Link.of(link) for link in found if link is not None]
-    place = Place(
-        asked=Asked(limit=LIMIT_MAX),
+    place = PagePosition(
+        asked=PageRequest(limit=LIMIT_MAX),
         total=len(rows),
         has_next=False,
         has_previous=False,

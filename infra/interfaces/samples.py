@@ -55,7 +55,11 @@ def answer(data: Model) -> Any:
 def listing(rows: list[answers.Transaction], path: str, *, total: int) -> Any:
     """Return the first page of a list, as long as its rows."""
     place = PagePosition(
-        asked=PageRequest(limit=len(rows)), total=total, has_next=len(rows) < total, has_previous=False, next_cursor=CURSOR
+        asked=PageRequest(limit=len(rows)),
+        total=total,
+        has_next=len(rows) < total,
+        has_previous=False,
+        next_cursor=CURSOR,
     )
     links = place.links(path, {"merchant_id": MERCHANT})
     return json.loads(answers.listing_text(rows, META, place.pagination(), links))
@@ -77,7 +81,9 @@ def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
 
 def level_listing(rows: Sequence[Model], name: str) -> Any:
     """Return the only page of a list for admins, which has no numbers."""
-    place = PagePosition(asked=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    place = PagePosition(
+        asked=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False
+    )
     links = place.links(f"/api/v1/credits/admin/{name}", {})
     return json.loads(answers.listing_text(rows, META, place.pagination(), links))
 
@@ -187,7 +193,9 @@ def dead_letter() -> DeadLetter:
 
 def dead_letters() -> Any:
     """Return the list of that one message."""
-    place = PagePosition(asked=PageRequest(), total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    place = PagePosition(
+        asked=PageRequest(), total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False
+    )
     made = answers.Listing[DeadLetter](
         data=[dead_letter()],
         meta=answers.Meta.model_validate(META),

@@ -73,6 +73,7 @@ def shop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sys
         credits_table=CREDITS_TABLE,
         transactions_table=TRANSACTIONS_TABLE,
         figures_table="figures-test",
+        links_table="links-test",
         event_bus="credits",
         inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
         waiting_queue_url=system.urls["WAITING_QUEUE_URL"],
