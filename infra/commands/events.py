@@ -63,8 +63,8 @@ def event_type_named(text: str, *, known: bool = True) -> str:
         raise unable(f"{text!r} may be {' or '.join(found)}: say more of it.")
     short = {name.rpartition(".")[2]: name for name in INBOUND}
     close = get_close_matches(text, [*INBOUND, *short], n=1)
-    hint = f" Did you mean {short.get(close[0], close[0])}?" if close else ""
-    raise unable(f"{text!r} is no event type that moves credits.{hint} There are: {', '.join(INBOUND)}.")
+    hint = f"Did you mean {short.get(close[0], close[0])}?" if close else f"There are: {', '.join(INBOUND)}."
+    raise unable(f"{text!r} is no event type that moves credits. {hint}")
 
 
 def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "status", "sentence"),
     [
         (["emit", "order_payd", "order_id=1"], 2, "Did you mean evt.shopify.webhook.order_paid?"),
+        (["emit", "xyz", "order_id=1"], 2, "There are: evt.merchant.created, "),
         (["emit", "created"], 2, "evt.merchant.created or evt.account.created"),
         (["emit"], 2, "Name an event type, or a --file of events."),
         (["emit", "order_paid", "--file", __file__], 2, "Name an event type, or a --file of events."),

@@ -33,6 +33,8 @@ PAGE = re.compile(rf"(?<![\w/.{{}}*$<>-])(?P<page>(?:\.\./)*(?:\.?[\w-]+/)*[\w.-
 FILE = re.compile(
     r"(?<![\w/.$}*-])(?:chalicelib|infra|tests)/(?:[\w-]+/)*[\w.-]*\w\.(?:py|ya?ml|json|conf|toml|html|js|png)\b"
 )
+MODULE = re.compile(r"""(?:python3? -m |"-m", ")(?P<name>(?:chalicelib|infra|tests)(?:\.\w+)*)""")
+"""A module of ours that somebody is to run."""
 LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<target>[^)\s]+)\)")
 FORMER = re.compile(
     r"\bspec, (?:section|\d|hard)|\bspec sections?\b|\bspec(?:-\d)?\.md|\bhard[- ]cases?(?:\.md|, )|\.\./shared\b"
@@ -109,6 +111,13 @@ def wrong_link(target: str, path: Path) -> bool:
     return not page.exists() or (bool(fragment) and fragment not in {anchor(heading) for heading in headings(page)})
 
 
+def wrong_module(name: str) -> bool:
+    """Return whether `python -m` that name finds nothing to run."""
+    place = ROOT / name.replace(".", "/")
+    file = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
+    return not file.exists()
+
+
 def unresolved(text: str, path: Path) -> list[str]:
     """Return the citations and links of a text, as the file at `path` holds it, that lead nowhere."""
     flat = BREAK.sub(" ", text)
@@ -120,6 +129,7 @@ def unresolved(text: str, path: Path) -> list[str]:
         ]
     wrong += [found[0] for found in PAGE.finditer(flat) if wrong_page(found, path)]
     wrong += [found[0] for found in FILE.finditer(flat) if not (ROOT / found[0]).exists()]
+    wrong += [found[0] for found in MODULE.finditer(flat) if wrong_module(found["name"])]
     wrong += [found[0] for found in FORMER.finditer(flat)]
     if path.suffix == ".md":
         wrong += [found["target"] for found in LINK.finditer(flat) if wrong_link(found["target"], path)]
@@ -158,6 +168,9 @@ def test_the_contract_has_its_twenty_sections_and_the_index_every_decision() -> 
         'See infra/docs/testing.md, "Nowhere".',
         "As chalicelib/domain/nowhere.py does.",
         "See [there](nowhere.md).",
+        "Run `python -m infra.nowhere`.",
+        "Run `python -m infra.docs`.",
+        '[sys.executable, "-m", "infra.nowhere", "--check"]',
         "See [there](README.md#nowhere).",
         "Never a float (spec, section 1).",
         'Never a float (hard-cases.md, "Hash").',
@@ -175,6 +188,7 @@ def test_a_citation_that_leads_nowhere_is_found(text: str) -> None:
         "As in sections 3 and 4 of the contract; the contract says so.",
         "Cheaper (decisions 0001 and 0002).",
         'See infra/docs/testing.md, "Simulator", and testing.md.',
+        "Run `python -m infra.local`, python -m infra.packaging.pins. Then python -m pytest.",
         "See [there](contract.md#2-rules-of-the-ledger) or [there](http://127.0.0.1/nowhere.md).",
     ],
 )

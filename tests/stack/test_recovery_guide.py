@@ -56,6 +56,6 @@ def test_the_guide_of_a_restore_can_be_typed_to_its_end(tmp_path: Path, monkeypa
 
 
 def said(*arguments: str) -> str:
-    command = [str(PROGRAMS / "python"), "-m", "infra.cli", *arguments]
+    command = [str(PROGRAMS / "python"), "-m", "infra.commands.cli", *arguments]
     answered = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return answered.stdout + answered.stderr
