@@ -48,7 +48,7 @@ def recoveries(text: str) -> list[list[str]]:
     scripts = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     scripts = re.sub(r"\$\(echo [^()]*\)", "name", scripts.replace("$AT", "2026-11-25T10:00:00+0000"))
     positional = "".join(re.findall(r"^set -- (.*)$", scripts, re.MULTILINE))
-    typed = re.findall(r"python -m infra\.recovery ([^)\n]+)", scripts.replace('"$@"', positional))
+    typed = re.findall(r"python -m infra.recovery ([^)\n]+)", scripts.replace('"$@"', positional))
     return [shlex.split(line) for line in typed]
 
 
