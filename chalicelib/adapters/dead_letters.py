@@ -1,4 +1,4 @@
-"""Parked messages: listed, read, and put back to where they came from.
+"""Parked messages: listed, read, put back to where they came from, and removed.
 
 A queue cannot be browsed. A look receives messages, which hides them from everybody else until the look releases them
 (`HOLD_SECONDS` at most). Two looks at the same moment share the letters between them, so a `Listing` has the queues'
@@ -16,29 +16,22 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from heapq import nlargest
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.adapters.dynamodb.faults import transient_faults
+from chalicelib.adapters.letter_looks import WAIT_SECONDS, DeadLetterQueue, Look, OutOfTimeError
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ids import Instant, MerchantId
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-ENTRIES_MAX = 10
-"""Messages that one request takes."""
-HOLD_SECONDS = 30
-"""How long a letter stays hidden after an interrupted look."""
-WAIT_SECONDS = 1
-"""How long an empty poll waits: only a long poll reaches all of a queue's servers."""
-LETTERS_MAX = 100_000
-"""Letters that one look holds: SQS lets 120,000 be held at once."""
 ALL = tuple(Parking)
 
 
@@ -47,23 +40,51 @@ class NotRedrivable(Exception):  # noqa: N818 - named by what the letter is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetterQueue:
-    """A dead-letter queue; `back_to_url` is where its messages belong, None for records, which a function takes."""
-
-    parking: Parking
-    queue_url: str
-    back_to_url: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Letters, the newest first. `counted` is the queues' own count (SQS: approximately).
+    """Letters, the newest first.
 
-    If it is higher than the number of letters, there are more than requested, or somebody else is looking.
+    `counted` is the queues' own count (SQS: approximately), `matched` how many were like those requested.
+    If `counted` is higher than the number of letters looked at, somebody else is looking; then, and where time ran out,
+    the listing is not `whole`: letters newer than those in it may be parked.
     """
 
     letters: tuple[Letter, ...]
     counted: int
+    matched: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Letters of one code and merchant, None where they name none: how many, and when they were parked."""
+
+    code: str
+    merchant_id: MerchantId | None
+    letters: int
+    oldest: Instant
+    newest: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Groups of letters, the largest first; not `whole` where more are parked than were looked at."""
+
+    groups: tuple[Group, ...]
+    whole: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a look has counted: what the queues say they hold, letters seen, and those like the ones requested."""
+
+    counted: int = 0
+    seen: int = 0
+    matching: int = 0
+
+    def matched(self, letters: Iterator[Letter]) -> Iterator[Letter]:
+        for letter in letters:
+            self.matching += 1
+            yield letter
 
 
 class DeadLetters:
@@ -87,19 +108,38 @@ class DeadLetters:
         self._functions = functions
         self._wait_seconds = wait_seconds
 
-    def listing(self, *, wanted: int, parkings: Sequence[Parking] = ALL) -> Listing:
-        """Return up to `wanted` letters of each queue, and release them."""
-        letters: list[Letter] = []
-        counted = 0
+    def listing(
+        self,
+        *,
+        wanted: int,
+        parkings: Sequence[Parking] = ALL,
+        matching: Callable[[Letter], bool] = lambda _: True,
+        seconds: float = float("inf"),
+    ) -> Listing:
+        """Return the newest letters that match, up to `wanted` of them, and release what was looked at.
+
+        A queue has no order, so all of it is looked at, for so many `seconds` at the most.
+        """
+        tally = _Tally()
+        found = filter(matching, self._all(parkings, tally, time.monotonic() + seconds))
+        newest = nlargest(wanted, tally.matched(found), key=lambda letter: (letter.parked_at, letter.letter_id))
+        return Listing(
+            letters=tuple(newest), counted=tally.counted, matched=tally.matching, whole=tally.seen >= tally.counted
+        )
+
+    def _all(self, parkings: Sequence[Parking], tally: "_Tally", deadline: float) -> Iterator[Letter]:
+        """Yield every letter of the queues, and count them; ends where the time is over."""
         for place in (self._places[parking] for parking in parkings):
             visible, held = self._counted(place)
-            counted += visible + held
-            # After as many letters as the queue counted, no empty poll is needed.
-            enough = min(wanted, visible) if visible else wanted
-            with closing(self._look(place, wait=bool(visible))) as look:
-                letters += islice(look.letters(), enough)
-        letters.sort(key=lambda letter: letter.parked_at, reverse=True)
-        return Listing(letters=tuple(letters), counted=counted)
+            tally.counted += visible + held
+            with (
+                suppress(OutOfTimeError),
+                closing(self._look(place, wait=bool(visible), seconds=deadline - time.monotonic())) as look,
+            ):
+                # After as many letters as the queue counted, no empty poll is needed.
+                for letter in islice(look.letters(), visible or None):
+                    tally.seen += 1
+                    yield letter
 
     def find(self, letter_id: str, *, seconds: float) -> Letter | None:
         """Return the letter with this id and release it, None if there is none.
@@ -122,14 +162,19 @@ class DeadLetters:
                 self._put_back(look, letter)
             return letter
 
-    def remove(self, letter_id: str, *, seconds: float) -> Letter | None:
-        """Remove a letter that was settled in another way, and return it; None if there is none.
+    def remove(
+        self, letter_id: str, *, seconds: float, first: Callable[[Letter], None] = lambda _: None
+    ) -> Letter | None:
+        """Remove a letter that is settled in another way, and return it; None if there is none.
+
+        `first` is called with it before: what it raises leaves the letter parked.
 
         Raises:
             RetryLater: it was not found within `seconds`, or the queue did not answer.
         """
         with self._found(letter_id, seconds) as (look, letter):
             if look is not None and letter is not None:
+                first(letter)
                 look.delete(letter)
             return letter
 
@@ -154,11 +199,46 @@ class DeadLetters:
                     else:
                         yield letter, None
 
-    def _look(self, place: DeadLetterQueue, *, wait: bool, seconds: float = float("inf")) -> "_Look":
-        return _Look(self._sqs, place, wait_seconds=self._wait_seconds if wait else 0, seconds=seconds)
+    def remove_all(
+        self, matching: Callable[[Letter], bool], *, first: Callable[[Letter], None], parkings: Sequence[Parking] = ALL
+    ) -> Iterator[Letter]:
+        """Remove every letter that matches, and yield each; `first` as for `remove`."""
+        for place in (self._places[parking] for parking in parkings):
+            with closing(self._look(place, wait=True)) as look:
+                for letter in filter(matching, look.letters()):
+                    first(letter)
+                    look.delete(letter)
+                    yield letter
+
+    def groups(
+        self, *, parkings: Sequence[Parking] = ALL, matching: Callable[[Letter], bool] = lambda _: True, seconds: float
+    ) -> Groups:
+        """Return how many letters that match have which code and merchant, the largest group first.
+
+        Looks for so many `seconds` at the most.
+        """
+        tally = _Tally()
+        found: dict[tuple[str, MerchantId | None], list[Letter]] = {}
+        for letter in filter(matching, self._all(parkings, tally, time.monotonic() + seconds)):
+            found.setdefault((letter.code, letter.merchant_id), []).append(replace(letter, body=""))
+        groups = [
+            Group(
+                code=code,
+                merchant_id=merchant_id,
+                letters=len(letters),
+                oldest=min(letter.parked_at for letter in letters),
+                newest=max(letter.parked_at for letter in letters),
+            )
+            for (code, merchant_id), letters in found.items()
+        ]
+        groups.sort(key=lambda group: (-group.letters, group.code, group.merchant_id or ""))
+        return Groups(groups=tuple(groups), whole=tally.seen >= tally.counted)
+
+    def _look(self, place: DeadLetterQueue, *, wait: bool, seconds: float = float("inf")) -> Look:
+        return Look(self._sqs, place, wait_seconds=self._wait_seconds if wait else 0, seconds=seconds)
 
     @contextmanager
-    def _found(self, letter_id: str, seconds: float) -> Iterator[tuple["_Look | None", Letter | None]]:
+    def _found(self, letter_id: str, seconds: float) -> Iterator[tuple[Look | None, Letter | None]]:
         """Yield the letter and the look that holds it, None for both if no queue has it."""
         deadline = time.monotonic() + seconds
         for place in self._places.values():
@@ -169,7 +249,7 @@ class DeadLetters:
                         return
         yield None, None
 
-    def _put_back(self, look: "_Look", letter: Letter) -> None:
+    def _put_back(self, look: Look, letter: Letter) -> None:
         with transient_faults("the queue"):
             if letter.pointer is not None:
                 raise NotRedrivable(
@@ -218,69 +298,6 @@ class DeadLetters:
             said = self._sqs.get_queue_attributes(QueueUrl=place.queue_url, AttributeNames=names)["Attributes"]
         visible, held = (int(said[name]) for name in names)
         return visible, held
-
-
-class _Look:
-    """One look at a queue: it holds the letters it received until it is closed or the letter is deleted."""
-
-    def __init__(self, sqs: "SQSClient", place: DeadLetterQueue, *, wait_seconds: int, seconds: float) -> None:
-        self.place = place
-        self.held: dict[str, str] = {}
-        self._sqs = sqs
-        self._wait_seconds = wait_seconds
-        self._deadline = time.monotonic() + seconds
-        self._deleted: set[str] = set()
-
-    def letters(self) -> Iterator[Letter]:
-        """Yield every letter once, as it is received.
-
-        Raises:
-            RetryLater: the queue did not answer, or time ran out before all were seen.
-        """
-        while len(self.held) < LETTERS_MAX:
-            if time.monotonic() > self._deadline:
-                raise RetryLater(
-                    Code.UNAVAILABLE,
-                    f"{len(self.held)} letters were looked through, and there are more: the command line has the time",
-                )
-            news = [message for message in self._receive() if message["MessageId"] not in self.held]
-            # Letters received a second time were held too long, so all of them have been seen.
-            if not news:
-                return
-            self.held |= {message["MessageId"]: message["ReceiptHandle"] for message in news}
-            for message in news:
-                yield Letter.from_message(message, self.place.parking)
-
-    def delete(self, letter: Letter) -> None:
-        """Take the letter out of its queue."""
-        with transient_faults("the queue"):
-            self._sqs.delete_message(QueueUrl=self.place.queue_url, ReceiptHandle=letter.receipt_handle)
-        self._deleted.add(letter.letter_id)
-
-    def close(self) -> None:
-        """Release every remaining letter. If the queue refuses, they become visible after the hold time."""
-        handles = [handle for letter_id, handle in self.held.items() if letter_id not in self._deleted]
-        self.held.clear()
-        for start in range(0, len(handles), ENTRIES_MAX):
-            entries: Any = [
-                {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for place, handle in enumerate(handles[start : start + ENTRIES_MAX])
-            ]
-            with suppress(ClientError, BotoCoreError):
-                self._sqs.change_message_visibility_batch(QueueUrl=self.place.queue_url, Entries=entries)
-
-    def _receive(self) -> Sequence[Mapping[str, Any]]:
-        with transient_faults("the queue"):
-            answer = self._sqs.receive_message(
-                QueueUrl=self.place.queue_url,
-                MaxNumberOfMessages=ENTRIES_MAX,
-                WaitTimeSeconds=self._wait_seconds,
-                VisibilityTimeout=HOLD_SECONDS,
-                MessageAttributeNames=["All"],
-                MessageSystemAttributeNames=["SentTimestamp"],
-            )
-        messages: Sequence[Any] = answer.get("Messages", [])
-        return messages
 
 
 def _as_seen(letter: Letter) -> tuple[str, str | None, int]:

@@ -1,20 +1,27 @@
 """The operators' routes: the live view's figures, and parked messages (contract, section 6)."""
 
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from chalice.app import Blueprint
 
 from chalicelib.api.access import Access
-from chalicelib.api.requests import Call
+from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
+from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.domain.ids import instant
 from chalicelib.settings import settings
+from chalicelib.telemetry import logger
 from chalicelib.wiring import for_api, for_figures
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
+LOOK_SECONDS = 5.0
+"""How long all letters are looked at for a list of the newest; what was looked at takes as long to release."""
 LETTER_ID_LENGTH_MAX = 128
+ALL = tuple(Parking)
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -41,18 +48,18 @@ def activity(call: Call) -> Reply:
 
 @routes.get("/api/v1/credits/admin/dead-letters", access=Access.ADMIN, summary="Parked messages")
 def dead_letters(call: Call) -> Reply:
-    """Return the newest parked messages of all queues, or of one, with their reasons."""
+    """Return the newest parked messages, all or those of one queue, code or merchant, with their reasons."""
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
-    from chalicelib.contracts.letters import Parking
 
     asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX))
-    named = call.choice("parking", [parking.upper() for parking in Parking])
-    parkings = [Parking(named.lower())] if named else list(Parking)
-    found = for_api.dead_letters().listing(wanted=asked.limit, parkings=parkings)
-    letters = [DeadLetter.of(letter) for letter in found.letters[: asked.limit]]
+    named, wanted = _parking(call), _wanted(call)
+    found = for_api.dead_letters().listing(
+        wanted=asked.limit, parkings=named or ALL, matching=_like(wanted), seconds=LOOK_SECONDS
+    )
+    letters = [DeadLetter.of(letter) for letter in found.letters]
     # A queue can be counted but not paged: letters that are put back make room for the rest.
-    total = max(found.counted, len(found.letters))
+    total = found.matched if any(wanted.values()) else max(found.counted, len(found.letters))
     place = PagePosition(
         asked=asked,
         total=total,
@@ -61,7 +68,7 @@ def dead_letters(call: Call) -> Reply:
         next_cursor=None,
         numbered=False,
     )
-    links = {**place.links(call.link_path, {"parking": named and named.lower()}), "last": None}
+    links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
     meta, pagination = call.meta(), {**place.pagination(), "pages": None}
     bare = [letter.model_copy(update={"body": ""}) for letter in letters]
     room = ANSWER_BYTES_MAX - answer_bytes(answers.listing_text(bare, meta, pagination, links))
@@ -69,17 +76,40 @@ def dead_letters(call: Call) -> Reply:
     return Reply(body=text, headers={"Link": link_header(links)})
 
 
+@routes.get("/api/v1/credits/admin/dead-letters/groups", access=Access.ADMIN, summary="What is parked, by code")
+def dead_letter_groups(call: Call) -> Reply:
+    """Return how many parked messages have which code and merchant, the largest group first."""
+    from chalicelib.contracts.api import answers
+    from chalicelib.contracts.api.dead_letters import LetterGroup
+
+    named, wanted = _parking(call), _wanted(call)
+    found = for_api.dead_letters().groups(parkings=named or ALL, matching=_like(wanted), seconds=LOOK_SECONDS)
+    groups = [LetterGroup.model_validate(group) for group in found.groups[:LIMIT_MAX]]
+    asked, total = PageRequest(limit=LIMIT_MAX), len(found.groups)
+    place = PagePosition(
+        asked=asked, total=total, has_next=total > len(groups), has_previous=False, next_cursor=None, numbered=False
+    )
+    links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
+    pagination = {**place.pagination(), "pages": None}
+    return Reply(
+        body=answers.listing_text(groups, call.meta(), pagination, links), headers={"Link": link_header(links)}
+    )
+
+
 @routes.get("/api/v1/credits/admin/dead-letters/{letter_id}", access=Access.ADMIN, summary="One parked message")
 def dead_letter(call: Call, letter_id: str) -> Reply:
-    """Return one parked message with the whole of its body."""
+    """Return one parked message with the whole of its body, or one that was discarded, and by whom."""
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter
 
     named = _letter_id(letter_id)
     letter = for_api.dead_letters().find(named, seconds=SEARCH_SECONDS)
-    if letter is None:
+    if letter is not None:
+        return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
+    discarded = for_figures.discarded_letters().find(named)
+    if discarded is None:
         raise not_found("dead letter")
-    return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
+    return Reply(body=answer_text(discarded, call.meta()))
 
 
 @routes.post(
@@ -99,6 +129,43 @@ def redrive(call: Call, letter_id: str) -> Reply:
     if letter is None:
         raise not_found("dead letter")
     return Reply(body=answer_text(DeadLetter.of(letter), call.meta()), merchant_id=letter.merchant_id)
+
+
+@routes.post(
+    "/api/v1/credits/admin/dead-letters/{letter_id}/discard", access=Access.ADMIN, summary="Discard a parked message"
+)
+def discard(call: Call, letter_id: str) -> Reply:
+    """Keep who discards a parked message and why, take it out of its queue, and return it; safe to repeat."""
+    from chalicelib.contracts.api.answers import answer_text
+    from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, discard_reason
+
+    named, admin = _letter_id(letter_id), call.caller.name()
+    why = Discarded(admin_id=admin, time=instant(call.now), reason=discard_reason(call.json_object()))
+    discarded = for_figures.discarded_letters()
+    letter = for_api.dead_letters().remove(
+        named, seconds=SEARCH_SECONDS, first=lambda letter: discarded.keep(DeadLetter.of(letter, discarded=why))
+    )
+    kept = discarded.find(named)
+    if kept is None:
+        raise not_found("dead letter")
+    if letter is not None:
+        logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
+    return Reply(body=answer_text(kept, call.meta()))
+
+
+def _parking(call: Call) -> list[Parking] | None:
+    named = call.choice("parking", [parking.upper() for parking in Parking])
+    return [Parking(named.lower())] if named else None
+
+
+def _wanted(call: Call) -> dict[str, str | None]:
+    merchant = call.text("merchant_id")
+    return {"code": call.text("code"), "merchant_id": merchant and merchant_of(merchant)}
+
+
+def _like(wanted: Mapping[str, str | None]) -> Callable[[Letter], bool]:
+    """Return whether a letter is of the code and merchant wanted."""
+    return lambda letter: all(value in (None, getattr(letter, name)) for name, value in wanted.items())
 
 
 def _letter_id(text: str) -> str:

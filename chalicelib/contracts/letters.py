@@ -27,7 +27,7 @@ CODE_RECEIVES_EXHAUSTED = "receives_exhausted"
 ORIGIN_BRIDGE = "bridge"
 """The bridge parked a message from NATS that no queue can hold: NATS keeps its body, and the letter says where."""
 
-_PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "deliveries", "function", "redriven"})
+_PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "seen_since", "deliveries", "function", "redriven"})
 _OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
 _TEXT_LENGTH_MAX = 200
 _ARN_LENGTH_MAX = 512
@@ -106,6 +106,7 @@ class Letter:
         code, reason = _why(attributes, content, pointer)
         redriven = _digits(attributes.get("redriven"))
         origin = attributes.get("origin") or ("bus" if "RULE_ARN" in attributes else None)
+        first_seen = _time(attributes.get("first_seen"))
         kept = [(name, text) for name, text in attributes.items() if name not in _PARKED_AS | _OF_THE_BUS]
         return cls(
             letter_id=message["MessageId"],
@@ -116,14 +117,19 @@ class Letter:
             origin=origin or (pointer.stream_arn if pointer else None),
             function=attributes.get("function") or (_function(content) if pointer else None),
             redriven=redriven,
-            first_seen=_time(attributes.get("first_seen")),
+            first_seen=first_seen,
             parked_at=instant(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
             event_type=_event_type(content) or _text(attributes.get("subject")),
             merchant_id=_merchant(content),
             pointer=pointer,
             body=message["Body"],
             receipt_handle=message["ReceiptHandle"],
-            put_back_with={**dict(kept[: _ATTRIBUTES_MAX - 1]), "redriven": str(redriven + 1)},
+            put_back_with={
+                **dict(kept[: _ATTRIBUTES_MAX - 2]),
+                "redriven": str(redriven + 1),
+                # A waiting time begins anew, so it is not `first_seen`, from which that is counted.
+                **({"seen_since": first_seen} if first_seen else {}),
+            },
         )
 
 

@@ -143,7 +143,8 @@ def ledger_functions() -> "LedgerFunctions":
 def dead_letters() -> "DeadLetters":
     """Return what is parked, of all three dead-letter queues."""
     from chalicelib.adapters import sdk
-    from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters
+    from chalicelib.adapters.dead_letters import DeadLetters
+    from chalicelib.adapters.letter_looks import DeadLetterQueue
     from chalicelib.contracts.letters import Parking
 
     queues, functions = settings().queues, settings().functions

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.components import Components
     from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
+    from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.adapters.dynamodb.fleet import FleetReader
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
@@ -102,6 +103,15 @@ def month_ends() -> "MonthEnds | None":
     from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 
     return MonthEnds(_client(connect_seconds=1.0, read_seconds=2.0, tries=2), table=table)
+
+
+@cache
+def discarded_letters() -> "DiscardedLetters":
+    """Return where letters that were discarded are kept."""
+    from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
+
+    client = _client(connect_seconds=1.0, read_seconds=2.0, tries=2)
+    return DiscardedLetters(client, table=settings().tables.figures)
 
 
 @cache

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters, NotRedrivable
+from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable
+from chalicelib.adapters.letter_looks import DeadLetterQueue
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.errors import RetryLater

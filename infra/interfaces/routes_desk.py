@@ -3,10 +3,10 @@
 from chalicelib.api.desk import LETTER_ID_LENGTH_MAX
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.activity import Activity
-from chalicelib.contracts.api.dead_letters import DeadLetter
+from chalicelib.contracts.api.dead_letters import DeadLetter, DiscardRequest, LetterGroup
 from chalicelib.contracts.letters import Parking
 from infra.interfaces import samples
-from infra.interfaces.operations import LIMIT, STORE_ERRORS, Route, Success, Tag, parameter
+from infra.interfaces.operations import BODY_ERRORS, LIMIT, STORE_ERRORS, Body, Route, Success, Tag, parameter
 
 _ACTIVITY = Route(
     view="activity",
@@ -33,19 +33,24 @@ _LETTER = parameter(
     example=samples.LETTER_ID,
 )
 
+_NARROWED = (
+    parameter("parking", "query", {"type": "string", "enum": list(Parking)}, "Only those of this queue."),
+    parameter("code", "query", {"type": "string"}, "Only those with this code.", example="credits_invalid"),
+    parameter("merchant_id", "query", {"type": "string", "format": "uuid"}, "Only those that name this merchant."),
+)
+
 _DEAD_LETTERS = Route(
     view="dead_letters",
     tag=Tag.ADMIN,
     description=(
         "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
-        "is how many it says it holds, and what is put back makes room for the rest. Two who look at the same moment "
+        "is how many it says it holds (with a code or a merchant: how many of those were found), and what is put back "
+        "makes room for the rest. A queue has no order either, so all of it is looked at, for five seconds. Two who "
+        "look at the same moment "
         "share the letters between them. Long bodies are cut so that the answer has 6 MB at the most, and say so by "
         "`body_cut`: the answer about one letter has all of its body."
     ),
-    parameters=(
-        LIMIT,
-        parameter("parking", "query", {"type": "string", "enum": list(Parking)}, "Only those of this queue."),
-    ),
+    parameters=(LIMIT, *_NARROWED),
     answers={
         200: Success(
             description="Parked messages.",
@@ -57,10 +62,29 @@ _DEAD_LETTERS = Route(
     errors=(400, 401, 403, *STORE_ERRORS),
 )
 
+_GROUPS = Route(
+    view="dead_letter_groups",
+    tag=Tag.ADMIN,
+    description="The largest group first, up to 100 of them; letters that name no merchant are a group of each code.",
+    parameters=_NARROWED,
+    answers={
+        200: Success(
+            description="How many have which code and merchant.",
+            model=answers.Listing[LetterGroup],
+            examples={"one": samples.dead_letter_groups()},
+            headers=("Link",),
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
 _DEAD_LETTER = Route(
     view="dead_letter",
     tag=Tag.ADMIN,
-    description="With the whole of its body. It stays parked.",
+    description=(
+        "With the whole of its body. It stays parked. One that was discarded is returned as it was kept then: with the "
+        "beginning of its body, and in `discarded` who did it, when and why."
+    ),
     parameters=(_LETTER,),
     answers={
         200: Success(
@@ -90,4 +114,28 @@ _REDRIVE = Route(
     errors=(400, 401, 403, 404, 409, *STORE_ERRORS),
 )
 
-DESK = (_ACTIVITY, _DEAD_LETTERS, _DEAD_LETTER, _REDRIVE)
+_DISCARD = Route(
+    view="discard",
+    tag=Tag.ADMIN,
+    description=(
+        "What it said is kept, with the token's subject, the time and the reason, before it is taken out of its queue. "
+        "Harmless any number of times: the first reason is answered again."
+    ),
+    parameters=(_LETTER,),
+    body=Body(
+        model=DiscardRequest,
+        name="Discard",
+        members=("reason",),
+        examples={"settled": {"reason": "The sender sent it again, corrected"}},
+    ),
+    answers={
+        200: Success(
+            description="It is discarded; the letter as it was, and who discarded it.",
+            model=answers.Answer[DeadLetter],
+            examples={"discarded": samples.answer(samples.discarded_letter())},
+        )
+    },
+    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+)
+
+DESK = (_ACTIVITY, _DEAD_LETTERS, _GROUPS, _DEAD_LETTER, _REDRIVE, _DISCARD)

@@ -8,11 +8,11 @@ from typing import Any
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
-from chalicelib.contracts.api.dead_letters import DeadLetter
+from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.pages import PagePosition, PageRequest
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import data
 from chalicelib.contracts.api.problems import (
     STATUS,
@@ -191,16 +191,34 @@ def dead_letter() -> DeadLetter:
     )
 
 
+def discarded_letter() -> DeadLetter:
+    """Return that message once it is discarded."""
+    why = Discarded(admin_id="support", time="2026-11-21T10:12:00.000Z", reason="The sender sent it again, corrected")
+    return dead_letter().model_copy(update={"discarded": why})
+
+
 def dead_letters() -> Any:
     """Return the list of that one message."""
-    place = PagePosition(
-        asked=PageRequest(), total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False
+    return _one_of_the_desk(dead_letter(), "/api/v1/credits/admin/dead-letters", limit=LIMIT_DEFAULT)
+
+
+def dead_letter_groups() -> Any:
+    """Return the groups where that message is all there is."""
+    one = dead_letter()
+    group = LetterGroup(
+        code=one.code, merchant_id=one.merchant_id, letters=1, oldest=one.parked_at, newest=one.parked_at
     )
-    made = answers.Listing[DeadLetter](
-        data=[dead_letter()],
+    return _one_of_the_desk(group, "/api/v1/credits/admin/dead-letters/groups", limit=LIMIT_MAX)
+
+
+def _one_of_the_desk(row: DeadLetter | LetterGroup, path: str, *, limit: int) -> Any:
+    asked = PageRequest(limit=limit)
+    place = PagePosition(asked=asked, total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    made = answers.Listing[Any](
+        data=[row],
         meta=answers.Meta.model_validate(META),
         pagination=answers.Pagination.model_validate({**place.pagination(), "pages": None}),
-        links=answers.Links.model_validate({**place.links("/api/v1/credits/admin/dead-letters", {}), "last": None}),
+        links=answers.Links.model_validate({**place.links(path, {}), "last": None}),
     )
     return json.loads(made.model_dump_json())
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from infra.local.ports import Port
 
@@ -47,14 +47,12 @@ class Screen:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def places(self, places: Mapping[str, str]) -> None:
-        """Print where each part runs."""
-        table = Table(box=None, show_header=False, padding=(0, 2))
-        table.add_column(style="bold")
-        table.add_column(overflow="fold")
-        for name, where in places.items():
-            table.add_row(name, where)
+        """Print where each part runs, unwrapped, since some of it is to be copied."""
+        width = max(map(len, places), default=0)
         self._console.print()
-        self._console.print(table)
+        for name, where in places.items():
+            line = Text(f"  {name:<{width}}  ", style="bold") + Text(where, style="not bold")
+            self._console.print(line, soft_wrap=True)
 
     def sentences(self, sentences: Sequence[str]) -> None:
         """Print the sentences below an empty line."""

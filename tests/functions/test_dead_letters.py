@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 import app
-from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters, NotRedrivable
+from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable
 from chalicelib.adapters.dynamodb.items import transaction_from
+from chalicelib.adapters.letter_looks import DeadLetterQueue
 from chalicelib.contracts.api.dead_letters import DeadLetter
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking, Pointer
 from chalicelib.domain.errors import RetryLater
@@ -505,3 +506,20 @@ def test_the_merchant_of_an_event_is_found_wherever_it_may_stand(desk: Desk) -> 
         desk.park("DEAD_LETTER_QUEUE_URL", body)
 
     assert [letter.merchant_id for letter in desk.listed()] == [SHOP] * 3
+
+
+def test_when_a_message_was_first_seen_is_kept_however_often_it_is_put_back(desk: Desk) -> None:
+    long_ago = "2024-01-31T09:00:00.000Z"
+    desk.park("DEAD_LETTER_QUEUE_URL", POISON, code="credits_invalid", reason="none", first_seen=long_ago)
+    for times in (1, 2):
+        desk.letters.redrive(desk.the_letter().letter_id, seconds=SECONDS)
+        desk.deliver()
+        again = desk.the_letter()
+        assert (again.redriven, again.first_seen) == (times, long_ago)
+
+
+def test_a_message_that_was_put_back_waits_for_its_ground_anew(desk: Desk) -> None:
+    desk.system.ingest(POISON)
+    letter = desk.the_letter()
+
+    assert set(letter.put_back_with) == {"origin", "redriven", "seen_since"}

@@ -115,7 +115,9 @@ def shown(api: Api, letter_id: str, token: dict[str, str] = ADMIN) -> Answered:
     return api.get(route.replace("{letter_id}", letter_id), route=route, token=token)
 
 
-def test_of_a_long_body_a_list_answers_the_beginning_and_the_letter_the_whole(api: Api, desk: System) -> None:
+def test_of_a_long_body_a_list_answers_the_beginning_and_the_letter_the_whole(
+    api: Api, desk: System, table: FiguresTable
+) -> None:
     long = "x" * 20_000
     desk.ingest(opened(), long)
 

@@ -12,7 +12,8 @@ import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig, RetentionPolicy
 
-from chalicelib.adapters.dead_letters import DeadLetterQueue, DeadLetters, NotRedrivable
+from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable
+from chalicelib.adapters.letter_looks import DeadLetterQueue
 from chalicelib.contracts.letters import Parking
 from infra.bridge.looks import CHECK_SECONDS
 from tests.support.bridge_fakes import order

@@ -71,7 +71,9 @@ BODIES = (
     | st.sampled_from(['{"DDBStreamBatchInfo":' * 5_000, '{"a":' + "[" * 100_000, '{"batchSize":' + "9" * 5_000 + "}"])
 )
 ATTRIBUTES = st.dictionaries(
-    st.sampled_from(["code", "reason", "field", "first_seen", "function", "redriven", "origin", "RULE_ARN", "mine"]),
+    st.sampled_from(
+        ["code", "reason", "field", "first_seen", "function", "redriven", "seen_since", "origin", "RULE_ARN", "mine"]
+    ),
     st.text(min_size=1) | st.sampled_from(["9" * 300, "x" * 200_000, "²", "\u202e"]),
 )
 

@@ -10,8 +10,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, Self
 
+from pydantic import ConfigDict, ValidationError
+
 from chalicelib.contracts.api.model import Model
+from chalicelib.contracts.inbound.envelopes import rejected
 from chalicelib.contracts.letters import Letter
+from chalicelib.contracts.values import Reason
 
 BODY_LENGTH_MAX: Final = 16_384
 """The most characters of a body in a list."""
@@ -19,6 +23,34 @@ REASON_LENGTH_MAX: Final = 1_000
 TEXT_LENGTH_MAX: Final = 200
 ANSWER_BYTES_MAX: Final = 6_000_000
 """Bytes for letters, of the 6,291,556 that Lambda lets a function return; headers need the rest."""
+
+
+class DiscardRequest(Model):
+    """Why a letter is discarded."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reason: Reason
+
+
+class Discarded(Model):
+    """Who discarded a letter, when and why."""
+
+    admin_id: str
+    time: str
+    reason: str
+
+
+class LetterGroup(Model):
+    """Letters with the same code and merchant; `oldest` and `newest` are when they were parked."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    merchant_id: str | None
+    letters: int
+    oldest: str
+    newest: str
 
 
 class DeadLetter(Model):
@@ -40,9 +72,10 @@ class DeadLetter(Model):
     body: str
     body_length: int
     body_cut: bool
+    discarded: Discarded | None = None
 
     @classmethod
-    def of(cls, letter: Letter, *, most: int | None = BODY_LENGTH_MAX) -> Self:
+    def of(cls, letter: Letter, *, most: int | None = BODY_LENGTH_MAX, discarded: Discarded | None = None) -> Self:
         """Return the answer about `letter`, with up to `most` characters of its body; None: with all of it."""
         body = _encodable(letter.body)[:most]
         return cls(
@@ -63,6 +96,7 @@ class DeadLetter(Model):
             body=body,
             body_length=len(letter.body),
             body_cut=len(body) < len(letter.body),
+            discarded=discarded,
         )
 
     def cut_to(self, size: int) -> Self:
@@ -71,6 +105,14 @@ class DeadLetter(Model):
         if length == len(self.body):
             return self
         return self.model_copy(update={"body": self.body[:length], "body_cut": True})
+
+
+def discard_reason(request: object) -> str:
+    """Return why a letter is discarded; raises `Rejected` where the request does not say."""
+    try:
+        return DiscardRequest.model_validate(request).reason
+    except ValidationError as error:
+        raise rejected(error) from None
 
 
 def fitted(letters: Sequence[DeadLetter], *, room: int) -> list[DeadLetter]:

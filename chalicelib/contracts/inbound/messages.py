@@ -21,7 +21,8 @@ class Message:
 
     `sent_at` is when it came into the queue.
 
-    `redriven` is how often the message was parked and put back before (None: never), as its sender says.
+    `redriven` is how often the message was parked and put back before (None: never), as its sender says, and
+    `seen_since` when it was seen for the very first time, before that.
     `subject` is where the bridge found it on NATS, `ce_type` the header there that names another type, and
     `cloud_event` the other headers of a CloudEvent in binary mode, as a JSON object.
     `queue` is the name of the queue that it came from, and `group` the group that this queue counts it to.
@@ -35,6 +36,7 @@ class Message:
     first_seen: datetime
     sent_at: datetime
     redriven: str | None = None
+    seen_since: datetime | None = None
     subject: str | None = None
     ce_type: str | None = None
     cloud_event: str | None = None
@@ -63,6 +65,7 @@ class Message:
             first_seen=first_seen,
             sent_at=min(first_seen, _moment(sent or first)),
             redriven=said.get("redriven"),
+            seen_since=_told_moment(said.get("seen_since")),
             subject=said.get("subject"),
             ce_type=said.get("ce_type"),
             cloud_event=said.get("cloud_event"),
@@ -100,11 +103,13 @@ class Message:
 
         Contract, "Retry and dead letter".
         """
-        return {"code": code, "reason": reason, "field": field, **self._kept()}
+        first_seen = instant(min(self.first_seen, self.seen_since or self.first_seen))
+        return {"code": code, "reason": reason, "field": field, **self._kept(), "first_seen": first_seen}
 
     def going_on(self) -> dict[str, str | None]:
         """Return the attributes under which the message waits in another queue, its body unchanged."""
-        return {"deliveries": str(self.deliveries), **self._kept()}
+        put_back = {"seen_since": instant(self.seen_since)} if self.seen_since else {}
+        return {"deliveries": str(self.deliveries), **self._kept(), **put_back}
 
     def _kept(self) -> dict[str, str | None]:
         return {
