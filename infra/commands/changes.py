@@ -14,15 +14,13 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
-from infra.commands.options import AsJson, Merchant, Profile, Stage
+from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage, Yes
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.commands.times import shown
 
 DEFAULT = "default"
-
-Admin = Annotated[str | None, typer.Option(help="Who answers for it; you, where nobody is named.", show_default=False)]
 
 
 def adjust(
@@ -37,7 +35,7 @@ def adjust(
     ] = None,
     admin: Admin = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
+    yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,

@@ -19,6 +19,8 @@ from infra.commands import api
 from infra.commands.diagnoses import Diagnosis, State, again, logs, ok, restart
 from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
+from infra.commands.known_letters import told_apart
+from infra.commands.letters import dead_letters
 from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
@@ -176,18 +178,16 @@ def _inbox(target: Target) -> Iterator[Diagnosis]:
 
 
 def _dead_letters(target: Target) -> Iterator[Diagnosis]:
-    queues = {
-        "inbox": target.dead_letter_queue_url,
-        "outbox": target.outbox_dead_letter_queue_url,
-        "streams": target.stream_dead_letter_queue_url,
-    }
-    counts = {name: sum(_waiting(target, url)) for name, url in queues.items()}
-    parked = [f"{count:,} of the {name}" for name, count in counts.items() if count]
-    if parked:
-        said = f"parked: {', '.join(parked)}"
+    queues = (target.dead_letter_queue_url, target.outbox_dead_letter_queue_url, target.stream_dead_letter_queue_url)
+    parked = sum(sum(_waiting(target, url)) for url in queues)
+    if not parked:
+        yield ok("dead letters", "none")
+        return
+    said, new = told_apart(dead_letters(target), parked, now=datetime.now(UTC))
+    if new:
         yield Diagnosis(component="dead letters", state=State.LOOK, said=said, next=again(target, "dead-letters list"))
     else:
-        yield ok("dead letters", "none")
+        yield ok("dead letters", said)
 
 
 def _nats(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:

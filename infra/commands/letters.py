@@ -1,19 +1,26 @@
-"""`credits dead-letters`: what was parked, why, and back with it once the cause is gone (contract, section 9)."""
+"""`credits dead-letters`: what was parked and why; back with it once the cause is gone, or away with it (section 9)."""
 
+import getpass
 import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable
+from chalicelib.adapters.dead_letters import DeadLetters, Group, NotRedrivable
+from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
 from chalicelib.adapters.letter_looks import DeadLetterQueue
-from chalicelib.contracts.api.dead_letters import DeadLetter
+from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup, discard_reason
+from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.domain.errors import RetryLater
-from infra.commands.options import AsJson, InLocalTime, Profile, Stage
+from chalicelib.domain.errors import Rejected, RetryLater
+from chalicelib.domain.ids import instant
+from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
+from infra.commands.tables import print_table
 from infra.commands.target import Target, find
 from infra.commands.times import shown, zone
 
@@ -21,36 +28,49 @@ STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "r
 SEARCH_SECONDS = 600.0
 """How long a letter is looked for by its id."""
 
-application = typer.Typer(no_args_is_help=True, help="List, show and put back what was parked, with the reason.")
+application = typer.Typer(no_args_is_help=True, help="List, show, put back and discard what was parked.")
 
 Queue = Annotated[
     list[Parking] | None,
     typer.Option("--queue", help="Only this dead-letter queue: of events in, of events out, or of the streams."),
 ]
+Code = Annotated[
+    list[str] | None, typer.Option("--code", help="Only letters with this code; may be repeated.", show_default=False)
+]
+LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters by id.")]
+All = Annotated[bool, typer.Option("--all", help="Every letter, or those of --code, --merchant and --queue.")]
 LetterId = Annotated[str, typer.Argument(metavar="ID", help="The letter's id, as `list` says it.", show_default=False)]
 
 
 @application.command(name="list")
 def listing(
     *,
+    code: Code = None,
+    merchant: MerchantOption = None,
     queue: Queue = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Letters of each queue at the most.")] = 100,
+    group: Annotated[bool, typer.Option("--group", help="How many have which code and merchant.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest of them.")] = 100,
     local: InLocalTime = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
     """List what is parked, the newest first. Looking takes nothing out of a queue."""
-    found = dead_letters(find(stage, profile)).listing(wanted=limit, parkings=queue or tuple(Parking))
+    desk, parkings, like = dead_letters(find(stage, profile)), queue or tuple(Parking), _like(code, merchant)
+    if group:
+        found_groups = desk.groups(parkings=parkings, matching=like, seconds=SEARCH_SECONDS).groups
+        _print_groups(found_groups, local=local, as_json=as_json)
+        return
+    found = desk.listing(wanted=limit, parkings=parkings, matching=like)
+    total = found.matched if code or merchant else max(found.counted, len(found.letters))
     if as_json:
         items = [DeadLetter.of(letter).model_dump(mode="json") for letter in found.letters]
-        print_list(items, total=max(found.counted, len(items)))
+        print_list(items, total=total)
         return
     for letter in found.letters:
         _say_block(letter, local=local)
-    more = found.counted - len(found.letters)
-    if more > 0:
-        say(f"{len(found.letters)} letters; the queues count {found.counted} (--limit; somebody else may be looking).")
+    if total > len(found.letters):
+        say(f"{len(found.letters)} of {total:,} letters (--limit; somebody else may be looking).")
     else:
         say(f"{len(found.letters)} letter{'s' * (len(found.letters) != 1)}." if found.letters else "Nothing is parked.")
 
@@ -65,13 +85,19 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a letter whole: why it is parked, where it came from, and its body as it came."""
-    found = dead_letters(find(stage, profile)).find(letter, seconds=SEARCH_SECONDS)
+    target = find(stage, profile)
+    parked = dead_letters(target).find(letter, seconds=SEARCH_SECONDS)
+    found = DeadLetter.of(parked, most=None) if parked else discarded_letters(target).find(letter)
     if found is None:
-        raise refused(_unknown(letter))
+        raise refused(_unknown(letter), Refusal.NOT_FOUND)
     if as_json:
-        print_json(DeadLetter.of(found, most=None).model_dump(mode="json"))
+        print_json(found.model_dump(mode="json"))
         return
-    for name, value in DeadLetter.of(found, most=0).model_dump(mode="json").items():
+    members = found.model_dump(mode="json", exclude={"discarded"})
+    if found.discarded is not None:
+        why = found.discarded
+        members["discarded"] = f"{shown(why.time, local=local)} by {why.admin_id}: {why.reason}"
+    for name, value in members.items():
         if value is not None and not name.startswith("body"):
             said = shown(value, local=local) if name in ("first_seen", "parked_at") else str(value)
             say_beside(Text(f"{name.replace('_', ' '):<13} "), said)
@@ -82,10 +108,11 @@ def show(
 @application.command()
 def redrive(
     context: typer.Context,
-    letters: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters by id.")] = None,
+    letters: LetterIds = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="Every letter, or those of --code and --queue.")] = False,
-    code: Annotated[list[str] | None, typer.Option(help="With --all: only letters with this code.")] = None,
+    everything: All = False,
+    code: Code = None,
+    merchant: MerchantOption = None,
     queue: Queue = None,
     stage: Stage = None,
     profile: Profile = None,
@@ -101,7 +128,7 @@ def redrive(
     stayed = 0
     told: list[dict[str, Any]] = []
     with repeatable(context):
-        for letter_id, letter, why in _put_back(desk, letters or [], code, queue):
+        for letter_id, letter, why in _put_back(desk, letters or [], _like(code, merchant), queue):
             stayed += why is not None
             told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
             if not as_json:
@@ -113,6 +140,54 @@ def redrive(
         say(f"{len(told) - stayed} put back, {stayed} stay parked.")
     if stayed:
         raise typer.Exit(FOUND)
+
+
+@application.command()
+def discard(
+    context: typer.Context,
+    letters: LetterIds = None,
+    *,
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks for them later.", show_default=False)],
+    everything: All = False,
+    code: Code = None,
+    merchant: MerchantOption = None,
+    queue: Queue = None,
+    admin: Admin = None,
+    yes: Yes = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take letters out of their queue for good; what each said, who did it and why is kept (`show ID` says it).
+
+    Exit status 1 where one of them is not parked. What is discarded cannot be put back.
+    """
+    if bool(letters) == everything:
+        raise unable("Say either the ids of letters, or --all.")
+    target = find(stage, profile)
+    why = Discarded(admin_id=admin or getpass.getuser(), time=instant(datetime.now(UTC)), reason=_reason(reason))
+    if target.local is None and not yes:
+        typer.confirm(f"Stage {target.stage}: what is discarded cannot be put back. Go on?", abort=True, err=True)
+    desk, kept = dead_letters(target), discarded_letters(target)
+
+    def keep(letter: Letter) -> None:
+        kept.keep(DeadLetter.of(letter, discarded=why))
+
+    gone: list[str] = []
+    unknown: list[str] = []
+    with repeatable(context):
+        if everything:
+            removed = desk.remove_all(_like(code, merchant), first=keep, parkings=queue or tuple(Parking))
+            gone.extend(letter.letter_id for letter in removed)
+        for letter_id in letters or []:
+            found = desk.remove(letter_id, seconds=SEARCH_SECONDS, first=keep)
+            (gone if found else unknown).append(letter_id)
+    if as_json:
+        print_json({"discarded": gone, "unknown": unknown})
+    else:
+        say(f"{len(gone)} discarded." if gone or not unknown else "Nothing was discarded.")
+    if unknown:
+        raise refused("".join(map(_unknown, unknown)), Refusal.NOT_FOUND)
 
 
 def dead_letters(target: Target) -> DeadLetters:
@@ -135,12 +210,17 @@ def dead_letters(target: Target) -> DeadLetters:
     )
 
 
-def _put_back(desk: DeadLetters, wanted: list[str], codes: list[str] | None, queue: list[Parking] | None) -> Any:
+def discarded_letters(target: Target) -> DiscardedLetters:
+    """Return where letters that were discarded are kept."""
+    return DiscardedLetters(target.client("dynamodb"), table=target.figures_table)
+
+
+def _put_back(
+    desk: DeadLetters, wanted: list[str], like: Callable[[Letter], bool], queue: list[Parking] | None
+) -> Iterator[tuple[str, Letter | None, str | None]]:
     """Yield each letter's id, the letter if there is one, and why it stays parked."""
     if not wanted:
-        for letter, why in desk.redrive_all(
-            lambda letter: not codes or letter.code in codes, parkings=queue or tuple(Parking)
-        ):
+        for letter, why in desk.redrive_all(like, parkings=queue or tuple(Parking)):
             yield letter.letter_id, letter, why
     for letter_id in wanted:
         try:
@@ -160,6 +240,33 @@ def _say_block(letter: Letter, *, local: bool) -> None:
         say_beside(lead, of)
     parked_at, origin = shown(letter.parked_at, local=local), letter.origin or "an unknown origin"
     say_beside(lead, f"{letter.parking}, {parked_at} {zone(local=local)}, from {origin}", style="dim")
+
+
+def _print_groups(groups: Sequence[Group], *, local: bool, as_json: bool) -> None:
+    if as_json:
+        items = [LetterGroup.model_validate(group).model_dump(mode="json") for group in groups]
+        print_list(items, total=len(items))
+    elif not groups:
+        say("Nothing is parked.")
+    else:
+        rows = [
+            (str(one.letters), one.code, shown(one.newest, local=local), one.merchant_id or "none named")
+            for one in groups
+        ]
+        headings = ("letters", "code", f"newest ({zone(local=local)})", "merchant")
+        print_table(rows, headings=headings, right=("letters",))
+
+
+def _like(codes: list[str] | None, merchant: str | None) -> Callable[[Letter], bool]:
+    """Return whether a letter is one of those that the options ask for."""
+    return lambda letter: (not codes or letter.code in codes) and merchant in (None, letter.merchant_id)
+
+
+def _reason(text: str) -> str:
+    try:
+        return discard_reason({"reason": text})
+    except Rejected as error:
+        raise unable(f"--reason: {error.message.partition(': ')[2] or error.message}.") from None
 
 
 def _readable(body: str) -> str:

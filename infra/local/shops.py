@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Final
 
 NAMESPACE: Final = uuid.UUID("6f1d3c1e-3f0a-4f4e-9a57-2b1f0d6a9c11")
+SAMPLE: Final = "sample-"
+"""How the correlation ids of the sample traffic begin."""
 FIRST_ORDER: Final = 1001
 OPENING_PAUSE_SECONDS: Final = 0.3
 MEAN_PAUSE_SECONDS: Final = 0.7
@@ -211,7 +213,7 @@ class _Street:
         envelope = {
             "event_id": str(uuid.UUID(int=self._chance.getrandbits(128), version=4)),
             "event_type": event_type,
-            "correlation_id": f"sample-{self._chance.getrandbits(32):08x}",
+            "correlation_id": f"{SAMPLE}{self._chance.getrandbits(32):08x}",
             "payload": {**payload, "merchant_id": shop.merchant_id},
         }
         if pause_seconds is None:

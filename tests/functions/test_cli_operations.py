@@ -13,6 +13,7 @@ from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.usecases.checking import check
 from infra.commands import changes, checking, cli, emitting, letters, telling
+from infra.commands.known_letters import told_apart
 from infra.commands.output import visible
 from infra.commands.target import Target
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
@@ -531,3 +532,71 @@ def test_a_command_invokes_the_version_that_callers_get(desk: Desk, monkeypatch:
     desk.run("dead-letters", "redrive", "--all")
 
     assert asked == ["publish_threshold_events:live"]
+
+
+def test_letters_are_listed_and_grouped_by_code_and_merchant(desk: Desk) -> None:
+    other = asking("evt.billing.payment_succeeded", {"merchant_id": OTHER, "payment_id": "p2", "credits": 0})
+    desk.system.ingest(POISON, other, "no event")
+
+    def codes(*options: str) -> list[str]:
+        return [letter["code"] for letter in desk.told("dead-letters", "list", *options)["items"]]
+
+    assert codes("--code", "credits_invalid") == ["credits_invalid"] * 2
+    assert codes("--merchant", OTHER) == ["credits_invalid"]
+    assert codes("--code", "not_json", "--merchant", OTHER) == []
+    assert desk.told("dead-letters", "list", "--limit", "1")["total"] == 3
+    groups = desk.told("dead-letters", "list", "--group")["items"]
+    assert {(one["code"], one["merchant_id"], one["letters"]) for one in groups} == {
+        ("credits_invalid", SHOP, 1),
+        ("credits_invalid", OTHER, 1),
+        ("not_json", None, 1),
+    }
+    assert "none named" in desk.run("dead-letters", "list", "--group").stdout
+
+
+def test_a_letter_is_discarded_with_a_reason_that_is_kept(desk: Desk) -> None:
+    desk.system.ingest(POISON)
+    [letter] = desk.told("dead-letters", "list")["items"]
+
+    assert desk.run("dead-letters", "discard", letter["id"]).exit_code == 2, "a reason is needed"
+    assert desk.run("dead-letters", "discard", letter["id"], "--reason", " ").exit_code == 2
+    said = desk.run("dead-letters", "discard", letter["id"], "--reason", "sent again", "--admin", "support", "-y")
+
+    assert (said.exit_code, said.stdout) == (0, "1 discarded.\n")
+    assert desk.told("dead-letters", "list")["items"] == []
+    kept = desk.told("dead-letters", "show", letter["id"])
+    assert (kept["body"], kept["discarded"]["admin_id"], kept["discarded"]["reason"]) == (
+        letter["body"],
+        "support",
+        "sent again",
+    )
+    assert "by support: sent again" in desk.run("dead-letters", "show", letter["id"]).stdout
+    assert desk.run("dead-letters", "discard", letter["id"], "--reason", "again", "-y").exit_code == 1
+
+
+def test_all_letters_of_a_code_are_discarded_and_the_others_stay(desk: Desk) -> None:
+    desk.system.ingest(POISON, charged("p9", 0), "no event")
+
+    gone = desk.told("dead-letters", "discard", "--all", "--code", "credits_invalid", "--reason", "a test", "-y")[
+        "discarded"
+    ]
+
+    assert len(gone) == 2
+    assert [letter["code"] for letter in desk.told("dead-letters", "list")["items"]] == ["not_json"]
+    assert desk.told("dead-letters", "show", gone[0])["discarded"]["reason"] == "a test"
+
+
+def test_the_doctor_tells_new_letters_from_known_ones(desk: Desk) -> None:
+    letters_of = letters.dead_letters(vars(letters)["find"]())
+    now = datetime.now(UTC)
+    sample = json.dumps({**json.loads(POISON), "correlation_id": "sample-1"})
+    desk.system.ingest(sample, json.dumps({"detail-type": "evt.x", "detail": json.loads(sample)}))
+
+    assert told_apart(letters_of, 2, now=now) == ("parked: 2 of the sample traffic, broken on purpose", 0)
+
+    desk.system.ingest(POISON, "no event")
+    said, new = told_apart(letters_of, 4, now=now)
+    assert (new, said.startswith("parked: 2 new (")) == (2, True)
+    later = told_apart(letters_of, 4, now=now + timedelta(days=2))
+    assert (later[1], "2 older than a day" in later[0]) == (0, True)
+    assert told_apart(letters_of, 5, now=now)[1] == 3, "what was not seen is new"

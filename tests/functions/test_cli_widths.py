@@ -53,6 +53,7 @@ LISTS = (
     ("history", SHOP, "--type", "payment"),
     ("why", SHOP),
     ("dead-letters", "list"),
+    ("dead-letters", "list", "--group"),
     ("republish", SHOP, "--dry-run"),
     ("verify", SHOP),
     ("balance", SHOP),

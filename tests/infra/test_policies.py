@@ -211,6 +211,7 @@ def test_only_the_functions_of_the_ledger_may_write_to_it(resources: Resources) 
 
 def test_only_own_items_of_the_figures_may_be_written(resources: Resources) -> None:
     own = {
+        "ApiHandlerRole": ["container#*", "discarded#*"],
         "RollUpRole": ["container#*", "fleet#*", "merchant#*", "month#*", "recent"],
         "ReconcileRole": ["container#*", "reconcile"],
     }
