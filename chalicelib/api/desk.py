@@ -18,7 +18,7 @@ from chalicelib.wiring import for_api, for_figures
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 12.0
 """How long all letters are looked at for a list of the newest; what was looked at takes as long to release."""
 LETTER_ID_LENGTH_MAX = 128
 ALL = tuple(Parking)

@@ -45,7 +45,7 @@ _DEAD_LETTERS = Route(
     description=(
         "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
         "is how many it says it holds (with a code or a merchant: how many of those were found), and what is put back "
-        "makes room for the rest. A queue has no order either, so all of it is looked at, for five seconds. Two who "
+        "makes room for the rest. A queue has no order either, so all of it is looked at, for twelve seconds. Two who "
         "look at the same moment "
         "share the letters between them. Long bodies are cut so that the answer has 6 MB at the most, and say so by "
         "`body_cut`: the answer about one letter has all of its body."
