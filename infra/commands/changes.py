@@ -1,6 +1,8 @@
 """`credits adjust` and `threshold`: what an admin changes, through the functions that hold the rights."""
 
 import getpass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -12,9 +14,10 @@ from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
+from infra.commands.bulk import Asked, Person, adjust_file, require_second_person
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
-from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage, Yes
+from infra.commands.options import Admin, AsJson, Merchant, OneMerchant, Profile, Stage, Yes
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
@@ -23,16 +26,37 @@ from infra.commands.times import shown
 DEFAULT = "default"
 
 
+Add = Annotated[int | None, typer.Option("--add", min=1, max=CREDITS_MAX, help="Credits to add.")]
+Remove = Annotated[int | None, typer.Option("--remove", min=1, max=CREDITS_MAX, help="Credits to remove.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for whoever reads the ledger later.", show_default=False)]
+Id = Annotated[
+    str | None, typer.Option("--id", help="The adjustment's own id, such as a ticket: the same id counts once.")
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="Many instead: a CSV of merchant_id,credits,reason; credits signed."
+    ),
+]
+Undo = Annotated[bool, typer.Option("--undo", help="Take the adjustments of --file back.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Apply the good rows of --file, though others are bad.")]
+ConfirmedBy = Annotated[
+    str | None, typer.Option(help="Who else has looked at it, above ADJUSTMENT_CONFIRM_ABOVE.", show_default=False)
+]
+
+
 def adjust(
     context: typer.Context,
-    merchant: Merchant,
+    merchant: OneMerchant = None,
     *,
-    add: Annotated[int | None, typer.Option("--add", min=1, max=CREDITS_MAX, help="Credits to add.")] = None,
-    remove: Annotated[int | None, typer.Option("--remove", min=1, max=CREDITS_MAX, help="Credits to remove.")] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads the ledger later.", show_default=False)],
-    adjustment_id: Annotated[
-        str | None, typer.Option("--id", help="The adjustment's own id, such as a ticket: the same id counts once.")
-    ] = None,
+    add: Add = None,
+    remove: Remove = None,
+    reason: Reason = None,
+    adjustment_id: Id = None,
+    file: File = None,
+    undo: Undo = False,
+    partial: Partial = False,
+    confirmed_by: ConfirmedBy = None,
     admin: Admin = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
     yes: Yes = False,
@@ -44,28 +68,55 @@ def adjust(
 
     The same --id again changes nothing and answers the same. Without one the command makes one up, names it before it
     asks, and where the answer is lost the whole command to repeat. More credits than there are cannot be removed.
+
+    --file takes many at once: a preview, then each row once, however often the command is repeated; --undo the same
+    file back. Nothing is applied while a row is bad or refused, unless --partial.
     """
+    person = Person(admin or getpass.getuser(), confirmed_by, yes)
+    if file is not None:
+        if merchant or add or remove or reason or adjustment_id:
+            raise unable("--file says the merchants, credits and reasons itself: leave them out.")
+        target, asked = find(stage, profile), Asked(file=file, undo=undo, partial=partial, dry_run=dry_run)
+        adjust_file(context, target, _functions(target).adjust, asked, person, as_json=as_json)
+        return
+    if undo or partial or merchant is None or reason is None:
+        raise unable("Say MERCHANT and --reason, or --file FILE, which --undo and --partial are for.")
     if (add is None) == (remove is None):
         raise unable("Say either --add CREDITS or --remove CREDITS.")
-    target = find(stage, profile)
-    account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
-    change = add if add is not None else -(remove or 0)
-    effect = _effect(account, change)
-    key = adjustment_id or f"cli-{uuid4().hex[:12]}"
-    made_up = () if adjustment_id else ("--id", key)
+    one = _One(MerchantId(merchant), add if add is not None else -(remove or 0), reason, adjustment_id)
+    _adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """One adjustment: the credits are signed, `adjustment_id` is None where the command is to make one up."""
+
+    merchant_id: MerchantId
+    credits: int
+    reason: str
+    adjustment_id: str | None
+
+
+def _adjust_one(
+    context: typer.Context, target: Target, one: _One, person: Person, *, dry_run: bool, as_json: bool
+) -> None:
+    effect = _effect(TargetLedger(target).account_or_refuse(one.merchant_id), one.credits)
+    key = one.adjustment_id or f"cli-{uuid4().hex[:12]}"
+    made_up = () if one.adjustment_id else ("--id", key)
     if dry_run:
         _preview(effect, as_json=as_json)
         return
-    if target.local is None and not yes:
+    note = require_second_person(abs(one.credits), person)
+    if target.local is None and not person.yes:
         typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Go on?", abort=True, err=True)
     if made_up:
         aside(f"Adjustment id: {key}")
     asked = {
-        "merchant_id": merchant,
-        "operation_type": "INCREASE" if change > 0 else "DECREASE",
-        "credits": abs(change),
-        "reason": reason,
-        "admin_id": admin or getpass.getuser(),
+        "merchant_id": one.merchant_id,
+        "operation_type": "INCREASE" if one.credits > 0 else "DECREASE",
+        "credits": abs(one.credits),
+        "reason": f"{one.reason}{note}",
+        "admin_id": person.name,
         "adjustment_id": key,
     }
     with repeatable(context, *made_up):

@@ -1,7 +1,7 @@
 """A target's accounts and records, read with the rights of whoever runs the command."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.items import transaction_from
@@ -31,6 +31,13 @@ class TargetLedger:
     def account(self, merchant: MerchantId) -> Account | None:
         """Return the merchant's account as it stands now, None if there is none."""
         return self._ledger.read([merchant], []).account(merchant)
+
+    def accounts(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Account]:
+        """Return the accounts that there are, a hundred in a request."""
+        wanted = list(merchants)
+        known = self._ledger.read(wanted, [])
+        known.require(*wanted)
+        return known.accounts
 
     def account_or_refuse(self, merchant: MerchantId) -> Account:
         """Return the merchant's account; ends the command with a sentence where there is none."""

@@ -23,7 +23,7 @@ from infra.commands.checking import ledger_reader
 from infra.commands.exported import json_line
 from infra.commands.ledger import TargetLedger
 from infra.commands.matching import Difference, Kinds, Matching, members
-from infra.commands.options import AsJson, MerchantOption, Profile, Stage
+from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes
 from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, SourceOrder
 from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
@@ -52,7 +52,7 @@ def match(
     report: Annotated[
         Path | None, typer.Option(help="Write every difference here, as JSON Lines.", show_default=False)
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
+    yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,

@@ -128,7 +128,7 @@ class OrderFile:
         except csv.Error as error:
             raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
         except UnicodeDecodeError as error:
-            raise NotOrdersError(_not_utf8(self._path, error)) from None
+            raise NotOrdersError(not_utf8(self._path, error)) from None
         finally:
             text.detach()
 
@@ -286,7 +286,7 @@ def _refunds(value: Any) -> tuple[SourceRefund, ...] | None:
     )
 
 
-def _not_utf8(path: Path, error: UnicodeDecodeError) -> str:
+def not_utf8(path: Path, error: UnicodeDecodeError) -> str:
     """Return where the first line that is not UTF-8 stands, and which encoding the file may be in."""
     with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):

@@ -21,7 +21,7 @@ from infra.commands.proving import Prover
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, NOON, OTHER, REGION, TRANSACTIONS_TABLE, Ledger
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
-from tests.support.command_line import said
+from tests.support.command_line import said, target_of
 from tests.support.ends_of_months import lived
 from tests.support.fakes import FakeLedger, settle
 
@@ -30,23 +30,7 @@ HOSTILE = ("=HYPERLINK(1)", "+1", "-1+1", "@SUM(A1)", "'quoted", 'a,"b"', "plain
 
 @pytest.fixture
 def target(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Target:
-    made = Target(
-        stage="dev",
-        api_url="",
-        credits_table=CREDITS_TABLE,
-        transactions_table=TRANSACTIONS_TABLE,
-        figures_table="figures-test",
-        links_table=LINKS_TABLE,
-        event_bus="credits",
-        inbox_queue_url="",
-        waiting_queue_url="",
-        dead_letter_queue_url="",
-        outbox_queue_url="",
-        outbox_dead_letter_queue_url="",
-        stream_dead_letter_queue_url="",
-        functions={},
-        session=None,  # type: ignore[arg-type]
-    )
+    made = target_of(credits_table=CREDITS_TABLE, transactions_table=TRANSACTIONS_TABLE, links_table=LINKS_TABLE)
 
     def client(_target: Target, service: str) -> Any:
         return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]

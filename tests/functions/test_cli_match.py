@@ -24,7 +24,7 @@ from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, Source
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Aws
 from tests.support.builders import NOON, SHOP, merchant, order, trial
-from tests.support.command_line import said
+from tests.support.command_line import said, target_of
 from tests.support.events import opened, paid, refunded
 from tests.support.fakes import FakeLedger, settle
 from tests.support.system import System, _client, let_no_poll_wait
@@ -67,22 +67,12 @@ def row(
 
 @pytest.fixture
 def shop(system: System, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> System:
-    target = Target(
-        stage="dev",
-        api_url="",
+    target = target_of(
         credits_table=CREDITS_TABLE,
         transactions_table=TRANSACTIONS_TABLE,
-        figures_table="figures-test",
-        links_table="links-test",
-        event_bus="credits",
         inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
         waiting_queue_url=system.urls["WAITING_QUEUE_URL"],
         dead_letter_queue_url=system.urls["DEAD_LETTER_QUEUE_URL"],
-        outbox_queue_url="",
-        outbox_dead_letter_queue_url="",
-        stream_dead_letter_queue_url="",
-        functions={},
-        session=None,  # type: ignore[arg-type]
     )
     monkeypatch.setattr(Target, "client", lambda _target, service: _client(service, of="functions"))
     monkeypatch.setattr(match, "find", lambda *_: target)

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from typer.testing import CliRunner
 
 from infra.commands import cli
+from infra.commands.target import Target
 
 
 class Said:
@@ -31,3 +33,9 @@ def said(*arguments: object, environment: Mapping[str, str] | None = None, answe
     # A traceback is never what a person should read.
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Said(result.exit_code, result.stdout, result.stderr)
+
+
+def target_of(**names: Any) -> Target:
+    """Return a target with these names, and empty ones for all else."""
+    empty: dict[str, Any] = {field.name: "" for field in fields(Target)}
+    return Target(**{**empty, "stage": "dev", "functions": {}, "endpoint": None, "local": None, **names})

@@ -1,0 +1,87 @@
+"""A file of adjustments: `merchant_id,credits,reason`, a row each, credits signed (contract, section 17).
+
+What a cell does not tell for certain is said with its line and column, never guessed.
+"""
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalicelib.contracts.values import REASON_LENGTH_MAX
+from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.orders import CREDITS_MAX
+from infra.commands.order_files import BadRow, NotOrdersError, not_utf8
+
+COLUMNS = ("merchant_id", "credits", "reason")
+ROWS_MAX = 100_000
+CELL_LENGTH_MAX = 64 * 1024
+_WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustmentRow:
+    """A row of the file: the `number` counts rows from 1, `credits` are signed."""
+
+    line: int
+    number: int
+    merchant_id: MerchantId
+    credits: int
+    reason: str
+
+
+def batch_of(path: Path) -> str:
+    """Return the id of a file's batch: the same content is the same batch, wherever it was torn."""
+    return f"batch-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def read_rows(path: Path) -> list[AdjustmentRow | BadRow]:
+    """Return the rows of a file, in their order.
+
+    Raises:
+        NotOrdersError: the file is no such table, not UTF-8, or too long.
+    """
+    csv.field_size_limit(CELL_LENGTH_MAX)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            columns = [name.strip().lower() for name in next(reader, [])]
+            if missing := [name for name in COLUMNS if columns.count(name) != 1]:
+                raise NotOrdersError(f"line 1: the heading needs a column {missing[0]!r}, once: {','.join(COLUMNS)}")
+            return list(_rows(reader, columns))
+        except csv.Error as error:
+            raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
+        except UnicodeDecodeError as error:
+            raise NotOrdersError(not_utf8(path, error)) from None
+
+
+def _rows(reader: Any, columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:
+    line = reader.line_num + 1
+    for number, cells in enumerate(reader, 1):
+        if number > ROWS_MAX:
+            raise NotOrdersError(f"line {line}: more than {ROWS_MAX:,} rows: split the file")
+        if len(cells) != len(columns):
+            yield BadRow(line=line, column=columns[-1], why=f"{len(cells)} cells, the heading has {len(columns)}")
+        else:
+            yield _row(line, number, dict(zip(columns, cells, strict=True)))
+        line = reader.line_num + 1
+
+
+def _row(line: int, number: int, row: Mapping[str, str]) -> AdjustmentRow | BadRow:
+    try:
+        merchant = merchant_id(row["merchant_id"])
+    except ValueError as error:
+        return BadRow(line=line, column="merchant_id", why=str(error))
+    text = row["credits"]
+    if _WHOLE.fullmatch(text) is None or not 1 <= abs(int(text)) <= CREDITS_MAX:
+        return BadRow(
+            line=line, column="credits", why=f"credits are a whole number from 1 to {CREDITS_MAX}, or the same below 0"
+        )
+    reason = row["reason"].strip()
+    if not 1 <= len(reason) <= REASON_LENGTH_MAX or not reason.isprintable():
+        why = f"a reason is a printable text of 1 to {REASON_LENGTH_MAX} characters"
+        return BadRow(line=line, column="reason", why=why)
+    return AdjustmentRow(line=line, number=number, merchant_id=merchant, credits=int(text), reason=reason)
