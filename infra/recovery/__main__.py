@@ -68,10 +68,14 @@ def adopt(
     stage: Annotated[str, typer.Option(help="Whose package describes the tables.")] = "prod",
     region: Region = None,
 ) -> None:
-    """Make a new stack around the tables; deploy the stage's package over it afterwards."""
+    """Make a new stack around the tables; deploy the stage's package over it afterwards. Safe to repeat."""
     client = _client("cloudformation", region)
     tables = Tables(credits=credits_table, transactions=transactions_table)
-    adoption.adopt(client, stack, Path("build") / stage, tables)
+    try:
+        adoption.adopt(client, stack, Path("build") / stage, tables)
+    except adoption.OtherStackError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 @application.command(name="stop-writers")

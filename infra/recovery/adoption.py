@@ -1,9 +1,11 @@
 """A stack around existing tables: they are imported first and alone, then everything else is deployed around them."""
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.recovery.tables import KINDS, Tables
@@ -13,32 +15,64 @@ if TYPE_CHECKING:
 
 CHANGE_SET: Final = "adopt"
 TABLE: Final = "AWS::DynamoDB::Table"
+NONE: Final = ""
+"""The status of a stack that is not there."""
+DESCRIBED: Final = "REVIEW_IN_PROGRESS"
+IMPORTING: Final = "IMPORT_IN_PROGRESS"
+
+
+class OtherStackError(Exception):
+    """A stack of that name exists and is not one around these tables; the text says what to do."""
 
 
 def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tables) -> None:
     """Make the new stack `stack` of nothing but `tables`, described as the package in `package` describes its own.
 
     When it returns the stack is complete, and an ordinary deployment of the same package updates it to the whole
-    service. CloudFormation cannot import and create resources in one step of a new stack.
+    service. CloudFormation cannot import and create resources in one step of a new stack. A call that was broken off is
+    repeated: it goes on where the stack is, and leaves one around these tables as it is.
 
     Raises:
-        ClientError: AWS refused: the stack exists already, or a table is part of another one.
+        OtherStackError: a stack of that name holds other tables, or no import leads out of its state.
+        ClientError: AWS refused: a table is part of another stack, say.
         WaiterError: CloudFormation did not finish.
     """
-    imported: Any = [
-        {"ResourceType": TABLE, "LogicalResourceId": logical_id, "ResourceIdentifier": {"TableName": name}}
-        for logical_id, name in tables.by_logical_id.items()
-    ]
-    client.create_change_set(
-        StackName=stack,
-        ChangeSetName=CHANGE_SET,
-        ChangeSetType="IMPORT",
-        ResourcesToImport=imported,
-        TemplateBody=json.dumps(only_tables(package)),
-    )
-    client.get_waiter("change_set_create_complete").wait(StackName=stack, ChangeSetName=CHANGE_SET)
-    client.execute_change_set(StackName=stack, ChangeSetName=CHANGE_SET)
-    client.get_waiter("stack_import_complete").wait(StackName=stack)
+    status = _status(client, stack)
+    if status in (NONE, DESCRIBED):
+        # A stack that was only described has a change set from the call before, which nobody executes any more.
+        name = f"{CHANGE_SET}-{time.time_ns() // 1_000_000}"
+        imported: Any = [
+            {"ResourceType": TABLE, "LogicalResourceId": logical_id, "ResourceIdentifier": {"TableName": table}}
+            for logical_id, table in tables.by_logical_id.items()
+        ]
+        client.create_change_set(
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType="IMPORT",
+            ResourcesToImport=imported,
+            TemplateBody=json.dumps(only_tables(package)),
+        )
+        client.get_waiter("change_set_create_complete").wait(StackName=stack, ChangeSetName=name)
+        client.execute_change_set(StackName=stack, ChangeSetName=name)
+        status = IMPORTING
+    if status == IMPORTING:
+        client.get_waiter("stack_import_complete").wait(StackName=stack)
+    elif "ROLLBACK" in status or not status.endswith("_COMPLETE"):
+        raise OtherStackError(f"The stack {stack} is {status}: delete it (its tables are retained), then adopt again.")
+    resources = client.describe_stack_resources(StackName=stack)["StackResources"]
+    held = {one["LogicalResourceId"]: one.get("PhysicalResourceId") for one in resources}
+    for logical_id, table in tables.by_logical_id.items():
+        if held.get(logical_id) != table:
+            raise OtherStackError(f"The stack {stack} has {held.get(logical_id)} as {logical_id}, not {table}.")
+
+
+def _status(client: "CloudFormationClient", stack: str) -> str:
+    try:
+        return client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return NONE
+        raise
 
 
 def only_tables(package: Path) -> dict[str, Any]:

@@ -1,16 +1,20 @@
 """A step of the recovery that was broken off is begun again, and nothing of it is lost or done twice."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.items import account_item
-from infra.recovery import again, agreement, tables
+from infra.deploying.emulator import ROOT
+from infra.recovery import adoption, again, agreement, tables
 from infra.recovery.tables import Tables
 from tests.support.api import REGION
 from tests.support.builders import SHOP, account_of, merchant
@@ -84,3 +88,88 @@ def test_a_replay_that_was_started_is_not_started_again() -> None:
 
         assert first == second
         assert len(events.list_replays()["Replays"]) == 1
+
+
+class CloudFormation:
+    """Stands in for CloudFormation: a stack's status and tables, and where a call is broken off."""
+
+    def __init__(self, status: str | None = None, held: Tables | None = None, broken_off: str | None = None) -> None:
+        self.status, self.held, self.broken_off = status, held, broken_off
+        self.asked: list[str] = []
+
+    def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 - boto3's names
+        if self.status is None:
+            message = {"Error": {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}}
+            raise ClientError(message, "DescribeStacks")  # type: ignore[arg-type]
+        return {"Stacks": [{"StackStatus": self.status}]}
+
+    def describe_stack_resources(self, StackName: str) -> Any:  # noqa: ARG002, N803
+        tables = self.held.by_logical_id if self.held else {}
+        named = [{"LogicalResourceId": one, "PhysicalResourceId": name} for one, name in tables.items()]
+        return {"StackResources": named}
+
+    def create_change_set(self, **asked: Any) -> None:
+        names = [one["ResourceIdentifier"]["TableName"] for one in asked["ResourcesToImport"]]
+        self.wanted = Tables(credits=names[0], transactions=names[1])
+        self.status = adoption.DESCRIBED
+        self._called("create")
+
+    def execute_change_set(self, **_: Any) -> None:
+        self.status, self.held = adoption.IMPORTING, self.wanted
+        self._called("execute")
+
+    def get_waiter(self, name: str) -> "CloudFormation":
+        self.waited_for = name
+        return self
+
+    def wait(self, **_: Any) -> None:
+        if self.waited_for == "stack_import_complete":
+            self._called("wait")
+            self.status = "IMPORT_COMPLETE"
+
+    def _called(self, step: str) -> None:
+        self.asked.append(step)
+        if step == self.broken_off:
+            self.broken_off = None
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "infra/template.yaml", tmp_path / "sam.yaml")
+    return tmp_path
+
+
+@pytest.mark.parametrize("broken_off", ["create", "execute", "wait"])
+def test_an_adoption_that_was_broken_off_is_repeated(package: Path, broken_off: str) -> None:
+    aws: Any = CloudFormation(broken_off=broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        adoption.adopt(aws, "credits-2", package, LEDGER)
+
+    adoption.adopt(aws, "credits-2", package, LEDGER)
+    done = list(aws.asked)
+    adoption.adopt(aws, "credits-2", package, LEDGER)
+
+    assert (aws.status, aws.held) == ("IMPORT_COMPLETE", LEDGER)
+    assert (aws.asked, done.count("execute")) == (done, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "held"),
+    [("UPDATE_COMPLETE", Tables(credits="others", transactions="transactions")), ("IMPORT_ROLLBACK_COMPLETE", None)],
+)
+def test_another_stack_of_that_name_is_left_alone(package: Path, status: str, held: Tables | None) -> None:
+    aws: Any = CloudFormation(status, held)
+
+    with pytest.raises(adoption.OtherStackError, match="credits-2"):
+        adoption.adopt(aws, "credits-2", package, LEDGER)
+
+    assert aws.asked == []
+
+
+def test_a_stack_that_was_deployed_over_the_adopted_one_is_left_as_it_is(package: Path) -> None:
+    aws: Any = CloudFormation("UPDATE_COMPLETE", LEDGER)
+
+    adoption.adopt(aws, "credits-2", package, LEDGER)
+
+    assert aws.asked == []
