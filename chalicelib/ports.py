@@ -17,7 +17,7 @@ from chalicelib.domain.plugin_status import KnownStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTime:
-    """The time of a call: the instant for records, the seconds left, and how to wait for some seconds."""
+    """The time of a call: the instant for transactions, the seconds left, and how to wait for some seconds."""
 
     now: Callable[[], Instant]
     remaining_seconds: Callable[[], float]
@@ -26,7 +26,7 @@ class CallTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What a read found: accounts and records that are not there are left out.
+    """What a read found: accounts and transactions that are not there are left out.
 
     `guards` are those found under the ids asked for; the records that they name are among `transactions`.
     `unreadable` tells under its key what is wrong with an item that is there and cannot be read, `NewerForm` too: it
@@ -77,7 +77,7 @@ class LedgerStore(Protocol):
     """The ledger's two tables. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and records, as they stand, in as few requests as can be.
+        """Return the accounts and transactions, as they stand, in as few requests as can be.
 
         Guards are followed to the records that they name, in one more read for all of them.
         """
@@ -87,7 +87,7 @@ class LedgerStore(Protocol):
         """Write all of `commit` or nothing of it.
 
         The account must still have the version of `commit.before` (or not exist), nothing may stand yet at the ids of
-        the records and guards, and the orders' tallies must be the ones known. A write of guards alone leaves the
+        the transactions and guards, and the orders' tallies must be the ones known. A write of guards alone leaves the
         account out. After `RetryLater` the write may have taken effect all
         the same: the next commit of the merchant is answered by `Refused` with what stands.
         """
@@ -136,7 +136,7 @@ class AccountsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MerchantsPage:
-    """Whose records some of all records are: each merchant once. `last` is the place where the next page goes on."""
+    """The merchants of a page of transactions, each once. `last` is where the next page begins."""
 
     merchants: tuple[MerchantId, ...]
     records: int
@@ -155,7 +155,7 @@ class LedgerReader(Protocol):
         ...
 
     def merchants(self, after: str | None) -> MerchantsPage:
-        """Return whose the next records are after the place `after`, in an order of the store's own."""
+        """Return whose the next transactions are after the place `after`, in an order of the store's own."""
         ...
 
     def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:
@@ -165,7 +165,7 @@ class LedgerReader(Protocol):
     def records(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
     ) -> Iterator[Sequence[Transaction | Unreadable]]:
-        """Yield the merchant's records of these sequences, both included, page by page in their order.
+        """Yield the merchant's transactions of these sequences, both included, page by page in their order.
 
         The newest may be missing for a moment after their write.
         """

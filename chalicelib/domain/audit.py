@@ -1,6 +1,6 @@
-"""Whether a ledger proves itself: a merchant's records walked in order, and the account compared with them.
+"""Whether a ledger proves itself: a merchant's transactions walked in order, and the account compared with them.
 
-Pure, and it never repairs: drift is reported (contract, section 7). `rebuilt` says what the account would be.
+Pure, and it never repairs: drift is reported (contract, section 7). `rebuilt` returns what the account should be.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
 
 CLOCKS_DIFFER = timedelta(hours=1)
-"""How far ahead of the clock a time on an account may be; the next record would get it."""
+"""How far ahead of the clock a time on an account may be; the next transaction would get it."""
 
 
 def audit(
@@ -27,7 +27,7 @@ def audit(
     crossings: Iterable[CrossingRecord] = (),
     now: Instant | None = None,
 ) -> tuple[Finding, ...]:
-    """Return everything that does not agree between a merchant's account and its records, in their order.
+    """Return everything that does not agree between a merchant's account and its transactions, in their order.
 
     `crossings` are those that the account carries from its last write; without `now` no time is compared with it.
     """
@@ -44,9 +44,9 @@ def compared(
     crossings: Iterable[CrossingRecord] = (),
     now: Instant | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what the walk found, and what it proves of the account that its last record has left; the walk is closed.
+    """Close the walk; return what it found, and what it proves of the account after the last transaction.
 
-    After a record that is missing, changed or unreadable the account's counters prove nothing, and are left out.
+    After a transaction that is missing, changed or unreadable, the account's counters are not compared.
     """
     walk.close(account)
     last = walk.expected - 1
@@ -73,9 +73,9 @@ def compared(
 
 
 def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
-    """Return the account as its records leave it; what they do not tell, an admin's own threshold, is as `known`.
+    """Return the account as its transactions prove it; what they do not hold, an admin's threshold, is as in `known`.
 
-    Only of a closed walk that is `intact` and has records. `version` is one that no write to the account has had.
+    Only of a closed walk that is `intact` and has transactions. `version` is one that no write to the account has had.
     """
     first, last, status = walk.first, walk.last, walk.status
     assert walk.intact, "what is not proven is no ground to rebuild on"
@@ -101,13 +101,13 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         status_changed_at=status.created_at,
         status_transaction_id=status.transaction_id,
         created_at=first.created_at,
-        # As with a changed threshold: what this write carries is not what the newest record crossed.
+        # As with a changed threshold: what this write carries is not what the newest transaction crossed.
         updated_at=later_than(last.created_at, now=now),
     )
 
 
 def plausible(account: Account) -> bool:
-    """Return whether the account agrees with itself, which costs no read: its counters make sequence and balance."""
+    """Return whether sequence and balance follow from the account's own counters, which needs no read."""
     count = sum(total.count for total in account.totals.values())
     moved = sum(
         total.credits if kind.direction is Direction.INCREASE else -total.credits
@@ -119,7 +119,7 @@ def plausible(account: Account) -> bool:
 
 
 def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Drift, str]]:
-    """Yield what no write leaves on an account, whatever its records: of what kind, and a sentence."""
+    """Yield what no write can have left on an account, whatever its transactions: the kind and a sentence."""
     own = account.low_balance_threshold
     if own not in (None, account.threshold):
         yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"
@@ -130,7 +130,7 @@ def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Dr
 
 
 def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tuple[Drift, str, object, object]]:
-    """Yield what the account says otherwise than its records: of what kind, its name, and what both say."""
+    """Yield each difference between the account and its transactions: its kind, the field, and both values."""
     pairs: list[tuple[Drift, str, object, object]] = [
         (Drift.ACCOUNT_BALANCE, "balance", account.balance, last.balance_after)
     ]
@@ -158,9 +158,9 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
 
 
 def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried: tuple[CrossingRecord, ...]) -> None:
-    """Derive the threshold events of the newest record, which the account carries until its next write."""
+    """Derive the threshold events of the newest transaction, which the account carries until its next write."""
     if (account.updated_at, account.threshold) != (last.created_at, last.threshold):
-        return  # A threshold was changed since: that write carries its own, which the records do not tell.
+        return  # A threshold was changed since: that write carries its own, which the transactions do not tell.
     newest = walk.newest
     assert newest is not None, "there is a last record"
     of_newest = tuple(

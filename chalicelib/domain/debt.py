@@ -1,4 +1,7 @@
-"""Credits that a payment took back and the account did not have: owed until the next inflow (contract, section 14)."""
+"""Credits that a reversed payment took back and the account did not have: owed until the next inflow.
+
+(contract, section 14)
+"""
 
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import FixedMovement, Kind, Movement
@@ -11,12 +14,12 @@ def repayment_key(inflow: TransactionId) -> str:
 
 
 def repays(kind: Kind) -> bool:
-    """Return whether a record of this kind is an inflow, which pays debt before anything else."""
+    """Return whether a transaction of this kind is an inflow, which pays debt before anything else."""
     return kind.direction is Direction.INCREASE
 
 
 def repayment(inflow: Movement, *, debt: int, balance: int) -> FixedMovement | None:
-    """Return what follows an inflow's record in the same write, None where nothing is owed or nothing came in."""
+    """Return what follows an inflow's transaction in the same write, None where nothing is owed or nothing came in."""
     paid = min(debt, balance)
     if not paid:
         return None

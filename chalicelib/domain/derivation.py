@@ -1,6 +1,7 @@
-"""Which thresholds a record crossed, derived from the ledger again: one derivation for all who ask.
+"""Which thresholds a transaction crossed, derived from the ledger: the only derivation there is.
 
-The audit, the story of a plugin and `credits republish` rest on it: it repeats what `apply` decided for the record.
+The audit, the story of a plugin and `credits republish` rest on it: it repeats what `apply` decided for the
+transaction.
 """
 
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ OF_THE_THRESHOLD = frozenset({Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """The crossings of a record. `doubtful`: low and restored are left out, because the ledger cannot tell.
+    """The crossings of a transaction. `doubtful`: low and restored are left out, as the ledger does not prove them.
 
-    `low_before` is the threshold that the account had before the record, as far as the ledger tells.
+    `low_before` is the threshold that the account had before the transaction, as far as the ledger tells.
     """
 
     crossings: tuple[CrossingRecord, ...]
@@ -25,11 +26,11 @@ class Derived:
 
 
 def derived_crossings(record: Transaction, *, before: Transaction | None) -> Derived:
-    """Return the thresholds that `record` crossed; `before` is the record it follows, None where it is not at hand.
+    """Return the thresholds that `record` crossed; `before` is the previous transaction, None if unknown.
 
-    A record names the threshold before it wherever the record before may not tell. Records of earlier releases do not:
-    where the threshold moved past the balance in front of one, either an admin's change published that crossing or
-    this record did, and only low and restored are in doubt.
+    A transaction names the threshold before it wherever the transaction before may not tell. Transactions of earlier
+    releases do not: where the threshold moved past the balance in front of one, either an admin's change published that
+    crossing or this transaction did, and only low and restored are in doubt.
     """
     named = record.metadata.get(THRESHOLD_BEFORE)
     if isinstance(named, int):

@@ -1,7 +1,7 @@
-"""Edited orders: which version of an order counts, and what it moves (contract, section 12).
+"""Edited orders: which version of an order counts, and how many credits it moves (contract, section 12).
 
 Pure. An order is charged by its first delivery, under the policy recorded with it. A newer version that is charged
-otherwise posts the difference, so that the end is the charge of the newest version, in whatever order they come.
+otherwise posts the difference, so that the newest version's charge results from any order of arrival.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from chalicelib.domain.orders import Basis, Direction, Edits, Policy, Tally, cha
 from chalicelib.domain.outcomes import Duplicate, compare, recorded_money
 
 EDITED_TOTAL = "edited_total"
-"""In the metadata of a refund or an edit: the newest total of the order, where nothing else in the record tells it."""
+"""In the metadata of a refund or an edit: the order's newest total, if nothing else in the transaction holds it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A newer version of an order: it asks for `requested` credits as a movement of `kind`, for nothing without one.
+    """A newer version of an order: it asks for `requested` credits as a movement of `kind`; None: for nothing.
 
     `edits` is what the order has seen with it, but for what this movement takes.
     """
@@ -32,7 +32,7 @@ class Edit:
 
 
 def newest(order: Transaction, tally: Tally | None) -> Edits:
-    """Return the newest version of a recorded order that was seen, which may be the one that it was recorded with."""
+    """Return the newest known version of a recorded order, which may be the recorded one."""
     if tally is not None and tally.edits is not None:
         return tally.edits
     updated_at = order.metadata.get("updated_at")
@@ -51,8 +51,8 @@ def taken(order: Transaction, tally: Tally | None) -> int:
 def version(movement: OrderMovement, order: Transaction, tally: Tally | None) -> Edit | Duplicate | Rejected:
     """Return what an order's event asks for where the order is recorded: an edit, if it is of a newer version.
 
-    An older version is a duplicate. An event that does not tell its version, or tells the newest one again, is compared
-    as any other repeat: with another charge, nothing tells which of the two counts.
+    An older version is a duplicate. An event without a version, or with the newest one again, is compared as any other
+    repeat: if the charge differs, nothing decides which of the two counts.
     """
     seen, asked = newest(order, tally), _charge(movement, order)
     if movement.updated_at is not None and seen.updated_at is not None and movement.updated_at < seen.updated_at:
@@ -112,7 +112,7 @@ def as_edit(movement: OrderMovement) -> OrderMovement:
 
 
 def counted_by(refund: RefundMovement, tally: Tally) -> dict[str, str | int]:
-    """Return what a refund's record must tell of an edited order: the newest total, which its amount is a share of."""
+    """Return what a refund's transaction must hold of an edited order: the newest total, of which it is a share."""
     if refund.amount is None or tally.edits is None or tally.edits.total is None:
         return {}
     return {EDITED_TOTAL: f"{tally.edits.total:f}"}

@@ -1,11 +1,11 @@
 """What can go wrong with a movement, grouped by what the caller does about it.
 
     CreditsError
-    ├── Rejected    never going to work as it stands: 4xx for a caller, dead letter for an event
+    ├── Rejected    can never be applied as it is: 4xx for a caller, dead letter for an event
     └── RetryLater  the same movement may work later: leave it in the queue, answer 503
-        └── NewerForm   so it may, with a worker of the release that knows the item's form
+        └── NewerForm   it may work with a worker of the newer release, which knows the item's form
 
-A batch hands them back as values beside the outcomes of its neighbours; a single call raises them.
+A batch returns them as values beside the other outcomes; a single call raises them.
 """
 
 from enum import StrEnum
@@ -29,13 +29,13 @@ class Code(StrEnum):
     ORDER_AMBIGUOUS = "order_ambiguous"
     REFUND_AMBIGUOUS = "refund_ambiguous"
     TOTAL_MISSING = "total_missing"
-    # A webhook of Shopify or Stripe cannot be believed, or does not say enough.
+    # A webhook of Shopify or Stripe is not authentic, or incomplete.
     SIGNATURE_INVALID = "signature_invalid"
     TOPIC_CONTRADICTS_BODY = "topic_contradicts_body"
     CREDITS_UNKNOWN = "credits_unknown"
     LINES_MISSING = "lines_missing"
     REFUND_FAILED = "refund_failed"
-    # The form is right, the ledger says no.
+    # The form is right, but the ledger refuses.
     KEY_REUSED = "key_reused"
     NAMES_TWO_FACTS = "names_two_facts"
     LINK_TAKEN = "link_taken"
@@ -76,7 +76,7 @@ class CreditsError(Exception):
 
 
 class Rejected(CreditsError):  # noqa: N818 - named by what happened to the movement
-    """The movement can never be posted as it stands; nothing of it was."""
+    """The movement can never be posted as it is; none of it was."""
 
 
 class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
@@ -91,7 +91,7 @@ class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
 class NewerForm(RetryLater):
     """An item has a form that only a newer release knows, which runs beside this one or did so before a rollback.
 
-    What rests on it is left to the newer release's workers: it is neither parked nor acknowledged, and no drift.
+    What depends on it is left to the newer release's workers: it is neither parked nor acknowledged, and not drift.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """The fleet's figures, and what each account adds to them (contract, section 7).
 
-An account's item says all that it adds: its counters are its own sums. So the newest image of an account
-replaces what was counted of it before, and neither repeats, gaps nor the order of images can show in the sums.
+An account's item holds all that it adds: its counters are its own sums. So the newest image of an account replaces
+what was counted of it before, and repeats, gaps and the order of images do not change the sums.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 
 BUCKETS = 8
-"""Sums that are kept apart, so that writers seldom meet. Fewer later would leave sums behind: recount then."""
+"""Sums kept in separate items, so that writers seldom collide. If you reduce the number, recount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What has been counted of an account, and the account's version that said so."""
+    """The counted figures of an account, and the account's version they were counted at."""
 
     version: int
     figures: Figures
@@ -80,7 +80,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What has been counted of an account (None: nothing yet), and what is to stand instead."""
+    """The counted figures of an account (None: nothing yet), and those that replace them."""
 
     merchant_id: MerchantId
     before: Counted | None
@@ -88,12 +88,12 @@ class Change:
 
     @property
     def difference(self) -> Figures:
-        """What the sums gain by it."""
+        """The difference it makes to the sums."""
         return self.after.figures - (self.before.figures if self.before else Figures())
 
 
 def contribution(account: Account) -> Counted:
-    """Return what an account adds to the fleet's figures as it stands."""
+    """Return what an account now adds to the fleet's figures."""
     return Counted(
         version=account.version,
         figures=Figures(
@@ -109,14 +109,14 @@ def contribution(account: Account) -> Counted:
 
 
 def change(account: Account, counted: Counted | None) -> Change | None:
-    """Return what an image of an account changes, None where as new a one has been counted already."""
+    """Return the change that an image of an account makes, None if one as new has been counted."""
     if counted is not None and counted.version >= account.version:
         return None
     return Change(merchant_id=account.merchant_id, before=counted, after=contribution(account))
 
 
 def newest(accounts: Iterable[Account]) -> dict[MerchantId, Account]:
-    """Return of each account the image with the highest version, whatever their order."""
+    """Return each account's image with the highest version, whatever their order."""
     found: dict[MerchantId, Account] = {}
     for account in accounts:
         known = found.get(account.merchant_id)
@@ -131,7 +131,7 @@ def total(parts: Iterable[Figures]) -> Figures:
 
 
 def recount(accounts: Iterable[Account]) -> Figures:
-    """Return the figures counted anew from the accounts themselves."""
+    """Return the figures recounted from the accounts."""
     return total(contribution(account).figures for account in accounts)
 
 

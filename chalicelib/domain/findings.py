@@ -1,4 +1,4 @@
-"""What a ledger can be found with, and where."""
+"""What can be wrong with a ledger, and where."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,7 +34,7 @@ class Drift(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What does not agree, and where: at the record with this `sequence`, or on the account that has come to it.
+    """A difference, at the transaction with this `sequence` or on the account that has reached it.
 
     `detail` is a sentence with numbers and ids of ours, fit for a log, an event and a terminal.
     """
@@ -48,9 +48,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A record that stands at this sequence and cannot be read as one; `why` names the first thing that is wrong.
+    """An item at this sequence that cannot be read as a transaction; `why` names the first fault.
 
-    Nothing is wrong with a `newer` one: only a newer release knows its form.
+    A `newer` one is not at fault: only a newer release knows its form.
     """
 
     transaction_id: TransactionId
@@ -61,7 +61,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableAccount:
-    """An account's item that cannot be read as one; `why` and `newer` are as with a record."""
+    """An account's item that cannot be read as one; `why` and `newer` are as with a transaction."""
 
     merchant_id: MerchantId
     why: str

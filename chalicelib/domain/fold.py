@@ -1,7 +1,7 @@
 """Many movements of one merchant, decided together for one atomic write.
 
 `fold` is pure: what the store knows goes in, what to write comes out, beside an outcome for every movement.
-Nothing is final before the write has been confirmed: on a lost race the whole of it is decided again.
+Nothing is final before the write is confirmed: after a lost race all of it is decided again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,14 +28,14 @@ from chalicelib.domain.orders import Direction, Tally, charge, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
 
 ITEMS_MAX = 100
-"""Distinct items in one atomic write, DynamoDB's limit: the account, the records, their guards, the grounds whose
+"""Distinct items in one atomic write, DynamoDB's limit: the account, the transactions, their guards, the grounds whose
 tallies change."""
 NO_GUARDS: Guards = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TallyChange:
-    """The tally of a stored record, an order's or a payment's, before (None: as it was recorded) and after."""
+    """The tally of a stored transaction, an order's or a payment's, before (None: as it was recorded) and after."""
 
     order: TransactionId
     before: Tally | None
@@ -45,9 +45,9 @@ class TallyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new records.
+    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new transactions.
 
-    With the account as it was there are no records, and only `tallies` and `guards` of records are written.
+    If the account is unchanged, there are no transactions, and only `tallies` and `guards` are written.
     """
 
     merchant_id: MerchantId
@@ -68,7 +68,7 @@ class Commit:
 class Fold:
     """What to write (None: nothing) and an outcome for each movement, None for one that waits for the next write.
 
-    `foreseen` are the outcomes if all goes as it does here, those of later writes too where they were asked for.
+    `foreseen` are the outcomes if this write succeeds; with `foresee`, those of the following writes too.
     """
 
     commit: Commit | None
@@ -135,7 +135,7 @@ class _Write:
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        # An inflow of an account that owes pays, and that is a record of its own.
+        # An inflow of an account that owes pays, and that is a transaction of its own.
         needed = 1 + len(movement.other_keys) + (self._account is not None and self._account.debt > 0)
         ground = None
         if isinstance(movement, GoesBack):
@@ -168,26 +168,26 @@ class _Write:
         raise AssertionError(movement)
 
     def _again(self, movement: Movement, known: Transaction) -> Outcome:
-        """Return what becomes of a movement whose fact is recorded: a repeat, a newer version, or a contradiction."""
+        """Return the outcome of a movement whose fact is recorded: a repeat, a newer version, or a conflict."""
         if isinstance(movement, OrderMovement) and known.kind.is_order:
             outcome = self._post_version(version_of(movement, known), known)
         else:
             outcome = compare(movement, known)
         if isinstance(outcome, Posted | Duplicate):
             self._names.add(known, movement)
-        # A refund that is impossible whatever stands under its key is no mere conflict: its message is poison.
+        # A refund that would be impossible under any key is not just a conflict: its message is poison.
         impossible = isinstance(outcome, Rejected) and of_an_amount(movement) and self._untotalled(movement)
         return total_missing() if impossible else outcome
 
     def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
-        """Return the movement as its records name what it is of, and the record of its own fact."""
+        """Return the movement with its order or payment named as recorded, and the transaction of its own fact."""
         if isinstance(movement, GoesBack):
             ground = self._known(ground_of(movement))
             movement = as_recorded(movement, ground) if ground else movement
         return movement, self._names.recorded(movement)
 
     def _known(self, name: TransactionId | None) -> Transaction | None:
-        """Return the record of this name as it is decided so far, else as it stands, None where neither is known."""
+        """Return the transaction of this name as decided so far, else as stored, None where neither is known."""
         return None if name is None else self._names.find(name)
 
     def _tally_of(self, order: Transaction) -> Tally | None:
@@ -216,7 +216,7 @@ class _Write:
         guards = tuple(self._names.added)
         if self._account is None or not (self._records or self._tallies or guards):
             return None
-        # Newer versions of orders with the same charge, and new names, move nothing: they are noted, the account stays.
+        # Newer versions of orders with the same charge, and new names, move nothing: only the account is not written.
         version = self._account.version + bool(self._records)
         return Commit(
             merchant_id=self._merchant_id,

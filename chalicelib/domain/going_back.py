@@ -1,6 +1,6 @@
-"""How what goes back is posted, given its grounds: as what, for how many credits, and with which tally.
+"""How refunds, reversals and won disputes are posted: as which kind, for how many credits, and the tally after it.
 
-Refunds of orders, reversals of payments, and disputes that were won.
+Pure, given the grounds: the order or payment, and for a won dispute the dispute.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ def refunded_by(
         amount=movement.amount,
         order_total=movement.order_total,
     )
-    # After the arithmetic: what is impossible in any currency makes poison of the whole message.
+    # After the arithmetic: a refund that is impossible in any currency poisons its whole message.
     if (error := _other_currency(movement, order)) is not None:
         return error
     return Back(
@@ -69,7 +69,7 @@ def refunded_by(
 def reversed_by(
     movement: ReversalMovement, payment: Transaction | None, tally: Tally | None, *, balance: int
 ) -> Back | Duplicate | Rejected | RetryLater:
-    """Return what a reversal takes from an account with this balance; what is not there becomes debt, where owed.
+    """Return what a reversal takes from an account with this balance; the rest becomes debt, if debt is owed.
 
     Raises:
         Rejected: it contradicts an earlier reversal of the payment.
@@ -93,7 +93,7 @@ def reversed_by(
 def returned_by(
     movement: DisputeWonMovement, payment: Transaction | None, tally: Tally | None, dispute: Transaction | None
 ) -> Back | Rejected | RetryLater:
-    """Return what a dispute that was won gives back.
+    """Return what a won dispute gives back.
 
     Raises:
         Rejected: the dispute is another payment's.
@@ -115,7 +115,7 @@ def returned_by(
             field="payment_id",
         )
     if not (isinstance(tally, PaymentTally) and tally.disputes):
-        # As a restore may leave it; the audit names it, and a rebuild counts what the records prove.
+        # A restore may leave this state; the audit reports it, and a rebuild recounts the transactions.
         reason = f"dispute {movement.dispute_id} is not counted on the record of payment {payment.reference_id}"
         return RetryLater(Code.DISPUTE_MISSING, reason, field="dispute_id")
     back, after = win(tally, given=payment.amount)
@@ -132,9 +132,9 @@ def _payment_missing(payment_id: str) -> RetryLater:
 
 
 def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:
-    """Return why a refund in this currency is none of the order's, None where it may be (contract, section 12).
+    """Return why the refund's currency contradicts the order's, None if it does not (contract, section 12).
 
-    The order's currency is that of its record: what a repeat of the order says besides is kept nowhere.
+    The order's currency is that of its transaction: a repeat's is not kept.
     """
     sold, returned = order.metadata.get("currency"), refund.metadata.get("currency")
     if sold is None or returned is None or sold == returned:

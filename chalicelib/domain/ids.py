@@ -1,4 +1,4 @@
-"""Ids and times, as they are kept and said."""
+"""Ids and times, as stored and published."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,22 +15,22 @@ Instant = NewType("Instant", str)
 
 
 def instant(moment: datetime) -> Instant:
-    """Return a time as it is kept and said; finer than milliseconds is cut off."""
+    """Return a time as stored and published, cut off after the milliseconds."""
     return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
 def version_never_had(version: int, *, now: Instant) -> int:
-    """Return a version later than `version` that no write to the account has had, also on a history that a restore cut.
+    """Return a version above `version` that no write to the account has had, even if a restore cut its history.
 
-    Whoever counted or published an image of the account then takes the next one for newer, and no event id made of a
-    version comes again. A version counts writes, each of two write units; DynamoDB takes 1,000 of an item in a second,
-    and so the milliseconds since 1970 are ahead of every version, one that was made here before included.
+    So whoever counted or published an image of the account takes the next one as newer, and no event id derived from a
+    version is used twice. A version counts writes of two write units each, and DynamoDB takes 1,000 units of an item a
+    second: the milliseconds since 1970 are above every version, including earlier results of this function.
     """
     return max(version + 1, round(datetime.fromisoformat(now).timestamp() * 1000))
 
 
 def later_than(time: Instant, *, now: Instant) -> Instant:
-    """Return `now`, or the first instant behind `time` where the clock has not come to it."""
+    """Return `now`, or the first instant after `time` if the clock is not past it."""
     return max(now, instant(datetime.fromisoformat(time) + timedelta(milliseconds=1)))
 
 

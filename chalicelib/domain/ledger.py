@@ -1,4 +1,4 @@
-"""Accounts and transactions, the one way credits move (`apply`), and the chain that seals the records.
+"""Accounts and transactions, the only function that moves credits (`apply`), and the hash chain.
 
 Pure: time comes in as an argument, nothing is read or written. Amounts are whole credits.
 """
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 GENESIS_HASH = "0" * 64
 """The `previous_hash` of a merchant's first transaction."""
 THRESHOLD_BEFORE = "threshold_before"
-"""In a record's metadata: the threshold that its account had before it, where the record before may not tell."""
+"""In a transaction's metadata: the account's threshold before it, if the previous transaction may hold another."""
 
 DEBT = "debt"
 """In a reversal's metadata: how many of its credits are owed since."""
@@ -118,7 +118,7 @@ class CrossingRecord:
 
 
 def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Account:
-    """Return the account as it is before its first transaction: nothing in it, and never written like that."""
+    """Return an account before its first transaction: empty, and never written in this state."""
     return Account(
         merchant_id=merchant_id,
         balance=0,
@@ -148,7 +148,7 @@ def apply(
     default_threshold: int,
     now: Instant,
 ) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
-    """Return the account after `movement`, its record and the thresholds it crossed.
+    """Return the account after `movement`, its transaction and the thresholds it crossed.
 
     An order (or the refund of one that earned) takes what is left and records the rest as shortfall.
     `version` stays: it counts writes, and one write may hold many movements.
@@ -157,10 +157,10 @@ def apply(
         Rejected: `insufficient_credits` where an admin's decrease would go below 0.
     """
     amount = _moved(account, kind, requested)
-    # A clock behind the last writer's must not make time run backwards within an account.
+    # If this clock is behind the last writer's, time must not run backwards within the account.
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
-    # Without it, this record's threshold, the account's and that of the record before are one and the same.
+    # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
     if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
         metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
     transaction = Transaction(
@@ -188,7 +188,7 @@ def apply(
 
 
 def _moved(account: Account, kind: Kind, requested: int) -> int:
-    """Return the credits that a movement really moves, signed: no more than there are."""
+    """Return the credits that a movement moves, signed: a decrease takes no more than the balance."""
     if kind.direction is Direction.INCREASE:
         return requested
     if requested > account.balance and kind is Kind.MANUAL_REMOVED:
@@ -201,21 +201,21 @@ def _moved(account: Account, kind: Kind, requested: int) -> int:
 
 
 def _in_force(account: Account, *, default: int, now: Instant) -> tuple[int, Outdated | None]:
-    """Return the low-balance threshold of the account's next record, and the default that it makes outdated."""
+    """Return the threshold in force for the next transaction, and the default that it replaces."""
     if account.low_balance_threshold is not None:
         return account.low_balance_threshold, None
     return default_in_force(account.threshold, account.outdated, default=default, now=now)
 
 
 def _seal(transaction: Transaction) -> None:
-    # Nobody has seen the record yet, and a copy with its hash would cost as much as all the rest of the movement.
+    # Nothing else refers to the transaction yet, and a copy would cost as much as all the rest of the movement.
     object.__setattr__(transaction, "hash", record_hash(transaction))
 
 
 def _after(account: Account, transaction: Transaction, outdated: Outdated | None) -> Account:
     kind = transaction.kind
     total = account.totals.get(kind, Total())
-    # The opening decides the status too: the trial's record answers "since when".
+    # The opening sets the status too: its transaction is the answer to "since when".
     status_changed = transaction.sequence == 1 or account.enabled != (transaction.balance_after > 0)
     return Account(
         merchant_id=account.merchant_id,
@@ -242,14 +242,14 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
 
 
 def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
-    """Return by how much a record changes what its account owes, in credits."""
+    """Return by how much a transaction changes what its account owes, in credits."""
     if kind is Kind.DEBT_REPAID:
         return -abs(amount)
     return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0
 
 
 def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRecord, ...]:
-    """Return the thresholds that a record passed; `low_before` is the one that stood on the account before it."""
+    """Return the thresholds that a transaction passed; `low_before` is the low-balance threshold before it."""
     if transaction.sequence == 1:
         return ()  # Opening an account crosses nothing (contract, section 5).
     return tuple(
@@ -276,7 +276,7 @@ _quoted = encode_basestring
 
 
 def canonical(transaction: Transaction) -> str:
-    """Return the record's canonical form, version 1: what never changes, as sorted compact JSON without nulls.
+    """Return the transaction's canonical form, version 1: what never changes, as sorted compact JSON without nulls.
 
     Published in infra/docs/api.md, so that anybody can check a ledger from the API's answers alone. Written out here
     because a JSON encoder takes three times as long, and every movement waits for it.
@@ -301,5 +301,5 @@ def canonical(transaction: Transaction) -> str:
 
 
 def record_hash(transaction: Transaction) -> str:
-    """Return the link that seals the record to its predecessor: SHA-256 in hex (contract, "Hash")."""
+    """Return the link that seals the transaction to its predecessor: SHA-256 in hex (contract, "Hash")."""
     return sha256(f"{transaction.previous_hash}\n{canonical(transaction)}".encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Movements: the changes of credits that can be asked for, their kinds and their keys (contract, section 3).
 
-And what a movement builds on, which decides in which order those of one write are taken.
+And the grounds of a movement, which decide the order within one write.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -17,7 +17,7 @@ TRIAL_KEY = "TRIAL_MERCHANT"
 """The one idempotency key that opens an account (contract, section 3)."""
 
 ORDER_UPDATED = "evt.order.updated"
-"""The event type that may charge an order but never contradicts a charge; recorded as `source` where it did."""
+"""The event type that may charge an order but never contradicts a charge; recorded as `source` if it charged."""
 
 
 class Kind(Enum):
@@ -57,7 +57,7 @@ OPENS = frozenset({Kind.TRIAL, Kind.OPENING})
 class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.
 
-    `reference_id` is the business id behind the key; `metadata` is kept with the record and is all that is
+    `reference_id` is the business id behind the key; `metadata` is kept with the transaction and is all that is
     kept of the event besides ids and times (contract, section 2, rule 7). `other_keys` are those that the same fact has
     under its other names (contract, section 13).
     """
@@ -72,13 +72,13 @@ class Movement:
 
     @property
     def transaction_id(self) -> TransactionId:
-        """The id of its record, whether that is written yet or not."""
+        """The id of its transaction, whether that is written yet or not."""
         return transaction_id(self.merchant_id, self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedMovement(Movement):
-    """A trial, payment, renewal or adjustment: it says itself how many credits it asks for.
+    """A trial, payment, renewal or adjustment: it names the credits it asks for.
 
     A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
     wrong name: it is no duplicate (contract, section 12). `ahead` is its own time where that lies too far ahead to be
@@ -95,7 +95,7 @@ class FixedMovement(Movement):
 class OrderMovement(Movement):
     """An order with its number of `lines` and, where known, its `total` money; `policy` says what it asks for.
 
-    `updated` tells an `evt.order.updated`, which never contradicts a charge that already stands. `updated_at` is the
+    `updated` marks an `evt.order.updated`, which never contradicts an earlier charge. `updated_at` is the
     time of this version of the order, None where the event does not tell it.
     """
 
@@ -116,25 +116,25 @@ class RefundMovement(Movement):
 
     @property
     def order_transaction_id(self) -> TransactionId:
-        """The id of the record that this refund needs as its ground."""
+        """The id of the transaction that this refund needs as its ground."""
         return transaction_id(self.merchant_id, order_key(self.order_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentMovement(Movement):
-    """What happens to a payment that was recorded, or will be."""
+    """A later fact about a payment, recorded before or after it."""
 
     payment_id: str
 
     @property
     def payment_transaction_id(self) -> TransactionId:
-        """The id of the payment's record, the first of its grounds."""
+        """The id of the payment's transaction, the first of its grounds."""
         return transaction_id(self.merchant_id, payment_key(self.payment_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalMovement(PaymentMovement):
-    """A payment that goes back, as far as `portion` says. `owed` tells whether what is not there becomes debt."""
+    """A payment goes back, `portion` of it. `owed`: what the balance lacks becomes debt."""
 
     portion: Portion
     owed: bool = True
@@ -142,24 +142,24 @@ class ReversalMovement(PaymentMovement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeWonMovement(PaymentMovement):
-    """A dispute of a payment was won: what it took comes back."""
+    """A dispute of a payment was won: the credits it took come back."""
 
     dispute_id: str
 
     @property
     def dispute_transaction_id(self) -> TransactionId:
-        """The id of the dispute's record, the second of its grounds."""
+        """The id of the dispute's transaction, the second of its grounds."""
         return transaction_id(self.merchant_id, dispute_key(self.dispute_id))
 
 
 def names_of(movement: Movement) -> tuple[TransactionId, ...]:
-    """Return the id of the movement's record under each of its names, its own first."""
+    """Return the id of the movement's transaction under each of its names, its own first."""
     others = (transaction_id(movement.merchant_id, key) for key in movement.other_keys)
     return (movement.transaction_id, *others)
 
 
 def grounds(movement: Movement) -> tuple[TransactionId, ...]:
-    """Return the ids of the records that a movement builds on, besides the account; none for most."""
+    """Return the ids of the transactions that a movement builds on, besides the account; none for most."""
     if isinstance(movement, RefundMovement):
         return (movement.order_transaction_id,)
     if isinstance(movement, DisputeWonMovement):
@@ -168,9 +168,9 @@ def grounds(movement: Movement) -> tuple[TransactionId, ...]:
 
 
 def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId]) -> list[int]:
-    """Return the indexes in the order of posting: as delivered, but the trial first and what has a ground behind it.
+    """Return the indexes in the order of posting: as delivered, but the trial first and grounds before what needs them.
 
-    `stored` are the ids under which a record is known, by any of its names.
+    `stored` are the ids under which a transaction is known, by any of its names.
     """
     if all(isinstance(movement, OrderMovement) for movement in movements):
         return list(range(len(movements)))
@@ -178,12 +178,12 @@ def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId])
     for index, movement in enumerate(movements):
         if not isinstance(movement, RefundMovement | DisputeWonMovement):
             for name in names_of(movement):
-                # A ground that is stored is ground enough: its repeat holds nobody up.
+                # A stored ground is enough: nothing waits for its repeat.
                 if name not in stored:
                     first.setdefault(name, index)
 
     def behind(index: int) -> int:
-        """Return the place of the last ground of a movement, its own where all of them come before it."""
+        """Return the index of a movement's last ground, or its own if all its grounds come before it."""
         return max([index, *(behind(first[ground]) for ground in grounds(movements[index]) if ground in first)])
 
     def place(index: int) -> tuple[int, int, int]:
@@ -196,7 +196,7 @@ def arranged(movements: Sequence[Movement], *, stored: Container[TransactionId])
 
 
 _RANKS: Mapping[type[Movement], int] = {RefundMovement: 1, ReversalMovement: 1, DisputeWonMovement: 2}
-"""Where several movements end up at one place: what has a ground comes behind it."""
+"""The order of movements that share an index: those with grounds follow their grounds."""
 
 
 def payment_key(payment_id: str) -> str:
@@ -217,7 +217,7 @@ def dispute_key(dispute_id: str) -> str:
 def order_key(order_id: str) -> str:
     """Return the idempotency key of an order (contract, section 3).
 
-    An order whose own id reads like the end of an edit's key must not take that key: it is percent-encoded.
+    An order whose id looks like the end of an edit's key must not take that key: it is percent-encoded.
     """
     taken = "_EDIT_" in order_id or "%5FEDIT%5F" in order_id
     return f"SHOPIFY_ORDER_{escaped(order_id) if taken else order_id}"

@@ -1,7 +1,8 @@
-"""One fact, many names: the keys under which one record is known (contract, section 13).
+"""One fact, many names: the keys under which one transaction is known (contract, section 13).
 
-A record takes one key. Each other name of its fact is held by a guard: a small item at the very key that the fact would
-have under that name. So the condition that guards every record guards these too, and the first name to come wins.
+A transaction takes one key. Each other name of its fact is held by a guard: a small item at the very key that the fact
+would have under that name. So the condition that protects every transaction protects these too, and the first name to
+arrive wins.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,10 +24,10 @@ from chalicelib.domain.movements import (
 )
 
 Guards = Mapping[TransactionId, TransactionId]
-"""Which record each known guard names: by the guard's own id the id of the record."""
+"""Which transaction each known guard names: by the guard's own id the id of the transaction."""
 Records = Mapping[TransactionId, Transaction]
 GoesBack = RefundMovement | ReversalMovement | DisputeWonMovement
-"""What goes back of an order or a payment, or comes back of it; the event may give any of their names."""
+"""Refunds, reversals and won disputes; the event may give any name of the order or payment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,12 @@ class Guard:
 
     @property
     def transaction_id(self) -> TransactionId:
-        """The id under which a record of this key would be: that of the guard's item."""
+        """The id under which a transaction of this key would be: that of the guard's item."""
         return transaction_id(self.merchant_id, self.key)
 
 
 class Names:
-    """The names of a merchant's facts: those of the records that are known, and those that a write adds.
+    """The names of a merchant's facts: those of the transactions that are known, and those that a write adds.
 
     `guards` and `stored` are what is known, `records` those of the write, which may go on growing.
     """
@@ -61,13 +62,13 @@ class Names:
         return self._added.values()
 
     def find(self, name: TransactionId) -> Transaction | None:
-        """Return the record of the fact that has this name, its own or another."""
+        """Return the transaction of the fact that has this name, its own or another."""
         added = self._added.get(name)
         record = added.record if added else self._known.get(name, name)
         return self._records.get(record) or self._stored.get(record)
 
     def recorded(self, movement: Movement) -> Transaction | Rejected | None:
-        """Return the record of the movement's fact, by whichever name; `Rejected` where its names have two."""
+        """Return the transaction of the movement's fact under any name; `Rejected` if its names belong to two."""
         known = self.find(movement.transaction_id)
         if movement.other_keys:
             for name in names_of(movement)[1:]:
@@ -78,7 +79,7 @@ class Names:
         return known
 
     def add(self, record: Transaction, movement: Movement) -> None:
-        """Let the record be known under every name of the movement that is free."""
+        """Add every free name of the movement to the transaction."""
         if not movement.other_keys:
             return
         for key, name in zip((movement.key, *movement.other_keys), names_of(movement), strict=True):
@@ -87,12 +88,12 @@ class Names:
 
 
 def torn(guard: TransactionId, record: TransactionId) -> RetryLater:
-    """Return why nothing can be decided by a guard whose record is not there: a restore has torn the two apart."""
+    """Return the error for a guard whose transaction is missing: a restore has separated the two."""
     return RetryLater(Code.ACCOUNT_BEHIND, f"the guard {guard} names transaction {record}, which is not in the ledger")
 
 
 def _two_facts(first: Transaction, second: Transaction) -> Rejected:
-    """Return why an event cannot be applied whose names belong to two records."""
+    """Return why an event whose names belong to two transactions cannot be applied."""
     return Rejected(
         Code.NAMES_TWO_FACTS,
         f"its names belong to two facts, recorded as transactions {first.transaction_id} and {second.transaction_id}",
@@ -101,12 +102,12 @@ def _two_facts(first: Transaction, second: Transaction) -> Rejected:
 
 
 def version_of(movement: OrderMovement, order: Transaction) -> OrderMovement:
-    """Return an order that was recorded before, named as its record is, whichever of its names the event gave."""
+    """Return an order that was recorded before, named as its transaction is, whichever of its names the event gave."""
     return replace(movement, key=order.idempotency_key, reference_id=order.reference_id, other_keys=())
 
 
 def imported(back: GoesBack) -> Rejected:
-    """Return why what goes back of a fact of the old service cannot be counted here (contract, section 20)."""
+    """Return why a refund or reversal of a fact of the old service cannot be applied (contract, section 20)."""
     if isinstance(back, RefundMovement):
         named, field = f"order {back.order_id} was charged", "order_id"
     else:
@@ -116,7 +117,7 @@ def imported(back: GoesBack) -> Rejected:
 
 
 def as_recorded(back: GoesBack, ground: Transaction) -> GoesBack:
-    """Return what goes back of an order or a payment, naming it as its record does, whatever name the event gave."""
+    """Return the movement with its order or payment named as the transaction has it, whichever name the event gave."""
     if ground.transaction_id == ground_of(back):
         return back
     named = ground.reference_id
@@ -141,5 +142,5 @@ def as_recorded(back: GoesBack, ground: Transaction) -> GoesBack:
 
 
 def ground_of(back: GoesBack) -> TransactionId:
-    """Return the id of the record whose tally it changes, under the name that `back` gives it."""
+    """Return the id of the order's or payment's transaction, by the name in the event."""
     return back.order_transaction_id if isinstance(back, RefundMovement) else back.payment_transaction_id

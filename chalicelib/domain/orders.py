@@ -105,7 +105,7 @@ class Edits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What an order's refunds have asked back so far, and its edits changed; the one part of a record that changes.
+    """What an order's refunds and edits have come to so far; the only part of a transaction that changes.
 
     `count` refunds asked for `credits` in all. `money` is the sum of their amounts and `total` the order
     total it is a share of, both unknown (None) until a refund names them; `full` once a refund was full. `edits` is

@@ -1,4 +1,4 @@
-"""What becomes of a movement: recorded, recorded before, impossible, or to be tried later."""
+"""The outcome of a movement: recorded, recorded before, impossible, or to be retried."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,7 +76,7 @@ def _repeated_too_late(movement: Movement, record: Transaction) -> Rejected | No
     """Return why a renewal cannot be a repeat of the recorded one, None where it can be (contract, section 12)."""
     if not isinstance(movement, FixedMovement) or movement.repeat_days is None:
         return None
-    # Where the record has no time of its own, one too far ahead may be that of this very event: it proves nothing.
+    # Where the transaction has no time of its own, one too far ahead may be that of this very event: it proves nothing.
     own = movement.occurred_at or (movement.ahead if record.occurred_at else None)
     if own is None:
         return None
@@ -93,7 +93,7 @@ def _repeated_too_late(movement: Movement, record: Transaction) -> Rejected | No
 
 
 def _differing(movement: Movement, record: Transaction) -> str | None:
-    """Return the first field of an event by which it contradicts the record, None where it is none of one's own."""
+    """Return the first field in which an event contradicts the transaction, None if no single field does."""
     if isinstance(movement, FixedMovement):
         return "credits" if movement.kind is record.kind else "operation_type"
     if isinstance(movement, RefundMovement):
@@ -112,7 +112,7 @@ def _differing(movement: Movement, record: Transaction) -> str | None:
 
 
 def _contradicted(movement: ReversalMovement | DisputeWonMovement, record: Transaction) -> str | None:
-    """Return the first field by which a payment's way back contradicts the record under its key, None for a repeat."""
+    """Return the first field in which a reversal or won dispute contradicts its transaction, None for a repeat."""
     if record.metadata.get("payment_id") != movement.payment_id:
         return "payment_id"
     if isinstance(movement, DisputeWonMovement):
@@ -143,6 +143,6 @@ def _charged_the_same(movement: Movement, record: Transaction) -> bool:
 
 
 def recorded_money(record: Transaction, name: str) -> Decimal | None:
-    """Return the amount of money that the record's metadata keep under `name`, None where they keep none."""
+    """Return the amount of money that the transaction's metadata keep under `name`, None where they keep none."""
     text = record.metadata.get(name)
     return None if text is None else Decimal(text)

@@ -23,7 +23,7 @@ def change_threshold(
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
     if (account.low_balance_threshold, account.threshold) == (low_balance_threshold, threshold):
         return account, ()
-    # Later than the newest record, so that `audit` can tell whose crossings the account carries.
+    # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
     crossed = tuple(
         CrossingRecord(

@@ -1,6 +1,6 @@
-"""What went back of each payment, replayed from the reversals' own records (contract, section 14).
+"""The reversals of each payment, replayed from their transactions (contract, section 14).
 
-A payment's tally is, as an order's, the one part of its record that no hash seals; the reversals prove it.
+Like an order's, a payment's tally is the only part of its transaction that no hash seals; the reversals prove it.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OF_PAYMENTS = (Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL_RETURNED)
 
 @dataclass(slots=True)
 class Reversed:
-    """A payment of which something went back: what its record says of it, and its reversals replayed so far."""
+    """A reversed payment: the tally on its transaction, and its reversals replayed so far."""
 
     sequence: int
     given: int
@@ -29,12 +29,12 @@ class Reversed:
 
     @property
     def wrong(self) -> bool:
-        """Whether the record says something else than the reversals."""
+        """Whether the transaction's tally differs from the reversals."""
         return (self.recorded or PaymentTally()) != self.replayed
 
 
 class PaymentTallies:
-    """The reversed payments of one merchant, as its records come by in their order; as `tallies.Tallies` for orders."""
+    """The reversed payments of one merchant, counted transaction by transaction; as `tallies.Tallies` for orders."""
 
     def __init__(self, merchant_id: MerchantId, uncounted: set[TransactionId]) -> None:
         self.payments: dict[TransactionId, Reversed] = {}
@@ -42,7 +42,7 @@ class PaymentTallies:
         self._uncounted = uncounted
 
     def take(self, record: Transaction) -> Iterator[Finding]:
-        """Take the next record of one of the kinds `OF_PAYMENTS`, and yield what is wrong with it."""
+        """Add the next transaction of one of the kinds `OF_PAYMENTS`; yield what is wrong with it."""
         if record.kind is Kind.PAYMENT:
             if record.tally is not None or record.transaction_id in self._uncounted:
                 self.payments[record.transaction_id] = Reversed(

@@ -32,7 +32,7 @@ class Portion:
 
     @classmethod
     def recorded(cls, metadata: Mapping[str, str | int]) -> Self:
-        """Return the portion that a reversal's record keeps."""
+        """Return the portion that a reversal's transaction keeps."""
         credits_back, dispute_id = metadata.get("credits"), metadata.get("dispute_id")
         return cls(
             credits=None if credits_back is None else int(credits_back),
@@ -45,7 +45,7 @@ class Portion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTally(Tally):
-    """What went back of a payment so far; the one part of its record that changes.
+    """What went back of a payment so far; the one part of its transaction that changes.
 
     `credits` are asked back in all and not returned; `whole`, `money` and `seen` are what the three forms of a refund
     add up to: credits, amounts, and the greatest cumulative figure. `disputes` are open, and asked for `disputed`

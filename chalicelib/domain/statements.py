@@ -1,8 +1,8 @@
 """An account at the ends of its days and months, and the statement of a month (contract, section 17).
 
-An account's own counters only ever grow, so what they were at the end of a month is all that a statement needs: it is
-the difference of two such closings. The write that begins another day shows both, before and after it, and nothing has
-to be counted again. Pure; days and months are those of UTC.
+An account's counters only grow, so a statement is the difference between their values at two ends of months
+(closings). The first write of a day shows both, the values before and after it, and nothing is counted again. Pure;
+days and months are those of UTC.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ Month = NewType("Month", str)
 """A month as text: `2026-05`."""
 
 MONTHS_CLOSED_MAX = 120
-"""Months that one write closes at the most: of an account that slept longer, the earlier ones are derived."""
+"""The most months that one write closes; if the account was idle longer, the earlier ones are derived."""
 _MONTHS_OF_YEAR = 12
 _MONTH_LENGTH = len("2026-05")
 _DAY = slice(len("2026-05-"), len("2026-05-31"))
@@ -55,9 +55,9 @@ def _moved(month: Month, by: int) -> Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """What an account had come to at some time: its counters after the last record until then, all 0 before the first.
+    """An account at some time: its counters after the last transaction until then, all 0 before the first.
 
-    `totals` is None where only the record was read, which does not know them.
+    `totals` is None where only the transaction was read, which does not know them.
     """
 
     sequence: int = 0
@@ -69,7 +69,7 @@ class Closing:
 
     @classmethod
     def of(cls, account: Account) -> Self:
-        """Return what the account has come to now."""
+        """Return the closing as of now."""
         return cls(
             sequence=account.sequence,
             balance=account.balance,
@@ -81,12 +81,12 @@ class Closing:
 
 
 NOTHING = Closing()
-"""Before an account's first record."""
+"""Before an account's first transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A day of an account that is over: its last sequence, and the months that ended before the next record."""
+    """A day that is over: its last sequence, and the months that ended before the next transaction."""
 
     merchant_id: MerchantId
     month: Month
@@ -96,7 +96,7 @@ class Turn:
 
 
 def turn(before: Account, after: Account) -> Turn | None:
-    """Return what a write shows to be over, None where it was on the day of the record before it."""
+    """Return the day and months that a write shows to be over, None if it is on the previous transaction's day."""
     last, next_one = before.last_transaction_at, after.last_transaction_at
     if last is None or next_one is None or last[: _DAY.stop] == next_one[: _DAY.stop]:
         return None
@@ -120,7 +120,7 @@ def _months(first: Month, behind: Month) -> Iterator[Month]:
 class MonthKept:
     """What is kept of one month: the last sequence of each day on which something was recorded, and its closing.
 
-    Both are added when the next record comes, so the newest day has no end yet, and the running month no closing.
+    Both are added when the next transaction comes, so the newest day has no end yet, and the running month no closing.
     """
 
     days: Mapping[int, int] = field(default_factory=dict)
@@ -128,9 +128,9 @@ class MonthKept:
 
 
 def closing_of(month: Month, account: Account, kept: Mapping[Month, MonthKept]) -> Closing | None:
-    """Return what the account had come to at the end of the month, None where that is not kept.
+    """Return the account's closing of the month, None if it is not kept.
 
-    Of the running month: what it has come to by now.
+    For the running month: as of now.
     """
     if account.last_transaction_at is None or month < month_of(account.created_at):
         return NOTHING
@@ -141,9 +141,9 @@ def closing_of(month: Month, account: Account, kept: Mapping[Month, MonthKept]) 
 
 
 def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tuple[int, int]:
-    """Return two sequences, both included, between which the newest record by `at` is: a day's at the most, where kept.
+    """Return two sequences, both included, with the newest transaction by `at` between: one day's, where kept.
 
-    `at` is a time at which the account had a record already.
+    `at` is a time at which the account had a transaction already.
     """
     month, day = month_of(at), day_of(at)
     opening = closing_of(month_before(month), account, kept)
@@ -160,7 +160,7 @@ def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tu
 class Statement:
     """A month of an account. `closing` equals the next month's `opening`; `open` tells that the month is running.
 
-    `totals` and `total_shortfall` are those of the month's own records.
+    `totals` and `total_shortfall` are those of the month's own transactions.
     """
 
     merchant_id: MerchantId
@@ -179,7 +179,7 @@ class Statement:
 
 
 def difference(opening: Closing, closing: Closing) -> tuple[Mapping[Kind, Total], int] | None:
-    """Return the totals and the shortfall between two closings, None where one of them does not know its own."""
+    """Return the totals and the shortfall between two closings, None if either is unknown."""
     if opening.totals is None or closing.totals is None:
         return None
     assert opening.total_shortfall is not None, "whoever knows the totals knows the shortfall"

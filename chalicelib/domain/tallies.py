@@ -1,8 +1,8 @@
-"""What went back of each order and payment and what edits changed, replayed from the records of refunds and edits.
+"""The refunds and edits of each order and the reversals of each payment, replayed from their transactions.
 
-A tally is the one part of a record that changes and that no hash seals; refunds and edits prove it (contract,
-"Refund arithmetic"). A newer version of an order that moved nothing has no record: the tally may tell a later one than
-is proven, and the total of that one.
+A tally is the only part of a transaction that changes and that no hash seals; refunds and edits prove it (contract,
+"Refund arithmetic"). A newer version of an order that moved nothing has no transaction: the tally may hold such a
+version and its total, unproven.
 """
 
 from collections.abc import Collection, Iterator
@@ -35,14 +35,15 @@ class _Tallied:
 
     @property
     def recorded(self) -> Tally:
-        """What its record says."""
+        """The tally on its transaction."""
         return self.record.tally or Tally()
 
     @property
     def proven(self) -> Tally:
-        """What its record should say: what was replayed, with a later version that moved nothing.
+        """The tally that should be there: the replayed one, with a later version that moved nothing.
 
-        One that would have moved credits is not kept without its record: delivered again, it has to move them.
+        A version that would have moved credits does not count without its transaction: when redelivered, it must move
+        them.
         """
         said, shown = self.recorded.edits, edits.newest(self.record, self.replayed)
         if said is None or (said.charged, said.taken) != (shown.charged, shown.taken):
@@ -54,10 +55,10 @@ class _Tallied:
 
 
 class Tallies:
-    """The refunded and edited orders and the reversed payments of one merchant, as its records come by in their order.
+    """The refunded and edited orders and reversed payments of one merchant, counted transaction by transaction.
 
-    Each is known by the tally on its record; those in `uncounted` are known without. After the walk `uncounted` holds
-    them, and every order of a refund or an edit and payment of a reversal whose record has no tally.
+    Each is found by the tally on its transaction; those in `uncounted` are given. After the walk `uncounted` also holds
+    every refunded or edited order and reversed payment whose transaction has no tally.
     """
 
     def __init__(self, merchant_id: MerchantId, *, uncounted: Collection[TransactionId] = ()) -> None:
@@ -67,7 +68,7 @@ class Tallies:
         self._payments = PaymentTallies(merchant_id, self.uncounted)
 
     def take(self, record: Transaction) -> Iterator[Finding]:
-        """Take the next record, and yield what is wrong with it if it is a refund, an edit or a reversal."""
+        """Add the next transaction; yield what is wrong with it if it is a refund, an edit or a reversal."""
         if record.kind in OF_PAYMENTS:
             yield from self._payments.take(record)
         elif record.kind.is_order:
@@ -85,7 +86,7 @@ class Tallies:
             )
 
     def differences(self) -> Iterator[Finding]:
-        """Yield every order whose record says something else than its refunds and edits, and every payment so."""
+        """Yield every order and payment whose tally differs from its replayed refunds, edits or reversals."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
                 said, proven = in_words(order.recorded), in_words(order.proven)
@@ -108,7 +109,7 @@ class Tallies:
                 )
 
     def corrections(self) -> Iterator[TallyChange]:
-        """Yield for every order and payment whose record says something else than is proven what it should say."""
+        """Yield the proven tally of every order and payment whose transaction has another."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
                 yield TallyChange(order=order_id, before=order.record.tally, after=order.proven, time=order.time)
@@ -148,9 +149,9 @@ class Tallies:
 
 
 def _counted_by(refund_record: Transaction, order: _Tallied) -> Tally:
-    """Return the tally as the refund met it, with the newest total that the refund says it counted by.
+    """Return the tally as it was before the refund, with the newest total that the refund's transaction names.
 
-    A version that changed the total alone has no record of its own: the refund's proves it.
+    A version that changed only the total has no transaction: the refund's proves it.
     """
     total = edits.newest_total(refund_record)
     if total is None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from chalicelib.domain.ids import Instant
 
 SETTLING = timedelta(hours=1)
-"""How long after a changed setting workers of the old one may still post: as long as a deployment may take."""
+"""How long workers with the old setting may still post after a change: as long as a deployment may take."""
 
 
 class Crossing(StrEnum):
@@ -22,9 +22,9 @@ class Crossing(StrEnum):
 def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:
     """Return the thresholds passed going from `before` to `after`, in credits (contract, section 5).
 
-    `low_before` is the low-balance threshold that stood on the account, `low_after` the one that
-    stands now: comparing each balance with its own means that a changed setting misses no crossing
-    (contract, "Crossings"). The status event comes last, behind what caused it.
+    `low_before` is the account's low-balance threshold before, `low_after` the one after: each balance is compared with
+    its own, so a changed setting misses no crossing
+    (contract, "Crossings"). The status event comes last, after its cause.
     """
     passed = []
     if before > low_before and after <= low_after:
@@ -52,8 +52,8 @@ def default_in_force(
     """Return the default threshold for an account, and the one that is outdated by it while that may still come.
 
     `stamped` is the one on the account, `default` that of the worker's settings. While a release goes out bit by bit,
-    workers of two settings alternate. Each account changes to the new one once: who brings the outdated one
-    afterwards does not move it back, or low and restored would be published in turns.
+    workers of two settings alternate. Each account changes to the new one once: a worker with the outdated one does not
+    move it back, or low and restored would be published in turns.
     """
     if outdated is None and default == stamped:
         return stamped, None

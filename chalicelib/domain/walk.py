@@ -1,7 +1,7 @@
-"""A merchant's records walked in order: whole, sealed, in a chain, and each what a movement can do.
+"""Checks a merchant's transactions in order: none missing, each sealed, chained, and possible.
 
-Pure. A `Walk` takes the records one by one and keeps only what the next ones need, so that a ledger of any length can
-be walked; of the orders it keeps those that were refunded.
+Pure. A `Walk` takes the transactions one by one and keeps only what later ones need, so a ledger of any length can be
+walked; of the orders it keeps the refunded ones.
 """
 
 from chalicelib.domain.debt import repays
@@ -15,16 +15,15 @@ from chalicelib.domain.tallies import Tallies
 
 
 class Walk:
-    """One merchant's records, walked from the first one on. After `close` it is spent.
+    """One merchant's transactions, walked from the first one on. It cannot be used after `close`.
 
-    `totals`, `total_shortfall` and `debt` are what the records add up to, `first` and `last` the ends of them, `status`
-    the one that switched the plugin last, `expected` the sequence that would come next. `newest` are the thresholds
-    that the last one passed, `tallies` what went back of each order and payment. `newer` counts the records whose form
-    only a newer release knows.
+    `totals`, `total_shortfall` and `debt` are what the transactions add up to, `first` and `last` the ends of them,
+    `status` the one that switched the plugin last, `expected` the sequence that would come next. `newest` are the
+    thresholds that the last one passed, `tallies` what went back of each order and payment. `newer` counts the
+    transactions whose form only a newer release knows.
 
-    `intact` tells that the records are whole and each sealed, so that they prove what the account must be. What follows
-    from another finding is not reported beside it: behind a record that is missing, changed or unreadable, balances
-    and refunds prove nothing.
+    `intact`: none is missing and each is sealed, so they prove what the account must be. A finding's consequences are
+    not reported too: after a transaction that is missing, changed or unreadable, balances and refunds prove nothing.
     """
 
     def __init__(self, merchant_id: MerchantId) -> None:
@@ -46,7 +45,7 @@ class Walk:
         self._torn = False
 
     def step(self, record: Transaction | Unreadable) -> None:
-        """Take the next record, in the order of their sequences; several may claim the same one."""
+        """Add the next transaction, in the order of sequences; several may claim the same one."""
         self.walked += 1
         if isinstance(record, Unreadable):
             self._settle(None)
@@ -64,7 +63,7 @@ class Walk:
         self._pending.append(record)
 
     def close(self, account: Account | None) -> None:
-        """Walk over what is pending, now that the records are at their end, and miss those the account has counted."""
+        """Walk over what is pending; report as missing what the account counts beyond the last transaction."""
         self._settle(account.hash if account else None)
         if account is not None and self.expected <= account.sequence:
             self._miss(account.sequence + 1 - self.expected)
@@ -72,7 +71,7 @@ class Walk:
             self.findings += self.tallies.differences()
 
     def _settle(self, next_hash: str | None) -> None:
-        """Walk over the sequence that is pending: over the record that the next one follows, where several claim it."""
+        """Walk over the pending sequence; if several transactions claim it, over the one that the next follows."""
         claimants, self._pending = self._pending, []
         if not claimants:
             return
@@ -123,7 +122,7 @@ class Walk:
             self.report(Drift.RECORD_WRONG, record.sequence, why, record.transaction_id)
 
     def _wrongly_owed(self, record: Transaction) -> str | None:
-        """Return what a record, though sealed, does to the debt that no movement can do: an inflow pays it at once."""
+        """Return why a sealed transaction changes the debt as no movement can: an inflow pays it at once."""
         inflow = self.last is not None and repays(self.last.kind)
         due = min(self.debt, record.balance_before) if inflow else 0
         repaid = abs(record.amount) if record.kind is Kind.DEBT_REPAID else 0
@@ -148,7 +147,7 @@ class Walk:
         self.expected = record.sequence + 1
 
     def _miss(self, count: int) -> None:
-        """Take down that so many records are missing from here on."""
+        """Report that this many transactions are missing from here on."""
         sequence = self.expected
         last = sequence + count - 1
         self._tear(
@@ -158,19 +157,19 @@ class Walk:
         )
 
     def report(self, kind: Drift, sequence: int, detail: str, of: TransactionId | None = None) -> None:
-        """Take down a finding."""
+        """Report a finding."""
         self.findings.append(
             Finding(kind=kind, merchant_id=self.merchant_id, sequence=sequence, detail=detail, transaction_id=of)
         )
 
     def _tear(self, kind: Drift, sequence: int, detail: str, of: TransactionId | None = None) -> None:
-        """Take down a finding behind which nothing follows from what was walked before."""
+        """Report a finding after which earlier transactions prove nothing."""
         self.report(kind, sequence, detail, of)
         self._torn, self.intact = True, False
 
 
 def _inconsistent(record: Transaction, last: Transaction | None) -> str | None:
-    """Return what a record, though sealed, says that no movement can do."""
+    """Return what is impossible in a transaction, although it is sealed."""
     if record.transaction_id != transaction_id(record.merchant_id, record.idempotency_key):
         return "its id does not follow from its merchant and key"
     if record.balance_after != record.balance_before + record.amount or record.balance_after < 0:

@@ -1,4 +1,4 @@
-"""One merchant's ledger walked and compared with its account: what does not agree (contract, section 7)."""
+"""Compares one merchant's account with its transactions, and returns the differences (contract, section 7)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from chalicelib.ports import LedgerReader, Snapshot
 
 LOOKS = 3
 LOOK_AGAIN_SECONDS = 1.0
-"""How often something must be found, and after what pauses, before it is said."""
+"""How many looks must find something, and the pause between them, before it is reported."""
 
 
 @dataclass(slots=True)
@@ -38,10 +38,10 @@ def check(
     tick: Callable[[], None] = lambda: None,
     to_the_end: bool = False,
 ) -> Check:
-    """Walk one merchant's ledger and return what was found every time of `LOOKS`, so that no write under way counts.
+    """Walk one merchant's ledger and return what each of `LOOKS` looks found: a write in progress is no finding.
 
-    The walk ends where the account has come to, or `to_the_end` of the records: then it proves what the account must
-    be, also where it lags. `tick` is called before each page of records, and may raise to end the walk.
+    The walk ends at the account's sequence, or `to_the_end` of the transactions: then it proves what the account must
+    be even if it lags. `tick` is called before each page of transactions, and may raise to end the walk.
     """
     looked = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
     for _ in range(LOOKS - 1):
@@ -87,7 +87,7 @@ def _look(
 
 
 def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
-    """Return the records that stand behind the account's newest one, and that no later state of it accounts for."""
+    """Return a finding for each transaction after the account's newest one that the account still does not count."""
     behind = next(iter(reader.records(account.merchant_id, account.sequence + 1, None)), ())
     if not behind:
         return ()
@@ -107,7 +107,7 @@ def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
-    """Return by what a finding is known again: on an account that goes on being written to, its sequence moves."""
+    """Return what identifies a finding between looks: on an account still written to, the sequence changes."""
     if finding.kind.value.startswith("account_"):
         return (finding.kind,)
     return finding.kind, finding.sequence, finding.transaction_id

@@ -1,7 +1,6 @@
-"""The fleet's figures kept in step with the accounts: each account's newest image counted once.
+"""Keeps the fleet's figures up to date: counts each account's newest image once.
 
-Beside `posting` the second use case, and like it bounded: what could not be counted in a call's time is handed
-back, and comes again with the stream's batch.
+Bounded in time: what could not be counted in a call is returned, and comes again with the stream's batch.
 """
 
 import random
@@ -24,10 +23,10 @@ ROUND_MARGIN_SECONDS = 2.0
 
 
 def count(store: FiguresStore, accounts: Iterable[Account], *, time: CallTime) -> set[MerchantId]:
-    """Count the newest image of each account where it is news, and return the merchants that could not be counted.
+    """Count the newest image of each account if it was not counted, and return the merchants that could not be counted.
 
-    A round reads what was counted of all merchants at once and writes a bucket at a time. Who lost a race, or
-    does not know whether a write took effect, finds out by the next round's read.
+    A round reads what was counted of all merchants at once and writes a bucket at a time. After a lost race or a lost
+    answer, the next round's read shows what was counted.
     """
     left = newest(accounts)
     for attempt in range(ROUNDS_MAX):
@@ -64,7 +63,7 @@ def _writes(changes: Iterable[Change]) -> Iterator[tuple[int, Sequence[Change]]]
     by_bucket: dict[int, list[Change]] = {}
     for wanted in changes:
         by_bucket.setdefault(bucket(wanted.merchant_id), []).append(wanted)
-    # Another shard's batch walks over the same buckets: starting anywhere lets the two pass each other.
+    # Another shard's batch writes to the same buckets: a random order avoids most collisions.
     for number in random.sample(sorted(by_bucket), len(by_bucket)):
         of_bucket = by_bucket[number]
         for start in range(0, len(of_bucket), MERCHANTS_PER_WRITE):

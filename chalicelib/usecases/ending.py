@@ -1,4 +1,4 @@
-"""How a message ends, decided from what became of its movements: applied, parked, put off, sent on or ignored.
+"""How a message ends, decided from its movements' outcomes: applied, parked, put off, sent on or ignored.
 
 (contract, section 4, "Retry and dead letter")
 """
@@ -13,9 +13,9 @@ from chalicelib.domain.outcomes import Outcome
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
 INBOX_SECONDS_MAX = 60
-"""How long a message waits for its ground in the inbox, of which SQS delivers nothing while 120,000 are in flight."""
+"""How long a message waits for its ground in the inbox: SQS stops delivering at 120,000 messages in flight."""
 GROWTH_MAX = 20
-"""Doublings of a delay that are counted; more would only overflow."""
+"""The most doublings of a delay; more would overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """The message stays in the queue, because of `error`, and comes back in so many seconds."""
+    """The message stays in the queue because of `error`, and is redelivered after `seconds`."""
 
     error: RetryLater
     seconds: int
@@ -54,7 +54,7 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True)
 class SentOn:
-    """The message goes to the waiting queue, because of `error`, and comes back in so many seconds."""
+    """The message goes to the waiting queue because of `error`, and is delivered after `seconds`."""
 
     error: RetryLater
     seconds: int
@@ -66,7 +66,7 @@ Ending = Settled | Parked | PutOff | SentOn
 def ending(outcomes: Sequence[Outcome], *, deliveries: int, waited_seconds: float, retry: GroundRetry) -> Ending:
     """Return how a message ends whose movements had these outcomes.
 
-    `deliveries` counts this one too; `waited_seconds` is how long ago the first of them was. Transient errors take
+    `deliveries` includes this one; `waited_seconds` have passed since the first. Transient errors take
     precedence: only missing ground ends in parking, and a rejection beside either is found again by a later delivery.
     """
     waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]

@@ -1,4 +1,4 @@
-"""An account given a low-balance threshold of its own, in one write without a transaction (contract, section 7)."""
+"""Gives an account its own low-balance threshold, in one write without a transaction (contract, section 7)."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def set_threshold(
 ) -> Account:
     """Give the account a low-balance threshold of its own, or the default again with None, and return it.
 
-    Nothing is written where it has it already: so a write whose answer was lost is not made twice.
+    Nothing is written if the account has it already: so a write whose answer was lost is not repeated.
 
     Raises:
         RetryLater: there is no such account, or the threshold was not set yet.
@@ -39,7 +39,7 @@ def set_threshold(
         )
         if changed is account:
             return account
-        # The events are named by the version: after a restore, one must not come again for another change.
+        # Event ids derive from the version: after a restore, no version may be used for a second change.
         after = replace(changed, version=version_never_had(account.version, now=now))
         require_time(time, MARGIN_SECONDS)
         try:

@@ -1,8 +1,8 @@
 """Plugin statuses: from the cache that all containers share, else from memory, else from the table.
 
-The shared cache is asked first, where there is one, and memory only when it fails: it hears of a change within
-a second. What was known last also answers when the table cannot be read (contract, section 6): last known, or
-else disabled, never enabled out of nothing. Which of two is newer is told by the account's version.
+The shared cache is asked first, where there is one, and memory only when it fails: it learns of a change within
+a second. When the table cannot be read, the last known status is the answer (contract, section 6), or else disabled:
+never enabled without proof. The account's version decides which of two is newer.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,13 +15,13 @@ from chalicelib.ports import Readings, SharedStatuses, StatusTable
 UNKNOWN_MERCHANT_SECONDS = 1
 """How long a cache may keep `account_not_found`: an account may open at any moment."""
 KNOWN_MERCHANTS_MAX = 10_000
-"""Merchants whose last status a container remembers; the one asked for longest ago goes first."""
+"""Merchants whose last status a container remembers; the least recently asked is dropped first."""
 
 
 class PluginStatuses:
     """Answers plugin statuses that are less than `cache_seconds` old from a cache, else from the table.
 
-    When the table cannot be read, the last known status goes on for `stale_seconds` from when it was known.
+    When the table cannot be read, the last known status is returned for up to `stale_seconds`.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class PluginStatuses:
         self._remembered: dict[MerchantId, KnownStatus] = {}
 
     def of(self, merchant_id: MerchantId, *, now: datetime) -> PluginStatus:
-        """Return the merchant's status; its `stale` or `unavailable` tells that the table could not be read."""
+        """Return the merchant's status; `stale` or `unavailable` if the table could not be read."""
         return self._answers((merchant_id,), lambda _: self._table.read_one(merchant_id, now), now)[merchant_id]
 
     def of_many(self, merchants: Iterable[MerchantId], *, now: datetime) -> dict[MerchantId, PluginStatus]:
@@ -55,7 +55,7 @@ class PluginStatuses:
         for merchant in merchants:
             cached = known = self._usable(self._remembered.get(merchant), now)
             if told is not None:
-                # What the shared cache does not know is no longer known for sure: a change may have been lost with it.
+                # What the shared cache has lost is uncertain in memory too: it may have lost a change.
                 cached = self._usable(told.get(merchant), now)
                 if cached is not None:
                     cached = known = _newer(known, cached)
@@ -71,7 +71,7 @@ class PluginStatuses:
     def _settled(
         self, last_known: Mapping[MerchantId, KnownStatus | None], readings: Readings, now: datetime, *, share: bool
     ) -> dict[MerchantId, PluginStatus]:
-        """Return the answers that the table gives, or what was known last where it gives none."""
+        """Return the table's answers, or the last known ones where it gives none."""
         answers: dict[MerchantId, PluginStatus] = {}
         found: dict[MerchantId, KnownStatus] = {}
         for merchant, known in last_known.items():
@@ -83,7 +83,7 @@ class PluginStatuses:
                     reason=Reason.ACCOUNT_NOT_FOUND, as_of=instant(now), fresh_seconds=UNKNOWN_MERCHANT_SECONDS
                 )
             else:
-                # An eventually consistent read may come back with less than is known already.
+                # An eventually consistent read may return an older version than the known one.
                 found[merchant] = _newer(known, reading)
         standing = self._shared.write(found, now=now) if self._shared is not None and share and found else None
         for merchant, status in found.items():
@@ -109,7 +109,7 @@ class PluginStatuses:
 def _without_the_table(known: KnownStatus | None, now: datetime) -> PluginStatus:
     if known is None:
         return PluginStatus(reason=Reason.UNAVAILABLE, as_of=instant(now), fresh_seconds=0)
-    # A second at most, so that the truth is asked for again as soon as it can be had.
+    # A second at most, so that the table is asked again as soon as it answers.
     return PluginStatus(reason=_said(known), as_of=instant(known.as_of), fresh_seconds=1, stale=True)
 
 
@@ -124,5 +124,5 @@ def _said(known: KnownStatus) -> Reason:
 
 
 def _age(known: KnownStatus, now: datetime) -> float:
-    # What another container's clock saw ahead of ours is of now.
+    # A time from a clock ahead of ours counts as now.
     return max(0.0, (now - known.as_of).total_seconds())

@@ -1,7 +1,7 @@
-"""The one use case: read, decide, commit, once; many movements of one merchant in one atomic write.
+"""Posts movements: read, decide, commit; many movements of one merchant in one atomic write.
 
-Merchants are written side by side, the movements of one merchant one write after another. A lost race is
-decided again on what stands now, which the refusal itself brings, so it costs no second read.
+Merchants are written in parallel, the movements of one merchant one write after another. After a lost race the fold is
+decided again on the current state, which the refusal carries: no second read.
 """
 
 import random
@@ -23,15 +23,15 @@ ATTEMPTS_MAX = 20
 PAUSE_BASE_SECONDS = 0.005
 PAUSE_MAX_SECONDS = 0.5
 ASIDE_WRITES, ASIDE_WRITES_MAX = 8, 16
-"""How long who lost a race steps aside at most, in times of the write that lost it: at first, and then."""
+"""Longest back-off after a lost race, as a multiple of the lost write's duration: the first time, and later."""
 ASIDE_SECONDS_MAX = 5.0
-# Measured on a merchant with sixteen writers: shorter ones burn writes, longer ones leave the merchant to nobody.
+# Measured on a merchant with sixteen writers: shorter back-offs waste writes, longer ones leave the merchant idle.
 LOST_RACES_MAX = 1
-"""Races lost in a row after which the account is read again before the write, which costs a hundred times as much."""
+"""Races lost in a row after which the account is read before the next write, which costs a hundred times as much."""
 MERCHANTS_AT_ONCE = 16
-"""Merchants of one batch that are written side by side; the client's connection pool has as many places."""
+"""Merchants of one batch that are written in parallel; the client's connection pool has the same size."""
 MARGIN_SECONDS = 1.0
-"""What is left of a call's time for answering: no write is started inside it."""
+"""The last seconds of a call are for answering: no write is started in them."""
 KNOWN_ACCOUNTS_MAX = 4096
 """Accounts remembered from the last writes of this container, about 1 KB each."""
 
@@ -39,7 +39,7 @@ KNOWN_ACCOUNTS_MAX = 4096
 class Posting:
     """Posts movements to the ledger. One per container: it remembers the accounts it wrote last.
 
-    A remembered account saves the read: the write's condition confirms it, or the refusal brings the current one.
+    A remembered account saves the read: the write's condition confirms it, or the refusal carries the current one.
     """
 
     def __init__(self, store: LedgerStore, *, default_threshold: int) -> None:
@@ -52,8 +52,8 @@ class Posting:
     def post(self, requests: Sequence[Request], *, time: CallTime) -> list[list[Outcome]]:
         """Post every movement of every request once, and return an outcome for each, in their order.
 
-        A movement that was recorded before is a `Duplicate`; what can never be posted is `Rejected`, what
-        may work later `RetryLater`: both are returned, not raised, so that neighbours go on.
+        A movement that was recorded before is a `Duplicate`; one that can never be posted is `Rejected`, one that may
+        work later `RetryLater`: both are returned, not raised, so that the others are still posted.
         """
         places: dict[MerchantId, list[int]] = {}
         for place, request in enumerate(requests):
@@ -78,7 +78,7 @@ class Posting:
         """Post one movement, and return its outcome.
 
         Raises:
-            Rejected: it can never be posted as it stands.
+            Rejected: it can never be posted as it is.
             RetryLater: it was not posted yet.
         """
         [[outcome]] = self.post([[movement]], time=time)
@@ -87,7 +87,7 @@ class Posting:
         return outcome
 
     def take_lost_races(self) -> int:
-        """Return how many races with other writers this container has lost since it was asked last."""
+        """Return the number of races lost to other writers since the last call."""
         lost_races, self._lost_races = self._lost_races, 0
         return lost_races
 
@@ -121,7 +121,7 @@ class Posting:
                 work.account = None  # A newer release has written it since it was remembered.
             work.give_back(error)
         except Exception as error:  # noqa: BLE001 - one merchant's bug must not fail its neighbours
-            # The account is forgotten, and the cause travels with the outcome to whoever reports it.
+            # The account is forgotten; the outcome carries the cause, for the log.
             work.account = None
             work.give_back(internal(error))
 
@@ -134,7 +134,7 @@ class Posting:
         attempt = lost_races = 0
         while work.undecided:
             if lost_races > LOST_RACES_MAX:
-                # What the refusal brought is old by now: others went on writing during the pause.
+                # The account from the refusal is outdated: others went on writing during the pause.
                 self._read_again(work)
             work.follow(self._store)
             self._require_counted(work)
@@ -169,7 +169,7 @@ class Posting:
                 attempt = _step_aside(attempt, time, started - time.remaining_seconds())
 
     def _require_counted(self, work: Work) -> None:
-        """Raise `RetryLater` (`account_behind`) where the account, read again, lacks a record that is known."""
+        """Raise `RetryLater` (`account_behind`) where the account, read again, lacks a transaction that is known."""
         if work.behind() is not None:
             self._read_again(work)
             if (error := work.behind()) is not None:
@@ -192,10 +192,10 @@ class Posting:
         work.fresh = True
 
     def _look_again(self, work: Work, outcomes: Sequence[Outcome | None]) -> bool:
-        """Before a decrease is declined, make sure of it; return whether something was learnt.
+        """Before a decrease is declined, read again to be sure; return whether anything was read.
 
-        The balance must be the current one, and the adjustment may have been posted before, which a read of the
-        record after that of the account tells. (What the write finds by itself needs no such look.)
+        The balance must be the current one, and the adjustment may have been posted before: a read of its transaction
+        after that of the account shows it. (Other duplicates are found by the write itself.)
         """
         declined = [
             name
@@ -225,14 +225,14 @@ class Posting:
 
 
 def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
-    """Return the names of the records that must be known before the movement can be decided."""
+    """Return the names of the transactions that must be known before the movement can be decided."""
     if isinstance(movement, OrderMovement):
         try:
             charge(movement.policy, lines=movement.lines, total=movement.total)
         except Rejected:
-            # It has no charge under today's policy, but may have been charged under an older one.
+            # Today's policy cannot charge it, but an older one may have done so.
             return names_of(movement)
-    # A dispute is won once: a repeat finds none open, which only its own record explains.
+    # A dispute is won once: only its own transaction shows that this is a repeat.
     own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()
     return (*grounds(movement), *own)
 
@@ -247,7 +247,7 @@ def pause(attempt: int, time: CallTime, error: RetryLater) -> int:
 
 
 def _step_aside(attempt: int, time: CallTime, write_seconds: float) -> int:
-    """Wait so long that the others can finish, by how long the write took that lost, and return the next attempt.
+    """Back off long enough for the others to finish, by the lost write's duration, and return the next attempt.
 
     Raises:
         RetryLater: `contended`, where no attempt or no time is left in this call.
@@ -259,7 +259,7 @@ def _step_aside(attempt: int, time: CallTime, write_seconds: float) -> int:
 
 def _wait(longest: float, attempt: int, time: CallTime, error: RetryLater) -> int:
     seconds = random.uniform(0, longest)  # noqa: S311 - jitter
-    # No attempt of this release helps against a newer form.
+    # No retry of this release helps with a newer form.
     if (
         isinstance(error, NewerForm)
         or attempt + 1 >= ATTEMPTS_MAX

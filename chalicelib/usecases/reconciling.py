@@ -1,11 +1,10 @@
-"""The ledger made to prove itself, account by account, within the time of a call (contract, section 7).
+"""Checks the whole ledger, account by account, within the time of a call (contract, section 7).
 
-Beside `posting` and `counting` the third use case, and the only one that changes nothing. A sweep goes over all
-accounts in pages; each is compared with itself, which costs nothing besides, and walked record by record where there
-is reason to: it has changed since the last sweep began, something was found the last time, it does not agree with
-itself, its turn has come (every account once in `ROTATION_DAYS`), or there is room left for those that have not
-changed. Then it goes over the records, as many as `RECORDS_SCANNED_MAX` and from where the last sweep came to, for
-merchants whose account is gone. What is found is looked at again before it is reported: a write may be under way.
+It changes nothing. A sweep reads all accounts in pages. Each is checked against its own counters, which needs no read,
+and walked transaction by transaction if there is a reason: it has changed since the last sweep began, the last sweep
+found something, its counters disagree, its turn has come (every account once in `ROTATION_DAYS`), or the sweep has room
+for unchanged ones. Then it reads up to `RECORDS_SCANNED_MAX` transactions, from where the last sweep ended, to find
+merchants whose account is gone. A finding is checked again before it is reported: a write may be in progress.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,29 +20,30 @@ from chalicelib.ports import CallTime, LedgerReader, Snapshot
 from chalicelib.usecases.checking import Check, check
 
 OVERLAP = timedelta(hours=1)
-"""How far before the last sweep's beginning a change still counts: clocks differ, and writes were under way."""
+"""How long before the last sweep's start a change still counts: clocks differ, and writes were in progress."""
 ROTATION_DAYS = 30
 """Within so many daily sweeps every account is walked, changed or not."""
 UNCHANGED_RECORDS_MAX = 100_000
-"""Records of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
+"""Transactions of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
 RECORDS_SCANNED_MAX = 1_000_000
-"""Records that a sweep goes over for merchants without an account: 125,000 read units, a cent and a half a day, and up
-to 500,000 more for the accounts of merchants with few records each. A larger ledger takes several days for a round."""
+"""Transactions that a sweep reads to find merchants without an account: 125,000 read units, 1.5 cents a day, and up to
+500,000 more for the accounts of merchants with few transactions each. A larger ledger takes several days."""
 DRIFTED_MAX = 1_000
-"""Merchants with a finding that are remembered from sweep to sweep, to be walked again; 36 KB."""
+"""The most merchants with a finding that are remembered for the next sweep; 36 KB."""
 PAGE_MARGIN_SECONDS = 10.0
-"""What is left of a call's time for saying what was found and keeping the bookmark: no page is begun inside it."""
+"""The last seconds of a call are for reporting and keeping the bookmark: no page is begun in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """How far a sweep has come. `after` is the last account looked at; `finished_at` is None while it is under way.
+    """How far a sweep has come. `after` is the last account looked at; `finished_at` is None while it is in progress.
 
     `since` is when the sweep before it began (None: there was none, and everything counts as changed), `drifted` the
-    merchants with a finding, `drift` the findings of the last sweep that came to its end. `too_long` are merchants
+    merchants with a finding, `drift` the number of findings of the last finished sweep. `too_long` are merchants
     whose ledgers were not walked because one call's time is too short for them, `newer` counts those with an account or
-    records in the form of a newer release, which alone can compare them: that is no drift. `accounts_done` tells that
-    only records are left to go over; `scanned` counts them, and `place` is where they go on, in the next sweep too.
+    transactions in the form of a newer release, which alone can compare them: that is no drift. `accounts_done` tells
+    that only transactions are left to go over; `scanned` counts them, and `place` is where they go on, in the next
+    sweep too.
     """
 
     started_at: Instant
@@ -66,7 +66,7 @@ class Sweep:
 
 
 def begun(last: Sweep | None, *, now: Instant) -> Sweep:
-    """Return the sweep that is to go on: the one under way, else a new one after the last."""
+    """Return the sweep to continue: the unfinished one, else a new one after the last."""
     if last is None:
         return Sweep(started_at=now)
     if last.finished_at is None:
@@ -82,13 +82,13 @@ def sweep(
     say: Callable[[Check], None],
     keep: Callable[[Sweep], None],
 ) -> Sweep:
-    """Go on with a sweep until it is finished or the time of this call is short, and return how far it has come.
+    """Continue a sweep until it is finished or this call's time runs out, and return its state.
 
-    `say` is told each check that found something, `keep` the bookmark after each page, so that a call that is cut
-    off costs a page. An account whose ledger alone takes longer than a whole call is left out and named in `too_long`.
+    `say` gets each check with findings, `keep` the bookmark after each page: a call that is cut off repeats one page.
+    An account whose ledger takes longer than a whole call is left out and named in `too_long`.
 
     Raises:
-        RetryLater: the ledger did not answer; the sweep stands where `keep` was told last.
+        RetryLater: the ledger did not answer; the sweep continues from the last bookmark.
     """
     fresh = True
     while going.finished_at is None:
@@ -102,7 +102,7 @@ def sweep(
                 if not fresh:
                     keep(going)
                     return going
-                # It had a whole call for itself.
+                # It had a whole call to itself.
                 too_long = going.too_long | {_merchant(candidate)}
                 going, walked = replace(_passed(going, candidate, counts=0), too_long=too_long), True
             fresh = fresh and not walked
@@ -114,7 +114,7 @@ def sweep(
 
 
 _Candidate = Snapshot | UnreadableAccount | MerchantId
-"""An account, or a merchant that has records and no account."""
+"""An account, or a merchant that has transactions and no account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,7 @@ def _page_of_accounts(reader: LedgerReader, going: Sweep) -> _Page:
 
 def _page_of_records(reader: LedgerReader, going: Sweep) -> _Page:
     page = reader.merchants(going.place)
-    # Those with a finding the last time are looked for every time, wherever the round over the records has come to.
+    # Merchants with a finding in the last sweep are checked every time, wherever the scan has come to.
     suspects = going.suspects if going.scanned == 0 else frozenset()
     known = going.drifted | going.too_long
     wanted = [merchant_id for merchant_id in (*page.merchants, *sorted(suspects)) if merchant_id not in known]

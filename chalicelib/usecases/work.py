@@ -1,4 +1,4 @@
-"""One merchant's part of a batch on its way through `posting`: what is known, what is undecided, what came of it."""
+"""One merchant's part of a batch during `posting`: what is known, what is undecided, and the outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ _REFUSED_ALONE = frozenset(
         Code.INSUFFICIENT_CREDITS,
     }
 )
-"""Why the ledger refuses a movement of a message whose others are good; anything else makes poison of all of it."""
+"""Codes that refuse one movement and leave the rest of its message; any other rejection poisons the whole message."""
 
 
 class Work:
@@ -54,19 +54,19 @@ class Work:
         self._unconfirmed: set[str] = set()
 
     def know(self, known: Known, remembered: Account | None) -> None:
-        """Know what was read, and the account that was not read because it is remembered."""
+        """Take over what was read, and the account that was not read because it is remembered."""
         self.account = remembered or known.accounts.get(self.merchant_id)
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
         self.guards = dict(known.guards)
 
     def learn(self, known: Known) -> None:
-        """Know what was read of records since."""
+        """Take over transactions that were read since."""
         self.stored.update(known.transactions)
         self.guards.update(known.guards)
 
     def follow(self, store: LedgerStore) -> None:
-        """Read the records that guards name which a write has met, all in one read.
+        """Read the transactions named by guards that a write has met, all in one request.
 
         Raises:
             RetryLater: one cannot be read, or is not there: a restore has torn it from its guard.
@@ -80,10 +80,10 @@ class Work:
                     raise torn(guard, record)
 
     def behind(self) -> RetryLater | None:
-        """Return `account_behind` where the account, as known, does not count a known record of the merchant.
+        """Return `account_behind` if the known account does not count a known transaction of the merchant.
 
-        A record and its account are one write: either the account is an old one, or somebody put it back, as a restore
-        does. A write on it would then claim the sequence of a record that exists, and lose what that one moved.
+        A transaction and its account are one write: so the account is outdated, or a restore has put it back. A write
+        on it would claim the sequence of an existing transaction and lose what that one moved.
         """
         sequence, newest = (self.account.sequence, self.account.hash) if self.account else (0, "")
         for record in self.stored.values():
@@ -97,15 +97,15 @@ class Work:
         return None
 
     def require_readable(self) -> None:
-        """Raise what is wrong with an item that the movements rest on, if anything is."""
+        """Raise the error of an unreadable item that the movements depend on, if there is one."""
         if self.unreadable is not None:
             raise self.unreadable
 
     def reject_poison(self, fold: Fold) -> bool:
-        """Decide whole the requests of which a movement is impossible or may turn out so; return whether there are any.
+        """Decide whole requests in which a movement is impossible, or may be; return whether there are any.
 
-        What they name is not delivered, so their neighbours must be looked at again without them. Before the first
-        write, and again whenever something was learnt, all is foreseen: nothing of poison has been written then.
+        They count as not delivered, so the others must be decided again without them. Before the first write, and
+        whenever something new was read, all outcomes are foreseen: so nothing of a poison message is ever written.
         """
         found: dict[int, Rejected | RetryLater] = {}
         for index, outcome in zip(self.undecided, fold.foreseen, strict=True):
@@ -115,15 +115,15 @@ class Work:
             if (error := found.get(self._request_of[index])) is not None:
                 self._outcomes[index] = error
         self._count_undecided()
-        # While some wait for the others, what is foreseen is not all.
+        # While some are postponed, not everything is foreseen.
         self.verified = not (found or self._leaning)
         return bool(found)
 
     def put_leaning_last(self, fold: Fold) -> bool:
-        """Where not all fits into a write, let the requests wait that rest on a neighbour; return whether any do.
+        """If not everything fits into a write, postpone requests that depend on another; return whether any do.
 
-        A refund of an amount may rest on a total that only a neighbour names: should that one turn out a conflict,
-        nothing of the refund's message must have been written before.
+        A refund of an amount may need a total that only another request names: if that one is a conflict, nothing of
+        the refund's message may have been written.
         """
         if self._leaning is not None or None not in fold.outcomes:
             return False
@@ -139,8 +139,8 @@ class Work:
     def settle(self, outcomes: Sequence[Outcome | None]) -> None:
         """Take over the outcomes of a fold, which are final.
 
-        A record that stands and is, hash for hash, the one of a write whose answer was lost was posted by that
-        write: it is no duplicate.
+        A stored transaction with the hash of one whose write's answer was lost was posted by that write: it is no
+        duplicate.
         """
         for outcome in outcomes:
             if isinstance(outcome, Posted):
@@ -160,11 +160,11 @@ class Work:
         self.settle([error] * len(self.undecided))
 
     def lost_answer(self, commit: Commit) -> None:
-        """Know what was to be written and may stand, although nobody said so."""
+        """Remember what may have been written although no answer confirmed it."""
         self._unconfirmed.update(record.hash for record in commit.transactions)
 
     def committed(self, commit: Commit) -> None:
-        """Know what was written. It is not `fresh`: if the store answered late, others may have written since."""
+        """Take over what was written. It is not `fresh`: if the store answered late, others may have written since."""
         self.account = commit.after
         self.fresh = False
         self.absent.clear()
@@ -174,7 +174,7 @@ class Work:
             self.stored[change.order] = replace(self.stored[change.order], tally=change.after, refunded_at=change.time)
 
     def refused(self, refused: Refused) -> bool:
-        """Know what stands where the write wanted to go, and return whether any of it is a record or a guard."""
+        """Take over the current state from a refusal, and return whether it holds a transaction or a guard."""
         if refused.account != self.account:
             self.account = refused.account
             self.fresh = True
@@ -204,16 +204,16 @@ class Work:
 
 
 def internal(error: Exception) -> RetryLater:
-    """Return the outcome of what met a bug, which carries it as its cause."""
+    """Return the outcome of a bug, with the exception as its cause."""
     outcome = RetryLater(Code.INTERNAL, f"posting failed: {type(error).__name__}")
     outcome.__cause__ = error
     return outcome
 
 
 def _spoils(outcome: Outcome, movement: Movement) -> TypeGuard[Rejected | RetryLater]:
-    """Whether a movement's outcome is that of its whole message.
+    """Whether a movement's outcome applies to its whole message.
 
-    So it is where an amount waits for its order: without a total of the order, which nobody knows yet, it is poison.
+    It also does when a refund of an amount waits for its order: without the order's total it would be poison.
     """
     if isinstance(outcome, Rejected):
         return outcome.code not in _REFUSED_ALONE

@@ -1,4 +1,4 @@
-"""The items of guards: they lie in the transactions table and name a record there (contract, section 13)."""
+"""The items of guards: they lie in the transactions table and name a transaction there (contract, section 13)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,5 +23,5 @@ def guard_item(guard: Guard) -> Item:
 
 
 def named_by(item: Mapping[str, Any]) -> TransactionId | None:
-    """Return the id of the record that the item names if it is a guard, None if it is a record itself."""
+    """Return the id of the transaction that the item names if it is a guard, None if it is a transaction itself."""
     return TransactionId(item["names"]["S"]) if "names" in item else None

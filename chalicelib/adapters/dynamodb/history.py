@@ -1,4 +1,4 @@
-"""Accounts and their records, read through PynamoDB.
+"""Accounts and their transactions, read through PynamoDB.
 
 Sequences have no gaps, so a page is a range of them and costs one query of exactly its rows, wherever it
 lies (decision 0007). `created_at` follows the sequence, so dates are found by bisecting it.
@@ -24,18 +24,18 @@ from chalicelib.domain.movements import Kind
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
-"""Records that one query of a filtered list looks at; it doubles from the least to the most."""
+"""Transactions that one query of a filtered list looks at; it doubles from the least to the most."""
 RECORDS_EXAMINED_MAX = 20_000
-"""Records that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
+"""Transactions that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
 INDEX_PAUSE_SECONDS = 0.1
-"""How long to wait before an index that lacks the newest records is queried once more."""
+"""How long to wait before an index that lacks the newest transactions is queried once more."""
 
 _SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """Records of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
+    """Transactions of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
 
     transactions: tuple[Transaction, ...]
     below: int
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """Sums of one merchant's records; `last_transaction_at` is the newest one's time, None without any."""
+    """Sums of one merchant's transactions; `last_transaction_at` is the newest one's time, None without any."""
 
     totals: Mapping[Kind, Total]
     total_shortfall: int
@@ -70,12 +70,12 @@ class History:
                 return None
 
     def transaction(self, transaction_id: TransactionId) -> Transaction | None:
-        """Return one record None if there is none or its id is a guard's."""
+        """Return one transaction, None if there is none or its id is a guard's."""
         item = self._item(transaction_id)
         return transaction_from(item, answering=True) if item and named_by(item) is None else None
 
     def named(self, name: TransactionId) -> Transaction | None:
-        """Return the record of the fact that has this name, its own or another, None if there is none."""
+        """Return the transaction of the fact that has this name, its own or another, None if there is none."""
         item = self._item(name)
         if item and (record := named_by(item)) is not None:
             return self.transaction(record)
@@ -89,10 +89,10 @@ class History:
                 return None
 
     def records(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
-        """Return the account's records of these sequences, both included, newest first: one query of its rows.
+        """Return the account's transactions of these sequences, both included, newest first: one query of its rows.
 
-        An index is never read consistently. If it lacks only the newest record, that is read by its id; if it lacks
-        more, it is queried once more. Records still missing then are left out, from the newest on.
+        An index is never read consistently. If it lacks only the newest transaction, that is read by its id; if it
+        lacks more, it is queried once more. Records still missing then are left out, from the newest on.
         """
         if highest < lowest:
             return ()
@@ -112,9 +112,9 @@ class History:
     def matching(
         self, merchant_id: MerchantId, lowest: int, highest: int, *, kinds: Sequence[Kind], wanted: int
     ) -> Found:
-        """Return up to `wanted` records of these kinds and sequences, newest first.
+        """Return up to `wanted` transactions of these kinds and sequences, newest first.
 
-        What does not match is read too, and paid for; after `RECORDS_EXAMINED_MAX` records the search stops, and
+        What does not match is read too, and paid for; after `RECORDS_EXAMINED_MAX` transactions the search stops, and
         `below` tells where it would go on.
         """
         if not kinds:
@@ -133,7 +133,7 @@ class History:
         return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
 
     def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
-        """Return the sums of the merchant's records of these sequences, both included; reads every one of them."""
+        """Return the sums of the merchant's transactions of these sequences, both included; reads every one of them."""
         counts: dict[Kind, list[int]] = {}
         shortfall, newest = 0, None
         rows = self._rows(merchant_id, lowest, highest, attributes=_SUMMED) if lowest <= highest else iter(())
@@ -148,10 +148,10 @@ class History:
         return Sums(totals=totals, total_shortfall=shortfall, last_transaction_at=newest)
 
     def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
-        """Return the lowest and highest sequence of the records from `start` to `end`, both included.
+        """Return the lowest and highest sequence of the transactions from `start` to `end`, both included.
 
         Bisected: two queries of one row for each doubling of the ledger's length, and none where the account itself
-        shows it. Without a record in between, the lowest is above the highest.
+        shows it. Without a transaction in between, the lowest is above the highest.
         """
         lowest, highest = 1, account.sequence
         newest = account.last_transaction_at or account.created_at
@@ -163,7 +163,7 @@ class History:
         return lowest, highest
 
     def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> Transaction | None:
-        """Return the newest of the account's records of these sequences that was created by `time`, None without any.
+        """Return the newest transaction of these sequences that was created by `time`, None without any.
 
         One query where the range is no longer than `WINDOW_MAX`, and one more for each doubling of it.
 
@@ -185,11 +185,11 @@ class History:
         return next((record for record in records if record.created_at <= time), None)
 
     def _first_at(self, account: Account, time: str) -> int:
-        """Return the lowest sequence whose record was created at `time` or later."""
+        """Return the lowest sequence whose transaction was created at `time` or later."""
 
         def created_at(sequence: int) -> str:
             row = next(self._rows(account.merchant_id, sequence, sequence), None)
-            # A record that the index lacks yet is among the newest.
+            # A transaction that the index lacks yet is among the newest.
             return row.created_at if row is not None else _just_after(account.last_transaction_at or account.created_at)
 
         return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)

@@ -1,7 +1,7 @@
 """How accounts and transactions stand in DynamoDB: plain readers and writers of the low-level item.
 
 Attribute names are the API's. What is zero, absent or derivable is left out, so that an account and an
-order's record stay under 1 KB, one write unit each (decision 0002). The models of the tables
+order's transaction stay under 1 KB, one write unit each (decision 0002). The models of the tables
 (models.py) describe the same items for reading; a contract test holds the two together.
 """
 
@@ -120,7 +120,7 @@ def _account(item: Mapping[str, Any]) -> Account:
 
 
 def transaction_item(transaction: Transaction) -> Item:
-    """Return the record as an item, with its tally where it has one."""
+    """Return the transaction as an item, with its tally where it has one."""
     item: Item = {
         "transaction_id": {"S": transaction.transaction_id},
         "merchant_id": {"S": transaction.merchant_id},
@@ -152,7 +152,7 @@ def transaction_item(transaction: Transaction) -> Item:
 
 
 def transaction_from(item: Mapping[str, Any], *, answering: bool = False) -> Transaction:
-    """Return the record that `transaction_item` wrote; one of a newer form as `account_from` does.
+    """Return the transaction that `transaction_item` wrote; one of a newer form as `account_from` does.
 
     Raises:
         NewerForm: A newer release wrote it in a form that this one does not know.
@@ -188,7 +188,7 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
 
 
 def kind_of(transaction_type: str, operation_type: str) -> Kind:
-    """Return the kind of a record that holds these two."""
+    """Return the kind of a transaction that holds these two."""
     return _KINDS[transaction_type, operation_type]
 
 

@@ -66,9 +66,9 @@ class DynamoDBLedger:
         self._transactions_table = transactions_table
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and records, read consistently, 100 of both together in a request.
+        """Return the accounts and transactions, read consistently, 100 of both together in a request.
 
-        A guard whose record is not there is unreadable: a restore has torn the two apart.
+        A guard whose transaction is not there is unreadable: a restore has torn the two apart.
         """
         keys: list[tuple[str, str, str]] = [
             (self._credits_table, "merchant_id", key) for key in dict.fromkeys(merchants)
@@ -205,7 +205,7 @@ class DynamoDBLedger:
 
 
 def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
-    """Read the cancellation, whose reasons come in the order of the request: account, records, guards, tallies.
+    """Read the cancellation, whose reasons come in the order of the request: account, transactions, guards, tallies.
 
     There may be several reasons, and each is read for itself. Only a failed condition proves a lost race or a
     duplicate, and it brings the item that is there; a conflict proves nothing (infra/docs/traps.md).

@@ -1,4 +1,4 @@
-"""The ledger read from end to end, for those who check it: pages of accounts, and every record of a merchant.
+"""The ledger read from end to end, for those who check it: pages of accounts, and every transaction of a merchant.
 
 Through the boto3 client, because items changed by hand must be readable too, whatever they became; and eventually
 consistent, at half the price: a finding is confirmed by a second read before it is reported.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ACCOUNTS_PAGE = 500
 """Accounts of one page, about half a megabyte."""
 RECORDS_PAGE = 1_000
-"""Records of one page of all of them, about a megabyte and 125 read units."""
+"""Transactions of one page of all of them, about a megabyte and 125 read units."""
 SEQUENCE_MAX = 10**15
 
 
@@ -54,7 +54,7 @@ class DynamoDBLedgerReader:
         return _snapshot(item) if item else None
 
     def merchants(self, after: str | None) -> MerchantsPage:
-        """Return the merchants of the next records: a page of a scan of the index, which keeps a merchant together."""
+        """Return the merchants of the next transactions: one page of a scan of the index, merchant by merchant."""
         behind: dict[str, Any] = {"ExclusiveStartKey": json.loads(after)} if after else {}
         with transient_faults():
             page = self._client.scan(
@@ -84,7 +84,7 @@ class DynamoDBLedgerReader:
     def records(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
     ) -> Iterator[Sequence[Transaction | Unreadable]]:
-        """Yield the records of these sequences, up to a megabyte in a page."""
+        """Yield the transactions of these sequences, up to a megabyte in a page."""
         more: dict[str, Any] = {}
         while True:
             with transient_faults():

@@ -65,7 +65,7 @@ class AccountRow(Model):
 
 
 class BySequence(GlobalSecondaryIndex["TransactionRow"]):  # type: ignore[no-untyped-call]
-    """A merchant's records in the order of their commits."""
+    """A merchant's transactions in the order of their commits."""
 
     class Meta:
         """The index as the template declares it."""
@@ -78,7 +78,7 @@ class BySequence(GlobalSecondaryIndex["TransactionRow"]):  # type: ignore[no-unt
 
 
 class TransactionRow(Model):
-    """A record's item in the transactions table."""
+    """A transaction's item in the transactions table."""
 
     class Meta:
         """How the table is reached."""

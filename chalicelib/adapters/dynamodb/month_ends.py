@@ -32,7 +32,7 @@ class MonthEnds:
         self._figures = DynamoDBFigures(client, table=table)
 
     def note(self, turn: Turn) -> None:
-        """Keep what a write showed to be over: one request, and one more for each month that ended without a record."""
+        """Keep the ends of days and months that a write showed: a request, and one a month without transactions."""
         self._set(turn.merchant_id, turn.month, {f"{_DAY_PREFIX}{turn.day}": {"N": str(turn.closing.sequence)}})
         for month in turn.months:
             self._set(turn.merchant_id, month, _attributes(turn.closing))

@@ -1,6 +1,6 @@
 """The latest threshold events of the whole fleet, in one small item of the figures table, for a live view.
 
-A view, not a record: events that two shards write at the same moment may be missing; the ledger has them all.
+A view, not the ledger: events that two shards write at the same moment may be missing; the ledger has them all.
 """
 
 import json

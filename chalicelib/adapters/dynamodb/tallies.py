@@ -1,4 +1,4 @@
-"""The attributes of a record's tally in DynamoDB. Refunds, edits and reversals change them; nothing else does."""
+"""The attributes of a transaction's tally in DynamoDB. Refunds, edits and reversals change them; nothing else does."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,7 +14,7 @@ _COUNTED = ("whole", "disputes", "disputed", "held")
 
 
 def tally_attributes(tally: Tally, time: Instant) -> dict[str, Any]:
-    """Return the attributes of a record that what goes back of it and its edits change, the last of them at `time`.
+    """Return the attributes of a transaction that refunds, reversals and edits change, the last of them at `time`.
 
     An order that was only edited has none of a refund but the time.
     """
@@ -38,7 +38,7 @@ def tally_attributes(tally: Tally, time: Instant) -> dict[str, Any]:
 
 
 def tally_from(item: Mapping[str, Any]) -> Tally | None:
-    """Return the tally that `tally_attributes` wrote, None where the record has none."""
+    """Return the tally that `tally_attributes` wrote, None where the transaction has none."""
     edits = _edits_from(item)
     if "refunded_count" not in item:
         return Tally(edits=edits) if edits else None

@@ -242,7 +242,7 @@ class Transaction(Model):
             previous_hash=transaction.previous_hash,
             occurred_at=transaction.occurred_at,
             created_at=transaction.created_at,
-            # Only an edit, or what goes back of it, touches a record after it was written.
+            # Only an edit, or what goes back of it, touches a transaction after it was written.
             updated_at=transaction.refunded_at or transaction.created_at,
         )
 

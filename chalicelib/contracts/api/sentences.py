@@ -7,7 +7,7 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Policy
 
 OF_PAYMENTS = frozenset({Kind.REVERSAL, Kind.REVERSAL_RETURNED, Kind.DEBT_REPAID})
-"""The kinds of records that a story always tells: they are rare, and the shop asks about them."""
+"""The kinds of transactions that a story always tells: they are rare, and the shop asks about them."""
 
 _VERBS: Mapping[Kind, str] = {
     Kind.ORDER_USED: "used",
@@ -61,7 +61,7 @@ def _edit(record: Transaction) -> str:
 
 
 def _went_back(record: Transaction) -> str:
-    """Return what a record of a payment that went back was, or of what is owed for it, in a sentence."""
+    """Return what a transaction of a payment that went back was, or of what is owed for it, in a sentence."""
     moved = credits_text(abs(record.amount))
     if record.kind is Kind.DEBT_REPAID:
         return f"Of it, {moved} paid what was owed."

@@ -19,9 +19,9 @@ from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.thresholds import Crossing, crossings
 
 BEFORE_MAX = 200
-"""How many records a story looks back at, up to the one that decided the status."""
+"""How many transactions a story looks back at, up to the one that decided the status."""
 AFTER_MAX = 200
-"""Of the records after it, how many of the first and of the newest a story looks at."""
+"""Of the transactions after it, how many of the first and of the newest a story looks at."""
 
 SOURCE = (
     "Derived from the ledger's crossings, as the publishers derive it; deliveries are not logged. "
@@ -32,7 +32,8 @@ SOURCE = (
 class Said(Model):
     """An event that a chapter published.
 
-    `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no record keeps.
+    `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no transaction
+    keeps.
     """
 
     event_type: str
@@ -76,20 +77,20 @@ class Story(Model):
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A story's records, oldest first; `complete`: none is left out since the opening."""
+    """A story's transactions, oldest first; `complete`: none is left out since the opening."""
 
     records: Sequence[Transaction]
     complete: bool
 
 
 Records = Callable[[MerchantId, int, int], Sequence[Transaction]]
-"""Reads a merchant's records of these sequences, both included, newest first."""
+"""Reads a merchant's transactions of these sequences, both included, newest first."""
 
 
 def gathered(account: Account, decided: Transaction | None, read: Records) -> Excerpt:
-    """Return the records around the one that decided the status, and the newest; at most three reads.
+    """Return the transactions around the one that decided the status, and the newest; at most three reads.
 
-    `decided` is that record, None where none was found: the story then looks back from the newest.
+    `decided` is that transaction, None where none was found: the story then looks back from the newest.
     """
     middle = account.sequence if decided is None else decided.sequence
     wanted = [
@@ -98,7 +99,7 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> Ex
     ]
     if middle > BEFORE_MAX:
         wanted.insert(0, (1, 1))
-    # An index may lag a moment; this record was read by its key.
+    # An index may lag a moment; this transaction was read by its key.
     found = {} if decided is None else {decided.sequence: decided}
     for lowest, highest in wanted:
         if max(1, lowest) <= min(highest, account.sequence):
@@ -109,7 +110,7 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> Ex
 
 
 def tell(account: Account, told: Excerpt) -> Story:
-    """Return the story of `account`, from the gathered records only."""
+    """Return the story of `account`, from the gathered transactions only."""
     decided = next((one for one in told.records if one.transaction_id == account.status_transaction_id), None)
     chapters = [
         chapter
@@ -166,7 +167,7 @@ def _consequence(crossing: CrossingRecord) -> str:
 
 
 def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
-    """Return the chapter of a record, None for one of the many that matter to no status, threshold or debt."""
+    """Return the chapter of a transaction, None for one of the many that matter to no status, threshold or debt."""
     known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
     derived = derived_crossings(record, before=known)
     changed = _threshold_moved(
@@ -268,6 +269,6 @@ def _since_then(account: Account, decided: Transaction | None, told: Excerpt) ->
 
 
 def _is_whole(told: Excerpt, decided: Transaction, account: Account) -> bool:
-    """Return whether every record since the deciding one was gathered."""
+    """Return whether every transaction since the deciding one was gathered."""
     later = [record.sequence for record in told.records if record.sequence >= decided.sequence]
     return later == list(range(decided.sequence, account.sequence + 1))

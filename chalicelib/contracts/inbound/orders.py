@@ -174,8 +174,8 @@ class OrderPaid(OrderEntry, Payload):
         if updated_at is not None:
             metadata["updated_at"] = updated_at
         if self.updated:
-            # The record must tell which event charged the order: a later one may contradict it (contract, "Conflict or
-            # duplicate").
+            # The transaction must tell which event charged the order: a later one may contradict it (contract,
+            # "Conflict or duplicate").
             metadata["source"] = ORDER_UPDATED
         return metadata
 

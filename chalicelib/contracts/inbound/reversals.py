@@ -139,7 +139,7 @@ def _reversal(
 
 
 def _kept(portion: Portion) -> Mapping[str, str | int]:
-    """Return what a reversal's record keeps of its portion, from which `Portion.recorded` makes it again."""
+    """Return what a reversal's transaction keeps of its portion, from which `Portion.recorded` makes it again."""
     kept = {
         "credits": portion.credits,
         "amount": None if portion.amount is None else money_text(portion.amount),

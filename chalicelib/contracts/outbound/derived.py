@@ -1,7 +1,7 @@
-"""What the publishers said of a record, derived from the ledger again: the same events under the same ids.
+"""What the publishers said of a transaction, derived from the ledger again: the same events under the same ids.
 
 Not to be derived are events without a transaction, of a threshold that an admin changed: their id counts the writes to
-the account, which no record keeps. They are at hand only until the account's next write, which carries them.
+the account, which no transaction keeps. They are at hand only until the account's next write, which carries them.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from chalicelib.domain.ledger import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """The events of a record: what the stream of transactions publishes, and that of accounts.
+    """The events of a transaction: what the stream of transactions publishes, and that of accounts.
 
-    `doubtful` tells that low or restored are left out: an earlier release wrote the record, and the ledger does not
-    tell whether it passed the threshold or an admin moved the threshold past the balance before it.
+    `doubtful` tells that low or restored are left out: an earlier release wrote the transaction, and the ledger does
+    not tell whether it passed the threshold or an admin moved the threshold past the balance before it.
     """
 
     of_transaction: tuple[PublishedEvent, ...]
@@ -25,7 +25,7 @@ class Derived:
 
 
 def derived(record: Transaction, *, before: Transaction | None) -> Derived:
-    """Return the events of a record; `before` is the one it follows, None where there is none or it is not at hand."""
+    """Return the events of a transaction; `before` is the previous one, None where there is none or it is unknown."""
     published = transaction_event(record)
     crossed = derived_crossings(record, before=before)
     return Derived(

@@ -39,7 +39,7 @@ Status = Literal["enabled", "disabled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """What every event out says: whose account, which of its records is the fact, and the balance after it."""
+    """What every event out says: whose account, which of its transactions is the fact, and the balance after it."""
 
     merchant_id: MerchantId
     transaction_id: TransactionId | None
@@ -175,7 +175,7 @@ class PublishedEvent:
 
 
 def transaction_event(transaction: Transaction) -> PublishedEvent | None:
-    """Return what a new record publishes; None for an order that uses credits, its edits, and debt that is paid."""
+    """Return the event of a new transaction; None for an order that uses credits, its edits, and a debt repaid."""
     if transaction.kind in OPENS:
         opened = AccountOpened(
             merchant_id=transaction.merchant_id,
