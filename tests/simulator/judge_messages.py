@@ -117,6 +117,14 @@ def outdated(ask: Ask, ledger: Ledger) -> bool:
     return known is not None and Decimal(ask.so_far) < known.seen
 
 
+def _was_done(ask: Ask, ledger: Ledger, call: Call, name: str) -> bool:
+    """Whether an ask was recorded before a call, or by it, and the call could know."""
+    at, by = ledger.committed.get(ledger.as_recorded(ask).transaction_id, (float("inf"), ""))
+    # A refund waits for the name by which it calls its order, although there may be a record under its own.
+    named = ask.order_id is None or ledger.committed.get(ask.order_id, (call.started, ""))[0] < call.started
+    return named and (at < call.started or by == name)
+
+
 def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapping[str, float]) -> None:
     """Judge a message that a call without faults returned to the queue."""
     call, letter = world.calls[name], world.letters[body]
@@ -126,14 +134,7 @@ def _handed_back(world: World, ledger: Ledger, body: str, name: str, newer: Mapp
         return  # Left for the newer release.
     if letter.poison is not None:
         world.violated(f"{name}, undisturbed, handed back poison: {body}")
-    done = [
-        ask.transaction_id in ledger.committed
-        and (ledger.committed[ask.transaction_id][0] < call.started or ledger.committed[ask.transaction_id][1] == name)
-        # A refund waits for the name of its order, although there may be a record under its own.
-        and (ask.order_id is None or ledger.committed.get(ask.order_id, (call.started, ""))[0] < call.started)
-        for ask in map(ledger.as_recorded, letter.asks)
-    ]
-    if letter.asks and all(done):
+    if letter.asks and all(_was_done(ask, ledger, call, name) for ask in letter.asks):
         world.violated(f"{name}, undisturbed, handed back what was done: {body}")
     opened = [ledger.committed.get(record_id(ask.merchant, "TRIAL_MERCHANT")) for ask in letter.asks]
     if all(found and found[0] < call.started for found in opened) and not any(
