@@ -65,7 +65,7 @@ def export(
     """Write transactions to a file, oldest first, with the heads of their chains beside it in FILE.heads.jsonl.
 
     The same command again goes on where it broke off. `credits verify --file FILE` proves the file without the tables.
-    --all reads one merchant after another; for a large ledger see "The whole ledger" in infra/docs/finance.md.
+    --all reads one merchant after another; for a large ledger see infra/docs/finance-queries.md.
     """
     if bool(merchants) == everybody:
         raise unable("Say either --merchant MERCHANT, once or more, or --all.")
