@@ -13,7 +13,7 @@ exporting.py  export; exported.py are its files, parquet.py one form of them
 match.py      match; order_files.py reads a source's orders, matching.py compares them
 proving.py    what `verify --file` finds in such a file
 changes.py    adjust, threshold; bulk.py adjusts by a file, which bulk_rows.py reads
-emitting.py   emit; events.py reads what is to be sent, channels.py sends it
+emitting.py   emit; events.py reads what is to be sent, channels.py sends it, facts.py looks for it
 doctor.py     doctor; checks.py looks at the components, diagnoses.py describes what they found
 figures.py    recount
 letters.py    dead-letters list, show, redrive

@@ -16,11 +16,11 @@ from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import TransactionId
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import compare
 from infra.commands.channels import IN_FLIGHT, Channel, Via, opened
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
+from infra.commands.facts import Fact, facts
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Profile, Stage
@@ -48,24 +48,26 @@ class Result:
     faults: list[str] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
-    before: dict[TransactionId, Transaction] = field(default_factory=dict)
-    recorded: dict[TransactionId, Transaction] = field(default_factory=dict)
+    before: dict[TransactionId, Fact] = field(default_factory=dict)
+    recorded: dict[TransactionId, Fact] = field(default_factory=dict)
 
     @property
-    def missing(self) -> list[TransactionId]:
-        """Return the records that have not been seen, in the order of their events."""
-        return [
-            one for one in dict.fromkeys(each.transaction_id for each in self.movements) if one not in self.recorded
-        ]
+    def missing(self) -> list[Movement]:
+        """Return the movements that have not been seen in the ledger, in the order of their events."""
+        asked = {movement.transaction_id: movement for movement in self.movements}
+        return [movement for own, movement in asked.items() if own not in self.recorded]
 
-    def conflicts(self) -> list[Movement]:
-        """Return what was recorded before with another content: its message is parked."""
-        return [
-            one
-            for one in self.movements
-            if one.transaction_id in self.recorded
-            and isinstance(compare(one, self.recorded[one.transaction_id]), Rejected)
-        ]
+    def conflicts(self) -> list[tuple[Movement, str]]:
+        """Return what contradicts the ledger, each with the reason: its message is parked."""
+        found = []
+        for movement in self.movements:
+            fact = self.recorded.get(movement.transaction_id, Fact())
+            if len(fact.records) > 1:
+                both = " and ".join(record.transaction_id for record in fact.records)
+                found.append((movement, f"its names belong to two recorded facts, {both}"))
+            elif fact.record is not None and isinstance(compare(movement, fact.record), Rejected):
+                found.append((movement, "recorded before with another content"))
+        return found
 
 
 def emit(
@@ -135,11 +137,11 @@ def _send(
     while batch := list(islice(events, IN_FLIGHT)):
         if reader is not None:
             movements = [movement for event in batch for movement in event.movements]
-            # What an earlier batch of this file has sent may stand in the ledger by now, but is of this file.
-            new = {movement.transaction_id for movement in movements} - sent
-            result.before |= reader.transactions(new)
+            # What an earlier batch of this file has sent may be in the ledger by now, but is of this file.
+            new = [movement for movement in movements if movement.transaction_id not in sent]
+            result.before |= facts(reader, new)
             result.movements += movements
-            sent |= new
+            sent |= {movement.transaction_id for movement in new}
         for event, fault in zip(batch, channel.send(batch), strict=True):
             if fault is None:
                 result.sent += 1
@@ -157,12 +159,12 @@ def _await(reader: TargetLedger, result: Result, progress: Progress, deadline: f
     while missing := result.missing:
         # They come about in the order in which they were sent, so a long file is not asked for whole each time.
         asked = missing[:ASKED_AT_ONCE]
-        found = reader.transactions(asked)
+        found = facts(reader, asked)
         result.recorded |= found
         progress.advance(task, len(found))
         if len(found) < len(asked):
             if time.monotonic() > deadline:
-                result.recorded |= reader.transactions(result.missing)
+                result.recorded |= facts(reader, result.missing)
                 return
             time.sleep(POLL_SECONDS)
 
@@ -181,7 +183,7 @@ def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool
             say(f"… and {len(result.faults) - FAULTS_SHOWN:,} more.", style="red")
         if waited:
             _say_effects(result, conflicts, one=one)
-    if result.faults or result.missing * waited or conflicts:
+    if result.faults or (waited and result.missing) or conflicts:
         raise typer.Exit(FOUND)
 
 
@@ -197,23 +199,19 @@ def _say_ignored(result: Result, *, one: bool) -> None:
         say("A stage whose setting TEST_ORDERS is count charges test orders.")
 
 
-def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) -> None:
+def _say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool) -> None:
     _say_ignored(result, one=one)
     if one:
-        for name, record in result.recorded.items():
-            _say_effect(record, before=name in result.before)
+        for own, fact in result.recorded.items():
+            _say_effect(own, fact, before=own in result.before)
     else:
         new = len(result.recorded) - len(result.before)
         say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
-    for movement in conflicts[:FAULTS_SHOWN]:
-        say(
-            f"{movement.key}: recorded before with another content, so this message is parked "
-            "(`credits dead-letters list`).",
-            style="red",
-        )
+    for movement, why in conflicts[:FAULTS_SHOWN]:
+        say(f"{movement.key}: {why}, so this message is parked (`credits dead-letters list`).", style="red")
     if result.missing:
         say(
-            f"{len(result.missing):,} not in the ledger yet: waiting for their account or order, or parked "
+            f"{len(result.missing):,} not in the ledger yet: waiting for their account, order or payment, or parked "
             "(`credits dead-letters list`).",
             style="red",
         )
@@ -221,9 +219,15 @@ def _say_effects(result: Result, conflicts: Sequence[Movement], *, one: bool) ->
         say("The service will park it: `credits dead-letters list`.")
 
 
-def _say_effect(record: Transaction, *, before: bool) -> None:
+def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
+    record = fact.record
+    if record is None:
+        say("A greater amount is recorded as refunded of this payment already; nothing was moved.", style="yellow")
+        return
     if before:
-        say(f"#{record.sequence}: recorded before, at {shown(record.created_at)}; nothing was moved.", style="yellow")
+        name = "" if record.transaction_id == own else f" under another name, {record.idempotency_key}"
+        at = shown(record.created_at)
+        say(f"#{record.sequence}: recorded before{name}, at {at}; nothing was moved.", style="yellow")
     else:
         say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
         if record.shortfall:
@@ -231,17 +235,17 @@ def _say_effect(record: Transaction, *, before: bool) -> None:
     say(f"transaction {record.transaction_id}")
 
 
-def _as_json(result: Result, conflicts: Sequence[Movement], *, one: bool, waited: bool) -> dict[str, Any]:
+def _as_json(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool, waited: bool) -> dict[str, Any]:
     content: dict[str, Any] = {"sent": result.sent, "not_sent": result.faults}
     if waited:
         content |= {
             "recorded": len(result.recorded) - len(result.before),
             "recorded_before": len(result.before),
-            "conflicts": [movement.key for movement in conflicts],
+            "conflicts": [movement.key for movement, _ in conflicts],
             "ignored": [{"reference_id": one.reference_id, "reason": one.reason} for one in result.ignored],
-            "missing": result.missing,
+            "missing": [movement.transaction_id for movement in result.missing],
         }
     if waited and one:
-        found = result.recorded.values()
+        found = [fact.record for fact in result.recorded.values() if fact.record is not None]
         content["transactions"] = [answers.Transaction.of(record).model_dump(mode="json") for record in found]
     return content

@@ -116,4 +116,4 @@ def test_an_order_that_comes_twice_in_one_file_was_not_recorded_before_it() -> N
     _send(QuickChannel(ledger), iter(events), result, FakeReader(ledger), progress_bar(visible=False))  # type: ignore[arg-type]
 
     assert result.sent == IN_FLIGHT + 2
-    assert [record.reference_id for record in result.before.values()] == ["old"]
+    assert [fact.records[0].reference_id for fact in result.before.values()] == ["old"]

@@ -1,0 +1,44 @@
+"""What the ledger holds of what was sent: under any of a fact's names, or in a later figure that has it in it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.domain.ids import TransactionId
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import Movement, ReversalMovement, names_of
+from chalicelib.domain.reversals import outdated
+from infra.commands.ledger import TargetLedger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Records that a movement is known by: one, or several where its names belong to more than one fact.
+
+    None for a figure that a greater one of the same payment has in it (contract, section 14): nothing is recorded of
+    that.
+    """
+
+    records: tuple[Transaction, ...] = ()
+
+    @property
+    def record(self) -> Transaction | None:
+        """The first of the records."""
+        return self.records[0] if self.records else None
+
+
+def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[TransactionId, Fact]:
+    """Return what the ledger holds of each movement, by the id of its own record; what it does not hold is left out."""
+    wanted = {movement.transaction_id: movement for movement in movements}
+    asked = {name for movement in wanted.values() for name in names_of(movement)}
+    asked |= {movement.payment_transaction_id for movement in wanted.values() if isinstance(movement, ReversalMovement)}
+    stored = reader.transactions(asked)
+    found: dict[TransactionId, Fact] = {}
+    for own, movement in wanted.items():
+        records = {stored[name].transaction_id: stored[name] for name in names_of(movement) if name in stored}
+        if records:
+            found[own] = Fact(records=tuple(records.values()))
+        elif isinstance(movement, ReversalMovement):
+            payment = stored.get(movement.payment_transaction_id)
+            if payment is not None and outdated(payment.tally, movement.portion):
+                found[own] = Fact()
+    return found
