@@ -98,7 +98,7 @@ def contribution(account: Account) -> Counted:
         version=account.version,
         figures=Figures(
             merchants=1,
-            zero=int(not account.enabled),
+            zero=int(not account.balance),
             low=int(account.low),
             balance=account.balance,
             shortfall=account.total_shortfall,

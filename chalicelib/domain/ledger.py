@@ -12,6 +12,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction, Tally
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.thresholds import Crossing, Outdated, crossings, default_in_force
 
 SCHEMA_VERSION = 1
@@ -21,6 +22,8 @@ GENESIS_HASH = "0" * 64
 THRESHOLD_BEFORE = "threshold_before"
 """In a transaction's metadata: the account's threshold before it, if the previous transaction may hold another."""
 
+CLOSED = "closed"
+"""In a record's metadata: it was written while the account was closed, so it switched no plugin."""
 DEBT = "debt"
 """In a reversal's metadata: how many of its credits are owed since."""
 
@@ -61,11 +64,17 @@ class Account:
     updated_at: Instant
     outdated: Outdated | None = None
     debt: int = 0
+    closure: Closure | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the shop has gone: its plugin is off whatever the balance, and movements are recorded as ever."""
+        return self.closure is not None and self.closure.closed
 
     @property
     def enabled(self) -> bool:
         """Whether the shop's plugin is on."""
-        return self.balance > 0
+        return self.balance > 0 and not self.closed
 
     @property
     def low(self) -> bool:
@@ -163,6 +172,8 @@ def apply(
     # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
     if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
         metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
+    if account.closed:
+        metadata = {**metadata, CLOSED: 1}
     transaction = Transaction(
         transaction_id=movement.transaction_id,
         merchant_id=account.merchant_id,
@@ -216,7 +227,7 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
     kind = transaction.kind
     total = account.totals.get(kind, Total())
     # The opening sets the status too: its transaction is the answer to "since when".
-    status_changed = transaction.sequence == 1 or account.enabled != (transaction.balance_after > 0)
+    status_changed = transaction.sequence == 1 or (account.balance > 0) != (transaction.balance_after > 0)
     return Account(
         merchant_id=account.merchant_id,
         balance=transaction.balance_after,
@@ -237,6 +248,7 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
         created_at=account.created_at,
         updated_at=transaction.created_at,
         outdated=outdated,
+        closure=account.closure,
         debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
     )
 
@@ -268,6 +280,7 @@ def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRe
             low_before=low_before,
             low_after=transaction.threshold,
         )
+        if not (crossing is Crossing.PLUGIN_STATUS_CHANGED and CLOSED in transaction.metadata)
     )
 
 

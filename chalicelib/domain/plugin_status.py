@@ -12,17 +12,37 @@ class Reason(StrEnum):
 
     SUFFICIENT_CREDITS = "sufficient_credits"
     INSUFFICIENT_CREDITS = "insufficient_credits"
+    CLOSED = "closed"
     ACCOUNT_NOT_FOUND = "account_not_found"
     UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """That a shop has gone (`closed`), or has come back since, at this time by whoever said so."""
+
+    closed: bool
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownStatus:
-    """The plugin's status at the account's `version`, last known to be true at `as_of`."""
+    """The plugin's status at the account's `version`, last known to be true at `as_of`.
+
+    `closed` tells that it is off because the shop has removed the app.
+    """
 
     version: int
     enabled: bool
     as_of: datetime
+    closed: bool = False
+
+    @property
+    def reason(self) -> Reason:
+        """Why the plugin is on or off."""
+        if self.closed:
+            return Reason.CLOSED
+        return Reason.SUFFICIENT_CREDITS if self.enabled else Reason.INSUFFICIENT_CREDITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,14 @@ SETTLING = timedelta(hours=1)
 
 
 class Crossing(StrEnum):
-    """A threshold passed by one movement."""
+    """A threshold passed by one movement; the last two are no movement's: a shop has gone, or come back."""
 
     LOW_BALANCE_REACHED = "low_balance_reached"
     BALANCE_RESTORED = "balance_restored"
     BALANCE_EXHAUSTED = "balance_exhausted"
     PLUGIN_STATUS_CHANGED = "plugin_status_changed"
+    SHOP_CLOSED = "shop_closed"
+    SHOP_REOPENED = "shop_reopened"
 
 
 def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:

@@ -16,13 +16,15 @@ from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.sources.raw import RawWebhook, held_webhook
 from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
-from chalicelib.domain.movements import Movement
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.movements import TRIAL_KEY, Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.handlers.raw_webhooks import RawWebhooks
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
 from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, ending
+from chalicelib.usecases.overriding import set_closed
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.wiring import for_posting
 
@@ -103,7 +105,7 @@ class Batch:
         if self._requests:
             self._post_requests()
         for message, event in self._without_movements:
-            self._end(message, event, self._linked(event))
+            self._end(message, event, self._told(event, ()))
 
     def _post_requests(self) -> None:
         requests = [event.movements for _, event in self._requests]
@@ -113,7 +115,7 @@ class Batch:
         for (message, event), of_message in zip(self._requests, outcomes, strict=True):
             for movement, outcome in zip(event.movements, of_message, strict=True):
                 self._count(movement, outcome)
-            self._end(message, event, [*of_message, *self._linked(event)])
+            self._end(message, event, [*of_message, *self._told(event, of_message)])
 
     def park(self) -> None:
         """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
@@ -226,11 +228,34 @@ class Batch:
             error = internal
         self._end(message, None, [error])
 
-    def _linked(self, event: Event) -> list[Rejected | RetryLater]:
-        """Write down the names that an event gives to its merchant; return what was not written, and why."""
-        if not (event.links or event.payment_names):
-            return []
-        return for_posting.linking().write(event.links, event.payment_names, event.merchant_id)
+    def _told(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
+        """Write down what an event says beside its movements: names, and that the shop has gone or is back.
+
+        `outcomes` are those of its movements. Returns what was not written, and why.
+        """
+        faults: list[Rejected | RetryLater] = []
+        if event.links or event.payment_names:
+            faults += for_posting.linking().write(event.links, event.payment_names, event.merchant_id)
+        # Whoever opens an account that is there already may have come back; there is no second trial.
+        again = [
+            movement
+            for movement, outcome in zip(event.movements, outcomes, strict=False)
+            if movement.key == TRIAL_KEY and isinstance(outcome, Duplicate)
+        ]
+        try:
+            if event.closes and event.merchant_id is not None:
+                self._set_closed(event.merchant_id, at=event.occurred_at, closed=True)
+            for movement in again:
+                self._set_closed(movement.merchant_id, at=movement.occurred_at, closed=False)
+        except RetryLater as error:
+            faults.append(error)
+        return faults
+
+    def _set_closed(self, merchant_id: MerchantId, *, at: Instant | None, closed: bool) -> None:
+        account = set_closed(
+            for_posting.ledger(), merchant_id, closed=closed, at=at, correlation_id=None, time=self._call
+        )
+        logger.info("closed" if account.closed else "open", merchant_id=merchant_id, version=account.version)
 
     def _settled(self, event: Event) -> None:
         """Count what of an event was dropped and ignored, now that its message does not come back."""

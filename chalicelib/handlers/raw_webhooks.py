@@ -10,6 +10,7 @@ from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
+from chalicelib.contracts.values import moment
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, merchant_of_name
 from chalicelib.settings import Settings
@@ -105,10 +106,13 @@ def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
         Ignored(reason=one.reason, merchant_id=merchant, reference_id=one.reference_id or webhook.name)
         for one in webhook.unused
     )
+    occurred_at = moment(webhook.occurred_at)
     return Event(
         event_type=webhook.topic,
         correlation_id=None,
         movements=(),
         ignored=tuple(ignored),
         merchant_id=merchant,
+        closes=webhook.closed and merchant is not None,
+        occurred_at=instant(occurred_at) if occurred_at is not None else None,
     )

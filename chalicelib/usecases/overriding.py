@@ -1,14 +1,19 @@
-"""Gives an account its own low-balance threshold, in one write without a transaction (contract, section 7)."""
+"""An account changed without a transaction: a threshold of its own, closed, reopened (contract, sections 7 and 15)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from chalicelib.domain.closure import change_closure
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.ids import MerchantId, version_never_had
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ids import Instant, MerchantId, version_never_had
+from chalicelib.domain.ledger import Account, CrossingRecord
 from chalicelib.domain.override import change_threshold
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
+
+Change = Callable[[Account, Instant], tuple[Account, tuple[CrossingRecord, ...]]]
+"""What is to be changed of an account, at an instant; the same account where nothing is."""
 
 
 def set_threshold(
@@ -22,21 +27,52 @@ def set_threshold(
 ) -> Account:
     """Give the account a low-balance threshold of its own, or the default again with None, and return it.
 
-    Nothing is written if the account has it already: so a write whose answer was lost is not repeated.
-
     Raises:
         RetryLater: there is no such account, or the threshold was not set yet.
     """
-    account, attempt = _current(store, merchant_id), 0
-    while True:
-        now = time.now()
-        changed, crossed = change_threshold(
+
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+        return change_threshold(
             account,
             low_balance_threshold,
             default_threshold=default_threshold,
             correlation_id=correlation_id,
             now=now,
         )
+
+    return _change(store, merchant_id, changed, time=time)
+
+
+def set_closed(
+    store: LedgerStore,
+    merchant_id: MerchantId,
+    *,
+    closed: bool,
+    at: Instant | None,
+    correlation_id: str | None,
+    time: CallTime,
+) -> Account:
+    """Close the account or open it again, unless `at`, when that happened, is no later than its last change; return it.
+
+    Raises:
+        RetryLater: there is no such account, or it was not changed yet.
+    """
+
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+        return change_closure(account, closed=closed, at=at, correlation_id=correlation_id, now=now)
+
+    return _change(store, merchant_id, changed, time=time)
+
+
+def _change(store: LedgerStore, merchant_id: MerchantId, change: Change, *, time: CallTime) -> Account:
+    """Change an account and return it.
+
+    Nothing is written if it is so already: so a write whose answer was lost is not repeated.
+    """
+    account, attempt = _current(store, merchant_id), 0
+    while True:
+        now = time.now()
+        changed, crossed = change(account, now)
         if changed is account:
             return account
         # Event ids derive from the version: after a restore, no version may be used for a second change.

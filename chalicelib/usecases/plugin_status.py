@@ -94,7 +94,7 @@ class PluginStatuses:
 
     def _fresh(self, known: KnownStatus, now: datetime) -> PluginStatus:
         left = max(0, int(self._cache_seconds - _age(known, now)))
-        return PluginStatus(reason=_said(known), as_of=instant(known.as_of), fresh_seconds=left)
+        return PluginStatus(reason=known.reason, as_of=instant(known.as_of), fresh_seconds=left)
 
     def _usable(self, known: KnownStatus | None, now: datetime) -> KnownStatus | None:
         return known if known is not None and _age(known, now) < self._stale_seconds else None
@@ -110,17 +110,13 @@ def _without_the_table(known: KnownStatus | None, now: datetime) -> PluginStatus
     if known is None:
         return PluginStatus(reason=Reason.UNAVAILABLE, as_of=instant(now), fresh_seconds=0)
     # A second at most, so that the table is asked again as soon as it answers.
-    return PluginStatus(reason=_said(known), as_of=instant(known.as_of), fresh_seconds=1, stale=True)
+    return PluginStatus(reason=known.reason, as_of=instant(known.as_of), fresh_seconds=1, stale=True)
 
 
 def _newer(one: KnownStatus | None, other: KnownStatus) -> KnownStatus:
     if one is None or (one.version, one.as_of) < (other.version, other.as_of):
         return other
     return one
-
-
-def _said(known: KnownStatus) -> Reason:
-    return Reason.SUFFICIENT_CREDITS if known.enabled else Reason.INSUFFICIENT_CREDITS
 
 
 def _age(known: KnownStatus, now: datetime) -> float:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+import app
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.audit import audit
 from chalicelib.domain.links import merchant_of_name
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
-from tests.support.events import asking, sqs_record
+from tests.support.events import Context, adjusted, asking, batch, sqs_record
 from tests.support.system import System, refusal
 from tests.support.webhooks import (
     CANARY,
@@ -426,3 +428,76 @@ def test_another_subject_brings_no_webhook(linked: System) -> None:
 
     assert codes(linked) == ["type_contradicts_subject"]
     assert records(linked) == []
+
+
+def uninstalled(at: str = "2026-11-21T10:00:00Z") -> dict[str, Any]:
+    named = {**headers("app/uninstalled"), "X-Shopify-Triggered-At": at}
+    return arrived(from_request(Source.SHOPIFY, text(SHOP_BODY), named).message())
+
+
+def came_back(at: str | None = "2026-11-22T10:00:00Z") -> str:
+    return asking("evt.merchant.created", {"links": LINKS}, **({"timestamp": at} if at else {}))
+
+
+def statuses(system: System) -> list[tuple[str, str, Any]]:
+    app.publish_threshold_events(batch(system.stream(CREDITS_TABLE)), Context())
+    heard = [event["detail"]["payload"] for event in system.heard() if "status_changed" in event["detail-type"]]
+    return [(one["current_status"], one["reason"], one["transaction_id"]) for one in heard]
+
+
+def test_a_shop_that_removes_the_app_is_closed_with_its_balance_and_goes_on_being_recorded(linked: System) -> None:
+    assert linked.ingest(uninstalled(), uninstalled()) == []
+    account = linked.account()
+    assert (account.balance, account.closed, account.enabled) == (100, True, False)
+
+    assert linked.ingest(over_http(PAID)) == []
+    assert records(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
+    assert linked.account().closed
+    assert statuses(linked) == [("disabled", "Account closed", None)]
+    assert [finding.kind for finding in audit(SHOP, linked.account(), linked.history())] == []
+
+
+@pytest.mark.parametrize("at", ["2026-11-22T10:00:00Z", None])
+def test_a_shop_that_comes_back_is_open_again_without_a_second_trial(linked: System, at: str | None) -> None:
+    linked.ingest(uninstalled())
+    for _ in range(2):
+        assert linked.ingest(came_back(at)) == []
+
+    account = linked.account()
+    assert (account.balance, account.closed, account.enabled) == (100, False, True)
+    assert statuses(linked) == [("disabled", "Account closed", None), ("enabled", "Account reopened", None)]
+
+
+def test_late_repeats_neither_close_a_shop_that_came_back_nor_open_one_that_went(linked: System) -> None:
+    linked.ingest(uninstalled())
+    linked.ingest(came_back("2026-11-20T10:00:00Z"))
+    assert linked.account().closed
+
+    linked.ingest(came_back())
+    linked.ingest(uninstalled())
+    assert not linked.account().closed
+    linked.ingest(uninstalled("2026-11-23T10:00:00Z"))
+    assert linked.account().closed
+
+
+def test_a_closed_account_publishes_no_status_when_its_credits_run_out_or_come(linked: System) -> None:
+    linked.ingest(uninstalled())
+    linked.ingest(adjusted("DECREASE", 100))
+    linked.ingest(asking("evt.billing.payment_succeeded", {"payment_id": "p", "credits": 5}))
+
+    assert statuses(linked) == [("disabled", "Account closed", None)]
+    assert [finding.kind for finding in audit(SHOP, linked.account(), linked.history())] == []
+    linked.ingest(came_back())
+    assert linked.account().enabled
+
+
+def test_closing_an_account_whose_write_fails_comes_again(linked: System) -> None:
+    linked.fail("TransactWriteItems", *[refusal("TransactWriteItems")] * 30)
+    linked.fail("PutItem", *[refusal("PutItem")] * 30)
+    linked.fail("UpdateItem", *[refusal("UpdateItem")] * 30)
+    record = uninstalled()
+    assert linked.ingest(record) == [record["messageId"]]
+    linked.faults.clear()
+
+    assert linked.ingest(record) == []
+    assert linked.account().closed

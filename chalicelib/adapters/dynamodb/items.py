@@ -16,6 +16,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.thresholds import Crossing, Outdated
 
 Item = dict[str, Any]
@@ -41,7 +42,7 @@ _MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE:
 
 def level(account: Account) -> str | None:
     """Return the partition of the sparse index that lists this account (`zero#n`, `low#n`), None if none does."""
-    if account.enabled and not account.low:
+    if account.balance and not account.low:
         return None
     return f"{'low' if account.low else 'zero'}#{level_shard(account.merchant_id)}"
 
@@ -70,6 +71,8 @@ def account_item(account: Account) -> Item:
         item["total_shortfall"] = {"N": str(account.total_shortfall)}
     if account.debt:
         item["debt"] = {"N": str(account.debt)}
+    if account.closure is not None:
+        item["closure"] = {"S": f"{'closed' if account.closure.closed else 'open'} {account.closure.at}"}
     if account.outdated is not None:
         item["outdated"] = {"S": f"{account.outdated.threshold} {account.outdated.replaced_at}"}
     if account.low_balance_threshold is not None:
@@ -116,6 +119,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         updated_at=Instant(item["updated_at"]["S"]),
         outdated=_outdated_from(item),
         debt=_whole(item, "debt") or 0,
+        closure=_closure_from(item),
     )
 
 
@@ -229,6 +233,11 @@ def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
 def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
     threshold, _, replaced_at = (_text(item, "outdated") or "").partition(" ")
     return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
+
+
+def _closure_from(item: Mapping[str, Any]) -> Closure | None:
+    word, _, at = (_text(item, "closure") or "").partition(" ")
+    return Closure(closed=word == "closed", at=Instant(at)) if at else None
 
 
 def _totals(totals: Mapping[Kind, Total]) -> Item:

@@ -79,4 +79,4 @@ class Levels:
 
 
 def _is(level: Level, account: Account) -> bool:
-    return account.low if level is Level.LOW else not account.enabled
+    return account.low if level is Level.LOW else not account.balance

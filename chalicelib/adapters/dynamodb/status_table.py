@@ -1,4 +1,4 @@
-"""Plugin statuses from the credits table: eventually consistent reads of two attributes.
+"""Plugin statuses from the credits table: eventually consistent reads of three attributes.
 
 An account that cannot be read is omitted from the result; one that does not exist is None in it.
 """
@@ -17,10 +17,12 @@ from chalicelib.telemetry import logger
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+CLOSED = "closed "
+"""How the attribute `closure` of a closed account begins (items.py)."""
 BATCH_TRIES = 3
 """How often keys that DynamoDB leaves unprocessed in a batch are requested."""
 
-_ATTRIBUTES = "balance,version"
+_ATTRIBUTES = "balance,version,closure"
 
 
 class DynamoDBStatusTable:
@@ -64,11 +66,12 @@ def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId,
         return {merchant: None}
     try:
         version, balance = int(item["version"]["N"]), int(item["balance"]["N"])
+        closed = item.get("closure", {"S": ""})["S"].startswith(CLOSED)
     except (KeyError, ValueError):
         # Not written by this service: no reason to report the plugin as enabled, nor to fail other merchants.
         logger.warning("plugin status unreadable", merchant_id=merchant, reason="the item is none of ours")
         return {}
-    return {merchant: KnownStatus(version=version, enabled=balance > 0, as_of=now)}
+    return {merchant: KnownStatus(version=version, enabled=balance > 0 and not closed, as_of=now, closed=closed)}
 
 
 def _reason(error: ClientError | BotoCoreError | RetryLater) -> str:

@@ -20,8 +20,8 @@ WRITE_SECONDS = 0.02
 LEARN_SECONDS = 0.5
 """The longest that a batch of the stream waits for Redis; no request does."""
 
-WORDS: Final = {True: "enabled", False: "disabled"}
-_MEANINGS: Final = {word: enabled for enabled, word in WORDS.items()}
+_CLOSED: Final = "closed"
+_MEANINGS: Final = {"enabled": True, "disabled": False, _CLOSED: False}
 
 _KEEP_THE_NEWEST = """
 local standing = {}
@@ -29,7 +29,7 @@ for i, key in ipairs(KEYS) do
   local version, as_of = tonumber(ARGV[4 * i - 3]), ARGV[4 * i - 1]
   local held = redis.call('GET', key) or ''
   local held_version, word, held_as_of = string.match(held, '^(%d+) (%l+) (%d+%-%d+%-%d+T[%d:.]+Z)$')
-  if word ~= 'enabled' and word ~= 'disabled' then held_version = nil end
+  if word ~= 'enabled' and word ~= 'disabled' and word ~= 'closed' then held_version = nil end
   held_version = tonumber(held_version)
   if held_version and (held_version > version or held_version == version and held_as_of >= as_of) then
     standing[i] = held
@@ -91,6 +91,7 @@ class RedisStatuses:
             merchant: KnownStatus(
                 version=account.version,
                 enabled=account.enabled,
+                closed=account.closed,
                 # Another container's clock may be ahead of this one.
                 as_of=min(datetime.fromisoformat(account.updated_at), now),
             )
@@ -113,7 +114,7 @@ class RedisStatuses:
             if left > 0:
                 written.append(merchant)
                 keys.append(self._prefix + merchant)
-                arguments += [status.version, WORDS[status.enabled], instant(status.as_of), int(left * 1000) + 1]
+                arguments += [status.version, _word(status), instant(status.as_of), int(left * 1000) + 1]
         if not written:
             return {}
         standing = self._line.ask(
@@ -127,6 +128,10 @@ def _known(merchants: Iterable[MerchantId], held: Iterable[Any]) -> dict[Merchan
     return {merchant: status for merchant, status in found if status is not None}
 
 
+def _word(status: KnownStatus) -> str:
+    return _CLOSED if status.closed else "enabled" if status.enabled else "disabled"
+
+
 def _status(held: bytes | None) -> KnownStatus | None:
     """Return the status in a text of Redis; None for none and for one that is not ours."""
     if held is None:
@@ -134,7 +139,10 @@ def _status(held: bytes | None) -> KnownStatus | None:
     try:
         version, word, as_of = held.decode("ascii").split(" ")
         return KnownStatus(
-            version=int(version), enabled=_MEANINGS[word], as_of=datetime.fromisoformat(as_of).astimezone(UTC)
+            version=int(version),
+            enabled=_MEANINGS[word],
+            as_of=datetime.fromisoformat(as_of).astimezone(UTC),
+            closed=word == _CLOSED,
         )
     except (ValueError, KeyError):
         return None

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from chalicelib.contracts.api.model import Model
 from chalicelib.domain import ledger
+from chalicelib.domain.closure import status_reason, status_since
 from chalicelib.domain.ids import credit_id
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -122,9 +123,9 @@ class Account(Model):
             balance=account.balance,
             plugin_status=AccountStatus(
                 status="enabled" if account.enabled else "disabled",
-                reason=Reason.SUFFICIENT_CREDITS if account.enabled else Reason.INSUFFICIENT_CREDITS,
-                since=account.status_changed_at,
-                transaction_id=account.status_transaction_id,
+                reason=status_reason(account),
+                since=status_since(account),
+                transaction_id=None if account.closed else account.status_transaction_id,
             ),
             low_balance_threshold=account.low_balance_threshold,
             threshold=account.threshold,

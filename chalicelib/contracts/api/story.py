@@ -12,6 +12,7 @@ from typing import Self
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.sentences import OF_PAYMENTS, credits_text, movement_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
+from chalicelib.domain.closure import status_reason, status_since
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
@@ -121,12 +122,12 @@ def tell(account: Account, told: Excerpt) -> Story:
     return Story(
         merchant_id=account.merchant_id,
         status="enabled" if account.enabled else "disabled",
-        reason=Reason.SUFFICIENT_CREDITS if account.enabled else Reason.INSUFFICIENT_CREDITS,
-        since=account.status_changed_at,
-        transaction_id=account.status_transaction_id,
+        reason=status_reason(account),
+        since=status_since(account),
+        transaction_id=None if account.closed else account.status_transaction_id,
         balance=account.balance,
         threshold=account.threshold,
-        because=movement_sentence(decided) if decided else "The transaction that decided it cannot be read.",
+        because=_because(account, decided),
         since_then=_since_then(account, decided, told),
         remedy=_remedy(account),
         chapters=[*chapters, *changed],
@@ -135,10 +136,18 @@ def tell(account: Account, told: Excerpt) -> Story:
     )
 
 
+def _because(account: Account, decided: Transaction | None) -> str:
+    if account.closed:
+        return "The shop has removed the app."
+    return movement_sentence(decided) if decided else "The transaction that decided it cannot be read."
+
+
 def _remedy(account: Account) -> str | None:
     """Return what switches the plugin on again, None where it is on."""
     if account.enabled:
         return None
+    if account.closed:
+        return "It is switched on again once the shop has installed the app again and has credits."
     if account.debt:
         return (
             f"The shop owes {credits_text(account.debt)}. A payment, a renewal, a refund or an adjustment pays them "
@@ -155,6 +164,8 @@ _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
         f"The balance, {crossing.balance}, is above the threshold of {crossing.threshold} again."
     ),
     Crossing.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
+    Crossing.SHOP_CLOSED: lambda _: "The shop removed the app.",
+    Crossing.SHOP_REOPENED: lambda _: "The shop came back.",
     Crossing.PLUGIN_STATUS_CHANGED: lambda crossing: f"The plugin went {'on' if crossing.balance else 'off'}.",
 }
 

@@ -26,7 +26,7 @@ from chalicelib.contracts.inbound.refunds import OrderRefunded
 from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDisputeWon, PaymentRefunded
 from chalicelib.contracts.values import Reading
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
 
@@ -64,7 +64,8 @@ class Event:
     """An event in: the movements it asks for, all of one merchant, and what of it is ignored by rule.
 
     At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
-    belong to the merchant from now on, `payment_names` those of payments, which nobody else may have.
+    belong to the merchant from now on, `payment_names` those of payments, which nobody else may have. An event that
+    `closes` says that the shop has gone, at `occurred_at` if anybody said when.
     """
 
     event_type: str
@@ -75,6 +76,8 @@ class Event:
     links: tuple[Link, ...] = ()
     payment_names: tuple[str, ...] = ()
     merchant_id: MerchantId | None = None
+    closes: bool = False
+    occurred_at: Instant | None = None
 
 
 def read_event(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID, uuid5
 
 from chalicelib.domain.findings import Drift, Finding
@@ -94,9 +94,8 @@ class BalanceExhausted(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChanged(Payload):
-    """The shop's plugin was switched on or off."""
+    """The shop's plugin was switched on or off; without a transaction, the shop has gone or has come back."""
 
-    transaction_id: TransactionId
     previous_status: Status
     current_status: Status
     reason: str
@@ -225,6 +224,9 @@ def _gives_back(transaction: Transaction) -> bool:
     )
 
 
+_OF_SHOPS: Final = {Crossing.SHOP_CLOSED: "Account closed", Crossing.SHOP_REOPENED: "Account reopened"}
+
+
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:
     """Return what a crossing publishes; `version` is that of the account as the crossing's write left it.
 
@@ -233,7 +235,7 @@ def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version
     Raises:
         ValueError: a crossing that only a movement can cause names none.
     """
-    event_type = _TYPE_PREFIX + crossing.type
+    event_type = _TYPE_PREFIX + (Crossing.PLUGIN_STATUS_CHANGED if crossing.type in _OF_SHOPS else crossing.type)
     fact = uuid5(UUID(crossing.transaction_id), event_type) if crossing.transaction_id else None
     return PublishedEvent(
         event_id=str(fact or uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{version}")),
@@ -284,6 +286,10 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             balance=crossing.balance,
             threshold=crossing.threshold,
         )
+    if crossing.type in _OF_SHOPS:
+        return _status_changed(
+            merchant_id, crossing, enabled=crossing.type is Crossing.SHOP_REOPENED, reason=_OF_SHOPS[crossing.type]
+        )
     if crossing.transaction_id is None:
         raise ValueError(f"a crossing of type {crossing.type} without its transaction")
     if crossing.type is Crossing.BALANCE_EXHAUSTED:
@@ -294,6 +300,11 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             balance=crossing.balance,
         )
     enabled = crossing.balance > 0
+    reason = "Sufficient credits" if enabled else "Insufficient credits"
+    return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
+
+
+def _status_changed(merchant_id: MerchantId, crossing: CrossingRecord, *, enabled: bool, reason: str) -> StatusChanged:
     return StatusChanged(
         merchant_id=merchant_id,
         transaction_id=crossing.transaction_id,
@@ -301,6 +312,6 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
         balance=crossing.balance,
         previous_status="disabled" if enabled else "enabled",
         current_status="enabled" if enabled else "disabled",
-        reason="Sufficient credits" if enabled else "Insufficient credits",
+        reason=reason,
         timestamp=crossing.time,
     )
