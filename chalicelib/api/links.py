@@ -1,5 +1,6 @@
 """The admins' routes for links: which merchant a shop or a customer belongs to (contract, section 15, point 2)."""
 
+import json
 from typing import Any
 from urllib.parse import unquote
 
@@ -8,6 +9,7 @@ from chalice.app import Blueprint
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, json_text
+from chalicelib.api.webhooks import send_to_inbox
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
@@ -62,7 +64,7 @@ def link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.put(_LINK, access=Access.ADMIN, summary="Link a shop or customer to a merchant")
 def put_link(call: Call, kind: str, name: str) -> Reply:
-    """Let the name belong to a merchant, and return the link; 409 where it belongs to another one."""
+    """Let the name belong to a merchant, whose closed account reopens, and return the link; 409 for another's name."""
     admin, full = call.caller.name(), _in_path(kind, name)
     asked = call.json_object()
     merchant = merchant_of(asked["merchant_id"] if isinstance(asked.get("merchant_id"), str) else "")
@@ -73,6 +75,11 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
             f"{full} belongs to another merchant: remove that link first.",
             details={"field": "name"},
         )
+    account = for_api.history().account(merchant)
+    if account is not None and account.closed:
+        # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
+        opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
+        send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
     return _answer(call, _standing(full))
 

@@ -72,8 +72,6 @@ def _admit(check: Callable[[], None]) -> None:
 
 
 def _queued(source: "Source", body: bytes, call: Call) -> Reply:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from chalicelib.contracts.sources.raw import from_request
 
     try:
@@ -85,8 +83,19 @@ def _queued(source: "Source", body: bytes, call: Call) -> Reply:
         raise Problem(
             Refusal.PAYLOAD_TOO_LARGE, f"What decides of a webhook has {MESSAGE_BYTES_MAX} bytes at the most."
         )
+    send_to_inbox(message)
+    return Reply(body=json_text({"status": "queued"}, call.meta()))
+
+
+def send_to_inbox(message: str) -> None:
+    """Put a message into the inbox, which has confirmed it when this returns.
+
+    Raises:
+        RetryLater: it has not.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         for_api.webhook_queue().send(settings().queues.inbox, message)
     except (ClientError, BotoCoreError) as error:
-        raise RetryLater(Code.UNAVAILABLE, "the inbox did not confirm a webhook") from error
-    return Reply(body=json_text({"status": "queued"}, call.meta()))
+        raise RetryLater(Code.UNAVAILABLE, "the inbox did not confirm a message") from error

@@ -23,7 +23,7 @@ THRESHOLD_BEFORE = "threshold_before"
 """In a transaction's metadata: the account's threshold before it, if the previous transaction may hold another."""
 
 CLOSED = "closed"
-"""In a record's metadata: it was written while the account was closed, so it switched no plugin."""
+"""In a transaction's metadata: the account was closed, so it switched no plugin."""
 DEBT = "debt"
 """In a reversal's metadata: how many of its credits are owed since."""
 

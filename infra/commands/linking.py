@@ -1,5 +1,6 @@
 """`credits link`: which merchant a shop of Shopify or a customer of Stripe belongs to (contract, section 15)."""
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,9 +11,10 @@ from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.domain.ids import MerchantId, instant, merchant_id
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
+from infra.commands.ledger import LedgerReader
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import print_json, refused, say, say_beside, unable
-from infra.commands.target import find
+from infra.commands.target import Target, find
 
 PAGE = 100
 
@@ -52,7 +54,7 @@ def link(
     if merchant is not None:
         if remove:
             raise unable("Say either a merchant or --remove.")
-        _put(table, full, merchant, label)
+        _reopen(target, _put(table, full, merchant, label))
     found = table.get(full)
     if found is None:
         raise refused(f"{full} belongs to nobody.")
@@ -63,7 +65,7 @@ def link(
         say("Removed. Workers forget it within five minutes.", style="yellow")
 
 
-def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> None:
+def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> MerchantId:
     try:
         merchant = merchant_id(text)
     except ValueError:
@@ -74,6 +76,15 @@ def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> None:
     owner = table.put(Link(name=name, merchant_id=merchant, label=called, since=instant(datetime.now(UTC))))
     if owner != merchant:
         raise refused(f"{name} belongs to merchant {owner}: `credits link {name} --remove` first.")
+    return merchant
+
+
+def _reopen(target: Target, merchant: MerchantId) -> None:
+    """Let a closed account open: a shop that is linked again has come back. There is no second trial."""
+    account = LedgerReader(target).account(merchant)
+    if account is not None and account.closed:
+        opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
+        target.client("sqs").send_message(QueueUrl=target.inbox_queue_url, MessageBody=json.dumps(opening))
 
 
 def _listed(table: DynamoDBLinks, of: str | None) -> list[Link]:

@@ -5,6 +5,7 @@ from rich.text import Text
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.story import Story, gathered, tell
+from chalicelib.domain.closure import status_since
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from infra.commands import api
@@ -57,7 +58,8 @@ def balance(
         return
     transactions = "1 transaction" if account.sequence == 1 else f"{account.sequence:,} transactions"
     own = "its own" if account.low_balance_threshold is not None else "the default"
-    state = f"plugin {'on' if account.enabled else 'off'} since {shown(account.status_changed_at, local=local)}"
+    gone = ", closed" if account.closed else ""
+    state = f"plugin {'on' if account.enabled else 'off'} since {shown(status_since(account), local=local)}{gone}"
     say(f"{counted(account.balance)} left, {state}", style=_style(account))
     say(
         f"low-balance threshold {account.threshold} ({own}), {transactions}, the last at "

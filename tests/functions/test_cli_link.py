@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.usecases.overriding import set_closed
+from chalicelib.wiring import for_posting
 from infra.commands import linking
-from tests.support.api import LINKS_TABLE
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.command_line import said
+from tests.support.events import Context, opened
 from tests.support.system import System, _client
 
 DOMAIN = "shopify:teegeist.myshopify.com"
@@ -17,6 +20,9 @@ DOMAIN = "shopify:teegeist.myshopify.com"
 def linkable(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
     class Found:
         links_table = LINKS_TABLE
+        credits_table = CREDITS_TABLE
+        transactions_table = TRANSACTIONS_TABLE
+        inbox_queue_url = system.urls["INBOX_QUEUE_URL"]
 
         def client(self, service: Any) -> Any:
             return _client(service, of="functions")
@@ -51,3 +57,16 @@ def test_a_taken_name_is_refused_with_the_way_out(linkable: System) -> None:
 )
 def test_what_is_no_link_cannot_be_done(linkable: System, arguments: tuple[str, ...]) -> None:
     assert said("link", *arguments).status == 2
+
+
+def test_a_shop_that_is_linked_again_is_open_again(linkable: System) -> None:
+    linkable.ingest(opened())
+    set_closed(
+        for_posting.ledger(), SHOP, closed=True, at=None, correlation_id=None, time=for_posting.call_time(Context())
+    )
+    assert linkable.account().closed
+    said("link", DOMAIN, SHOP)
+
+    assert linkable.ingest(*linkable.in_inbox()) == []
+    account = linkable.account()
+    assert (account.closed, account.balance) == (False, 100)

@@ -1,11 +1,17 @@
 """Links over HTTP: an admin says which merchant a shop or customer belongs to (contract, section 15)."""
 
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.wiring import for_api
 from tests.support.api import ADMIN, OTHER, OWNER, Answered, Api
-from tests.support.builders import SHOP
+from tests.support.builders import SHOP, account_of
 from tests.support.fake_links import FakeLinks
 
 LINKS = "/credits/admin/links"
@@ -109,3 +115,16 @@ def test_a_table_that_does_not_answer_is_503(api: Api, links: FakeLinks, monkeyp
 
     monkeypatch.setattr(FakeLinks, "get", lambda _self, name: unavailable(name))
     assert ask(api).status == 503
+
+
+def test_a_closed_account_is_opened_by_a_link(api: Api, links: FakeLinks, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("chalicelib.api.links.send_to_inbox", sent.append)
+    put(api)
+    assert sent == []
+
+    closed = replace(account_of(balance=5), closure=Closure(closed=True, at=Instant("2026-11-21T10:00:00.000Z")))
+    monkeypatch.setattr(for_api, "history", lambda: SimpleNamespace(account=lambda _merchant: closed))
+    put(api)
+    [body] = sent
+    assert json.loads(body)["payload"] == {"merchant_id": SHOP}

@@ -51,6 +51,32 @@ def test_both_names_of_the_status_route_answer_alike(api: Api, ledger: Ledger) -
 
 
 @pytest.mark.parametrize(
+    ("closure", "status", "reason"),
+    [
+        ("closed 2026-11-21T10:00:00.000Z", "disabled", "closed"),
+        ("open 2026-11-22T10:00:00.000Z", "enabled", "sufficient_credits"),
+    ],
+)
+def test_a_closed_account_is_off_whatever_its_balance(
+    api: Api, ledger: Ledger, closure: str, status: str, reason: str
+) -> None:
+    ledger.post(trial())
+    ledger.client.update_item(
+        TableName=CREDITS_TABLE,
+        Key={"merchant_id": {"S": SHOP}},
+        UpdateExpression="SET closure = :closure",
+        ExpressionAttributeValues={":closure": {"S": closure}},
+    )
+
+    answered = status_of(api, SHOP).body["data"]
+    account = api.get(f"/credits/accounts/{SHOP}", route="/credits/accounts/{merchant_id}", token=OWNER).body["data"]
+    assert (answered["status"], answered["reason"]) == (status, reason)
+    assert (account["plugin_status"]["status"], account["plugin_status"]["reason"]) == (status, reason)
+    assert account["plugin_status"]["since"] == closure.split()[1]
+    assert account["balance"] == 100
+
+
+@pytest.mark.parametrize(
     "attributes",
     [
         {},
@@ -110,7 +136,7 @@ def test_an_unknown_merchant_is_disabled_and_asked_for_again_each_time(api: Api,
     assert status_of(api, SHOP).body["data"]["status"] == "enabled"
 
 
-def test_a_status_is_one_eventually_consistent_read_of_two_attributes_then_kept(
+def test_a_status_is_one_eventually_consistent_read_of_three_attributes_then_kept(
     api: Api, ledger: Ledger, aws: Aws
 ) -> None:
     ledger.post(trial())
@@ -123,7 +149,7 @@ def test_a_status_is_one_eventually_consistent_read_of_two_attributes_then_kept(
         third = status_of(api, SHOP)
 
     assert aws.operations() == ["GetItem", "GetItem"]
-    assert aws.calls[0][1]["ProjectionExpression"] == "balance,version"
+    assert aws.calls[0][1]["ProjectionExpression"] == "balance,version,closure"
     assert not aws.calls[0][1].get("ConsistentRead")
     assert first.body["data"]["as_of"] == second.body["data"]["as_of"] < third.body["data"]["as_of"]
     assert second.headers["Cache-Control"].startswith("public, max-age=5,")
