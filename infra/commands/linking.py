@@ -11,7 +11,7 @@ from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.domain.ids import MerchantId, instant, merchant_id
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
-from infra.commands.ledger import LedgerReader
+from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import print_json, refused, say, say_beside, unable
 from infra.commands.target import Target, find
@@ -81,7 +81,7 @@ def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> Merch
 
 def _reopen(target: Target, merchant: MerchantId) -> None:
     """Let a closed account open: a shop that is linked again has come back. There is no second trial."""
-    account = LedgerReader(target).account(merchant)
+    account = TargetLedger(target).account(merchant)
     if account is not None and account.closed:
         opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
         target.client("sqs").send_message(QueueUrl=target.inbox_queue_url, MessageBody=json.dumps(opening))
