@@ -4,6 +4,7 @@ No payload, token or name of a person is ever logged: keys, merchants, codes and
 CloudWatch by way of the log, and to /metrics by way of the container's counters (`CounterWriter`).
 """
 
+import logging
 import os
 import time
 import traceback
@@ -105,6 +106,8 @@ logger = Logger(
     # A message is a sentence: to try each as JSON first would cost a fifth of the line.
     logger_formatter=WithoutPayloads(json_deserializer=str, serialize_stacktrace=False),
 )
+# Lambda's own level of a function's lines (AWS_LAMBDA_LOG_LEVEL) lets everything through, and would win otherwise.
+logging.getLogger(logger.name).setLevel(_LEVEL if _LEVEL in LOG_LEVELS else "INFO")
 counters = Counters()
 """What this container has counted since it started."""
 

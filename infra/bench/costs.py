@@ -35,8 +35,8 @@ CALL_SECONDS = 0.030
 FOLD_SECONDS = 0.100
 """A call that writes 99 orders of one merchant, or counts a hundred merchants."""
 CACHED_SECONDS = 0.002
-LINE_BYTES = 700
-"""A call's log line, and the three that Lambda writes about it."""
+LINE_BYTES = 400
+"""A call's log line; Lambda writes one of its own about a call that failed only (`SystemLogLevel`)."""
 POLLERS, LONG_POLL_SECONDS = 5, 20
 """Lambda's pollers of an idle queue, each with one long poll after another (SQS as an event source)."""
 QUEUES_POLLED = 2

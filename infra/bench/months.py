@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 from infra.bench import costs
 from infra.bench.counted import all_counted
 from infra.bench.measurements import Measurement, put_between
-from infra.packaging.build import ROOT
+from infra.packaging.template import ROOT, TEMPLATE
 
 DOCUMENT: Final = ROOT / "infra/docs/costs.md"
 START, END = "<!-- months: python -m infra.bench.months --write -->", "<!-- /months -->"
@@ -23,8 +23,6 @@ ORDERS, STATUSES = 300, 3_000
 """A shop's month: ten orders a day, and a hundred statuses a day that no cache has answered."""
 MONTHS_KEPT: Final = 12
 SECONDS_A_MONTH: Final = costs.HOURS_A_MONTH * 3600
-STREAM_WAIT_SECONDS: Final = 0.25
-"""How long a stream collects records before it calls a function without a batching window."""
 ACCESS_LINE_BYTES: Final = 350
 EVENTS_OUT: Final = 0.1
 """Events that an order publishes, on average: crossings, refunds, payments."""
@@ -55,7 +53,7 @@ SIZES = (Size("10 shops", 10), Size("10,000 shops", 10_000), Size("1,000,000 sho
 def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
     """Return the dollars of a month by purpose."""
     orders, statuses = size.shops * ORDERS, size.shops * STATUSES
-    together = min(costs.BATCH, max(1.0, orders / SECONDS_A_MONTH * STREAM_WAIT_SECONDS))
+    together = min(costs.BATCH, max(1.0, orders / SECONDS_A_MONTH * window_seconds()))
     alone = together < 2  # noqa: PLR2004 - a batch of one costs what one merchant alone does
     share = counted[
         f"roll_up of {'one merchant' if alone else '100 merchants'}: write units{'' if alone else ' an account'}"
@@ -80,6 +78,14 @@ def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
         "bridge": TASKS * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR) * costs.HOURS_A_MONTH + SECRET,
         "NAT gateway": NAT_HOUR * costs.HOURS_A_MONTH + (orders + events) * EVENT_BYTES / 10**9 * NAT_GB,
     }
+
+
+def window_seconds() -> float:
+    """Return how long a stream collects records for `roll_up`, where no statuses are shared over Redis."""
+    resources: dict[str, Any] = yaml_parse((ROOT / TEMPLATE).read_text())["Resources"]
+    (source,) = resources["RollUp"]["Properties"]["Events"].values()
+    _, _, alone = source["Properties"]["MaximumBatchingWindowInSeconds"]["Fn::If"]
+    return float(alone)
 
 
 def alarm_metrics() -> int:

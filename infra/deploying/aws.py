@@ -9,10 +9,12 @@ whatever alarm rings. `SUFFIX=-2` or `STACK=name` deploys another stack of the s
 values that another stack has.
 """
 
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,19 +23,23 @@ from rich.console import Console
 from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.contracts.canary import bodies
+from infra.deploying.access_analyzer import Names, documents
+from infra.deploying.access_analyzer import findings as policy_findings
 from infra.deploying.artifacts import upload
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import function_names
-from infra.deploying.preflight import obstacles, plan_of
+from infra.deploying.preflight import Plan, obstacles, plan_of
 from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
 from infra.deploying.stages import UnknownStageError, values
 from infra.deploying.versions import prune
 from infra.local.parameters import SETTINGS, choose_parameters
 from infra.packaging.build import TemplateRefusedError, package
+from infra.packaging.lint import translated
+from infra.packaging.refusals.resolved import resources
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -86,6 +92,7 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     if not shown_obstacles(list(obstacles(clients(session), plan)), console):
         raise DeploymentRefusedError("nothing was changed")
     folder = package(stage)
+    validated(session, folder, replace(plan, values={**plan.values, "Stage": stage}), console)
     declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
     like = _values_like(session, environment.get("LIKE", "")) if environment.get("LIKE") else {}
     proposal = Proposal(
@@ -101,6 +108,20 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     if deleted := prune(session.client("lambda"), sorted(set(function_names(outputs).values()))):
         console.print(f"{deleted} old versions of functions deleted", highlight=False)
     return outputs
+
+
+def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console) -> None:
+    """Let IAM Access Analyzer look at the policies of the packaged template, with the plan's values.
+
+    Raises:
+        DeploymentRefusedError: it found an error or a security warning.
+    """
+    template: dict[str, Any] = json.loads(translated((folder / "sam.yaml").read_text(), plan.values))
+    found = resources(template, plan.values)
+    names = Names(found=found, stack=plan.stack, account=plan.account, region=plan.region)
+    said = policy_findings(session.client("accessanalyzer"), documents(names))
+    if not shown_findings(list(said), console):
+        raise DeploymentRefusedError("IAM Access Analyzer refuses a policy; nothing was changed")
 
 
 def open_canary(sqs: "SQSClient", inbox: str) -> None:

@@ -38,7 +38,6 @@ UNUSED = {
     "iam:AttachUserPolicy": "the same",
     "iam:DetachGroupPolicy": "the same",
     "iam:DetachUserPolicy": "the same",
-    "iam:CreateServiceLinkedRole": "no table has replicas",
     "iam:DeleteRolePermissionsBoundary": "who may take the boundary off a role may become administrator",
     "kinesis:*": "no table streams to Kinesis",
     "kms:*": "keys are those that AWS manages; their own policies let the account use them through the service",

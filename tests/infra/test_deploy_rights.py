@@ -20,6 +20,7 @@ from infra.packaging.refusals.wiring import rights_to_tag
 Statements = list[dict[str, Any]]
 
 WITHOUT_RESOURCE = {
+    "access-analyzer:ValidatePolicy",
     "cloudwatch:DescribeAlarms",
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -130,6 +131,7 @@ def test_no_deployment_can_change_the_boundary_or_the_roles_that_deploy() -> Non
         text["Fn::Sub"].rsplit("/", 1)[-1]
         for statement in statements("CloudFormationRole")
         if any(action.startswith("iam:") for action in listed(statement["Action"]))
+        and statement["Sid"] != "RoleOfContributorInsights"
         for text in listed(statement["Resource"])
     ]
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from infra.deploying.stages import values
+
 Resources = dict[str, dict[str, Any]]
 
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "LinksTable")
@@ -88,3 +90,22 @@ def test_a_tables_units_can_be_limited_as_a_fuse(template: dict[str, Any], table
         "Fn::And": [{"Fn::Not": [{"Fn::Equals": [{"Ref": one}, 0]}]} for one in ("MaxReadUnits", "MaxWriteUnits")]
     }
     assert {template["Parameters"][one]["Default"] for one in ("MaxReadUnits", "MaxWriteUnits")} == {0}
+
+
+def test_the_ledger_can_be_warmed_for_a_peak_with_the_index_that_every_record_is_in(template: dict[str, Any]) -> None:
+    units = {"ReadUnitsPerSecond": {"Ref": "WarmReadUnits"}, "WriteUnitsPerSecond": {"Ref": "WarmWriteUnits"}}
+    warm = {"Fn::If": ["HasWarmUnits", units, {"Ref": "AWS::NoValue"}]}
+    tables = [properties(template["Resources"], one) for one in ("CreditsTable", "TransactionsTable")]
+
+    assert [table["WarmThroughput"] for table in tables] == [warm, warm]
+    assert tables[1]["GlobalSecondaryIndexes"][0]["WarmThroughput"] == warm
+    assert {template["Parameters"][one]["Default"] for one in ("WarmReadUnits", "WarmWriteUnits")} == {0}
+
+
+def test_throttled_keys_are_shown_in_prod_of_the_ledger_and_its_indexes(template: dict[str, Any]) -> None:
+    shown = {"Fn::If": ["HasInsights", {"Enabled": True, "Mode": "THROTTLED_KEYS"}, {"Enabled": False}]}
+    for table in (properties(template["Resources"], one) for one in ("CreditsTable", "TransactionsTable")):
+        assert table["ContributorInsightsSpecification"] == shown
+        assert table["GlobalSecondaryIndexes"][0]["ContributorInsightsSpecification"] == shown
+    assert template["Parameters"]["ContributorInsights"]["Default"] == "false"
+    assert values("prod")["ContributorInsights"] == "true"

@@ -204,7 +204,7 @@ def test_a_function_reads_its_stream_from_the_start_with_bounded_retries(
         "Stream": {"Fn::GetAtt": [table, "StreamArn"]},
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": 100,
-        "MaximumBatchingWindowInSeconds": 0,
+        "MaximumBatchingWindowInSeconds": {"Fn::If": ["SharesStatuses", 0, 5]} if function == "RollUp" else 0,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "BisectBatchOnFunctionError": True,
         "MaximumRetryAttempts": 1000,
@@ -436,6 +436,20 @@ def test_a_functions_log_is_kept_as_long_as_the_stage_says(resources: Resources,
     assert properties(resources, group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert properties(resources, group)["LogGroupName"]["Fn::Sub"].startswith("/aws/lambda/${AWS::StackName}-")
     assert resources[group]["DeletionPolicy"] == resources[group]["UpdateReplacePolicy"] == "Delete"
+
+
+def test_lambda_drops_no_line_of_ours_and_says_nothing_of_calls_that_went_well(template: dict[str, Any]) -> None:
+    assert template["Globals"]["Function"]["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": "DEBUG",
+        "SystemLogLevel": "WARN",
+    }
+
+
+def test_the_figures_wait_for_company_where_nobody_shares_statuses(template: dict[str, Any]) -> None:
+    assert template["Conditions"]["SharesStatuses"] == {
+        "Fn::Or": [{"Fn::Not": [{"Fn::Equals": [{"Ref": one}, ""]}]} for one in ("RedisUrl", "RedisUrlParameter")]
+    }
 
 
 def test_the_outputs_name_everything_an_operator_needs(template: dict[str, Any]) -> None:

@@ -64,6 +64,18 @@ def at_once(queue: str) -> int:
     return most
 
 
+def window_seconds(function: str) -> float:
+    """Return how long the mapping of a stream collects records for a function, where it shares no statuses."""
+    [source] = declared()[logical_id(function)]["Properties"]["Events"].values()
+    window = source["Properties"]["MaximumBatchingWindowInSeconds"]
+    return float(window["Fn::If"][2] if isinstance(window, Mapping) else window)
+
+
+def logical_id(function: str) -> str:
+    """Return the name of a function in the template."""
+    return "".join(part.title() for part in function.split("_"))
+
+
 @dataclass(frozen=True)
 class Delivered:
     """How a delivery of a message ended that a call survived."""
@@ -155,6 +167,8 @@ class StreamPoller:
         self._lab = lab
         self._records = table.shards[shard]
         self._patterns = _patterns(function)
+        shortest, longest = POLL_SECONDS
+        self._poll_seconds = (shortest, longest + window_seconds(function))
         self._place = 0
         self._busy = False
         self._whims = WHIMS_MAX
@@ -182,7 +196,7 @@ class StreamPoller:
         chosen = [record for record in window if _passes(record, self._patterns)]
         if not chosen:
             self._place = end
-            self._lab.after(self._lab.seconds(POLL_SECONDS), self.poll)
+            self._lab.after(self._lab.seconds(self._poll_seconds), self.poll)
             return
         self._busy = True
         self._lab.start(self.function, {"Records": chosen}, lambda call: self._end(call, chosen, end))
@@ -206,7 +220,7 @@ class StreamPoller:
         if not back:
             self._busy = False
             self._place = max(self._place, end)
-            self._lab.after(self._lab.seconds(POLL_SECONDS), self.poll)
+            self._lab.after(self._lab.seconds(self._poll_seconds), self.poll)
             return
         first = next(record for record in chosen if record["dynamodb"]["SequenceNumber"] in back)
         self._place = next(place for place, record in enumerate(self._records) if record is first)
@@ -219,8 +233,7 @@ class StreamPoller:
 
 
 def _patterns(function: str) -> list[Any]:
-    name = "".join(part.title() for part in function.split("_"))
-    [source] = declared()[name]["Properties"]["Events"].values()
+    [source] = declared()[logical_id(function)]["Properties"]["Events"].values()
     filters = source["Properties"].get("FilterCriteria", {}).get("Filters", [])
     return [json.loads(found["Pattern"]) for found in filters]
 

@@ -141,6 +141,28 @@ OTHERS: tuple[tuple[str, dict[str, Resource], str], ...] = (
     ("alarm-metrics", {"Errors": summed(*(metric("SQS", f"m{number}") for number in range(11)))}, "11 metrics"),
     ("deployment-hook", hooked("credits-smoke", called=False, reporting=True), "Caller may not call Hook"),
     ("deployment-hook", hooked("CodeDeployHook_smoke", called=False, reporting=False), "HookRole may not report"),
+    ("log-levels", {"F": resource("Lambda::Function", LoggingConfig={"SystemLogLevel": "WARN"})}, "without the JSON"),
+    (
+        "log-levels",
+        {"F": resource("Lambda::Function", LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "WARN"})},
+        "drops the lines of metrics",
+    ),
+    (
+        "warm-throughput",
+        {"T": resource("DynamoDB::Table", WarmThroughput={"WriteUnitsPerSecond": "3999"})},
+        "fewer than the 4000",
+    ),
+    (
+        "warm-throughput",
+        {
+            "T": resource(
+                "DynamoDB::Table",
+                WarmThroughput={"WriteUnitsPerSecond": "9000"},
+                OnDemandThroughput={"MaxWriteRequestUnits": "500"},
+            )
+        },
+        "MaxWriteRequestUnits lets 500 through",
+    ),
     ("alarm-time", {"Slow": alarm(metric("SQS", "x"), Period=3600, EvaluationPeriods=25)}, "more than a day"),
     ("alarm-time", {"Odd": alarm(metric("SQS", "x"), Period=90)}, "a period of 90 s"),
     ("stream-readers", {f"S{number}": SOURCE for number in range(3)}, "CreditsTable: 3 functions read its stream"),

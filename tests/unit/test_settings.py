@@ -170,6 +170,17 @@ def test_a_setting_that_is_no_whole_number_is_named(name: str) -> None:
             Settings.read({name: text})
 
 
+@pytest.mark.parametrize(
+    ("text", "level"), [("WARNING", logging.WARNING), ("DEBUG", logging.DEBUG), ("", logging.INFO)]
+)
+def test_the_log_level_wins_over_lambdas_own(monkeypatch: pytest.MonkeyPatch, text: str, level: int) -> None:
+    for name, value in {"LOG_LEVEL": text, "POWERTOOLS_LOG_LEVEL": text, "SERVICE_NAME": f"again {text}"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
+
+    assert runpy.run_path(telemetry.__file__)["logger"].log_level == level
+
+
 @pytest.mark.parametrize("text", ["-1", "100.01", "NaN", "Infinity", "a tenth", "10%", "٥", "1_0"])
 def test_a_bad_percentage_is_named(text: str) -> None:
     with pytest.raises(SettingError, match="ORDER_CREDIT_PERCENTAGE"):

@@ -4,6 +4,7 @@
     policies.py   queue policies, sizes of policies
     alarms.py     alarms: how many metrics, few samples, indexes, ages
     releases.py   hooks of gradual deployments
+    tables.py     throughput of tables
     wiring.py     stages of the API, streams, filters, environments, reserved copies
     rules.py      the table: each rule with its source
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.packaging.refusals import alarms, policies, releases, wiring
+from infra.packaging.refusals import alarms, policies, releases, tables, wiring
 from infra.packaging.refusals.resolved import Resources, resources
 
 AWS = "https://docs.aws.amazon.com"
@@ -85,6 +85,16 @@ RULES = (
         name="environment",
         source=f"{AWS}/lambda/latest/dg/gettingstarted-limits.html",
         broken=wiring.environments,
+    ),
+    Rule(
+        name="log-levels",
+        source=f"{AWS}/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html",
+        broken=wiring.logs,
+    ),
+    Rule(
+        name="warm-throughput",
+        source=f"{AWS}/amazondynamodb/latest/developerguide/warm-throughput.html",
+        broken=tables.throughput,
     ),
     Rule(
         name="reserved-copies",

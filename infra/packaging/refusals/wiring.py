@@ -16,6 +16,7 @@ UNRESERVED = 100
 """Concurrency that Lambda keeps for functions without a reservation."""
 CONCURRENCY = 1_000
 """The default quota of an account. A young one may have 10 or 50; deploying/preflight.py asks for the real figure."""
+ABOVE_INFO = ("WARN", "ERROR", "FATAL")
 Pattern = Mapping[str, Any]
 
 
@@ -83,6 +84,17 @@ def reserved_copies(found: Resources, concurrency: int = CONCURRENCY) -> Iterato
         limit = int(source.get("ScalingConfig", {}).get("MaximumConcurrency", STREAM_READERS))
         if not 2 <= limit <= CONCURRENCY:  # noqa: PLR2004 - the least that Lambda takes
             yield f"{name}: MaximumConcurrency of {limit}, 2 to {CONCURRENCY} are allowed"
+
+
+def logs(found: Resources) -> Iterator[str]:
+    """Yield functions whose log levels are refused, or drop metric lines, which have no level and count as INFO."""
+    for name, function in of_type(found, FUNCTION):
+        config = function.get("LoggingConfig", {})
+        levels = [one for one in ("ApplicationLogLevel", "SystemLogLevel") if one in config]
+        if levels and config.get("LogFormat") != "JSON":
+            yield f"{name}: {', '.join(levels)} without the JSON log format"
+        if config.get("ApplicationLogLevel", "INFO") in ABOVE_INFO:
+            yield f"{name}: ApplicationLogLevel {config['ApplicationLogLevel']} drops the lines of metrics"
 
 
 def rights_to_tag(found: Resources, granted: Mapping[str, Any]) -> Iterator[str]:
