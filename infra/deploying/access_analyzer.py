@@ -1,7 +1,7 @@
 """What IAM Access Analyzer finds in the policies of a release, asked before a change set (`ValidatePolicy`).
 
-It knows every action, condition key and principal of AWS, which no test here does. Errors and security warnings stop the
-release, warnings and suggestions are shown. It is asked where the caller may; its answers cost nothing.
+It knows every action, condition key and principal of AWS, which no test here does. Errors and security warnings stop
+the release, warnings and suggestions are shown. It is asked where the caller may; its answers cost nothing.
 """
 
 import json
@@ -62,6 +62,7 @@ class Names:
             "AWS::Partition": "aws",
             "AWS::Region": self.region,
             "AWS::StackName": self.stack,
+            "AWS::URLSuffix": "amazonaws.com",
         }
         if reference in pseudo:
             return pseudo[reference]
