@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.deploying.preflight import Finding
+from infra.deploying.preflight import Obstacle
 from infra.packaging.refusals.resolved import Resources
 
 IDENTITY, RESOURCE = "IDENTITY_POLICY", "RESOURCE_POLICY"
@@ -89,8 +89,8 @@ def documents(names: Names) -> Iterator[Document]:
             yield Document(name=name, kind=RESOURCE, content=_named(properties["PolicyDocument"], names))
 
 
-def findings(analyzer: Any, asked: Iterator[Document]) -> Iterator[Finding]:
-    """Yield what Access Analyzer finds; one finding, which stops nothing, where it cannot be asked."""
+def flaws(analyzer: Any, asked: Iterator[Document]) -> Iterator[Obstacle]:
+    """Yield what Access Analyzer finds; one obstacle, which stops nothing, where it cannot be asked."""
     for document in asked:
         form = {"validatePolicyResourceType": document.of} if document.of else {}
         try:
@@ -99,11 +99,11 @@ def findings(analyzer: Any, asked: Iterator[Document]) -> Iterator[Finding]:
             )
             said = [one for page in pages for one in page["findings"]]
         except (ClientError, BotoCoreError) as error:
-            yield Finding(text=f"the policies were not validated: {type(error).__name__}: {error}", stops=False)
+            yield Obstacle(text=f"the policies were not validated: {type(error).__name__}: {error}", stops=False)
             return
         for one in said:
             text = f"{document.name}: {one['issueCode']}: {one['findingDetails']} ({one['learnMoreLink']})"
-            yield Finding(text=text, stops=one["findingType"] in STOPPING)
+            yield Obstacle(text=text, stops=one["findingType"] in STOPPING)
 
 
 def _named(node: Any, names: Names) -> Any:

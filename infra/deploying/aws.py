@@ -23,8 +23,7 @@ from rich.console import Console
 from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.contracts.canary import bodies
-from infra.deploying.access_analyzer import Names, documents
-from infra.deploying.access_analyzer import findings as policy_findings
+from infra.deploying.access_analyzer import Names, documents, flaws
 from infra.deploying.artifacts import upload
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
@@ -119,8 +118,8 @@ def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console
     template: dict[str, Any] = json.loads(translated((folder / "sam.yaml").read_text(), plan.values))
     found = resources(template, plan.values)
     names = Names(found=found, stack=plan.stack, account=plan.account, region=plan.region)
-    said = policy_findings(session.client("accessanalyzer"), documents(names))
-    if not shown_findings(list(said), console):
+    said = flaws(session.client("accessanalyzer"), documents(names))
+    if not shown_obstacles(list(said), console):
         raise DeploymentRefusedError("IAM Access Analyzer refuses a policy; nothing was changed")
 
 

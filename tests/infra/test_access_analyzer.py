@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from infra.deploying import aws
-from infra.deploying.access_analyzer import IDENTITY, RESOURCE, TRUST, Document, Names, documents, findings
+from infra.deploying.access_analyzer import IDENTITY, RESOURCE, TRUST, Document, Names, documents, flaws
 from infra.deploying.preflight import Plan
 from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import translated
@@ -93,7 +93,7 @@ def test_nothing_in_a_stages_own_template_is_unknown(packaged: Path, stage: str)
 def test_errors_and_security_warnings_stop_and_others_are_shown(kind: str, stops: bool) -> None:
     analyzer = Analyzer(second=[finding(kind)])
 
-    (said,) = findings(analyzer, iter([DOCUMENT]))
+    (said,) = flaws(analyzer, iter([DOCUMENT]))
 
     assert said.stops is stops
     assert said.text.startswith("IngestEventsRole: INVALID_ACTION: The action sqs:Sent does not exist.")
@@ -103,14 +103,14 @@ def test_errors_and_security_warnings_stop_and_others_are_shown(kind: str, stops
 def test_a_trust_policy_is_asked_about_as_one() -> None:
     analyzer = Analyzer()
 
-    assert list(findings(analyzer, iter([Document(name="R", kind=RESOURCE, content={}, of=TRUST)]))) == []
+    assert list(flaws(analyzer, iter([Document(name="R", kind=RESOURCE, content={}, of=TRUST)]))) == []
     assert analyzer.asked[0]["validatePolicyResourceType"] == TRUST
 
 
 def test_who_may_not_ask_is_told_once_and_goes_on() -> None:
     analyzer = Analyzer(error=refused("AccessDeniedException"))
 
-    (said,) = findings(analyzer, iter([DOCUMENT, DOCUMENT]))
+    (said,) = flaws(analyzer, iter([DOCUMENT, DOCUMENT]))
 
     assert not said.stops
     assert said.text.startswith("the policies were not validated: ClientError")
