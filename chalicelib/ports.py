@@ -1,4 +1,4 @@
-"""What posting and the handlers need from outside, said by those who need it."""
+"""What use cases and handlers need from outside, declared by those who need it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ class CallTime:
 class Known:
     """What a read found: accounts and transactions that are not there are left out.
 
-    `guards` are those found under the ids asked for; the records that they name are among `transactions`.
-    `unreadable` tells under its key what is wrong with an item that is there and cannot be read, `NewerForm` too: it
-    is one merchant's, and no reason to go without the others.
+    `guards` are those found under the requested ids; the transactions they name are in `transactions`. `unreadable`
+    holds, by key, the error of each item that cannot be read, `NewerForm` included: it concerns one merchant, not the
+    others.
     """
 
     accounts: Mapping[MerchantId, Account]
@@ -39,13 +39,13 @@ class Known:
     unreadable: Mapping[str, Exception] = field(default_factory=dict)
 
     def require(self, *keys: MerchantId | TransactionId) -> None:
-        """Raise what is wrong with the first of these items that cannot be read."""
+        """Raise the error of the first of these items that cannot be read."""
         for key in keys:
             if (error := self.unreadable.get(key)) is not None:
                 raise error
 
     def account(self, merchant_id: MerchantId) -> Account | None:
-        """Return the merchant's account, None if there is none; raises what is wrong with it."""
+        """Return the merchant's account, None if there is none; raises its error if it cannot be read."""
         self.require(merchant_id)
         return self.accounts.get(merchant_id)
 
@@ -57,13 +57,12 @@ class Committed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The write did not take effect, because what it rested on has changed.
+    """The write did not take effect, because the stored state has changed.
 
-    `account` is the account as it stands: `commit.before` where that still held or the store could not tell,
-    None where there is no account. `transactions` are the records that
-    stand where the write wanted its own or another tally, `guards` the guards that do. `contended` tells that
-    another write was under way, `repeated` that the store was asked more than once, so that the write may have taken
-    effect before.
+    `account` is the current account: `commit.before` if it is unchanged or unknown, None if there is no account.
+    `transactions` and `guards` are those that exist under the ids of the write or have another tally. `contended`:
+    another write was in progress. `repeated`: the request was sent more than once, so the write may have taken effect
+    before.
     """
 
     account: Account | None
@@ -77,19 +76,19 @@ class LedgerStore(Protocol):
     """The ledger's two tables. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the accounts and transactions, as they stand, in as few requests as can be.
+        """Return the accounts and transactions as stored, in as few requests as possible.
 
-        Guards are followed to the records that they name, in one more read for all of them.
+        Guards are followed to the transactions that they name, with one more read for all of them.
         """
         ...
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` or nothing of it.
 
-        The account must still have the version of `commit.before` (or not exist), nothing may stand yet at the ids of
-        the transactions and guards, and the orders' tallies must be the ones known. A write of guards alone leaves the
-        account out. After `RetryLater` the write may have taken effect all
-        the same: the next commit of the merchant is answered by `Refused` with what stands.
+        The account must still have the version of `commit.before` (or not exist), the ids of the transactions and
+        guards must be free, and the orders' tallies must be the known ones. A write of guards alone leaves the account
+        out. After `RetryLater` the write may have taken effect: then the merchant's next commit returns `Refused` with
+        the stored state.
         """
         ...
 
@@ -98,14 +97,14 @@ class FiguresStore(Protocol):
     """The fleet's figures. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
 
     def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
-        """Return what was counted of each merchant, those never counted left out, in as few requests as can be."""
+        """Return the counted figures of each merchant that was counted, in as few requests as possible."""
         ...
 
     def count(self, bucket: int, changes: Sequence[Change]) -> bool:
         """Write all changes and add their differences to the bucket's sums, or do nothing of it.
 
-        Returns whether it took effect: it does only where every merchant still stands at `before`. After
-        `RetryLater` it may have taken effect all the same: `counted` tells.
+        Returns whether it took effect: only if every merchant is still at `before`. After `RetryLater` it may have
+        taken effect: `counted` shows it.
         """
         ...
 
@@ -116,9 +115,9 @@ class FiguresStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """An account as it stands, with the crossings that it carries from its last write.
+    """An account with the crossings of its last write.
 
-    `misplaced` says in a sentence that the store lists it elsewhere than it belongs, None where it does not.
+    `misplaced` is a sentence if the store lists the account at a wrong level, else None.
     """
 
     account: Account
@@ -147,7 +146,7 @@ class LedgerReader(Protocol):
     """The ledger read from end to end. Every method may raise `RetryLater` (`unavailable`)."""
 
     def accounts(self, after: MerchantId | None) -> AccountsPage:
-        """Return the next accounts behind `after`, from the first one on with None."""
+        """Return the next accounts after `after`, or the first with None."""
         ...
 
     def account(self, merchant_id: MerchantId) -> Snapshot | UnreadableAccount | None:
@@ -155,7 +154,7 @@ class LedgerReader(Protocol):
         ...
 
     def merchants(self, after: str | None) -> MerchantsPage:
-        """Return whose the next transactions are after the place `after`, in an order of the store's own."""
+        """Return the merchants of the next transactions after `after`, in the store's own order."""
         ...
 
     def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:

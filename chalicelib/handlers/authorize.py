@@ -1,9 +1,8 @@
 """The API Gateway authorizer: a bearer token in, a policy and who asks out.
 
-A refused token is answered with a policy that denies, which the gateway turns into 401 (template.yaml,
-ACCESS_DENIED), and not by raising "Unauthorized": a raised refusal counts as a failure of the function, is
-never cached, and costs the local emulator the worker. Scopes are the routes' business: what the gateway
-denies is never anything but the token itself.
+For a refused token it returns a policy that denies, which the gateway turns into 401 (template.yaml, ACCESS_DENIED). It
+does not raise "Unauthorized": that counts as a failure of the function, is never cached, and stops the local emulator's
+worker. Routes check scopes: the gateway denies invalid tokens only.
 
 Neither boto3 nor pydantic nor PyJWT is imported with this module: the API's function imports it for its name.
 """
@@ -29,8 +28,7 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     """Return a policy for all routes, with the token's claims as its context, or one that denies them all.
 
     Raises:
-        Exception: no key could be had to tell whether the token is valid, or a setting is bad; the gateway
-            answers 500.
+        Exception: no key was available to verify the token, or a setting is bad; the gateway answers 500.
     """
     from chalicelib.adapters.tokens import TokenRefusedError
     from chalicelib.wiring.for_api import token_verifier

@@ -1,4 +1,4 @@
-"""A batch of messages: read, posted, and each of them ended as `usecases.ending` decides."""
+"""A batch of messages: reads them, posts their movements, and ends each as `usecases.ending` decides."""
 
 import time
 from collections import Counter
@@ -38,7 +38,7 @@ _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
 
 
 class Batch:
-    """The messages of one call. Its methods are called once each, in the order they stand in."""
+    """The messages of one call. Call each method once, in the order of their definition."""
 
     def __init__(self, messages: Sequence[Message], configured: Settings, call: CallTime) -> None:
         self.coming_back: list[str] = []
@@ -49,7 +49,7 @@ class Batch:
             longest_seconds=configured.ground_retry_seconds_max,
             total_seconds=configured.ground_retry_seconds_total,
         )
-        # Asked for first, so that a missing setting fails the first call and not the first poison message.
+        # Read first, so that a missing setting fails the first call and not the first poison message.
         self._dead_letter_queue_url = configured.queues.dead_letters
         self._inbox_queue_url = configured.queues.inbox
         self._waiting_queue_url = configured.queues.waiting
@@ -118,7 +118,7 @@ class Batch:
             self._end(message, event, [*of_message, *self._told(event, of_message)])
 
     def park(self) -> None:
-        """Park what was rejected; what the dead-letter queue does not confirm, or has no time for, comes back."""
+        """Park what was rejected; a message that the dead-letter queue does not confirm in time comes back."""
         for message, error in self._parked:
             if self._call.remaining_seconds() < MARGIN_SECONDS:
                 self.coming_back.append(message.message_id)
@@ -137,10 +137,10 @@ class Batch:
             count("credits_conflicts_total", int(error.code is Code.KEY_REUSED))
 
     def send_on(self) -> None:
-        """Let what has waited long enough for its ground wait in a queue of its own, where its delay holds nobody up.
+        """Move messages that have waited long for their ground to the waiting queue, where they block no others.
 
-        What that queue does not confirm, or has no time for, waits where it is. A call that dies between the two leaves
-        the message in both queues, and the ledger takes it once.
+        What that queue does not confirm in time stays where it is. A call that dies in between leaves the message in
+        both queues, and the ledger records it once.
         """
         if not self._leaving:
             return
@@ -151,7 +151,7 @@ class Batch:
                 for message, delay in self._leaving
             ]
             try:
-                # Place by place: what was confirmed before an error has left all the same.
+                # One by one: what was confirmed before an error has left the inbox.
                 confirmed.update(for_posting.queues().send_later(self._waiting_queue_url, messages))
             except (ClientError, BotoCoreError):
                 logger.exception("the waiting queue did not confirm", messages=len(messages) - len(confirmed))
@@ -159,7 +159,7 @@ class Batch:
         self._delayed += [left for place, left in enumerate(self._leaving) if place not in confirmed]
 
     def put_off(self) -> None:
-        """Let each message that waits come back after its own delay."""
+        """Delay the redelivery of each message that waits."""
         if not self._delayed:
             return
         self.coming_back += [message.message_id for message, _ in self._delayed]
@@ -258,7 +258,7 @@ class Batch:
         logger.info("closed" if account.closed else "open", merchant_id=merchant_id, version=account.version)
 
     def _settled(self, event: Event) -> None:
-        """Count what of an event was dropped and ignored, now that its message does not come back."""
+        """Count what was dropped and ignored of an event whose message does not come back."""
         self._dropped.update(event.dropped)
         for one in event.ignored:
             self._ignored[one.reason] += 1
@@ -278,7 +278,7 @@ class Batch:
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
     def _end(self, message: Message, event: Event | None, outcomes: Sequence[Outcome]) -> None:
-        """Decide how the message ends; `event` is what was read of it, None where nothing could be."""
+        """Decide how the message ends; `event` is None if it could not be read."""
         waited_seconds = (datetime.now(UTC) - message.first_seen).total_seconds()
         retry = self._ground_retry
         end = ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry)
@@ -305,6 +305,6 @@ class Batch:
         )
 
     def _queue_url(self) -> str:
-        """Return the queue that the messages came from, which is one for all of a call."""
+        """Return the queue of the messages: a call has messages of one queue."""
         waiting = self._waiting_queue_url.rpartition("/")[2]
         return self._waiting_queue_url if self._messages[0].queue == waiting else self._inbox_queue_url

@@ -1,4 +1,4 @@
-"""Events in, from the queue: a batch of messages becomes one write a merchant (contract, section 4)."""
+"""Ingests events from the queue: a batch of messages becomes one write a merchant (contract, section 4)."""
 
 from chalice.app import Blueprint, SQSEvent
 
@@ -16,7 +16,7 @@ blueprint = Blueprint(__name__)
     name="ingest_events",
 )
 def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
-    """Post the movements of a batch of messages, and return the messages that are to come back."""
+    """Post the movements of a batch of messages, and return the messages to be redelivered."""
     # pydantic stays out of the API's cold start, whose application registers this module too.
     from chalicelib.contracts.inbound.messages import Message
     from chalicelib.handlers.batch import Batch

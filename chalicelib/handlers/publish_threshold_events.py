@@ -1,4 +1,4 @@
-"""Threshold events out, from the stream of the credits table: the crossings that the ledger committed."""
+"""Publishes the threshold events of committed crossings, from the stream of the credits table."""
 
 from chalice.app import Blueprint, DynamoDBEvent
 
@@ -13,5 +13,5 @@ blueprint = Blueprint(__name__)
     name="publish_threshold_events",
 )
 def publish_threshold_events(event: DynamoDBEvent) -> Failures:
-    """Publish the crossings that writes to the credits table carry, and return the records to be tried again."""
+    """Publish the crossings of writes to the credits table, and return the records to be retried."""
     return publish(event, crossing_events, function="publish_threshold_events")

@@ -1,4 +1,4 @@
-"""Transaction events out, from the stream of the transactions table: what new records say beside the balance."""
+"""Publishes the events of new transactions, from the stream of the transactions table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,14 +19,14 @@ blueprint = Blueprint(__name__)
     name="publish_transaction_events",
 )
 def publish_transaction_events(event: DynamoDBEvent) -> Failures:
-    """Publish what new records say beside the balance, and return the records to be tried again."""
+    """Publish the events of new transactions, and return the records to be retried."""
     return publish(event, _transaction_events, function="publish_transaction_events")
 
 
 def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
     image = record["dynamodb"].get("NewImage") or {}
     if record["eventName"] != "INSERT" or named_by(image) is not None:
-        # A refund or an edit has changed its order's tally, or a record has another name: nothing new to say.
+        # A refund or an edit has changed its order's tally, or a guard was written: nothing to publish.
         return []
     published = transaction_event(transaction_from(image))
     return [published] if published else []

@@ -1,4 +1,4 @@
-"""What runs by the clock: the ledger made to prove itself (contract, section 7)."""
+"""Checks the ledger on a schedule (contract, section 7)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ blueprint = Blueprint(__name__)
 # The template has its schedules: daily, and hourly to go on with a sweep that a call was too short for.
 @blueprint.lambda_function(name="reconcile")
 def reconcile(event: Any, context: Any) -> dict[str, Any]:
-    """Compare accounts with their ledgers, report what does not agree, and return how far that has come.
+    """Compare accounts with their transactions, report the differences, and return the sweep's progress.
 
-    `{"finished", "started_at", "accounts", "walked", "records", "scanned", "drift", "newer_form", "too_long"}`. A sweep
-    that is under way goes on; without one a new one begins, but not where the event says `{"only": "unfinished"}`.
-    Nothing is ever repaired. `newer_form` counts the merchants that only a newer release can compare: no drift.
+    `{"finished", "started_at", "accounts", "walked", "records", "scanned", "drift", "newer_form", "too_long"}`. An
+    unfinished sweep is continued, else a new one begins, unless the event is `{"only": "unfinished"}`. Nothing is
+    repaired. `newer_form` counts merchants that only a newer release can compare: that is not drift.
     """
     from chalicelib.domain.errors import RetryLater
     from chalicelib.telemetry import logger
@@ -34,7 +34,7 @@ def reconcile(event: Any, context: Any) -> dict[str, Any]:
         logger.info("nothing to go on with")
         return {"finished": True}
     going = begun(last, now=time.now())
-    # Kept before anything is read: who begins and fails goes on with this sweep.
+    # Kept before anything is read: after a failure, the next call continues this sweep.
     bookmarks.keep(going)
     try:
         going = sweep(for_figures.ledger_reader(), going, time=time, say=_say, keep=bookmarks.keep)
@@ -45,7 +45,7 @@ def reconcile(event: Any, context: Any) -> dict[str, Any]:
 
 
 def _say(checked: "Check") -> None:
-    """Say what was found: a line and an event each. An event that the bus does not take is said by the next sweep."""
+    """Report each finding in a log line and an event. An event that the bus refuses is published by the next sweep."""
     from datetime import UTC, datetime
 
     from chalicelib.contracts.outbound.published import drift_event

@@ -1,6 +1,6 @@
-"""What others leave in the figures table, told to CloudWatch every minute, so that an alarm can wait for it.
+"""Reports the marks of other parts in the figures table to CloudWatch every minute, for alarms.
 
-A bridge that has stopped can tell nobody, and the daily comparison speaks once a day: somebody else has to look.
+A bridge that has stopped cannot report itself, and the reconciliation runs once a day.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,17 +17,17 @@ DROPPED = "credits_bridge_stream_dropped_messages"
 DRIFT = "credits_ledger_drift"
 
 DROPPED_FOR = timedelta(hours=1)
-"""How long dropped messages are reported: until somebody has been alarmed."""
+"""How long dropped messages are reported: long enough for the alarm."""
 
 blueprint = Blueprint(__name__)
 
 
 @blueprint.schedule("rate(1 minute)", name="report_marks")
 def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of the call is what counts
-    """Tell CloudWatch of the bridge's heartbeat and streams and of the drift found; nothing of what is not there.
+    """Report the bridge's heartbeat and streams and the drift to CloudWatch; leave out what is unknown.
 
     Raises:
-        RetryLater: the figures cannot be read. The next minute asks again.
+        RetryLater: the figures cannot be read. The next call tries again.
     """
     marks = for_figures.fleet().marks()
     now = datetime.now(UTC)

@@ -1,6 +1,6 @@
-"""The fleet's figures and the shared statuses, kept in step with the credits table by its stream (contract, section 7).
+"""Keeps the fleet's figures and the shared statuses up to date, from the credits table's stream (contract, section 7).
 
-Every change of an account comes here, at least once and in whatever order: only an account's newest image counts.
+Every change of an account arrives at least once, in any order: only an account's newest image counts.
 """
 
 import time
@@ -27,7 +27,7 @@ from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
 from chalicelib.wiring import for_api, for_figures, for_posting
 
 SAID_SECONDS = 60.0
-"""How often CloudWatch is told of the fleet at the most."""
+"""The shortest interval between two reports to CloudWatch."""
 
 blueprint = Blueprint(__name__)
 
@@ -38,7 +38,7 @@ blueprint = Blueprint(__name__)
     name="roll_up",
 )
 def roll_up(event: DynamoDBEvent) -> Failures:
-    """Count the accounts that the records bring, and return the records to be tried again."""
+    """Count the accounts in the records, and return the records to be retried."""
     records = event.to_dict()["Records"]
     call = for_posting.call_time(event.context)
     accounts, failed = _read(records, call)
@@ -62,7 +62,7 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
     accounts: list[tuple[str, Account]] = []
     failed: list[str] = []
     for record in records:
-        # An account is never deleted. Where a person does so, `credits recount` tells.
+        # An account is never deleted. If a person does so, `credits recount` shows it.
         if "NewImage" not in record["dynamodb"]:
             continue
         number = record["dynamodb"]["SequenceNumber"]
@@ -107,7 +107,7 @@ class _Said:
 
     @classmethod
     def say(cls, figures: FiguresStore) -> None:
-        """Tell CloudWatch of the fleet, once a minute while anything changes; a failure waits for the next time."""
+        """Report the fleet's figures to CloudWatch, once a minute while anything changes; a failure is retried then."""
         if time.monotonic() - cls.at < SAID_SECONDS:
             return
         cls.at = time.monotonic()
@@ -123,7 +123,7 @@ class _Said:
 
 
 def _note_crossings(records: Sequence[Mapping[str, Any]]) -> None:
-    """Put what was crossed among the latest threshold events. They are a view, so no record comes back for them."""
+    """Add crossings to the latest threshold events. They are only a view: no record is retried for them."""
     try:
         events = [RecentEvent.of(event) for record in records for event in crossing_events(record)]
         if events:
@@ -133,7 +133,7 @@ def _note_crossings(records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _share(accounts: Sequence[Account]) -> None:
-    """Tell the shared statuses. What they miss they read from the table, so no record comes back for them."""
+    """Update the shared statuses. They fall back to the table: no record is retried for them."""
     try:
         shared = for_api.shared_statuses()
         if shared is not None:

@@ -1,4 +1,4 @@
-"""Records of a table's stream: published, or parked where they cannot be read, and the batch's answer."""
+"""What the stream functions share: they publish a table's stream records, or park those that cannot be read."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,11 +20,11 @@ from chalicelib.wiring import for_figures, for_posting
 
 CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
-"""What Lambda takes for an answer in part: the stream goes on from the first record named."""
+"""Lambda's partial batch response: the stream continues from the first record named."""
 
 
 def crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
-    """Return the threshold events of a record of the credits table's stream: what its write crossed."""
+    """Return the threshold events of a record of the credits table's stream."""
     image = record["dynamodb"].get("NewImage") or {}
     crossings = crossings_from(image)
     if not crossings:
@@ -39,10 +39,10 @@ def publish(
     *,
     function: str,
 ) -> Failures:
-    """Publish what `events_of` reads from the records of a batch, and return the records to be tried again.
+    """Publish what `events_of` reads from the records of a batch, and return the records to be retried.
 
-    At least once, under ids that tell repeats. A record that cannot be read is parked with its reason, so that it
-    blocks nobody behind it. `function` is the caller, by its name in app.py.
+    At least once, under ids that identify repeats. A record that cannot be read is parked with its reason, so that it
+    does not block later ones. `function` is the caller, by its name in app.py.
     """
     records: Sequence[Mapping[str, Any]] = event.to_dict()["Records"]
     time = for_posting.call_time(event.context)
@@ -68,7 +68,7 @@ def publish(
 
 
 def coming_back(sequence_numbers: Iterable[str]) -> Failures:
-    """Return the answer that lets these records come again."""
+    """Return the response that makes Lambda deliver these records again."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(set(sequence_numbers), key=int)]}
 
 
@@ -78,12 +78,12 @@ def dead_letter_queue_url() -> str:
 
 
 def parked(record: Mapping[str, Any], error: Exception, queue_url: str, *, function: str, time: CallTime) -> bool:
-    """Park a record that cannot be read, so that it blocks nobody, and return whether the queue confirmed it.
+    """Park a record that cannot be read, so that it does not block others; return whether the queue confirmed it.
 
-    One in a newer release's form is left: it comes again, until a worker of that release has it.
+    One in a newer release's form is not parked: it is retried until a worker of that release reads it.
 
-    `function` is who could not read it, by its name in app.py: the record goes back there. Nothing is asked of the
-    queue where the call's time is short: the record comes again.
+    `function` is the one that could not read it, by its name in app.py: a redrive returns the record there. If the
+    call's time is short, the queue is not asked and the record is retried.
     """
     if isinstance(error, NewerForm):
         logger.warning("left to a newer release", event_id=record.get("eventID"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STATUS_CONNECT_SECONDS = 1.0
 STATUS_READ_SECONDS = 1.0
 STATUS_TRIES = 2
-"""The plugin waits for its status: after some four seconds the last known one has to do."""
+"""The plugin waits for its status: after about four seconds it gets the last known one."""
 
 INVOKE_CONNECT_SECONDS = 1.0
 INVOKE_READ_SECONDS = 16.0
@@ -39,7 +39,7 @@ DESK_READ_SECONDS = 8.0
 
 
 def client_config(*, connect_seconds: float, read_seconds: float, tries: int) -> "Config":
-    """Return how a client waits for AWS while a caller waits for it: so long for each try, and so many of them."""
+    """Return a client's timeouts and retries, for calls that somebody waits for."""
     from botocore.config import Config
 
     return Config(
@@ -75,7 +75,7 @@ def plugin_statuses() -> "PluginStatuses":
 
 @cache
 def shared_statuses() -> "RedisStatuses | None":
-    """Return the statuses that containers share, None where no Redis is set or known: nothing of it is imported then.
+    """Return the statuses that containers share, None if no Redis is set: then nothing of it is imported.
 
     Raises:
         SettingError: CREDITS_TABLE is missing, or REDIS_URL (or what its parameter holds) is no address.
@@ -101,14 +101,14 @@ def _redis_url() -> str:
     try:
         return Parameter(name).text()
     except ParameterError as error:
-        # Statuses come from the table then, as they do while Redis is broken.
+        # Statuses then come from the table, as when Redis fails.
         logger.warning("no shared statuses", reason=str(error))
         return ""
 
 
 @cache
 def history() -> "History":
-    """Return the reader of accounts and records."""
+    """Return the reader of accounts and transactions."""
     from chalicelib.adapters.dynamodb.history import History
 
     return History(

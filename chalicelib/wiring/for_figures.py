@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 
 COUNTERS_SECONDS = 0.25
-"""How long that may take: a call waits for it, and the next one makes good for what did not work."""
+"""How long writing counters may take: a call waits for it, and the next one writes what failed."""
 
 
 @cache
@@ -38,7 +38,7 @@ def figures() -> "DynamoDBFigures":
 
 @cache
 def fleet() -> "FleetReader":
-    """Return the reader of everything that /metrics says."""
+    """Return the reader of everything in /metrics."""
     from chalicelib.adapters.dynamodb.fleet import FleetReader
 
     return FleetReader(
@@ -50,7 +50,7 @@ def fleet() -> "FleetReader":
 
 @cache
 def components() -> "Components":
-    """Return the components that the service rests on, to be asked how they do."""
+    """Return the components that the service depends on, for health checks."""
     from chalicelib.adapters.components import Components
     from chalicelib.wiring.for_api import shared_statuses
 
@@ -69,7 +69,7 @@ def ledger_reader() -> "DynamoDBLedgerReader":
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 
     return DynamoDBLedgerReader(
-        # A request that hangs still ends inside what the sweep leaves of its call.
+        # A request that hangs must end within the time that the sweep reserves.
         _client(connect_seconds=1.0, read_seconds=4.0, tries=2),
         credits_table=settings().tables.credits,
         transactions_table=settings().tables.transactions,
@@ -78,7 +78,7 @@ def ledger_reader() -> "DynamoDBLedgerReader":
 
 @cache
 def bookmarks() -> "Bookmarks":
-    """Return where the function that checks the ledger keeps how far it has come."""
+    """Return the bookmark of the function that checks the ledger."""
     from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.wiring.for_posting import dynamodb
 

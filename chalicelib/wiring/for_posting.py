@@ -28,10 +28,10 @@ _CLIENT = Config(
     connect_timeout=2,
     read_timeout=4,
     max_pool_connections=MERCHANTS_AT_ONCE,
-    # What is sent is built by this package and covered by its tests; checking it again costs 100 µs a write.
+    # Requests are built by this package and covered by its tests; validating them costs 100 µs a write.
     parameter_validation=False,
     tcp_keepalive=True,
-    # Otherwise botocore puts it together anew for each request, which takes as long as signing one.
+    # Otherwise botocore builds it for each request, which takes as long as signing.
     user_agent="credits",
 )
 
@@ -85,11 +85,11 @@ def queues() -> "Queues":
 
 
 def now() -> Instant:
-    """Return the time as records hold it: UTC with milliseconds."""
+    """Return the time in the form of transactions: UTC with milliseconds."""
     return instant(datetime.now(UTC))
 
 
 def call_time(context: Any) -> CallTime:
-    """Return time as posting needs it, bounded by what is left of the call that `context` belongs to."""
+    """Return the time of the call that `context` belongs to, with what is left of it."""
     remaining: Callable[[], int] = context.get_remaining_time_in_millis
     return CallTime(now=now, remaining_seconds=lambda: remaining() / 1000, sleep=time.sleep)
