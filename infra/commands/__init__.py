@@ -8,6 +8,7 @@ failures.py   what AWS or the ledger refuse, said in a sentence
 api.py        the HTTP API of the target
 ledger.py     accounts and records of the target
 merchants.py  status, balance, why
+directory.py  merchants
 history.py    history
 exporting.py  export; exported.py are its files, parquet.py one form of them
 match.py      match; order_files.py reads a source's orders, matching.py compares them

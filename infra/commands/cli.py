@@ -11,6 +11,7 @@ import typer
 from infra.commands import (
     changes,
     checking,
+    directory,
     doctor,
     emitting,
     exporting,
@@ -39,6 +40,7 @@ CHANGING = "Changing something"
 OPERATING = "Operating it"
 LOCAL = "The local stack"
 
+application.command(name="merchants", rich_help_panel=LOOKING)(directory.merchants)
 application.command(name="status", rich_help_panel=LOOKING)(merchants.status)
 application.command(name="balance", rich_help_panel=LOOKING)(merchants.balance)
 application.command(name="history", rich_help_panel=LOOKING)(history.history)

@@ -1,0 +1,69 @@
+"""`credits merchants`: found by name, domain, id and state, and readable at any width."""
+
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from infra.commands import directory, letters, linking
+from tests.functions.test_cli_operations import Desk, desk
+from tests.functions.test_cli_widths import at
+from tests.support.builders import SHOP, merchant
+from tests.support.events import adjusted, opened
+
+__all__ = ["desk"]
+
+OTHER, NAMELESS = merchant("other"), merchant("nameless")
+
+
+@pytest.fixture
+def street(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Give the desk a shop with credits, one without, and one that nobody has named."""
+    target: Any = vars(letters)["find"]()
+    for module in (directory, linking):
+        monkeypatch.setattr(module, "find", lambda *_: target)
+    desk.system.ingest(opened(), opened(OTHER), opened(NAMELESS))
+    desk.system.ingest(adjusted("DECREASE", 100, "T-1", merchant_id=OTHER))
+    desk.system.ingest(adjusted("DECREASE", 95, "T-2", merchant_id=NAMELESS))
+    for name, shop, label in (
+        ("shopify:last-penny.myshopify.com", SHOP, "Last Penny Books"),
+        ("stripe:cus_1", OTHER, "Alma & Sons Tea, Coffee, Cakes and a name that no terminal has room for"),
+    ):
+        assert desk.run("link", name, shop, "--label", label).exit_code == 0
+    return desk
+
+
+def found(desk: Desk, *arguments: str) -> list[tuple[str, str | None]]:
+    items = desk.told("merchants", *arguments)["items"]
+    return [(item["merchant_id"], item["shown"]) for item in items]
+
+
+def test_a_merchant_is_found_by_a_part_of_its_name_domain_or_id(street: Desk) -> None:
+    mine = [(SHOP, "Last Penny Books")]
+    for search in ("last penny", "LAST-PENNY.my", SHOP, SHOP.upper(), SHOP[:8]):
+        assert found(street, search) == mine
+    assert found(street, NAMELESS) == [(NAMELESS, None)]
+    assert {merchant_id for merchant_id, _ in found(street)} == {SHOP, OTHER}
+    assert street.run("merchants", "nobody").stdout == "No such merchant.\n"
+
+
+def test_merchants_are_listed_by_the_state_of_their_plugins(street: Desk) -> None:
+    assert [merchant_id for merchant_id, _ in found(street, "--status", "off")] == [OTHER]
+    assert found(street, "--status", "low") == [(NAMELESS, None)]
+    assert street.run("merchants", "x", "--status", "off").exit_code == 2
+
+
+def test_a_list_says_when_there_are_more(street: Desk) -> None:
+    told = street.told("merchants", "--limit", "1")
+
+    assert (len(told["items"]), told["total"], told["next"]) == (1, None, None)
+    assert "The first 1; --limit shows more." in street.run("merchants", "--limit", "1").stdout
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_fits_a_terminal_with_every_id_whole(street: Desk, width: int) -> None:
+    lines = at(width, "merchants")
+
+    assert [line for line in lines if cell_len(line) > width] == []
+    assert len(lines) == 3
+    assert all(shop in " ".join(lines) for shop in (SHOP, OTHER))
