@@ -21,7 +21,8 @@ BUCKETS = 8
 class Figures:
     """Sums over accounts, or the difference of two such sums.
 
-    `zero` and `low` count accounts without credits, and those above zero at or below their threshold.
+    `zero` and `low` count accounts without credits, and those above zero at or below their threshold; `closed` those
+    with credits whose shop has gone.
     """
 
     merchants: int = 0
@@ -30,17 +31,18 @@ class Figures:
     balance: int = 0
     shortfall: int = 0
     debt: int = 0
+    closed: int = 0
     totals: Mapping[Kind, Total] = field(default_factory=dict)
 
     @property
     def enabled(self) -> int:
         """Merchants whose plugin is on."""
-        return self.merchants - self.zero
+        return self.merchants - self.disabled
 
     @property
     def disabled(self) -> int:
-        """Merchants whose plugin is off: those at zero, since a balance is never below."""
-        return self.zero
+        """Merchants whose plugin is off: those at zero, since a balance is never below, and those that are closed."""
+        return self.zero + self.closed
 
     @property
     def transactions(self) -> int:
@@ -66,6 +68,7 @@ class Figures:
             balance=self.balance + sign * other.balance,
             shortfall=self.shortfall + sign * other.shortfall,
             debt=self.debt + sign * other.debt,
+            closed=self.closed + sign * other.closed,
             totals=totals,
         )
 
@@ -103,6 +106,7 @@ def contribution(account: Account) -> Counted:
             balance=account.balance,
             shortfall=account.total_shortfall,
             debt=account.debt,
+            closed=int(account.closed and account.balance > 0),
             totals=dict(account.totals),
         ),
     )

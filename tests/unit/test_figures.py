@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.figures import BUCKETS, Figures, bucket, change, contribution, newest, recount, total
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
 from tests.support.fake_figures import FakeFigures
@@ -120,3 +122,11 @@ def test_after_any_batch_the_figures_are_those_of_the_newest_images_seen(seed: i
     for seen in range(10, 41, 10):
         count(store, records[seen - 10 : seen], time=call())
         assert store.fleet() == recount(newest(records[:seen]).values())
+
+
+def test_a_closed_account_with_credits_is_off_and_not_at_zero() -> None:
+    gone = Closure(closed=True, at=Instant("2026-11-21T10:00:00.000Z"))
+    accounts = [account_of(5), replace(account_of(5), closure=gone), replace(account_of(0), closure=gone)]
+    fleet = sum((contribution(account).figures for account in accounts), Figures())
+
+    assert (fleet.merchants, fleet.enabled, fleet.disabled, fleet.zero, fleet.closed) == (3, 1, 2, 1, 1)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MERCHANT = "merchant#"
 _BUCKET = "fleet#"
-_SUMS = ("merchants", "zero", "low", "balance", "shortfall", "debt")
+_SUMS = ("merchants", "zero", "low", "balance", "shortfall", "debt", "closed")
 _LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
 
 
