@@ -678,7 +678,7 @@ MUTANTS = (
     ),
     _mutant(
         "an account on a wrong list",
-        (ITEMS, "    if account.enabled and not account.low:\n", "    if account.enabled:\n"),
+        (ITEMS, "    if account.balance and not account.low:\n", "    if account.balance:\n"),
     ),
     # Commands.
     _mutant(
@@ -723,7 +723,7 @@ MUTANTS = (
     ),
     _mutant(
         "since when a plugin is off, not kept",
-        (LEDGER, "account.enabled != (transaction.balance_after > 0)", "account.enabled is None"),
+        (LEDGER, "(account.balance > 0) != (transaction.balance_after > 0)", "account.balance is None"),
     ),
     # Payments that go back.
     _mutant(
