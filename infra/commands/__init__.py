@@ -4,9 +4,9 @@ target.py     the system that a command works on: the local stack or a deployed 
 options.py    options that many commands take
 output.py     what a person or a program reads, and the exit statuses; tables.py rows, times.py times
 repeating.py  the command to run again where an answer was lost
-failures.py   what AWS or the ledger refuse, said in a sentence
+failures.py what AWS or the ledger refuse, in a sentence
 api.py        the HTTP API of the target
-ledger.py     accounts and records of the target
+ledger.py     accounts and transactions of the target
 merchants.py  status, balance, why
 directory.py  merchants
 history.py    history
@@ -22,6 +22,6 @@ checking.py   verify, rebuild
 telling.py    republish; republished.py reports what came of it
 tokens.py     token
 
-A command finds its target, asks it, and says what came of it: `--json` gives the same to a program. Exit status: 0 when
+A command finds its target, asks it, and prints the result: `--json` gives the same to a program. Exit status: 0 when
 all is well, 1 when something was found or refused, 2 when it could not work.
 """

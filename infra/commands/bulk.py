@@ -110,7 +110,7 @@ def require_second_person(credits_moved: int, person: Person) -> str:
     """Return what the reason has to say of who confirmed it; ends the command where somebody has to and has not.
 
     Above the setting `ADJUSTMENT_CONFIRM_ABOVE` (credits moved by one command; none: no rule) another person than the
-    admin confirms, and is named in the record's reason.
+    admin confirms, and is named in the transaction's reason.
     """
     text, confirmed_by = os.environ.get(CONFIRM_ABOVE, ""), (person.confirmed_by or "").strip()
     if text and not (text.isascii() and text.isdigit()):

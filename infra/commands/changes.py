@@ -64,10 +64,10 @@ def adjust(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add or remove credits, with a reason; exit status 1 where the ledger refuses.
+    """Add or remove credits, with a reason; exit status 1 if the ledger refuses.
 
-    The same --id again changes nothing and answers the same. Without one the command makes one up, names it before it
-    asks, and where the answer is lost the whole command to repeat. More credits than there are cannot be removed.
+    The same --id again changes nothing and prints the same. Without --id the command makes one up and prints it first;
+    if the answer is lost, it prints the whole command to repeat. More credits than the balance cannot be removed.
 
     --file takes many at once: a preview, then each row once, however often the command is repeated; --undo the same
     file back. Nothing is applied while a row is bad or refused, unless --partial.
@@ -155,7 +155,7 @@ def threshold(
 ) -> None:
     """Show a merchant's low-balance threshold, or set it; 'default' goes back to the default.
 
-    Setting it publishes low_balance_reached or balance_restored where the balance is now on its other side.
+    Setting it publishes low_balance_reached or balance_restored if the balance is now on its other side.
     """
     target = find(stage, profile)
     account = TargetLedger(target).account_or_refuse(MerchantId(merchant))

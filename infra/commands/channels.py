@@ -1,4 +1,4 @@
-"""The two ways into the service: NATS JetStream and the bus. Each says of every event whether it was taken."""
+"""The two ways into the service: NATS JetStream and the bus. Each reports for every event whether it was accepted."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 CONFIRM_SECONDS = 10.0
 IN_FLIGHT = 200
-"""Events that a channel is given at once."""
+"""Events that a channel gets at once."""
 ENTRIES_MAX = 10
 REQUEST_BYTES = 200_000
-"""What one request to the bus carries: ten entries, and 256 KB with their names."""
+"""The limits of one request to the bus: ten entries, and 256 KB with their names."""
 SOURCE = "credits-cli"
 
 
@@ -40,13 +40,13 @@ class Channel(Protocol):
     """A way into the service that is open."""
 
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Send up to `IN_FLIGHT` events; return for each why it was not taken, None where it was."""
+        """Send up to `IN_FLIGHT` events; return for each why it was not accepted, None if it was."""
         ...
 
 
 @contextmanager
 def opened(target: Target, via: Via, nats_url: str | None) -> Iterator[Channel]:
-    """Yield the channel; ends the command where it cannot be reached."""
+    """Yield the channel; ends the command if it cannot be reached."""
     if via is Via.BUS:
         yield Bus(target.client("events"), target.event_bus)
         return
@@ -88,7 +88,7 @@ class Bus:
 
 
 class Nats:
-    """JetStream: an event is taken once a stream has confirmed it."""
+    """JetStream: an event is accepted when a stream has confirmed it."""
 
     def __init__(self, runner: asyncio.Runner, client: Client) -> None:
         self._runner = runner

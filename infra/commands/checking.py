@@ -1,4 +1,4 @@
-"""`credits verify` and `rebuild`: whether the ledger proves itself, and an account made anew from its records."""
+"""`credits verify` and `rebuild`: check the ledger, and make an account anew from its transactions."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ from infra.commands.target import Target, find
 from infra.recovery.rebuilding import Rebuild, proposed, written
 
 SHOWN_EVERY = 1_000
-"""Accounts after which the progress of a long check is said again."""
+"""Accounts after which a long check reports its progress again."""
 
 
 def verify(
@@ -44,10 +44,10 @@ def verify(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Walk hash chains from their first record and compare accounts with them; exit status 1 where something differs.
+    """Walk hash chains from their start and compare accounts with them; exit status 1 if something differs.
 
-    Checks that no record is missing, inserted or changed, balances, all counters, what was refunded of each order, and
-    the newest crossings. Reads only; what it finds it looks at three times, since a write may be under way.
+    Checks that no transaction is missing, inserted or changed, and checks balances, all counters, the refunds of each
+    order and the newest crossings. It only reads, and checks each finding three times: a write may be in progress.
     """
     if file is not None:
         verify_file(file, merchants=merchant or (), as_json=as_json)
@@ -99,18 +99,18 @@ def rebuild(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an account anew from its records: balance, counters, status, and what was refunded of its orders.
+    """Make an account anew from its transactions: balance, counters, status, and its orders' tallies.
 
-    Walks to the end of the records, wherever the account has come to. No record is changed but for the tally of refunds
-    on an order, and the records must prove themselves first. The write is made only if the account is still the one
-    that was compared; nothing is published by it. Exit status 1 where something differs or is broken.
+    Walks all transactions, whatever the account counts. Of a transaction only the tally may be changed, and the chain
+    must be whole first. It writes only if the account is still the one that was compared, and publishes nothing. Exit
+    status 1 if something differs or is broken.
     """
     target = find(stage, profile)
     reader, merchant_id = ledger_reader(target), MerchantId(merchant)
     found = proposed(reader, merchant_id, now=_now(), pause=time.sleep)
     after = _provable(found)
     differences = list(_differences(found.before, after, found.tallies))
-    # A finding may be of what no field shows, such as the crossings that the account carries.
+    # A finding may concern what no field shows, such as the account's crossings.
     wrong = bool(differences or found.findings)
     if wrong and yes:
         with repeatable(context):
@@ -139,7 +139,7 @@ def rebuild(
 
 
 def _provable(found: Rebuild) -> Account:
-    """Return the account that the records prove; refuses where they prove none."""
+    """Return the account that the transactions prove; ends the command if they prove none."""
     if found.newer:
         raise refused(
             f"The ledger of {found.merchant_id} has items in the form of a newer release: rebuild with that release."
@@ -173,7 +173,7 @@ def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[Merch
 
 
 def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
-    """Yield every merchant that has an account, and then every other one that has records."""
+    """Yield every merchant that has an account, and then every other one that has transactions."""
     after = None
     while True:
         page = reader.accounts(after)
@@ -207,7 +207,7 @@ def _ledger(target: Target) -> DynamoDBLedger:
 def _differences(
     before: Account | None, after: Account, tallies: Iterable[TallyChange]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield what the ledger makes another: fields of the account and tallies of orders, with both values in words."""
+    """Yield what the rebuild changes: fields of the account and tallies of orders, with both values in words."""
     for field in fields(Account):
         if field.name in ("version", "updated_at"):
             continue

@@ -1,4 +1,4 @@
-"""What `credits doctor` looks at: each check asks one component, and knows the next command where it fails."""
+"""The checks of `credits doctor`: each asks one component, and names the next command if it fails."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ Check = Callable[[Target], Iterator[Diagnosis]]
 
 
 def diagnoses(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
-    """Yield what is found of every component, in the order in which one rests on the other."""
+    """Yield a diagnosis of every component, each after those it depends on."""
     for component, check in _checks(target, nats_url):
         try:
             yield from check(target)
@@ -158,7 +158,7 @@ def _bus(target: Target) -> Iterator[Diagnosis]:
 
 
 def _waiting(target: Target, url: str) -> tuple[int, int]:
-    """Return how many messages of a queue can be had, and how many are taken or put off."""
+    """Return how many messages of a queue are available, and how many are in flight or delayed."""
     wanted = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
     found = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
     untouched, taken, delayed = (int(found.get(name, "0")) for name in wanted)

@@ -1,4 +1,4 @@
-"""The `credits` command: a ledger at hand in a terminal (contract, section 9).
+"""The `credits` command: the ledger in a terminal (contract, section 9).
 
 This is its table of contents; infra/commands has a module for each group, and what they share.
 """
@@ -75,7 +75,7 @@ def credits_command(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """Ask and steer the merchant credit service: the local stack of `make run`, or a deployed stage (--stage prod).
+    """Query and operate the merchant credit service: the local stack of `make run`, or a deployed stage (--stage prod).
 
     Exit status: 0 when all is well, 1 when something was found or refused, 2 when it could not work.
     `credits COMMAND --help` tells more.

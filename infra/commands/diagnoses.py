@@ -1,4 +1,4 @@
-"""What `credits doctor` found of a component, and the commands that go on from there."""
+"""What `credits doctor` reports about a component, and the next commands."""
 
 import os
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """What was found of a component; `next` is the command that goes on from there, None where all is well."""
+    """The state of a component; `next` is the command to run next, None if all is well."""
 
     component: str
     state: State
@@ -29,12 +29,12 @@ class Diagnosis:
 
 
 def ok(component: str, said: str) -> Diagnosis:
-    """Return the finding of a component that is well."""
+    """Return the diagnosis of a component that works."""
     return Diagnosis(component=component, state=State.OK, said=said)
 
 
 def restart(target: Target) -> str:
-    """Return the command that goes on where a component of the system is gone."""
+    """Return the command to run when a component of the system is gone."""
     if target.local is not None:
         return f"{steering(os.environ)}make run"
     return f"aws cloudformation describe-stack-events --stack-name {stack_name(target.stage)} --max-items 20"

@@ -1,4 +1,4 @@
-"""`credits doctor`: every component looked at, and the next command for each that fails."""
+"""`credits doctor`: checks every component, and prints the next command for each that fails."""
 
 import os
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ def doctor(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at every component of the local stack, or of a deployed stage, and name the next command where one fails.
+    """Check every component of the local stack, or of a deployed stage, and print the next command if one fails.
 
-    Exit status 1 where something is not as it should be. Nothing is changed.
+    Exit status 1 if something is wrong. Nothing is changed.
     """
     directory = local_directory(os.environ)
     if stage is None and not (directory / FILE_NAME).exists():
@@ -62,6 +62,6 @@ def _show(found: Sequence[Diagnosis], wrong: Sequence[Diagnosis]) -> None:
         lead = MARKS[one.state] + Text(f" {one.component:<{NAME_WIDTH}}")
         say_beside(lead, one.said)
         if one.next:
-            # A command is printed unbroken, to be copied.
+            # A command is printed on one line, to be copied.
             screen().print(Text(" " * lead.cell_len) + Text(f"→ {visible(one.next)}", style="bold"), soft_wrap=True)
     say(f"{len(wrong)} of {len(found)} need a look." if wrong else "All is well.", style="dim")

@@ -1,4 +1,4 @@
-"""`credits emit`: any event of the contract, or a file of them, and what came of it."""
+"""`credits emit`: sends any event of the contract, or a file of them, and reports the result."""
 
 import time
 from collections import Counter
@@ -32,15 +32,15 @@ from infra.commands.times import shown
 POLL_SECONDS = 0.2
 FAULTS_SHOWN = 10
 ASKED_AT_ONCE = 1000
-"""Records that one look at the ledger asks for."""
+"""Transactions that one look at the ledger asks for."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What came of sending: faults in words, and with waiting what stands in the ledger.
+    """The result of sending: faults in words, and with --wait the transactions in the ledger.
 
-    `unconfirmed` counts the events that may have been taken, and nobody confirmed; `ignored` is what of those sent the
-    service ignores by rule, which is not waited for.
+    `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
+    service ignores by rule: nobody waits for them.
     """
 
     sent: int = 0
@@ -58,7 +58,7 @@ class Result:
         return [movement for own, movement in asked.items() if own not in self.recorded]
 
     def conflicts(self) -> list[tuple[Movement, str]]:
-        """Return what contradicts the ledger, each with the reason: its message is parked."""
+        """Return the movements that contradict the ledger, each with the reason: their messages are parked."""
         found = []
         for movement in self.movements:
             fact = self.recorded.get(movement.transaction_id, Fact())
@@ -94,9 +94,9 @@ def emit(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send an event that moves credits, or a file of them; exit status 1 where one was refused or had no effect.
+    """Send an event that moves credits, or a file of them; exit status 1 if one was refused or had no effect.
 
-    The same fact again counts once, so the same command may be repeated: what an event is known by is in its payload.
+    The same fact counts once, so the same command may be repeated: the payload holds the ids that identify it.
 
     credits emit order_paid merchant_id=0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d order_id=1001 total=24.90 --wait
     """
@@ -154,10 +154,10 @@ def _send(
 
 
 def _await(reader: TargetLedger, result: Result, progress: Progress, deadline: float) -> None:
-    """Read the ledger until it holds every movement, or the time is over."""
+    """Read the ledger until it holds every movement, or until the deadline."""
     task = progress.add_task("in the ledger", total=len(result.missing))
     while missing := result.missing:
-        # They come about in the order in which they were sent, so a long file is not asked for whole each time.
+        # They are recorded roughly in the order of sending, so a long file is not read whole each time.
         asked = missing[:ASKED_AT_ONCE]
         found = facts(reader, asked)
         result.recorded |= found

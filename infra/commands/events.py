@@ -1,4 +1,4 @@
-"""Events to be sent: one from the command line or a file of them, read as the service will read them."""
+"""Events to send: one from the command line or a file of them, validated as the service does."""
 
 import gzip
 import json
@@ -22,9 +22,9 @@ from chalicelib.domain.orders import Policy
 from infra.commands.output import refused, unable
 
 _TERMS = Terms(trial_credits=0, policy=Policy())
-"""What is asked for depends on the stage's settings; form and keys, which are looked at here, do not.
+"""What an event asks for depends on the stage's settings; form and keys, which are checked here, do not.
 
-Nor does what is ignored, except for test orders: a stage may charge them.
+Ignored parts do not either, except test orders: a stage may charge them.
 """
 
 
@@ -44,13 +44,13 @@ class Outgoing:
 
 
 class NotAnEventError(Exception):
-    """Raised for an event that the service would park; the text says why."""
+    """Raised for an event that the service would park; the text is the reason."""
 
 
 def event_type_named(text: str, *, known: bool = True) -> str:
     """Return the event type that `text` names, whole or by its end (`order_paid`).
 
-    Ends the command where it names none, or several; where it need not be `known`, a text that names none is returned.
+    Ends the command if it names none, or several; if it need not be `known`, an unknown name is returned as it is.
     """
     if text in INBOUND:
         return text
@@ -68,7 +68,7 @@ def event_type_named(text: str, *, known: bool = True) -> str:
 
 
 def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
-    """Return the payload that the command line says: JSON, and `name=value` on top of it.
+    """Return the payload of the command line: JSON, with `name=value` fields added to it.
 
     A value that is a whole number, true, false, null, a list or an object is taken as such, anything else as text. Ends
     the command where a field has no name.
@@ -115,7 +115,7 @@ def made(
 def read_file(path: Path, *, checked: bool) -> Iterator[tuple[int, Outgoing | NotAnEventError]]:
     """Yield the events of a file, one envelope a line, gzipped or not, each with its line's number.
 
-    Ends the command where the file cannot be read. Empty lines are passed over.
+    Ends the command if the file cannot be read. Empty lines are skipped.
     """
     try:
         with closing(_opened(path)) as lines:

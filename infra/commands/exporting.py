@@ -37,7 +37,7 @@ from infra.commands.target import Target, find
 
 LAG_SECONDS = 1.0
 LAGS_MAX = 10
-"""How often the index is asked again for a record that the account has counted."""
+"""How often the index is asked again for a transaction that the account has counted."""
 ROWS_OF_A_PART = 10_000
 """Rows after which an export that is broken off can go on."""
 
@@ -181,7 +181,7 @@ def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Accou
     done = [head.merchant_id for head in writer.done]
     if wanted.merchants:
         reader = TargetLedger(target)
-        # A merchant whose records are there whole has no further part.
+        # A merchant whose transactions are there whole has no further part.
         begins = wanted.merchants.index(done[-1]) if done else 0
         yield from (reader.account_or_refuse(merchant) for merchant in wanted.merchants[begins:])
         return
@@ -224,7 +224,7 @@ def _parts(
 def _records(
     target: Target, account: Account, lowest: int, highest: int, *, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Transaction]:
-    """Yield the account's records of these sequences, none left out; ends the command where one cannot be had."""
+    """Yield the account's transactions of these sequences, none left out; ends the command where one cannot be had."""
     reader = ledger_reader(target)
     lags = 0
     while lowest <= highest:

@@ -12,7 +12,7 @@ from infra.commands.ledger import TargetLedger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Records that a movement is known by: one, or several where its names belong to more than one fact.
+    """Transactions that a movement is known by: one, or several where its names belong to more than one fact.
 
     None for a figure that a greater one of the same payment has in it (contract, section 14): nothing is recorded of
     that.
@@ -22,12 +22,12 @@ class Fact:
 
     @property
     def record(self) -> Transaction | None:
-        """The first of the records."""
+        """The first of the transactions."""
         return self.records[0] if self.records else None
 
 
 def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[TransactionId, Fact]:
-    """Return what the ledger holds of each movement, by the id of its own record; what it does not hold is left out."""
+    """Return what the ledger holds of each movement, by the id of its own transaction; others are left out."""
     wanted = {movement.transaction_id: movement for movement in movements}
     asked = {name for movement in wanted.values() for name in names_of(movement)}
     asked |= {movement.payment_transaction_id for movement in wanted.values() if isinstance(movement, ReversalMovement)}

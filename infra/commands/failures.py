@@ -1,4 +1,4 @@
-"""What AWS refuses or does not answer, said in a sentence instead of a traceback."""
+"""Turns refusals and silence of AWS into a sentence instead of a traceback."""
 
 import re
 from typing import Any, Final
@@ -26,11 +26,11 @@ _LIBRARY_WORDS: Final = (
     (r"Input should be less than or equal to (\S+)", r"\1 is the most"),
     (r"Input should be", "it must be"),
 )
-"""What the parser's libraries say of an argument, and what a person reads instead."""
+"""Messages of the parser's libraries, and the sentences that replace them."""
 
 
 class Commands(TyperGroup):
-    """A group of commands that ends with a sentence where AWS or the ledger failed or refused one of them."""
+    """A group of commands that ends with a sentence if AWS or the ledger failed or refused."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command, and keep them for whoever has to repeat it."""

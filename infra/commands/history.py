@@ -22,7 +22,7 @@ from infra.commands.times import shown, zone
 
 SHOWN = 20
 WINDOW = 1000
-"""Records that one look at the ledger reads."""
+"""Transactions that one look at the ledger reads."""
 
 TYPES = sorted({kind.transaction_type for kind in Kind})
 
@@ -86,7 +86,7 @@ def history(
 def _matching(
     reader: TargetLedger, account: Account, lowest: int, highest: int, types: Sequence[str]
 ) -> Iterator[Transaction]:
-    """Yield the account's records of these sequences and types, newest first; reads on as they are asked for."""
+    """Yield the account's transactions of these sequences and types, newest first; reads on as they are asked for."""
     window = SHOWN + 1
     while highest >= lowest:
         bottom = max(lowest, highest - window + 1)
@@ -124,7 +124,7 @@ def _row(record: Transaction, *, local: bool) -> tuple[str, ...]:
 
 
 def _write(found: Iterator[Transaction]) -> None:
-    """Print the records as comma-separated values, with the API's names and times as headings and cells."""
+    """Print the transactions as comma-separated values, with the API's names and times as headings and cells."""
     writer = csv.DictWriter(sys.stdout, list(answers.Transaction.model_fields), lineterminator="\n")
     writer.writeheader()
     for record in found:

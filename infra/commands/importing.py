@@ -1,4 +1,4 @@
-"""`credits import`: the merchants of the old service, with their balances and the keys of what it counted."""
+"""`credits import`: imports the merchants of the old service, with their balances and old keys."""
 
 import tempfile
 from collections import deque
@@ -41,10 +41,10 @@ def import_command(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Open an account for each merchant of the old service; exit status 1 where a row is bad or something in the way.
+    """Open an account for each merchant of the old service; exit status 1 if a row is bad or conflicts.
 
-    ACCOUNTS and TRANSACTIONS are its two tables, written by COPY … TO … CSV HEADER. Nothing is written while a row is
-    bad. The same command again goes on where it broke off, and changes nothing that is done. See "Moving in".
+    ACCOUNTS and TRANSACTIONS are its two tables, written by COPY … TO … CSV HEADER. Nothing is written while a row
+    is bad. If it was interrupted, the same command continues, and changes nothing that is done. See "Moving in".
     """
     target = find(stage, profile)
     store = _store(target)
@@ -115,7 +115,7 @@ def _preview(tables: OldTables, store: LedgerStore, *, as_json: bool) -> dict[st
 
 
 def _opened(openings: Openings, tables: OldTables) -> Iterator[Opened]:
-    """Yield what became of each merchant, many at once, in their order."""
+    """Yield each merchant's result in order; several are opened at once."""
     with ThreadPoolExecutor(AT_ONCE) as workers:
         waiting: deque[Future[Opened]] = deque()
         for account in list(tables.openings()):

@@ -1,4 +1,4 @@
-"""A target's accounts and records, read with the rights of whoever runs the command."""
+"""A target's accounts and transactions, read with the rights of whoever runs the command."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,11 +57,11 @@ class TargetLedger:
         return {name: known.transactions[record] for name, record in named.items() if record in known.transactions}
 
     def transaction(self, wanted: TransactionId) -> Transaction | None:
-        """Return one record, None if there is none."""
+        """Return one transaction, None if there is none."""
         return self.transactions([wanted]).get(wanted)
 
     def span(self, account: Account, since: Instant | None, until: Instant | None) -> tuple[int, int]:
-        """Return the lowest and highest sequence of the records created from `since` to `until`, both included.
+        """Return the lowest and highest sequence of the transactions created from `since` to `until`, both included.
 
         Bisected, since times follow sequences: one query for each doubling of the ledger's length.
         """
@@ -73,13 +73,13 @@ class TargetLedger:
     def _first_at(self, account: Account, time: str) -> int:
         def created_at(sequence: int) -> str:
             found = self.records(account.merchant_id, sequence, sequence)
-            # A record that the index lacks yet is among the newest.
+            # A transaction that the index lacks yet is among the newest.
             return found[0].created_at if found else account.updated_at
 
         return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
 
     def records(self, merchant: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
-        """Return the merchant's records of these sequences, both included, newest first.
+        """Return the merchant's transactions of these sequences, both included, newest first.
 
         The index may show the newest of them a moment late.
         """

@@ -1,4 +1,4 @@
-"""`credits dead-letters`: what was parked and why; back with it once the cause is gone, or away with it (section 9)."""
+"""`credits dead-letters`: what is parked and why; puts it back once the cause is gone, or discards it (section 9)."""
 
 import getpass
 import json
@@ -55,7 +55,7 @@ def listing(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is parked, the newest first. Looking takes nothing out of a queue."""
+    """List what is parked, newest first. Nothing is taken out of a queue."""
     desk, parkings, like = dead_letters(find(stage, profile)), queue or tuple(Parking), _like(code, merchant)
     if group:
         found_groups = desk.groups(parkings=parkings, matching=like, seconds=SEARCH_SECONDS).groups
@@ -84,7 +84,7 @@ def show(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a letter whole: why it is parked, where it came from, and its body as it came."""
+    """Show a whole letter: why it is parked, where it came from, and its unchanged body."""
     target = find(stage, profile)
     parked = dead_letters(target).find(letter, seconds=SEARCH_SECONDS)
     found = DeadLetter.of(parked, most=None) if parked else discarded_letters(target).find(letter)
@@ -118,7 +118,7 @@ def redrive(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put letters back to where they came from; exit status 1 where one of them stays parked.
+    """Put letters back where they came from; exit status 1 if one of them stays parked.
 
     Safe any number of times: what was applied before is a duplicate. A message that is still bad is parked again.
     """
@@ -158,9 +158,9 @@ def discard(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take letters out of their queue for good; what each said, who did it and why is kept (`show ID` says it).
+    """Delete letters from their queue; their content, who did it and why are kept (`show ID` prints them).
 
-    Exit status 1 where one of them is not parked. What is discarded cannot be put back.
+    Exit status 1 if one of them is not parked. What is discarded cannot be put back.
     """
     if bool(letters) == everything:
         raise unable("Say either the ids of letters, or --all.")

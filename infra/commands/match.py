@@ -112,7 +112,7 @@ def _all(target: Target, matching: Matching, rows: Iterator[SourceOrder | BadRow
 
 
 def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
-    """Yield the merchant's records around the times of the file."""
+    """Yield the merchant's transactions around the times of the file."""
     reader = TargetLedger(target)
     account = reader.account(merchant)
     if account is None:

@@ -1,4 +1,4 @@
-"""`credits status`, `balance` and `why`: one merchant, looked at."""
+"""`credits status`, `balance` and `why`: read one merchant."""
 
 import typer
 from rich.text import Text
@@ -24,9 +24,9 @@ def status(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a shop's plugin is on, as its storefront hears it; exit status 1 where it is off.
+    """Print whether a shop's plugin is on, as its storefront gets it; exit status 1 if it is off.
 
-    Asks the public route, so no rights are needed on a local stack. An answer may be kept for 15 seconds.
+    Asks the public route, so no rights are needed on a local stack. An answer may be cached for 15 seconds.
     """
     found = api.data(find(stage, profile), f"/api/v1/credits/plugin-status/{merchant}")
     if as_json:
@@ -51,7 +51,7 @@ def balance(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how many credits a merchant has left, and since when the plugin is on or off."""
+    """Print a merchant's balance, and since when the plugin is on or off."""
     account = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant))
     if as_json:
         print_json(answers.Account.of(account).model_dump(mode="json"))
@@ -79,9 +79,9 @@ def why(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell why a shop's plugin is off, or on: since when, which transaction, and what was published.
+    """Explain why a shop's plugin is off, or on: since when, by which transaction, and what was published.
 
-    The story in order, from the ledger alone. The last line of it says what would switch the plugin on again.
+    The story in order, from the ledger alone. Its last line names what would switch the plugin on again.
     """
     reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))

@@ -19,7 +19,7 @@ from chalicelib.ports import Committed, Known, LedgerStore, Refused
 from infra.commands.old_tables import OldAccount
 
 BESIDE_THE_OPENING = ITEMS_MAX - 2
-"""Keys in the write of the account and its record."""
+"""Keys in the write of the account and its transaction."""
 AT_ONCE = ITEMS_MAX - 1
 ATTEMPTS_MAX = 12
 PAUSE_MAX_SECONDS = 2.0
@@ -59,7 +59,7 @@ def _standing(store: LedgerStore, accounts: Sequence[OldAccount]) -> Iterator[tu
 
 
 def opening_id(merchant_id: MerchantId) -> TransactionId:
-    """Return the id of the record that opens the merchant's account, here or by a trial."""
+    """Return the id of the transaction that opens the merchant's account, here or by a trial."""
     return transaction_id(merchant_id, TRIAL_KEY)
 
 

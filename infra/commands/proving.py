@@ -1,7 +1,7 @@
-"""Whether a file of transactions proves itself, without the tables: against its own hashes and the heads beside it.
+"""Checks a file of transactions without the tables, by its own hashes and the heads beside it.
 
-Every row is sealed by its hash, follows the row before it of its merchant, and is what the API answers of the record
-that it seals; each merchant's chain begins and ends where the heads say. Lines are named, never guessed at.
+Every row must match its hash, follow its merchant's previous row, and equal the API's answer about its transaction;
+each merchant's chain must begin and end as the heads say. Findings name their lines.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from chalicelib.domain.ledger import Transaction, record_hash
 from infra.commands.exported import Head, NotAnExportError, Row
 
 MUTABLE = "updated_at"
-"""What a later refund or edit changes of a record; no hash covers it."""
+"""What a later refund or edit changes of a transaction; no hash covers it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ _TEXTS = tuple(name for name in tables.COLUMNS if name not in tables.WHOLE and n
 
 
 def transaction_of(members: Mapping[str, Any]) -> Transaction:
-    """Return the record that a row tells of."""
+    """Return the transaction that a row tells of."""
     if unknown := [name for name in (*tables.COLUMNS, *members) if name not in members or name not in tables.COLUMNS]:
         raise _NoTransactionError(unknown[0], "the column is missing" if unknown[0] not in members else "unknown")
     for name in tables.WHOLE:
@@ -161,7 +161,7 @@ _SAME = (
     *("sequence", "amount", "requested", "shortfall", "threshold", "balance_before", "balance_after", "schema_version"),
     *("idempotency_key", "reference_id", "correlation_id", "previous_hash", "hash"),
 )
-"""Members that a record has under the same name."""
+"""Members that a transaction has under the same name."""
 
 
 def _chains(heads: Sequence[Head]) -> dict[str, _Chain]:

@@ -1,4 +1,4 @@
-"""The fleet counted anew from the credits table, and set beside its figures."""
+"""Recounts the fleet from the credits table, and compares the result with its figures."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ def accounts_in(client: "DynamoDBClient", table: str, unreadable: set[str]) -> I
 
 
 def rows(counted: Figures, figures: Figures) -> Iterator[tuple[str, int, int]]:
-    """Yield each figure by name, as counted anew and as it stands."""
+    """Yield each figure by name, recounted and as stored."""
     for name in ("merchants", "enabled", "disabled", "zero", "low", "balance", "shortfall", "debt"):
         yield name, getattr(counted, name), getattr(figures, name)
     for kind in Kind:

@@ -1,7 +1,7 @@
-"""A command that changes something may lose its answer: the very command to run again is named, under the same id.
+"""If a command that changes something loses its answer, it prints the same command to run again, with the same id.
 
-The ledger counts a fact once by its id, so whatever is repeated with the id that it had before is safe. An id that the
-command made up itself is part of what is named.
+The ledger counts a fact once by its id, so repeating it with the same id is safe. The printed command includes an id
+that was made up.
 """
 
 import os
@@ -24,9 +24,9 @@ _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^/@\s]*@")
 
 @contextmanager
 def repeatable(context: typer.Context, *more: str) -> Iterator[None]:
-    """Name the command that repeats this one, where what is inside is broken off or nobody answers it.
+    """Print the command that repeats this one, if the block is interrupted or gets no answer.
 
-    `more` are options that the person did not give. Where the ledger refused, nothing was changed and nothing is named.
+    `more` are options that the person did not give. After a refusal nothing was changed, and nothing is printed.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What came of `credits republish`, for a person or a program."""
+"""The result of `credits republish`, for a person or a program."""
 
 from dataclasses import dataclass, field
 
@@ -8,10 +8,10 @@ from infra.commands.output import print_json, say
 
 @dataclass(slots=True)
 class Republished:
-    """What came of it: events by type, what the bus refused, and records whose low or restored cannot be derived.
+    """The result: events by type, refusals of the bus, and transactions whose low or restored cannot be derived.
 
-    `unreadable` names accounts and records that could not be looked at, `missing` counts what a letter points to
-    besides.
+    `unreadable` names accounts and transactions that cannot be read, `missing` counts what a letter points to and was
+    not found.
     """
 
     records: int = 0
@@ -24,17 +24,17 @@ class Republished:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing of what was wanted is left."""
+        """Whether everything was published."""
         return not (self.refused or self.unreadable or self.missing)
 
     def unread(self, merchant: MerchantId, why: str, *, sequence: int | None = None) -> None:
-        """Note an account that cannot be looked at, or the first of its records that cannot."""
+        """Add an account that cannot be read, or its first transaction that cannot."""
         place = merchant if sequence is None else f"{merchant} #{sequence}"
         self.unreadable.append(f"{place}: {why}")
 
 
 def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
-    """Print what came of it, for a person or a program."""
+    """Print the result, for a person or a program."""
     if as_json:
         print_json(
             {

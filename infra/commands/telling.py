@@ -1,4 +1,4 @@
-"""`credits republish`: what the streams' publishers said, said again from the ledger under the same event ids."""
+"""`credits republish`: publishes again, from the ledger, what the streams published, under the same event ids."""
 
 import time
 from bisect import bisect_left
@@ -31,13 +31,13 @@ from infra.commands.republished import Republished, report
 from infra.commands.target import Target, find
 
 AROUND_A_RECORD = timedelta(minutes=5)
-"""How far a record's own time may be from its arrival in the stream: the longest call, and clocks that differ."""
+"""How far a transaction's time may be from its arrival in the stream: the longest call, plus clock differences."""
 ROLL_UP = "roll_up"
 EVENTS_AT_ONCE = 500
 
 
 class Only(StrEnum):
-    """Which of a record's events: that of the transactions' stream, or those of the accounts' stream."""
+    """Which of a transaction's events: that of the transactions' stream, or those of the accounts' stream."""
 
     TRANSACTIONS = "transactions"
     CROSSINGS = "crossings"
@@ -45,7 +45,7 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """Which records: of one merchant or of all, created from `since` to `until`, both included."""
+    """Which transactions: of one merchant or of all, created from `since` to `until`, both included."""
 
     merchant: MerchantId | None = None
     since: Instant | None = None
@@ -69,11 +69,11 @@ def republish(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish events of the ledger again: of a merchant, a transaction, a time, or a letter of a stream.
+    """Publish events of the ledger again: of a merchant, a transaction, a time, or a stream's letter.
 
-    The ids are the same, so whoever has heard them drops them. Low and restored of a threshold that an admin changed
-    stand in no record: they are published again while the account still carries them. Exit status 1 where the bus
-    refused some, or an account or record cannot be read; then a letter stays parked. Safe any number of times.
+    The ids are the same, so consumers drop repeats. Low and restored of a threshold that an admin changed have no
+    transaction: they are published again only until the account's next write. Exit status 1 if the bus refused some, or
+    an account or transaction cannot be read; then a letter stays parked. Safe to repeat.
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Say what: MERCHANT (with --since and --until, if you like), --since, --transaction or --letter.")
@@ -124,7 +124,7 @@ def _of_letter(
 
 
 def _function(target: Target, letter: Letter) -> str:
-    """Return which function gave the records up, by its name in app.py."""
+    """Return which function gave up the stream's records, by its name in app.py."""
     for name in ("publish_threshold_events", "publish_transaction_events", ROLL_UP):
         if letter.function in (name, target.functions.get(name)):
             return name
@@ -134,7 +134,7 @@ def _function(target: Target, letter: Letter) -> str:
 def _recount(
     target: Target, reader: DynamoDBLedgerReader, since: Instant, outcome: Republished, *, dry_run: bool
 ) -> int:
-    """Count the accounts that have changed since; an account's newest image is all that counts of it."""
+    """Count the accounts that have changed since: only an account's newest image counts."""
     store = DynamoDBFigures(target.client("dynamodb"), table=target.figures_table)
     time_left = CallTime(
         now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep
@@ -204,7 +204,7 @@ def _pages(reader: DynamoDBLedgerReader, outcome: Republished) -> Iterator[list[
 def _records(
     reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted, outcome: Republished
 ) -> Iterator[tuple[Transaction, Transaction | None]]:
-    """Yield the account's records of the time wanted, each with the one before it, up to one that cannot be read."""
+    """Yield the account's transactions of that time, each with the previous one, up to one that cannot be read."""
     first = 1 if wanted.since is None else _first_at(reader, account, wanted.since)
     before: Transaction | None = None
     expected = max(1, first - 1)

@@ -1,7 +1,7 @@
 """Makes restored tables agree: removes the remains of torn writes, and names `credits rebuild` for the rest.
 
 The two tables are restored to the same second and may disagree about the writes of that second, in either direction
-and by any number of records. Only while nobody writes.
+and by any number of transactions. Only while nobody writes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,11 +27,11 @@ AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Torn:
-    """A merchant whose account and records disagree: `credits rebuild` makes the account anew, where records are left.
+    """A merchant whose account and transactions disagree: `credits rebuild` makes the account anew.
 
-    `kept` is the sequence up to which its records have no gap, `removed` counts those after a gap. `taken_back`: the
-    account counted records that do not exist, and was removed; `low_balance_threshold` is its own threshold, removed
-    with it.
+    `kept` is the sequence up to which its transactions have no gap, `removed` counts those after a gap. `taken_back`:
+    the account counted transactions that do not exist, and was removed; `low_balance_threshold` is its own threshold,
+    removed with it.
     """
 
     merchant_id: MerchantId
@@ -52,8 +52,8 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
 
     A merchant is yielded before anything of it is removed, so that an interrupted run has reported everything it
     removed. `at` is the moment that the tables were restored to. Nothing older than `TORN` before it is removed: no
-    restore tore that, and `credits verify` reports it. Guards whose records are gone are removed at the end, so that
-    the fact can be recorded again; guards that did not come back are written with the event that is sent again.
+    restore tore that, and `credits verify` reports it. Guards whose transactions are gone are removed at the end, so
+    that the fact can be recorded again; guards that did not come back are written with the event that is sent again.
     """
     reader = DynamoDBLedgerReader(client, credits_table=tables.credits, transactions_table=tables.transactions)
     look = partial(_looked_at, client, tables, instant(at - TORN))
@@ -61,7 +61,7 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
     with ThreadPoolExecutor(at_once) as workers:
         for page in _pages(reader):
             for torn, removals in workers.map(look, page):
-                # An account that was taken back is met again, among the records without an account.
+                # An account that was taken back is met again, among the transactions without an account.
                 if torn is None or torn.merchant_id in named:
                     continue
                 named.add(torn.merchant_id)
@@ -87,7 +87,7 @@ def _remove_torn_guards(client: "DynamoDBClient", table: str) -> None:
 
 
 def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
-    """Yield every merchant that has an account, and then those that have only records."""
+    """Yield every merchant that has an account, and then those that have only transactions."""
     after: MerchantId | None = None
     while True:
         accounts = reader.accounts(after)
@@ -129,7 +129,7 @@ def _looked_at(
 
 
 def _newest(client: "DynamoDBClient", table: str, merchant_id: str, since: Instant) -> tuple[int, Sequence[_Record]]:
-    """Return the sequence up to which the merchant's records have no gap, and the records after a gap.
+    """Return the sequence up to which the merchant's transactions have no gap, and the transactions after a gap.
 
     Reads from the newest one back to the first that was created before `since`.
     """

@@ -1,4 +1,4 @@
-"""`credits rebuild`: an account and the tallies of its orders' refunds, made anew from the records."""
+"""`credits rebuild`: an account and the tallies of its orders' refunds, made anew from the transactions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ MENDED = frozenset(
         Drift.TALLY_WRONG,
     }
 )
-"""The findings that a rebuild mends: those of the account, and of tallies, which the refunds' records prove."""
+"""The findings that a rebuild corrects: those of the account, and of tallies, which the refunds' transactions prove."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """The findings on a merchant's ledger, and the account and tallies that its records prove.
+    """The findings on a merchant's ledger, and the account and tallies that its transactions prove.
 
-    `after` is None where they prove nothing: `broken` gives the reason, or there are no records. `newer`: part of the
-    ledger was written by a newer release, which alone can rebuild it.
+    `after` is None where they prove nothing: `broken` gives the reason, or there are no transactions. `newer`: part of
+    the ledger was written by a newer release, which alone can rebuild it.
     """
 
     merchant_id: MerchantId
@@ -47,12 +47,12 @@ class Rebuild:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """The findings that no rebuild mends: the records themselves must be corrected first."""
+        """The findings that no rebuild corrects: the transactions themselves must be restored first."""
         return tuple(finding for finding in self.findings if finding.kind not in MENDED)
 
 
 def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pause: Callable[[float], None]) -> Rebuild:
-    """Return what a rebuild would write. The walk covers all records, whatever the account's sequence is."""
+    """Return what a rebuild would write. The walk covers all transactions, whatever the account's sequence is."""
     checked = check(reader, merchant_id, pause=pause, now=lambda: now, to_the_end=True)
     walk = checked.walk
     found = Rebuild(
@@ -67,7 +67,7 @@ def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pau
         return found
     tallies = walk.tallies
     if tallies.uncounted:
-        # Orders whose refunds are not on their records: only now is it known which orders to look at.
+        # Orders whose refunds are not on their transactions: only now is it known which orders to look at.
         tallies = Tallies(merchant_id, uncounted=tallies.uncounted)
         for page in reader.records(merchant_id, 1, walk.last.sequence):
             for record in page:

@@ -36,8 +36,8 @@ def restore(
 
     When it returns they are active, have the stream that the functions read, and are protected: AWS's restore sets none
     of that. `sources` name tables of the client's own region, or with `arns` tables of another one. The two restores
-    agree only to the second: `credits rebuild` makes accounts agree with the records before anybody writes. A second
-    call with the same arguments continues with the tables of the first.
+    agree only to the second: `credits rebuild` makes accounts agree with the transactions before anybody writes. A
+    second call with the same arguments continues with the tables of the first.
 
     Raises:
         ClientError: AWS refused: another table has the name, the moment lies outside the window.
