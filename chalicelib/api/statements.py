@@ -106,9 +106,10 @@ def _kept(account: Account, month: Month, ends: MonthEnds | None) -> Mapping[Mon
 
 def _newest_by(account: Account, at: Instant, history: History, ends: MonthEnds | None) -> Transaction:
     lowest, highest = bounds(at, account, _kept(account, month_of(at), ends))
-    found = history.newest_by(account, lowest, highest, at)
-    # What is kept belongs to another history where the tables were restored beneath it: the records decide.
-    found = found or history.newest_by(account, 1, account.sequence, at)
+    # The record behind the bounds is read too: where the tables were restored beneath what is kept, the records decide.
+    found = history.newest_by(account, lowest, min(highest + 1, account.sequence), at)
+    if found is None or highest < found.sequence:
+        found = history.newest_by(account, 1, account.sequence, at)
     assert found is not None, "the account had a record by then"
     return found
 
