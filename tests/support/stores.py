@@ -110,6 +110,11 @@ def declared(logical_id: str) -> Mapping[str, Any]:
     properties = yaml_parse(TEMPLATE.read_text())["Resources"][logical_id]["Properties"]
     stream = {"StreamSpecification": {**properties.get("StreamSpecification", {}), "StreamEnabled": True}}
     found = {name: properties[name] for name in _CREATED_WITH}
+    # CloudFormation takes the insights of an index with it, CreateTable does not.
+    found["GlobalSecondaryIndexes"] = [
+        {name: value for name, value in index.items() if name != "ContributorInsightsSpecification"}
+        for index in found["GlobalSecondaryIndexes"]
+    ]
     return {**found, **stream} if "StreamSpecification" in properties else found
 
 
