@@ -20,6 +20,8 @@ SOURCES := app.py chalicelib infra tests
 PYTEST := $(BIN)/python -m pytest -q
 # Two workers suit two cores; tests of one group share an engine and stay together.
 PARALLEL := -n 2 --dist loadgroup
+# xdist takes large groups first, and groups of one test in this order: long ones must not come last, on one worker.
+LONGEST_FIRST := tests/stack $(filter-out tests/stack,$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
 # Nothing is compiled ahead, so what Python has compiled once has to be kept, whatever a machine prefers elsewhere.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -30,11 +32,11 @@ run: $(COMMAND) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, R
 	@exec $(BIN)/python -m infra.local
 
 test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
-	@$(PYTEST) -m "not slow" tests/unit
-	@$(PYTEST) $(PARALLEL) -m "not slow" --ignore=tests/unit
+	@$(PYTEST) $(PARALLEL) --hypothesis-profile few -m "not slow" tests/unit
+	@$(PYTEST) $(PARALLEL) -m "not slow" $(filter-out tests/unit,$(LONGEST_FIRST))
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
-	@$(PYTEST) $(PARALLEL)
+	@$(PYTEST) $(PARALLEL) $(LONGEST_FIRST)
 
 sweep: $(READY) ## Try every kind of fault at every request of every kind of movement: an hour of CPU.
 	@SWEEP_EVERY=1 $(PYTEST) $(PARALLEL) tests/simulator/test_simulator.py -k whatever_fails

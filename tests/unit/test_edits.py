@@ -34,6 +34,7 @@ from tests.support.builders import (
     trial,
 )
 from tests.support.calls import FakeCall
+from tests.support.examples import examples
 from tests.support.fakes import FakeLedger, settle
 
 
@@ -373,7 +374,7 @@ VERSIONS = [version(hour, total) for hour, total in enumerate(("100", "40", "0",
 REFUNDS = [refund_of("1", f"r{number}", amount="30") for number in range(3)] + [refund_of("1", "all")]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(150), deadline=None, derandomize=True, database=None)
 @given(
     st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=7),
     st.lists(st.sampled_from(REFUNDS), max_size=4),

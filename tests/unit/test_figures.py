@@ -15,6 +15,7 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
+from tests.support.examples import examples
 from tests.support.fake_figures import FakeFigures
 from tests.support.figure_calls import call
 from tests.support.histories import images
@@ -97,7 +98,7 @@ def test_a_sum_does_not_depend_on_how_it_is_split(cuts: list[int]) -> None:
     assert total(total(group) for group in groups.values()) == total(parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=st.integers(0, 2**32), repeats=st.integers(1, 3), size=st.integers(1, 120))
 def test_any_order_any_repetition_and_any_split_of_the_records_give_the_recount(
     seed: int, repeats: int, size: int
@@ -113,7 +114,7 @@ def test_any_order_any_repetition_and_any_split_of_the_records_give_the_recount(
     assert store.fleet() == recounted
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_after_any_batch_the_figures_are_those_of_the_newest_images_seen(seed: int) -> None:
     random, store = Random(seed), FakeFigures()  # noqa: S311 - hypothesis chose the seed

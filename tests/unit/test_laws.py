@@ -42,6 +42,7 @@ from tests.support.builders import (
     trial,
 )
 from tests.support.calls import FakeCall
+from tests.support.examples import examples
 from tests.support.fakes import FakeClock, FakeLedger, decide, settle
 
 FEW = settings(
@@ -61,7 +62,7 @@ def law(*strategies: st.SearchStrategy[object], few: int = 25) -> Callable[[Call
 
     def made(body: Callable[..., None]) -> Callable[[], None]:
         LAWS[body.__name__] = MANY(given(*strategies)(body))
-        return settings(FEW, max_examples=few)(given(*strategies)(body))
+        return settings(FEW, max_examples=examples(few))(given(*strategies)(body))
 
     return made
 

@@ -34,13 +34,14 @@ from tests.support.builders import (
     trial,
 )
 from tests.support.calls import FakeCall
+from tests.support.examples import examples
 from tests.support.fakes import FakeLedger, decide, settle
 
 FEW = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=60,
+    max_examples=examples(60),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
     suppress_health_check=list(HealthCheck),
 )

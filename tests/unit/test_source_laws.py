@@ -16,6 +16,7 @@ from chalicelib.contracts.sources.fields import Shape
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from tests.support import webhooks as made
+from tests.support.examples import examples
 from tests.support.webhooks import CANARY, headers, text
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000, "price_seat": 10})
@@ -153,7 +154,7 @@ def changed(body: Any, at: tuple[Any, ...], value: Any) -> Any:
     return copy
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.data())
 def test_a_real_webhook_with_one_field_changed_reads_alike_when_it_is_cut(data: st.DataObject) -> None:
     topic = data.draw(st.sampled_from([*SHOPIFY_BODIES, *range(len(STRIPE_BODIES))]))
@@ -228,6 +229,7 @@ def test_a_name_that_is_there_twice_is_not_repeated() -> None:
 MEGABYTE = "y" * 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

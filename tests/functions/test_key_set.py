@@ -18,8 +18,8 @@ from jwt.exceptions import PyJWKClientConnectionError
 from chalicelib.adapters import key_set
 from chalicelib.adapters.key_set import KeySet
 from chalicelib.adapters.tokens import TokenRefusedError
+from tests.functions.test_tokens import ec_key, other_ec_key, rsa_key, signed, verifier
 from tests.support.builders import SHOP
-from tests.unit.test_tokens import ec_key, other_ec_key, rsa_key, signed, verifier
 
 Answer = Callable[[socket], None]
 """Answers one request on its connection."""

@@ -1,4 +1,4 @@
-"""Imports go one way, and the domain rests on nothing but the standard library."""
+"""Imports go one way, the domain rests on nothing but the standard library, and the unit part of the tests is pure."""
 
 import ast
 import logging
@@ -16,6 +16,22 @@ PURE = [
     PACKAGE / "ports.py",
     *sorted((PACKAGE / "usecases").glob("*.py")),
 ]
+
+
+UNIT = sorted((ROOT / "tests/unit").glob("*.py"))
+IMPURE = {
+    "boto3",
+    "cryptography",
+    "http.client",
+    "http.server",
+    "moto",
+    "socket",
+    "socketserver",
+    "subprocess",
+    "tests.support.engines",
+    "urllib.request",
+}
+"""What starts a process, opens a socket or makes keys: tests that need it are in another part."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -57,5 +73,16 @@ def test_the_domain_imports_only_itself(path: Path) -> None:
     assert all(f"{name}.".startswith("chalicelib.domain.") for name in own)
 
 
+@pytest.mark.parametrize("path", UNIT, ids=lambda path: path.name)
+def test_a_unit_test_starts_no_process_opens_no_socket_and_makes_no_key(path: Path) -> None:
+    assert not outside(path)
+
+
+def outside(path: Path) -> set[str]:
+    """Return what of `IMPURE` a file imports."""
+    return {each for each in IMPURE for name in imported(path) if f"{name}.".startswith(f"{each}.")}
+
+
 def test_a_library_would_be_seen() -> None:
+    assert outside(ROOT / "tests/infra/test_local_ports.py") == {"socket", "tests.support.engines"}
     assert "botocore" in libraries(PACKAGE / "adapters" / "dynamodb" / "ledger.py")
