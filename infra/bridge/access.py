@@ -136,7 +136,9 @@ class Access:
         Raises:
             AccessError: a file cannot be read, or its content is invalid.
         """
-        self.context()
+        if self.tls:
+            # Without TLS no file is named, and to load the public authorities takes a while.
+            self.context()
         self.user_seed()
         if self.credentials is not None:
             self._user_jwt()
