@@ -13,7 +13,7 @@ from chalicelib.domain.ids import MerchantId, instant, merchant_id
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import print_json, refused, say, say_beside, unable
+from infra.commands.output import print_json, print_list, refused, say, say_beside, unable
 from infra.commands.target import Target, find
 
 PAGE = 100
@@ -60,7 +60,10 @@ def link(
         raise refused(f"{full} belongs to nobody.")
     if remove and not table.remove(found):
         raise refused(f"{full} has changed meanwhile; nothing was removed.")
-    _say([found], as_json=as_json)
+    if as_json:
+        print_json(LinkAnswer.of(found).model_dump(mode="json"))
+    else:
+        _say([found], as_json=False)
     if remove and not as_json:
         say("Removed. Workers forget it within five minutes.", style="yellow")
 
@@ -109,7 +112,8 @@ def _listed(table: DynamoDBLinks, of: str | None) -> list[Link]:
 
 def _say(links: list[Link], *, as_json: bool) -> None:
     if as_json:
-        print_json([LinkAnswer.of(link).model_dump(mode="json") for link in links])
+        items = [LinkAnswer.of(link).model_dump(mode="json") for link in links]
+        print_list(items, total=len(items))
         return
     if not links:
         say("No links.")

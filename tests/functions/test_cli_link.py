@@ -37,9 +37,9 @@ def test_a_shop_is_linked_shown_listed_and_removed(linkable: System) -> None:
     assert (linked.status, DOMAIN in linked.out, "Teegeist" in linked.out) == (0, True, True)
     assert said("link", "stripe:cus_1", SHOP).status == 0
 
-    assert said("link", DOMAIN, "--json").json[0]["merchant_id"] == SHOP
-    assert [one["name"] for one in said("link", "--json").json] == [DOMAIN, "stripe:cus_1"]
-    assert [one["name"] for one in said("link", "--of", SHOP, "--json").json] == [DOMAIN, "stripe:cus_1"]
+    assert said("link", DOMAIN, "--json").json["merchant_id"] == SHOP
+    assert [one["name"] for one in said("link", "--json").json["items"]] == [DOMAIN, "stripe:cus_1"]
+    assert [one["name"] for one in said("link", "--of", SHOP, "--json").json["items"]] == [DOMAIN, "stripe:cus_1"]
     assert said("link", DOMAIN, "--remove").status == 0
     assert said("link", DOMAIN).status == 1
 
