@@ -10,6 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from chalicelib.contracts.sources.signatures import (
+    SHOPIFY_HEADER,
+    STRIPE_HEADER,
+    shopify_signature,
+    stripe_signature,
+)
+from chalicelib.contracts.sources.webhooks import Source
+
 CURRENCY: Final = "EUR"
 _MONTH: Final = timedelta(days=30)
 
@@ -156,6 +164,13 @@ def dispute(number: str, credits_paid: int) -> dict[str, Any]:
         "reason": "fraudulent",
         "status": "needs_response",
     }
+
+
+def signed(source: Source, body: bytes, secret: str, at: datetime) -> dict[str, str]:
+    """Return the header with which a source signs the raw body of a webhook at an instant."""
+    if source is Source.SHOPIFY:
+        return {SHOPIFY_HEADER: shopify_signature(body, secret)}
+    return {STRIPE_HEADER: stripe_signature(body, secret, at=at)}
 
 
 def _utc(at: datetime) -> str:

@@ -30,7 +30,10 @@ class Jwt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description(Deployed):
-    """A running stack; `pids` gives the process of each program."""
+    """A running stack; `pids` gives the process of each program.
+
+    `webhook_secrets` are those with which Shopify (`shopify`) and Stripe (`stripe`) would sign webhooks.
+    """
 
     aws_endpoint: str
     aws_region: str
@@ -39,6 +42,7 @@ class Description(Deployed):
     jwt: Jwt
     admin_token: str
     ops_token: str
+    webhook_secrets: Mapping[str, str]
     pids: Mapping[str, int]
 
 
@@ -69,7 +73,12 @@ def short(path: Path) -> str:
 
 
 def describe(
-    addresses: Addresses, stage: str, outputs: Mapping[str, str], signer: Signer, pids: Mapping[str, int]
+    addresses: Addresses,
+    stage: str,
+    outputs: Mapping[str, str],
+    signer: Signer,
+    webhook_secrets: Mapping[str, str],
+    pids: Mapping[str, int],
 ) -> Description:
     """Return the description of a stack that was deployed with these outputs."""
     return Description(
@@ -87,6 +96,7 @@ def describe(
         ),
         admin_token=signer.token(subject="local-admin", scope=ADMIN_SCOPE),
         ops_token=signer.token(subject="local-ops", scope=OPS_SCOPE),
+        webhook_secrets=dict(webhook_secrets),
         pids=pids,
     )
 

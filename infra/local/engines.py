@@ -20,6 +20,7 @@ from pathlib import Path
 
 from infra.packaging.region import REGION
 
+ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent
 START_SECONDS = 60.0
@@ -154,7 +155,8 @@ def launch_ministack(directory: Path, port: int, *, leashed: bool = False) -> En
         }
     )
     log = directory / "ministack.log"
-    process = launch([str(PROGRAMS / "ministack")], log=log, environment=environment, leashed=leashed)
+    command = [sys.executable, "-m", "infra.local.emulator"]
+    process = launch(command, log=log, environment=environment, directory=ROOT, leashed=leashed)
     address = f"http://{LOOPBACK}:{port}/_ministack/health"
     return Engine(name="the AWS emulator", process=process, log=log, ready=lambda: answers(address))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from infra.local.connected import CONNECTED
 from infra.local.description import Description, steering
 from infra.local.shops import DEMO_SHOP, SHOPS
 from infra.packaging.region import REGION
@@ -37,8 +38,10 @@ def happening(*, with_traffic: bool) -> Sequence[str]:
     """Return plain sentences on what appears from now on."""
     if not with_traffic:
         return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.", NOT_KEPT)
+    connected = " and ".join(shop.name for shop in CONNECTED)
     return (
         f"{len(SHOPS)} made-up shops open now and sell about once a second, over NATS and over the bus in turn.",
+        f"{connected} are connected: signed webhooks of Shopify and Stripe reach the API.",
         "Some events come twice, some are broken. Each line below was read back from ledger, NATS or dead letters.",
         f"{SHOP.name} and {DEMO_SHOP.name} run out within a minute or two: their plugins go off, and on when they pay.",
         NOT_KEPT,

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
+from infra.local.connected import CONNECTED
 from infra.local.shops import SHOPS
 
 MINUS = "\N{MINUS SIGN}"
@@ -24,7 +25,7 @@ REASON_SHOWN = 80
 LONGEST_WAIT = timedelta(seconds=3)
 OUTBOUND_PREFIX = "evt.credits."
 
-_NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in SHOPS}
+_NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in (*SHOPS, *CONNECTED)}
 _WORDS: Mapping[str, str] = {
     "TRIAL": "opens with a trial",
     "OPENING": "opens with its old balance",
@@ -108,6 +109,13 @@ def again_line(time: datetime, record: Record, times_recorded: int) -> Text:
         )
     else:
         line.append(f"   recorded {times_recorded} times", style="bold red")
+    return line
+
+
+def refused_line(time: datetime, name: str, source: str, why: str) -> Text:
+    """Return the line of a webhook that the API did not take."""
+    line = _beginning(time, name, f"webhook of {source.capitalize()}")
+    line.append(f"  {why}", style="bold red")
     return line
 
 

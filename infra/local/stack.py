@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from chalicelib.contracts.sources.webhooks import Source
 from infra.deploying.emulator import ROOT, api_address, deploy, package_directory
 from infra.deploying.outputs import function_names
 from infra.local.description import FILE_NAME, Addresses
@@ -30,6 +31,7 @@ from infra.local.engines import (
 )
 from infra.local.pages import write_pages
 from infra.local.parameters import choose_parameters, declared_parameters
+from infra.local.partners import BUSES, secret_parameter
 from infra.local.ports import REDIS_PORT, Port
 from infra.local.screen import Screen
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
@@ -37,6 +39,7 @@ from infra.local.watch import StackFailedError, Watch, in_background
 from infra.packaging.region import REGION
 
 if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_ssm import SSMClient
 
 ENGINES, SERVICES, VISITORS = 0, 1, 2
@@ -51,12 +54,13 @@ BRIDGE_PATIENCE: Mapping[str, str] = {"BRIDGE_POLL_SECONDS": "1", "BRIDGE_DRAIN_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The inputs of one stack: its folder, stage, ports, keys and the caller's settings."""
+    """The inputs of one stack: its folder, stage, ports, keys, secrets and the caller's settings."""
 
     directory: Path
     stage: str
     ports: Mapping[str, Port]
     signer: Signer
+    webhook_secrets: Mapping[str, str]
     environment: Mapping[str, str]
 
     @property
@@ -141,6 +145,8 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
         "JWT_AUDIENCE": AUDIENCE,
         "JWT_JWKS_URL": f"{site.addresses.api_url}/.well-known/jwks.json",
         "CURSOR_KEY_PARAMETER": cursor_key,
+        **{f"{source}_SECRET_PARAMETER": secret_parameter(source, site.stage) for source in Source},
+        **{f"{source}_EVENT_BUS": bus for source, bus in BUSES.items()},
     }
     if REDIS_PORT in site.ports:
         own["REDIS_URL"] = _redis_url(site)
@@ -151,7 +157,12 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
 
     def work() -> dict[str, str]:
         ssm: SSMClient = _client(endpoint, "ssm")
-        ssm.put_parameter(Name=cursor_key, Value=secrets.token_urlsafe(32), Type="SecureString", Overwrite=True)
+        kept = {secret_parameter(source, site.stage): secret for source, secret in site.webhook_secrets.items()}
+        for name, value in {cursor_key: secrets.token_urlsafe(32), **kept}.items():
+            ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+        events: EventBridgeClient = _client(endpoint, "events")
+        for bus in BUSES.values():
+            events.create_event_bus(Name=bus)
         return deploy(endpoint, site.stage, STACK_NAME, choice.parameters)
 
     with screen.step("Deploying the package into the emulator"):

@@ -19,6 +19,7 @@ from infra.deploying.stages import UnknownStageError, values
 from infra.local import examples
 from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, describe, local_directory, short, write
 from infra.local.parameters import SETTINGS, LocalSettingError, seed, switched
+from infra.local.partners import new_secrets
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
 from infra.local.stack import Site, bring_up, launch_traffic
@@ -75,13 +76,16 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     ports = choose_ports(environment, held)
     screen.moved_ports(ports)
     signer = new_signer(directory)
-    site = Site(directory=directory, stage=stage, ports=ports, signer=signer, environment=environment)
+    shared = new_secrets()
+    site = Site(
+        directory=directory, stage=stage, ports=ports, signer=signer, webhook_secrets=shared, environment=environment
+    )
     held.callback(watch.stop_all)
     outputs = bring_up(site, watch, screen)
     if with_traffic:
         launch_traffic(site, watch)
     pids = {"supervisor": os.getpid(), **watch.pids()}
-    description = describe(site.addresses, stage, outputs, signer, pids)
+    description = describe(site.addresses, stage, outputs, signer, shared, pids)
     held.callback((directory / FILE_NAME).unlink, missing_ok=True)
     command = examples.command_of(environment)
     screen.places(examples.places(description, short(directory), command))

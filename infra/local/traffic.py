@@ -17,6 +17,8 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -26,9 +28,19 @@ from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from rich.console import Console
 
+from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post
 from infra.local.description import FILE_NAME, Description, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
-from infra.local.outcomes import Announcements, Ledger, ReceivedEvent, Record, again_line, parked_line, record_line
+from infra.local.outcomes import (
+    Announcements,
+    Ledger,
+    ReceivedEvent,
+    Record,
+    again_line,
+    parked_line,
+    record_line,
+    refused_line,
+)
 from infra.local.parameters import seed
 from infra.local.shops import Channel, Emission, Happening, emissions
 
@@ -153,6 +165,11 @@ class Sender:
         self._events: EventBridgeClient = _client(description, "events")
         self._jetstream = connection.jetstream()
 
+    async def open_connected(self) -> None:
+        """Open the accounts of the connected shops."""
+        for shop in CONNECTED:
+            await self._jetstream.publish("evt.merchant.created", shop.opening().encode())
+
     async def send(self, emission: Emission) -> None:
         """Send one event, stamped with the present; returns when the channel has confirmed it."""
         envelope = {**json.loads(emission.body), "timestamp": _now().isoformat(timespec="milliseconds")}
@@ -167,6 +184,23 @@ class Sender:
         self._events.put_events(Entries=[entry])  # type: ignore[list-item]
 
 
+async def send_webhooks(description: Description, console: Console, sender: Sender) -> None:
+    """Send the webhooks of the connected shops, and print each that is refused; never returns."""
+    await sender.open_connected()
+    for around in count():
+        for shop, webhook in all_webhooks(around, _now()):
+            await asyncio.sleep(PAUSE_SECONDS)
+            secret = description.webhook_secrets[webhook.source]
+            try:
+                status = await asyncio.to_thread(post, description.api_url, webhook, secret, _now())
+            except OSError:
+                # A busy machine may be slow; the next round tells the story anew.
+                console.print(refused_line(_now(), shop.name, webhook.source, "was not answered"))
+                continue
+            if status != HTTPStatus.OK:
+                console.print(refused_line(_now(), shop.name, webhook.source, f"answered {status}"))
+
+
 async def run(description: Description, console: Console, *, sending: bool, seed: int) -> None:
     """Send (unless not `sending`) and print until the task is cancelled."""
     observer = Observer(description=description, console=console)
@@ -177,6 +211,7 @@ async def run(description: Description, console: Console, *, sending: bool, seed
         tasks.create_task(observer.follow_parked())
         if sending:
             sender = Sender(description, connection)
+            tasks.create_task(send_webhooks(description, console, sender))
             for emission in emissions(seed):
                 await asyncio.sleep(emission.pause_seconds)
                 await sender.send(emission)

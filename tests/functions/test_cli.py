@@ -39,7 +39,11 @@ def describe(directory: Path, *, figures_table: str = "figures") -> str:
     """Leave a stack.json in the folder, and return the public key of its tokens."""
     signer = new_signer(directory)
     texts = dict.fromkeys(
-        [name for name in inspect.signature(Description).parameters if name not in ("functions", "jwt", "pids")],
+        [
+            name
+            for name in inspect.signature(Description).parameters
+            if name not in ("functions", "jwt", "webhook_secrets", "pids")
+        ],
         NOBODY_LISTENS,
     )
     signed = Jwt(
@@ -50,7 +54,7 @@ def describe(directory: Path, *, figures_table: str = "figures") -> str:
         key_id=signer.key_id,
     )
     names = {**texts, "aws_region": REGION, "credits_table": CREDITS_TABLE, "figures_table": figures_table}
-    description = Description(**names, functions={}, jwt=signed, pids={})
+    description = Description(**names, functions={}, jwt=signed, webhook_secrets={}, pids={})
     (directory / FILE_NAME).write_text(json.dumps(asdict(description)))
     return json.dumps(signer.public_keys["keys"][0])
 

@@ -73,7 +73,7 @@ def test_functions_are_named_as_in_the_application_and_as_in_the_template() -> N
 
 
 def test_what_is_written_is_read_again_and_private(tmp_path: Path, signer: Signer) -> None:
-    description = describe(ADDRESSES, "dev", OUTPUTS, signer, {"supervisor": 1})
+    description = describe(ADDRESSES, "dev", OUTPUTS, signer, {"shopify": "s"}, {"supervisor": 1})
     path = write(description, tmp_path)
     assert read(tmp_path) == description
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -81,7 +81,7 @@ def test_what_is_written_is_read_again_and_private(tmp_path: Path, signer: Signe
 
 
 def test_the_description_has_every_member_of_the_contract(tmp_path: Path, signer: Signer) -> None:
-    content = json.loads(write(describe(ADDRESSES, "dev", OUTPUTS, signer, {}), tmp_path).read_text())
+    content = json.loads(write(describe(ADDRESSES, "dev", OUTPUTS, signer, {}, {}), tmp_path).read_text())
     assert set(content) >= {
         *("api_url", "aws_endpoint", "nats_url", "credits_table", "transactions_table", "event_bus"),
         *("inbox_queue_url", "dead_letter_queue_url", "functions", "jwt", "admin_token", "ops_token", "pids"),

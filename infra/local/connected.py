@@ -1,0 +1,131 @@
+"""Two made-up shops that are connected: Shopify and Stripe themselves send their webhooks, signed, to the API.
+
+Their accounts open by an event that links shop and customer to the merchant. Then each shop tells the same story again
+and again, with new numbers each time: a paid order and its edit, a refund to gift card and card, a test order, a
+period's invoice, credits bought, their dispute, and the order once more. The service alone decides what follows.
+"""
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from chalicelib.contracts.sources.webhooks import Source
+from infra.interfaces.webhooks import (
+    ShopifyWebhook,
+    checkout,
+    dispute,
+    invoice,
+    order,
+    refund,
+    signed,
+    stripe_event,
+)
+from infra.local.shops import NAMESPACE
+
+PAUSE_SECONDS: Final = 2.0
+FIRST_ORDER: Final = 5_700_000_001
+STEP: Final = 10
+"""How far the orders' numbers of one round are from those of the next, of the same shop."""
+_PERIOD: Final = timedelta(days=30)
+_BOUGHT: Final = 25
+_RENEWED: Final = 10
+_ANSWER_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectedShop:
+    """A made-up shop that Shopify knows by its domain, and Stripe by its customer."""
+
+    name: str
+    domain: str
+    customer: str
+    first_order: int
+
+    @property
+    def merchant_id(self) -> str:
+        """Return the shop's id, the same in every run."""
+        return str(uuid.uuid5(NAMESPACE, self.name))
+
+    def opening(self) -> str:
+        """Return the body of the event that opens its account and links what belongs to it."""
+        names = (f"{Source.SHOPIFY}:{self.domain}", f"{Source.STRIPE}:{self.customer}")
+        links = [{"name": name, "label": self.name} for name in names]
+        return json.dumps(
+            {"event_type": "evt.merchant.created", "payload": {"merchant_id": self.merchant_id, "links": links}}
+        )
+
+
+CONNECTED: Final = (
+    ConnectedShop(name="Teegeist", domain="teegeist.myshopify.com", customer="cus_Teegeist", first_order=FIRST_ORDER),
+    ConnectedShop(
+        name="Kerzenwerk", domain="kerzenwerk.myshopify.com", customer="cus_Kerzenwerk", first_order=2 * FIRST_ORDER
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A webhook to send: who sends it, its headers but for the signature, and its body."""
+
+    source: Source
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+def webhooks(shop: ConnectedShop, around: int, now: datetime) -> Iterator[Webhook]:
+    """Yield the webhooks of a shop's round, the first of which is 0, sent from `now` on."""
+    number = shop.first_order + around * STEP
+    name = f"{shop.customer.removeprefix('cus_')}{around}"
+    paid, edited = Decimal("84.90"), Decimal("97.40")
+    later, last = now + timedelta(seconds=1), now + timedelta(seconds=2)
+    sold = _of_shopify(shop, "orders/paid", order(number, paid, now), now)
+    yield sold
+    yield _of_shopify(shop, "orders/updated", order(number, edited, later), later)
+    split = (Decimal("60.00"), Decimal("37.40"))
+    yield _of_shopify(shop, "refunds/create", refund(number + 1, number, split, last), last)
+    yield _of_shopify(shop, "orders/paid", order(number + 2, paid, now, test=True), now)
+    period = invoice(name, shop.customer, _RENEWED, now + around * _PERIOD)
+    yield _of_stripe(f"evt_{name}1", "invoice.paid", period, now)
+    yield _of_stripe(f"evt_{name}2", "checkout.session.completed", checkout(name, shop.customer, _BOUGHT), now)
+    disputed = dispute(name, _BOUGHT)
+    yield _of_stripe(f"evt_{name}3", "charge.dispute.funds_withdrawn", disputed, later)
+    yield sold
+    if around % 2:
+        yield _of_stripe(f"evt_{name}4", "charge.dispute.funds_reinstated", disputed, last)
+
+
+def all_webhooks(around: int, now: datetime) -> Iterator[tuple[ConnectedShop, Webhook]]:
+    """Yield the webhooks of one round of all shops, in turn."""
+    for step in zip(*(webhooks(shop, around, now) for shop in CONNECTED), strict=True):
+        yield from zip(CONNECTED, step, strict=True)
+
+
+def post(api_url: str, webhook: Webhook, secret: str, at: datetime) -> int:
+    """Post a webhook, signed at an instant, as its sender would; return the status of the answer."""
+    body = json.dumps(webhook.body).encode()
+    headers = {"Content-Type": "application/json", **webhook.headers, **signed(webhook.source, body, secret, at)}
+    url = f"{api_url}/api/v1/webhooks/{webhook.source}"
+    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - the local API
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            request, timeout=_ANSWER_SECONDS
+        ) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def _of_shopify(shop: ConnectedShop, topic: str, body: Mapping[str, Any], at: datetime) -> Webhook:
+    sent = ShopifyWebhook(topic=topic, shop=shop.domain, body=body, at=at)
+    return Webhook(source=Source.SHOPIFY, headers=sent.headers, body=body)
+
+
+def _of_stripe(event_id: str, event_type: str, thing: Mapping[str, Any], at: datetime) -> Webhook:
+    return Webhook(source=Source.STRIPE, headers={}, body=stripe_event(event_id, event_type, thing, at))
