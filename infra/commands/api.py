@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,22 @@ def ask(target: Target, path: str, *, token: str | None = None) -> Answer:
     Raises:
         ApiSilentError: Nothing answered.
     """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return _answered(target, path, {"Authorization": f"Bearer {token}"} if token else {})
+
+
+def post(target: Target, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """Return what the API answers to POST `path` with a body of JSON, sent as it is.
+
+    Raises:
+        ApiSilentError: Nothing answered.
+    """
+    return _answered(target, path, {"Content-Type": "application/json", **headers}, body)
+
+
+def _answered(target: Target, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
     url = f"{target.api_url}{path}"
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the address of the target's own API
+    # The address of the target's own API; with a body it is a POST.
+    request = urllib.request.Request(url, data=body, headers=dict(headers))  # noqa: S310
     # The local stack is never behind a proxy, whatever the environment says of others.
     handlers = [urllib.request.ProxyHandler({})] if target.local else []
     try:

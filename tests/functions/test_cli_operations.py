@@ -95,7 +95,9 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
         outbox_queue_url=outbox["outbox"],
         outbox_dead_letter_queue_url=outbox["outbox-dead"],
         stream_dead_letter_queue_url=system.urls["STREAM_DEAD_LETTER_QUEUE_URL"],
-        functions={name: name for name in (*letters.STREAM_FUNCTIONS, "adjust_credits", "set_threshold")},
+        functions={
+            name: name for name in (*letters.STREAM_FUNCTIONS, "adjust_credits", "ingest_events", "set_threshold")
+        },
         session=None,  # type: ignore[arg-type]
     )
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
 from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
-from infra.commands.emitting import Result, _send
+from infra.commands.effects import Result
+from infra.commands.emitting import _send
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
 from infra.commands.output import progress_bar
 from tests.support.builders import NOON, SHOP, order, trial

@@ -1,0 +1,146 @@
+"""What came of the events that a command has sent: read from the ledger until it is there, and reported."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.progress import Progress
+
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.ids import TransactionId
+from chalicelib.domain.movements import Movement
+from chalicelib.domain.outcomes import compare
+from infra.commands.facts import Fact, facts
+from infra.commands.ledger import TargetLedger
+from infra.commands.merchants import counted
+from infra.commands.output import say
+from infra.commands.times import shown
+
+POLL_SECONDS = 0.2
+FAULTS_SHOWN = 10
+ASKED_AT_ONCE = 1000
+"""Records that one look at the ledger asks for."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """The result of sending: faults in words, and with --wait the transactions in the ledger.
+
+    `noun` stands before the id of an ignored part.
+    `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
+    service ignores by rule: nobody waits for them.
+    """
+
+    noun: str = "order "
+    sent: int = 0
+    unconfirmed: int = 0
+    faults: list[str] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    before: dict[TransactionId, Fact] = field(default_factory=dict)
+    recorded: dict[TransactionId, Fact] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[Movement]:
+        """Return the movements that have not been seen in the ledger, in the order of their events."""
+        asked = {movement.transaction_id: movement for movement in self.movements}
+        return [movement for own, movement in asked.items() if own not in self.recorded]
+
+    def conflicts(self) -> list[tuple[Movement, str]]:
+        """Return the movements that contradict the ledger, each with the reason: their messages are parked."""
+        found = []
+        for movement in self.movements:
+            fact = self.recorded.get(movement.transaction_id, Fact())
+            if len(fact.records) > 1:
+                both = " and ".join(record.transaction_id for record in fact.records)
+                found.append((movement, f"its names belong to two recorded facts, {both}"))
+            elif fact.record is not None and isinstance(compare(movement, fact.record), Rejected):
+                found.append((movement, "recorded before with another content"))
+        return found
+
+
+def await_effects(reader: TargetLedger, result: Result, progress: Progress, deadline: float) -> None:
+    """Read the ledger until it holds every movement, or until the deadline."""
+    task = progress.add_task("in the ledger", total=len(result.missing))
+    while missing := result.missing:
+        # They are recorded roughly in the order of sending, so a long file is not read whole each time.
+        asked = missing[:ASKED_AT_ONCE]
+        found = facts(reader, asked)
+        result.recorded |= found
+        progress.advance(task, len(found))
+        if len(found) < len(asked):
+            if time.monotonic() > deadline:
+                result.recorded |= facts(reader, result.missing)
+                return
+            time.sleep(POLL_SECONDS)
+
+
+def _say_ignored(result: Result, *, one: bool) -> None:
+    reasons = Counter(ignored.reason for ignored in result.ignored)
+    if one:
+        for ignored in result.ignored[:FAULTS_SHOWN]:
+            name = f"{result.noun}{ignored.reference_id}"
+            say(f"{name}: ignored ({ignored.reason}); nothing is recorded.", style="yellow")
+    elif reasons:
+        words = ", ".join(f"{times:,} {reason}" for reason, times in sorted(reasons.items()))
+        say(f"{reasons.total():,} ignored: {words}.", style="yellow")
+    if IgnoredReason.TEST_ORDER in reasons:
+        say("A stage whose setting TEST_ORDERS is count charges test orders.")
+
+
+def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool) -> None:
+    """Print what came of the events: each record of `one`, the sums of a file."""
+    _say_ignored(result, one=one)
+    if one:
+        for own, fact in result.recorded.items():
+            _say_effect(own, fact, before=own in result.before)
+    else:
+        new = len(result.recorded) - len(result.before)
+        say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
+    for movement, why in conflicts[:FAULTS_SHOWN]:
+        say(f"{movement.key}: {why}, so this message is parked (`credits dead-letters list`).", style="red")
+    if result.missing:
+        say(
+            f"{len(result.missing):,} not in the ledger yet: waiting for their account, order or payment, or parked "
+            "(`credits dead-letters list`).",
+            style="red",
+        )
+    elif one and not (result.movements or result.ignored):
+        say("The service will park it: `credits dead-letters list`.")
+
+
+def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
+    record = fact.record
+    if record is None:
+        say("A greater amount is recorded as refunded of this payment already; nothing was moved.", style="yellow")
+        return
+    if before:
+        name = "" if record.transaction_id == own else f" under another name, {record.idempotency_key}"
+        at = shown(record.created_at)
+        say(f"#{record.sequence}: recorded before{name}, at {at}; nothing was moved.", style="yellow")
+    else:
+        say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
+        if record.shortfall:
+            say(f"{record.shortfall} short: it asked for {record.requested}.", style="yellow")
+    say(f"transaction {record.transaction_id}")
+
+
+def as_json(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool, waited: bool) -> dict[str, Any]:
+    """Return the same for programs."""
+    content: dict[str, Any] = {"sent": result.sent, "not_sent": result.faults}
+    if waited:
+        content |= {
+            "recorded": len(result.recorded) - len(result.before),
+            "recorded_before": len(result.before),
+            "conflicts": [movement.key for movement, _ in conflicts],
+            "ignored": [{"reference_id": one.reference_id, "reason": one.reason} for one in result.ignored],
+            "missing": [movement.transaction_id for movement in result.missing],
+        }
+    if waited and one:
+        found = [fact.record for fact in result.recorded.values() if fact.record is not None]
+        content["transactions"] = [answers.Transaction.of(record).model_dump(mode="json") for record in found]
+    return content

@@ -1,0 +1,219 @@
+"""`credits emit --webhook`: a webhook, signed and posted as Shopify or Stripe would, and what came of it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+from chalicelib.contracts.inbound.events import Event, read_event
+from chalicelib.contracts.inbound.payloads import Ignored, Terms
+from chalicelib.contracts.sources.raw import from_request
+from chalicelib.contracts.sources.shopify import SHOP, TOPIC, TRIGGERED
+from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
+from chalicelib.domain.errors import Rejected
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.links import merchant_of_name
+from chalicelib.domain.orders import Policy
+from chalicelib.settings import Settings
+from chalicelib.usecases.linking import Linking, Names
+from infra.commands.api import Answer, ApiSilentError, post
+from infra.commands.effects import Result, as_json, await_effects, say_effects
+from infra.commands.facts import facts
+from infra.commands.ledger import TargetLedger
+from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.repeating import name_again, repeatable
+from infra.commands.target import Target
+from infra.interfaces.webhooks import signed
+
+WebhookOf = Annotated[
+    Source | None, typer.Option("--webhook", help="Sign and post a FILE as this one would, instead of an event.")
+]
+Topic = Annotated[str | None, typer.Option(help="The topic of Shopify's webhook, such as orders/paid.")]
+ShopDomain = Annotated[str | None, typer.Option(help="The shop of Shopify's webhook: example.myshopify.com.")]
+SecretFile = Annotated[
+    Path | None, typer.Option(help="A file with the secret that signs it; the local stack's is known.")
+]
+
+OK, UNAUTHORIZED, SERVER_ERROR = 200, 401, 500
+_EXAMPLE = "credits emit --webhook shopify FILE --topic orders/paid --shop example.myshopify.com"
+_TERMS = Terms(trial_credits=0, policy=Policy())
+"""The keys of what a webhook asks for do not depend on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """A webhook's file, who sends and signs it, with which secret, and what its headers say beside the signature."""
+
+    source: Source
+    file: Path
+    secret_file: Path | None
+    headers: Mapping[str, str]
+
+    @classmethod
+    def named(
+        cls, source: Source | None, file: str | None, topic: str | None, shop: str | None, secret_file: Path | None
+    ) -> "Signing":
+        """Return what the command line says of a webhook; ends the command where something is missing or too much."""
+        if source is None:
+            raise unable(f"--topic, --shop and --secret-file are a webhook's, so --webhook says whose: {_EXAMPLE}.")
+        if file is None:
+            raise unable(f"A webhook is one file, and nothing beside it: {_EXAMPLE}.")
+        headers = {}
+        if source is Source.SHOPIFY:
+            if topic is None or shop is None:
+                raise unable(f"Shopify says topic and shop in headers, so name --topic and --shop: {_EXAMPLE}.")
+            headers = {TOPIC: topic, SHOP: shop, TRIGGERED: instant(datetime.now(UTC))}
+        elif topic or shop:
+            raise unable("--topic and --shop are Shopify's: an event of Stripe names its type and customer itself.")
+        return cls(source=source, file=Path(file), secret_file=secret_file, headers=headers)
+
+    def body(self) -> bytes:
+        """Return the raw body; ends the command where the file cannot be read."""
+        try:
+            return self.file.read_bytes()
+        except OSError as error:
+            raise unable(f"{self.file} cannot be read: {error.strerror}.") from None
+
+    def secret(self, target: Target) -> str:
+        """Return the secret: the first word of its file, or that of the local stack."""
+        if self.secret_file is not None:
+            try:
+                return (self.secret_file.read_text().split() or [""])[0]
+            except (OSError, UnicodeDecodeError) as error:
+                raise unable(f"{self.secret_file} cannot be read: {error}.") from None
+        if target.local is None:
+            raise unable(f"With which secret does {self.source.capitalize()} sign? --secret-file names its file.")
+        return target.local.webhook_secrets[self.source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a webhook comes to: no `webhook` where it is poison, no `events` where its merchant is not known."""
+
+    webhook: Webhook | None = None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def unlinked(self) -> bool:
+        """Return whether it asks for something, and belongs to no merchant known here."""
+        return self.webhook is not None and bool(self.webhook.events) and not self.events
+
+    def result(self) -> Result:
+        """Return what it asks for and what of it is ignored, before it is sent."""
+        topic, unused = (self.webhook.topic, self.webhook.unused) if self.webhook else ("", ())
+        parts = [Ignored(reason=one.reason, merchant_id=None, reference_id=one.reference_id or topic) for one in unused]
+        return Result(
+            noun="",
+            movements=[movement for event in self.events for movement in event.movements],
+            ignored=[*parts, *(one for event in self.events for one in event.ignored)],
+        )
+
+
+def emit_webhook(
+    context: typer.Context,
+    target: Target,
+    signing: Signing,
+    wait_seconds: float | None,
+    *,
+    checked: bool,
+    as_json: bool,
+) -> None:
+    """Post a webhook and report the answer, and its effect where it is waited for.
+
+    Ends the command with 1 where it was refused or had no effect, or if it is `checked` and the service would park it;
+    with 2 where nobody answers.
+    """
+    body, secret = signing.body(), signing.secret(target)
+    found = _read(target, signing, body, checked=checked)
+    reader = TargetLedger(target) if wait_seconds is not None else None
+    result = found.result()
+    if reader is not None:
+        result.before = facts(reader, result.movements)
+    with repeatable(context):
+        answer = _answer(target, signing, body, secret)
+        if answer.status == OK:
+            result.sent = 1
+            if reader is not None and wait_seconds is not None:
+                await_effects(reader, result, Progress(disable=True), time.monotonic() + wait_seconds)
+    if answer.status >= SERVER_ERROR:
+        name_again(context)
+    _report(found, answer, result, waited=reader is not None, json_wanted=as_json)
+
+
+def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Found:
+    """Return what the stage will find in the webhook."""
+    configured = _settings(target)
+    terms = SourceTerms(credits_by_price=configured.credits_by_price, count_test_orders=configured.count_test_orders)
+    try:
+        webhook = from_request(signing.source, body.decode(), signing.headers).read(terms)
+        merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
+        bodies = webhook.bodies(merchant) if merchant else ()
+        events = tuple(read_event(one, _TERMS, now=datetime.now(UTC)) for one in bodies)
+    except (Rejected, UnicodeDecodeError) as error:
+        if checked:
+            why = error.message if isinstance(error, Rejected) else "the file is not UTF-8"
+            raise refused(f"Not sent, the service would park it: {why}. (--unchecked sends it all the same.)") from None
+        return Found()
+    return Found(webhook=webhook, events=events)
+
+
+def _settings(target: Target) -> Settings:
+    """Return the settings of the function that will read the webhook."""
+    function = target.client("lambda").get_function_configuration(FunctionName=target.in_use("ingest_events"))
+    return Settings.read(function["Environment"]["Variables"])
+
+
+def _merchant(target: Target, webhook: Webhook, *, opens: bool) -> MerchantId | None:
+    linking = Linking(DynamoDBLinks(target.client("dynamodb"), table=target.links_table))
+    names = Names(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
+    (found,) = linking.merchants([names])
+    if found is None and opens and webhook.name is not None:
+        return merchant_of_name(webhook.name)
+    return found
+
+
+def _answer(target: Target, signing: Signing, body: bytes, secret: str) -> Answer:
+    headers = {**signing.headers, **signed(signing.source, body, secret, datetime.now(UTC))}
+    try:
+        return post(target, f"/api/v1/webhooks/{signing.source}", body, headers)
+    except ApiSilentError as error:
+        raise unable(f"{error} `credits doctor` looks for the cause.") from error
+
+
+def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_wanted: bool) -> None:
+    conflicts = result.conflicts()
+    taken = answer.status == OK
+    if json_wanted:
+        print_json(
+            {"status": answer.status, "answer": answer.body, **as_json(result, conflicts, one=True, waited=waited)}
+        )
+    elif not taken:
+        _say_refused(answer)
+    else:
+        say(f"{answer.status}: taken into the inbox.")
+        if found.unlinked:
+            _say_unlinked(found.webhook)
+        elif waited:
+            say_effects(result, conflicts, one=True)
+    if not taken or (waited and (found.unlinked or result.missing or conflicts)):
+        raise typer.Exit(FOUND)
+
+
+def _say_refused(answer: Answer) -> None:
+    body: Mapping[str, Any] = answer.body if isinstance(answer.body, dict) else {}
+    say(f"{answer.status}: {body.get('detail') or 'no reason given'}", style="red")
+    if answer.status == UNAUTHORIZED:
+        say("The stage knows other secrets: --secret-file names the one that signs.")
+
+
+def _say_unlinked(webhook: Webhook | None) -> None:
+    names = (webhook.name, *webhook.payment_names) if webhook else ()
+    name = next((one for one in names if one), "what it names")
+    say(f"No merchant is linked to {name}: it waits for the link, then is parked.", style="yellow")
+    say(f"Link it: credits link {name} MERCHANT")
