@@ -1,8 +1,9 @@
 """How long an event takes to show: `python -m infra.bench.latency`, beside a stack that `make run TRAFFIC=off` started.
 
-Two ways are measured, one event at a time, so that nothing waits in a queue but the event itself:
+Three ways are measured, one event at a time, so that nothing waits in a queue but the event itself:
 
 - from publishing an order on NATS to the first answer of the balance route that has changed;
+- the same from posting an order as Shopify's signed webhook, and from posting it to the answer that it is queued;
 - from the write that crossed a threshold (its record's `created_at`) to the event about it, heard on NATS.
 
 The stack is the one of .local, or of `LOCAL_DIR`. Most of the time is the emulator's: it polls queues and streams
@@ -19,6 +20,7 @@ import time
 import uuid
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlsplit
@@ -27,6 +29,9 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from chalicelib.contracts.sources.webhooks import Source
+from infra.interfaces.webhooks import ShopifyWebhook, order
+from infra.local.connected import Webhook, post
 from infra.local.description import Description, local_directory, read
 from infra.local.tokens import OWNER_SCOPE, Signer
 
@@ -56,6 +61,11 @@ class Probe:
     async def open(self, credits_given: int) -> None:
         """Open the account; return when its balance can be read."""
         await self.publish("evt.account.created", credits_to_use=credits_given)
+        await self.balance_other_than(None)
+
+    async def open_connected(self, shop: str) -> None:
+        """Open the account with the trial of the settings, linked to a shop; return when its balance can be read."""
+        await self.publish("evt.merchant.created", links=[{"name": f"{Source.SHOPIFY}:{shop}"}])
         await self.balance_other_than(None)
 
     async def publish(self, event_type: str, **payload: object) -> None:
@@ -105,6 +115,26 @@ async def publish_to_balance(probe: Probe, samples: int) -> list[float]:
     return taken[WARM_UP:]
 
 
+async def post_to_balance(probe: Probe, description: Description, samples: int) -> tuple[list[float], list[float]]:
+    """Return the seconds from posting each order as a webhook to the answer, and to the answer with its balance."""
+    shop, secret = f"{uuid.uuid4().hex}.myshopify.com", description.webhook_secrets[Source.SHOPIFY]
+    await probe.open_connected(shop)
+    answered: list[float] = []
+    taken: list[float] = []
+    balance = await probe.balance_other_than(None)
+    for number in range(1, 1 + WARM_UP + samples):
+        now = datetime.now(UTC)
+        sold = ShopifyWebhook(topic="orders/paid", shop=shop, body=order(number, Decimal("24.90"), now), at=now)
+        webhook = Webhook(source=Source.SHOPIFY, headers=sold.headers, body=sold.body)
+        posted = time.perf_counter()
+        status = await asyncio.to_thread(post, description.api_url, webhook, secret, now)
+        assert status == http.HTTPStatus.OK, status
+        answered.append(time.perf_counter() - posted)
+        balance = await probe.balance_other_than(balance)
+        taken.append(time.perf_counter() - posted)
+    return answered[WARM_UP:], taken[WARM_UP:]
+
+
 async def write_to_event(probe: Probe, samples: int) -> list[float]:
     """Return the seconds from each write that turned the plugin on or off to its event on NATS."""
     await probe.open(1)
@@ -120,12 +150,15 @@ async def write_to_event(probe: Probe, samples: int) -> list[float]:
 
 
 async def measure(description: Description, samples: int) -> None:
-    """Measure both ways and print a line for each."""
+    """Measure all ways and print a line for each."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {samples} samples each")
     connection = await nats.connect(description.nats_url)
     with closing(http.client.HTTPConnection(urlsplit(description.api_url).netloc, timeout=EFFECT_SECONDS)) as api:
-        first, second = Probe(description, connection, api), Probe(description, connection, api)
+        first, second, connected = (Probe(description, connection, api) for _ in range(3))
         _print("published on NATS → balance over HTTP", await publish_to_balance(first, samples))
+        answered, posted = await post_to_balance(connected, description, samples)
+        _print("posted as a webhook → answered", answered)
+        _print("posted as a webhook → balance over HTTP", posted)
         await connection.subscribe(STATUS_CHANGED, cb=second.note)
         _print("written → threshold event on NATS", await write_to_event(second, samples))
     await connection.close()

@@ -26,6 +26,8 @@ def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured(flow
     figures = re.findall(r"^(.+?) +p50 +(\d+) ms +p95 +(\d+) ms", ran.stdout, re.MULTILINE)
     assert [what for what, *_ in figures] == [
         "published on NATS → balance over HTTP",
+        "posted as a webhook → answered",
+        "posted as a webhook → balance over HTTP",
         "written → threshold event on NATS",
     ]
     assert all(0 < int(half) <= int(most) < 30_000 for _, half, most in figures)

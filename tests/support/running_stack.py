@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -138,6 +139,16 @@ class Stack:
         ]
         for start in range(0, len(entries), BUS_ENTRIES):
             answer = self._events.put_events(Entries=entries[start : start + BUS_ENTRIES])  # type: ignore[arg-type]
+            assert answer["FailedEntryCount"] == 0
+
+    def put_as_partner(self, events: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """Put events on partner event buses as their partners do: the bus, the detail type and the detail of each."""
+        entries = [
+            {"Time": datetime.now(UTC), "Source": bus, "DetailType": detail_type, "Detail": json.dumps(detail)}
+            for bus, detail_type, detail in events
+        ]
+        for start in range(0, len(entries), BUS_ENTRIES):
+            answer = self._events.put_partner_events(Entries=entries[start : start + BUS_ENTRIES])  # type: ignore[arg-type]
             assert answer["FailedEntryCount"] == 0
 
     def enqueue(self, *bodies: str) -> None:
