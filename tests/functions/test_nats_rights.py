@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nats
 import pytest
@@ -18,11 +19,15 @@ from tests.support.nats_logins import configured
 from tests.support.poison import MINTING, PAID
 from tests.support.system import System
 
-ORDERS = "evt.order.updated"
-USERS = (
-    {"user": "bridge", "password": "b"},
-    {"user": "shop", "password": "s", "permissions": {"publish": [ORDERS], "subscribe": ["_INBOX.>"]}},
-)
+ORDERS, WEBHOOKS, STRIPE = "evt.order.updated", "evt.shopify.webhook.raw", "evt.stripe.webhook.raw"
+
+
+def users(subject: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the bridge, and a shop that may publish on one subject only."""
+    permissions = {"publish": [subject], "subscribe": ["_INBOX.>"]}
+    return {"user": "bridge", "password": "b"}, {"user": "shop", "password": "s", "permissions": permissions}
+
+
 HEADERS: Sequence[Mapping[str, str]] = (
     {},
     {"ce-type": PAID, "ce-source": "billing", "ce-specversion": "1.0"},
@@ -32,8 +37,9 @@ HEADERS: Sequence[Mapping[str, str]] = (
 LARGEST = 1024 * 1024
 
 
-async def forwarded(url: str, bodies: Sequence[str]) -> FakeQueue:
+async def forwarded(url: str, subject: str, bodies: Sequence[str]) -> FakeQueue:
     """Publish every body with all headers as the shop, and return what the bridge put into the inbox."""
+    others = (PAID, STRIPE, "evt.credits.manual_adjustment")
     bridge = await nats.connect(url, user="bridge", password="b")
     await bridge.jetstream().add_stream(name="UPSTREAM", subjects=["evt.>"])
     refused: list[Exception] = []
@@ -44,12 +50,12 @@ async def forwarded(url: str, bodies: Sequence[str]) -> FakeQueue:
     shop = await nats.connect(url, user="shop", password="s", error_cb=refuse)
     for body in bodies:
         for headers in HEADERS:
-            await shop.publish(PAID, body.encode(), headers=dict(headers))
-            await shop.publish("evt.credits.manual_adjustment", body.encode(), headers=dict(headers))
-            # Its confirmation comes after what the server said of the two before.
-            await shop.jetstream().publish(ORDERS, body.encode(), headers=dict(headers))
+            for other in others:
+                await shop.publish(other, body.encode(), headers=dict(headers))
+            # Its confirmation comes after what the server said of those before.
+            await shop.jetstream().publish(subject, body.encode(), headers=dict(headers))
     await shop.close()
-    assert len(refused) == 2 * len(bodies) * len(HEADERS)
+    assert len(refused) == len(others) * len(bodies) * len(HEADERS)
 
     queue = FakeQueue()
     forwarder = Forwarder(queue, FakePublish(), bridge_settings(), largest_payload=LARGEST)
@@ -64,13 +70,23 @@ async def forwarded(url: str, bodies: Sequence[str]) -> FakeQueue:
 
 
 @pytest.mark.stack
-def test_who_may_publish_orders_only_gets_no_credits_by_any_body_or_header(system: System, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("subject", "recorded"),
+    [
+        # Some bodies are an order as well: that is what the shop has the right to.
+        (ORDERS, ["TRIAL_MERCHANT", "SHOPIFY_ORDER_1"]),
+        (WEBHOOKS, ["TRIAL_MERCHANT"]),
+    ],
+)
+def test_who_may_publish_orders_only_gets_no_credits_by_any_body_or_header(
+    system: System, tmp_path: Path, subject: str, recorded: list[str]
+) -> None:
     bodies = [make(SHOP) for make in MINTING.values()]
-    with nats_server(tmp_path, configuration=configured(tmp_path, users=USERS)) as url:
-        queue = asyncio.run(forwarded(url, bodies))
+    with nats_server(tmp_path, configuration=configured(tmp_path, users=users(subject))) as url:
+        queue = asyncio.run(forwarded(url, subject, bodies))
     entries = [entry for request in queue.requests for entry in request]
     assert len(entries) == len(bodies) * len(HEADERS)
-    assert {entry.attributes["subject"] for entry in entries} == {ORDERS}
+    assert {entry.attributes["subject"] for entry in entries} == {subject}
 
     assert system.ingest(opened()) == []
     for start in range(0, len(entries), 20):
@@ -86,9 +102,8 @@ def test_who_may_publish_orders_only_gets_no_credits_by_any_body_or_header(syste
         ]
         assert system.ingest(*records) == []
 
-    # Some bodies are an order as well: that is what the shop has the right to.
-    assert system.recorded() == ["TRIAL_MERCHANT", "SHOPIFY_ORDER_1"]
-    assert system.balance() == 99
+    assert system.recorded() == recorded
+    assert system.balance() == 101 - len(recorded)
     letters = system.parked()
     assert "type_contradicts_subject" in {letter.attributes["code"] for letter in letters}
-    assert {letter.attributes["subject"] for letter in letters} == {ORDERS}
+    assert {letter.attributes["subject"] for letter in letters} == {subject}
