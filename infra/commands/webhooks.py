@@ -199,6 +199,8 @@ def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_
         say(f"{answer.status}: taken into the inbox.")
         if found.unlinked:
             _say_unlinked(found.webhook)
+        elif found.webhook is not None and found.webhook.closed:
+            say("The shop's account closes: its plugin goes off, its balance stays.")
         elif waited:
             say_effects(result, conflicts, one=True)
     if not taken or (waited and (found.unlinked or result.missing or conflicts)):

@@ -23,7 +23,7 @@ from tests.support.builders import SHOP
 from tests.support.engines import LOOPBACK
 from tests.support.events import opened
 from tests.support.system import System, forget_the_container
-from tests.support.webhooks import DOMAIN, PERIOD, dispute, invoice, line, order, session, stripe
+from tests.support.webhooks import DOMAIN, PERIOD, SHOP_BODY, dispute, invoice, line, order, session, stripe
 
 __all__ = ["desk"]
 
@@ -129,6 +129,20 @@ def test_what_is_ignored_is_said(desk: Desk, inbox: Inbox, tmp_path: Path) -> No
     assert "7: ignored (test_order); nothing is recorded." in said.stdout
     assert "customer.created: ignored (topic_unused); nothing is recorded." in unused.stdout
     assert len(inbox.bodies) == 2
+
+
+def test_a_shop_that_removed_the_app_is_said_to_close(desk: Desk, inbox: Inbox, tmp_path: Path) -> None:
+    link(desk)
+    file = tmp_path / "webhook.json"
+    file.write_text(json.dumps(SHOP_BODY))
+
+    said = desk.run(
+        *("emit", "--webhook", "shopify", str(file), "--topic", "app/uninstalled", "--shop", DOMAIN, "--wait")
+    )
+
+    assert said.exit_code == 0
+    assert "The shop's account closes" in said.stdout
+    assert len(inbox.bodies) == 1
 
 
 def test_a_wrong_secret_is_refused_in_plain_words(desk: Desk, inbox: Inbox, tmp_path: Path) -> None:
