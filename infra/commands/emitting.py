@@ -55,7 +55,7 @@ def emit(
 ) -> None:
     """Send an event that moves credits, a file of them, or a webhook; exit status 1 where one had no effect.
 
-    The same fact again counts once, so the same command may be repeated: what an event is known by is in its payload.
+    The same fact counts once, so the same command may be repeated: the payload holds the ids that identify it.
 
     credits emit order_paid merchant_id=0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d order_id=1001 total=24.90 --wait
     """
