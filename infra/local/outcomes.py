@@ -69,6 +69,11 @@ class Record:
         )
 
 
+def transactions_in(items: Iterable[Mapping[str, Mapping[str, str]]]) -> list[Record]:
+    """Return the transactions among new items of their table, which also keeps the other names of payments."""
+    return [Record.from_item(item) for item in items if "transaction_type" in item]
+
+
 _NUMBERS = ("sequence", "amount", "balance_before", "balance_after", "threshold", "shortfall")
 
 

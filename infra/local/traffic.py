@@ -40,6 +40,7 @@ from infra.local.outcomes import (
     parked_line,
     record_line,
     refused_line,
+    transactions_in,
 )
 from infra.local.parameters import seed
 from infra.local.shops import Channel, Emission, Happening, emissions
@@ -78,7 +79,7 @@ class LedgerStream:
             answer = self._streams.get_records(ShardIterator=iterator, Limit=RECORDS_READ)
             self._iterators[shard] = answer.get("NextShardIterator")
             images = (entry["dynamodb"]["NewImage"] for entry in answer["Records"] if entry["eventName"] == "INSERT")
-            records.extend(Record.from_item(image) for image in images)
+            records.extend(transactions_in(images))
         return records
 
     def _follow_shards(self, position: str) -> None:

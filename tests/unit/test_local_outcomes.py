@@ -4,7 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.outcomes import Announcements, Ledger, ReceivedEvent, Record, again_line, parked_line, record_line
+from infra.local.outcomes import (
+    Announcements,
+    Ledger,
+    ReceivedEvent,
+    Record,
+    again_line,
+    parked_line,
+    record_line,
+    refused_line,
+    transactions_in,
+)
 from infra.local.shops import SHOPS
 
 NOON = datetime(2026, 11, 21, 12, 3, 4, tzinfo=UTC)
@@ -86,7 +96,14 @@ def test_a_record_is_read_from_an_item_of_the_table() -> None:
             }.items()
         },
     }
-    assert Record.from_item(item) == record(before=20, after=19)
+    other_name = {"transaction_id": {"S": "another"}, "record_id": {"S": "one"}}
+    assert transactions_in([item, other_name]) == [record(before=20, after=19)]
+
+
+def test_a_webhook_that_is_refused_is_shown_with_its_shop_and_sender() -> None:
+    assert refused_line(NOON, "Teegeist", "shopify", "answered 401").plain.split()[1:] == [
+        *("Teegeist", "webhook", "of", "Shopify", "answered", "401")
+    ]
 
 
 def test_a_repeat_is_reported_as_the_ledger_has_it() -> None:
