@@ -96,7 +96,7 @@ WATCHED = {
     "InboxInFlightAlarm": {"InboxQueue.QueueName"},
     "IndexThrottlesAlarm": {"CreditsTable", "by_level", "TransactionsTable", "by_merchant"},
     "RuleFailuresAlarm": {
-        *("CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-outbound"),
+        *("CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-inbound-bare", "${AWS::StackName}-outbound"),
         *("ShopifyEventBus", "${AWS::StackName}-shopify", "StripeEventBus", "${AWS::StackName}-stripe"),
     },
     "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable"},

@@ -231,10 +231,21 @@ def test_only_a_new_transaction_that_publishes_wakes_the_transaction_publisher(r
 
 
 def test_the_inbound_rule_admits_the_inbound_types_from_anybody_but_ourselves(resources: Resources) -> None:
-    pattern = properties(resources, "InboundRule")["EventPattern"]
+    for rule, enveloped in (("InboundRule", True), ("BareInboundRule", False)):
+        pattern = properties(resources, rule)["EventPattern"]
 
-    assert set(pattern["detail-type"]) == INBOUND_TYPES
-    assert pattern["source"] == [{"anything-but": ["credits"]}]
+        assert set(pattern["detail-type"]) == INBOUND_TYPES
+        assert pattern["source"] == [{"anything-but": ["credits"]}]
+        # Each event meets one of the two.
+        assert pattern["detail"] == {"payload": {"merchant_id": [{"exists": enveloped}]}}
+
+
+def test_a_merchants_events_in_an_envelope_are_one_group_of_the_inbox(resources: Resources) -> None:
+    (grouped,) = properties(resources, "InboundRule")["Targets"]
+
+    assert grouped["SqsParameters"] == {"MessageGroupId": "$.detail.payload.merchant_id"}
+    for rule in ("BareInboundRule", "OutboundRule", "ShopifyRule", "StripeRule"):
+        assert "SqsParameters" not in properties(resources, rule)["Targets"][0]
 
 
 def test_the_outbound_rule_admits_what_we_publish(resources: Resources) -> None:
@@ -245,6 +256,7 @@ def test_the_outbound_rule_admits_what_we_publish(resources: Resources) -> None:
     ("rule", "queue", "dead_letters"),
     [
         ("InboundRule", "InboxQueue", "DeadLetterQueue"),
+        ("BareInboundRule", "InboxQueue", "DeadLetterQueue"),
         ("OutboundRule", "OutboxQueue", "OutboxDeadLetterQueue"),
         ("ShopifyRule", "InboxQueue", "DeadLetterQueue"),
         ("StripeRule", "InboxQueue", "DeadLetterQueue"),
@@ -313,8 +325,8 @@ def test_every_queue_has_a_policy_of_its_own_open_over_tls_only_and_to_its_own_r
 
     assert sorted(guarded) == sorted(QUEUES)
     assert senders == {
-        "InboxQueue": ["InboundRule", "ShopifyRule", "StripeRule"],
-        "DeadLetterQueue": ["InboundRule", "ShopifyRule", "StripeRule"],
+        "InboxQueue": ["InboundRule", "BareInboundRule", "ShopifyRule", "StripeRule"],
+        "DeadLetterQueue": ["InboundRule", "BareInboundRule", "ShopifyRule", "StripeRule"],
         "OutboxQueue": ["OutboundRule"],
         "OutboxDeadLetterQueue": ["OutboundRule"],
     }

@@ -66,17 +66,24 @@ def test_a_switch_is_on_when_it_says_so(template: dict[str, Any], condition: str
 
 def test_the_bus_has_the_stacks_name_and_keeps_what_asks_for_a_movement_and_nothing_else(resources: Resources) -> None:
     archive = resources["CreditsArchive"]
+    inbound = properties(resources, "InboundRule")["EventPattern"]
 
     assert properties(resources, "CreditsBus")["Name"] == {"Fn::Sub": "${AWS::StackName}"}
     assert archive["Condition"] == "KeepsArchive"
     assert archive["Properties"] == {
         "SourceArn": {"Fn::GetAtt": ["CreditsBus", "Arn"]},
-        "EventPattern": properties(resources, "InboundRule")["EventPattern"],
+        "EventPattern": {name: inbound[name] for name in ("source", "detail-type")},
         "RetentionDays": {"Ref": "ArchiveDays"},
     }
 
 
-RULES = {"InboundRule": "inbound", "OutboundRule": "outbound", "ShopifyRule": "shopify", "StripeRule": "stripe"}
+RULES = {
+    "InboundRule": "inbound",
+    "BareInboundRule": "inbound-bare",
+    "OutboundRule": "outbound",
+    "ShopifyRule": "shopify",
+    "StripeRule": "stripe",
+}
 
 
 def test_a_rule_has_the_name_that_its_metrics_carry(resources: Resources) -> None:
