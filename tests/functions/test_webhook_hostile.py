@@ -1,12 +1,13 @@
 """Hostile webhooks, from the request to the ledger: none moves a credit, and none leaks (contract, section 15)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from app import app
 from chalicelib.contracts.sources.signatures import (
@@ -181,7 +182,7 @@ class Inbox:
 
 
 @pytest.fixture
-def inbox(system: System, monkeypatch: pytest.MonkeyPatch) -> Inbox:
+def inbox(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
     stand_in = Inbox()
     secrets = {"/shopify": (SHOPIFY,), "/stripe": (WHSEC,)}
     monkeypatch.setattr(for_api, "webhook_queue", lambda: stand_in)
@@ -189,7 +190,9 @@ def inbox(system: System, monkeypatch: pytest.MonkeyPatch) -> Inbox:
     system.configure(SHOPIFY_SECRET_PARAMETER="/shopify", STRIPE_SECRET_PARAMETER="/stripe")
     links = [f"shopify:{DOMAIN}", "stripe:cus_1"]
     assert system.ingest(asking("evt.merchant.created", {"links": links})) == []
-    return stand_in
+    # Signatures were made when this module was read, which may be minutes ago.
+    with time_machine.travel(NOW):
+        yield stand_in
 
 
 def posted(source: str, body: str, sent: Mapping[str, Any]) -> Answered:
