@@ -43,11 +43,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield run
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("CORS_ORIGINS", "*"), ("TRIAL_CREDITS", "many"), ("API_PORT", "http")])
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("CORS_ORIGINS", "*"),
+        ("TRIAL_CREDITS", "many"),
+        ("API_PORT", "http"),
+        ("TRAFFIC", "foo"),
+        ("TRAFFIC_SEED", "often"),
+        ("REDIS", "maybe"),
+        ("STAGE", "nowhere"),
+    ],
+)
 def test_a_setting_that_is_wrong_is_named_before_anything_starts(tmp_path: Path, name: str, wrong: str) -> None:
     with started(tmp_path, {name: wrong}) as run:
         assert run.process.wait(END_SECONDS) == 2
-        assert name in run.said()
+        assert wrong in run.said()
+        assert name in run.said().upper()
         assert "Packaging" not in run.said()
 
 
@@ -55,6 +67,7 @@ def test_the_ready_line_names_the_api_which_then_answers(stack: Run) -> None:
     (line,) = [line for line in stack.said().splitlines() if line.startswith("READY")]
     assert stack.description()["api_url"] in line
     assert status(f"{stack.description()['api_url']}/api/v1/health") == 200
+    assert status(f"{stack.description()['api_url']}/") == 200
 
 
 def test_everything_in_the_description_exists(stack: Run) -> None:
