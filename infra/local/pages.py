@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local.examples import SHOP, command_of
+from infra.local.examples import NEW_SHOP, command_of
 from infra.local.shops import DEMO_SHOP, SHOPS
 
 START_PAGE = Path(__file__).with_name("start.html")
@@ -18,8 +18,7 @@ def write_pages(directory: Path, environment: Mapping[str, str]) -> Path:
     pages.mkdir(exist_ok=True)
     filled = {
         "command": html.escape(command_of(environment)),
-        "shop": SHOP.merchant_id,
-        "shop_name": html.escape(SHOP.name),
+        "shop": NEW_SHOP,
         "shops": html.escape(json.dumps([{"id": shop.merchant_id, "name": shop.name} for shop in SHOPS])),
         "merchant": DEMO_SHOP.merchant_id,
     }
