@@ -6,7 +6,7 @@ Every function is an attribute of this module and callable as `handler(event, co
 from chalice.app import Chalice
 
 from chalicelib import handlers
-from chalicelib.api import admin, console, desk, documents, links, merchants, operations, webhooks, widget
+from chalicelib.api import admin, console, desk, documents, links, merchants, operations, people, webhooks, widget
 from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.authorize import authorize
 from chalicelib.handlers.ingest_events import ingest_events
@@ -47,5 +47,5 @@ for functions in (
     handlers.smoke_test,
 ):
     app.register_blueprint(functions.blueprint)
-for routes in (merchants, admin, links, desk, operations, webhooks, documents, console, widget):
+for routes in (merchants, admin, links, desk, operations, people, webhooks, documents, console, widget):
     app.register_blueprint(routes.blueprint)

@@ -37,6 +37,8 @@ class Tables(Group):
     figures = Required("FIGURES_TABLE")
     figures_if_set = Text("FIGURES_TABLE")
     links = Required("LINKS_TABLE")
+    desk = Required("DESK_TABLE")
+    desk_if_set = Text("DESK_TABLE")
 
 
 class Queues(Group):

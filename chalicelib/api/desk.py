@@ -1,6 +1,7 @@
 """The operators' routes: the live view's figures, and parked messages (contract, section 6)."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chalice.app import Blueprint
@@ -11,10 +12,15 @@ from chalicelib.api.routing import Reply, Routes
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.domain.ids import instant
+from chalicelib.domain.actions import Action, Did
+from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_api, for_figures
+
+if TYPE_CHECKING:
+    from chalicelib.contracts.api.dead_letters import DeadLetter
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
@@ -128,7 +134,28 @@ def redrive(call: Call, letter_id: str) -> Reply:
         raise Problem(Refusal.NOT_REDRIVABLE, f"The letter cannot be put back: {error}.") from None
     if letter is None:
         raise not_found("dead letter")
-    return Reply(body=answer_text(DeadLetter.of(letter), call.meta()), merchant_id=letter.merchant_id)
+    answered = DeadLetter.of(letter)
+    _note(call, Did.LETTER_RETRIED, answered)
+    return Reply(body=answer_text(answered, call.meta()), merchant_id=letter.merchant_id)
+
+
+def _note(call: Call, did: Did, letter: "DeadLetter", **details: str) -> None:
+    """Note who did it. It is done already and cannot be repeated, so a failure is only reported."""
+    desk = for_figures.desk()
+    if desk is None:
+        return
+    action = Action(
+        time=instant(call.now),
+        did=did,
+        admin_id=call.caller.subject,
+        fact=f"{did}#{letter.id}",
+        merchant_id=MerchantId(letter.merchant_id) if letter.merchant_id else None,
+        details={"letter_id": letter.id, "code": letter.code, "event_type": letter.event_type, **details},
+    )
+    try:
+        desk.note(action)
+    except RetryLater as error:
+        logger.error("action not noted", did=did, admin_id=action.admin_id, letter_id=letter.id, reason=error.message)
 
 
 @routes.post(
@@ -150,6 +177,7 @@ def discard(call: Call, letter_id: str) -> Reply:
         raise not_found("dead letter")
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
+        _note(call, Did.LETTER_DISCARDED, kept, reason=why.reason)
     return Reply(body=answer_text(kept, call.meta()))
 
 

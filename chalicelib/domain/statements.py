@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NewType, Self
 
+from chalicelib.domain.days import Sums
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import GENESIS_HASH, Account, Total
 from chalicelib.domain.movements import Kind
@@ -92,6 +93,7 @@ class Turn:
     month: Month
     day: int
     closing: Closing
+    sums: Sums
     months: tuple[Month, ...]
 
 
@@ -106,6 +108,7 @@ def turn(before: Account, after: Account) -> Turn | None:
         month=month_of(last),
         day=day_of(last),
         closing=Closing.of(before),
+        sums=Sums.of(before.totals, shortfall=before.total_shortfall),
         months=months[-MONTHS_CLOSED_MAX:],
     )
 

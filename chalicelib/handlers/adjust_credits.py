@@ -12,6 +12,7 @@ from chalicelib.wiring import for_figures
 
 if TYPE_CHECKING:
     from chalicelib.domain.errors import CreditsError
+    from chalicelib.domain.ledger import Transaction
     from chalicelib.domain.outcomes import Duplicate, Posted
 
 blueprint = Blueprint(__name__)
@@ -43,6 +44,12 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     if transaction is None:
         raise AssertionError("only a trial is a duplicate without its record")
     _count(outcome, time.perf_counter() - started)
+    try:
+        _note(transaction)
+    except CreditsError as error:
+        # It is recorded once under its key, so whoever repeats the call has it noted.
+        logger.warning("adjustment not noted", code=error.code)
+        return refusal(error)
     logger.info(
         "adjusted",
         outcome=type(outcome).__name__,
@@ -54,6 +61,28 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     if event.get("with_outcome") is True:
         return {"outcome": POSTED if isinstance(outcome, Posted) else DUPLICATE, "transaction": answer}
     return answer
+
+
+def _note(transaction: "Transaction") -> None:
+    """Note who adjusted the credits; raises `RetryLater` where that did not work."""
+    from chalicelib.domain.actions import Action, Did
+
+    desk = for_figures.desk()
+    if desk is not None:
+        desk.note(
+            Action(
+                time=transaction.created_at,
+                did=Did.ADJUSTED,
+                admin_id=str(transaction.metadata.get("admin_id", "")),
+                fact=transaction.transaction_id,
+                merchant_id=transaction.merchant_id,
+                details={
+                    "transaction_id": transaction.transaction_id,
+                    "amount": transaction.amount,
+                    "reason": str(transaction.metadata.get("reason", "")),
+                },
+            )
+        )
 
 
 def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:

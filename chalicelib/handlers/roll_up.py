@@ -11,7 +11,10 @@ from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
+from chalicelib.domain.days import day_of, end_of_fleet
 from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.figures import Figures
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.statements import turn
 from chalicelib.handlers.stream_records import (
@@ -22,12 +25,14 @@ from chalicelib.handlers.stream_records import (
     parked,
 )
 from chalicelib.ports import CallTime, FiguresStore
-from chalicelib.telemetry import gauge, logger
+from chalicelib.telemetry import gauge, logger, name_and_labels
 from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
 from chalicelib.wiring import for_api, for_figures, for_posting
 
 SAID_SECONDS = 60.0
 """The shortest interval between two reports to CloudWatch."""
+
+PARKED = "credits_messages_parked_total"
 
 blueprint = Blueprint(__name__)
 
@@ -47,6 +52,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     uncounted = count(figures, [account for _, account in accounts], time=call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
     failed += _note_turns(records, {number for number, _ in accounts} - set(failed), call)
+    failed += _enlist(records, dict(accounts), set(failed), call)
     if call.remaining_seconds() >= ROUND_MARGIN_SECONDS:
         read = {number for number, _ in accounts}
         _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
@@ -100,6 +106,36 @@ def _note_turns(records: Sequence[Mapping[str, Any]], read: set[str], call: Call
     return failed
 
 
+def _enlist(
+    records: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], failed: set[str], call: CallTime
+) -> list[str]:
+    """Put merchants into the desk's list, and return the numbers of the records for which that did not work.
+
+    Those of a new account, and of an account's first change of a day: so an account that is older than the list comes
+    into it.
+    """
+    desk = for_figures.desk()
+    if desk is None:
+        return []
+    undone = []
+    for number, old in ((each["dynamodb"]["SequenceNumber"], each["dynamodb"].get("OldImage")) for each in records):
+        account = accounts.get(number)
+        if account is None or number in failed or (old is not None and _same_day(old, account)):
+            continue
+        try:
+            if call.remaining_seconds() < ROUND_MARGIN_SECONDS:
+                undone.append(number)
+            else:
+                desk.enlist(account.merchant_id)
+        except RetryLater:
+            undone.append(number)
+    return undone
+
+
+def _same_day(old: Mapping[str, Any], account: Account) -> bool:
+    return day_of(Instant(old.get("updated_at", {}).get("S", ""))) == day_of(account.updated_at)
+
+
 class _Said:
     """When this container told CloudWatch of the fleet, in seconds of the monotonic clock."""
 
@@ -120,6 +156,20 @@ class _Said:
         gauge("credits_merchants_low_balance", fleet.low)
         gauge("credits_plugin_status", fleet.enabled, {"status": "enabled"})
         gauge("credits_plugin_status", fleet.disabled, {"status": "disabled"})
+        _keep_today(fleet)
+
+
+def _keep_today(fleet: Figures) -> None:
+    """Keep the fleet's figures as the end of today so far. They are a view, and the next minute keeps them anew."""
+    days, counters = for_figures.fleet_days(), for_figures.container_counters()
+    if days is None or counters is None:
+        return
+    now = for_posting.now()
+    try:
+        parked = sum(value for name, value in counters.sums().items() if name_and_labels(name)[0] == PARKED)
+        days.keep(end_of_fleet(fleet, day=day_of(now), parked=round(parked)), as_of=now)
+    except Exception:  # noqa: BLE001 - a view must not hold up the figures; it is reported
+        logger.warning("the fleet's day not kept", exc_info=True)
 
 
 def _note_crossings(records: Sequence[Mapping[str, Any]]) -> None:

@@ -3,9 +3,12 @@
 The API's route ends here too: the API itself has no right to write to the ledger.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ledger import Account
 
 blueprint = Blueprint(__name__)
 
@@ -38,6 +41,12 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     except CreditsError as error:
         logger.warning("threshold refused", code=error.code, field=error.field)
         return refusal(error)
+    try:
+        _note(account, asked.admin_id)
+    except CreditsError as error:
+        # What stands already is not set again, so whoever repeats the call has it noted.
+        logger.warning("threshold not noted", code=error.code)
+        return refusal(error)
     logger.info(
         "threshold set",
         merchant_id=account.merchant_id,
@@ -46,3 +55,22 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
         version=account.version,
     )
     return Account.of(account).model_dump(mode="json")
+
+
+def _note(account: "Account", admin_id: str) -> None:
+    """Note who set the threshold; raises `RetryLater` where that did not work."""
+    from chalicelib.domain.actions import Action, Did
+    from chalicelib.wiring import for_figures
+
+    desk = for_figures.desk()
+    if desk is not None:
+        desk.note(
+            Action(
+                time=account.updated_at,
+                did=Did.THRESHOLD_SET,
+                admin_id=admin_id,
+                fact=f"threshold#{account.merchant_id}#{account.version}",
+                merchant_id=account.merchant_id,
+                details={"low_balance_threshold": account.low_balance_threshold},
+            )
+        )

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from chalicelib.adapters.components import Components
     from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
+    from chalicelib.adapters.dynamodb.desk import Desk
     from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.adapters.dynamodb.fleet import FleetReader
+    from chalicelib.adapters.dynamodb.fleet_days import FleetDays
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
     from chalicelib.adapters.dynamodb.month_ends import MonthEnds
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
@@ -124,6 +126,31 @@ def container_counters() -> "ContainerCounters | None":
 
     client = _client(connect_seconds=COUNTERS_SECONDS, read_seconds=COUNTERS_SECONDS, tries=1)
     return ContainerCounters(client, table=table)
+
+
+@cache
+def fleet_days() -> "FleetDays | None":
+    """Return what the fleet had come to at the ends of its days, None where no table is set."""
+    table = settings().tables.figures_if_set
+    if not table:
+        return None
+    from chalicelib.adapters.dynamodb.fleet_days import FleetDays
+
+    return FleetDays(_client(connect_seconds=1.0, read_seconds=2.0, tries=2), table=table)
+
+
+def desk() -> "Desk | None":
+    """Return the desk's lists, None where no table is set."""
+    return desk_reader() if settings().tables.desk_if_set else None
+
+
+@cache
+def desk_reader() -> "Desk":
+    """Return the desk's lists, for routes that are about them."""
+    from chalicelib.adapters.dynamodb.desk import Desk
+
+    client = _client(connect_seconds=1.0, read_seconds=2.0, tries=2)
+    return Desk(client, table=settings().tables.desk)
 
 
 @cache

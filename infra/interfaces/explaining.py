@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.interfaces.words import WORDS, Word
+from infra.interfaces.words_people import WORDS_OF_PEOPLE
 
 _SOURCES = re.compile(r" \((contract, |decisions? \d)[^)]*\)")
 """Where a docstring names the source of a rule, which readers of the documents do not have."""
+
+_ALL = {**WORDS, **WORDS_OF_PEOPLE}
 
 
 def explained(schemas: Mapping[str, Any], used: set[str] | None = None) -> dict[str, Any]:
@@ -33,11 +36,11 @@ def _explained(model: str, schema: Mapping[str, Any], used: set[str]) -> dict[st
 
 
 def _word(model: str, member: str, used: set[str]) -> Word:
-    name = next((name for name in (f"{model}.{member}", member) if name in WORDS), None)
+    name = next((name for name in (f"{model}.{member}", member) if name in _ALL), None)
     if name is None:
         raise KeyError(f"{model}.{member} has no word in the glossary")
     used.add(name)
-    return WORDS[name]
+    return _ALL[name]
 
 
 def _member(schema: Mapping[str, Any], word: Word) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from chalicelib.api import admin, console, desk, documents, links, merchants, operations, webhooks, widget
+from chalicelib.api import admin, console, desk, documents, links, merchants, operations, people, webhooks, widget
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
 from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
@@ -104,7 +104,7 @@ class Route:
 
 _DECLARED: Mapping[str, Declared] = {
     declared.view: declared
-    for module in (admin, console, desk, documents, links, merchants, operations, webhooks, widget)
+    for module in (admin, console, desk, documents, links, merchants, operations, people, webhooks, widget)
     for declared in module.routes.declared
 }
 
@@ -115,11 +115,13 @@ def parameter(name: str, place: str, schema: Mapping[str, Any], description: str
     return {"name": name, "in": place, "description": description, **required, "schema": dict(schema), **more}
 
 
-_UUID = TypeAdapter(Merchant).json_schema()
+UUID_SCHEMA = TypeAdapter(Merchant).json_schema()
 MERCHANT_IN_PATH = parameter(
-    "merchant_id", "path", _UUID, "The merchant: a UUID, with or without hyphens, in any case.", example=MERCHANT
+    "merchant_id", "path", UUID_SCHEMA, "The merchant: a UUID, with or without hyphens, in any case.", example=MERCHANT
 )
-MERCHANT_IN_QUERY = parameter("merchant_id", "query", _UUID, "The merchant: a UUID.", required=True, example=MERCHANT)
+MERCHANT_IN_QUERY = parameter(
+    "merchant_id", "query", UUID_SCHEMA, "The merchant: a UUID.", required=True, example=MERCHANT
+)
 LIMIT = parameter(
     "limit",
     "query",

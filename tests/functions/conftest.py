@@ -22,7 +22,7 @@ from tests.support.api import (
     Ledger,
     create_tables,
 )
-from tests.support.figures_tables import FIGURES_TABLE, FiguresTable, created
+from tests.support.figures_tables import DESK_TABLE, FIGURES_TABLE, FiguresTable, created
 from tests.support.system import System, let_no_poll_wait, system_on
 
 
@@ -95,17 +95,26 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         **urls,
         **dict.fromkeys(functions, "none"),
         FIGURES_TABLE=FIGURES_TABLE,
+        DESK_TABLE=DESK_TABLE,
         TRIAL_CREDITS="22",
         LOW_BALANCE_THRESHOLD_PERCENT="91",
     )
     let_no_poll_wait(monkeypatch)
+    created(system.dynamodb, DESK_TABLE, logical_id="DeskTable")
     forget_the_figures()
     yield system
     forget_the_figures()
 
 
 def forget_the_figures() -> None:
-    for built_once in (for_figures.figures, for_figures.fleet, for_figures.recent_events):
+    for built_once in (
+        for_figures.figures,
+        for_figures.fleet,
+        for_figures.recent_events,
+        for_figures.month_ends,
+        for_figures.fleet_days,
+        for_figures.desk_reader,
+    ):
         built_once.cache_clear()
     for_figures.container_counters.cache_clear()
     telemetry.counters._values.clear()

@@ -99,7 +99,7 @@ WATCHED = {
         *("CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-inbound-bare", "${AWS::StackName}-outbound"),
         *("ShopifyEventBus", "${AWS::StackName}-shopify", "StripeEventBus", "${AWS::StackName}-stripe"),
     },
-    "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable"},
+    "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"},
     "LedgerDriftAlarm": {"ServiceName"},
     "BridgeHeartbeatAlarm": {"ServiceName"},
     "BridgeStreamsAlarm": {"ServiceName"},

@@ -1,4 +1,4 @@
-"""The four tables: their keys, and that nobody loses them by accident."""
+"""The tables: their keys, and that nobody loses them by accident."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from infra.deploying.stages import values
 
 Resources = dict[str, dict[str, Any]]
 
-TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "LinksTable")
+TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "LinksTable", "DeskTable")
 TAGS = [{"Key": "service", "Value": {"Ref": "ServiceName"}}, {"Key": "stage", "Value": {"Ref": "Stage"}}]
 
 
@@ -59,6 +59,10 @@ def test_the_links_table_has_a_key_an_index_for_lists_and_no_stream(resources: R
     assert "StreamSpecification" not in table
 
 
+def test_the_desks_table_lists_places_under_a_topic(resources: Resources) -> None:
+    assert keys(properties(resources, "DeskTable")["KeySchema"]) == ["topic", "place"]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_is_encrypted_protected_and_survives_its_stack(resources: Resources, table: str) -> None:
     assert resources[table]["DeletionPolicy"] == "Retain"
@@ -69,8 +73,8 @@ def test_a_table_is_encrypted_protected_and_survives_its_stack(resources: Resour
     assert properties(resources, table)["Tags"] == TAGS
 
 
-@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable"])
-def test_the_ledger_can_be_restored_to_any_second(resources: Resources, table: str) -> None:
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "DeskTable"])
+def test_what_nothing_else_knows_can_be_restored_to_any_second(resources: Resources, table: str) -> None:
     assert properties(resources, table)["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
@@ -78,7 +82,7 @@ def test_deletion_protection_is_on_unless_a_stage_turns_it_off(template: dict[st
     assert template["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "FiguresTable"])
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"])
 def test_a_tables_units_can_be_limited_as_a_fuse(template: dict[str, Any], table: str) -> None:
     limits = {"MaxReadRequestUnits": {"Ref": "MaxReadUnits"}, "MaxWriteRequestUnits": {"Ref": "MaxWriteUnits"}}
     without = {"Ref": "AWS::NoValue"}

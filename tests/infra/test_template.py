@@ -26,7 +26,7 @@ QUEUES = (
     "OutboxDeadLetterQueue",
     "StreamDeadLetterQueue",
 )
-TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable")
+TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable")
 FUNCTIONS = {
     "APIHandler": "app.app",
     "AdjustCredits": "chalicelib.handlers.adjust_credits.adjust_credits",
@@ -95,6 +95,7 @@ NAMES_OF_RESOURCES = {
     "TRANSACTIONS_TABLE": "TransactionsTable",
     "FIGURES_TABLE": "FiguresTable",
     "LINKS_TABLE": "LinksTable",
+    "DESK_TABLE": "DeskTable",
     "EVENT_BUS": "CreditsBus",
     "INBOX_QUEUE_URL": "InboxQueue",
     "WAITING_QUEUE_URL": "WaitingQueue",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 FIGURES_TABLE = "figures-test"
-"""Its name where a test has one."""
+DESK_TABLE = "desk-test"
+"""The names of it and of the desk's table, where a test has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,9 @@ def table_simulated() -> Iterator[FiguresTable]:
         yield created(cast("DynamoDBClient", Client("dynamodb", _CLIENT).client), "figures")
 
 
-def created(client: "DynamoDBClient", name: str) -> FiguresTable:
-    """Create the table under a name."""
-    declared = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"]["FiguresTable"]["Properties"]
+def created(client: "DynamoDBClient", name: str, *, logical_id: str = "FiguresTable") -> FiguresTable:
+    """Create the table under a name, or another one of the template that has neither index nor stream."""
+    declared = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"][logical_id]["Properties"]
     wanted = {part: declared[part] for part in ("AttributeDefinitions", "KeySchema", "BillingMode")}
     client.create_table(TableName=name, **cast("Any", wanted))
     return FiguresTable(client=client, name=name)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import product
 from typing import Any
 from uuid import uuid4
@@ -28,7 +29,7 @@ from chalicelib.wiring import for_api, for_figures, for_posting, for_releases
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, asking, batch, charged, opened, paid, refunded, stream_record
-from tests.support.figures_tables import created
+from tests.support.figures_tables import DESK_TABLE, FIGURES_TABLE, created
 from tests.support.rights import Need, Recorder, Request
 from tests.support.system import (
     BUS,
@@ -42,7 +43,6 @@ from tests.support.system import (
 )
 from tests.support.webhooks import DOMAIN, headers, order, session, stripe, text
 
-FIGURES_TABLE = "figures-test"
 TOKEN_KEY, CURSOR_KEY, REDIS = "/keys/token", "/keys/cursor", "/keys/redis"
 SHOPIFY, STRIPE = "/keys/shopify", "/keys/stripe"
 SECRET = "s" * 40
@@ -70,6 +70,7 @@ ENVIRONMENT = {
     "CREDITS_TABLE": CREDITS_TABLE,
     "TRANSACTIONS_TABLE": TRANSACTIONS_TABLE,
     "FIGURES_TABLE": FIGURES_TABLE,
+    "DESK_TABLE": DESK_TABLE,
     "METRICS_PER_MERCHANT": "on",
     "JWT_ALGORITHM": "HS256",
     "JWT_ISSUER": "https://identity.example",
@@ -147,6 +148,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         monkeypatch.setenv(name, value)
     with mock_aws(), system_on(monkeypatch) as system:
         created(system.dynamodb, FIGURES_TABLE)
+        created(system.dynamodb, DESK_TABLE, logical_id="DeskTable")
         outbound = {name: system.sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES if "OUTBOX" in name}
         urls = {**system.urls, **outbound}
         system.configure(**urls)
@@ -155,6 +157,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             TRANSACTIONS_TABLE: "TransactionsTable",
             FIGURES_TABLE: "FiguresTable",
             LINKS_TABLE: "LinksTable",
+            DESK_TABLE: "DeskTable",
             BUS: "CreditsBus",
             **FUNCTIONS,
             "d-1": DEPLOYMENT,
@@ -425,7 +428,7 @@ def _dead_letters(on: Stage) -> None:
         letters = for_api.dead_letters()
         listing = letters.listing(wanted=100)
         assert len(listing.letters) > 4
-        discarded, *put_back = listing.letters
+        discarded, by_route, *put_back = listing.letters
         letters.remove(
             discarded.letter_id,
             seconds=20.0,
@@ -434,6 +437,10 @@ def _dead_letters(on: Stage) -> None:
         assert for_figures.discarded_letters().find(discarded.letter_id) is not None
         for letter in put_back:
             letters.redrive(letter.letter_id, seconds=20.0)
+    route = "/api/v1/credits/admin/dead-letters/{letter_id}/redrive"
+    event = _event(route, "POST", {}, on.system.history()[-1])
+    answer = on.call("app", {**event, "pathParameters": {"letter_id": by_route.letter_id}})
+    assert answer["statusCode"] == HTTPStatus.OK, answer["body"]
 
 
 def _releases(on: Stage) -> None:

@@ -4,7 +4,7 @@ The index holds keys only and follows the table with a little delay, so the acco
 batches, and accounts that have left the level since are left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -64,6 +64,11 @@ class Levels:
                 if examined >= ACCOUNTS_EXAMINED_MAX:
                     return Listed(accounts=tuple(found), after=batch[-1])
         return Listed(accounts=tuple(found), after=None)
+
+    def named(self, merchants: Sequence[MerchantId]) -> list[Account]:
+        """Return the accounts of up to `BATCH` merchants, in the order given; those without an account are left out."""
+        with translated():
+            return self._read(list(merchants))
 
     def _keys(self, level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
         first = level_shard(after) if after is not None else 0

@@ -6,10 +6,12 @@ release, or not written yet), the history itself tells, in more requests.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.domain.days import DayEnd, Sums
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Total
 from chalicelib.domain.movements import Kind
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MONTH_PREFIX = "month#"
-_DAY_PREFIX = "day_"
+_DAY_PREFIX, _END_PREFIX = "day_", "end_"
 _DAYS_MAX = 31
 
 
@@ -33,7 +35,9 @@ class MonthEnds:
 
     def note(self, turn: Turn) -> None:
         """Keep the ends of days and months that a write showed: a request, and one a month without transactions."""
-        self._set(turn.merchant_id, turn.month, {f"{_DAY_PREFIX}{turn.day}": {"N": str(turn.closing.sequence)}})
+        day = {f"{_DAY_PREFIX}{turn.day}": {"N": str(turn.closing.sequence)}}
+        end = {f"{_END_PREFIX}{turn.day}": {"S": said_of(turn.closing.balance, turn.sums)}}
+        self._set(turn.merchant_id, turn.month, {**day, **end})
         for month in turn.months:
             self._set(turn.merchant_id, month, _attributes(turn.closing))
 
@@ -41,6 +45,23 @@ class MonthEnds:
         """Return what is kept of these months, in one request; a month of which nothing is kept is left out."""
         keys = {_key(merchant_id, month): month for month in months}
         return {keys[item["id"]["S"]]: _kept(item) for item in self._figures.read(list(keys))}
+
+    def days(self, merchant_id: MerchantId, months: Iterable[Month]) -> list[DayEnd]:
+        """Return the ends of the days of these months that are kept, in one request; a month's own end as of a 31st."""
+        keys = {_key(merchant_id, month): month for month in months}
+        ends = []
+        for item in self._figures.read(list(keys)):
+            month = keys[item["id"]["S"]]
+            closing = _kept(item).closing
+            if closing is not None and closing.totals is not None:
+                sums = Sums.of(closing.totals, shortfall=closing.total_shortfall or 0)
+                ends.append(DayEnd(day=f"{month}-{_DAYS_MAX}", balance=closing.balance, sums=sums))
+            ends += [
+                end_said(f"{month}-{day:02}", item[name]["S"])
+                for day in range(1, _DAYS_MAX + 1)
+                if (name := f"{_END_PREFIX}{day}") in item
+            ]
+        return ends
 
     def _set(self, merchant_id: MerchantId, month: Month, attributes: Mapping[str, Any]) -> None:
         with transient_faults():
@@ -51,6 +72,18 @@ class MonthEnds:
                 ExpressionAttributeNames={f"#{place}": name for place, name in enumerate(attributes)},
                 ExpressionAttributeValues={f":{place}": value for place, value in enumerate(attributes.values())},
             )
+
+
+def said_of(balance: int, sums: Sums) -> str:
+    """Return a balance and sums as one short text: an item holds 31 of them."""
+    return " ".join(str(each) for each in (balance, *astuple(sums)))
+
+
+def end_said(day: str, text: str) -> DayEnd:
+    """Return the end of a day from its text; what a newer release adds behind it is left out."""
+    balance, *sums = (int(each) for each in text.split(" ")[: 1 + len(fields(Sums))])
+    names = (each.name for each in fields(Sums))
+    return DayEnd(day=day, balance=balance, sums=Sums(**dict(zip(names, sums, strict=False))))
 
 
 def _key(merchant_id: MerchantId, month: Month) -> str:

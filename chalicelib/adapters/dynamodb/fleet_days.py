@@ -1,0 +1,65 @@
+"""The ends of the fleet's days, in the figures table: an item a day, overwritten while the day lasts."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.dynamodb.faults import FAILED_CONDITION, transient_faults
+from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.month_ends import end_said, said_of
+from chalicelib.domain.days import DayEnd
+from chalicelib.domain.ids import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+DAY_PREFIX = "day#"
+
+
+class FleetDays:
+    """Keeps and reads the ends of days. Both methods may raise `RetryLater` (`unavailable`)."""
+
+    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._figures = DynamoDBFigures(client, table=table)
+
+    def keep(self, end: DayEnd, *, as_of: Instant) -> None:
+        """Keep what the fleet has come to on a day, unless a later view of that day is kept: one write unit."""
+        item = {
+            "id": {"S": f"{DAY_PREFIX}{end.day}"},
+            "at": {"S": as_of},
+            "end": {"S": said_of(end.balance, end.sums)},
+            "merchants": {"N": str(end.merchants)},
+            "zero": {"N": str(end.zero)},
+            "low": {"N": str(end.low)},
+        }
+        try:
+            with transient_faults("the figures"):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,  # type: ignore[arg-type]
+                    ConditionExpression="attribute_not_exists(id) OR #at < :at",
+                    ExpressionAttributeNames={"#at": "at"},
+                    ExpressionAttributeValues={":at": {"S": as_of}},
+                )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != f"{FAILED_CONDITION}Exception":
+                raise
+
+    def ends(self, days: "Iterable[str]") -> list[DayEnd]:
+        """Return the ends that are kept of these days, in one request."""
+        return [
+            DayEnd(
+                day=end.day,
+                balance=end.balance,
+                sums=end.sums,
+                merchants=int(item["merchants"]["N"]),
+                zero=int(item["zero"]["N"]),
+                low=int(item["low"]["N"]),
+            )
+            for item in self._figures.read([f"{DAY_PREFIX}{day}" for day in days])
+            for end in [end_said(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"])]
+        ]

@@ -1,0 +1,159 @@
+"""The routes behind lists and charts that people look at: merchants, days, and who did what (contract, section 6)."""
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from chalice.app import Blueprint
+
+from chalicelib.api.access import Access
+from chalicelib.api.requests import Call, merchant_of
+from chalicelib.api.routing import Reply, Routes
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, Parameters, link_header
+from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
+from chalicelib.domain.days import DAYS_MAX, day_of, days_up_to, end_of, first_of, last_days
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.statements import Month, month_after, month_before, month_of
+from chalicelib.wiring import for_api, for_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.contracts.api.model import Model
+
+DAYS_DEFAULT = 30
+
+_ID_START = re.compile(r"[0-9a-f-]{1,36}", re.ASCII)
+_HYPHENS = (8, 13, 18, 23)
+
+blueprint = Blueprint(__name__)
+routes = Routes(blueprint)
+
+
+@routes.get("/api/v1/credits/admin/merchants", access=Access.ADMIN, summary="Merchants")
+def merchants(call: Call) -> Reply:
+    """Return a page of all merchants' accounts in the order of their ids, or of those whose ids start with `search`."""
+    from chalicelib.contracts.api import answers, cursors
+
+    asked = _asked(call)
+    starting = _id_start(call)
+    scope, key = ("merchants", starting), for_api.cursor_key()
+    after = cursors.merchant(asked.cursor, scope=scope, key=_key(key)) if asked.cursor is not None else None
+    found = for_figures.desk_reader().merchants(starting=starting, after=after, wanted=asked.limit + 1)
+    listed = found[: asked.limit]
+    more = len(found) > asked.limit
+    place = PagePosition(
+        asked=asked,
+        total=None,
+        has_next=more,
+        has_previous=after is not None,
+        next_cursor=cursors.sign_merchant(listed[-1], scope=scope, key=key) if more and key else None,
+        numbered=False,
+    )
+    rows = [answers.Account.of(account) for account in for_api.levels().named(listed)]
+    return _listing(call, rows, place, {"search": starting or None})
+
+
+@routes.get("/api/v1/credits/admin/actions", access=Access.ADMIN, summary="Who did what")
+def actions(call: Call) -> Reply:
+    """Return a page of what admins did, newest first: all of it, or what concerned the merchant in the parameter."""
+    from chalicelib.contracts.api import cursors
+    from chalicelib.contracts.api.people import Action
+
+    asked = _asked(call)
+    named = call.text("merchant_id")
+    merchant = merchant_of(named) if named is not None else None
+    scope, key = ("actions", merchant or ""), for_api.cursor_key()
+    before = cursors.position(asked.cursor, scope=scope, key=_key(key)) if asked.cursor is not None else None
+    found = for_figures.desk_reader().actions(merchant, before=before, wanted=asked.limit + 1)
+    more = len(found) > asked.limit
+    place = PagePosition(
+        asked=asked,
+        total=None,
+        has_next=more,
+        has_previous=before is not None,
+        next_cursor=cursors.sign(found[asked.limit - 1].position, scope=scope, key=key) if more and key else None,
+        numbered=False,
+    )
+    return _listing(call, [Action.of(one) for one in found[: asked.limit]], place, {"merchant_id": merchant})
+
+
+@routes.get(
+    "/api/v1/credits/accounts/{merchant_id}/days", access=Access.OWNER, summary="A merchant's days", what="account"
+)
+def account_days(call: Call, merchant_id: str) -> Reply:
+    """Return the last days of the merchant: the balance at the end of each, and what moved it."""
+    from chalicelib.contracts.api.answers import answer_text
+    from chalicelib.contracts.api.people import Day, Days
+
+    merchant = merchant_of(merchant_id)
+    account = for_api.history().account(merchant)
+    if account is None:
+        raise not_found("account")
+    today, days = day_of(instant(call.now)), _days(call)
+    ends = for_figures.month_ends()
+    kept = ends.days(merchant, _months(first_of(today=today, days=days), today)) if ends is not None else []
+    opened = day_of(account.created_at)
+    moved = last_days([*kept, end_of(account)], today=today, days=days, opened=opened)
+    rows = [Day.of(end, sums) for end, sums in moved]
+    return Reply(body=answer_text(Days(merchant_id=merchant, days=rows), call.meta()), merchant_id=merchant)
+
+
+@routes.get("/api/v1/credits/admin/days", access=Access.ADMIN, summary="The fleet's days")
+def fleet_days(call: Call) -> Reply:
+    """Return the last days of all merchants: on, off and low at the end of each, and what moved."""
+    from chalicelib.contracts.api.answers import answer_text
+    from chalicelib.contracts.api.people import FleetDay, FleetDays
+
+    today, days = day_of(instant(call.now)), _days(call)
+    # The day before the first one tells what the first one moved.
+    kept = for_figures.fleet_days()
+    ends = kept.ends(days_up_to(today, days=days + 1)) if kept is not None else []
+    moved = last_days(ends, today=today, days=days, opened="")
+    rows = [FleetDay.of(end, sums) for end, sums in moved]
+    return Reply(body=answer_text(FleetDays(days=rows), call.meta()))
+
+
+def _months(first: str, today: str) -> list[Month]:
+    """Return the months of these days, and the one before, whose end tells what the first day began with."""
+    months = [month_before(month_of(Instant(first)))]
+    while months[-1] < month_of(Instant(today)):
+        months.append(month_after(months[-1]))
+    return months
+
+
+def _days(call: Call) -> int:
+    return call.whole("days", default=DAYS_DEFAULT, most=DAYS_MAX)
+
+
+def _asked(call: Call) -> PageRequest:
+    if call.text("page") is not None:
+        raise bad_request("page", "This list has no numbered pages: follow next_cursor.")
+    return PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+
+
+def _key(key: str | None) -> str:
+    if key is None:
+        raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
+    return key
+
+
+def _id_start(call: Call) -> str:
+    """Return the beginning of an id that `search` gives, with the hyphens of a UUID; empty without it."""
+    text = (call.text("search") or "").strip().lower()
+    if not text:
+        return ""
+    if _ID_START.fullmatch(text) is None:
+        raise bad_request("search", "Search by the beginning of a merchant's id: digits from 0 to f, and hyphens.")
+    digits = text.replace("-", "")
+    places = (0, *(place - number for number, place in enumerate(_HYPHENS)), len(digits))
+    parts = [digits[start:end] for start, end in pairwise(places)]
+    return "-".join(part for part in parts if part)
+
+
+def _listing(call: Call, rows: "Sequence[Model]", place: PagePosition, parameters: Parameters) -> Reply:
+    from chalicelib.contracts.api.answers import listing_text
+
+    links = place.links(call.link_path, parameters)
+    body = listing_text(rows, call.meta(), place.pagination(), links)
+    return Reply(body=body, headers={"Link": link_header(links)})

@@ -1,0 +1,95 @@
+"""What people look at: days of an account and of the fleet, and what admins did (contract, section 6)."""
+
+from typing import Self
+
+from chalicelib.contracts.api.model import Model
+from chalicelib.domain import actions
+from chalicelib.domain.days import DayEnd, Sums
+
+
+class Day(Model):
+    """A day (UTC) of one account: the balance at its end, and what moved it, in credits."""
+
+    day: str
+    balance: int
+    credits_in: int
+    credits_out: int
+    used: int
+    orders: int
+    shortfall: int
+
+    @classmethod
+    def of(cls, end: DayEnd, moved: Sums) -> Self:
+        """Return the answer's row."""
+        return cls(
+            day=end.day,
+            balance=end.balance,
+            credits_in=moved.credits_in,
+            credits_out=moved.credits_out,
+            used=moved.used,
+            orders=moved.orders,
+            shortfall=moved.shortfall,
+        )
+
+
+class Days(Model):
+    """The last days of an account, oldest first; none before the account was opened."""
+
+    merchant_id: str
+    days: list[Day]
+
+
+class FleetDay(Model):
+    """A day (UTC) of all merchants: how many were on, off and low at its end, and what moved."""
+
+    day: str
+    merchants: int
+    enabled: int
+    disabled: int
+    low: int
+    balance: int
+    credits_in: int
+    credits_out: int
+    used: int
+    orders: int
+    shortfall: int
+    parked: int
+
+    @classmethod
+    def of(cls, end: DayEnd, moved: Sums) -> Self:
+        """Return the answer's row."""
+        return cls(
+            merchants=end.merchants,
+            enabled=end.merchants - end.zero,
+            disabled=end.zero,
+            low=end.low,
+            parked=moved.parked,
+            **Day.of(end, moved).model_dump(),
+        )
+
+
+class FleetDays(Model):
+    """The last days of the fleet, oldest first; none before its figures were first kept."""
+
+    days: list[FleetDay]
+
+
+class Action(Model):
+    """What an admin did, and when; `details` depend on `did`."""
+
+    time: str
+    did: actions.Did
+    admin_id: str
+    merchant_id: str | None
+    details: dict[str, str | int | None]
+
+    @classmethod
+    def of(cls, action: actions.Action) -> Self:
+        """Return the answer's row."""
+        return cls(
+            time=action.time,
+            did=action.did,
+            admin_id=action.admin_id,
+            merchant_id=action.merchant_id,
+            details=dict(action.details),
+        )

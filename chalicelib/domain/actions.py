@@ -1,0 +1,43 @@
+"""What admins did, and when (contract, section 6, "Who did what")."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from zlib import crc32
+
+from chalicelib.domain.ids import Instant, MerchantId
+
+_HASH_BITS = 22
+
+
+class Did(StrEnum):
+    """What was done."""
+
+    ADJUSTED = "adjusted"
+    THRESHOLD_SET = "threshold_set"
+    LETTER_RETRIED = "letter_retried"
+    LETTER_DISCARDED = "letter_discarded"
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing that an admin did. `merchant_id` is None where it concerns none that is known.
+
+    `fact` names it apart from all others: noted again it is the same. `details` are what it was about, flat.
+    """
+
+    time: Instant
+    did: Did
+    admin_id: str
+    fact: str
+    merchant_id: MerchantId | None = None
+    details: Mapping[str, str | int | None] = field(default_factory=dict)
+
+    @property
+    def position(self) -> int:
+        """Where it stands in the order of times: the milliseconds since 1970, then a hash of the fact."""
+        milliseconds = round(datetime.fromisoformat(self.time).timestamp() * 1000)
+        return (milliseconds << _HASH_BITS) | (crc32(self.fact.encode()) >> (32 - _HASH_BITS))

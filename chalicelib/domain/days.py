@@ -1,0 +1,133 @@
+"""Figures by day, of an account and of the fleet: its end, and what it moved (contract, section 6, "Days").
+
+Sums only ever grow, so what a day moved is the difference between its end and the end of the day before.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date, timedelta
+from typing import Self
+
+from chalicelib.domain.figures import Figures
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import Direction
+
+DAYS_MAX = 90
+"""Days of one answer."""
+
+_DAY_LENGTH = len("2026-01-31")
+_USE = frozenset({"ORDER_PAID", "ORDER_EDITED", "REFUND"})
+"""What orders use, and what their edits and refunds give back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What was moved since the beginning, or in a time; in credits, but for orders and parked messages.
+
+    `used` is what orders used, less what came back of it.
+    """
+
+    credits_in: int = 0
+    credits_out: int = 0
+    used: int = 0
+    orders: int = 0
+    shortfall: int = 0
+    parked: int = 0
+
+    @classmethod
+    def of(cls, totals: Mapping[Kind, Total], *, shortfall: int, parked: int = 0) -> Self:
+        """Return what these totals come to."""
+        moved = {Direction.INCREASE: 0, Direction.DECREASE: 0}
+        used = 0
+        for kind, total in totals.items():
+            moved[kind.direction] += total.credits
+            if kind.transaction_type in _USE:
+                used += total.credits if kind.direction is Direction.DECREASE else -total.credits
+        return cls(
+            credits_in=moved[Direction.INCREASE],
+            credits_out=moved[Direction.DECREASE],
+            used=used,
+            orders=sum(total.count for kind, total in totals.items() if kind.is_order),
+            shortfall=shortfall,
+            parked=parked,
+        )
+
+    def __sub__(self, other: "Sums") -> "Sums":
+        return Sums(**{each.name: getattr(self, each.name) - getattr(other, each.name) for each in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayEnd:
+    """What an account, or the fleet, had come to at the end of a day (UTC).
+
+    `sums` count from the beginning; `merchants`, `zero` and `low` are the fleet's.
+    """
+
+    day: str
+    balance: int
+    sums: Sums
+    merchants: int = 0
+    zero: int = 0
+    low: int = 0
+
+
+def day_of(time: Instant) -> str:
+    """Return the day of a time, in UTC."""
+    return time[:_DAY_LENGTH]
+
+
+def end_of(account: Account) -> DayEnd:
+    """Return what the account has come to on the day of its last record."""
+    sums = Sums.of(account.totals, shortfall=account.total_shortfall)
+    day = day_of(account.last_transaction_at or account.created_at)
+    return DayEnd(day=day, balance=account.balance, sums=sums)
+
+
+def end_of_fleet(figures: Figures, *, day: str, parked: int) -> DayEnd:
+    """Return what the fleet has come to."""
+    return DayEnd(
+        day=day,
+        balance=figures.balance,
+        sums=Sums.of(figures.totals, shortfall=figures.shortfall, parked=parked),
+        merchants=figures.merchants,
+        zero=figures.zero,
+        low=figures.low,
+    )
+
+
+def first_of(*, today: str, days: int) -> str:
+    """Return the first of the last `days` days up to `today`."""
+    return (date.fromisoformat(today) - timedelta(days=days - 1)).isoformat()
+
+
+def days_up_to(today: str, *, days: int) -> list[str]:
+    """Return the names of the last `days` days up to `today`."""
+    last = date.fromisoformat(today)
+    return [(last - timedelta(days=ago)).isoformat() for ago in range(days)]
+
+
+def last_days(ends: Iterable[DayEnd], *, today: str, days: int, opened: str) -> list[tuple[DayEnd, Sums]]:
+    """Return the ends of the last `days` days up to `today`, oldest first, each with what the day moved.
+
+    None is of before the day `opened`. `ends` may have gaps: a day without an end moved nothing. Where nothing tells
+    what came before the first day, that day moved nothing either.
+    """
+    known = {end.day: end for end in ends}
+    first = first_of(today=today, days=days)
+    before = max((end for end in known.values() if end.day < first), key=lambda end: end.day, default=None)
+    if before is None and first <= opened:
+        before = DayEnd(day="", balance=0, sums=Sums())
+    return list(_moved(known, before, first=max(first, opened), today=today))
+
+
+def _moved(
+    known: Mapping[str, DayEnd], before: DayEnd | None, *, first: str, today: str
+) -> Iterator[tuple[DayEnd, Sums]]:
+    day = date.fromisoformat(first)
+    while (name := day.isoformat()) <= today:
+        end = known.get(name, before)
+        if end is not None:
+            yield replace(end, day=name), end.sums - (before or end).sums
+        before, day = end, day + timedelta(days=1)

@@ -1,0 +1,117 @@
+"""The routes behind lists and charts: merchants, days, and who did what."""
+
+from chalicelib.api.people import DAYS_DEFAULT
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.people import Action, Days, FleetDays
+from chalicelib.domain.days import DAYS_MAX
+from infra.interfaces import samples, samples_people
+from infra.interfaces.operations import (
+    CURSOR,
+    LIMIT,
+    MERCHANT_IN_PATH,
+    READ_ERRORS,
+    STORE_ERRORS,
+    UUID_SCHEMA,
+    Route,
+    Success,
+    Tag,
+    parameter,
+)
+
+_DAYS = parameter(
+    "days",
+    "query",
+    {"type": "integer", "minimum": 1, "maximum": DAYS_MAX, "default": DAYS_DEFAULT},
+    "How many days, today included.",
+)
+
+_MERCHANTS = Route(
+    view="merchants",
+    tag=Tag.ADMIN,
+    description=(
+        "By cursor, from a list in the order of ids, never a scan. A new account is in it within seconds. `total` and "
+        "`pages` are null."
+    ),
+    parameters=(
+        LIMIT,
+        CURSOR,
+        parameter(
+            "search",
+            "query",
+            {"type": "string", "maxLength": 36, "pattern": "^[0-9A-Fa-f-]*$"},
+            "Only those whose ids start so.",
+        ),
+    ),
+    answers={
+        200: Success(
+            description="A page of accounts.",
+            model=answers.Listing[answers.Account],
+            examples={"one": samples.level_listing([answers.Account.of(samples.EMPTIED.account)], "merchants")},
+            headers=("Link",),
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+_ACTIONS = Route(
+    view="actions",
+    tag=Tag.ADMIN,
+    description=(
+        "Thresholds, adjustments and retried dead letters, with who and when, newest first, by cursor. Credits that "
+        "an event adjusted are in the merchant's transactions."
+    ),
+    parameters=(
+        LIMIT,
+        CURSOR,
+        parameter(
+            "merchant_id", "query", {"anyOf": [UUID_SCHEMA, {"type": "string", "maxLength": 0}]}, "Only its own."
+        ),
+    ),
+    answers={
+        200: Success(
+            description="What admins did.",
+            model=answers.Listing[Action],
+            examples={"a threshold": samples_people.actions()},
+            headers=("Link",),
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+_ACCOUNT_DAYS = Route(
+    view="account_days",
+    tag=Tag.ACCOUNTS,
+    description=(
+        "Oldest first, in UTC; none before the account was opened. A day without a movement has the balance of the day "
+        "before. `used` is what orders used, less what their edits and refunds gave back."
+    ),
+    parameters=(MERCHANT_IN_PATH, _DAYS),
+    answers={
+        200: Success(
+            description="The days.",
+            model=answers.Answer[Days],
+            examples={"two days": samples.answer(samples_people.account_days())},
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+_FLEET_DAYS = Route(
+    view="fleet_days",
+    tag=Tag.ADMIN,
+    description=(
+        "Oldest first, in UTC; none before the fleet's figures were first kept. Today's are at most a minute old while "
+        "anything changes."
+    ),
+    parameters=(_DAYS,),
+    answers={
+        200: Success(
+            description="The days.",
+            model=answers.Answer[FleetDays],
+            examples={"a small fleet": samples.answer(samples_people.fleet_days())},
+        )
+    },
+    errors=(400, 401, 403, *STORE_ERRORS),
+)
+
+PEOPLE = (_MERCHANTS, _ACTIONS, _ACCOUNT_DAYS, _FLEET_DAYS)

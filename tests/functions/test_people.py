@@ -1,0 +1,259 @@
+"""What people look at, over HTTP: the list of merchants, days, and who did what."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import app
+from chalicelib.domain.ids import instant
+from chalicelib.handlers.roll_up import _Said
+from chalicelib.wiring import for_api, for_figures, for_posting
+from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, Functions, throttled
+from tests.support.builders import SHOP, merchant
+from tests.support.events import Context, charged, opened, paid, refunded
+from tests.support.figures_tables import FiguresTable
+from tests.support.stream_events import event
+from tests.support.system import System
+
+MERCHANTS, ACTIONS, FLEET_DAYS = "/credits/admin/merchants", "/credits/admin/actions", "/credits/admin/days"
+NOW = datetime.now(UTC).replace(hour=12)
+
+
+class Clock:
+    """The time of the functions' writes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._now = NOW
+        monkeypatch.setattr(for_posting, "now", lambda: instant(self._now))
+
+    def days_ago(self, days: int) -> None:
+        self._now = NOW - timedelta(days=days)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def api(desk: System, table: FiguresTable, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Api:
+    monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
+    _Said.at = float("-inf")
+    return Api(app.app)
+
+
+def rolled_up(system: System) -> None:
+    answer = app.roll_up(event(system.stream(CREDITS_TABLE)), Context())
+    assert answer == {"batchItemFailures": []}
+
+
+def found(answered: Answered) -> Any:
+    assert answered.status == 200, answered.body
+    return answered.body["data"]
+
+
+def day(days_ago: int) -> str:
+    return instant(NOW - timedelta(days=days_ago))[:10]
+
+
+def account_days(api: Api, days: int, token: dict[str, str] = ADMIN, shop: str = SHOP) -> Answered:
+    route = "/credits/accounts/{merchant_id}/days"
+    path = route.replace("{merchant_id}", shop)
+    return api.get(path, route=route, token=token, parameters={"days": str(days)})
+
+
+@pytest.mark.parametrize("path", [MERCHANTS, ACTIONS, FLEET_DAYS])
+def test_only_admins_see_the_lists(api: Api, path: str) -> None:
+    assert api.get(path, token=None).status == 401
+    assert api.get(path, token=OWNER).status == api.get(path, token=OPS).status == 403
+
+
+def test_every_merchant_is_listed_once_by_id_page_after_page(api: Api, desk: System) -> None:
+    shops = sorted(merchant(f"shop {number}") for number in range(7))
+    desk.ingest(*(opened(shop) for shop in shops))
+    rolled_up(desk)
+    rolled_up(desk)
+
+    listed: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answered = api.get(MERCHANTS, token=ADMIN, parameters={"limit": "3", **cursor})
+        listed += [row["merchant_id"] for row in found(answered)]
+        if answered.body["pagination"]["next_cursor"] is None:
+            break
+        cursor = {"cursor": answered.body["pagination"]["next_cursor"]}
+
+    assert listed == shops
+
+
+def test_a_merchant_is_found_by_the_beginning_of_its_id_with_hyphens_and_without(api: Api, desk: System) -> None:
+    shops = [merchant(f"shop {number}") for number in range(20)]
+    desk.ingest(*(opened(shop) for shop in shops))
+    rolled_up(desk)
+
+    for length in (1, 5, 8, 12, 20, 36):
+        start = shops[3][:length]
+        for text in (start, start.upper(), start.replace("-", "")):
+            ids = [row["merchant_id"] for row in found(api.get(MERCHANTS, token=ADMIN, parameters={"search": text}))]
+            assert ids == sorted(shop for shop in shops if shop.startswith(start)), text
+
+
+def test_what_is_no_beginning_of_an_id_is_a_bad_request(api: Api) -> None:
+    answered = api.get(MERCHANTS, token=ADMIN, parameters={"search": "xyz!"})
+
+    assert (answered.status, answered.body["error"]["details"]["field"]) == (400, "search")
+
+
+def test_days_show_what_each_moved_and_carry_the_balance_over_quiet_ones(api: Api, desk: System, clock: Clock) -> None:
+    clock.days_ago(40)
+    desk.ingest(opened(), paid(1), paid(2))
+    clock.days_ago(3)
+    desk.ingest(charged("p1", 50), paid(3), refunded(1))
+    clock.days_ago(1)
+    desk.ingest(paid(4), paid(5))
+    rolled_up(desk)
+
+    rows = found(account_days(api, 5))["days"]
+
+    told = [(row["day"], row["balance"], row["credits_in"], row["used"], row["orders"]) for row in rows]
+    assert told == [
+        (day(4), 20, 0, 0, 0),
+        (day(3), 70, 51, 0, 1),
+        (day(2), 70, 0, 0, 0),
+        (day(1), 68, 0, 2, 2),
+        (day(0), 68, 0, 0, 0),
+    ]
+
+
+def test_no_day_is_told_before_the_account_was_opened(api: Api, desk: System, clock: Clock) -> None:
+    clock.days_ago(1)
+    desk.ingest(opened(), paid(1))
+    rolled_up(desk)
+
+    rows = found(account_days(api, 90, token=OWNER))["days"]
+
+    assert [(row["day"], row["credits_in"], row["used"]) for row in rows] == [(day(1), 22, 1), (day(0), 0, 0)]
+    assert account_days(api, 7, token=OWNER, shop=merchant("other shop")).status == 404
+
+
+def test_the_fleets_days_tell_who_was_on_off_and_low_and_what_moved(api: Api, desk: System, clock: Clock) -> None:
+    shops = [merchant(f"shop {number}") for number in range(3)]
+    clock.days_ago(1)
+    desk.ingest(*(opened(shop) for shop in shops))
+    rolled_up(desk)
+    _Said.at = float("-inf")
+    clock.days_ago(0)
+    desk.ingest(paid(1, merchant_id=shops[0]), *(paid(number, merchant_id=shops[1]) for number in range(24)))
+    rolled_up(desk)
+
+    yesterday, today = found(api.get(FLEET_DAYS, token=ADMIN, parameters={"days": "2"}))["days"]
+
+    assert (yesterday["day"], yesterday["merchants"], yesterday["enabled"], yesterday["low"]) == (day(1), 3, 3, 0)
+    assert (today["enabled"], today["disabled"], today["orders"], today["used"], today["shortfall"]) == (
+        2,
+        1,
+        25,
+        23,
+        2,
+    )
+
+
+def test_a_late_view_of_the_fleet_does_not_replace_a_newer_one(api: Api, desk: System, clock: Clock) -> None:
+    desk.ingest(opened())
+    rolled_up(desk)
+    _Said.at = float("-inf")
+    days = for_figures.fleet_days()
+    assert days is not None
+    [kept] = days.ends([day(0)])
+    days.keep(replace(kept, merchants=99), as_of=instant(NOW - timedelta(hours=1)))
+
+    [today] = found(api.get(FLEET_DAYS, token=ADMIN, parameters={"days": "1"}))["days"]
+    assert today["merchants"] == 1
+
+
+def test_who_did_what_is_told_newest_first_of_all_and_of_one_merchant(api: Api, desk: System, clock: Clock) -> None:
+    desk.ingest(opened(), opened(merchant("other shop")), charged("bad", 0))
+    threshold(api, SHOP, 7)
+    threshold(api, merchant("other shop"), 9)
+    added = adjusted(api)
+    assert adjusted(api).body["data"] == added.body["data"], "a repeat is noted once"
+    [letter] = found(api.get("/credits/admin/dead-letters", token=ADMIN))
+    route = "/credits/admin/dead-letters/{letter_id}/redrive"
+    api.post(route.replace("{letter_id}", letter["id"]), None, route=route, token={**ADMIN, "subject": "eve"})
+
+    everything = found(api.get(ACTIONS, token=ADMIN))
+
+    assert sorted((one["did"], one["admin_id"]) for one in everything) == [
+        ("adjusted", "admin-7"),
+        ("letter_retried", "eve"),
+        ("threshold_set", "admin-7"),
+        ("threshold_set", "admin-7"),
+    ]
+    [other] = found(api.get(ACTIONS, token=ADMIN, parameters={"merchant_id": merchant("other shop")}))
+    assert (other["did"], other["details"]) == ("threshold_set", {"low_balance_threshold": 9})
+    [by_amount] = [one for one in everything if one["did"] == "adjusted"]
+    assert (by_amount["details"]["amount"], by_amount["details"]["reason"]) == (5, "goodwill")
+
+
+def test_actions_are_paged_to_their_end(api: Api, desk: System, clock: Clock) -> None:
+    desk.ingest(opened())
+    for value in range(5):
+        threshold(api, SHOP, value)
+
+    first = api.get(ACTIONS, token=ADMIN, parameters={"limit": "2"})
+    second = api.get(
+        ACTIONS, token=ADMIN, parameters={"limit": "50", "cursor": first.body["pagination"]["next_cursor"]}
+    )
+
+    values = [one["details"]["low_balance_threshold"] for one in [*found(first), *found(second)]]
+    assert sorted(values) == [0, 1, 2, 3, 4]
+    assert second.body["pagination"]["next_cursor"] is None
+
+
+def test_a_change_that_could_not_be_noted_is_answered_so_and_noted_when_it_is_repeated(
+    api: Api, desk: System, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(opened())
+    reader = for_figures.desk_reader()
+    put, failures = reader._client.put_item, [throttled()]
+
+    def failing_once(**request: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return put(**request)
+
+    monkeypatch.setattr(reader._client, "put_item", failing_once)
+
+    assert threshold(api, SHOP, 7, expected=503).body["error"]["code"] == "UNAVAILABLE"
+    threshold(api, SHOP, 7)
+
+    assert len(found(api.get(ACTIONS, token=ADMIN))) == 1
+
+
+def test_a_merchant_that_could_not_be_listed_comes_back(
+    api: Api, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(opened())
+    reader = for_figures.desk_reader()
+    with monkeypatch.context() as broken:
+        broken.setattr(reader._client, "put_item", lambda **_: (_ for _ in ()).throw(throttled()))
+        records = desk.stream(CREDITS_TABLE)
+        assert len(app.roll_up(event(records), Context())["batchItemFailures"]) == 1
+    rolled_up(desk)
+
+    assert [row["merchant_id"] for row in found(api.get(MERCHANTS, token=ADMIN))] == [SHOP]
+
+
+def threshold(api: Api, shop: str, value: int, *, expected: int = 200) -> Answered:
+    route = "/credits/admin/accounts/{merchant_id}/low-balance-threshold"
+    body = {"low_balance_threshold": value}
+    answered = api.put(route.replace("{merchant_id}", shop), body, route=route, token=ADMIN)
+    assert answered.status == expected, answered.body
+    return answered
+
+
+def adjusted(api: Api) -> Answered:
+    body = {"merchant_id": SHOP, "operation_type": "INCREASE", "credits": 5, "reason": "goodwill"}
+    return api.post("/credits/admin/adjustments", body, token=ADMIN, headers={"Idempotency-Key": "adj-1"})
