@@ -307,6 +307,14 @@ const EventName = ({ of, title }) => html`<code class="name" title=${title}>${of
 // A word of the trade, linked to what it means.
 const Term = ({ of, children }) => html`<a class="term" href="#/concepts/${of}">${children}</a>`;
 
+// Puts a text on the clipboard, and says that it did.
+function Copy({ text, what }) {
+  const [done, setDone] = useState(false);
+  if (!navigator.clipboard) return null;
+  const copy = () => navigator.clipboard.writeText(text).then(() => { setDone(true); setTimeout(() => setDone(false), 2000); }, () => {});
+  return html`<button type="button" class="quiet small copy" aria-label="Copy ${what}" onClick=${copy}>${done ? "Copied" : "Copy"}</button>`;
+}
+
 function Badge({ tone, children }) {
   return html`<span class="badge ${tone}">${children}</span>`;
 }
@@ -334,7 +342,7 @@ function Section({ name, title = name, first = false, kind = "card", children })
     <summary><h2 id=${id}>${title}</h2></summary>${children}</details></section>`;
 }
 
-return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Badge: Badge, typing: typing, Title: Title, Section: Section };
+return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Copy: Copy, Badge: Badge, typing: typing, Title: Title, Section: Section };
 })();
 m["concepts.js"] = (() => {
 // The words of the service, from infra/docs/concepts.md, which the bundle puts here.
@@ -429,6 +437,77 @@ function Letters() {
 }
 
 return { Letters: Letters };
+})();
+m["names.js"] = (() => {
+// What merchants are called: asked for once, by up to a hundred at a time.
+
+const { useEffect, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+
+const known = new Map();
+const MOST = 100;
+
+// Returns the names of these merchants, by id; those that have none, or are not known yet, are missing.
+function useNames(ids) {
+  const [, setTurn] = useState(0);
+  const wanted = [...new Set(ids)].filter((id) => id && !known.has(id)).slice(0, MOST);
+  useEffect(() => {
+    if (!wanted.length) return;
+    ask("credits/admin/names", { method: "POST", body: { merchant_ids: wanted } }).then(({ data }) => {
+      for (const id of wanted) known.set(id, data.names[id]?.shown ?? null);
+      setTurn((turn) => turn + 1);
+    }, () => {});
+  }, [wanted.join()]);
+  return (id) => known.get(id) ?? null;
+}
+
+return { useNames: useNames };
+})();
+m["actions.js"] = (() => {
+// Who did what: thresholds, adjustments and retries, newest first; of all merchants, or of one.
+
+const { html, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { useNames } = m["names.js"];
+const { Id, Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { credits, number, visible } = m["words.js"];
+
+const PAGE = 25;
+
+const SENTENCES = {
+  adjusted: ({ amount, reason, transaction_id }) => html`${amount > 0 ? "added" : "removed"} <a href="#/transaction/${transaction_id}">${credits(Math.abs(amount))}</a>: ${visible(String(reason))}`,
+  threshold_set: ({ low_balance_threshold }) => (low_balance_threshold === null ? "went back to the default threshold" : `set the threshold to ${number(low_balance_threshold)}`),
+  letter_retried: ({ code, event_type }) => `retried a dead letter (${visible(String(code)).replaceAll("_", " ")}${event_type ? `, ${visible(event_type)}` : ""})`,
+  letter_discarded: ({ code, reason }) => `discarded a dead letter (${visible(String(code)).replaceAll("_", " ")}): ${visible(String(reason ?? ""))}`,
+  linked: ({ name }) => `linked ${visible(String(name))}`,
+  unlinked: ({ name }) => `unlinked ${visible(String(name))}`,
+};
+
+function List({ merchant, turn }) {
+  const [rows, setRows] = useState([]);
+  const [cursor, setCursor] = useState(null);
+  const more = async (from) => {
+    const page = await ask("credits/admin/actions", { parameters: { merchant_id: merchant, limit: PAGE, cursor: from } });
+    setRows((before) => (from ? [...before, ...page.data] : page.data));
+    setCursor(page.pagination.next_cursor);
+    return page;
+  };
+  const { error, loading, data, reload } = useLoad(() => more(null), [merchant, turn]);
+  const named = useNames(merchant ? [] : rows.map((row) => row.merchant_id));
+  return html`<${Trouble} error=${error} retry=${reload} />
+    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+    ${data && !rows.length && html`<p class="muted">Nothing was changed by hand yet.</p>`}
+    <ol class="story" data-test="actions">${rows.map((row) => html`<li key=${`${row.time}${row.did}${JSON.stringify(row.details)}`}>
+      <p class="when"><${Time} at=${row.time} />${!merchant && row.merchant_id && html` · <a href="#/merchant/${row.merchant_id}">${named(row.merchant_id) ? visible(named(row.merchant_id)) : html`<code>${row.merchant_id.slice(0, 8)}</code>`}</a>`}</p>
+      <p><strong>${visible(row.admin_id)}</strong> ${SENTENCES[row.did]?.(row.details) ?? row.did}</p></li>`)}</ol>
+    ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
+}
+
+const Actions = () => html`<${Title} name="Actions">Who did what<//><div class="card"><${List} merchant=${null} turn=${0} /></div>`;
+
+const ActionsOf = ({ merchant, turn }) => html`<${Section} name="Who did what"><${List} merchant=${merchant} turn=${turn} /><//>`;
+
+return { Actions: Actions, ActionsOf: ActionsOf };
 })();
 m["chart.js"] = (() => {
 // The balance as it burns down, the low-balance threshold, and when it would be empty.
@@ -581,6 +660,61 @@ function Chart({ account }) {
 }
 
 return { projected: projected, Chart: Chart };
+})();
+m["days.js"] = (() => {
+// Figures by day: bars of what was used, over the balance's line; the rows are in a table beneath, for whoever cannot see it.
+
+const { html, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Section, Trouble, useLoad, Waiting } = m["parts.js"];
+const { number } = m["words.js"];
+
+const SPANS = [7, 30, 90];
+const HEIGHT = 100;
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+const named = (text) => day.format(new Date(`${text}T00:00:00Z`));
+
+// Bars from the floor, and a line in steps, each to its own scale.
+function Picture({ rows, bars, line }) {
+  const width = 100 / rows.length;
+  const most = Math.max(1, ...rows.map((row) => row[bars]));
+  const highest = Math.max(1, ...rows.map((row) => row[line]));
+  const level = (value) => HEIGHT - (HEIGHT - 4) * Math.max(0, value) / highest;
+  const steps = rows.map((row, place) => `${place ? "H" : "M"}${place * width}${place ? "" : ` ${level(row[line])}`}V${level(row[line])}`).join("");
+  return html`<svg class="days" viewBox="0 0 100 ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true">
+    ${rows.map((row, place) => html`<rect key=${row.day} x=${place * width + width * 0.15} width=${width * 0.7} y=${HEIGHT - (HEIGHT - 4) * Math.max(0, row[bars]) / most} height=${(HEIGHT - 4) * Math.max(0, row[bars]) / most}><title>${named(row.day)}: ${number(row[bars])}</title></rect>`)}
+    <path d="${steps}H100" vector-effect="non-scaling-stroke" /></svg>
+    <p class="ends small muted"><span>${named(rows[0].day)}</span><span>${named(rows.at(-1).day)}</span></p>`;
+}
+
+function Table({ rows, columns }) {
+  return html`<details><summary>Each day</summary><div class="scroll" tabindex="0" role="region" aria-label="Each day"><table><thead><tr><th scope="col">Day (UTC)</th>${columns.map(([, name]) => html`<th key=${name} scope="col" class="num">${name}</th>`)}</tr></thead>
+    <tbody>${[...rows].reverse().map((row) => html`<tr key=${row.day}><td class="nowrap">${named(row.day)}</td>${columns.map(([key]) => html`<td key=${key} class="num">${number(row[key])}</td>`)}</tr>`)}</tbody></table></div></details>`;
+}
+
+function Days({ path, name, what, bars, line, columns, turn }) {
+  const [span, setSpan] = useState(30);
+  const { data, error, reload } = useLoad(() => ask(path, { parameters: { days: span } }), [path, span, turn]);
+  const rows = data?.data.days;
+  return html`<${Section} name=${name}>
+    <fieldset class="spans"><legend class="sr">How many days</legend>${SPANS.map((one) => html`<label class="choice" key=${one}><input type="radio" name="span-${name}" checked=${one === span} onChange=${() => setSpan(one)} /> ${one} days</label>`)}</fieldset>
+    <${Trouble} error=${error} retry=${reload} />
+    ${!rows && !error && html`<${Waiting} what="Reading the days…" />`}
+    ${rows?.length > 0 && html`<p>${what(rows)}</p><${Picture} rows=${rows} bars=${bars} line=${line} /><${Table} rows=${rows} columns=${columns} />`}
+    ${rows?.length === 0 && html`<p class="muted">No day has been kept yet.</p>`}
+  <//>`;
+}
+
+const sum = (rows, key) => rows.reduce((all, row) => all + row[key], 0);
+const COLUMNS = [["orders", "Orders"], ["used", "Used"], ["credits_in", "In"], ["credits_out", "Out"], ["shortfall", "Uncovered"], ["balance", "Balance"]];
+
+const AccountDays = ({ id, newest }) => html`<${Days} path=${`credits/accounts/${id}/days`} name="Days" turn=${newest} bars="used" line="balance" columns=${COLUMNS}
+  what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
+
+const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet over days" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
+  what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits; ${number(sum(rows, "credits_in"))} came in, ${number(sum(rows, "parked"))} messages were parked. Bars: orders. Line: plugins that are on.`} />`;
+
+return { AccountDays: AccountDays, FleetDays: FleetDays };
 })();
 m["forms.js"] = (() => {
 // What an admin can change: an adjustment, once under its form's key, and the low-balance threshold.
@@ -914,16 +1048,106 @@ function Ledger({ id, newest, turn }) {
 
 return { Ledger: Ledger };
 })();
+m["merchants.js"] = (() => {
+// All merchants, by the beginning of their id or by the domain of their shop; the address holds what is searched.
+
+const { html, useEffect, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { useNames } = m["names.js"];
+const { Badge, Copy, Id, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { number, visible } = m["words.js"];
+
+const PAGE = 50;
+const RECENT = "credits.recent";
+const RECENT_MOST = 8;
+const ID = /^[0-9a-f-]{1,36}$/i;
+
+function recent() {
+  try {
+    return JSON.parse(sessionStorage.getItem(RECENT)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function visited(id) {
+  sessionStorage.setItem(RECENT, JSON.stringify([id, ...recent().filter((one) => one !== id)].slice(0, RECENT_MOST)));
+}
+
+async function read(search, cursor) {
+  if (search === "" || ID.test(search)) return ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } });
+  const found = await ask("credits/admin/links", { parameters: { kind: "shopify", starting: search, limit: PAGE, cursor } });
+  const ids = [...new Set(found.data.map((link) => link.merchant_id))];
+  const rows = await Promise.all(ids.map((id) => ask(`credits/accounts/${id}`).then(({ data }) => data, (error) => {
+    if (error.status === 404) return null;
+    throw error;
+  })));
+  return { ...found, data: rows.filter(Boolean) };
+}
+
+function State({ account }) {
+  if (account.plugin_status.status !== "enabled") return html`<${Badge} tone="bad">off<//>`;
+  return account.balance <= account.threshold ? html`<${Badge} tone="warn">low<//>` : html`<${Badge} tone="good">on<//>`;
+}
+
+function AccountTable({ rows, name, last = "Last change", at = (row) => row.updated_at }) {
+  const named = useNames(rows.map((row) => row.merchant_id));
+  return html`<div class="scroll card" tabindex="0" role="region" aria-label=${name}><table><thead><tr><th scope="col">Merchant</th><th scope="col">Plugin</th><th scope="col" class="num">Balance</th><th scope="col" class="num wide">Low at</th><th scope="col" class="wide">${last}</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<a class="shop" href="#/merchant/${row.merchant_id}">${visible(named(row.merchant_id))}</a> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
+      <td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide"><${Time} at=${at(row)} relative /></td></tr>`)}</tbody></table></div>`;
+}
+
+function Recent() {
+  const ids = recent();
+  const named = useNames(ids);
+  if (!ids.length) return null;
+  return html`<p class="recent"><span class="muted">Visited lately:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
+}
+
+function Merchants({ search }) {
+  const [rows, setRows] = useState([]);
+  const [cursor, setCursor] = useState(null);
+  const more = async (from) => {
+    const page = await read(search, from);
+    setRows((before) => (from ? [...before, ...page.data] : page.data));
+    setCursor(page.pagination.next_cursor);
+    return page;
+  };
+  const { error, loading, data, reload } = useLoad(() => more(null), [search]);
+  const [text, setText] = useState(search);
+  useEffect(() => setText(search), [search]);
+  const send = (event) => {
+    event.preventDefault();
+    location.hash = `#/merchants/${encodeURIComponent(text.trim().toLowerCase())}`;
+  };
+  return html`<${Title} name="Merchants">Merchants<//>
+    <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
+      <div class="grow"><label for="starting">Shop's domain, or id, from its beginning</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
+      <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
+    </form>
+    <${Recent} />
+    <${Trouble} error=${error} retry=${reload} />
+    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name="Merchants" />` : html`<p class="muted" role="status">No merchant matches.</p>`)}
+    ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
+}
+
+return { recent: recent, visited: visited, AccountTable: AccountTable, Merchants: Merchants };
+})();
 m["merchant.js"] = (() => {
 // One merchant: is the plugin on, why, since when, what was published, and what can be done about it.
 
-const { html, useRef, useState } = m["preact.js"];
+const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
+const { ActionsOf } = m["actions.js"];
 const { Chart } = m["chart.js"];
+const { AccountDays } = m["days.js"];
 const { Adjust, Threshold } = m["forms.js"];
 const { Ledger } = m["ledger.js"];
-const { EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
-const { credits, number, TYPES } = m["words.js"];
+const { visited } = m["merchants.js"];
+const { useNames } = m["names.js"];
+const { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
+const { credits, number, TYPES, visible } = m["words.js"];
 
 const EVERY_SECONDS = 5;
 
@@ -973,8 +1197,10 @@ function Merchant({ id, admin }) {
   const told = useRef(null);
   told.current = story.data?.data ?? told.current;
   useEvery(EVERY_SECONDS, reload);
+  const name = useNames(admin ? [id] : [])(id);
+  useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
-  return html`<${Title} name="Merchant ${id.slice(0, 8)}">Merchant <${Id} of=${id} whole /><//>
+  return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
     ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or be among the <a href="#/dead-letters">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
@@ -983,10 +1209,12 @@ function Merchant({ id, admin }) {
       <${Trouble} error=${story.error} retry=${story.reload} />
       <div class="columns"><div>
         <${Chart} account=${known} />
+        <${AccountDays} id=${id} newest=${known.last_transaction_id} />
         ${told.current && html`<${Chapters} story=${told.current} />`}
       </div><div>
         ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
+        ${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
 }
@@ -998,8 +1226,11 @@ m["overview.js"] = (() => {
 
 const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
+const { FleetDays } = m["days.js"];
+const { AccountTable } = m["merchants.js"];
+const { useNames } = m["names.js"];
 const { Badge, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
-const { ago, EVENTS, number, shortTime } = m["words.js"];
+const { ago, EVENTS, number, shortTime, visible } = m["words.js"];
 
 const EVERY_SECONDS = 3;
 const KEPT = 40;
@@ -1082,13 +1313,14 @@ function Fleet({ fleet }) {
 }
 
 function Events({ events }) {
+  const named = useNames(events.map((event) => event.merchant_id));
   return html`<${Section} name="Latest threshold events">
     ${events.length ? html`<ol class="events">${events.map((event) => {
       const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
       const switched = event.event_type.endsWith("plugin_status_changed");
       return html`<li key=${event.event_id}>
         <${Badge} tone=${switched ? (event.balance ? "good" : "bad") : tone}>${switched ? `Plugin ${event.balance ? "on" : "off"}` : words}<//>
-        <${Id} of=${event.merchant_id} to="merchant" /><span>balance ${number(event.balance)}</span>
+        ${named(event.merchant_id) ? html`<a href="#/merchant/${event.merchant_id}">${visible(named(event.merchant_id))}</a>` : html`<${Id} of=${event.merchant_id} to="merchant" />`}<span>balance ${number(event.balance)}</span>
         <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
     })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
     <p class="small muted">Each is a <${Term} of="crossing">crossing<//>.</p>
@@ -1102,7 +1334,7 @@ function Overview() {
   return html`<${Title} name="Overview">Overview<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Reading the figures…" />`}
-    ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet} /><${Events} events=${data.data.threshold_events} />`}`;
+    ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet} /><${FleetDays} /><${Events} events=${data.data.threshold_events} />`}`;
 }
 
 const LISTS = {
@@ -1124,10 +1356,7 @@ function Accounts({ which }) {
   return html`<${Title} name=${title}>${title}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && (rows.length ? html`<div class="scroll card" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th scope="col">Merchant</th><th scope="col" class="num">Balance</th><th scope="col" class="num">Threshold</th><th scope="col">${which === "off" ? "Off since" : "Last change"}</th></tr></thead>
-      <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td><${Id} of=${row.merchant_id} to="merchant" /></td>
-        <td class="num">${number(row.balance)}</td><td class="num">${number(row.threshold)}</td>
-        <td><${Time} at=${which === "off" ? row.plugin_status.since : row.updated_at} relative /></td></tr>`)}</tbody></table></div>
+    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${which === "off" ? "Off since" : "Last change"} at=${(row) => (which === "off" ? row.plugin_status.since : row.updated_at)} />
       ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
 }
 
@@ -1230,7 +1459,9 @@ const { ask, onSession, signIn, signOut, who, whyEnded } = m["api.js"];
 const { Concepts } = m["concepts.js"];
 const { Letters } = m["letters.js"];
 const { Merchant } = m["merchant.js"];
+const { Merchants } = m["merchants.js"];
 const { Accounts, Overview } = m["overview.js"];
+const { Actions } = m["actions.js"];
 const { Title, Trouble } = m["parts.js"];
 const { Transaction } = m["transaction.js"];
 const { uuid } = m["words.js"];
@@ -1334,6 +1565,15 @@ function Search() {
   </search>`;
 }
 
+// What an address holds in percent signs; one that nobody made stays as it is.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part ?? "");
+  } catch {
+    return part;
+  }
+}
+
 function View({ address, session }) {
   const [name, id] = address;
   const wanted = id && uuid(id);
@@ -1347,6 +1587,8 @@ function View({ address, session }) {
     return html`<div class="trouble" role="alert"><p><strong>This token can read no merchant.</strong>
       Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
   }
+  if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
+  if (name === "actions") return html`<${Actions} merchant=${null} />`;
   if (name === "dead-letters") return html`<${Letters} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
@@ -1364,6 +1606,8 @@ function App() {
       <a class="brand" href="#/" aria-label="Credits, overview"><span aria-hidden="true">C</span>Credits</a>
       ${session.admin && html`<nav aria-label="Views">
         <a href="#/" aria-current=${here("")}>Overview</a>
+        <a href="#/merchants" aria-current=${here("merchants")}>Merchants</a>
+        <a href="#/actions" aria-current=${here("actions")}>Actions</a>
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
         <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
       </nav>`}

@@ -5,7 +5,9 @@ import { ask, onSession, signIn, signOut, who, whyEnded } from "./api.js";
 import { Concepts } from "./concepts.js";
 import { Letters } from "./letters.js";
 import { Merchant } from "./merchant.js";
+import { Merchants } from "./merchants.js";
 import { Accounts, Overview } from "./overview.js";
+import { Actions } from "./actions.js";
 import { Title, Trouble } from "./parts.js";
 import { Transaction } from "./transaction.js";
 import { uuid } from "./words.js";
@@ -109,6 +111,15 @@ function Search() {
   </search>`;
 }
 
+// What an address holds in percent signs; one that nobody made stays as it is.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part ?? "");
+  } catch {
+    return part;
+  }
+}
+
 function View({ address, session }) {
   const [name, id] = address;
   const wanted = id && uuid(id);
@@ -122,6 +133,8 @@ function View({ address, session }) {
     return html`<div class="trouble" role="alert"><p><strong>This token can read no merchant.</strong>
       Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
   }
+  if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
+  if (name === "actions") return html`<${Actions} merchant=${null} />`;
   if (name === "dead-letters") return html`<${Letters} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
@@ -139,6 +152,8 @@ function App() {
       <a class="brand" href="#/" aria-label="Credits, overview"><span aria-hidden="true">C</span>Credits</a>
       ${session.admin && html`<nav aria-label="Views">
         <a href="#/" aria-current=${here("")}>Overview</a>
+        <a href="#/merchants" aria-current=${here("merchants")}>Merchants</a>
+        <a href="#/actions" aria-current=${here("actions")}>Actions</a>
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
         <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
       </nav>`}

@@ -1,12 +1,16 @@
 // One merchant: is the plugin on, why, since when, what was published, and what can be done about it.
 
-import { html, useRef, useState } from "./preact.js";
+import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
+import { ActionsOf } from "./actions.js";
 import { Chart } from "./chart.js";
+import { AccountDays } from "./days.js";
 import { Adjust, Threshold } from "./forms.js";
 import { Ledger } from "./ledger.js";
-import { EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
-import { credits, number, TYPES } from "./words.js";
+import { visited } from "./merchants.js";
+import { useNames } from "./names.js";
+import { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { credits, number, TYPES, visible } from "./words.js";
 
 const EVERY_SECONDS = 5;
 
@@ -56,8 +60,10 @@ export function Merchant({ id, admin }) {
   const told = useRef(null);
   told.current = story.data?.data ?? told.current;
   useEvery(EVERY_SECONDS, reload);
+  const name = useNames(admin ? [id] : [])(id);
+  useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
-  return html`<${Title} name="Merchant ${id.slice(0, 8)}">Merchant <${Id} of=${id} whole /><//>
+  return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
     ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or be among the <a href="#/dead-letters">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
@@ -66,10 +72,12 @@ export function Merchant({ id, admin }) {
       <${Trouble} error=${story.error} retry=${story.reload} />
       <div class="columns"><div>
         <${Chart} account=${known} />
+        <${AccountDays} id=${id} newest=${known.last_transaction_id} />
         ${told.current && html`<${Chapters} story=${told.current} />`}
       </div><div>
         ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
+        ${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
 }

@@ -2,8 +2,11 @@
 
 import { html, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
+import { FleetDays } from "./days.js";
+import { AccountTable } from "./merchants.js";
+import { useNames } from "./names.js";
 import { Badge, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
-import { ago, EVENTS, number, shortTime } from "./words.js";
+import { ago, EVENTS, number, shortTime, visible } from "./words.js";
 
 const EVERY_SECONDS = 3;
 const KEPT = 40;
@@ -86,13 +89,14 @@ function Fleet({ fleet }) {
 }
 
 function Events({ events }) {
+  const named = useNames(events.map((event) => event.merchant_id));
   return html`<${Section} name="Latest threshold events">
     ${events.length ? html`<ol class="events">${events.map((event) => {
       const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
       const switched = event.event_type.endsWith("plugin_status_changed");
       return html`<li key=${event.event_id}>
         <${Badge} tone=${switched ? (event.balance ? "good" : "bad") : tone}>${switched ? `Plugin ${event.balance ? "on" : "off"}` : words}<//>
-        <${Id} of=${event.merchant_id} to="merchant" /><span>balance ${number(event.balance)}</span>
+        ${named(event.merchant_id) ? html`<a href="#/merchant/${event.merchant_id}">${visible(named(event.merchant_id))}</a>` : html`<${Id} of=${event.merchant_id} to="merchant" />`}<span>balance ${number(event.balance)}</span>
         <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
     })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
     <p class="small muted">Each is a <${Term} of="crossing">crossing<//>.</p>
@@ -106,7 +110,7 @@ export function Overview() {
   return html`<${Title} name="Overview">Overview<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Reading the figures…" />`}
-    ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet} /><${Events} events=${data.data.threshold_events} />`}`;
+    ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet} /><${FleetDays} /><${Events} events=${data.data.threshold_events} />`}`;
 }
 
 const LISTS = {
@@ -128,9 +132,6 @@ export function Accounts({ which }) {
   return html`<${Title} name=${title}>${title}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && (rows.length ? html`<div class="scroll card" tabindex="0" role="region" aria-label=${title}><table><thead><tr><th scope="col">Merchant</th><th scope="col" class="num">Balance</th><th scope="col" class="num">Threshold</th><th scope="col">${which === "off" ? "Off since" : "Last change"}</th></tr></thead>
-      <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td><${Id} of=${row.merchant_id} to="merchant" /></td>
-        <td class="num">${number(row.balance)}</td><td class="num">${number(row.threshold)}</td>
-        <td><${Time} at=${which === "off" ? row.plugin_status.since : row.updated_at} relative /></td></tr>`)}</tbody></table></div>
+    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${which === "off" ? "Off since" : "Last change"} at=${(row) => (which === "off" ? row.plugin_status.since : row.updated_at)} />
       ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
 }

@@ -71,6 +71,14 @@ export const EventName = ({ of, title }) => html`<code class="name" title=${titl
 // A word of the trade, linked to what it means.
 export const Term = ({ of, children }) => html`<a class="term" href="#/concepts/${of}">${children}</a>`;
 
+// Puts a text on the clipboard, and says that it did.
+export function Copy({ text, what }) {
+  const [done, setDone] = useState(false);
+  if (!navigator.clipboard) return null;
+  const copy = () => navigator.clipboard.writeText(text).then(() => { setDone(true); setTimeout(() => setDone(false), 2000); }, () => {});
+  return html`<button type="button" class="quiet small copy" aria-label="Copy ${what}" onClick=${copy}>${done ? "Copied" : "Copy"}</button>`;
+}
+
 export function Badge({ tone, children }) {
   return html`<span class="badge ${tone}">${children}</span>`;
 }

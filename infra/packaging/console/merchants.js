@@ -1,0 +1,82 @@
+// All merchants, by the beginning of their id or by the domain of their shop; the address holds what is searched.
+
+import { html, useEffect, useState } from "./preact.js";
+import { ask } from "./api.js";
+import { useNames } from "./names.js";
+import { Badge, Copy, Id, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
+import { number, visible } from "./words.js";
+
+const PAGE = 50;
+const RECENT = "credits.recent";
+const RECENT_MOST = 8;
+const ID = /^[0-9a-f-]{1,36}$/i;
+
+export function recent() {
+  try {
+    return JSON.parse(sessionStorage.getItem(RECENT)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+export function visited(id) {
+  sessionStorage.setItem(RECENT, JSON.stringify([id, ...recent().filter((one) => one !== id)].slice(0, RECENT_MOST)));
+}
+
+async function read(search, cursor) {
+  if (search === "" || ID.test(search)) return ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } });
+  const found = await ask("credits/admin/links", { parameters: { kind: "shopify", starting: search, limit: PAGE, cursor } });
+  const ids = [...new Set(found.data.map((link) => link.merchant_id))];
+  const rows = await Promise.all(ids.map((id) => ask(`credits/accounts/${id}`).then(({ data }) => data, (error) => {
+    if (error.status === 404) return null;
+    throw error;
+  })));
+  return { ...found, data: rows.filter(Boolean) };
+}
+
+function State({ account }) {
+  if (account.plugin_status.status !== "enabled") return html`<${Badge} tone="bad">off<//>`;
+  return account.balance <= account.threshold ? html`<${Badge} tone="warn">low<//>` : html`<${Badge} tone="good">on<//>`;
+}
+
+export function AccountTable({ rows, name, last = "Last change", at = (row) => row.updated_at }) {
+  const named = useNames(rows.map((row) => row.merchant_id));
+  return html`<div class="scroll card" tabindex="0" role="region" aria-label=${name}><table><thead><tr><th scope="col">Merchant</th><th scope="col">Plugin</th><th scope="col" class="num">Balance</th><th scope="col" class="num wide">Low at</th><th scope="col" class="wide">${last}</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<a class="shop" href="#/merchant/${row.merchant_id}">${visible(named(row.merchant_id))}</a> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
+      <td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide"><${Time} at=${at(row)} relative /></td></tr>`)}</tbody></table></div>`;
+}
+
+function Recent() {
+  const ids = recent();
+  const named = useNames(ids);
+  if (!ids.length) return null;
+  return html`<p class="recent"><span class="muted">Visited lately:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
+}
+
+export function Merchants({ search }) {
+  const [rows, setRows] = useState([]);
+  const [cursor, setCursor] = useState(null);
+  const more = async (from) => {
+    const page = await read(search, from);
+    setRows((before) => (from ? [...before, ...page.data] : page.data));
+    setCursor(page.pagination.next_cursor);
+    return page;
+  };
+  const { error, loading, data, reload } = useLoad(() => more(null), [search]);
+  const [text, setText] = useState(search);
+  useEffect(() => setText(search), [search]);
+  const send = (event) => {
+    event.preventDefault();
+    location.hash = `#/merchants/${encodeURIComponent(text.trim().toLowerCase())}`;
+  };
+  return html`<${Title} name="Merchants">Merchants<//>
+    <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
+      <div class="grow"><label for="starting">Shop's domain, or id, from its beginning</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
+      <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
+    </form>
+    <${Recent} />
+    <${Trouble} error=${error} retry=${reload} />
+    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name="Merchants" />` : html`<p class="muted" role="status">No merchant matches.</p>`)}
+    ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
+}
