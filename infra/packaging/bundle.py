@@ -29,6 +29,8 @@ _VERSION_LENGTH = 12
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
 _DECLARED = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", re.MULTILINE)
 _LISTED = re.compile(r"export\{([^}]*)\};")
+_COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
+"""A comment on a line of its own: for readers of the sources."""
 _CONCEPT = re.compile(r"^## (.+)\n\n((?:(?!## ).*\n)+)", re.MULTILINE)
 _MARKS = re.compile(r"\[([^\]]*)\]\([^)]*\)|\*([^*]+)\*")
 
@@ -83,7 +85,7 @@ def _scoped(text: str) -> str:
     for listed in _LISTED.findall(text):
         exported |= {pair.split(" as ")[-1]: pair.split(" as ")[0] for pair in listed.split(",")}
     text = _IMPORT.sub(lambda found: f'const {{{found[1].replace(" as ", ": ")}}} = m["{found[2]}"];\n', text)
-    text = _LISTED.sub("", _DECLARED.sub(r"\1 \2", text))
+    text = _COMMENT.sub("", _LISTED.sub("", _DECLARED.sub(r"\1 \2", text)))
     members = ", ".join(f"{name}: {inside}" for name, inside in exported.items())
     return f"{text}\nreturn {{ {members} }};"
 

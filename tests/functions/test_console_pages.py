@@ -7,14 +7,18 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 import app
 from chalicelib.wiring import for_api
+from tests.support.api import CREDITS_TABLE
 from tests.support.browser import chromium, needs_chromium
 from tests.support.builders import SHOP
-from tests.support.events import opened, paid
+from tests.support.console import WAIT_MS
+from tests.support.events import Context, charged, opened, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token
+from tests.support.stream_events import event
 from tests.support.system import System
 
 pytestmark = needs_chromium
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +106,46 @@ def test_who_types_on_while_the_search_looks_keeps_what_is_typed(page: Page) -> 
     page.keyboard.type("42")
 
     expect(order).to_have_value("1042")
+
+
+def test_merchants_are_listed_and_found_by_an_address_that_can_be_shared(page: Page, desk: System) -> None:
+    rolled_up(desk)
+
+    page.goto(f"{ORIGIN}/console#/merchants/{SHOP[:6]}")
+    expect(page.get_by_role("region", name="Merchants").get_by_role("row")).to_have_count(2)
+    page.get_by_label("Shop's domain, or id").fill("00000000")
+    page.get_by_role("button", name="Filter").click()
+
+    expect(page.get_by_text("No merchant matches.")).to_be_visible()
+    assert page.url.endswith("#/merchants/00000000")
+
+
+def test_a_merchants_page_shows_its_days_and_who_did_what(page: Page, desk: System) -> None:
+    request = {"merchant_id": SHOP, "low_balance_threshold": 7, "admin_id": "ada"}
+    app.set_threshold(request, Context())
+
+    page.goto(f"{ORIGIN}/console#/merchant/{SHOP}")
+
+    expect(page.get_by_role("region", name="Days")).to_contain_text("2 orders used 2 credits")
+    expect(page.get_by_role("region", name="Who did what")).to_contain_text("ada set the threshold to 7")
+
+
+def test_chosen_letters_are_discarded_with_a_reason_and_filtered_by_code(page: Page, desk: System) -> None:
+    desk.ingest(charged("p1", 0), charged("p2", 0), "{not json")
+    page.goto(f"{ORIGIN}/console#/dead-letters")
+    expect(page.locator('[data-test="letter"]')).to_have_count(3)
+
+    page.get_by_role("link", name="credits invalid (2)").click()
+    expect(page.locator('[data-test="letter"]')).to_have_count(2)
+    page.get_by_role("button", name="Choose all 2").click()
+    page.get_by_label("Reason to discard them").fill("a test of theirs")
+    page.get_by_role("button", name="Discard the chosen").click()
+    expect(page.get_by_text("Discarded.")).to_have_count(2)
+
+    page.goto(f"{ORIGIN}/console#/actions")
+    expect(page.locator('[data-test="actions"]').get_by_role("listitem")).to_have_count(2)
+    expect(page.locator('[data-test="actions"]')).to_contain_text("admin-7 discarded a dead letter (credits invalid)")
+
+
+def rolled_up(desk: System) -> None:
+    assert app.roll_up(event(desk.stream(CREDITS_TABLE)), Context()) == {"batchItemFailures": []}

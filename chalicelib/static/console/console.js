@@ -1,13 +1,11 @@
 "use strict";
 const m = {};
 m["preact.js"] = (() => {
-// Preact 10 with hooks (MIT) and htm 3.1.1 (Apache-2.0), from the npm package htm: ../console-licences.txt
 var e,n,_,t,o,r,u,l={},i=[],c=/acit|ex(?:s|g|n|p|$)|rph|grid|ows|mnc|ntw|ine[ch]|zoo|^ord|itera/i;function s(e,n){for(var _ in n)e[_]=n[_];return e}function f(e){var n=e.parentNode;n&&n.removeChild(e)}function a(n,_,t){var o,r,u,l={};for(u in _)"key"==u?o=_[u]:"ref"==u?r=_[u]:l[u]=_[u];if(arguments.length>2&&(l.children=arguments.length>3?e.call(arguments,2):t),"function"==typeof n&&null!=n.defaultProps)for(u in n.defaultProps)void 0===l[u]&&(l[u]=n.defaultProps[u]);return p(n,l,o,r,null)}function p(e,t,o,r,u){var l={type:e,props:t,key:o,ref:r,__k:null,__:null,__b:0,__e:null,__d:void 0,__c:null,__h:null,constructor:void 0,__v:null==u?++_:u};return null!=n.vnode&&n.vnode(l),l}function h(e){return e.children}function d(e,n){this.props=e,this.context=n}function v(e,n){if(null==n)return e.__?v(e.__,e.__.__k.indexOf(e)+1):null;for(var _;n<e.__k.length;n++)if(null!=(_=e.__k[n])&&null!=_.__e)return _.__e;return"function"==typeof e.type?v(e):null}function y(e){var n,_;if(null!=(e=e.__)&&null!=e.__c){for(e.__e=e.__c.base=null,n=0;n<e.__k.length;n++)if(null!=(_=e.__k[n])&&null!=_.__e){e.__e=e.__c.base=_.__e;break}return y(e)}}function m(e){(!e.__d&&(e.__d=!0)&&t.push(e)&&!g.__r++||r!==n.debounceRendering)&&((r=n.debounceRendering)||o)(g)}function g(){for(var e;g.__r=t.length;)e=t.sort(function(e,n){return e.__v.__b-n.__v.__b}),t=[],e.some(function(e){var n,_,t,o,r,u;e.__d&&(r=(o=(n=e).__v).__e,(u=n.__P)&&(_=[],(t=s({},o)).__v=o.__v+1,P(u,o,t,n.__n,void 0!==u.ownerSVGElement,null!=o.__h?[r]:null,_,null==r?v(o):r,o.__h),D(_,o),o.__e!=r&&y(o)))})}function k(e,n,_,t,o,r,u,c,s,f){var a,d,y,m,g,k,x,H=t&&t.__k||i,E=H.length;for(_.__k=[],a=0;a<n.length;a++)if(null!=(m=_.__k[a]=null==(m=n[a])||"boolean"==typeof m?null:"string"==typeof m||"number"==typeof m||"bigint"==typeof m?p(null,m,null,null,m):Array.isArray(m)?p(h,{children:m},null,null,null):m.__b>0?p(m.type,m.props,m.key,null,m.__v):m)){if(m.__=_,m.__b=_.__b+1,null===(y=H[a])||y&&m.key==y.key&&m.type===y.type)H[a]=void 0;else for(d=0;d<E;d++){if((y=H[d])&&m.key==y.key&&m.type===y.type){H[d]=void 0;break}y=null}P(e,m,y=y||l,o,r,u,c,s,f),g=m.__e,(d=m.ref)&&y.ref!=d&&(x||(x=[]),y.ref&&x.push(y.ref,null,m),x.push(d,m.__c||g,m)),null!=g?(null==k&&(k=g),"function"==typeof m.type&&null!=m.__k&&m.__k===y.__k?m.__d=s=b(m,s,e):s=C(e,m,y,H,g,s),f||"option"!==_.type?"function"==typeof _.type&&(_.__d=s):e.value=""):s&&y.__e==s&&s.parentNode!=e&&(s=v(y))}for(_.__e=k,a=E;a--;)null!=H[a]&&("function"==typeof _.type&&null!=H[a].__e&&H[a].__e==_.__d&&(_.__d=v(t,a+1)),U(H[a],H[a]));if(x)for(a=0;a<x.length;a++)T(x[a],x[++a],x[++a])}function b(e,n,_){var t,o;for(t=0;t<e.__k.length;t++)(o=e.__k[t])&&(o.__=e,n="function"==typeof o.type?b(o,n,_):C(_,o,o,e.__k,o.__e,n));return n}function C(e,n,_,t,o,r){var u,l,i;if(void 0!==n.__d)u=n.__d,n.__d=void 0;else if(null==_||o!=r||null==o.parentNode)e:if(null==r||r.parentNode!==e)e.appendChild(o),u=null;else{for(l=r,i=0;(l=l.nextSibling)&&i<t.length;i+=2)if(l==o)break e;e.insertBefore(o,r),u=r}return void 0!==u?u:o.nextSibling}function x(e,n,_){"-"===n[0]?e.setProperty(n,_):e[n]=null==_?"":"number"!=typeof _||c.test(n)?_:_+"px"}function H(e,n,_,t,o){var r;e:if("style"===n)if("string"==typeof _)e.style.cssText=_;else{if("string"==typeof t&&(e.style.cssText=t=""),t)for(n in t)_&&n in _||x(e.style,n,"");if(_)for(n in _)t&&_[n]===t[n]||x(e.style,n,_[n])}else if("o"===n[0]&&"n"===n[1])r=n!==(n=n.replace(/Capture$/,"")),n=n.toLowerCase()in e?n.toLowerCase().slice(2):n.slice(2),e.l||(e.l={}),e.l[n+r]=_,_?t||e.addEventListener(n,r?S:E,r):e.removeEventListener(n,r?S:E,r);else if("dangerouslySetInnerHTML"!==n){if(o)n=n.replace(/xlink[H:h]/,"h").replace(/sName$/,"s");else if("href"!==n&&"list"!==n&&"form"!==n&&"tabIndex"!==n&&"download"!==n&&n in e)try{e[n]=null==_?"":_;break e}catch(e){}"function"==typeof _||(null!=_&&(!1!==_||"a"===n[0]&&"r"===n[1])?e.setAttribute(n,_):e.removeAttribute(n))}}function E(e){this.l[e.type+!1](n.event?n.event(e):e)}function S(e){this.l[e.type+!0](n.event?n.event(e):e)}function P(e,_,t,o,r,u,l,i,c){var f,a,p,v,y,m,g,b,C,x,H,E=_.type;if(void 0!==_.constructor)return null;null!=t.__h&&(c=t.__h,i=_.__e=t.__e,_.__h=null,u=[i]),(f=n.__b)&&f(_);try{e:if("function"==typeof E){if(b=_.props,C=(f=E.contextType)&&o[f.__c],x=f?C?C.props.value:f.__:o,t.__c?g=(a=_.__c=t.__c).__=a.__E:("prototype"in E&&E.prototype.render?_.__c=a=new E(b,x):(_.__c=a=new d(b,x),a.constructor=E,a.render=A),C&&C.sub(a),a.props=b,a.state||(a.state={}),a.context=x,a.__n=o,p=a.__d=!0,a.__h=[]),null==a.__s&&(a.__s=a.state),null!=E.getDerivedStateFromProps&&(a.__s==a.state&&(a.__s=s({},a.__s)),s(a.__s,E.getDerivedStateFromProps(b,a.__s))),v=a.props,y=a.state,p)null==E.getDerivedStateFromProps&&null!=a.componentWillMount&&a.componentWillMount(),null!=a.componentDidMount&&a.__h.push(a.componentDidMount);else{if(null==E.getDerivedStateFromProps&&b!==v&&null!=a.componentWillReceiveProps&&a.componentWillReceiveProps(b,x),!a.__e&&null!=a.shouldComponentUpdate&&!1===a.shouldComponentUpdate(b,a.__s,x)||_.__v===t.__v){a.props=b,a.state=a.__s,_.__v!==t.__v&&(a.__d=!1),a.__v=_,_.__e=t.__e,_.__k=t.__k,_.__k.forEach(function(e){e&&(e.__=_)}),a.__h.length&&l.push(a);break e}null!=a.componentWillUpdate&&a.componentWillUpdate(b,a.__s,x),null!=a.componentDidUpdate&&a.__h.push(function(){a.componentDidUpdate(v,y,m)})}a.context=x,a.props=b,a.state=a.__s,(f=n.__r)&&f(_),a.__d=!1,a.__v=_,a.__P=e,f=a.render(a.props,a.state,a.context),a.state=a.__s,null!=a.getChildContext&&(o=s(s({},o),a.getChildContext())),p||null==a.getSnapshotBeforeUpdate||(m=a.getSnapshotBeforeUpdate(v,y)),H=null!=f&&f.type===h&&null==f.key?f.props.children:f,k(e,Array.isArray(H)?H:[H],_,t,o,r,u,l,i,c),a.base=_.__e,_.__h=null,a.__h.length&&l.push(a),g&&(a.__E=a.__=null),a.__e=!1}else null==u&&_.__v===t.__v?(_.__k=t.__k,_.__e=t.__e):_.__e=w(t.__e,_,t,o,r,u,l,c);(f=n.diffed)&&f(_)}catch(e){_.__v=null,(c||null!=u)&&(_.__e=i,_.__h=!!c,u[u.indexOf(i)]=null),n.__e(e,_,t)}}function D(e,_){n.__c&&n.__c(_,e),e.some(function(_){try{e=_.__h,_.__h=[],e.some(function(e){e.call(_)})}catch(e){n.__e(e,_.__v)}})}function w(n,_,t,o,r,u,i,c){var s,a,p,h=t.props,d=_.props,y=_.type,m=0;if("svg"===y&&(r=!0),null!=u)for(;m<u.length;m++)if((s=u[m])&&(s===n||(y?s.localName==y:3==s.nodeType))){n=s,u[m]=null;break}if(null==n){if(null===y)return document.createTextNode(d);n=r?document.createElementNS("http://www.w3.org/2000/svg",y):document.createElement(y,d.is&&d),u=null,c=!1}if(null===y)h===d||c&&n.data===d||(n.data=d);else{if(u=u&&e.call(n.childNodes),a=(h=t.props||l).dangerouslySetInnerHTML,p=d.dangerouslySetInnerHTML,!c){if(null!=u)for(h={},m=0;m<n.attributes.length;m++)h[n.attributes[m].name]=n.attributes[m].value;(p||a)&&(p&&(a&&p.__html==a.__html||p.__html===n.innerHTML)||(n.innerHTML=p&&p.__html||""))}if(function(e,n,_,t,o){var r;for(r in _)"children"===r||"key"===r||r in n||H(e,r,null,_[r],t);for(r in n)o&&"function"!=typeof n[r]||"children"===r||"key"===r||"value"===r||"checked"===r||_[r]===n[r]||H(e,r,n[r],_[r],t)}(n,d,h,r,c),p)_.__k=[];else if(m=_.props.children,k(n,Array.isArray(m)?m:[m],_,t,o,r&&"foreignObject"!==y,u,i,u?u[0]:t.__k&&v(t,0),c),null!=u)for(m=u.length;m--;)null!=u[m]&&f(u[m]);c||("value"in d&&void 0!==(m=d.value)&&(m!==n.value||"progress"===y&&!m)&&H(n,"value",m,h.value,!1),"checked"in d&&void 0!==(m=d.checked)&&m!==n.checked&&H(n,"checked",m,h.checked,!1))}return n}function T(e,_,t){try{"function"==typeof e?e(_):e.current=_}catch(e){n.__e(e,t)}}function U(e,_,t){var o,r;if(n.unmount&&n.unmount(e),(o=e.ref)&&(o.current&&o.current!==e.__e||T(o,null,_)),null!=(o=e.__c)){if(o.componentWillUnmount)try{o.componentWillUnmount()}catch(e){n.__e(e,_)}o.base=o.__P=null}if(o=e.__k)for(r=0;r<o.length;r++)o[r]&&U(o[r],_,"function"!=typeof e.type);t||null==e.__e||f(e.__e),e.__e=e.__d=void 0}function A(e,n,_){return this.constructor(e,_)}function M(_,t,o){var r,u,i;n.__&&n.__(_,t),u=(r="function"==typeof o)?null:o&&o.__k||t.__k,i=[],P(t,_=(!r&&o||t).__k=a(h,null,[_]),u||l,l,void 0!==t.ownerSVGElement,!r&&o?[o]:u?null:t.firstChild?e.call(t.childNodes):null,i,!r&&o?o:u?u.__e:t.firstChild,r),D(i,_)}function F(e,n){var _={__c:n="__cC"+u++,__:e,Consumer:function(e,n){return e.children(n)},Provider:function(e){var _,t;return this.getChildContext||(_=[],(t={})[n]=this,this.getChildContext=function(){return t},this.shouldComponentUpdate=function(e){this.props.value!==e.value&&_.some(m)},this.sub=function(e){_.push(e);var n=e.componentWillUnmount;e.componentWillUnmount=function(){_.splice(_.indexOf(e),1),n&&n.call(e)}}),e.children}};return _.Provider.__=_.Consumer.contextType=_}e=i.slice,n={__e:function(e,n){for(var _,t,o;n=n.__;)if((_=n.__c)&&!_.__)try{if((t=_.constructor)&&null!=t.getDerivedStateFromError&&(_.setState(t.getDerivedStateFromError(e)),o=_.__d),null!=_.componentDidCatch&&(_.componentDidCatch(e),o=_.__d),o)return _.__E=_}catch(n){e=n}throw e}},_=0,d.prototype.setState=function(e,n){var _;_=null!=this.__s&&this.__s!==this.state?this.__s:this.__s=s({},this.state),"function"==typeof e&&(e=e(s({},_),this.props)),e&&s(_,e),null!=e&&this.__v&&(n&&this.__h.push(n),m(this))},d.prototype.forceUpdate=function(e){this.__v&&(this.__e=!0,e&&this.__h.push(e),m(this))},d.prototype.render=h,t=[],o="function"==typeof Promise?Promise.prototype.then.bind(Promise.resolve()):setTimeout,g.__r=0,u=0;var L,N,W,R=0,I=[],O=n.__b,V=n.__r,q=n.diffed,B=n.__c,$=n.unmount;function j(e,_){n.__h&&n.__h(N,e,R||_),R=0;var t=N.__H||(N.__H={__:[],__h:[]});return e>=t.__.length&&t.__.push({}),t.__[e]}function G(e){return R=1,z(ie,e)}function z(e,n,_){var t=j(L++,2);return t.t=e,t.__c||(t.__=[_?_(n):ie(void 0,n),function(e){var n=t.t(t.__[0],e);t.__[0]!==n&&(t.__=[n,t.__[1]],t.__c.setState({}))}],t.__c=N),t.__}function J(e,_){var t=j(L++,3);!n.__s&&le(t.__H,_)&&(t.__=e,t.__H=_,N.__H.__h.push(t))}function K(e,_){var t=j(L++,4);!n.__s&&le(t.__H,_)&&(t.__=e,t.__H=_,N.__h.push(t))}function Q(e){return R=5,Y(function(){return{current:e}},[])}function X(e,n,_){R=6,K(function(){"function"==typeof e?e(n()):e&&(e.current=n())},null==_?_:_.concat(e))}function Y(e,n){var _=j(L++,7);return le(_.__H,n)&&(_.__=e(),_.__H=n,_.__h=e),_.__}function Z(e,n){return R=8,Y(function(){return e},n)}function ee(e){var n=N.context[e.__c],_=j(L++,9);return _.c=e,n?(null==_.__&&(_.__=!0,n.sub(N)),n.props.value):e.__}function ne(e,_){n.useDebugValue&&n.useDebugValue(_?_(e):e)}function _e(e){var n=j(L++,10),_=G();return n.__=e,N.componentDidCatch||(N.componentDidCatch=function(e){n.__&&n.__(e),_[1](e)}),[_[0],function(){_[1](void 0)}]}function te(){I.forEach(function(e){if(e.__P)try{e.__H.__h.forEach(re),e.__H.__h.forEach(ue),e.__H.__h=[]}catch(_){e.__H.__h=[],n.__e(_,e.__v)}}),I=[]}n.__b=function(e){N=null,O&&O(e)},n.__r=function(e){V&&V(e),L=0;var n=(N=e.__c).__H;n&&(n.__h.forEach(re),n.__h.forEach(ue),n.__h=[])},n.diffed=function(e){q&&q(e);var _=e.__c;_&&_.__H&&_.__H.__h.length&&(1!==I.push(_)&&W===n.requestAnimationFrame||((W=n.requestAnimationFrame)||function(e){var n,_=function(){clearTimeout(t),oe&&cancelAnimationFrame(n),setTimeout(e)},t=setTimeout(_,100);oe&&(n=requestAnimationFrame(_))})(te)),N=void 0},n.__c=function(e,_){_.some(function(e){try{e.__h.forEach(re),e.__h=e.__h.filter(function(e){return!e.__||ue(e)})}catch(t){_.some(function(e){e.__h&&(e.__h=[])}),_=[],n.__e(t,e.__v)}}),B&&B(e,_)},n.unmount=function(e){$&&$(e);var _=e.__c;if(_&&_.__H)try{_.__H.__.forEach(re)}catch(e){n.__e(e,_.__v)}};var oe="function"==typeof requestAnimationFrame;function re(e){var n=N;"function"==typeof e.__c&&e.__c(),N=n}function ue(e){var n=N;e.__c=e.__(),N=n}function le(e,n){return!e||e.length!==n.length||n.some(function(n,_){return n!==e[_]})}function ie(e,n){return"function"==typeof n?n(e):n}var ce=function(e,n,_,t){var o;n[0]=0;for(var r=1;r<n.length;r++){var u=n[r++],l=n[r]?(n[0]|=u?1:2,_[n[r++]]):n[++r];3===u?t[0]=l:4===u?t[1]=Object.assign(t[1]||{},l):5===u?(t[1]=t[1]||{})[n[++r]]=l:6===u?t[1][n[++r]]+=l+"":u?(o=e.apply(l,ce(e,l,_,["",null])),t.push(o),l[0]?n[0]|=2:(n[r-2]=0,n[r]=o)):t.push(l)}return t},se=new Map,fe=function(e){var n=se.get(this);return n||(n=new Map,se.set(this,n)),(n=ce(this,n.get(e)||(n.set(e,n=function(e){for(var n,_,t=1,o="",r="",u=[0],l=function(e){1===t&&(e||(o=o.replace(/^\s*\n\s*|\s*\n\s*$/g,"")))?u.push(0,e,o):3===t&&(e||o)?(u.push(3,e,o),t=2):2===t&&"..."===o&&e?u.push(4,e,0):2===t&&o&&!e?u.push(5,0,!0,o):t>=5&&((o||!e&&5===t)&&(u.push(t,0,o,_),t=6),e&&(u.push(t,e,0,_),t=6)),o=""},i=0;i<e.length;i++){i&&(1===t&&l(),l(i));for(var c=0;c<e[i].length;c++)n=e[i][c],1===t?"<"===n?(l(),u=[u],t=3):o+=n:4===t?"--"===o&&">"===n?(t=1,o=""):o=n+o[0]:r?n===r?r="":o+=n:'"'===n||"'"===n?r=n:">"===n?(l(),t=1):t&&("="===n?(t=5,_=o,o=""):"/"===n&&(t<5||">"===e[i][c+1])?(l(),3===t&&(u=u[0]),t=u,(u=u[0]).push(2,0,t),t=0):" "===n||"\t"===n||"\n"===n||"\r"===n?(l(),t=2):o+=n),3===t&&"!--"===o&&(t=4,u=u[0])}return l(),u}(e)),n),arguments,[])).length>1?n:n[0]}.bind(a);
 
 return { h: a, html: fe, render: M, Component: d, createContext: F, useState: G, useReducer: z, useEffect: J, useLayoutEffect: K, useRef: Q, useImperativeHandle: X, useMemo: Y, useCallback: Z, useContext: ee, useDebugValue: ne, useErrorBoundary: _e };
 })();
 m["api.js"] = (() => {
-// What the page knows of the API: the token, requests, and refusals in words that say what to do.
 
 const KEY = "credits.token";
 const TIME_LIMIT = 20_000;
@@ -33,7 +31,6 @@ function claims(text) {
   }
 }
 
-// The claims only shape the page; what may be done is decided by the API.
 function who() {
   const said = token && claims(token);
   if (!said) return null;
@@ -43,7 +40,6 @@ function who() {
 
 const whyEnded = () => ended;
 
-// Browsers keep no longer time than this.
 const TIMER_MOST = 2 ** 31 - 1;
 let ending = null;
 
@@ -152,12 +148,10 @@ function refusal(answer, content, method = "GET") {
 return { Refused: Refused, who: who, whyEnded: whyEnded, onSession: onSession, signIn: signIn, signOut: signOut, ask: ask };
 })();
 m["words.js"] = (() => {
-// Numbers, times and the contract's names, as people read them.
 
 const numbers = new Intl.NumberFormat();
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-// A phone has no room for the seconds, which stay in the title.
 const shortMoment = new Intl.DateTimeFormat(undefined, {
   day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: matchMedia("(max-width: 36rem)").matches ? undefined : "2-digit",
 });
@@ -200,7 +194,6 @@ const EVENTS = {
 
 const ID = /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i;
 
-// Returns the id as the API writes it, null for what is none.
 function uuid(text) {
   const given = text.trim().toLowerCase();
   if (!ID.test(given)) return null;
@@ -208,16 +201,13 @@ function uuid(text) {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-// Controls, marks of direction and of no width, halves of characters: a page obeys them, a reader has to see them.
 const OBEYED = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-// Returns a text that somebody else wrote with an escape for each of them, but for ends of lines and tabs.
 const visible = (text) =>
   text.replace(OBEYED, (sign) => (sign === "\n" || sign === "\t" ? sign : `\\u{${sign.codePointAt(0).toString(16)}}`));
 
 const packed = (text) => text.replace(/\s+/g, "");
 
-// Returns JSON indented, and as it came where it would not be the same: with a name twice, or a number too long.
 function indented(text) {
   try {
     const content = JSON.parse(text);
@@ -227,19 +217,16 @@ function indented(text) {
   }
 }
 
-// Only a secure context has randomUUID.
 const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 return { number: number, signed: signed, time: time, shortTime: shortTime, credits: credits, short: short, ago: ago, TYPES: TYPES, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
 })();
 m["parts.js"] = (() => {
-// Parts that several views are made of.
 
 const { html, useCallback, useEffect, useRef, useState } = m["preact.js"];
 const { ago, short, shortTime, time } = m["words.js"];
 
-// Loads when `keys` change; `data` of before stays while it is loaded again.
 function useLoad(load, keys) {
   const [state, setState] = useState({ data: null, error: null, loading: true });
   const turn = useRef(0);
@@ -259,8 +246,6 @@ function useLoad(load, keys) {
   return { ...state, reload: run };
 }
 
-// Calls `tick` every so many seconds while the page is looked at, and never before the last one has ended: where the
-// API is slow, what people ask for comes first.
 function useEvery(seconds, tick) {
   const latest = useRef(tick);
   latest.current = tick;
@@ -301,13 +286,10 @@ function Id({ of, to, whole = false }) {
   return to ? html`<a href="#/${to}/${of}">${shown}</a>` : shown;
 }
 
-// An event's name, which a narrow screen breaks after a dot and nowhere else.
 const EventName = ({ of, title }) => html`<code class="name" title=${title}>${of.split(/(?<=\.)/).flatMap((part) => [part, html`<wbr />`])}</code>`;
 
-// A word of the trade, linked to what it means.
 const Term = ({ of, children }) => html`<a class="term" href="#/concepts/${of}">${children}</a>`;
 
-// Puts a text on the clipboard, and says that it did.
 function Copy({ text, what }) {
   const [done, setDone] = useState(false);
   if (!navigator.clipboard) return null;
@@ -319,11 +301,8 @@ function Badge({ tone, children }) {
   return html`<span class="badge ${tone}">${children}</span>`;
 }
 
-// Whether the focus is in a field: taken from there, what somebody types would be lost.
 const typing = () => document.activeElement?.matches("input, select, textarea") ?? false;
 
-// A heading that takes the focus once, when a view opens, so that keyboard and screen reader start at the view; never
-// from somebody who types.
 function Title({ children, name }) {
   const place = useRef(null);
   useEffect(() => { document.title = `${name} · Credits`; }, [name]);
@@ -334,7 +313,6 @@ function Title({ children, name }) {
 let ids = 0;
 const newId = () => `section-${(ids += 1)}`;
 
-// A part of a view under its own heading, which folds. On a phone those that are not `first` start folded.
 function Section({ name, title = name, first = false, kind = "card", children }) {
   const [id] = useState(newId);
   const [open] = useState(() => first || !matchMedia("(max-width: 36rem)").matches);
@@ -345,7 +323,6 @@ function Section({ name, title = name, first = false, kind = "card", children })
 return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Copy: Copy, Badge: Badge, typing: typing, Title: Title, Section: Section };
 })();
 m["concepts.js"] = (() => {
-// The words of the service, from infra/docs/concepts.md, which the bundle puts here.
 
 const { html, useEffect } = m["preact.js"];
 const { Title } = m["parts.js"];
@@ -362,7 +339,6 @@ function Concepts({ at }) {
 return { Concepts: Concepts };
 })();
 m["letters.js"] = (() => {
-// What is parked, why, and its retry.
 
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -390,19 +366,19 @@ function Message({ letter }) {
   </details>`;
 }
 
-function Letter({ letter }) {
-  const [state, setState] = useState({ busy: false, error: null, done: false });
+function Letter({ letter, chosen, choose, gone }) {
+  const [state, setState] = useState({ busy: false, error: null });
   const retry = async () => {
-    setState({ busy: true, error: null, done: false });
+    setState({ busy: true, error: null });
     try {
-      await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}/redrive`, { method: "POST" });
-      setState({ busy: false, error: null, done: true });
+      await retried(letter.id);
+      gone(letter.id, "retried");
     } catch (error) {
-      setState({ busy: false, error, done: false });
+      setState({ busy: false, error });
     }
   };
   return html`<li class="card letter" data-test="letter">
-    <h2><${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
+    <h2>${!gone.of(letter.id) && html`<input type="checkbox" aria-label="Choose the letter ${letter.id}" checked=${chosen} onChange=${() => choose(letter.id)} /> `}<${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
     <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
     <dl class="facts">
       ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
@@ -414,32 +390,78 @@ function Letter({ letter }) {
     </dl>
     <${Message} letter=${letter} />
     <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has retried it already, or it was looked at elsewhere this moment.</p>`} />
-    <div role="status">${state.done && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}</div>
-    ${!state.done && (letter.redrivable
+    <div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Who did it and why is kept.</p>`}</div>
+    ${!gone.of(letter.id) && (letter.redrivable
       ? html`<button type="button" onClick=${retry} disabled=${state.busy}>${state.busy ? "Retrying…" : "Retry"}</button>`
       : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published anew, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay.</p>`
       : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
   </li>`;
 }
 
-function Letters() {
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50 } }), []);
+const at = (id) => `credits/admin/dead-letters/${encodeURIComponent(id)}`;
+const retried = (id) => ask(`${at(id)}/redrive`, { method: "POST" });
+const discarded = (id, reason) => ask(`${at(id)}/discard`, { method: "POST", body: { reason } });
+
+function Many({ letters, chosen, set, gone }) {
+  const [reason, setReason] = useState("");
+  const [state, setState] = useState({ busy: false, errors: [] });
+  const all = letters.filter((letter) => !gone.of(letter.id));
+  const run = async (name, deed) => {
+    setState({ busy: true, errors: [] });
+    const errors = [];
+    for (const id of chosen) {
+      try {
+        await deed(id);
+        gone(id, name);
+        set((before) => before.filter((one) => one !== id));
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    setState({ busy: false, errors });
+  };
+  return html`<form class="card" aria-label="Do with those that are chosen" onSubmit=${(event) => event.preventDefault()}>
+    <p><button type="button" onClick=${() => set(chosen.length ? [] : all.map((letter) => letter.id))}>${chosen.length ? "Choose none" : `Choose all ${number(all.length)}`}</button> <span role="status">${number(chosen.length)} chosen</span></p>
+    <p><button type="button" disabled=${!chosen.length || state.busy} onClick=${() => run("retried", retried)}>Retry the chosen</button></p>
+    <label for="why">Reason to discard them</label>
+    <div class="inline many"><input id="why" value=${reason} maxlength="500" autocomplete="off" onInput=${(event) => setReason(event.currentTarget.value)} />
+      <button type="button" disabled=${!chosen.length || state.busy || !reason.trim()} onClick=${() => run("discarded", (id) => discarded(id, reason.trim()))}>Discard the chosen</button></div>
+    ${state.errors.length > 0 && html`<${Trouble} error=${state.errors[0]} also=${html`<p>${number(state.errors.length)} of them stay parked.</p>`} />`}
+  </form>`;
+}
+
+function Groups({ code }) {
+  const { data } = useLoad(() => ask("credits/admin/dead-letters/groups"), []);
+  const counts = {};
+  for (const group of data?.data ?? []) counts[group.code] = (counts[group.code] ?? 0) + group.letters;
+  const codes = Object.entries(counts).sort(([, one], [, other]) => other - one);
+  if (!codes.length) return null;
+  return html`<nav class="recent" aria-label="Letters by code"><a href="#/dead-letters" aria-current=${code ? undefined : "page"}>All</a>${codes.map(([one, count]) => html`<a key=${one} href="#/dead-letters/${encodeURIComponent(one)}" aria-current=${one === code ? "page" : undefined}>${visible(one).replaceAll("_", " ")} (${number(count)})</a>`)}</nav>`;
+}
+
+function Letters({ code }) {
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code } }), [code]);
+  const [chosen, setChosen] = useState([]);
+  const [ends, setEnds] = useState({});
   const letters = data?.data ?? [];
   const unseen = data ? data.pagination.total - letters.length : 0;
+  const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
+  const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
     <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. Nothing of them counted; their neighbours did. Retrying one is harmless any number of times: a fact moves credits once.</p>
-    <p><button type="button" onClick=${reload} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
+    <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
+    ${data && html`<${Groups} code=${code} />`}
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked.</p>`}
-    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} />`)}</ul>
+    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}.</p>`}
+    ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
+    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: retry some, or refresh.</p>`}`;
 }
 
 return { Letters: Letters };
 })();
 m["names.js"] = (() => {
-// What merchants are called: asked for once, by up to a hundred at a time.
 
 const { useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -447,7 +469,6 @@ const { ask } = m["api.js"];
 const known = new Map();
 const MOST = 100;
 
-// Returns the names of these merchants, by id; those that have none, or are not known yet, are missing.
 function useNames(ids) {
   const [, setTurn] = useState(0);
   const wanted = [...new Set(ids)].filter((id) => id && !known.has(id)).slice(0, MOST);
@@ -464,7 +485,6 @@ function useNames(ids) {
 return { useNames: useNames };
 })();
 m["actions.js"] = (() => {
-// Who did what: thresholds, adjustments and retries, newest first; of all merchants, or of one.
 
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -510,7 +530,6 @@ const ActionsOf = ({ merchant, turn }) => html`<${Section} name="Who did what"><
 return { Actions: Actions, ActionsOf: ActionsOf };
 })();
 m["chart.js"] = (() => {
-// The balance as it burns down, the low-balance threshold, and when it would be empty.
 
 const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -520,9 +539,7 @@ const { number, time } = m["words.js"];
 const PAGE = 100;
 const PAGES_MAX = 3;
 const DAY = 86_400;
-// Of the time that is shown, at most this share more is given to what is to come.
 const AHEAD = 0.5;
-// Widths in the axes' font, in pixels: of the widest time, and of a digit.
 const LABEL = 76;
 const DIGIT = 7.5;
 
@@ -540,7 +557,6 @@ async function newest(id) {
 
 const at = (record) => new Date(record.created_at) / 1000;
 
-// What orders and their edits use, less what their refunds give back, over the time that is looked at.
 function projected(records, balance, now) {
   const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
   const days = records.length ? (now - at(records[0])) / DAY : 0;
@@ -559,8 +575,6 @@ function colours() {
   return Object.fromEntries(["ink", "muted", "line", "accent", "warn", "bad"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-// Lines over one axis of times: the balance and the threshold in steps, and what is to come. A threshold that changed
-// after the last transaction did so when the account did.
 function lines(records, account, outlook, now) {
   const first = at(records[0]);
   const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
@@ -571,7 +585,6 @@ function lines(records, account, outlook, now) {
   const balances = [...records.map((one) => one.balance_after), ...later];
   const thresholds = [...records.map((one) => one.threshold), ...later.map(() => account.threshold)];
   const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
-  // Transactions of one millisecond stand side by side.
   for (let place = 1; place < times.length; place += 1) if (times[place] <= times[place - 1]) times[place] = times[place - 1] + 1e-4;
   return [times, balances, thresholds, ahead];
 }
@@ -593,7 +606,6 @@ function options(Plot, place, say) {
   return {
     width: place.clientWidth,
     height: 256,
-    // Half a label's width, which would else be cut off at the end of the axis.
     padding: [null, LABEL / 2, null, null],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
@@ -662,7 +674,6 @@ function Chart({ account }) {
 return { projected: projected, Chart: Chart };
 })();
 m["days.js"] = (() => {
-// Figures by day: bars of what was used, over the balance's line; the rows are in a table beneath, for whoever cannot see it.
 
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -674,7 +685,6 @@ const HEIGHT = 100;
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const named = (text) => day.format(new Date(`${text}T00:00:00Z`));
 
-// Bars from the floor, and a line in steps, each to its own scale.
 function Picture({ rows, bars, line }) {
   const width = 100 / rows.length;
   const most = Math.max(1, ...rows.map((row) => row[bars]));
@@ -717,7 +727,6 @@ const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet 
 return { AccountDays: AccountDays, FleetDays: FleetDays };
 })();
 m["forms.js"] = (() => {
-// What an admin can change: an adjustment, once under its form's key, and the low-balance threshold.
 
 const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -728,7 +737,6 @@ const MOST = 1_000_000_000;
 
 const UNANSWERED = "credits.adjustment.";
 
-// What was sent and not answered outlives the page, reloaded or left: sent again under its key it counts once.
 function unanswered(merchant) {
   try {
     return JSON.parse(sessionStorage.getItem(UNANSWERED + merchant));
@@ -765,7 +773,6 @@ function Outcome({ outcome, another }) {
 }
 
 function Adjust({ account, done }) {
-  // The key belongs to the form, not to a try: whatever happens on the way, its adjustment is recorded once.
   const [before] = useState(() => unanswered(account.merchant_id));
   const key = useRef(before?.key ?? newKey());
   const [direction, setDirection] = useState(before?.direction ?? "INCREASE");
@@ -777,7 +784,6 @@ function Adjust({ account, done }) {
     outcome: null,
   });
   const preview = effect(account, direction, whole(amount));
-  // One that may have been applied may be sent again, whatever the balance has become by it.
   const possible = (preview.possible || (state.error?.unsure && whole(amount) >= 1)) && reason.trim() !== "";
 
   const send = async (event) => {
@@ -866,7 +872,6 @@ function Threshold({ account, done }) {
 return { Adjust: Adjust, Threshold: Threshold };
 })();
 m["chain.js"] = (() => {
-// The chain of hashes, checked here and not by the service: from its answers and the published form alone.
 
 const GENESIS = "0".repeat(64);
 
@@ -881,7 +886,6 @@ function sorted(value) {
   return Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]));
 }
 
-// Sorted keys, compact, no nulls, whole numbers: version 1 of the canonical form.
 function canonical(record) {
   const said = { ...record, transaction_id: record.id };
   const form = FIELDS.filter((name) => said[name] !== null && said[name] !== undefined);
@@ -907,7 +911,6 @@ function follows(record, previous) {
   );
 }
 
-// Returns the sequences at which records, newest first and without a gap, do not hold.
 async function broken(records, older) {
   const found = [];
   for (let place = 0; place < records.length; place += 1) {
@@ -922,7 +925,6 @@ async function broken(records, older) {
 return { GENESIS: GENESIS, canonical: canonical, canCheck: canCheck, hashOf: hashOf, adds: adds, follows: follows, broken: broken };
 })();
 m["ledger.js"] = (() => {
-// A merchant's records, newest first, by cursor and without an end; and the whole chain, checked here.
 
 const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -959,7 +961,6 @@ function Row({ record }) {
     <td class="num">${number(record.balance_after)}</td></tr>`;
 }
 
-// More is read when the end of the list comes into view; the button is for keyboards, and where nothing observes.
 function More({ more, busy }) {
   const place = useRef(null);
   useEffect(() => {
@@ -981,7 +982,6 @@ function Chain({ id }) {
       do {
         const { data, pagination } = await page(id, { limit: CHAIN_PAGE, cursor });
         cursor = pagination.next_cursor;
-        // The oldest of a page waits for its predecessor, which is on the next one.
         const rows = [...held, ...data];
         held = cursor ? rows.slice(-1) : [];
         wrong = [...wrong, ...(await broken(cursor ? rows.slice(0, -1) : rows, held[0]))];
@@ -1016,7 +1016,6 @@ function Ledger({ id, newest, turn }) {
   );
   const known = useRef(newest);
   useEffect(() => {
-    // What comes in while the beginning is looked at joins it; who has gone further down is left in peace.
     if (known.current !== newest && older.rows.length === 0) first.reload();
     known.current = newest;
   }, [newest]);
@@ -1049,7 +1048,6 @@ function Ledger({ id, newest, turn }) {
 return { Ledger: Ledger };
 })();
 m["merchants.js"] = (() => {
-// All merchants, by the beginning of their id or by the domain of their shop; the address holds what is searched.
 
 const { html, useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -1135,7 +1133,6 @@ function Merchants({ search }) {
 return { recent: recent, visited: visited, AccountTable: AccountTable, Merchants: Merchants };
 })();
 m["merchant.js"] = (() => {
-// One merchant: is the plugin on, why, since when, what was published, and what can be done about it.
 
 const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -1192,7 +1189,6 @@ function Merchant({ id, admin }) {
   const { data, error, reload } = useLoad(() => ask(`credits/accounts/${id}`), [id]);
   const known = data?.data;
   const seen = known?.updated_at;
-  // Told anew where the account has changed; what was told before stays until then.
   const story = useLoad(() => (seen ? ask(`credits/accounts/${id}/story`) : Promise.resolve(null)), [id, seen]);
   const told = useRef(null);
   told.current = story.data?.data ?? told.current;
@@ -1222,7 +1218,6 @@ function Merchant({ id, admin }) {
 return { Merchant: Merchant };
 })();
 m["overview.js"] = (() => {
-// The fleet, what happens at this moment, and the shops that need a look.
 
 const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -1236,7 +1231,6 @@ const EVERY_SECONDS = 3;
 const KEPT = 40;
 const WINDOW_SECONDS = 60;
 
-// Rates are differences of what is counted since the beginning: of the last minute, or of what was seen of it.
 function useReadings(now) {
   const readings = useRef([]);
   if (now && readings.current.at(-1)?.as_of !== now.as_of) readings.current = [...readings.current, now].slice(-KEPT);
@@ -1363,7 +1357,6 @@ function Accounts({ which }) {
 return { Overview: Overview, Accounts: Accounts };
 })();
 m["transaction.js"] = (() => {
-// One record with everything that is kept of it, and its chain check.
 
 const { html, useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
@@ -1373,7 +1366,6 @@ const { credits, number, signed, TYPES } = m["words.js"];
 
 const TRIES = 4;
 
-// The list is newest first, so a sequence stands on the page that the length gives; the ledger may grow meanwhile.
 async function recordAt(merchant, sequence) {
   let page = 1;
   for (let turn = 0; turn < TRIES; turn += 1) {
@@ -1452,7 +1444,6 @@ function Transaction({ id }) {
 return { Transaction: Transaction };
 })();
 m["app.js"] = (() => {
-// The shell: who is signed in, which view the address names, and the search.
 
 const { html, render, useEffect, useState } = m["preact.js"];
 const { ask, onSession, signIn, signOut, who, whyEnded } = m["api.js"];
@@ -1542,7 +1533,6 @@ function Search() {
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
       if (!place) return;
-      // Who types on meanwhile keeps the field, and what is in it; else the heading of what was found takes the focus.
       if (id.value === asked[0] && order.value === asked[1]) {
         order.value = "";
         if (document.activeElement === field) field.blur();
@@ -1565,7 +1555,6 @@ function Search() {
   </search>`;
 }
 
-// What an address holds in percent signs; one that nobody made stays as it is.
 function decoded(part) {
   try {
     return decodeURIComponent(part ?? "");
@@ -1589,7 +1578,7 @@ function View({ address, session }) {
   }
   if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
   if (name === "actions") return html`<${Actions} merchant=${null} />`;
-  if (name === "dead-letters") return html`<${Letters} />`;
+  if (name === "dead-letters") return html`<${Letters} key=${id ?? ""} code=${decoded(id)} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
   return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;

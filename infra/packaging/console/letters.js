@@ -26,19 +26,19 @@ function Message({ letter }) {
   </details>`;
 }
 
-function Letter({ letter }) {
-  const [state, setState] = useState({ busy: false, error: null, done: false });
+function Letter({ letter, chosen, choose, gone }) {
+  const [state, setState] = useState({ busy: false, error: null });
   const retry = async () => {
-    setState({ busy: true, error: null, done: false });
+    setState({ busy: true, error: null });
     try {
-      await ask(`credits/admin/dead-letters/${encodeURIComponent(letter.id)}/redrive`, { method: "POST" });
-      setState({ busy: false, error: null, done: true });
+      await retried(letter.id);
+      gone(letter.id, "retried");
     } catch (error) {
-      setState({ busy: false, error, done: false });
+      setState({ busy: false, error });
     }
   };
   return html`<li class="card letter" data-test="letter">
-    <h2><${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
+    <h2>${!gone.of(letter.id) && html`<input type="checkbox" aria-label="Choose the letter ${letter.id}" checked=${chosen} onChange=${() => choose(letter.id)} /> `}<${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
     <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
     <dl class="facts">
       ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
@@ -50,24 +50,73 @@ function Letter({ letter }) {
     </dl>
     <${Message} letter=${letter} />
     <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has retried it already, or it was looked at elsewhere this moment.</p>`} />
-    <div role="status">${state.done && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}</div>
-    ${!state.done && (letter.redrivable
+    <div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Who did it and why is kept.</p>`}</div>
+    ${!gone.of(letter.id) && (letter.redrivable
       ? html`<button type="button" onClick=${retry} disabled=${state.busy}>${state.busy ? "Retrying…" : "Retry"}</button>`
       : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published anew, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay.</p>`
       : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
   </li>`;
 }
 
-export function Letters() {
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50 } }), []);
+const at = (id) => `credits/admin/dead-letters/${encodeURIComponent(id)}`;
+const retried = (id) => ask(`${at(id)}/redrive`, { method: "POST" });
+const discarded = (id, reason) => ask(`${at(id)}/discard`, { method: "POST", body: { reason } });
+
+// What is done to all that are chosen, one after another; who meets a refusal stays chosen.
+function Many({ letters, chosen, set, gone }) {
+  const [reason, setReason] = useState("");
+  const [state, setState] = useState({ busy: false, errors: [] });
+  const all = letters.filter((letter) => !gone.of(letter.id));
+  const run = async (name, deed) => {
+    setState({ busy: true, errors: [] });
+    const errors = [];
+    for (const id of chosen) {
+      try {
+        await deed(id);
+        gone(id, name);
+        set((before) => before.filter((one) => one !== id));
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    setState({ busy: false, errors });
+  };
+  return html`<form class="card" aria-label="Do with those that are chosen" onSubmit=${(event) => event.preventDefault()}>
+    <p><button type="button" onClick=${() => set(chosen.length ? [] : all.map((letter) => letter.id))}>${chosen.length ? "Choose none" : `Choose all ${number(all.length)}`}</button> <span role="status">${number(chosen.length)} chosen</span></p>
+    <p><button type="button" disabled=${!chosen.length || state.busy} onClick=${() => run("retried", retried)}>Retry the chosen</button></p>
+    <label for="why">Reason to discard them</label>
+    <div class="inline many"><input id="why" value=${reason} maxlength="500" autocomplete="off" onInput=${(event) => setReason(event.currentTarget.value)} />
+      <button type="button" disabled=${!chosen.length || state.busy || !reason.trim()} onClick=${() => run("discarded", (id) => discarded(id, reason.trim()))}>Discard the chosen</button></div>
+    ${state.errors.length > 0 && html`<${Trouble} error=${state.errors[0]} also=${html`<p>${number(state.errors.length)} of them stay parked.</p>`} />`}
+  </form>`;
+}
+
+// Asked for behind the list: two that look at the same moment share the letters between them.
+function Groups({ code }) {
+  const { data } = useLoad(() => ask("credits/admin/dead-letters/groups"), []);
+  const counts = {};
+  for (const group of data?.data ?? []) counts[group.code] = (counts[group.code] ?? 0) + group.letters;
+  const codes = Object.entries(counts).sort(([, one], [, other]) => other - one);
+  if (!codes.length) return null;
+  return html`<nav class="recent" aria-label="Letters by code"><a href="#/dead-letters" aria-current=${code ? undefined : "page"}>All</a>${codes.map(([one, count]) => html`<a key=${one} href="#/dead-letters/${encodeURIComponent(one)}" aria-current=${one === code ? "page" : undefined}>${visible(one).replaceAll("_", " ")} (${number(count)})</a>`)}</nav>`;
+}
+
+export function Letters({ code }) {
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code } }), [code]);
+  const [chosen, setChosen] = useState([]);
+  const [ends, setEnds] = useState({});
   const letters = data?.data ?? [];
   const unseen = data ? data.pagination.total - letters.length : 0;
+  const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
+  const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
     <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. Nothing of them counted; their neighbours did. Retrying one is harmless any number of times: a fact moves credits once.</p>
-    <p><button type="button" onClick=${reload} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
+    <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
+    ${data && html`<${Groups} code=${code} />`}
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked.</p>`}
-    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} />`)}</ul>
+    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}.</p>`}
+    ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
+    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: retry some, or refresh.</p>`}`;
 }
