@@ -32,7 +32,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ground_retry_seconds_total=3600,
         plugin_status_cache_ttl=15,
         plugin_status_stale_seconds=300,
-        tables=Tables(dict.fromkeys(("CREDITS_TABLE", "TRANSACTIONS_TABLE", "FIGURES_TABLE", "LINKS_TABLE", "DESK_TABLE"), "")),
+        tables=Tables(
+            dict.fromkeys(("CREDITS_TABLE", "TRANSACTIONS_TABLE", "FIGURES_TABLE", "LINKS_TABLE", "DESK_TABLE"), "")
+        ),
         queues=Queues(
             {
                 "INBOX_QUEUE_URL": "",
