@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
+from chalicelib.domain.days import Sums
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ledger import Total
 from chalicelib.domain.movements import Kind
@@ -26,7 +27,7 @@ def table(request: pytest.FixtureRequest) -> Iterator[FiguresTable]:
 
 
 def over(month: Month, day: int, *months: Month) -> Turn:
-    return Turn(merchant_id=SHOP, month=month, day=day, closing=CLOSING, months=months)
+    return Turn(merchant_id=SHOP, month=month, day=day, closing=CLOSING, sums=Sums(), months=months)
 
 
 def test_what_is_noted_is_kept_and_noting_it_again_changes_nothing(table: FiguresTable) -> None:
