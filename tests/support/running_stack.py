@@ -21,6 +21,7 @@ import boto3
 
 from infra.local.description import Description, read
 from infra.local.tokens import OWNER_SCOPE, Signer
+from infra.packaging.build import package
 from tests.oracles.recount import Event, facts
 from tests.support.engines import FAKE_AWS_ENVIRONMENT
 from tests.support.jetstream import Heard, JetStream, jetstream
@@ -307,6 +308,7 @@ def connected(directory: Path) -> Iterator[Stack]:
 @contextmanager
 def running_stack(directory: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
     """Yield a separate stack with these settings; it ends with the context."""
+    package("dev")  # The first stack after a change would pass its time to start in waiting for the package.
     with started(directory, settings) as run:
         run.wait_for_line("READY ")
         with connected(run.directory) as stack:
