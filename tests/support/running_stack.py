@@ -71,6 +71,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Any
+    text: str = ""
 
     @property
     def data(self) -> Any:
@@ -190,7 +191,8 @@ class Stack:
         return Answer(
             status=answer.status,
             headers={name.lower(): value for name, value in answer.getheaders()},
-            body=json.loads(body) if body else None,
+            body=_json(body),
+            text=body.decode(),
         )
 
     def read(self, path: str) -> Any:
@@ -313,3 +315,11 @@ def running_stack(directory: Path, settings: Mapping[str, str]) -> Iterator[Stac
         run.wait_for_line("READY ")
         with connected(run.directory) as stack:
             yield stack
+
+
+def _json(body: bytes) -> Any:
+    """Return the JSON of a body, None where there is none or it is another text."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
