@@ -1,4 +1,4 @@
-"""Accounts of shops that have gone, or have come back (contract, section 15, point 3)."""
+"""Accounts of shops that have gone, or have come back (contract, section 15, points 3 and 5)."""
 
 from dataclasses import replace
 
