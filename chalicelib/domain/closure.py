@@ -1,24 +1,37 @@
 """Accounts of shops that have gone, or have come back (contract, section 15, points 3 and 5)."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
-from chalicelib.domain.ids import Instant, later_than
+from chalicelib.domain.ids import Instant, instant, later_than
 from chalicelib.domain.ledger import Account, CrossingRecord
 from chalicelib.domain.plugin_status import Closure, Reason
 from chalicelib.domain.thresholds import Crossing
 
+SAME_OPENING: Final = timedelta(minutes=1)
+"""How long after an account's opening another service may tell of it: nobody has come back, and nothing is written."""
+
 
 def change_closure(
-    account: Account, *, closed: bool, at: Instant | None, correlation_id: str | None, now: Instant
+    account: Account,
+    *,
+    closed: bool,
+    at: Instant | None,
+    opened_at: Instant | None,
+    correlation_id: str | None,
+    now: Instant,
 ) -> tuple[Account, tuple[CrossingRecord, ...]]:
     """Return the account closed or open, and that its plugin thereby went off or on, if it did.
 
-    `at` is when the shop went or came back, None where nobody said. What was said of a time no later than the last
-    change is a late repeat, and the account comes back as it is; so does one that is already as asked. The balance
-    stays, and `version` as with `apply`.
+    `at` is when the shop went or came back, `opened_at` when its account was to be opened, None where nobody said. What
+    was said of a time no later than the last of these is a late repeat, and the account comes back as it is. One that
+    is already as asked keeps the later time: what happened before may still arrive. The balance stays, and `version`
+    as with `apply`.
     """
-    late = at is not None and account.closure is not None and at <= account.closure.at
-    if account.closed is closed or late:
+    known = opened_at if account.closure is None else account.closure.at
+    late = at is not None and known is not None and at <= known
+    if late or (account.closed is closed and not _news(account, at, opened_at)):
         return account, ()
     # Later than the newest record, so that `audit` can tell whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
@@ -35,6 +48,13 @@ def change_closure(
         correlation_id=correlation_id,
     )
     return changed, (crossing,)
+
+
+def _news(account: Account, at: Instant | None, opened_at: Instant | None) -> bool:
+    """Return whether `at` is a time to keep of an account that is as asked: not just its opening, told twice."""
+    if at is None or account.closure is not None:
+        return at is not None
+    return at > instant(datetime.fromisoformat(opened_at or account.created_at) + SAME_OPENING)
 
 
 def status_reason(account: Account) -> Reason:

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.queues import Later
-from chalicelib.contracts.inbound.events import Event, read_event
+from chalicelib.contracts.inbound.events import OPENING, Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.sources.raw import RawWebhook, held_webhook
@@ -222,25 +222,27 @@ class Batch:
 
     def _fail(self, message: Message, error: Exception) -> None:
         """End a message that could not be read, or not yet."""
-        if not isinstance(error, Rejected | RetryLater):
-            internal = RetryLater(Code.INTERNAL, "the message could not be read")
-            internal.__cause__ = error
-            error = internal
-        self._end(message, None, [error])
+        self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else _internal(error)])
 
     def _told(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         """Write down what an event says beside its movements: names, and that the shop has gone or is back.
 
         `outcomes` are those of its movements. Returns what was not written, and why.
         """
+        try:
+            return self._tell(event, outcomes)
+        except Exception as error:  # noqa: BLE001 - as in `read`
+            return [_internal(error)]
+
+    def _tell(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         faults: list[Rejected | RetryLater] = []
         if event.links or event.payment_names:
             faults += for_posting.linking().write(event.links, event.payment_names, event.merchant_id)
-        # Whoever opens an account that is there already may have come back; there is no second trial.
+        # Whoever opens an account that is there may have come back, without a second trial; an order brings none back.
         again = [
             movement
             for movement, outcome in zip(event.movements, outcomes, strict=False)
-            if movement.key == TRIAL_KEY and isinstance(outcome, Duplicate)
+            if event.event_type in OPENING and movement.key == TRIAL_KEY and isinstance(outcome, Duplicate)
         ]
         try:
             if event.closes and event.merchant_id is not None:
@@ -308,3 +310,10 @@ class Batch:
         """Return the queue of the messages: a call has messages of one queue."""
         waiting = self._waiting_queue_url.rpartition("/")[2]
         return self._waiting_queue_url if self._messages[0].queue == waiting else self._inbox_queue_url
+
+
+def _internal(error: Exception) -> RetryLater:
+    """Return the outcome of a message that met a fault of ours."""
+    internal = RetryLater(Code.INTERNAL, "a message met a fault of ours")
+    internal.__cause__ = error
+    return internal

@@ -61,9 +61,10 @@ class RawWebhooks:
         except Exception as error:  # noqa: BLE001 - the same for all of them: whoever ends a message reports it
             yield from ((found.message, error) for found in self._found)
             return
-        for found, merchant in zip(self._found, merchants, strict=True):
+        # What closes an account comes last: its neighbours may open it.
+        for found, merchant in sorted(zip(self._found, merchants, strict=True), key=lambda one: one[0].webhook.closed):
             try:
-                yield found.message, self._event(found, merchant, linking, now)
+                yield found.message, self._event(found, merchant or linking.known(found.names), linking, now)
             except Exception as error:  # noqa: BLE001 - one webhook's fault must not fail its neighbours
                 yield found.message, error
 

@@ -48,7 +48,11 @@ class Linking:
         if unknown:
             for name, merchant in self._table.read(dict.fromkeys(unknown)).items():
                 self._remember(name, merchant)
-        return [one.merchant_id or self._first(one.linked) for one in asked]
+        return [self.known(one) for one in asked]
+
+    def known(self, one: Names) -> MerchantId | None:
+        """Return whose it is by the links that were met so far, None where none of them says it."""
+        return one.merchant_id or next((found for name in one.linked if (found := self._remembered(name))), None)
 
     def write(
         self, links: Iterable[Link], payment_names: Iterable[str], merchant_id: MerchantId | None
@@ -98,9 +102,6 @@ class Linking:
         for name in names:
             if self._remembered(name) is None:
                 self._remember(name, self._table.put_payment(name, merchant_id))
-
-    def _first(self, names: Iterable[str]) -> MerchantId | None:
-        return next((found for name in names if (found := self._remembered(name)) is not None), None)
 
     def _remembered(self, name: str) -> MerchantId | None:
         merchant, until = self._known.get(name, (None, 0.0))

@@ -6,8 +6,9 @@ from dataclasses import replace
 from chalicelib.domain.closure import change_closure
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import Commit
-from chalicelib.domain.ids import Instant, MerchantId, version_never_had
+from chalicelib.domain.ids import Instant, MerchantId, transaction_id, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord
+from chalicelib.domain.movements import TRIAL_KEY
 from chalicelib.domain.override import change_threshold
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
@@ -57,9 +58,16 @@ def set_closed(
     Raises:
         RetryLater: there is no such account, or it was not changed yet.
     """
+    trial = transaction_id(merchant_id, TRIAL_KEY)
+    found = store.read([], [trial])
+    found.require(trial)
+    opening = found.transactions.get(trial)
+    opened_at = None if opening is None else opening.occurred_at
 
     def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
-        return change_closure(account, closed=closed, at=at, correlation_id=correlation_id, now=now)
+        return change_closure(
+            account, closed=closed, at=at, opened_at=opened_at, correlation_id=correlation_id, now=now
+        )
 
     return _change(store, merchant_id, changed, time=time)
 

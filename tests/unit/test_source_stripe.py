@@ -288,6 +288,8 @@ def test_a_checkout_without_an_invoice_is_a_payment_by_its_payment_intent() -> N
         payload={"payment_id": "pi_1", "credits": 500, "aliases": ["cs_live_1"]},
     )
     assert webhook.payment_names == ("stripe:cs_live_1", "stripe:pi_1")
+    for creation in ({"enabled": False, "invoice_data": {}}, None):
+        assert came("checkout.session.completed", session(invoice_creation=creation)).parts == webhook.parts
     expanded = came("checkout.session.completed", session(payment_intent={"id": "pi_1"}, customer={"id": "cus_1"}))
     assert (expanded.parts, expanded.name) == (webhook.parts, "stripe:cus_1")
 
@@ -305,6 +307,7 @@ def test_a_checkout_that_is_paid_days_later_counts_then() -> None:
         ({"invoice": "in_1"}, UnusedReason.NAMED_BY_INVOICE, "invoice"),
         ({"invoice": {"id": "in_1"}, "payment_status": "unpaid"}, UnusedReason.NAMED_BY_INVOICE, "invoice"),
         ({"mode": "subscription", "subscription": "sub_1"}, UnusedReason.NAMED_BY_INVOICE, "subscription"),
+        ({"invoice_creation": {"enabled": True}}, UnusedReason.NAMED_BY_INVOICE, "invoice_creation"),
         ({"payment_status": "no_payment_required"}, UnusedReason.NOTHING_PAID, "payment_status"),
         ({"amount_total": 0}, UnusedReason.NOTHING_PAID, "payment_status"),
         ({"payment_status": "unpaid"}, UnusedReason.CHECKOUT_UNPAID, "payment_status"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,6 +58,8 @@ INBOUND: Mapping[str, AskingPayload] = {
     "evt.credits.manual_adjustment": ManualAdjustment,
 }
 """The event types that move credits, and their payloads."""
+OPENING: Final = frozenset({"evt.merchant.created", "evt.account.created"})
+"""The event types by which a shop comes, or comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

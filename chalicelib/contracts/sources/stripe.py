@@ -48,6 +48,7 @@ _OBJECT: Shape = {
     "customer_account": ID,
     "currency": None,
     "invoice": ID,
+    "invoice_creation": {"enabled": None},
     "mode": None,
     "payment_status": None,
     "amount_total": None,
@@ -145,6 +146,9 @@ def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
     session_id = _own_id(session)
     by_invoice = next((name for name in ("invoice", "subscription") if session.reference(name)), None)
     status = session.text("payment_status") or session.missing("payment_status")
+    if by_invoice is None and session.within("invoice_creation").flag("enabled"):
+        # Its invoice is made after the payment, and may not be named yet.
+        by_invoice = "invoice_creation"
     if by_invoice is not None:
         return [_nothing(UnusedReason.NAMED_BY_INVOICE, session, by_invoice)]
     if status == "no_payment_required" or session.whole("amount_total") == 0:
