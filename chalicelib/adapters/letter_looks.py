@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ENTRIES_MAX = 10
-"""Messages that one request takes."""
+"""Most messages of one request."""
 HOLD_SECONDS = 30
 """How long a letter stays hidden after an interrupted look."""
 WAIT_SECONDS = 1

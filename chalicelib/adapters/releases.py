@@ -56,7 +56,7 @@ class LambdaVersions:
         return str(refused.get("code")) if isinstance(refused, dict) else None
 
     def ingest(self, bodies: Sequence[str]) -> Ingested:
-        """Return what came of messages with these bodies; the log has the last 4 KB of the call."""
+        """Return the result of messages with these bodies; the log has the last 4 KB of the call."""
         answer, log = self._invoke(self._ingest, {"Records": [_record(body) for body in bodies]})
         failed = answer.get("batchItemFailures")
         if not isinstance(failed, list):

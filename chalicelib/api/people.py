@@ -56,7 +56,7 @@ def merchants(call: Call) -> Reply:
 
 @routes.get("/api/v1/credits/admin/actions", access=Access.ADMIN, summary="Who did what")
 def actions(call: Call) -> Reply:
-    """Return a page of what admins did, newest first: all of it, or what concerned the merchant in the parameter."""
+    """Return a page of what admins did, newest first: all of it, or what concerned one merchant."""
     from chalicelib.contracts.api import cursors
     from chalicelib.contracts.api.people import Action
 
@@ -115,7 +115,7 @@ def fleet_days(call: Call) -> Reply:
 
 
 def _months(first: str, today: str) -> list[Month]:
-    """Return the months of these days, and the one before, whose end tells what the first day began with."""
+    """Return the months of these days, and the month before: its end is where the first day began."""
     months = [month_before(month_of(Instant(first)))]
     while months[-1] < month_of(Instant(today)):
         months.append(month_after(months[-1]))

@@ -1,7 +1,7 @@
 """The balance of an account at a time, and the statement of a month (contract, section 17).
 
-Both take two or three requests at any age, where the ends of its days and months are kept. Where they are not (records
-from before this release, or a stream that is late) the history tells the same in more requests.
+Both take two or three requests, however old they are, if the ends of days and months are kept. If they are not
+(transactions from before this release, or a stream that is late), both are derived from the history, in more requests.
 """
 
 import re
@@ -36,7 +36,7 @@ _MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 def balance_at(
     call: Call, merchant_id: MerchantId, at: Instant, *, history: History, ends: MonthEnds | None
 ) -> Balance:
-    """Return the credits that the merchant had at a time, 0 before the first record.
+    """Return the credits that the merchant had at a time, 0 before the first transaction.
 
     Raises:
         Problem: the time is in the future (400), or there is no such account.
@@ -58,8 +58,8 @@ def statement_of(
     """Return the merchant's statement of a month.
 
     Raises:
-        Problem: the month is none or in the future (400), there is no such account, or its closings are not kept and it
-            holds more records than one request may add up.
+        Problem: the month is invalid or in the future (400), there is no such account, or its closings are not kept
+            and it holds more transactions than one request may add up.
     """
     running = month_of(instant(call.now))
     if _MONTH.fullmatch(text) is None:
@@ -95,7 +95,7 @@ def _account(merchant_id: MerchantId, history: History) -> Account:
 
 
 def _kept(account: Account, month: Month, ends: MonthEnds | None) -> Mapping[Month, MonthKept]:
-    """Return what is kept of the month and the one before, in one request, or in none where the account tells all."""
+    """Return what is kept of the month and the one before: in one request, or in none if the account holds it all."""
     wanted = [
         of_month
         for of_month in (month_before(month), month)
@@ -106,7 +106,7 @@ def _kept(account: Account, month: Month, ends: MonthEnds | None) -> Mapping[Mon
 
 def _newest_by(account: Account, at: Instant, history: History, ends: MonthEnds | None) -> Transaction:
     lowest, highest = bounds(at, account, _kept(account, month_of(at), ends))
-    # The record behind the bounds is read too: where the tables were restored beneath what is kept, the records decide.
+    # The transaction after the bounds is read too: if a restore took the tables back behind what is kept, it decides.
     found = history.newest_by(account, lowest, min(highest + 1, account.sequence), at)
     if found is None or highest < found.sequence:
         found = history.newest_by(account, 1, account.sequence, at)
@@ -115,7 +115,7 @@ def _newest_by(account: Account, at: Instant, history: History, ends: MonthEnds 
 
 
 def _derived(month: Month, account: Account, history: History) -> Closing:
-    """Return the closing of a month whose end is not kept, from the newest record until then."""
+    """Return the closing of a month whose end is not kept, from the newest transaction until then."""
     record = history.newest_by(account, 1, account.sequence, month_end(month))
     if record is None:
         return NOTHING
@@ -132,7 +132,7 @@ def _derived(month: Month, account: Account, history: History) -> Closing:
 def _added_up(
     account: Account, opening: Closing, closing: Closing, history: History
 ) -> tuple[Mapping[Kind, Total], int]:
-    """Return the totals and the shortfall of the records between two closings, which are read for it."""
+    """Return the totals and the shortfall of the transactions between two closings; reads them all."""
     count = closing.sequence - opening.sequence
     if count > RECORDS_EXAMINED_MAX:
         raise Problem(

@@ -1,4 +1,4 @@
-"""The account that a release is tried on, and the events that made it (contract, section 7, "The smoke test").
+"""The account with which a release is tried, and the events that made it (contract, section 7, "The smoke test").
 
 `make deploy` sends the events into the inbox after each success: the first time they open the account, later they are
 duplicates. The smoke test sends them to the new version of `ingest_events`, where they must be duplicates.
@@ -29,7 +29,7 @@ def bodies() -> list[str]:
 
 
 def transaction_ids() -> list[TransactionId]:
-    """Return the ids of the records that the messages make."""
+    """Return the ids of the transactions that the messages make."""
     terms = Terms(trial_credits=0, policy=Policy())
     events = [read_event(body, terms, now=datetime.now(UTC)) for body in bodies()]
     return [movement.transaction_id for event in events for movement in event.movements]

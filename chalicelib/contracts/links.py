@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.links import LABEL_LENGTH_MAX, link_name_of
 
 LINKS_MAX = 10
-"""Names that one event may give to a merchant."""
+"""Most names that one event may give to a merchant."""
 
 _PRINTABLE = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{LABEL_LENGTH_MAX}}}")
 
@@ -32,7 +32,7 @@ def _label(value: Any) -> str:
 
 
 def _named(value: Any) -> Any:
-    """Return a list of links in which a text is a name without a label; none at all where nothing is said."""
+    """Return the links of a list, in which a text is a name without a label; none if the list is absent."""
     if not isinstance(value, list):
         return [] if value is None else value
     return [{"name": one} if isinstance(one, str) else one for one in value]

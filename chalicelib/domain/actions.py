@@ -24,9 +24,9 @@ class Did(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One thing that an admin did. `merchant_id` is None where it concerns none that is known.
+    """One thing that an admin did. `merchant_id` is None if it concerns no known merchant.
 
-    `fact` names it apart from all others: noted again it is the same. `details` are what it was about, flat.
+    `fact` identifies it: noted again, it is the same action. `details` describe it, as a flat object.
     """
 
     time: Instant
@@ -38,6 +38,6 @@ class Action:
 
     @property
     def position(self) -> int:
-        """Where it stands in the order of times: the milliseconds since 1970, then a hash of the fact."""
+        """Its position in the order of time: the milliseconds since 1970, then a hash of the fact."""
         milliseconds = round(datetime.fromisoformat(self.time).timestamp() * 1000)
         return (milliseconds << _HASH_BITS) | (crc32(self.fact.encode()) >> (32 - _HASH_BITS))

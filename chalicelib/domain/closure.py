@@ -22,12 +22,12 @@ def change_closure(
     correlation_id: str | None,
     now: Instant,
 ) -> tuple[Account, tuple[CrossingRecord, ...]]:
-    """Return the account closed or open, and that its plugin thereby went off or on, if it did.
+    """Return the account closed or open, and the crossing if its plugin went off or on by that.
 
-    `at` is when the shop went or came back, `opened_at` when its account was to be opened, None where nobody said. What
-    was said of a time no later than the last of these is a late repeat, and the account comes back as it is. One that
-    is already as asked keeps the later time: what happened before may still arrive. The balance stays, and `version`
-    as with `apply`.
+    `at` is when the shop went or came back, `opened_at` when its account was to be opened; each is None if unknown. An
+    `at` that is not after the last of these is a late repeat: the account is returned unchanged. An account that is
+    already in the wanted state keeps the later time, because an earlier change may still arrive. The balance does not
+    change, nor does `version`, as with `apply`.
     """
     known = opened_at if account.closure is None else account.closure.at
     late = at is not None and known is not None and at <= known
@@ -65,7 +65,7 @@ def status_reason(account: Account) -> Reason:
 
 
 def status_since(account: Account) -> Instant:
-    """Return since when the plugin is on or off: by credits, or because the shop has gone or come back."""
+    """Return since when the plugin is on or off: the time of the crossing, or of the account's closing or reopening."""
     closure = account.closure
     if closure is None or not (closure.closed or account.balance):
         return account.status_changed_at

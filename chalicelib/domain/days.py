@@ -1,4 +1,4 @@
-"""Figures by day, of an account and of the fleet: its end, and what it moved (contract, section 6, "Days").
+"""Figures by day, of an account and of the fleet: each day's end, and what it moved (contract, section 6, "Days").
 
 Sums only ever grow, so what a day moved is the difference between its end and the end of the day before.
 """
@@ -15,18 +15,18 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 
 DAYS_MAX = 90
-"""Days of one answer."""
+"""Most days of one answer."""
 
 _DAY_LENGTH = len("2026-01-31")
 _USE = frozenset({"ORDER_PAID", "ORDER_EDITED", "REFUND"})
-"""What orders use, and what their edits and refunds give back."""
+"""The kinds of transactions that `used` counts: orders, their edits and their refunds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What was moved since the beginning, or in a time; in credits, but for orders and parked messages.
+    """What was moved since the beginning, or in a period; in credits, except `orders` and `parked`.
 
-    `used` is what orders used, less what came back of it.
+    `used` is what orders used, less what their edits and refunds gave back.
     """
 
     credits_in: int = 0
@@ -38,7 +38,7 @@ class Sums:
 
     @classmethod
     def of(cls, totals: Mapping[Kind, Total], *, shortfall: int, parked: int = 0) -> Self:
-        """Return what these totals come to."""
+        """Return the sums of these totals."""
         moved = {Direction.INCREASE: 0, Direction.DECREASE: 0}
         used = 0
         for kind, total in totals.items():
@@ -60,7 +60,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayEnd:
-    """What an account, or the fleet, had come to at the end of a day (UTC).
+    """The figures of an account, or of the fleet, at the end of a day (UTC).
 
     `sums` count from the beginning; `merchants`, `zero` and `low` are the fleet's.
     """
@@ -79,14 +79,14 @@ def day_of(time: Instant) -> str:
 
 
 def end_of(account: Account) -> DayEnd:
-    """Return what the account has come to on the day of its last record."""
+    """Return the account's figures, as the end of the day of its last transaction."""
     sums = Sums.of(account.totals, shortfall=account.total_shortfall)
     day = day_of(account.last_transaction_at or account.created_at)
     return DayEnd(day=day, balance=account.balance, sums=sums)
 
 
 def end_of_fleet(figures: Figures, *, day: str, parked: int) -> DayEnd:
-    """Return what the fleet has come to."""
+    """Return the fleet's figures, as the end of the day."""
     return DayEnd(
         day=day,
         balance=figures.balance,
@@ -111,8 +111,8 @@ def days_up_to(today: str, *, days: int) -> list[str]:
 def last_days(ends: Iterable[DayEnd], *, today: str, days: int, opened: str) -> list[tuple[DayEnd, Sums]]:
     """Return the ends of the last `days` days up to `today`, oldest first, each with what the day moved.
 
-    None is of before the day `opened`. `ends` may have gaps: a day without an end moved nothing. Where nothing tells
-    what came before the first day, that day moved nothing either.
+    No day is before `opened`. `ends` may have gaps: a day without an end moved nothing. If the figures before the
+    first day are unknown, that day is taken to have moved nothing either.
     """
     known = {end.day: end for end in ends}
     first = first_of(today=today, days=days)

@@ -38,10 +38,10 @@ class Back:
 def refunded_by(
     movement: RefundMovement, order: Transaction | None, tally: Tally | None
 ) -> Back | Rejected | RetryLater:
-    """Return what a refund gives back of its order, or takes back of one that earned.
+    """Return what a refund gives back of its order, or takes back if the order earned credits.
 
     Raises:
-        Rejected: it contradicts an earlier refund of the order, or is of an amount and no total is known.
+        Rejected: it contradicts an earlier refund of the order, or has an amount while no total is known.
     """
     if order is None:
         return RetryLater(Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id")
@@ -123,7 +123,7 @@ def returned_by(
 
 
 def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:
-    """Whether it is a refund of an amount that does not name the total which the amount is a share of."""
+    """Whether the refund has an amount, but no total that the amount is a share of."""
     return isinstance(movement, RefundMovement) and movement.amount is not None and movement.order_total is None
 
 
@@ -134,7 +134,7 @@ def _payment_missing(payment_id: str) -> RetryLater:
 def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:
     """Return why the refund's currency contradicts the order's, None if it does not (contract, section 12).
 
-    The order's currency is that of its transaction: a repeat's is not kept.
+    The order's currency is that of its transaction; the currency of a repeat is not kept.
     """
     sold, returned = order.metadata.get("currency"), refund.metadata.get("currency")
     if sold is None or returned is None or sold == returned:

@@ -8,7 +8,7 @@ from typing import Final
 from chalicelib.domain.ids import Instant, MerchantId, uuid_v5
 
 NAME_LENGTH_MAX = 255
-"""Characters of a name behind its kind."""
+"""Most characters of a name after its kind."""
 LABEL_LENGTH_MAX = 100
 
 _NAMESPACE_URL: Final = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
@@ -27,7 +27,7 @@ class LinkKind(StrEnum):
 class Link:
     """A name, `shopify:{shop domain}` or `stripe:{customer id}`, and the one merchant to which it belongs.
 
-    `label` is what people call the shop, None where nobody said.
+    `label` is what people call the shop, None if nobody gave one.
     """
 
     name: str
@@ -50,7 +50,7 @@ def link_name_of(text: str) -> str:
     """Return a link's name as it is kept: the kind, a colon, a shop's domain in lower case or a customer's id.
 
     Raises:
-        ValueError: it is no such name.
+        ValueError: it is not the name of a shop or customer.
     """
     kind, _, name = text.strip().partition(":")
     match kind.lower():
@@ -62,5 +62,5 @@ def link_name_of(text: str) -> str:
 
 
 def merchant_of_name(name: str) -> MerchantId:
-    """Return the id of a merchant that nobody named before: UUIDv5 of its link's name in the namespace of URLs."""
+    """Return the id for a merchant that has none yet: the UUIDv5 of its link's name in the namespace of URLs."""
     return MerchantId(uuid_v5(_NAMESPACE_URL, name))

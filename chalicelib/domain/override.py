@@ -15,10 +15,10 @@ def change_threshold(
     correlation_id: str | None,
     now: Instant,
 ) -> tuple[Account, tuple[CrossingRecord, ...]]:
-    """Return the account with a low-balance threshold of its own (None: the default), and what it thereby crossed.
+    """Return the account with a low-balance threshold of its own (None: the default), and what that crossed.
 
-    Low or restored, where the balance is now on the other side, without a transaction (contract, section 5). An
-    account on which this threshold stands already comes back as it is. `version` stays, as with `apply`.
+    If the balance is now on the other side, that is low or restored, without a transaction (contract, section 5). An
+    account that already has this threshold is returned unchanged. `version` does not change, as with `apply`.
     """
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
     if (account.low_balance_threshold, account.threshold) == (low_balance_threshold, threshold):

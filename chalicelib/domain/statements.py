@@ -1,7 +1,7 @@
 """An account at the ends of its days and months, and the statement of a month (contract, section 17).
 
 An account's counters only grow, so a statement is the difference between their values at two ends of months
-(closings). The first write of a day shows both, the values before and after it, and nothing is counted again. Pure;
+(closings). The first write of a day shows the values before and after it, so nothing has to be counted again. Pure;
 days and months are those of UTC.
 """
 
@@ -35,7 +35,7 @@ def day_of(time: Instant) -> int:
 
 
 def month_before(month: Month) -> Month:
-    """Return the month before; there is none before the first month of year 1, which stays."""
+    """Return the month before; for the first month of year 1, that month itself."""
     return _moved(month, -1)
 
 
@@ -58,7 +58,7 @@ def _moved(month: Month, by: int) -> Month:
 class Closing:
     """An account at some time: its counters after the last transaction until then, all 0 before the first.
 
-    `totals` is None where only the transaction was read, which does not know them.
+    `totals` is None if only the transaction was read, which does not hold them.
     """
 
     sequence: int = 0
@@ -123,7 +123,7 @@ def _months(first: Month, behind: Month) -> Iterator[Month]:
 class MonthKept:
     """What is kept of one month: the last sequence of each day on which something was recorded, and its closing.
 
-    Both are added when the next transaction comes, so the newest day has no end yet, and the running month no closing.
+    Both are added with the next transaction, so the newest day has no end yet, and the running month no closing.
     """
 
     days: Mapping[int, int] = field(default_factory=dict)
@@ -144,9 +144,9 @@ def closing_of(month: Month, account: Account, kept: Mapping[Month, MonthKept]) 
 
 
 def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tuple[int, int]:
-    """Return two sequences, both included, with the newest transaction by `at` between: one day's, where kept.
+    """Return two sequences, both included, between which the newest transaction at the time `at` lies.
 
-    `at` is a time at which the account had a transaction already.
+    They are one day's where its end is kept. By `at` the account must have had a transaction.
     """
     month, day = month_of(at), day_of(at)
     opening = closing_of(month_before(month), account, kept)
@@ -161,7 +161,7 @@ def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """A month of an account. `closing` equals the next month's `opening`; `open` tells that the month is running.
+    """A month of an account. `closing` equals the next month's `opening`; `open` is true while the month is running.
 
     `totals` and `total_shortfall` are those of the month's own transactions.
     """

@@ -1,4 +1,4 @@
-"""Webhooks as Shopify and Stripe send them, in a batch: whose, and what they ask for (contract, section 15)."""
+"""A batch's webhooks as Shopify and Stripe send them: their merchants, and what they ask for (contract, section 15)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ from chalicelib.wiring import for_posting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A webhook that was read, and its message, whose body is cut to what decides."""
+    """A webhook that was read, and its message, whose body is cut to the fields that decide."""
 
     message: Message
     webhook: Webhook
 
     @property
     def names(self) -> Names:
-        """What says whose it is."""
+        """What tells the webhook's merchant."""
         webhook = self.webhook
         return Names(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
 
@@ -44,7 +44,7 @@ class RawWebhooks:
         self._found: list[Found] = []
 
     def read(self, message: Message, raw: RawWebhook) -> None:
-        """Read a webhook; whose it is, `events` says for all of them.
+        """Read a webhook; `events` finds the merchants of all of them.
 
         Raises:
             Rejected: it is poison.
@@ -52,7 +52,7 @@ class RawWebhooks:
         self._found.append(Found(message=message, webhook=raw.read(self._source_terms)))
 
     def events(self, *, now: datetime) -> Iterator[tuple[Message, Event | Exception]]:
-        """Yield what each asks for, or why it cannot be read or waits. Links are read once for all of them."""
+        """Yield what each asks for, or why it waits or cannot be read. Links are read once for all of them."""
         if not self._found:
             return
         try:
@@ -86,7 +86,8 @@ class RawWebhooks:
     def _of(self, webhook: Webhook, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
         """Return what a webhook of this merchant asks for.
 
-        `again` lets an account open that is the name's own: its link may have outlived the write that was to open it.
+        `again` opens the account that `UNLINKED=open` gives a name: its link may be there although the write that
+        was to open the account failed.
         """
         bodies = list(webhook.bodies(merchant))
         if again and self._unlinked_opens and bodies and merchant == merchant_of_name(webhook.name or ""):

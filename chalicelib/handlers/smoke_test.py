@@ -1,4 +1,4 @@
-"""What a release is tried with before it gets calls: CodeDeploy's hook (contract, section 7, "The smoke test")."""
+"""Tries a release before it gets calls: CodeDeploy's hook (contract, section 7, "The smoke test")."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from chalice.app import Blueprint
 blueprint = Blueprint(__name__)
 
 DEPLOYMENT, EXECUTION = "DeploymentId", "LifecycleEventHookExecutionId"
-"""What CodeDeploy says in the event of a hook."""
+"""The fields of the event with which CodeDeploy calls a hook."""
 
 
 @blueprint.lambda_function(name="smoke_test")
 def smoke_test(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001 - each call to AWS has a time of its own
     """Try the new versions of the functions, report the result to CodeDeploy, and return `{"passed", "faults"}`.
 
-    A call that is not CodeDeploy's is reported to nobody.
+    The result of a call that is not CodeDeploy's is reported to nobody.
 
     Raises:
         ClientError, BotoCoreError: CodeDeploy did not take the report, and waits in vain.

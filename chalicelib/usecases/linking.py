@@ -1,4 +1,4 @@
-"""Whose a webhook is: known from links, which are read once a batch and kept for a while (contract, section 15)."""
+"""Which merchant a webhook belongs to, by links that are read once a batch and kept a while (contract, section 15)."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,13 +10,13 @@ from chalicelib.domain.links import Link
 from chalicelib.ports import LinkTable
 
 KEEP_SECONDS = 300
-"""How long a link is used before it is read again: what a link that was removed takes to be gone everywhere."""
+"""How long a link is used before it is read again: until then, a removed link may still be used."""
 KNOWN_LINKS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What says whose a webhook is, the first that is known: the merchant itself, the shop or customer, a payment."""
+    """What tells a webhook's merchant: its id, the shop or customer, or a payment; the first that is known counts."""
 
     merchant_id: MerchantId | None = None
     name: str | None = None
@@ -29,7 +29,7 @@ class Names:
 
 
 class Linking:
-    """Answers whose names are, and writes links down. One per container: it remembers the links it met."""
+    """Finds the merchants of names, and writes links. One per container: it remembers the links that it read."""
 
     def __init__(self, table: LinkTable, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._table = table
@@ -37,7 +37,7 @@ class Linking:
         self._known: dict[str, tuple[MerchantId, float]] = {}
 
     def merchants(self, asked: Sequence[Names]) -> list[MerchantId | None]:
-        """Return whose each of them is, None where no link says it; in one read for all.
+        """Return the merchant of each, None if no link tells it; one read for all.
 
         Raises:
             RetryLater: the links cannot be read.
@@ -57,9 +57,9 @@ class Linking:
     def write(
         self, links: Iterable[Link], payment_names: Iterable[str], merchant_id: MerchantId | None
     ) -> list[Rejected | RetryLater]:
-        """Write down what an event says of a merchant's names; return what of it was not written, and why.
+        """Write the links that an event names; return those that were not written, and why.
 
-        A payment's name that belongs to another merchant keeps to it, and stops nothing.
+        A payment's name that belongs to another merchant stays with it, and that is no error.
         """
         faults: list[Rejected | RetryLater] = []
         for link in links:
@@ -75,10 +75,10 @@ class Linking:
         return faults
 
     def link(self, link: Link) -> None:
-        """Let a name belong to a merchant, from now on or as before.
+        """Link a name to a merchant; if it is linked to it already, that is fine.
 
         Raises:
-            Rejected: it belongs to another merchant, and stays there. RetryLater: the table cannot answer.
+            Rejected: it belongs to another merchant, and stays with it. RetryLater: the table cannot answer.
         """
         if link.label is None and self._remembered(link.name) == link.merchant_id:
             return
@@ -92,7 +92,7 @@ class Linking:
             )
 
     def claim(self, link: Link) -> tuple[MerchantId, bool]:
-        """Return whose a name is, and whether it became so now: `link`'s merchant, unless another was faster."""
+        """Return the name's merchant, and whether it was linked now: `link`'s merchant, unless another was faster."""
         before = self._table.read([link.name]).get(link.name)
         standing = before or self._table.put(link)
         self._remember(link.name, standing)
@@ -115,7 +115,7 @@ class Linking:
 
 
 def unlinked(names: Names) -> RetryLater:
-    """Return the outcome of what belongs to nobody yet."""
+    """Return the outcome of a message whose merchant is not known yet."""
     who = ", ".join(names.linked) or "what names nobody"
     return RetryLater(Code.MERCHANT_UNLINKED, f"no merchant is linked to {who}", field="links")
 

@@ -14,7 +14,7 @@ from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 
 Change = Callable[[Account, Instant], tuple[Account, tuple[CrossingRecord, ...]]]
-"""What is to be changed of an account, at an instant; the same account where nothing is."""
+"""Takes an account and an instant; returns the account changed, or the same if nothing changes, and the crossings."""
 
 
 def set_threshold(
@@ -75,7 +75,7 @@ def set_closed(
 def _change(store: LedgerStore, merchant_id: MerchantId, change: Change, *, time: CallTime) -> Account:
     """Change an account and return it.
 
-    Nothing is written if it is so already: so a write whose answer was lost is not repeated.
+    Nothing is written if the account is already so; then a write whose answer was lost is not repeated.
     """
     account, attempt = _current(store, merchant_id), 0
     while True:

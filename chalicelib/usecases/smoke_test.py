@@ -22,9 +22,9 @@ class VersionFailedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """What came of messages: how many return to the queue, and what the function's log says of the others.
+    """The result of messages: how many return to the queue, and what the function's log reports of the others.
 
-    `duplicates` is None where its log does not say.
+    `duplicates` is None if its log does not report it.
     """
 
     coming_back: int
@@ -44,13 +44,13 @@ class NewVersions(Protocol):
         ...
 
     def ingest(self, bodies: Sequence[str]) -> Ingested:
-        """Return what came of messages with these bodies."""
+        """Return the result of messages with these bodies."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canary:
-    """The account that versions are tried on; None before it was opened. `complete` if all its messages are posted."""
+    """The account that versions are tried on, None before it is opened. `complete`: all its messages are posted."""
 
     account: Account | None
     complete: bool

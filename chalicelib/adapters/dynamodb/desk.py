@@ -35,11 +35,11 @@ class Desk:
         self._table = table
 
     def enlist(self, merchant_id: MerchantId) -> None:
-        """Put a merchant into the list of all."""
+        """Put a merchant into the list of merchants."""
         self._put({"topic": {"S": f"merchants#{merchant_id[0]}"}, "place": {"S": merchant_id}})
 
     def merchants(self, *, starting: str = "", after: MerchantId | None = None, wanted: int) -> list[MerchantId]:
-        """Return up to `wanted` merchants in the order of their ids, those behind `after` whose ids start so."""
+        """Return up to `wanted` merchants by id: those after `after` whose ids begin so."""
         found: list[MerchantId] = []
         first = after[0] if after else ""
         for shard in SHARDS:
@@ -51,7 +51,7 @@ class Desk:
         return found
 
     def note(self, action: Action) -> None:
-        """Put an action into the list of all, and into its merchant's; the first one under a fact remains."""
+        """Put an action into the list of all actions and into its merchant's; the first one under a fact stays."""
         item = {
             "place": {"S": f"{action.position:0{_POSITION_DIGITS}}"},
             "at": {"S": action.time},
@@ -90,7 +90,7 @@ class Desk:
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield a topic's items in the order of their places, behind `after`; one other bound only."""
+        """Yield a topic's items in the order of their places, after `after`; only one further bound is allowed."""
         values: dict[str, Any] = {":topic": {"S": topic}}
         condition = "topic = :topic"
         request: dict[str, Any] = {"TableName": self._table, "ScanIndexForward": not newest_first}

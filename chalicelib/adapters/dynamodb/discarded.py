@@ -1,4 +1,4 @@
-"""Letters that somebody discarded: who, when, why and what each said, in an item of the figures table each."""
+"""Discarded dead letters, each in an item of the figures table: its content, and who discarded it, when and why."""
 
 from typing import TYPE_CHECKING, Final
 

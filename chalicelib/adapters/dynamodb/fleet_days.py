@@ -27,7 +27,7 @@ class FleetDays:
         self._figures = DynamoDBFigures(client, table=table)
 
     def keep(self, end: DayEnd, *, as_of: Instant) -> None:
-        """Keep what the fleet has come to on a day, unless a later view of that day is kept: one write unit."""
+        """Keep the fleet's figures of a day, unless later figures of that day are kept: one write unit."""
         item = {
             "id": {"S": f"{DAY_PREFIX}{end.day}"},
             "at": {"S": as_of},

@@ -35,7 +35,7 @@ class DynamoDBLinks:
         self._table = table
 
     def read(self, names: Iterable[str]) -> dict[str, MerchantId]:
-        """Return whose these names are, those that belong to nobody left out; eventually consistent."""
+        """Return the merchant of each name, without the names that have none; eventually consistent."""
         keys = [_key(name) for name in dict.fromkeys(names)]
         found: dict[str, MerchantId] = {}
         with transient_faults(WHO):
@@ -50,9 +50,9 @@ class DynamoDBLinks:
         return _link(item) if item is not None and "kind" in item else None
 
     def put(self, link: Link) -> MerchantId:
-        """Let a name belong to a merchant, unless it belongs to another one; return whose it is then.
+        """Link a name to a merchant, unless it is linked to another one; return the merchant that has it.
 
-        A label replaces an earlier one; without a label, and with a later `since`, what is there remains.
+        A label replaces an earlier one. Without a label the earlier one stays; a later `since` changes nothing.
         """
         labelled = link.label is not None
         label = {":label": {"S": link.label or ""}}
@@ -76,7 +76,7 @@ class DynamoDBLinks:
         return self._written([{"Update": name}, {"Update": merchant}]) or link.merchant_id
 
     def put_payment(self, name: str, merchant_id: MerchantId) -> MerchantId:
-        """Let a payment's name belong to a merchant, unless it belongs to another one; return whose it is then."""
+        """Link a payment's name to a merchant, unless it is linked to another one; return the merchant that has it."""
         item = {"name": {"S": name}, "merchant_id": {"S": merchant_id}}
         try:
             self._client.put_item(
@@ -97,7 +97,7 @@ class DynamoDBLinks:
         return merchant_id
 
     def remove(self, link: Link) -> bool:
-        """Let a name belong to nobody, if it still belongs to this merchant; return whether it did."""
+        """Remove a name's link, if it still belongs to this merchant; return whether it did."""
         name = {
             "TableName": self._table,
             "Key": _key(link.name),
@@ -114,7 +114,7 @@ class DynamoDBLinks:
         return self._written([{"Delete": name}, {"Update": merchant}]) is None
 
     def of_merchants(self, merchants: Iterable[MerchantId]) -> dict[MerchantId, dict[str, str | None]]:
-        """Return the names of each merchant with their labels, merchants without a name left out."""
+        """Return the names of each merchant with their labels, without the merchants that have none."""
         keys = [_key(_row(merchant)) for merchant in dict.fromkeys(merchants)]
         found: dict[MerchantId, dict[str, str | None]] = {}
         with transient_faults(WHO):
@@ -126,7 +126,7 @@ class DynamoDBLinks:
         return found
 
     def page(self, kind: LinkKind, *, starting: str = "", after: str | None = None, limit: int) -> LinksPage:
-        """Return the next links of a kind whose names behind the kind start so, in their order."""
+        """Return the next links of a kind, by name; only those whose names begin so after the kind."""
         prefix = f"{kind}:{starting}"
         more: Any = {"ExclusiveStartKey": {"kind": {"S": kind}, **_key(after)}} if after is not None else {}
         with transient_faults(WHO):
@@ -143,7 +143,7 @@ class DynamoDBLinks:
         return LinksPage(links=links, last=links[-1].name if links and "LastEvaluatedKey" in answer else None)
 
     def _written(self, writes: list[Any]) -> MerchantId | None:
-        """Write all or nothing; return whose the first item is instead ("" for nobody's), None where it was written."""
+        """Write all or nothing; return None if it was written, else the first item's merchant ("" if it has none)."""
         try:
             self._client.transact_write_items(TransactItems=writes)
         except ClientError as error:

@@ -1,8 +1,8 @@
-"""What accounts had come to at the ends of their days and months, in the figures table: an item a merchant and month.
+"""The figures of accounts at the ends of days and months, in the figures table: one item for a merchant and month.
 
 Written by the credits table's stream, once for each day on which something is recorded, and always the same for the
-same day: a repeat changes nothing. An account's write pays nothing for it. Where an item is missing (older than this
-release, or not written yet), the history itself tells, in more requests.
+same day: a repeat changes nothing. An account's own write costs nothing more. Where an item is missing (older than this
+release, or not written yet), the figures are derived from the history, in more requests.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ class MonthEnds:
         return {keys[item["id"]["S"]]: _kept(item) for item in self._figures.read(list(keys))}
 
     def days(self, merchant_id: MerchantId, months: Iterable[Month]) -> list[DayEnd]:
-        """Return the ends of the days of these months that are kept, in one request; a month's own end as of a 31st."""
+        """Return the kept ends of days of these months, in one request; a month's own end counts as its 31st."""
         keys = {_key(merchant_id, month): month for month in months}
         ends = []
         for item in self._figures.read(list(keys)):
@@ -80,7 +80,7 @@ def said_of(balance: int, sums: Sums) -> str:
 
 
 def end_said(day: str, text: str) -> DayEnd:
-    """Return the end of a day from its text; what a newer release adds behind it is left out."""
+    """Return the end of a day from its text; what a newer release appends is left out."""
     balance, *sums = (int(each) for each in text.split(" ")[: 1 + len(fields(Sums))])
     names = (each.name for each in fields(Sums))
     return DayEnd(day=day, balance=balance, sums=Sums(**dict(zip(names, sums, strict=False))))
