@@ -1,4 +1,4 @@
-"""`credits adjust --file`: many adjustments at once, previewed, applied once each, and taken back (section 17)."""
+"""`credits adjust --file`: many adjustments: a preview, each applied once, and their undo (section 17)."""
 
 import os
 from collections import Counter
@@ -24,14 +24,14 @@ from infra.commands.repeating import repeatable
 from infra.commands.target import Target
 
 CONFIRM_ABOVE = "ADJUSTMENT_CONFIRM_ABOVE"
-"""The setting: credits moved by one command above which a second person has to confirm."""
+"""The setting: if one command moves more credits than this, a second person has to confirm."""
 SHOWN_MAX = 20
 KEPT_MAX = 10_000
 _KEY = "MANUAL_ADJUSTMENT_"
 
 
 class State(StrEnum):
-    """What is to become of a row, or became of it."""
+    """What will happen to a row, or has happened."""
 
     APPLY = "apply"
     APPLIED = "applied"
@@ -42,7 +42,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who answers for it, who has confirmed it besides, and whether to go on without asking."""
+    """The admin, who else has confirmed it, and whether to go on without asking."""
 
     name: str
     confirmed_by: str | None
@@ -51,7 +51,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a person asked for of a file."""
+    """What the command line asks for."""
 
     file: Path
     undo: bool
@@ -61,7 +61,7 @@ class Asked:
 
 @dataclass(slots=True, kw_only=True)
 class Planned:
-    """A row and what it would do: from which balance to which, and whether the plugin turns."""
+    """A row and its effect: the balance before and after it, and whether the plugin goes on or off."""
 
     line: int
     merchant_id: str
@@ -84,7 +84,7 @@ def adjust_file(
     *,
     as_json: bool,
 ) -> None:
-    """Preview a file of adjustments, and apply them, or take them back; exit status 1 where a row is refused."""
+    """Preview a file of adjustments, then apply or undo them; exit status 1 if a row is refused."""
     try:
         batch, rows = batch_of(asked.file), read_rows(asked.file)
     except NotOrdersError as error:
@@ -107,10 +107,10 @@ def adjust_file(
 
 
 def require_second_person(credits_moved: int, person: Person) -> str:
-    """Return what the reason has to say of who confirmed it; ends the command where somebody has to and has not.
+    """Return what names the second person in the reason; ends the command if one is needed and missing.
 
-    Above the setting `ADJUSTMENT_CONFIRM_ABOVE` (credits moved by one command; none: no rule) another person than the
-    admin confirms, and is named in the transaction's reason.
+    If one command moves more credits than the setting `ADJUSTMENT_CONFIRM_ABOVE` (not set: no rule), a person other
+    than the admin has to confirm.
     """
     text, confirmed_by = os.environ.get(CONFIRM_ABOVE, ""), (person.confirmed_by or "").strip()
     if text and not (text.isascii() and text.isdigit()):
@@ -122,7 +122,7 @@ def require_second_person(credits_moved: int, person: Person) -> str:
                 "at the preview and be named with --confirmed-by."
             )
         if confirmed_by.casefold() == person.name.strip().casefold():
-            raise refused(f"{confirmed_by} cannot confirm what {confirmed_by} answers for: somebody else has to.")
+            raise refused(f"{confirmed_by} is the admin here and cannot confirm it too: somebody else has to.")
     return f" (confirmed by {confirmed_by})" if confirmed_by else ""
 
 
@@ -258,6 +258,6 @@ def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held:
             if one.state is State.REFUSED and states[State.APPLIED]:
                 say(f"line {one.line}: refused: {one.why}", style="red")
     if held:
-        raise refused("Nothing was applied: mend the rows that are refused or bad, or say --partial.")
+        raise refused("Nothing was applied: correct the rows that are refused or bad, or use --partial.")
     if bad or states[State.REFUSED]:
         raise typer.Exit(FOUND)

@@ -1,6 +1,6 @@
 """A file of adjustments: `merchant_id,credits,reason`, a row each, credits signed (contract, section 17).
 
-What a cell does not tell for certain is said with its line and column, never guessed.
+A cell that cannot be read for certain is reported with its line and column, never guessed.
 """
 
 import csv
@@ -34,7 +34,7 @@ class AdjustmentRow:
 
 
 def batch_of(path: Path) -> str:
-    """Return the id of a file's batch: the same content is the same batch, wherever it was torn."""
+    """Return the id of a file's batch: the same content is the same batch, so a run can be repeated."""
     return f"batch-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 

@@ -39,9 +39,9 @@ File = Annotated[
     ),
 ]
 Undo = Annotated[bool, typer.Option("--undo", help="Take the adjustments of --file back.")]
-Partial = Annotated[bool, typer.Option("--partial", help="Apply the good rows of --file, though others are bad.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Apply the good rows of --file even if others are bad.")]
 ConfirmedBy = Annotated[
-    str | None, typer.Option(help="Who else has looked at it, above ADJUSTMENT_CONFIRM_ABOVE.", show_default=False)
+    str | None, typer.Option(help="Who else has checked it, above ADJUSTMENT_CONFIRM_ABOVE.", show_default=False)
 ]
 
 
@@ -58,7 +58,7 @@ def adjust(
     partial: Partial = False,
     confirmed_by: ConfirmedBy = None,
     admin: Admin = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
     yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,
@@ -69,8 +69,8 @@ def adjust(
     The same --id again changes nothing and prints the same. Without --id the command makes one up and prints it first;
     if the answer is lost, it prints the whole command to repeat. More credits than the balance cannot be removed.
 
-    --file takes many at once: a preview, then each row once, however often the command is repeated; --undo the same
-    file back. Nothing is applied while a row is bad or refused, unless --partial.
+    --file applies many: it shows a preview, then applies each row once, however often the command is repeated. --undo
+    takes the same file back. Nothing is applied while a row is bad or refused, unless --partial.
     """
     person = Person(admin or getpass.getuser(), confirmed_by, yes)
     if file is not None:
@@ -82,7 +82,7 @@ def adjust(
     if undo or partial or merchant is None or reason is None:
         raise unable("Say MERCHANT and --reason, or --file FILE, which --undo and --partial are for.")
     if (add is None) == (remove is None):
-        raise unable("Say either --add CREDITS or --remove CREDITS.")
+        raise unable("Give either --add CREDITS or --remove CREDITS.")
     one = _One(MerchantId(merchant), add if add is not None else -(remove or 0), reason, adjustment_id)
     _adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
 

@@ -133,4 +133,4 @@ async def _connected(access: Access) -> Client:
         return await connected(access)
     except (OSError, nats.errors.Error, TimeoutError) as error:
         reason = str(error) or type(error).__name__
-        raise unable(f"NATS at {access.hosts} does not answer ({reason}): `credits doctor` says more.") from None
+        raise unable(f"NATS at {access.hosts} does not answer ({reason}): `credits doctor` shows more.") from None

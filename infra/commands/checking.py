@@ -38,7 +38,7 @@ def verify(
     *,
     file: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Prove a file of `credits export` instead; reads no table."),
+        typer.Option(exists=True, dir_okay=False, help="Check a file of `credits export` instead; reads no table."),
     ] = None,
     stage: Stage = None,
     profile: Profile = None,

@@ -43,7 +43,7 @@ def merchants(
     status: Annotated[
         Plugin | None, typer.Option(help="Only those without credits (off), or with few (low).", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MERCHANTS_MAX, help="How many at the most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MERCHANTS_MAX, help="List at most this many.")] = 50,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def merchants(
     Reads indexes, never a whole table of accounts. `credits link` gives a merchant its name.
     """
     if search is not None and status is not None:
-        raise unable("Say either what to search for or --status.")
+        raise unable("Give either a text to search for or --status.")
     target = find(stage, profile)
     links, ledger = DynamoDBLinks(target.client("dynamodb"), table=target.links_table), TargetLedger(target)
     found = _at(target, status) if status is not None else _named(links, search or "")

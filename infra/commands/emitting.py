@@ -30,7 +30,9 @@ Fields = Annotated[
 Envelopes = Annotated[
     Path | None, typer.Option(exists=True, help="A file of envelopes instead, one a line: .jsonl or .jsonl.gz.")
 ]
-Way = Annotated[Via | None, typer.Option(help="Over NATS or the bus; NATS where it is known.", show_default=False)]
+Way = Annotated[
+    Via | None, typer.Option(help="Over NATS or the bus; NATS if its address is known.", show_default=False)
+]
 
 
 def emit(
@@ -38,7 +40,7 @@ def emit(
     event_type: EventType = None,
     fields: Fields = None,
     *,
-    payload: Annotated[str | None, typer.Option(help="The payload as JSON, under the fields.")] = None,
+    payload: Annotated[str | None, typer.Option(help="The payload as JSON; NAME=VALUE fields are added to it.")] = None,
     webhook: WebhookOf = None,
     topic: Topic = None,
     shop: ShopDomain = None,
@@ -46,9 +48,9 @@ def emit(
     file: Envelopes = None,
     via: Way = None,
     nats: Annotated[str | None, typer.Option(envvar="NATS_URL", help="The address of NATS.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until the ledger has it, and say what came of it.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the ledger has it, and print its effect.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait.")] = 60.0,
-    unchecked: Annotated[bool, typer.Option("--unchecked", help="Send also what the service will park.")] = False,
+    unchecked: Annotated[bool, typer.Option("--unchecked", help="Also send what the service will park.")] = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,

@@ -2,7 +2,7 @@
 
 Beside FILE stands FILE.heads.jsonl, a line for each part of a merchant's chain that FILE holds: where it begins, the
 hash before it, where it ends and the hash there. Its last line says that the export came to its end, with the SHA-256
-of FILE. The lines are written after their rows, so a torn export is continued behind its last line.
+of FILE. The lines are written after their rows, so an interrupted export continues after its last line.
 """
 
 import csv
@@ -50,11 +50,11 @@ class Head:
 
 
 class NotAnExportError(Exception):
-    """Raised for a file that is none of ours, or whose heads are not there; the text says what is wrong."""
+    """Raised for a file that is no export, or whose heads are missing; the text says what is wrong."""
 
 
 class Writer(AbstractContextManager["Writer"]):
-    """Writes an export, or goes on with a torn one: `done` are the parts that it holds already.
+    """Writes an export, or continues an interrupted one: `done` are the parts that it holds already.
 
     `asked` says what is exported; a file of another export is not continued.
 
@@ -102,7 +102,7 @@ class Writer(AbstractContextManager["Writer"]):
         self._say(asdict(head))
 
     def end(self) -> None:
-        """Say that the export has come to its end."""
+        """Write that the export is complete."""
         if not self.complete:
             self._say(_ending(self.done, self._hash.hexdigest()))
             self.complete = True
@@ -124,7 +124,7 @@ class Writer(AbstractContextManager["Writer"]):
         if parts and size < parts[-1].end:
             raise NotAnExportError(f"{self._path} is shorter than {heads.name} says: remove both.")
         self.done, self.complete = list(parts), ending is not None
-        # A torn line is of a part that is written again.
+        # A cut line belongs to a part that is written again.
         whole = [
             json_line(said),
             *(json_line(asdict(part)) for part in parts),
@@ -150,12 +150,12 @@ def write_heads(path: Path, said: Mapping[str, Any], parts: Sequence[Head], *, s
 
 
 def heads_of(path: Path) -> Path:
-    """Return where the heads of a file stand."""
+    """Return the path of a file's heads."""
     return path.with_name(f"{path.name}{HEADS_SUFFIX}")
 
 
 def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, Any] | None]:
-    """Return what an export's heads say: what it is of, its parts, and its end, None where it is torn.
+    """Return what an export's heads hold: what it is of, its parts, and its end (None if it is unfinished).
 
     Raises:
         NotAnExportError: these are no heads.
@@ -189,7 +189,7 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A row of a file, at a line (a row number in Parquet): its members, or why it is none and in which column."""
+    """A row of a file, at a line (a row number in Parquet): its members, or why and where it cannot be read."""
 
     line: int
     members: Mapping[str, Any] | None
@@ -198,7 +198,7 @@ class Row:
 
 
 def rows(path: Path, form: Form) -> Iterator[Row]:
-    """Yield the rows of a file in their order; what is no row is said with its line and column, never guessed.
+    """Yield the rows of a file in their order; what cannot be read is reported with its line and column, never guessed.
 
     Raises:
         NotAnExportError: the file cannot be read any further.

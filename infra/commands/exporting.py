@@ -1,4 +1,4 @@
-"""`credits export`: transactions as a file that finance can read, and that anybody can prove (contract, section 17)."""
+"""`credits export`: transactions as a file that finance can read, and that anybody can check (contract, section 17)."""
 
 import contextlib
 import time
@@ -39,7 +39,7 @@ LAG_SECONDS = 1.0
 LAGS_MAX = 10
 """How often the index is asked again for a transaction that the account has counted."""
 ROWS_OF_A_PART = 10_000
-"""Rows after which an export that is broken off can go on."""
+"""Rows after which an interrupted export can continue."""
 
 _SUFFIXES = {".csv": Form.CSV, ".jsonl": Form.JSON_LINES, ".ndjson": Form.JSON_LINES, ".parquet": Form.PARQUET}
 
@@ -54,7 +54,8 @@ def export(
     ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All merchants, one after another.")] = False,
     form: Annotated[
-        Form | None, typer.Option("--format", help="Said by the file's ending, else csv.", show_default=False)
+        Form | None,
+        typer.Option("--format", help="By default, that of the file's ending, else csv.", show_default=False),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -64,11 +65,11 @@ def export(
 ) -> None:
     """Write transactions to a file, oldest first, with the heads of their chains beside it in FILE.heads.jsonl.
 
-    The same command again goes on where it broke off. `credits verify --file FILE` proves the file without the tables.
+    If it was interrupted, the same command continues. `credits verify --file FILE` checks the file without the tables.
     --all reads one merchant after another; for a large ledger see infra/docs/finance-queries.md.
     """
     if bool(merchants) == everybody:
-        raise unable("Say either --merchant MERCHANT, once or more, or --all.")
+        raise unable("Give either --merchant MERCHANT, once or more, or --all.")
     place = _Destination.of(destination, form)
     if place.form is Form.PARQUET:
         parquet.pyarrow()
@@ -95,14 +96,14 @@ def export(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """What is exported: these merchants, all of them without any, and a time."""
+    """What is exported: these merchants (all, if none is named), and the time."""
 
     merchants: tuple[MerchantId, ...]
     since: Instant | None
     until: Instant | None
 
     def members(self) -> dict[str, Any]:
-        """Return what a file says of it."""
+        """Return it as the heads of a file hold it."""
         return {"merchants": list(self.merchants) or "all", "since": self.since, "until": self.until}
 
 
@@ -118,7 +119,7 @@ class _Destination:
 
     @classmethod
     def of(cls, destination: str, form: Form | None) -> "_Destination":
-        """Return the place that a person named; for S3 the file is made in the current folder first."""
+        """Return the place that the command line names; for S3 the file is made in the current folder first."""
         address = urlsplit(destination)
         bucket = address.netloc if address.scheme == "s3" else None
         key = address.path.removeprefix("/") if bucket else ""
@@ -135,7 +136,7 @@ class _Destination:
         return Form.JSON_LINES if self.form is Form.PARQUET else self.form
 
     def deliver(self, target: Target) -> None:
-        """Make the finished file of the spool, and put it where it belongs; repeated whole where it broke off."""
+        """Make the finished file of the spool, and put it where it belongs; after an interruption, all of it again."""
         if self.form is Form.PARQUET:
             parquet.write((row.members or {} for row in rows(self.spool, Form.JSON_LINES)), self.file)
             said, parts, _ = read_heads(heads_of(self.spool))
@@ -162,7 +163,7 @@ def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: b
         raise unable(f"There is no folder {place.spool.parent}.")
     with Writer(place.spool, place.row_form, wanted.members()) as writer, _progress(visible=visible) as progress:
         if writer.done and visible:
-            aside(f"{place.spool} is there: going on with it.")
+            aside(f"{place.spool} exists already: continuing it.")
         task = progress.add_task("exported")
         count = sum(head.last_sequence - head.first_sequence + 1 for head in writer.done)
         done = {head.merchant_id: head.last_sequence for head in writer.done}
@@ -177,11 +178,11 @@ def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: b
 
 
 def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Account]:
-    """Yield the accounts that are not wholly in the file, from the one on with which a torn export ended."""
+    """Yield the accounts that are not whole in the file, from the one where an interrupted export ended."""
     done = [head.merchant_id for head in writer.done]
     if wanted.merchants:
         reader = TargetLedger(target)
-        # A merchant whose transactions are there whole has no further part.
+        # A merchant whose transactions are all there has no further part.
         begins = wanted.merchants.index(done[-1]) if done else 0
         yield from (reader.account_or_refuse(merchant) for merchant in wanted.merchants[begins:])
         return
@@ -200,16 +201,16 @@ def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Accou
 
 def _readable(found: Snapshot | UnreadableAccount | None) -> Account:
     if found is None:
-        raise unable("An account that was exported before is gone. `credits verify` says more.")
+        raise unable("An account that was exported before is gone. `credits verify` shows more.")
     if isinstance(found, UnreadableAccount):
-        raise unable(f"The account of {found.merchant_id} cannot be read: {found.why}. `credits verify` says more.")
+        raise unable(f"The account of {found.merchant_id} cannot be read: {found.why}. `credits verify` shows more.")
     return found.account
 
 
 def _parts(
     target: Target, account: Account, wanted: _Wanted, done: int | None
 ) -> Iterator[Sequence[answers.Transaction]]:
-    """Yield the account's transactions that are not in the file, oldest first, as many at once as a part holds."""
+    """Yield the account's transactions that are not in the file, oldest first, a part at a time."""
     lowest, highest = TargetLedger(target).span(account, wanted.since, wanted.until)
     some: list[answers.Transaction] = []
     for record in _records(target, account, max(lowest, (done or 0) + 1), highest):
@@ -224,7 +225,7 @@ def _parts(
 def _records(
     target: Target, account: Account, lowest: int, highest: int, *, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Transaction]:
-    """Yield the account's transactions of these sequences, none left out; ends the command where one cannot be had."""
+    """Yield the account's transactions of these sequences, all of them; ends the command if one cannot be read."""
     reader = ledger_reader(target)
     lags = 0
     while lowest <= highest:
@@ -233,7 +234,7 @@ def _records(
                 if isinstance(record, Unreadable) or record.sequence != lowest:
                     why = record.why if isinstance(record, Unreadable) else f"{lowest} is missing"
                     raise unable(
-                        f"The records of {account.merchant_id} are not whole: {why}. `credits verify` says more."
+                        f"Transactions of {account.merchant_id} are missing: {why}. `credits verify` shows more."
                     )
                 yield record
                 lowest += 1
@@ -241,7 +242,7 @@ def _records(
             # The index shows the newest a moment late.
             lags += 1
             if lags > LAGS_MAX:
-                raise unable(f"Transaction {lowest} of {account.merchant_id} is missing. `credits verify` says more.")
+                raise unable(f"Transaction {lowest} of {account.merchant_id} is missing. `credits verify` shows more.")
             sleep(LAG_SECONDS)
 
 

@@ -25,7 +25,7 @@ def recount_command(
 ) -> None:
     """Count all accounts anew and compare with the fleet's figures; exit status 1 where they differ.
 
-    Accounts that cannot be read are named and end it with 1 too: `credits verify` says more.
+    Accounts that cannot be read are named and end it with 1 too: `credits verify` shows more.
     """
     target = find(stage, profile)
     deadline = time.monotonic() + wait
@@ -39,7 +39,7 @@ def recount_command(
     else:
         _show(counted, figures)
         for merchant in unreadable:
-            say(f"{merchant}: its account cannot be read. `credits verify {merchant}` says more.", style="red")
+            say(f"{merchant}: its account cannot be read. `credits verify {merchant}` shows more.", style="red")
     if counted != figures or unreadable:
         raise typer.Exit(FOUND)
 

@@ -12,14 +12,14 @@ from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.proving import Prover, Wrong
 
 SHOWN_MAX = 20
-"""Findings that a person reads; JSON has up to `KEPT_MAX`."""
+"""Most findings that are printed; JSON has up to `KEPT_MAX`."""
 KEPT_MAX = 1_000
 
 
 def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
-    """Say whether an export proves itself, always all of it; exit status 1 where it does not, or is torn."""
+    """Print whether an export is whole and unchanged; exit status 1 if it is not, or is unfinished."""
     if merchants:
-        raise unable("Say either merchants or --file.")
+        raise unable("Give either merchants or --file.")
     try:
         said, heads, ending = read_heads(heads_of(path))
         prover = Prover(heads)

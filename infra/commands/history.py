@@ -54,7 +54,7 @@ def history(
             show_default=False,
         ),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values, a heading first.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values, with a heading.")] = False,
     local: InLocalTime = False,
     stage: Stage = None,
     profile: Profile = None,
@@ -65,7 +65,7 @@ def history(
     credits history MERCHANT --since 2026-11-01 --until 2026-12-01 --csv > november.csv
     """
     if as_csv and as_json:
-        raise unable("Say either --csv or --json.")
+        raise unable("Give either --csv or --json.")
     reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))
     lowest, highest = reader.span(account, Instant(since) if since else None, Instant(until) if until else None)

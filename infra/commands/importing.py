@@ -35,7 +35,7 @@ def import_command(
     accounts: File,
     transactions: OptionalFile = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
     stage: Stage = None,
     profile: Profile = None,

@@ -37,9 +37,11 @@ Queue = Annotated[
 Code = Annotated[
     list[str] | None, typer.Option("--code", help="Only letters with this code; may be repeated.", show_default=False)
 ]
-LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters by id.")]
-All = Annotated[bool, typer.Option("--all", help="Every letter, or those of --code, --merchant and --queue.")]
-LetterId = Annotated[str, typer.Argument(metavar="ID", help="The letter's id, as `list` says it.", show_default=False)]
+LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead letters.")]
+All = Annotated[bool, typer.Option("--all", help="All dead letters, or those of --code, --merchant and --queue.")]
+LetterId = Annotated[
+    str, typer.Argument(metavar="ID", help="The dead letter's id, as `list` prints it.", show_default=False)
+]
 
 
 @application.command(name="list")
@@ -48,8 +50,8 @@ def listing(
     code: Code = None,
     merchant: MerchantOption = None,
     queue: Queue = None,
-    group: Annotated[bool, typer.Option("--group", help="How many have which code and merchant.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest of them.")] = 100,
+    group: Annotated[bool, typer.Option("--group", help="Count them by code and merchant.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="List at most this many, the newest first.")] = 100,
     local: InLocalTime = False,
     stage: Stage = None,
     profile: Profile = None,
@@ -84,7 +86,7 @@ def show(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a whole letter: why it is parked, where it came from, and its unchanged body."""
+    """Show a whole dead letter: why it is parked, where it came from, and its unchanged body."""
     target = find(stage, profile)
     parked = dead_letters(target).find(letter, seconds=SEARCH_SECONDS)
     found = DeadLetter.of(parked, most=None) if parked else discarded_letters(target).find(letter)
@@ -118,12 +120,12 @@ def redrive(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put letters back where they came from; exit status 1 if one of them stays parked.
+    """Put dead letters back where they came from; exit status 1 if one of them stays parked.
 
     Safe any number of times: what was applied before is a duplicate. A message that is still bad is parked again.
     """
     if bool(letters) == everything:
-        raise unable("Say either the ids of letters, or --all.")
+        raise unable("Give either the ids of dead letters, or --all.")
     desk = dead_letters(find(stage, profile))
     stayed = 0
     told: list[dict[str, Any]] = []
@@ -158,12 +160,12 @@ def discard(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete letters from their queue; their content, who did it and why are kept (`show ID` prints them).
+    """Delete dead letters from their queue; content, reason and who did it are kept (`show ID` prints them).
 
     Exit status 1 if one of them is not parked. What is discarded cannot be put back.
     """
     if bool(letters) == everything:
-        raise unable("Say either the ids of letters, or --all.")
+        raise unable("Give either the ids of dead letters, or --all.")
     target = find(stage, profile)
     why = Discarded(admin_id=admin or getpass.getuser(), time=instant(datetime.now(UTC)), reason=_reason(reason))
     if target.local is None and not yes:

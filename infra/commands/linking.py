@@ -22,14 +22,16 @@ PAGE = 100
 def link(
     name: Annotated[
         str | None,
-        typer.Argument(help="shopify:teegeist.myshopify.com or stripe:cus_1; none lists them.", show_default=False),
+        typer.Argument(
+            help="shopify:teegeist.myshopify.com or stripe:cus_1; without it, all links.", show_default=False
+        ),
     ] = None,
     merchant: Annotated[
-        str | None, typer.Argument(help="The merchant that it belongs to; none shows whose it is.", show_default=False)
+        str | None, typer.Argument(help="Link it to this merchant; without one, show whose it is.", show_default=False)
     ] = None,
     *,
     label: Annotated[str | None, typer.Option(help="What people call the shop.", show_default=False)] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Let the name belong to nobody.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the link.")] = False,
     of: Annotated[str | None, typer.Option("--of", help="List the names of this merchant.", show_default=False)] = None,
     stage: Stage = None,
     profile: Profile = None,
@@ -50,14 +52,14 @@ def link(
     try:
         full = link_name_of(name)
     except ValueError as error:
-        raise unable(f"{name!r} is no name of a link: {error}.") from None
+        raise unable(f"{name!r} is not the name of a link: {error}.") from None
     if merchant is not None:
         if remove:
-            raise unable("Say either a merchant or --remove.")
+            raise unable("Give either a merchant or --remove.")
         _reopen(target, _put(table, full, merchant, label))
     found = table.get(full)
     if found is None:
-        raise refused(f"{full} belongs to nobody.")
+        raise refused(f"{full} is linked to no merchant.")
     if remove and not table.remove(found):
         raise refused(f"{full} has changed meanwhile; nothing was removed.")
     if as_json:
@@ -83,7 +85,7 @@ def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> Merch
 
 
 def _reopen(target: Target, merchant: MerchantId) -> None:
-    """Let a closed account open: a shop that is linked again has come back. There is no second trial."""
+    """Reopen a closed account: a shop that is linked again has come back. There is no second trial."""
     account = TargetLedger(target).account(merchant)
     if account is not None and account.closed:
         opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}

@@ -1,4 +1,4 @@
-"""`credits match`: the orders that a shop says it has, compared with the ledger (contract, section 17)."""
+"""`credits match`: a shop's own orders, compared with the ledger (contract, section 17)."""
 
 import sqlite3
 import tempfile
@@ -30,15 +30,15 @@ from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 
 SHOWN_MAX = 20
-"""Differences that a person reads; `--report` has all of them."""
+"""Most differences that are printed; `--report` has all of them."""
 KEPT_MAX = 1_000
-"""Differences that `--json` has."""
+"""Most differences that `--json` has."""
 LETTERS_MAX = 10_000
-"""Parked messages that are looked through."""
+"""Most parked messages that are looked through."""
 AT_ONCE = 10
-"""Messages of one request to the inbox."""
+"""Most messages of one request to the inbox."""
 _AROUND = timedelta(days=2)
-"""How far around the file's times the ledger is read: events come later than what they tell."""
+"""How far around the file's times the ledger is read: an event comes later than its order."""
 
 
 def match(
@@ -59,9 +59,9 @@ def match(
 ) -> None:
     """Compare a shop's own list of orders with the ledger; exit status 1 where they differ.
 
-    FILE is Shopify's order export as it stands (CSV, of one shop: --merchant), or JSON Lines of {order_id, total,
-    currency, paid_at, refunds: [{refund_id, amount}]}. An order younger than an hour is on its way. --fix sends what is
-    missing through the inbox, so twice is once; nothing is sent while a row is bad.
+    FILE is Shopify's order export, unchanged (CSV, of one shop: --merchant), or JSON Lines of {order_id, total,
+    currency, paid_at, refunds: [{refund_id, amount}]}. An order younger than an hour is on its way. --fix sends the
+    missing events through the inbox, so an order still counts once; nothing is sent while a row is bad.
     """
     target = find(stage, profile)
     shop = MerchantId(merchant) if merchant else None
@@ -124,12 +124,12 @@ def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Ite
     for page in ledger_reader(target).records(merchant, lowest, highest):
         for record in page:
             if isinstance(record, Unreadable):
-                raise unable(f"A record of {merchant} cannot be read: {record.why}. `credits verify` says more.")
+                raise unable(f"A transaction of {merchant} cannot be read: {record.why}. `credits verify` shows more.")
             yield record
 
 
 class _Parked:
-    """The parked events in, read once and only when an order is missing."""
+    """The parked inbound events, read once, and only if an order is missing."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -151,7 +151,7 @@ class _Parked:
 
 
 def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: bool) -> int:
-    """Send what is missing, if the person wants it, and return how many events that were."""
+    """Send what is missing, if --fix asks for it and the question is confirmed; return how many events that were."""
     to_send = matching.found[Kinds.MISSING] + matching.found[Kinds.REFUND_MISSING]
     if not to_send:
         return 0
@@ -205,7 +205,7 @@ def _tell(matching: Matching, kept: list[Difference], sent: int, *, as_json: boo
 
 @contextmanager
 def _report(path: Path | None) -> Iterator[Callable[[Difference], None]]:
-    """Yield what writes a difference to a file, a line of JSON each; without a file it writes nowhere."""
+    """Yield a function that writes a difference to a file, as a line of JSON; without a file, it writes nothing."""
     if path is None:
         yield lambda _: None
         return

@@ -124,7 +124,7 @@ def _tell(story: Story, *, local: bool) -> None:
             if line:
                 say_beside(Text(" " * lead.cell_len), line, style="dim")
     say("")
-    say(f"{story.source}{'' if story.complete else ' Older records are left out.'}", style="dim")
+    say(f"{story.source}{'' if story.complete else ' Older transactions are left out.'}", style="dim")
 
 
 def _style(account: Account) -> str:

@@ -13,9 +13,11 @@ Stage = Annotated[
     typer.Option(envvar="CREDITS_STAGE", help="A deployed stage, such as prod; without one, the local stack."),
 ]
 Profile = Annotated[str | None, typer.Option(help="The AWS profile for the stage; AWS_PROFILE does the same.")]
-Admin = Annotated[str | None, typer.Option(help="Who answers for it; you, where nobody is named.", show_default=False)]
+Admin = Annotated[
+    str | None, typer.Option(help="Who is responsible for it; you, if nobody is named.", show_default=False)
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")]
-InLocalTime = Annotated[bool, typer.Option("--local", help="Times in the zone of this machine instead of UTC.")]
+InLocalTime = Annotated[bool, typer.Option("--local", help="Show times in this machine's zone, not in UTC.")]
 
 
 def _time(text: str) -> Instant:

@@ -20,7 +20,7 @@ MUTABLE = "updated_at"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrong:
-    """What a file was found with: at a line and column, where there is one, or of a merchant as a whole."""
+    """A fault of the file: at a line and column if there is one, else of a merchant as a whole."""
 
     what: str
     line: int | None = None
@@ -54,7 +54,7 @@ class Prover:
 
     @property
     def merchants(self) -> int:
-        """How many merchants the file is of."""
+        """How many merchants the file holds."""
         return len(self._chains)
 
     def walk(self, rows: Iterable[Row]) -> Iterator[Wrong]:
@@ -99,7 +99,7 @@ class Prover:
         chain.expected, chain.hash = record.sequence + 1, record.hash
 
     def _forget_the_hashes(self) -> None:
-        """Let no row be blamed for following one that could not be read; the missing sequence is still found."""
+        """Report no row for following one that could not be read; the missing sequence is still found."""
         for chain in self._chains.values():
             chain.hash = None
 
@@ -130,7 +130,7 @@ _TEXTS = tuple(name for name in tables.COLUMNS if name not in tables.WHOLE and n
 
 
 def transaction_of(members: Mapping[str, Any]) -> Transaction:
-    """Return the transaction that a row tells of."""
+    """Return the transaction that a row holds."""
     if unknown := [name for name in (*tables.COLUMNS, *members) if name not in members or name not in tables.COLUMNS]:
         raise _NoTransactionError(unknown[0], "the column is missing" if unknown[0] not in members else "unknown")
     for name in tables.WHOLE:

@@ -54,7 +54,7 @@ def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
     for place in outcome.doubtful:
         say(f"{place}: the threshold was changed before it; low or restored is left out.", style="yellow")
     for place in outcome.unreadable:
-        say(f"{place}. `credits verify` says more.", style="red")
+        say(f"{place}. `credits verify` shows more.", style="red")
     if outcome.missing:
         say(f"{outcome.missing} fewer than the letter points to: it stays parked.", style="red")
     if outcome.recounted:

@@ -64,7 +64,7 @@ def republish(
         str | None, typer.Option(help="A letter that points to records of a stream; it is taken out when all is said.")
     ] = None,
     only: Annotated[Only | None, typer.Option(help="Only one stream's events.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would publish.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would publish.")] = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -251,7 +251,7 @@ def _one(
     previous = record.sequence - 1
     before = [one for page in reader.records(record.merchant_id, previous, previous) for one in page]
     if previous and not (before and isinstance(before[0], Transaction)):
-        raise refused(f"The record before {transaction_id} is missing: `credits verify` says more.")
+        raise refused(f"The transaction before {transaction_id} is missing: `credits verify` shows more.")
     return record, before[0] if before and isinstance(before[0], Transaction) else None
 
 

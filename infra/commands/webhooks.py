@@ -32,23 +32,23 @@ from infra.commands.target import Target
 from infra.interfaces.webhooks import signed
 
 WebhookOf = Annotated[
-    Source | None, typer.Option("--webhook", help="Sign and post a FILE as this one would, instead of an event.")
+    Source | None, typer.Option("--webhook", help="Sign and post a FILE as this sender would, instead of an event.")
 ]
 Topic = Annotated[str | None, typer.Option(help="The topic of Shopify's webhook, such as orders/paid.")]
 ShopDomain = Annotated[str | None, typer.Option(help="The shop of Shopify's webhook: example.myshopify.com.")]
 SecretFile = Annotated[
-    Path | None, typer.Option(help="A file with the secret that signs it; the local stack's is known.")
+    Path | None, typer.Option(help="A file with the secret that signs it; the local stack needs none.")
 ]
 
 OK, UNAUTHORIZED, SERVER_ERROR = 200, 401, 500
 _EXAMPLE = "credits emit --webhook shopify FILE --topic orders/paid --shop example.myshopify.com"
 _TERMS = Terms(trial_credits=0, policy=Policy())
-"""The keys of what a webhook asks for do not depend on them."""
+"""The keys of a webhook's movements do not depend on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
-    """A webhook's file, who sends and signs it, with which secret, and what its headers say beside the signature."""
+    """A webhook's file, who sends and signs it, with which secret, and its headers other than the signature."""
 
     source: Source
     file: Path
@@ -59,15 +59,15 @@ class Signing:
     def named(
         cls, source: Source | None, file: str | None, topic: str | None, shop: str | None, secret_file: Path | None
     ) -> "Signing":
-        """Return what the command line says of a webhook; ends the command where something is missing or too much."""
+        """Return the webhook that the command line describes; ends the command if something is missing or too much."""
         if source is None:
-            raise unable(f"--topic, --shop and --secret-file are a webhook's, so --webhook says whose: {_EXAMPLE}.")
+            raise unable(f"--topic, --shop and --secret-file need --webhook, which names the sender: {_EXAMPLE}.")
         if file is None:
-            raise unable(f"A webhook is one file, and nothing beside it: {_EXAMPLE}.")
+            raise unable(f"A webhook is one file, without other arguments: {_EXAMPLE}.")
         headers = {}
         if source is Source.SHOPIFY:
             if topic is None or shop is None:
-                raise unable(f"Shopify says topic and shop in headers, so name --topic and --shop: {_EXAMPLE}.")
+                raise unable(f"Shopify sends topic and shop as headers: give --topic and --shop, as in {_EXAMPLE}.")
             headers = {TOPIC: topic, SHOP: shop, TRIGGERED: instant(datetime.now(UTC))}
         elif topic or shop:
             raise unable("--topic and --shop are Shopify's: an event of Stripe names its type and customer itself.")
@@ -88,20 +88,22 @@ class Signing:
             except (OSError, UnicodeDecodeError) as error:
                 raise unable(f"{self.secret_file} cannot be read: {error}.") from None
         if target.local is None:
-            raise unable(f"With which secret does {self.source.capitalize()} sign? --secret-file names its file.")
+            raise unable(
+                f"--secret-file is missing: a file with the secret with which {self.source.capitalize()} signs."
+            )
         return target.local.webhook_secrets[self.source]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a webhook comes to: no `webhook` where it is poison, no `events` where its merchant is not known."""
+    """What a webhook will do: no `webhook` if it is poison, no `events` if its merchant is not known."""
 
     webhook: Webhook | None = None
     events: tuple[Event, ...] = ()
 
     @property
     def unlinked(self) -> bool:
-        """Return whether it asks for something, and belongs to no merchant known here."""
+        """Return whether it asks for something, but its merchant is not known."""
         return self.webhook is not None and bool(self.webhook.events) and not self.events
 
     def result(self) -> Result:
@@ -147,7 +149,7 @@ def emit_webhook(
 
 
 def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Found:
-    """Return what the stage will find in the webhook."""
+    """Return what the stage will read in the webhook."""
     configured = _settings(target)
     terms = SourceTerms(credits_by_price=configured.credits_by_price, count_test_orders=configured.count_test_orders)
     try:
