@@ -61,7 +61,7 @@ function tell() {
 
 function signIn(text) {
   const said = claims(text);
-  if (!said) return "This is not a token: a token has three parts with a point between them.";
+  if (!said) return "This is not a token: a token has three parts with dots between them.";
   if (said.exp && said.exp * 1000 <= Date.now()) return "This token has expired. Ask for a new one.";
   token = text;
   ended = null;
@@ -139,7 +139,7 @@ function refusal(answer, content, method = "GET") {
     given.unsure = method !== "GET";
   } else if (answer.status >= 500) {
     given.title = "The service failed.";
-    given.advice = "Try again. If it stays, tell its engineers the request id.";
+    given.advice = "Try again. If it fails again, give the engineers the request id.";
     given.unsure = method !== "GET";
   }
   return new Refused(given);
@@ -345,7 +345,7 @@ const { ask } = m["api.js"];
 const { Badge, EventName, Id, Term, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
 const { indented, number, visible } = m["words.js"];
 
-const PARKINGS = { inbox: "event in", outbox: "event out", stream: "stream's record" };
+const PARKINGS = { inbox: "inbound event", outbox: "outbound event", stream: "stream record" };
 
 function Message({ letter }) {
   const [state, setState] = useState({ busy: false, error: null, body: letter.body, cut: letter.body_cut });
@@ -378,23 +378,23 @@ function Letter({ letter, chosen, choose, gone }) {
     }
   };
   return html`<li class="card letter" data-test="letter">
-    <h2>${!gone.of(letter.id) && html`<input type="checkbox" aria-label="Choose the letter ${letter.id}" checked=${chosen} onChange=${() => choose(letter.id)} /> `}<${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
+    <h2>${!gone.of(letter.id) && html`<input type="checkbox" aria-label="Choose the dead letter ${letter.id}" checked=${chosen} onChange=${() => choose(letter.id)} /> `}<${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
     <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
     <dl class="facts">
       ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
       ${letter.field && html`<div><dt>Field</dt><dd><code>${visible(letter.field)}</code></dd></div>`}
-      <div><dt>Came by</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
+      <div><dt>Came from</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
       ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
       <div><dt>Parked</dt><dd><${Time} at=${letter.parked_at} relative /></dd></div>
       ${letter.redriven > 0 && html`<div><dt>Retried</dt><dd>${letter.redriven === 1 ? "once before" : `${number(letter.redriven)} times before`}</dd></div>`}
     </dl>
     <${Message} letter=${letter} />
-    <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has retried it already, or it was looked at elsewhere this moment.</p>`} />
-    <div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Who did it and why is kept.</p>`}</div>
+    <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has already retried or discarded it, or is looking at it at this moment.</p>`} />
+    <div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Its content, the reason and who did it are kept.</p>`}</div>
     ${!gone.of(letter.id) && (letter.redrivable
       ? html`<button type="button" onClick=${retry} disabled=${state.busy}>${state.busy ? "Retrying…" : "Retry"}</button>`
-      : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published anew, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay.</p>`
-      : html`<p class="small muted">It holds nothing that could be put back. One that points to records of a stream is published again with <code>credits republish --letter</code>.</p>`)}
+      : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published again, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay it.</p>`
+      : html`<p class="small muted">It cannot be retried. If it points to records of a stream, <code>credits republish --letter</code> publishes them again.</p>`)}
   </li>`;
 }
 
@@ -420,7 +420,7 @@ function Many({ letters, chosen, set, gone }) {
     }
     setState({ busy: false, errors });
   };
-  return html`<form class="card" aria-label="Do with those that are chosen" onSubmit=${(event) => event.preventDefault()}>
+  return html`<form class="card" aria-label="The chosen dead letters" onSubmit=${(event) => event.preventDefault()}>
     <p><button type="button" onClick=${() => set(chosen.length ? [] : all.map((letter) => letter.id))}>${chosen.length ? "Choose none" : `Choose all ${number(all.length)}`}</button> <span role="status">${number(chosen.length)} chosen</span></p>
     <p><button type="button" disabled=${!chosen.length || state.busy} onClick=${() => run("retried", retried)}>Retry the chosen</button></p>
     <label for="why">Reason to discard them</label>
@@ -436,7 +436,7 @@ function Groups({ code }) {
   for (const group of data?.data ?? []) counts[group.code] = (counts[group.code] ?? 0) + group.letters;
   const codes = Object.entries(counts).sort(([, one], [, other]) => other - one);
   if (!codes.length) return null;
-  return html`<nav class="recent" aria-label="Letters by code"><a href="#/dead-letters" aria-current=${code ? undefined : "page"}>All</a>${codes.map(([one, count]) => html`<a key=${one} href="#/dead-letters/${encodeURIComponent(one)}" aria-current=${one === code ? "page" : undefined}>${visible(one).replaceAll("_", " ")} (${number(count)})</a>`)}</nav>`;
+  return html`<nav class="recent" aria-label="Dead letters by code"><a href="#/dead-letters" aria-current=${code ? undefined : "page"}>All</a>${codes.map(([one, count]) => html`<a key=${one} href="#/dead-letters/${encodeURIComponent(one)}" aria-current=${one === code ? "page" : undefined}>${visible(one).replaceAll("_", " ")} (${number(count)})</a>`)}</nav>`;
 }
 
 function Letters({ code }) {
@@ -448,7 +448,7 @@ function Letters({ code }) {
   const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
   const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
-    <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. Nothing of them counted; their neighbours did. Retrying one is harmless any number of times: a fact moves credits once.</p>
+    <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
     <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
     ${data && html`<${Groups} code=${code} />`}
     <${Trouble} error=${error} retry=${reload} />
@@ -456,7 +456,7 @@ function Letters({ code }) {
     ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}.</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
-    ${unseen > 0 && html`<p class="small muted">The queues count about ${number(unseen)} more: retry some, or refresh.</p>`}`;
+    ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;
 }
 
 return { Letters: Letters };
@@ -516,7 +516,7 @@ function List({ merchant, turn }) {
   const named = useNames(merchant ? [] : rows.map((row) => row.merchant_id));
   return html`<${Trouble} error=${error} retry=${reload} />
     ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && !rows.length && html`<p class="muted">Nothing was changed by hand yet.</p>`}
+    ${data && !rows.length && html`<p class="muted">No admin has changed anything yet.</p>`}
     <ol class="story" data-test="actions">${rows.map((row) => html`<li key=${`${row.time}${row.did}${JSON.stringify(row.details)}`}>
       <p class="when"><${Time} at=${row.time} />${!merchant && row.merchant_id && html` · <a href="#/merchant/${row.merchant_id}">${named(row.merchant_id) ? visible(named(row.merchant_id)) : html`<code>${row.merchant_id.slice(0, 8)}</code>`}</a>`}</p>
       <p><strong>${visible(row.admin_id)}</strong> ${SENTENCES[row.did]?.(row.details) ?? row.did}</p></li>`)}</ol>
@@ -667,7 +667,7 @@ function Chart({ account }) {
       ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
       : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: what is to come.</p>`}
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.</p>`}
   <//>`;
 }
 
@@ -711,7 +711,7 @@ function Days({ path, name, what, bars, line, columns, turn }) {
     <${Trouble} error=${error} retry=${reload} />
     ${!rows && !error && html`<${Waiting} what="Reading the days…" />`}
     ${rows?.length > 0 && html`<p>${what(rows)}</p><${Picture} rows=${rows} bars=${bars} line=${line} /><${Table} rows=${rows} columns=${columns} />`}
-    ${rows?.length === 0 && html`<p class="muted">No day has been kept yet.</p>`}
+    ${rows?.length === 0 && html`<p class="muted">There are no figures by day yet.</p>`}
   <//>`;
 }
 
@@ -721,7 +721,7 @@ const COLUMNS = [["orders", "Orders"], ["used", "Used"], ["credits_in", "In"], [
 const AccountDays = ({ id, newest }) => html`<${Days} path=${`credits/accounts/${id}/days`} name="Days" turn=${newest} bars="used" line="balance" columns=${COLUMNS}
   what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
 
-const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet over days" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
+const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet by day" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
   what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits; ${number(sum(rows, "credits_in"))} came in, ${number(sum(rows, "parked"))} messages were parked. Bars: orders. Line: plugins that are on.`} />`;
 
 return { AccountDays: AccountDays, FleetDays: FleetDays };
@@ -823,10 +823,10 @@ function Adjust({ account, done }) {
       <input id="amount" inputmode="numeric" autocomplete="off" required value=${amount} aria-describedby="effect" onInput=${(event) => setAmount(event.currentTarget.value)} />
       <label for="reason">Reason</label>
       <input id="reason" autocomplete="off" maxlength="500" required value=${reason} placeholder="for whoever reads the ledger later" onInput=${(event) => setReason(event.currentTarget.value)} />
-      <p id="effect" class="effect" data-test="effect" aria-live="polite">${amount ? preview.said : "What it does is shown here first."}</p>
+      <p id="effect" class="effect" data-test="effect" aria-live="polite">${amount ? preview.said : "Its effect is shown here first."}</p>
       <${Trouble} error=${state.error} also=${state.error?.unsure
         ? html`<p>It may have been applied. Send it again: under this form's key it counts once.</p>`
-        : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before, with another content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
+        : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before with other content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
       <button class="main" type="submit" disabled=${!possible || state.busy}>${state.busy ? "Sending…" : state.error?.unsure ? "Send again" : `${direction === "INCREASE" ? "Add" : "Remove"} ${whole(amount) >= 1 ? credits(whole(amount)) : "credits"}`}</button>
     </form>`}
   <//>`;
@@ -1099,7 +1099,7 @@ function Recent() {
   const ids = recent();
   const named = useNames(ids);
   if (!ids.length) return null;
-  return html`<p class="recent"><span class="muted">Visited lately:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
+  return html`<p class="recent"><span class="muted">Recently visited:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
 }
 
 function Merchants({ search }) {
@@ -1120,7 +1120,7 @@ function Merchants({ search }) {
   };
   return html`<${Title} name="Merchants">Merchants<//>
     <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
-      <div class="grow"><label for="starting">Shop's domain, or id, from its beginning</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
+      <div class="grow"><label for="starting">Shop's domain, or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
       <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
     </form>
     <${Recent} />
@@ -1171,7 +1171,7 @@ function Chapters({ story }) {
       <p>${chapter.sentence}</p>
       ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><${EventName} of=${event.event_type} title=${event.event_id ?? "no id can be derived"} /></li>`)}</ul>`}
     </li>`)}</ol>
-    <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only what lies around this was looked at."}</p>
+    <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only the transactions around this one were read."}</p>
   <//>`;
 }
 
@@ -1197,7 +1197,7 @@ function Merchant({ id, admin }) {
   useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
   return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
-    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or be among the <a href="#/dead-letters">dead letters</a>.</p>`
+    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among the <a href="#/dead-letters">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
     ${known && html`
@@ -1388,8 +1388,8 @@ async function checked(record) {
     [hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
     [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
     [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows transaction ${number(record.sequence - 1)}`,
-      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `That one's hash and balance are its own previous ones.` : "That transaction could not be read."],
-    [next ? follows(next, record) : null, next ? `Transaction ${number(next.sequence)} follows it` : "It is the newest transaction", next ? "That one carries this hash on." : "Nothing was built on it yet."],
+      first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `Its previous hash and balance are those of that transaction.` : "That transaction could not be read."],
+    [next ? follows(next, record) : null, next ? `Transaction ${number(next.sequence)} follows it` : "It is the newest transaction", next ? "That one holds this hash as its previous hash." : "No transaction follows it yet."],
   ];
 }
 
@@ -1529,7 +1529,7 @@ function Search() {
     try {
       const place = await found(wanted, order.value.trim());
       const said = order.value.trim()
-        ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
+        ? "This merchant has no such order in the ledger. It may not have arrived, or may be among the dead letters."
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
       if (!place) return;

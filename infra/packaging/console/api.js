@@ -56,7 +56,7 @@ function tell() {
 
 export function signIn(text) {
   const said = claims(text);
-  if (!said) return "This is not a token: a token has three parts with a point between them.";
+  if (!said) return "This is not a token: a token has three parts with dots between them.";
   if (said.exp && said.exp * 1000 <= Date.now()) return "This token has expired. Ask for a new one.";
   token = text;
   ended = null;
@@ -134,7 +134,7 @@ function refusal(answer, content, method = "GET") {
     given.unsure = method !== "GET";
   } else if (answer.status >= 500) {
     given.title = "The service failed.";
-    given.advice = "Try again. If it stays, tell its engineers the request id.";
+    given.advice = "Try again. If it fails again, give the engineers the request id.";
     given.unsure = method !== "GET";
   }
   return new Refused(given);

@@ -84,7 +84,7 @@ function Search() {
     try {
       const place = await found(wanted, order.value.trim());
       const said = order.value.trim()
-        ? "This merchant has no such order in the ledger. It may not have arrived, or be among the dead letters."
+        ? "This merchant has no such order in the ledger. It may not have arrived, or may be among the dead letters."
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
       if (!place) return;

@@ -37,7 +37,7 @@ function Days({ path, name, what, bars, line, columns, turn }) {
     <${Trouble} error=${error} retry=${reload} />
     ${!rows && !error && html`<${Waiting} what="Reading the days…" />`}
     ${rows?.length > 0 && html`<p>${what(rows)}</p><${Picture} rows=${rows} bars=${bars} line=${line} /><${Table} rows=${rows} columns=${columns} />`}
-    ${rows?.length === 0 && html`<p class="muted">No day has been kept yet.</p>`}
+    ${rows?.length === 0 && html`<p class="muted">There are no figures by day yet.</p>`}
   <//>`;
 }
 
@@ -47,5 +47,5 @@ const COLUMNS = [["orders", "Orders"], ["used", "Used"], ["credits_in", "In"], [
 export const AccountDays = ({ id, newest }) => html`<${Days} path=${`credits/accounts/${id}/days`} name="Days" turn=${newest} bars="used" line="balance" columns=${COLUMNS}
   what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
 
-export const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet over days" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
+export const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet by day" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
   what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits; ${number(sum(rows, "credits_in"))} came in, ${number(sum(rows, "parked"))} messages were parked. Bars: orders. Line: plugins that are on.`} />`;

@@ -98,10 +98,10 @@ export function Adjust({ account, done }) {
       <input id="amount" inputmode="numeric" autocomplete="off" required value=${amount} aria-describedby="effect" onInput=${(event) => setAmount(event.currentTarget.value)} />
       <label for="reason">Reason</label>
       <input id="reason" autocomplete="off" maxlength="500" required value=${reason} placeholder="for whoever reads the ledger later" onInput=${(event) => setReason(event.currentTarget.value)} />
-      <p id="effect" class="effect" data-test="effect" aria-live="polite">${amount ? preview.said : "What it does is shown here first."}</p>
+      <p id="effect" class="effect" data-test="effect" aria-live="polite">${amount ? preview.said : "Its effect is shown here first."}</p>
       <${Trouble} error=${state.error} also=${state.error?.unsure
         ? html`<p>It may have been applied. Send it again: under this form's key it counts once.</p>`
-        : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before, with another content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
+        : state.error?.code === "KEY_REUSED" && html`<p>This form was applied before with other content. <button type="button" class="quiet" onClick=${another}>Start a new one</button></p>`} />
       <button class="main" type="submit" disabled=${!possible || state.busy}>${state.busy ? "Sending…" : state.error?.unsure ? "Send again" : `${direction === "INCREASE" ? "Add" : "Remove"} ${whole(amount) >= 1 ? credits(whole(amount)) : "credits"}`}</button>
     </form>`}
   <//>`;

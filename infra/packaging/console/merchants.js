@@ -50,7 +50,7 @@ function Recent() {
   const ids = recent();
   const named = useNames(ids);
   if (!ids.length) return null;
-  return html`<p class="recent"><span class="muted">Visited lately:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
+  return html`<p class="recent"><span class="muted">Recently visited:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
 }
 
 export function Merchants({ search }) {
@@ -71,7 +71,7 @@ export function Merchants({ search }) {
   };
   return html`<${Title} name="Merchants">Merchants<//>
     <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
-      <div class="grow"><label for="starting">Shop's domain, or id, from its beginning</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
+      <div class="grow"><label for="starting">Shop's domain, or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
       <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
     </form>
     <${Recent} />
