@@ -201,6 +201,14 @@ class LinkTable(Protocol):
         """Let a payment's name belong to a merchant, unless it belongs to another one; return whose it is then."""
         ...
 
+    def put_invoice(self, payment_name: str, invoice_id: str) -> None:
+        """Keep which invoice a payment paid."""
+        ...
+
+    def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
+        """Return which invoices these payments paid, those left out of which nobody said it."""
+        ...
+
     def remove(self, link: Link) -> bool:
         """Let a name belong to nobody, if it still belongs to this merchant; return whether it did."""
         ...

@@ -236,8 +236,9 @@ class Batch:
 
     def _tell(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         faults: list[Rejected | RetryLater] = []
-        if event.links or event.payment_names:
-            faults += for_posting.linking().write(event.links, event.payment_names, event.merchant_id)
+        if event.links or event.payment_names or event.paid:
+            write = for_posting.linking().write
+            faults += write(event.links, event.payment_names, event.merchant_id, paid=event.paid)
         # Whoever opens an account that is there may have come back, without a second trial; an order brings none back.
         again = [
             movement

@@ -1,6 +1,6 @@
 """A batch's webhooks as Shopify and Stripe send them: their merchants, and what they ask for (contract, section 15)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
-from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
+from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook, link_name
 from chalicelib.contracts.values import moment
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, merchant_of_name
@@ -24,6 +24,15 @@ class Found:
 
     message: Message
     webhook: Webhook
+    invoice: str | None = None
+
+    def of_invoice(self, invoices: Mapping[str, str]) -> "Found":
+        """Return it with the invoice that the payment had paid which goes back, of those by the payments' names."""
+        invoice = invoices.get(self.webhook.goes_back or "")
+        if invoice is None:
+            return self
+        names = (*self.webhook.payment_names, link_name(self.webhook.source, invoice))
+        return replace(self, invoice=invoice, webhook=replace(self.webhook, payment_names=names))
 
     @property
     def names(self) -> Names:
@@ -57,6 +66,9 @@ class RawWebhooks:
             return
         try:
             linking = for_posting.linking()
+            back = [found.webhook.goes_back for found in self._found if found.webhook.goes_back]
+            invoices = linking.invoices(back)
+            self._found = [found.of_invoice(invoices) for found in self._found]
             merchants = linking.merchants([found.names for found in self._found])
         except Exception as error:  # noqa: BLE001 - the same for all of them: whoever ends a message reports it
             yield from ((found.message, error) for found in self._found)
@@ -71,25 +83,26 @@ class RawWebhooks:
     def _event(self, found: Found, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
         webhook = found.webhook
         if merchant is not None:
-            return self._of(webhook, merchant, now, again=found.message.deliveries > 1)
+            return self._of(found, merchant, now, again=found.message.deliveries > 1)
         if not (webhook.events or webhook.closed):
             return _nothing(webhook, None)
         if not self._unlinked_opens or webhook.name is None:
             raise unlinked(found.names)
-        if not self._of(webhook, merchant_of_name(webhook.name), now).movements:
+        if not self._of(found, merchant_of_name(webhook.name), now).movements:
             # Nobody has paid: a test order opens no account.
             return _nothing(webhook, None)
         link = Link(name=webhook.name, merchant_id=merchant_of_name(webhook.name), since=instant(now))
         standing, new = linking.claim(link)
-        return self._of(webhook, standing, now, again=new)
+        return self._of(found, standing, now, again=new)
 
-    def _of(self, webhook: Webhook, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
+    def _of(self, found: Found, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
         """Return what a webhook of this merchant asks for.
 
         `again` opens the account that `UNLINKED=open` gives a name: its link may be there although the write that
         was to open the account failed.
         """
-        bodies = list(webhook.bodies(merchant))
+        webhook = found.webhook
+        bodies = list(webhook.bodies(merchant, invoice=found.invoice))
         if again and self._unlinked_opens and bodies and merchant == merchant_of_name(webhook.name or ""):
             bodies.insert(0, as_json({"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}))
         events = [read_event(body, self._terms, now=now) for body in bodies]
@@ -114,6 +127,7 @@ def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
         correlation_id=None,
         movements=(),
         ignored=tuple(ignored),
+        paid=webhook.paid,
         merchant_id=merchant,
         closes=webhook.closed and merchant is not None,
         occurred_at=instant(occurred_at) if occurred_at is not None else None,

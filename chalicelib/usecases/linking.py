@@ -54,12 +54,27 @@ class Linking:
         """Return whose it is by the links that were met so far, None where none of them says it."""
         return one.merchant_id or next((found for name in one.linked if (found := self._remembered(name))), None)
 
+    def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
+        """Return which invoices these payments paid, in one read for all, those left out of which nobody said it.
+
+        Raises:
+            RetryLater: they cannot be read.
+        """
+        asked = list(dict.fromkeys(payment_names))
+        return self._table.invoices(asked) if asked else {}
+
     def write(
-        self, links: Iterable[Link], payment_names: Iterable[str], merchant_id: MerchantId | None
+        self,
+        links: Iterable[Link],
+        payment_names: Iterable[str],
+        merchant_id: MerchantId | None,
+        *,
+        paid: Mapping[str, str],
     ) -> list[Rejected | RetryLater]:
         """Write the links that an event names; return those that were not written, and why.
 
-        A payment's name that belongs to another merchant stays with it, and that is no error.
+        A payment's name that belongs to another merchant stays with it, and that is no error. `paid` says which invoice
+        a payment paid, by the payment's name, whosever it is.
         """
         faults: list[Rejected | RetryLater] = []
         for link in links:
@@ -67,11 +82,13 @@ class Linking:
                 self.link(link)
             except (Rejected, RetryLater) as error:
                 faults.append(error)
-        if merchant_id is not None:
-            try:
+        try:
+            for name, invoice in paid.items():
+                self._table.put_invoice(name, invoice)
+            if merchant_id is not None:
                 self._remember_payments(payment_names, merchant_id)
-            except RetryLater as error:
-                faults.append(error)
+        except RetryLater as error:
+            faults.append(error)
         return faults
 
     def link(self, link: Link) -> None:

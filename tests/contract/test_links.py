@@ -87,6 +87,16 @@ def test_a_payment_keeps_its_first_merchant_and_is_in_no_list(links: LinkTable) 
     assert links.of_merchants([SHOP]) == {}
 
 
+def test_a_payment_is_known_by_the_invoice_that_it_paid(links: LinkTable) -> None:
+    links.put_payment("stripe:pi_1", SHOP)
+    for _ in range(2):
+        links.put_invoice("stripe:pi_1", "in_1")
+
+    assert links.invoices(["stripe:pi_1", "stripe:pi_2", "stripe:pi_1"]) == {"stripe:pi_1": "in_1"}
+    assert links.read(["stripe:pi_1"]) == {"stripe:pi_1": SHOP}
+    assert links.of_merchants([SHOP]) == {}
+
+
 def test_links_of_a_kind_are_listed_by_name_page_by_page(links: LinkTable) -> None:
     domains = [f"shopify:{start}.example" for start in ("tea-1", "tea-2", "tea-3", "wine")]
     for name in reversed(domains):

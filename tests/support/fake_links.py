@@ -14,6 +14,7 @@ class FakeLinks:
 
     links: dict[str, Link] = field(default_factory=dict)
     payments: dict[str, MerchantId] = field(default_factory=dict)
+    paid: dict[str, str] = field(default_factory=dict)
     reads: list[list[str]] = field(default_factory=list)
 
     def read(self, names: Iterable[str]) -> dict[str, MerchantId]:
@@ -34,6 +35,12 @@ class FakeLinks:
 
     def put_payment(self, name: str, merchant_id: MerchantId) -> MerchantId:
         return self.payments.setdefault(name, merchant_id)
+
+    def put_invoice(self, payment_name: str, invoice_id: str) -> None:
+        self.paid[payment_name] = invoice_id
+
+    def invoices(self, payment_names: Iterable[str]) -> dict[str, str]:
+        return {name: self.paid[name] for name in payment_names if name in self.paid}
 
     def remove(self, link: Link) -> bool:
         standing = self.links.get(link.name)

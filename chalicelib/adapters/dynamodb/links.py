@@ -2,6 +2,7 @@
 
     name "shopify:teegeist.example"   merchant_id, kind, since, label   in the index by_kind
     name "stripe:pi_1"                merchant_id                       a payment: in no list
+    name "paid:stripe:pi_1"           invoice                           the invoice that the payment paid
     name "merchant:{merchant id}"     each of its names, as an attribute with the label ("" where there is none)
 
 A name and its merchant's row are one write. A link is never moved: the condition of each write is that the name belongs
@@ -96,6 +97,21 @@ class DynamoDBLinks:
             raise
         return merchant_id
 
+    def put_invoice(self, payment_name: str, invoice_id: str) -> None:
+        """Keep which invoice a payment paid."""
+        item = {**_key(_paid(payment_name)), "invoice": {"S": invoice_id}}
+        with transient_faults(WHO):
+            self._client.put_item(TableName=self._table, Item=item)
+
+    def invoices(self, payment_names: Iterable[str]) -> dict[str, str]:
+        """Return which invoices these payments paid, those left out of which nobody said it; eventually consistent."""
+        keys = [_key(_paid(name)) for name in dict.fromkeys(payment_names)]
+        found: dict[str, str] = {}
+        with transient_faults(WHO):
+            for _, items in batch_read(self._client, self._table, keys, who=WHO):
+                found |= {item["name"]["S"].removeprefix(_paid("")): item["invoice"]["S"] for item in items}
+        return found
+
     def remove(self, link: Link) -> bool:
         """Remove a name's link, if it still belongs to this merchant; return whether it did."""
         name = {
@@ -164,6 +180,10 @@ class DynamoDBLinks:
 
 def _key(name: str) -> Mapping[str, Any]:
     return {"name": {"S": name}}
+
+
+def _paid(payment_name: str) -> str:
+    return f"paid:{payment_name}"
 
 
 def _row(merchant_id: MerchantId) -> str:

@@ -5,7 +5,7 @@ message is applied, also when only one of its five orders is bad.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -67,7 +67,8 @@ class Event:
     """An event in: the movements it asks for, all of one merchant, and what of it is ignored by rule.
 
     At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
-    belong to the merchant from now on, `payment_names` those of payments, which nobody else may have. An event that
+    belong to the merchant from now on, `payment_names` those of payments, which nobody else may have; `paid` are the
+    invoices that payments paid, by the payments' names. An event that
     `closes` says that the shop has gone, at `occurred_at` if anybody said when.
     """
 
@@ -78,6 +79,7 @@ class Event:
     dropped: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     payment_names: tuple[str, ...] = ()
+    paid: Mapping[str, str] = field(default_factory=dict)
     merchant_id: MerchantId | None = None
     closes: bool = False
     occurred_at: Instant | None = None

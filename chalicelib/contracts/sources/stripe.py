@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from chalicelib.contracts.sources import fields as reading
 from chalicelib.contracts.sources.fields import Fields, Shape
@@ -40,6 +40,8 @@ from chalicelib.domain.ids import MerchantId, merchant_id
 PAYMENT_REFUNDED = "evt.billing.payment_refunded"
 PAYMENT_DISPUTED = "evt.billing.payment_disputed"
 DISPUTE_WON = "evt.billing.payment_dispute_won"
+
+_GOING_BACK = frozenset({PAYMENT_REFUNDED, PAYMENT_DISPUTED, DISPUTE_WON})
 
 _OBJECT: Shape = {
     **INVOICE,
@@ -107,13 +109,16 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
         parts = read_type(thing, terms)
     else:
         parts = [Unused(reason=UnusedReason.TEST_ORDER, field="livemode", reference_id=thing.reference("id"))]
-    owner = _Owner()
+    owner, paid = _Owner(), dict[str, str]()
     if kind is not None:
         owner = _owner(thing, kind)
     elif event_type in _NAMING:
         # What moves nothing cannot be poison either.
         with suppress(Rejected):
             owner = _owner(thing, _NAMING[event_type])
+        if _NAMING[event_type] == "invoice_payment":
+            with suppress(Rejected):
+                paid = _paid_invoice(thing)
     created = event.scalar("created")
     return Webhook(
         source=Source.STRIPE,
@@ -121,6 +126,8 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
         name=owner.name,
         merchant_id=owner.merchant_id,
         payment_names=owner.payment_names,
+        paid=paid,
+        goes_back=next((link_name(Source.STRIPE, one.payload["payment_id"]) for one in parts if _goes_back(one)), None),
         occurred_at=created if type(created) is int else None,
         correlation_id=event.word("id"),
         parts=tuple(parts),
@@ -256,6 +263,16 @@ def _merchant(thing: Fields) -> MerchantId | None:
             Code.ENVELOPE_AMBIGUOUS, "two merchants are named by metadata", field=thing.path("metadata.merchant_id")
         )
     return found.pop() if found else None
+
+
+def _paid_invoice(thing: Fields) -> dict[str, str]:
+    invoice, payment = thing.reference("invoice"), thing.within("payment")
+    named = [payment.reference(name) for name in ("payment_intent", "charge")]
+    return {link_name(Source.STRIPE, name): invoice for name in named if name and invoice}
+
+
+def _goes_back(part: Part) -> TypeGuard[SourceEvent]:
+    return isinstance(part, SourceEvent) and part.event_type in _GOING_BACK
 
 
 def _payment_names(thing: Fields, kind: str) -> tuple[str, ...]:

@@ -88,6 +88,9 @@ class Webhook:
     Whose it is: `merchant_id` where the webhook names the merchant itself, else the link of `name` (the shop or
     customer), else that of one of `payment_names`. Those name the payment that the webhook is about: a dispute names
     no customer, so they have to be linked when a webhook that names one brings them. Only `name` may open an account.
+
+    `paid` says which invoice a payment paid, by the payment's name: since 2025-03-31 nothing else of Stripe does.
+    `goes_back` is the name of the payment that is refunded or disputed.
     """
 
     source: Source
@@ -95,6 +98,8 @@ class Webhook:
     name: str | None
     merchant_id: MerchantId | None = None
     payment_names: tuple[str, ...] = ()
+    paid: Mapping[str, str] = field(default_factory=dict)
+    goes_back: str | None = None
     occurred_at: str | int | None
     correlation_id: str | None
     parts: tuple[Part, ...]
@@ -114,12 +119,20 @@ class Webhook:
         """Whether the account closes."""
         return Closed() in self.parts
 
-    def bodies(self, merchant: MerchantId) -> tuple[str, ...]:
-        """Return the events as bodies in the platform's envelope, of this merchant: what `read_event` takes."""
+    def bodies(self, merchant: MerchantId, *, invoice: str | None = None) -> tuple[str, ...]:
+        """Return the events as bodies in the platform's envelope, of this merchant: what `read_event` takes.
+
+        `invoice` is the one that the payment that goes back had paid, if it did.
+        """
         around = given(correlation_id=self.correlation_id, occurred_at=self.occurred_at)
+        paid = given(payment_id=invoice) if self.goes_back else {}
         return tuple(
             as_json(
-                {"event_type": event.event_type, "payload": {**event.payload, "merchant_id": merchant}, **around},
+                {
+                    "event_type": event.event_type,
+                    "payload": {**event.payload, **paid, "merchant_id": merchant},
+                    **around,
+                },
             )
             for event in self.events
         )

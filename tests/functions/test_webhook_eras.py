@@ -1,0 +1,52 @@
+"""Payments of invoices that go back, in both eras of Stripe's API (contract, section 15, point 4)."""
+
+from typing import Any
+
+import pytest
+
+from tests.functions.test_webhook_ingest import Sent, linked, over_http, paid_by, records
+from tests.support.system import System
+from tests.support.webhooks import charge, dispute, invoice, line
+
+__all__ = ["linked"]
+
+BOUGHT = paid_by("invoice.paid", invoice(line(), billing_reason="manual", parent=None))
+PAYMENT = {"type": "payment_intent", "payment_intent": "pi_1"}
+NAMES = paid_by("invoice_payment.paid", {"object": "invoice_payment", "invoice": "in_1Abc", "payment": PAYMENT})
+REFUND = paid_by("charge.refunded", charge(amount_refunded=1000))
+DISPUTE = paid_by("charge.dispute.funds_withdrawn", dispute())
+WON = paid_by("charge.dispute.funds_reinstated", dispute(status="won"))
+OLD_REFUND = paid_by("charge.refunded", charge(amount_refunded=1000, invoice="in_1Abc"))
+
+PAID = ("BILLING_PAYMENT_in_1Abc", 500)
+BACK = ("BILLING_REVERSAL_in_1Abc_TO_10", -250)
+
+
+@pytest.mark.parametrize("first", [[BOUGHT, NAMES], [NAMES, BOUGHT]], ids=["invoice first", "names first"])
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([REFUND, REFUND], [BACK]),
+        ([REFUND, OLD_REFUND], [BACK]),
+        ([OLD_REFUND, REFUND], [BACK]),
+        ([DISPUTE, WON], [("BILLING_DISPUTE_dp_1", -500), ("BILLING_DISPUTE_WON_dp_1", 500)]),
+    ],
+)
+def test_a_payment_that_an_invoice_counted_goes_back_by_its_payment_intent(
+    linked: System, first: list[Sent], sent: list[Sent], expected: list[tuple[str, int]]
+) -> None:
+    for one in first:
+        assert linked.ingest(over_http(one)) == []
+    for one in sent:
+        assert linked.ingest(over_http(one)) == []
+
+    assert records(linked) == [PAID, *expected]
+    assert linked.parked() == []
+
+
+def test_all_of_it_in_one_batch_comes_to_the_same(linked: System) -> None:
+    batch: list[dict[str, Any]] = [over_http(one) for one in (REFUND, NAMES, BOUGHT)]
+    back = linked.ingest(*batch)
+    assert linked.ingest(*[one for one in batch if one["messageId"] in back]) == []
+
+    assert records(linked) == [PAID, BACK]
