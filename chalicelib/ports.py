@@ -173,32 +173,32 @@ class LedgerReader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinksPage:
-    """Some links in the order of their names; `last` is the name after which the next page goes on, None at the end."""
+    """Some links in the order of their names; the next page begins after `last`, which is None at the end."""
 
     links: tuple[Link, ...]
     last: str | None
 
 
 class LinkTable(Protocol):
-    """Whose names are. Every method may raise `RetryLater` (`unavailable`). A name is never moved silently."""
+    """The merchants of names. Every method may raise `RetryLater` (`unavailable`). A name is never moved silently."""
 
     def read(self, names: Iterable[str]) -> Mapping[str, MerchantId]:
-        """Return whose these names are, those that belong to nobody left out."""
+        """Return the merchant of each name, without the names that have none."""
         ...
 
     def get(self, name: str) -> Link | None:
-        """Return the link of a shop's or customer's name, None where there is none."""
+        """Return the link of a shop's or customer's name, None if there is none."""
         ...
 
     def put(self, link: Link) -> MerchantId:
-        """Let a name belong to a merchant, unless it belongs to another one; return whose it is then.
+        """Link a name to a merchant, unless it is linked to another one; return the merchant that has it.
 
-        A label replaces an earlier one; without a label, and with a later `since`, what is there remains.
+        A label replaces an earlier one. Without a label the earlier one stays; a later `since` changes nothing.
         """
         ...
 
     def put_payment(self, name: str, merchant_id: MerchantId) -> MerchantId:
-        """Let a payment's name belong to a merchant, unless it belongs to another one; return whose it is then."""
+        """Link a payment's name to a merchant, unless it is linked to another one; return the merchant that has it."""
         ...
 
     def put_invoice(self, payment_name: str, invoice_id: str) -> None:
@@ -210,15 +210,15 @@ class LinkTable(Protocol):
         ...
 
     def remove(self, link: Link) -> bool:
-        """Let a name belong to nobody, if it still belongs to this merchant; return whether it did."""
+        """Remove a name's link, if it still belongs to this merchant; return whether it did."""
         ...
 
     def of_merchants(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Mapping[str, str | None]]:
-        """Return the names of each merchant with their labels, merchants without a name left out."""
+        """Return the names of each merchant with their labels, without the merchants that have none."""
         ...
 
     def page(self, kind: LinkKind, *, starting: str = "", after: str | None = None, limit: int) -> LinksPage:
-        """Return the next links of a kind whose names behind the kind start so, in their order."""
+        """Return the next links of a kind, by name; only those whose names begin so after the kind."""
         ...
 
 

@@ -47,7 +47,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     try:
         _note(transaction)
     except CreditsError as error:
-        # It is recorded once under its key, so whoever repeats the call has it noted.
+        # It is recorded once under its key, so a repeated call notes it.
         logger.warning("adjustment not noted", code=error.code)
         return refusal(error)
     logger.info(

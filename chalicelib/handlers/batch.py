@@ -83,7 +83,7 @@ class Batch:
         for message in self._messages:
             try:
                 if (webhook := held_webhook(message)) is not None:
-                    # From here on it is cut to what decides: so it waits, and so it is parked.
+                    # From here on it is cut to the fields that decide: in this form it waits or is parked.
                     self._webhooks.append((replace(message, body=webhook.message()), webhook))
                     continue
                 event = read_event(
@@ -101,7 +101,7 @@ class Batch:
             self._read_webhooks()
 
     def post(self) -> None:
-        """Post all movements, write down links, and end each message by what became of them."""
+        """Post all movements, write links, and end each message by the result."""
         if self._requests:
             self._post_requests()
         for message, event in self._without_movements:
@@ -225,7 +225,7 @@ class Batch:
         self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else _internal(error)])
 
     def _told(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
-        """Write down what an event says beside its movements: names, and that the shop has gone or is back.
+        """Write what an event tells besides its movements: names, and that the shop has gone or is back.
 
         `outcomes` are those of its movements. Returns what was not written, and why.
         """

@@ -81,7 +81,7 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
 
 
 def _note_turns(records: Sequence[Mapping[str, Any]], read: set[str], call: CallTime) -> list[str]:
-    """Keep what the records show to be over, and return the numbers of those whose turn could not be kept.
+    """Keep the ends of days and months that the records show, and return the numbers of those that failed.
 
     Only those in `read` are looked at. An account that was never counted keeps its ends all the same.
     """
@@ -109,10 +109,10 @@ def _note_turns(records: Sequence[Mapping[str, Any]], read: set[str], call: Call
 def _enlist(
     records: Sequence[Mapping[str, Any]], accounts: Mapping[str, Account], failed: set[str], call: CallTime
 ) -> list[str]:
-    """Put merchants into the desk's list, and return the numbers of the records for which that did not work.
+    """Put merchants into the desk's list, and return the numbers of the records for which that failed.
 
-    Those of a new account, and of an account's first change of a day: so an account that is older than the list comes
-    into it.
+    A new account's merchant, and an account's with its first change of a day: so accounts that are older than the
+    list get into it.
     """
     desk = for_figures.desk()
     if desk is None:
@@ -160,7 +160,7 @@ class _Said:
 
 
 def _keep_today(fleet: Figures) -> None:
-    """Keep the fleet's figures as the end of today so far. They are a view, and the next minute keeps them anew."""
+    """Keep the fleet's figures as the end of today so far. They are only a view, overwritten a minute later."""
     days, counters = for_figures.fleet_days(), for_figures.container_counters()
     if days is None or counters is None:
         return

@@ -44,7 +44,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     try:
         _note(account, asked.admin_id)
     except CreditsError as error:
-        # What stands already is not set again, so whoever repeats the call has it noted.
+        # A threshold that is set already is not set again, so a repeated call notes it.
         logger.warning("threshold not noted", code=error.code)
         return refusal(error)
     logger.info(

@@ -42,7 +42,7 @@ class Kinds(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What differs; `event` is the body of the event that mends it, where one does."""
+    """What differs; `event` is the body of the event that corrects it, if there is one."""
 
     kind: Kinds
     what: str
@@ -54,14 +54,14 @@ class Difference:
 
 
 Lookup = Callable[[Sequence[TransactionId]], Mapping[TransactionId, Transaction]]
-"""Reads those of the records that there are."""
+"""Reads the transactions that exist, by id."""
 
 
 @dataclass
 class Matching:
-    """A comparison under way: what of the source was seen lies in a scratch database, so that any size fits.
+    """A comparison in progress; the orders that it has seen are in a scratch database, so a file may have any size.
 
-    `counts` are the orders by what became of them, `found` the differences by kind.
+    `counts` are the orders by result, `found` the differences by kind.
     """
 
     scratch: sqlite3.Connection
@@ -96,7 +96,7 @@ class Matching:
         yield from self._some(some)
 
     def not_there(self, merchant: MerchantId, records: Iterable[Transaction]) -> Iterator[Difference]:
-        """Yield the orders of the ledger, paid in the time of the file, that the file does not hold."""
+        """Yield the orders of the ledger, paid in the period of the file, that are not in the file."""
         [(first, last)] = self.scratch.execute("SELECT first, last FROM span WHERE merchant = ?", (merchant,))
         # An event says when it was sent: an order from just before the file's first one may look later.
         begins = instant(datetime.fromisoformat(first) + ON_ITS_WAY)
@@ -120,7 +120,7 @@ class Matching:
         return [(MerchantId(merchant), Instant(first), Instant(last)) for merchant, first, last in found]
 
     def events(self) -> Iterator[str]:
-        """Yield the bodies of the events that mend what is missing, orders before their refunds."""
+        """Yield the bodies of the events that correct what is missing, orders before their refunds."""
         for (body,) in self.scratch.execute("SELECT body FROM event ORDER BY place"):
             yield body
 
@@ -203,7 +203,7 @@ def recorded_total(record: Transaction) -> Decimal | None:
 
 
 def refunded_here(record: Transaction, total: Decimal | None) -> Decimal | None:
-    """Return the money that went back of the order, as far as the ledger knows; None where it does not."""
+    """Return the money that went back of the order, None if the ledger does not hold it."""
     if record.tally is None or not record.tally.count:
         return Decimal(0)
     return total if record.tally.full else record.tally.money

@@ -1,6 +1,6 @@
-"""Orders as their source tells them: Shopify's own order export (CSV) as it stands, and JSON Lines.
+"""Orders as their source has them: Shopify's own order export (CSV), unchanged, and JSON Lines.
 
-Read line by line, whatever the size. What cannot be read for certain is said with its line and column and never
+Read line by line, whatever the size. What cannot be read for certain is reported with its line and column, never
 guessed: an id that a spreadsheet wrote as 5.1E+12 has lost its digits.
 """
 
@@ -42,7 +42,7 @@ class NotOrdersError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRow:
-    """A row that tells no order for certain: where, and why, without its value, which may be personal."""
+    """A row that cannot be read for certain: where and why, without its value, which may be personal."""
 
     line: int
     column: str
@@ -105,7 +105,7 @@ class OrderFile:
         """Yield the orders in their order, once.
 
         Raises:
-            NotOrdersError: the file is none of both, not UTF-8, or broken off within a row.
+            NotOrdersError: the file is neither of the two, not UTF-8, or ends within a row.
         """
         if self._path.suffix.lower() in (".jsonl", ".ndjson"):
             yield from self._of_json_lines()
@@ -133,7 +133,7 @@ class OrderFile:
             text.detach()
 
     def _grouped(self, reader: Any, columns: list[str]) -> Iterator[SourceOrder | BadRow]:
-        """Yield each order once: its further line items stand in rows of their own, which name it and nothing else."""
+        """Yield each order once: its further line items are rows that hold its name and nothing else."""
         before: SourceOrder | BadRow | None = None
         named = ""
         line = reader.line_num + 1
@@ -287,7 +287,7 @@ def _refunds(value: Any) -> tuple[SourceRefund, ...] | None:
 
 
 def not_utf8(path: Path, error: UnicodeDecodeError) -> str:
-    """Return where the first line that is not UTF-8 stands, and which encoding the file may be in."""
+    """Return which line is the first that is not UTF-8, and which encoding the file may have."""
     with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             return "line 1: UTF-16, not UTF-8: a spreadsheet saved it as Unicode text; take the export as it came"

@@ -31,7 +31,7 @@ from infra.local.shops import NAMESPACE
 PAUSE_SECONDS: Final = 2.0
 FIRST_ORDER: Final = 5_700_000_001
 STEP: Final = 10
-"""How far the orders' numbers of one round are from those of the next, of the same shop."""
+"""The distance between a shop's order numbers of one round and of the next."""
 _PERIOD: Final = timedelta(days=30)
 _BOUGHT: Final = 25
 _RENEWED: Final = 10
@@ -71,7 +71,7 @@ CONNECTED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A webhook to send: who sends it, its headers but for the signature, and its body."""
+    """A webhook to send: who sends it, its headers without the signature, and its body."""
 
     source: Source
     headers: Mapping[str, str]
@@ -79,7 +79,7 @@ class Webhook:
 
 
 def webhooks(shop: ConnectedShop, around: int, now: datetime) -> Iterator[Webhook]:
-    """Yield the webhooks of a shop's round, the first of which is 0, sent from `now` on."""
+    """Yield the webhooks of one of a shop's rounds, counted from 0, sent from `now` on."""
     number = shop.first_order + around * STEP
     name = f"{shop.customer.removeprefix('cus_')}{around}"
     paid, edited = Decimal("84.90"), Decimal("97.40")

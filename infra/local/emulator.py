@@ -1,6 +1,6 @@
-"""The AWS emulator, and what it lacks of partner event buses: `python -m infra.local.emulator`.
+"""The AWS emulator, with the partner event buses that it lacks: `python -m infra.local.emulator`.
 
-Shopify and Stripe put their events with PutPartnerEvents, and they come out of the bus that has their source's name.
+Shopify and Stripe put their events with PutPartnerEvents; on AWS they appear on the bus with their source's name.
 ministack 1.5.33 takes them and drops them. From anybody else it refuses a source that begins with `aws.`, as AWS does.
 """
 

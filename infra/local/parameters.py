@@ -49,7 +49,7 @@ class Choice:
 
 
 class LocalSettingError(ValueError):
-    """Raised for a setting of the local stack that is none; the text names it."""
+    """Raised for a bad setting of the local stack; the text names it."""
 
 
 def switched(environment: Mapping[str, str], setting: str, *, default: bool) -> bool:

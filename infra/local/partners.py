@@ -1,4 +1,4 @@
-"""What Shopify and Stripe have with the local stack: secrets made at each start, and a partner event bus each."""
+"""Shopify's and Stripe's part of the local stack: secrets made at each start, and a partner event bus for each."""
 
 import secrets
 from collections.abc import Mapping

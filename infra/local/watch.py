@@ -15,9 +15,9 @@ from infra.local.engines import POLL_SECONDS, Engine, stop
 
 SETUP_SECONDS = 180.0
 STOP_SECONDS = 12.0
-"""How long the end of all programs may take together: what is left then is killed. Nothing of a local stack is kept."""
+"""How long ending all programs may take; those that still run are then killed. Nothing of a local stack is kept."""
 LAYER_SECONDS = 6.0
-"""How long one layer may take, the bridge among it, which finishes what it has in hand."""
+"""How long one layer may take; the bridge needs it to finish its messages."""
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Result = TypeVar("Result")

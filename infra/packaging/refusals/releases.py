@@ -12,7 +12,7 @@ HOOKS = ("BeforeAllowTrafficHook", "AfterAllowTrafficHook")
 
 
 def hooks(found: Resources) -> Iterator[str]:
-    """Yield hooks that end a deployment: for want of a right to call, or of one to report."""
+    """Yield hooks that fail a deployment: the right to call or the right to report is missing."""
     for alias, resource in found.items():
         moves = resource.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
         for kind in HOOKS:

@@ -10,7 +10,7 @@ FUSED = {"ReadUnitsPerSecond": "MaxReadRequestUnits", "WriteUnitsPerSecond": "Ma
 
 
 def throughput(found: Resources) -> Iterator[str]:
-    """Yield tables and indexes that are to be warmed to less than they have, or past their fuse."""
+    """Yield tables and indexes that are to be warmed to less than they have, or above their limit."""
     for name, table in of_type(found, "AWS::DynamoDB::Table"):
         fuse = table.get("OnDemandThroughput", {})
         for place, one in ((name, table), *((i["IndexName"], i) for i in table.get("GlobalSecondaryIndexes", []))):
