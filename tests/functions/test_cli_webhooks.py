@@ -187,12 +187,12 @@ def test_poison_is_not_sent_unless_that_is_wanted(desk: Desk, inbox: Inbox, tmp_
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--webhook", "shopify", "{file}"), "so name --topic and --shop"),
+        (("--webhook", "shopify", "{file}"), "give --topic and --shop"),
         (("--webhook", "stripe", "{file}", "--topic", "orders/paid"), "--topic and --shop are Shopify's"),
         (("--webhook", "stripe"), "A webhook is one file"),
         (("--webhook", "stripe", "{file}", "order_id=1"), "A webhook is one file"),
         (("--webhook", "stripe", "{file}", "--via", "bus"), "A webhook is one file"),
-        (("order_paid", "--shop", DOMAIN), "--webhook says whose"),
+        (("order_paid", "--shop", DOMAIN), "need --webhook"),
         (("--webhook", "stripe", "/nowhere.json"), "/nowhere.json cannot be read: No such file or directory."),
         (("--webhook", "stripe", "{file}", "--secret-file", "/nowhere"), "/nowhere cannot be read"),
     ],
