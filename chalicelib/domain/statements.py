@@ -98,9 +98,15 @@ class Turn:
 
 
 def turn(before: Account, after: Account) -> Turn | None:
-    """Return the day and months that a write shows to be over, None if it is on the previous transaction's day."""
+    """Return the day and months that a write shows to be over, None if it is on the previous transaction's day.
+
+    Only the write of the next transactions shows it. A rebuild, which leaves out versions, may
+    start from an account that a restore put behind its transactions.
+    """
     last, next_one = before.last_transaction_at, after.last_transaction_at
     if last is None or next_one is None or last[: _DAY.stop] == next_one[: _DAY.stop]:
+        return None
+    if after.version != before.version + 1:
         return None
     months = tuple(_months(month_of(last), month_of(next_one)))
     return Turn(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, version_never_had
 from chalicelib.domain.ledger import Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import (
@@ -97,12 +97,21 @@ def test_an_end_that_is_kept_twice_and_out_of_order_is_kept_once() -> None:
 
 def test_an_account_that_slept_for_ages_closes_its_latest_months_only() -> None:
     before = replace(account_of(4), last_transaction_at=Instant("1990-01-01T00:00:00.000Z"))
-    after = replace(before, last_transaction_at=Instant("2026-05-03T00:00:00.000Z"))
+    after = replace(before, version=before.version + 1, last_transaction_at=Instant("2026-05-03T00:00:00.000Z"))
 
     over = turn(before, after)
 
     assert over is not None
     assert (len(over.months), over.months[-1], over.day) == (MONTHS_CLOSED_MAX, "2026-04", 1)
+
+
+def test_a_rebuild_of_an_account_that_was_behind_ends_no_day_and_no_month() -> None:
+    before = replace(account_of(4), sequence=5, last_transaction_at=Instant("2026-10-30T10:00:00.000Z"))
+    now = Instant("2026-11-11T00:00:00.000Z")
+    version = version_never_had(before.version, now=now)
+    rebuilt = replace(before, sequence=9, version=version, last_transaction_at=Instant("2026-11-10T10:00:00.000Z"))
+
+    assert turn(before, rebuilt) is None, "transactions 6 and 7 may be October's"
 
 
 @pytest.mark.parametrize(("month", "after"), [("2025-12", "2026-01"), ("2026-01", "2026-02"), ("0999-12", "1000-01")])
