@@ -1,9 +1,10 @@
 """`credits match`: a shop's own orders, compared with the ledger (contract, section 17)."""
 
+import json
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.findings import Unreadable
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import MerchantId, instant, shop_id
 from chalicelib.domain.ledger import Transaction
 from infra.commands import letters
 from infra.commands.checking import ledger_reader
@@ -37,6 +38,7 @@ LETTERS_MAX = 10_000
 """Most parked messages that are looked through."""
 AT_ONCE = 10
 """Most messages of one request to the inbox."""
+_NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
 _AROUND = timedelta(days=2)
 """How far around the file's times the ledger is read: an event comes later than its order."""
 
@@ -136,18 +138,31 @@ class _Parked:
 
     def holds(self, merchant: str, order_id: str) -> bool:
         """Return whether a parked event of the merchant names this order."""
-        return any(order_id in body for body in self._bodies.get(merchant, ()))
+        return order_id in self._orders.get(merchant, ())
 
     @cached_property
-    def _bodies(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+    def _orders(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
         for letter in self._letters():
             if letter.merchant_id is not None:
-                found.setdefault(letter.merchant_id, []).append(letter.body)
+                found.setdefault(letter.merchant_id, set()).update(orders_named(letter.body))
         return found
 
     def _letters(self) -> tuple[Letter, ...]:
         return letters.dead_letters(self._target).listing(wanted=LETTERS_MAX, parkings=[Parking.INBOX]).letters
+
+
+def orders_named(body: str) -> set[str]:
+    """Return the ids that a message gives under a name of an order's, wherever they stand in it."""
+    found: set[str] = set()
+
+    def names(members: dict[str, Any]) -> dict[str, Any]:
+        found.update(shop_id(str(members[name])) for name in _NAMES_OF_ORDERS if name in members)
+        return members
+
+    with suppress(ValueError, RecursionError):
+        json.loads(body, object_hook=names)
+    return found
 
 
 def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: bool) -> int:

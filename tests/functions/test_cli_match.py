@@ -158,6 +158,8 @@ def test_a_parked_order_is_said_to_be_parked_and_is_not_sent_again(shop: System)
 
     assert kinds(told) == [("parked", "77")]
     assert told["sent"] == 0
+    # A letter about order 77, of the day 28, is none about these two.
+    assert kinds(compared(exported(row(28), row(7)), status=1)) == [("missing", "28"), ("missing", "7")]
 
 
 def test_refunds_by_their_ids_are_looked_for_and_sent(shop: System) -> None:
