@@ -1,15 +1,13 @@
 """`credits history`: a merchant's transactions, as a table, as JSON, or as a file for a spreadsheet."""
 
-import csv
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from chalicelib.contracts.api import answers
+from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind
@@ -124,18 +122,12 @@ def _row(record: Transaction, *, local: bool) -> tuple[str, ...]:
 
 
 def _write(found: Iterator[Transaction]) -> None:
-    """Print the transactions as comma-separated values, with the API's names and times as headings and cells."""
-    writer = csv.DictWriter(sys.stdout, list(answers.Transaction.model_fields), lineterminator="\n")
-    writer.writeheader()
+    """Print the transactions as the rows of CSV that the API answers and an export has, a heading first."""
+    sys.stdout.write(_shown(tables.heading()))
     for record in found:
-        members = answers.Transaction.of(record).model_dump(mode="json")
-        writer.writerow({name: _cell(value) for name, value in members.items()})
+        sys.stdout.write(_shown(tables.csv_lines([answers.Transaction.of(record)])))
 
 
-def _cell(value: Any) -> Any:
-    """Return a value for a cell. A spreadsheet calculates a text that begins like a formula: such a text is quoted."""
-    if isinstance(value, (dict, list)):
-        value = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, str):
-        return value
-    return visible(f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
+def _shown(lines: str) -> str:
+    # Standard output ends lines as its system does; a terminal may show them.
+    return visible(lines.replace("\r\n", "\n"), kept="\n\t")

@@ -1,6 +1,6 @@
 """Options and arguments that many commands take, and what they must look like."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -32,8 +32,16 @@ Since = Annotated[
     str | None,
     typer.Option(parser=_time, metavar="TIME", help="From this time on, UTC: 2026-11-01.", show_default=False),
 ]
+
+
+def _before(text: str) -> Instant:
+    """Return the last millisecond before a time: so a month that ends where the next begins has nothing of that."""
+    return instant(datetime.fromisoformat(_time(text)) - timedelta(milliseconds=1))
+
+
 Until = Annotated[
-    str | None, typer.Option(parser=_time, metavar="TIME", help="Up to this time, UTC: 2026-12-01.", show_default=False)
+    str | None,
+    typer.Option(parser=_before, metavar="TIME", help="Before this time, UTC: 2026-12-01.", show_default=False),
 ]
 
 

@@ -117,13 +117,23 @@ def test_a_history_is_asked_by_type_and_by_time_and_page(shop: Desk) -> None:
 
 
 def test_a_history_becomes_a_file_for_a_spreadsheet_that_calculates_nothing(shop: Desk) -> None:
-    shop.system.ingest(charged("=HYPERLINK(1)", 5))
+    shop.system.ingest(charged("=HYPERLINK(1)", 5), charged("'quoted", 5))
 
     told = shop.run("history", SHOP, "--csv")
 
     rows = list(csv.DictReader(io.StringIO(told.stdout)))
-    assert [row["sequence"] for row in rows] == [str(number) for number in range(7, 0, -1)]
-    assert (rows[0]["reference_id"], rows[-1]["amount"]) == ("'=HYPERLINK(1)", "100")
+    assert [row["sequence"] for row in rows] == [str(number) for number in range(8, 0, -1)]
+    assert {row["reference_id"] for row in rows[:2]} == {"'=HYPERLINK(1)", "''quoted"}
+    assert rows[-1]["amount"] == "100"
+
+
+def test_a_month_ends_before_the_next_begins(shop: Desk) -> None:
+    last, *_, first = shop.told("history", SHOP)["items"]
+
+    until = shop.told("history", SHOP, "--until", last["created_at"])["items"]
+
+    assert last["created_at"] not in {item["created_at"] for item in until}
+    assert shop.told("history", SHOP, "--since", first["created_at"])["total"] == 6
 
 
 @pytest.mark.parametrize(
