@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from chalicelib.contracts.api.model import Model
 
 DAYS_DEFAULT = 30
+FLEET_DAYS_READ = 100
+"""Ends of the fleet's days that one request reads: a day on which nothing changed has none."""
 
 _ID_START = re.compile(r"[0-9a-f-]{1,36}", re.ASCII)
 _HYPHENS = (8, 13, 18, 23)
@@ -106,9 +108,9 @@ def fleet_days(call: Call) -> Reply:
     from chalicelib.contracts.api.people import FleetDay, FleetDays
 
     today, days = day_of(instant(call.now)), _days(call)
-    # The day before the first one tells what the first one moved.
+    # The newest end from before the first day tells what that day moved.
     kept = for_figures.fleet_days()
-    ends = kept.ends(days_up_to(today, days=days + 1)) if kept is not None else []
+    ends = kept.ends(days_up_to(today, days=FLEET_DAYS_READ)) if kept is not None else []
     moved = last_days(ends, today=today, days=days, opened="")
     rows = [FleetDay.of(end, sums) for end, sums in moved]
     return Reply(body=answer_text(FleetDays(days=rows), call.meta()))

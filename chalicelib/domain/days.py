@@ -62,7 +62,7 @@ class Sums:
 class DayEnd:
     """The figures of an account, or of the fleet, at the end of a day (UTC).
 
-    `sums` count from the beginning; `merchants`, `zero` and `low` are the fleet's.
+    `sums` count from the beginning; `merchants`, `zero`, `low` and `closed` are the fleet's, as in its figures.
     """
 
     day: str
@@ -71,6 +71,7 @@ class DayEnd:
     merchants: int = 0
     zero: int = 0
     low: int = 0
+    closed: int = 0
 
 
 def day_of(time: Instant) -> str:
@@ -94,6 +95,7 @@ def end_of_fleet(figures: Figures, *, day: str, parked: int) -> DayEnd:
         merchants=figures.merchants,
         zero=figures.zero,
         low=figures.low,
+        closed=figures.closed,
     )
 
 

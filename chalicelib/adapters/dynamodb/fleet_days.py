@@ -35,6 +35,7 @@ class FleetDays:
             "merchants": {"N": str(end.merchants)},
             "zero": {"N": str(end.zero)},
             "low": {"N": str(end.low)},
+            "closed": {"N": str(end.closed)},
         }
         try:
             with transient_faults("the figures"):
@@ -59,6 +60,8 @@ class FleetDays:
                 merchants=int(item["merchants"]["N"]),
                 zero=int(item["zero"]["N"]),
                 low=int(item["low"]["N"]),
+                # Days that an older release kept do not tell it.
+                closed=int(item["closed"]["N"]) if "closed" in item else 0,
             )
             for item in self._figures.read([f"{DAY_PREFIX}{day}" for day in days])
             for end in [end_said(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"])]

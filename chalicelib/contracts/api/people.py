@@ -60,8 +60,8 @@ class FleetDay(Model):
         """Return the answer's row."""
         return cls(
             merchants=end.merchants,
-            enabled=end.merchants - end.zero,
-            disabled=end.zero,
+            enabled=end.merchants - end.zero - end.closed,
+            disabled=end.zero + end.closed,
             low=end.low,
             parked=moved.parked,
             **Day.of(end, moved).model_dump(),
