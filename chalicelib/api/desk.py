@@ -6,21 +6,22 @@ from urllib.parse import unquote
 
 from chalice.app import Blueprint
 
+from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.domain.actions import Action, Did
-from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.actions import Did
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_api, for_figures
 
 if TYPE_CHECKING:
     from chalicelib.contracts.api.dead_letters import DeadLetter
+    from chalicelib.domain.actions import Action
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
@@ -135,27 +136,27 @@ def redrive(call: Call, letter_id: str) -> Reply:
     if letter is None:
         raise not_found("dead letter")
     answered = DeadLetter.of(letter)
-    _note(call, Did.LETTER_RETRIED, answered)
+    # A letter that is back in its queue cannot be put back again.
+    trail.note_or_report(_done(call, Did.LETTER_RETRIED, answered))
     return Reply(body=answer_text(answered, call.meta()), merchant_id=letter.merchant_id)
 
 
-def _note(call: Call, did: Did, letter: "DeadLetter", **details: str) -> None:
-    """Note who did it. It is done already and cannot be repeated, so a failure is only reported."""
-    desk = for_figures.desk()
-    if desk is None:
-        return
-    action = Action(
-        time=instant(call.now),
-        did=did,
-        admin_id=call.caller.subject,
-        fact=f"{did}#{letter.id}",
-        merchant_id=MerchantId(letter.merchant_id) if letter.merchant_id else None,
-        details={"letter_id": letter.id, "code": letter.code, "event_type": letter.event_type, **details},
-    )
-    try:
-        desk.note(action)
-    except RetryLater as error:
-        logger.error("action not noted", did=did, admin_id=action.admin_id, letter_id=letter.id, reason=error.message)
+def _done(call: Call, did: Did, letter: "DeadLetter") -> "Action":
+    from chalicelib.contracts.inbound.events import INBOUND
+
+    # A sender may have written anything where its type should be, and what is noted stays for ever.
+    named = letter.parking != Parking.INBOX or letter.event_type in INBOUND
+    details: dict[str, str | int | None] = {
+        "letter_id": letter.id,
+        "code": letter.code,
+        "event_type": letter.event_type if named else None,
+    }
+    merchant = MerchantId(letter.merchant_id) if letter.merchant_id else None
+    why = letter.discarded
+    if why is None:
+        return trail.done(call, did, letter.id, merchant, details)
+    details["reason"] = why.reason
+    return trail.done(call, did, letter.id, merchant, details, time=Instant(why.time), admin_id=why.admin_id)
 
 
 @routes.post(
@@ -164,20 +165,21 @@ def _note(call: Call, did: Did, letter: "DeadLetter", **details: str) -> None:
 def discard(call: Call, letter_id: str) -> Reply:
     """Keep who discards a parked message and why, take it out of its queue, and return it; safe to repeat."""
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, discard_reason
+    from chalicelib.contracts.api.dead_letters import Discarded, discard_reason
 
     named, admin = _letter_id(letter_id), call.caller.name()
     why = Discarded(admin_id=admin, time=instant(call.now), reason=discard_reason(call.json_object()))
     discarded = for_figures.discarded_letters()
     letter = for_api.dead_letters().remove(
-        named, seconds=SEARCH_SECONDS, first=lambda letter: discarded.keep(DeadLetter.of(letter, discarded=why))
+        named, seconds=SEARCH_SECONDS, first=lambda letter: discarded.keep(letter, why)
     )
     kept = discarded.find(named)
     if kept is None:
         raise not_found("dead letter")
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
-        _note(call, Did.LETTER_DISCARDED, kept, reason=why.reason)
+    # Of the one who discarded it, also where an earlier call ended before its note.
+    trail.note(_done(call, Did.LETTER_DISCARDED, kept))
     return Reply(body=answer_text(kept, call.meta()))
 
 

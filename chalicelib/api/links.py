@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from chalice.app import Blueprint
 
+from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, json_text
@@ -13,13 +14,13 @@ from chalicelib.api.webhooks import send_to_inbox
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
-from chalicelib.domain.actions import Action, Did
+from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Code
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from chalicelib.telemetry import logger
 from chalicelib.usecases.linking import shown
-from chalicelib.wiring import for_api, for_figures
+from chalicelib.wiring import for_api
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -81,7 +82,7 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
         opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
-    _note(call, Did.LINKED, full, merchant)
+    trail.note(trail.done(call, Did.LINKED, full, merchant, {"name": full}))
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
     return _answer(call, _standing(full))
 
@@ -92,7 +93,8 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
     admin, found = call.caller.name(), _standing(_in_path(kind, name))
     if not for_api.links().remove(found):
         raise not_found("link")
-    _note(call, Did.UNLINKED, found.name, found.merchant_id)
+    # A link that is gone cannot be removed again.
+    trail.note_or_report(trail.done(call, Did.UNLINKED, found.name, found.merchant_id, {"name": found.name}))
     logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
     return _answer(call, found)
 
@@ -106,16 +108,6 @@ def names(call: Call) -> Reply:
         for merchant, named in found.items()
     }
     return Reply(body=json_text({"names": said}, call.meta()))
-
-
-def _note(call: Call, did: Did, name: str, merchant: MerchantId) -> None:
-    """Note who did it; raises `RetryLater` where that did not work."""
-    desk = for_figures.desk()
-    if desk is not None:
-        now = instant(call.now)
-        fact = f"{did}#{name}#{now}"
-        who = call.caller.name()
-        desk.note(Action(time=now, did=did, admin_id=who, fact=fact, merchant_id=merchant, details={"name": name}))
 
 
 def _of_merchant(call: Call, text: str) -> Reply:

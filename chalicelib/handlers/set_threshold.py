@@ -58,15 +58,19 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
 
 
 def _note(account: "Account", admin_id: str) -> None:
-    """Note who set the threshold; raises `RetryLater` where that did not work."""
-    from chalicelib.domain.actions import Action, Did
-    from chalicelib.wiring import for_figures
+    """Note who set the threshold, as of its write; raises `RetryLater` where that did not work.
 
+    If the account has moved since that write, it was set before: who asks for it again did so now.
+    """
+    from chalicelib.domain.actions import Action, Did
+    from chalicelib.wiring import for_figures, for_posting
+
+    moved_since = account.updated_at == account.last_transaction_at
     desk = for_figures.desk()
     if desk is not None:
         desk.note(
             Action(
-                time=account.updated_at,
+                time=for_posting.now() if moved_since else account.updated_at,
                 did=Did.THRESHOLD_SET,
                 admin_id=admin_id,
                 fact=f"threshold#{account.merchant_id}#{account.version}",

@@ -173,7 +173,7 @@ def discard(
     desk, kept = dead_letters(target), discarded_letters(target)
 
     def keep(letter: Letter) -> None:
-        kept.keep(DeadLetter.of(letter, discarded=why))
+        kept.keep(letter, why)
 
     gone: list[str] = []
     unknown: list[str] = []

@@ -82,6 +82,18 @@ def test_a_discarded_letter_is_gone_and_who_did_it_when_and_why_is_kept(
     assert desk.in_inbox() == []
 
 
+def test_a_long_letter_is_kept_whole_when_it_is_discarded(api: Api, desk: System, table: FiguresTable) -> None:
+    body = "no event " * 20_000
+    desk.ingest(body)
+    [letter] = listed(api)
+    assert letter["body_cut"]
+
+    discarded(api, letter["id"])
+
+    kept = shown(api, letter["id"]).body["data"]
+    assert (kept["body"], kept["body_cut"]) == (body, False)
+
+
 def test_a_letter_that_cannot_be_recorded_stays_parked(api: Api, desk: System) -> None:
     desk.ingest(opened(), charged("p1", 0))
     [letter] = listed(api)

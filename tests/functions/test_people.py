@@ -5,14 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 import app
+from chalicelib.api import trail
+from chalicelib.domain.days import end_of_fleet
+from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import instant
 from chalicelib.handlers.roll_up import _Said
 from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, Functions, throttled
 from tests.support.builders import SHOP, merchant
-from tests.support.events import Context, charged, opened, paid, refunded
+from tests.support.events import Context, asking, charged, opened, paid, refunded
 from tests.support.figures_tables import FiguresTable
 from tests.support.stream_events import event
 from tests.support.system import System
@@ -160,6 +165,34 @@ def test_the_fleets_days_tell_who_was_on_off_and_low_and_what_moved(api: Api, de
     )
 
 
+def test_a_fleets_day_is_the_same_however_many_days_are_asked_for(api: Api, desk: System, clock: Clock) -> None:
+    clock.days_ago(30)
+    desk.ingest(opened())
+    rolled_up(desk)
+    _Said.at = float("-inf")
+    clock.days_ago(3)
+    desk.ingest(paid(1), paid(2))
+    rolled_up(desk)
+
+    for days in (5, 10, 90):
+        rows = found(api.get(FLEET_DAYS, token=ADMIN, parameters={"days": str(days)}))["days"]
+        assert {row["day"]: row["orders"] for row in rows}[day(3)] == 2, f"of {days} days"
+        assert len(rows) == min(days, 31)
+
+
+def test_a_closed_account_is_off_in_the_fleets_days_as_in_its_figures(api: Api, desk: System, clock: Clock) -> None:
+    desk.ingest(opened(), opened(merchant("other shop")))
+    rolled_up(desk)
+    days = for_figures.fleet_days()
+    assert days is not None
+    figures = Figures(merchants=4, zero=1, closed=1)
+    days.keep(end_of_fleet(figures, day=day(0), parked=0), as_of=instant(NOW + timedelta(hours=1)))
+
+    [today] = found(api.get(FLEET_DAYS, token=ADMIN, parameters={"days": "1"}))["days"]
+
+    assert (today["enabled"], today["disabled"]) == (figures.enabled, figures.disabled) == (2, 2)
+
+
 def test_a_late_view_of_the_fleet_does_not_replace_a_newer_one(api: Api, desk: System, clock: Clock) -> None:
     desk.ingest(opened())
     rolled_up(desk)
@@ -230,6 +263,64 @@ def test_a_change_that_could_not_be_noted_is_answered_so_and_noted_when_it_is_re
     threshold(api, SHOP, 7)
 
     assert len(found(api.get(ACTIONS, token=ADMIN))) == 1
+
+
+def test_a_threshold_that_was_set_before_is_noted_as_of_whoever_asks_again(
+    api: Api, desk: System, clock: Clock
+) -> None:
+    clock.days_ago(2)
+    desk.ingest(opened())
+    threshold(api, SHOP, 7)
+    clock.days_ago(1)
+    desk.ingest(paid(1))
+    clock.days_ago(0)
+    threshold(api, SHOP, 7)
+
+    assert [one["time"][:10] for one in found(api.get(ACTIONS, token=ADMIN))] == [day(0), day(2)]
+
+
+def test_a_letter_that_was_put_back_is_answered_so_whatever_becomes_of_the_note(
+    api: Api, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(opened(), charged("bad", 0))
+    [letter] = found(api.get("/credits/admin/dead-letters", token=ADMIN))
+    refused = ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutItem")
+    monkeypatch.setattr(for_figures.desk_reader()._client, "put_item", lambda **_: (_ for _ in ()).throw(refused))
+
+    route = "/credits/admin/dead-letters/{letter_id}/redrive"
+    assert api.post(route.replace("{letter_id}", letter["id"]), None, route=route, token=ADMIN).status == 200
+
+
+def test_a_discard_that_could_not_be_noted_is_noted_when_it_is_repeated(
+    api: Api, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(opened(), charged("bad", 0))
+    [letter] = found(api.get("/credits/admin/dead-letters", token=ADMIN))
+    route = "/credits/admin/dead-letters/{letter_id}/discard"
+
+    def discarded(reason: str) -> int:
+        body = {"reason": reason}
+        return api.post(route.replace("{letter_id}", letter["id"]), body, route=route, token=ADMIN).status
+
+    with monkeypatch.context() as broken:
+        broken.setattr(trail, "note", lambda _: (_ for _ in ()).throw(RetryLater(Code.UNAVAILABLE, "no answer")))
+        assert discarded("sent again") == 503
+    assert [discarded("once more"), discarded("once more")] == [200, 200]
+
+    [noted] = found(api.get(ACTIONS, token=ADMIN))
+    assert (noted["did"], noted["details"]["reason"]) == ("letter_discarded", "sent again")
+    assert found(api.get(ACTIONS, token=ADMIN, parameters={"merchant_id": SHOP})) == [noted]
+
+
+def test_what_a_sender_wrote_for_a_type_is_not_noted(api: Api, desk: System) -> None:
+    desk.ingest(asking("jane@example.com", {"merchant_id": SHOP}))
+    [letter] = found(api.get("/credits/admin/dead-letters", token=ADMIN))
+    route = "/credits/admin/dead-letters/{letter_id}/redrive"
+
+    api.post(route.replace("{letter_id}", letter["id"]), None, route=route, token=ADMIN)
+
+    [noted] = found(api.get(ACTIONS, token=ADMIN))
+    assert noted["details"] == {"letter_id": letter["id"], "code": "unknown_event_type", "event_type": None}
 
 
 def test_a_merchant_that_could_not_be_listed_comes_back(

@@ -18,7 +18,7 @@ from moto import mock_aws
 import app
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.contracts import canary
-from chalicelib.contracts.api.dead_letters import DeadLetter
+from chalicelib.contracts.api.dead_letters import Discarded
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.ledger import Transaction
@@ -429,10 +429,11 @@ def _dead_letters(on: Stage) -> None:
         listing = letters.listing(wanted=100)
         assert len(listing.letters) > 4
         discarded, by_route, *put_back = listing.letters
+        why = Discarded(admin_id="admin-7", time="2026-11-28T10:00:00.000Z", reason="sent again")
         letters.remove(
             discarded.letter_id,
             seconds=20.0,
-            first=lambda letter: for_figures.discarded_letters().keep(DeadLetter.of(letter)),
+            first=lambda letter: for_figures.discarded_letters().keep(letter, why),
         )
         assert for_figures.discarded_letters().find(discarded.letter_id) is not None
         for letter in put_back:
