@@ -16,6 +16,8 @@ KEEP_SECONDS = 300
 """How long a value is used before it is asked for again: what a changed key takes to arrive."""
 PARAMETER_RETRY_SECONDS = 30
 """How long the last known value goes on unasked after it could not be asked for."""
+SIGNING_SECRET_LENGTH_MIN = 12
+"""Characters of a secret that signs webhooks: a bracket or a comment beside it is none, and everybody knows it."""
 CURSOR_KEY_LENGTH_MIN = 32
 """Characters of a key that signs cursors: shorter ones can be guessed."""
 
@@ -67,6 +69,21 @@ def _absent(error: GetParameterError) -> bool:
         # The function may be allowed to read only the secret.
         "AccessDeniedException",
     }
+
+
+def signing_secrets(text: str, name: str) -> tuple[str, ...]:
+    """Return the secrets that the parameter or secret `name` holds, a line each.
+
+    Raises:
+        SettingError: a line holds something else than one secret.
+    """
+    secrets = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if any(len(secret) < SIGNING_SECRET_LENGTH_MIN or len(secret.split()) > 1 for secret in secrets):
+        raise SettingError(
+            f"{name} holds webhook secrets, a line each: one line has a space in it or fewer than "
+            f"{SIGNING_SECRET_LENGTH_MIN} characters"
+        )
+    return secrets
 
 
 def cursor_keys(text: str) -> str:

@@ -207,14 +207,14 @@ def webhook_secrets(name: str) -> tuple[str, ...]:
     """Return the secrets that a parameter holds, a line each: one of them signs. None where no parameter is named.
 
     Raises:
-        RetryLater: they cannot be read.
+        RetryLater: they cannot be read. SettingError: a line is no secret.
     """
-    from chalicelib.adapters.parameters import ParameterError
+    from chalicelib.adapters.parameters import ParameterError, signing_secrets
 
     if not name:
         return ()
     try:
-        return tuple(_parameter(name).text().split())
+        return signing_secrets(_parameter(name).text(), name)
     except ParameterError as error:
         raise RetryLater(Code.UNAVAILABLE, str(error)) from error
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from tests.support.webhooks import CANARY, charge, headers, invoice, order, stri
 
 NEW, WHSEC = "new-secret", "whsec_2"
 SECRETS = {"/shopify": ("old-secret", NEW), "/stripe": ("whsec_1", WHSEC)}
+WEBHOOK_SECRETS = for_api.webhook_secrets
 INBOX = "https://inbox"
 
 
@@ -234,6 +236,34 @@ def test_secrets_that_cannot_be_read_accuse_nobody(inbox: Inbox, monkeypatch: py
 
     assert answered.status == 503
     assert "parameter" not in json.dumps(answered.body)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "new-secret-of-shopify # since November",
+        '{"shopify": "new-secret-of-shopify"}',
+        '{\n  "shopify":\n    "new-secret-of-shopify"\n}',
+        "new-secret-of-shopify\nx",
+    ],
+)
+def test_a_word_beside_a_secret_signs_nothing(monkeypatch: pytest.MonkeyPatch, inbox: Inbox, kept: str) -> None:
+    monkeypatch.setattr(for_api, "_parameter", lambda _name: SimpleNamespace(text=lambda: kept))
+    monkeypatch.setattr(for_api, "webhook_secrets", WEBHOOK_SECRETS)
+
+    assert {from_shopify("orders/paid", order(), word).status for word in kept.split()} == {500}
+    assert inbox.sent == []
+
+
+def test_secrets_are_a_line_each(monkeypatch: pytest.MonkeyPatch, inbox: Inbox) -> None:
+    monkeypatch.setattr(
+        for_api, "_parameter", lambda _name: SimpleNamespace(text=lambda: "\n first-secret \r\nsecond-secret\n")
+    )
+    monkeypatch.setattr(for_api, "webhook_secrets", WEBHOOK_SECRETS)
+
+    for secret in ("first-secret", "second-secret"):
+        assert from_shopify("orders/paid", order(), secret).status == 200
+    assert len(inbox.sent) == 2
 
 
 def test_a_poisonous_webhook_is_queued_all_the_same_to_be_parked(inbox: Inbox) -> None:
