@@ -95,7 +95,7 @@ def test_a_record_that_the_streams_functions_cannot_read_is_parked_and_goes_back
         until("both functions to park it", lambda: len(parked(flows, shop)) == 2)
         letters = parked(flows, shop)
         assert sorted(letter["function"] for letter in letters) == ["publish_threshold_events", "roll_up"]
-        assert {(letter["queue"], letter["code"]) for letter in letters} == {("stream", "record_unreadable")}
+        assert {(letter["parking"], letter["code"]) for letter in letters} == {("stream", "record_unreadable")}
 
         # They still cannot read it, so they park it anew.
         ids = {letter["id"] for letter in letters}
