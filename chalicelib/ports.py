@@ -179,6 +179,14 @@ class LinksPage:
     last: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesPage:
+    """Some names of a list with their merchants, in their order; `last` is where the next page goes on."""
+
+    names: tuple[tuple[str, MerchantId], ...]
+    last: str | None
+
+
 class LinkTable(Protocol):
     """The merchants of names. Every method may raise `RetryLater` (`unavailable`). A name is never moved silently."""
 
@@ -219,6 +227,18 @@ class LinkTable(Protocol):
 
     def page(self, kind: LinkKind, *, starting: str = "", after: str | None = None, limit: int) -> LinksPage:
         """Return the next links of a kind, by name; only those whose names begin so after the kind."""
+        ...
+
+    def starting(self, kind: str, prefix: str, *, after: str | None, limit: int) -> NamesPage:
+        """Return the next names of a list, a kind of links or `WORD`, that start so; a little behind the writes."""
+        ...
+
+
+class MerchantList(Protocol):
+    """Which merchants there are. Every method may raise `RetryLater` (`unavailable`)."""
+
+    def merchants(self, *, starting: str = "", after: MerchantId | None = None, wanted: int) -> list[MerchantId]:
+        """Return up to `wanted` merchants in the order of their ids, those behind `after` whose ids start so."""
         ...
 
 

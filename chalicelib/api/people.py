@@ -1,7 +1,5 @@
 """The routes behind lists and charts that people look at: merchants, days, and who did what (contract, section 6)."""
 
-import re
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
@@ -12,7 +10,7 @@ from chalicelib.api.routing import Reply, Routes
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, Parameters, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.domain.days import DAYS_MAX, day_of, days_up_to, end_of, first_of, last_days
-from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.statements import Month, month_after, month_before, month_of
 from chalicelib.wiring import for_api, for_figures
 
@@ -25,23 +23,23 @@ DAYS_DEFAULT = 30
 FLEET_DAYS_READ = 100
 """Ends of the fleet's days that one request reads: a day on which nothing changed has none."""
 
-_ID_START = re.compile(r"[0-9a-f-]{1,36}", re.ASCII)
-_HYPHENS = (8, 13, 18, 23)
-
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
 
 
 @routes.get("/api/v1/credits/admin/merchants", access=Access.ADMIN, summary="Merchants")
 def merchants(call: Call) -> Reply:
-    """Return a page of all merchants' accounts in the order of their ids, or of those whose ids start with `search`."""
+    """Return a page of all merchants' accounts by id, or of those that `search` finds by label, domain or id."""
     from chalicelib.contracts.api import answers, cursors
 
     asked = _asked(call)
-    starting = _id_start(call)
-    scope, key = ("merchants", starting), for_api.cursor_key()
+    search = (call.text("search") or "").strip()
+    scope, key = ("merchants", search), for_api.cursor_key()
     after = cursors.merchant(asked.cursor, scope=scope, key=_key(key)) if asked.cursor is not None else None
-    found = for_figures.desk_reader().merchants(starting=starting, after=after, wanted=asked.limit + 1)
+    if search:
+        found = _found(search, after=after, wanted=asked.limit + 1)
+    else:
+        found = for_figures.desk_reader().merchants(after=after, wanted=asked.limit + 1)
     listed = found[: asked.limit]
     more = len(found) > asked.limit
     place = PagePosition(
@@ -53,7 +51,7 @@ def merchants(call: Call) -> Reply:
         numbered=False,
     )
     rows = [answers.Account.of(account) for account in for_api.levels().named(listed)]
-    return _listing(call, rows, place, {"search": starting or None})
+    return _listing(call, rows, place, {"search": search or None})
 
 
 @routes.get("/api/v1/credits/admin/actions", access=Access.ADMIN, summary="Who did what")
@@ -140,17 +138,22 @@ def _key(key: str | None) -> str:
     return key
 
 
-def _id_start(call: Call) -> str:
-    """Return the beginning of an id that `search` gives, with the hyphens of a UUID; empty without it."""
-    text = (call.text("search") or "").strip().lower()
-    if not text:
-        return ""
-    if _ID_START.fullmatch(text) is None:
-        raise bad_request("search", "Search by the beginning of a merchant's id: digits from 0 to f, and hyphens.")
-    digits = text.replace("-", "")
-    places = (0, *(place - number for number, place in enumerate(_HYPHENS)), len(digits))
-    parts = [digits[start:end] for start, end in pairwise(places)]
-    return "-".join(part for part in parts if part)
+def _found(search: str, *, after: MerchantId | None, wanted: int) -> list[MerchantId]:
+    from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
+    from chalicelib.usecases.searching import found_merchants
+
+    if len(search) > SEARCH_LENGTH_MAX or not folded(search):
+        raise bad_request(
+            "search", f"Search for a text of 1 to {SEARCH_LENGTH_MAX} characters, with a letter or digit."
+        )
+    try:
+        return found_merchants(for_api.links(), for_figures.desk_reader(), search, after=after, wanted=wanted)
+    except ValueError:
+        raise Problem(
+            Refusal.CURSOR_INVALID,
+            "The merchant at which this page begins is not found by this search any more: search again.",
+            details={"field": "cursor"},
+        ) from None
 
 
 def _listing(call: Call, rows: "Sequence[Model]", place: PagePosition, parameters: Parameters) -> Reply:

@@ -1,4 +1,4 @@
-"""`credits merchants`: merchants by name, domain, id, or by the state of their plugin."""
+"""`credits merchants`: merchants by the beginning of a name, domain or id, or by the state of their plugin."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -7,13 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.links import LinkKind
+from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
 from chalicelib.usecases.linking import shown
+from chalicelib.usecases.searching import found_merchants
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import print_list, say, unable
@@ -37,7 +40,7 @@ LEVELS = {Plugin.OFF: "zero", Plugin.LOW: "low"}
 def merchants(
     search: Annotated[
         str | None,
-        typer.Argument(help="A part of a name or domain, or a merchant's id.", show_default=False),
+        typer.Argument(help="How a name, a word in it, a domain or an id begins.", show_default=False),
     ] = None,
     *,
     status: Annotated[
@@ -56,8 +59,11 @@ def merchants(
         raise unable("Give either a text to search for or --status.")
     target = find(stage, profile)
     links, ledger = DynamoDBLinks(target.client("dynamodb"), table=target.links_table), TargetLedger(target)
-    found = _at(target, status) if status is not None else _named(links, search or "")
-    wanted = list(islice(dict.fromkeys(found), limit + 1))
+    if search is not None:
+        wanted = _found(target, links, search, wanted=limit + 1)
+    else:
+        found = _at(target, status) if status is not None else _named(links)
+        wanted = list(islice(dict.fromkeys(found), limit + 1))
     accounts = ledger.accounts(wanted[:limit])
     names = {merchant: shown(named) for merchant, named in links.of_merchants(wanted[:limit]).items()}
     rows = [(accounts[one], names.get(one)) for one in wanted[:limit] if one in accounts]
@@ -79,20 +85,26 @@ def merchants(
             say(f"The first {limit:,}; --limit shows more.", style="dim")
 
 
-def _named(links: DynamoDBLinks, search: str) -> Iterator[MerchantId]:
-    """Yield the merchant of this id, or those whose names, domains or ids have the text in them."""
+def _found(target: Target, links: DynamoDBLinks, search: str, *, wanted: int) -> list[MerchantId]:
+    """Return the merchant of this id, or those whose names, domains or ids start so."""
+    if len(search) > SEARCH_LENGTH_MAX or not folded(search):
+        raise unable(f"Search for a text of 1 to {SEARCH_LENGTH_MAX} characters, with a letter or digit.")
     try:
-        yield merchant_id(search)
+        # An account of this moment is not in the list of ids yet.
+        return [merchant_id(search)]
     except ValueError:
-        wanted = search.casefold()
-        for kind in LinkKind:
-            after, more = None, True
-            while more:
-                page = links.page(kind, after=after, limit=PAGE)
-                for link in page.links:
-                    if any(wanted in text.casefold() for text in (link.name, link.label or "", link.merchant_id)):
-                        yield link.merchant_id
-                after, more = page.last, page.last is not None
+        desk = Desk(target.client("dynamodb"), table=target.desk_table)
+        return found_merchants(links, desk, search, wanted=wanted)
+
+
+def _named(links: DynamoDBLinks) -> Iterator[MerchantId]:
+    """Yield the merchants that have a name, in the order of their names."""
+    for kind in LinkKind:
+        after, more = None, True
+        while more:
+            page = links.page(kind, after=after, limit=PAGE)
+            yield from (link.merchant_id for link in page.links)
+            after, more = page.last, page.last is not None
 
 
 def _at(target: Target, status: Plugin) -> Iterator[MerchantId]:

@@ -10,6 +10,7 @@ PARTS = {
     "transactions_table": "TransactionsTableName",
     "figures_table": "FiguresTableName",
     "links_table": "LinksTableName",
+    "desk_table": "DeskTableName",
     "event_bus": "EventBusName",
     "inbox_queue_url": "InboxQueueUrl",
     "waiting_queue_url": "WaitingQueueUrl",
@@ -33,6 +34,7 @@ class Deployed:
     transactions_table: str
     figures_table: str
     links_table: str
+    desk_table: str
     event_bus: str
     inbox_queue_url: str
     waiting_queue_url: str

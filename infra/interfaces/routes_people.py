@@ -4,6 +4,7 @@ from chalicelib.api.people import DAYS_DEFAULT
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.people import Action, Days, FleetDays
 from chalicelib.domain.days import DAYS_MAX
+from chalicelib.domain.searching import SEARCH_LENGTH_MAX
 from infra.interfaces import samples, samples_people
 from infra.interfaces.operations import (
     CURSOR,
@@ -29,8 +30,9 @@ _MERCHANTS = Route(
     view="merchants",
     tag=Tag.ADMIN,
     description=(
-        "By cursor, from a list in the order of ids, never a scan. A new account is in it within seconds. `total` and "
-        "`pages` are null."
+        "By cursor, from a list in the order of ids, never a scan. A new account is in it within seconds. A search "
+        "finds labels first, in any case and without accents, then domains, customers and ids; each merchant once. "
+        "`total` and `pages` are null."
     ),
     parameters=(
         LIMIT,
@@ -38,8 +40,8 @@ _MERCHANTS = Route(
         parameter(
             "search",
             "query",
-            {"type": "string", "maxLength": 36, "pattern": "^[0-9A-Fa-f-]*$"},
-            "Only those whose ids start so.",
+            {"type": "string", "maxLength": SEARCH_LENGTH_MAX},
+            "Only merchants of whom a label, a word in it, a domain, a customer's id or their id starts so.",
         ),
     ),
     answers={

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.links import Link, LinkKind
+from chalicelib.domain.searching import WORD
 from chalicelib.ports import LinkTable
 from tests.contract.conftest import ENGINES, FAKE, _tables
 from tests.support.builders import SHOP, merchant
@@ -110,3 +111,33 @@ def test_links_of_a_kind_are_listed_by_name_page_by_page(links: LinkTable) -> No
     assert [found.name for found in second.links] == domains[2:3]
     assert second.last is None
     assert [found.name for found in links.page(LinkKind.STRIPE, limit=9).links] == [CUSTOMER]
+
+
+def listed(links: LinkTable, prefix: str = "word:") -> list[str]:
+    return [name for name, _ in links.starting(WORD, prefix, after=None, limit=50).names]
+
+
+def test_a_label_is_listed_by_each_of_its_words_until_it_changes_or_goes(links: LinkTable) -> None:
+    links.put(link(label="Last Penny"))
+    assert listed(links) == [f"word:last penny#{DOMAIN}", f"word:penny#{DOMAIN}"]
+
+    links.put(link())
+    links.put(link(merchant_id=OTHER, label="Mine"))
+    links.put(link(label="Penny’s Tea"))
+    assert listed(links) == [f"word:pennys tea#{DOMAIN}", f"word:tea#{DOMAIN}"]
+    assert links.starting(WORD, "word:te", after=None, limit=1).names == ((f"word:tea#{DOMAIN}", SHOP),)
+
+    # Who removes it need not know its label.
+    assert links.remove(link())
+    assert listed(links) == []
+
+
+def test_names_of_a_list_are_read_page_by_page(links: LinkTable) -> None:
+    links.put(link(label="Tea and Tea"))
+    links.put(link(CUSTOMER, merchant_id=OTHER))
+
+    first = links.starting(WORD, "word:tea", after=None, limit=1)
+    second = links.starting(WORD, "word:tea", after=first.last, limit=1)
+
+    assert [name for name, _ in (*first.names, *second.names)] == [f"word:tea and tea#{DOMAIN}", f"word:tea#{DOMAIN}"]
+    assert [found.name for found in links.page(LinkKind.SHOPIFY, limit=9).links] == [DOMAIN]

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from chalicelib.adapters.dynamodb.desk import Desk as DeskTable
 from infra.commands import directory, letters, linking
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_cli_widths import at
 from tests.support.builders import SHOP, merchant
 from tests.support.events import adjusted, opened
+from tests.support.figures_tables import DESK_TABLE
 
 __all__ = ["desk"]
 
@@ -25,6 +27,8 @@ def street(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     desk.system.ingest(opened(), opened(OTHER), opened(NAMELESS))
     desk.system.ingest(adjusted("DECREASE", 100, "T-1", merchant_id=OTHER))
     desk.system.ingest(adjusted("DECREASE", 95, "T-2", merchant_id=NAMELESS))
+    for shop in (SHOP, OTHER, NAMELESS):
+        DeskTable(desk.system.dynamodb, table=DESK_TABLE).enlist(shop)
     for name, shop, label in (
         ("shopify:last-penny.myshopify.com", SHOP, "Last Penny Books"),
         ("stripe:cus_1", OTHER, "Alma & Sons Tea, Coffee, Cakes and a name that no terminal has room for"),
@@ -38,11 +42,14 @@ def found(desk: Desk, *arguments: str) -> list[tuple[str, str | None]]:
     return [(item["merchant_id"], item["shown"]) for item in items]
 
 
-def test_a_merchant_is_found_by_a_part_of_its_name_domain_or_id(street: Desk) -> None:
+def test_a_merchant_is_found_by_how_its_name_a_word_of_it_its_domain_or_its_id_begins(street: Desk) -> None:
     mine = [(SHOP, "Last Penny Books")]
-    for search in ("last penny", "LAST-PENNY.my", SHOP, SHOP.upper(), SHOP[:8]):
-        assert found(street, search) == mine
-    assert found(street, NAMELESS) == [(NAMELESS, None)]
+    for search in ("last penny", "PENNY B", "Books", "LAST-PENNY.my", SHOP, SHOP.upper(), SHOP[:8]):
+        assert found(street, search) == mine, search
+    assert [merchant_id for merchant_id, _ in found(street, "cus_1")] == [OTHER]
+    assert found(street, NAMELESS) == found(street, NAMELESS[:9]) == [(NAMELESS, None)]
+    assert street.run("merchants", "!").exit_code == 2
+    assert found(street, "ooks") == []
     assert {merchant_id for merchant_id, _ in found(street)} == {SHOP, OTHER}
     assert street.run("merchants", "nobody").stdout == "No such merchant.\n"
 

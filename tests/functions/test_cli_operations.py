@@ -31,7 +31,7 @@ from tests.support.events import (
     refunded,
     stream_record,
 )
-from tests.support.figures_tables import FiguresTable, created
+from tests.support.figures_tables import DESK_TABLE, FiguresTable, created
 from tests.support.system import System, _client, failed_entries, let_no_poll_wait, refusal
 
 OTHER = merchant("other")
@@ -80,6 +80,7 @@ class Desk:
 @pytest.fixture
 def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
     figures = created(system.dynamodb, "figures-test")
+    created(system.dynamodb, DESK_TABLE, logical_id="DeskTable")
     outbox = {name: system.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("outbox", "outbox-dead")}
     target = Target(
         stage="dev",
@@ -88,6 +89,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
         transactions_table=TRANSACTIONS_TABLE,
         figures_table="figures-test",
         links_table=LINKS_TABLE,
+        desk_table=DESK_TABLE,
         event_bus="credits",
         inbox_queue_url=system.urls["INBOX_QUEUE_URL"],
         waiting_queue_url=system.urls["WAITING_QUEUE_URL"],

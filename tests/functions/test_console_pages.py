@@ -1,11 +1,14 @@
 """The console in a real Chromium, on the API in this process: where the focus goes, and what lines and words show."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 import app
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api
 from tests.support.api import CREDITS_TABLE
 from tests.support.browser import chromium, needs_chromium
@@ -110,14 +113,20 @@ def test_who_types_on_while_the_search_looks_keeps_what_is_typed(page: Page) -> 
 
 def test_merchants_are_listed_and_found_by_an_address_that_can_be_shared(page: Page, desk: System) -> None:
     rolled_up(desk)
+    linked(SHOP, "Last Penny Books")
 
     page.goto(f"{ORIGIN}/console#/merchants/{SHOP[:6]}")
     expect(page.get_by_role("region", name="Merchants").get_by_role("row")).to_have_count(2)
-    page.get_by_label("Shop's domain, or id").fill("00000000")
+    page.get_by_label("Name, domain or id").fill("00000000")
     page.get_by_role("button", name="Filter").click()
 
     expect(page.get_by_text("No merchant matches.")).to_be_visible()
     assert page.url.endswith("#/merchants/00000000")
+    page.get_by_label("Name, domain or id").fill("PENNY B")
+    page.get_by_role("button", name="Filter").click()
+
+    expect(page.get_by_role("link", name="Last Penny Books")).to_be_visible()
+    assert page.url.endswith("#/merchants/PENNY%20B")
 
 
 def test_a_merchants_page_shows_its_days_and_who_did_what(page: Page, desk: System) -> None:
@@ -145,6 +154,13 @@ def test_chosen_letters_are_discarded_with_a_reason_and_filtered_by_code(page: P
     page.goto(f"{ORIGIN}/console#/actions")
     expect(page.locator('[data-test="actions"]').get_by_role("listitem")).to_have_count(2)
     expect(page.locator('[data-test="actions"]')).to_contain_text("admin-7 discarded a dead letter (credits invalid)")
+
+
+def linked(merchant_id: MerchantId, label: str) -> None:
+    link = Link(
+        name="shopify:last-penny.example", merchant_id=merchant_id, label=label, since=instant(datetime.now(UTC))
+    )
+    assert for_api.links().put(link) == merchant_id
 
 
 def rolled_up(desk: System) -> None:

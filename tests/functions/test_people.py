@@ -105,12 +105,6 @@ def test_a_merchant_is_found_by_the_beginning_of_its_id_with_hyphens_and_without
             assert ids == sorted(shop for shop in shops if shop.startswith(start)), text
 
 
-def test_what_is_no_beginning_of_an_id_is_a_bad_request(api: Api) -> None:
-    answered = api.get(MERCHANTS, token=ADMIN, parameters={"search": "xyz!"})
-
-    assert (answered.status, answered.body["error"]["details"]["field"]) == (400, "search")
-
-
 def test_days_show_what_each_moved_and_carry_the_balance_over_quiet_ones(api: Api, desk: System, clock: Clock) -> None:
     clock.days_ago(40)
     desk.ingest(opened(), paid(1), paid(2))

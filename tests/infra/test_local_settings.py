@@ -26,6 +26,7 @@ OUTPUTS = {
     "TransactionsTableName": "transactions",
     "FiguresTableName": "figures",
     "LinksTableName": "links",
+    "DeskTableName": "desk",
     "EventBusName": "bus",
     "InboxQueueUrl": "http://inbox",
     "WaitingQueueUrl": "http://waiting",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import Link, LinkKind
-from chalicelib.ports import LinksPage
+from chalicelib.domain.searching import WORD, words_of
+from chalicelib.ports import LinksPage, NamesPage
 
 
 @dataclass(slots=True)
@@ -61,3 +62,12 @@ class FakeLinks:
         names = [name for name in sorted(self.links) if name.startswith(f"{kind}:{starting}") and name > (after or "")]
         links = tuple(self.links[name] for name in names[:limit])
         return LinksPage(links=links, last=links[-1].name if len(names) > limit else None)
+
+    def starting(self, kind: str, prefix: str, *, after: str | None, limit: int) -> NamesPage:
+        listed = {name: link.merchant_id for name, link in self.links.items() if link.kind == kind}
+        if kind == WORD:
+            words = [(word, link) for link in self.links.values() for word in words_of(link.label, link.name)]
+            listed = {word: link.merchant_id for word, link in words}
+        names = sorted(name for name in listed if name.startswith(prefix) and name > (after or ""))
+        page = tuple((name, listed[name]) for name in names[:limit])
+        return NamesPage(names=page, last=page[-1][0] if len(names) > limit else None)

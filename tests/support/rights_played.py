@@ -259,8 +259,13 @@ def _movements(on: Stage) -> None:
 
 def _webhooks(on: Stage) -> None:
     """Link a shop and a customer, and post an order of the one and a payment of the other; and the taken name."""
-    links = {"links": ["shopify:" + DOMAIN, "stripe:cus_1"]}
-    named = [asking("evt.merchant.created", {"merchant_id": one, **links}) for one in (SHOP, merchant("another"))]
+    named = [
+        asking(
+            "evt.merchant.created",
+            {"merchant_id": one, "links": [{"name": "shopify:" + DOMAIN, "label": label}, "stripe:cus_1"]},
+        )
+        for one, label in ((SHOP, "Teegeist"), (merchant("another"), "Teegeist"), (SHOP, "Teehaus"))
+    ]
     on.call("ingest_events", batch([seen(message) for message in named]))
     forget_the_container()
     paid_order = from_request(Source.SHOPIFY, text(order()), headers("orders/paid"))
@@ -366,6 +371,8 @@ def _queries(path: str, record: Transaction) -> list[dict[str, str]]:
         ]
     if path.endswith("/stats"):
         return [{}, {"start_date": "2025-01-01T00:00:00Z"}]
+    if path.endswith("/merchants"):
+        return [{}, {"search": DOMAIN}]
     if path.endswith("/links"):
         return [{}, {"merchant_id": SHOP}]
     if path.endswith("/balance"):

@@ -4,12 +4,15 @@
     name "stripe:pi_1"                merchant_id                       a payment: in no list
     name "paid:stripe:pi_1"           invoice                           the invoice that the payment paid
     name "merchant:{merchant id}"     each of its names, as an attribute with the label ("" where there is none)
+    name "word:{label's end}#{name}"  merchant_id, kind "word"          a label from one of its words on, for searches
 
-A name and its merchant's row are one write. A link is never moved: the condition of each write is that the name belongs
-to nobody, or to this merchant.
+A name, its merchant's row and its label's words are one write. A link is never moved: the condition of each write is
+that the name belongs to nobody, or to this merchant. A write that takes words out knows the label that they are of: its
+condition names that label, and a refusal brings the one that is there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,13 +22,18 @@ from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, raise_if
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.links import Link, LinkKind
-from chalicelib.ports import LinksPage
+from chalicelib.domain.searching import WORD, words_of
+from chalicelib.ports import LinksPage, NamesPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WHO = "the links"
+LABEL_TRIES_MAX = 3
+"""How often a write starts again with the label that it met."""
 _OWN = "attribute_not_exists(merchant_id) OR merchant_id = :merchant"
+_MINE_WITH_LABEL = "merchant_id = :merchant AND (attribute_not_exists(label) OR label = :known)"
+_OWN_WITH_LABEL = f"attribute_not_exists(merchant_id) OR ({_MINE_WITH_LABEL})"
 
 
 class DynamoDBLinks:
@@ -55,26 +63,30 @@ class DynamoDBLinks:
 
         A label replaces an earlier one. Without a label the earlier one stays; a later `since` changes nothing.
         """
-        labelled = link.label is not None
-        label = {":label": {"S": link.label or ""}}
         values = {":merchant": {"S": link.merchant_id}, ":kind": {"S": link.kind}, ":since": {"S": link.since}}
-        name = {
-            "TableName": self._table,
-            "Key": _key(link.name),
-            "UpdateExpression": "SET merchant_id = :merchant, kind = :kind, since = if_not_exists(since, :since)"
-            + (", label = :label" if labelled else ""),
-            "ConditionExpression": _OWN,
-            "ExpressionAttributeValues": {**values, **(label if labelled else {})},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
-        merchant = {
-            "TableName": self._table,
-            "Key": _key(_row(link.merchant_id)),
-            "UpdateExpression": f"SET #link = {':label' if labelled else 'if_not_exists(#link, :label)'}",
-            "ExpressionAttributeNames": {"#link": link.name},
-            "ExpressionAttributeValues": label,
-        }
-        return self._written([{"Update": name}, {"Update": merchant}]) or link.merchant_id
+        update = "SET merchant_id = :merchant, kind = :kind, since = if_not_exists(since, :since)"
+        name = {"TableName": self._table, "Key": _key(link.name), "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        row = {"TableName": self._table, "Key": _key(_row(link.merchant_id))}
+        row |= {"ExpressionAttributeNames": {"#link": link.name}}
+        row |= {"ExpressionAttributeValues": {":label": {"S": link.label or ""}}}
+        if link.label is None:
+            name |= {"UpdateExpression": update, "ConditionExpression": _OWN, "ExpressionAttributeValues": values}
+            row |= {"UpdateExpression": "SET #link = if_not_exists(#link, :label)"}
+            standing = self._written([{"Update": name}, {"Update": row}])
+            return link.merchant_id if standing is None else _owner(standing)
+        name |= {"UpdateExpression": f"{update}, label = :label", "ConditionExpression": _OWN_WITH_LABEL}
+        row |= {"UpdateExpression": "SET #link = :label"}
+
+        def writes(known: str) -> list[Any]:
+            labels = {":label": {"S": link.label}, ":known": {"S": known}}
+            return [
+                {"Update": {**name, "ExpressionAttributeValues": {**values, **labels}}},
+                {"Update": row},
+                *self._words(link, out=known),
+            ]
+
+        standing = self._relabelled(link, writes, known=link.label)
+        return link.merchant_id if standing is None else _owner(standing)
 
     def put_payment(self, name: str, merchant_id: MerchantId) -> MerchantId:
         """Link a payment's name to a merchant, unless it is linked to another one; return the merchant that has it."""
@@ -117,17 +129,25 @@ class DynamoDBLinks:
         name = {
             "TableName": self._table,
             "Key": _key(link.name),
-            "ConditionExpression": "merchant_id = :merchant",
-            "ExpressionAttributeValues": {":merchant": {"S": link.merchant_id}},
+            "ConditionExpression": _MINE_WITH_LABEL,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        merchant = {
+        row = {
             "TableName": self._table,
             "Key": _key(_row(link.merchant_id)),
             "UpdateExpression": "REMOVE #link",
             "ExpressionAttributeNames": {"#link": link.name},
         }
-        return self._written([{"Delete": name}, {"Update": merchant}]) is None
+
+        def writes(known: str) -> list[Any]:
+            values = {":merchant": {"S": link.merchant_id}, ":known": {"S": known}}
+            return [
+                {"Delete": {**name, "ExpressionAttributeValues": values}},
+                {"Update": row},
+                *self._words(replace(link, label=None), out=known),
+            ]
+
+        return self._relabelled(link, writes, known=link.label or "") is None
 
     def of_merchants(self, merchants: Iterable[MerchantId]) -> dict[MerchantId, dict[str, str | None]]:
         """Return the names of each merchant with their labels, without the merchants that have none."""
@@ -143,10 +163,20 @@ class DynamoDBLinks:
 
     def page(self, kind: LinkKind, *, starting: str = "", after: str | None = None, limit: int) -> LinksPage:
         """Return the next links of a kind, by name; only those whose names begin so after the kind."""
-        prefix = f"{kind}:{starting}"
+        answer = self._listed(kind, f"{kind}:{starting}", after=after, limit=limit)
+        links = tuple(_link(item) for item in answer["Items"])
+        return LinksPage(links=links, last=links[-1].name if links and "LastEvaluatedKey" in answer else None)
+
+    def starting(self, kind: str, prefix: str, *, after: str | None, limit: int) -> NamesPage:
+        """Return the next names of a list, a kind of links or `WORD`, that start so; a little behind the writes."""
+        answer = self._listed(kind, prefix, after=after, limit=limit)
+        names = tuple((item["name"]["S"], MerchantId(item["merchant_id"]["S"])) for item in answer["Items"])
+        return NamesPage(names=names, last=names[-1][0] if names and "LastEvaluatedKey" in answer else None)
+
+    def _listed(self, kind: str, prefix: str, *, after: str | None, limit: int) -> Mapping[str, Any]:
         more: Any = {"ExclusiveStartKey": {"kind": {"S": kind}, **_key(after)}} if after is not None else {}
         with transient_faults(WHO):
-            answer = self._client.query(
+            return self._client.query(
                 TableName=self._table,
                 IndexName="by_kind",
                 KeyConditionExpression="kind = :kind AND begins_with(#name, :prefix)",
@@ -155,11 +185,28 @@ class DynamoDBLinks:
                 Limit=limit,
                 **more,
             )
-        links = tuple(_link(item) for item in answer["Items"])
-        return LinksPage(links=links, last=links[-1].name if links and "LastEvaluatedKey" in answer else None)
 
-    def _written(self, writes: list[Any]) -> MerchantId | None:
-        """Write all or nothing; return None if it was written, else the first item's merchant ("" if it has none)."""
+    def _words(self, link: Link, *, out: str) -> list[Any]:
+        """Return the writes that list a link under the words of its label, and no longer under those of `out`."""
+        words = words_of(link.label, link.name)
+        wanted = {
+            "UpdateExpression": "SET merchant_id = :merchant, kind = :kind",
+            "ExpressionAttributeValues": {":merchant": {"S": link.merchant_id}, ":kind": {"S": WORD}},
+        }
+        gone = [{"Delete": {"TableName": self._table, "Key": _key(word)}} for word in words_of(out, link.name) - words]
+        return [*gone, *({"Update": {"TableName": self._table, "Key": _key(word), **wanted}} for word in words)]
+
+    def _relabelled(self, link: Link, writes: Callable[[str], list[Any]], *, known: str) -> Mapping[str, Any] | None:
+        """Write what follows from the label that is there, at first taken for `known`; return as `_written` does."""
+        for _ in range(LABEL_TRIES_MAX):
+            standing = self._written(writes(known))
+            if standing is None or _owner(standing) != link.merchant_id:
+                return standing
+            known = standing["label"]["S"]
+        raise RetryLater(Code.UNAVAILABLE, "the label of the same link is being changed")
+
+    def _written(self, writes: list[Any]) -> Mapping[str, Any] | None:
+        """Write all or nothing; return the first item where its condition refuses ({} for none), None once written."""
         try:
             self._client.transact_write_items(TransactItems=writes)
         except ClientError as error:
@@ -168,7 +215,8 @@ class DynamoDBLinks:
                 raise
             reasons: Any = error.response.get("CancellationReasons", [{}])
             if reasons[0].get("Code") == FAILED_CONDITION:
-                return MerchantId(reasons[0].get("Item", {}).get("merchant_id", {"S": ""})["S"])
+                standing: Mapping[str, Any] = reasons[0].get("Item", {})
+                return standing
             if any(reason.get("Code") in BUSY for reason in reasons):
                 raise RetryLater(Code.UNAVAILABLE, "another write of the same link is under way") from error
             raise
@@ -176,6 +224,11 @@ class DynamoDBLinks:
             raise_if_transient(error, WHO)
             raise
         return None
+
+
+def _owner(standing: Mapping[str, Any]) -> MerchantId:
+    """Return whose a name is, "" for nobody's."""
+    return MerchantId(standing.get("merchant_id", {"S": ""})["S"])
 
 
 def _key(name: str) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-// All merchants, by the beginning of their id or by the domain of their shop; the address holds what is searched.
+// All merchants, or those of whom a name, domain or id begins so; the address holds what is searched.
 
 import { html, useEffect, useState } from "./preact.js";
 import { ask } from "./api.js";
@@ -9,7 +9,6 @@ import { number, visible } from "./words.js";
 const PAGE = 50;
 const RECENT = "credits.recent";
 const RECENT_MOST = 8;
-const ID = /^[0-9a-f-]{1,36}$/i;
 
 export function recent() {
   try {
@@ -23,16 +22,7 @@ export function visited(id) {
   sessionStorage.setItem(RECENT, JSON.stringify([id, ...recent().filter((one) => one !== id)].slice(0, RECENT_MOST)));
 }
 
-async function read(search, cursor) {
-  if (search === "" || ID.test(search)) return ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } });
-  const found = await ask("credits/admin/links", { parameters: { kind: "shopify", starting: search, limit: PAGE, cursor } });
-  const ids = [...new Set(found.data.map((link) => link.merchant_id))];
-  const rows = await Promise.all(ids.map((id) => ask(`credits/accounts/${id}`).then(({ data }) => data, (error) => {
-    if (error.status === 404) return null;
-    throw error;
-  })));
-  return { ...found, data: rows.filter(Boolean) };
-}
+const read = (search, cursor) => ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } });
 
 function State({ account }) {
   if (account.plugin_status.status !== "enabled") return html`<${Badge} tone="bad">off<//>`;
@@ -67,11 +57,11 @@ export function Merchants({ search }) {
   useEffect(() => setText(search), [search]);
   const send = (event) => {
     event.preventDefault();
-    location.hash = `#/merchants/${encodeURIComponent(text.trim().toLowerCase())}`;
+    location.hash = `#/merchants/${encodeURIComponent(text.trim())}`;
   };
   return html`<${Title} name="Merchants">Merchants<//>
     <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
-      <div class="grow"><label for="starting">Shop's domain, or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="teegeist.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
+      <div class="grow"><label for="starting">Name, domain or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="Last Penny Books, last-penny.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
       <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
     </form>
     <${Recent} />

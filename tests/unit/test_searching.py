@@ -1,0 +1,51 @@
+"""How texts are compared in a search, and under which names labels are listed (contract, "Merchants")."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.links import LABEL_LENGTH_MAX, NAME_LENGTH_MAX
+from chalicelib.domain.searching import WORDS_MAX, folded, id_start, place_of, words_of
+
+LINK = "shopify:lpb.example"
+INDEX_KEY_BYTES_MAX = 1024
+"""What DynamoDB takes as the sort key of an index."""
+
+
+@pytest.mark.parametrize(
+    ("text", "compared"),
+    [
+        ("  Last   PENNY\tBooks ", "last penny books"),
+        ("O’Hara's Café & Co.", "oharas cafe co"),
+        ("Straße_7", "strasse 7"),
+        ("紅茶の店", "紅茶の店"),
+        ("🍵!", ""),
+        ("a\x00b\ud800", "a b"),
+    ],
+)
+def test_texts_are_compared_by_words_without_case_and_accents(text: str, compared: str) -> None:
+    assert folded(text) == compared
+
+
+def test_a_label_of_many_words_is_found_from_the_first_ones_only() -> None:
+    listed = words_of("a b c d e f g h i j", LINK)
+
+    assert len(listed) == WORDS_MAX
+    assert place_of({LINK: "a b c d e f g h i j"}, "H I") is not None
+    assert place_of({LINK: "a b c d e f g h i j"}, "i j") is None
+
+
+@given(st.text(min_size=1, max_size=LABEL_LENGTH_MAX))
+def test_every_label_with_a_letter_or_digit_is_found_by_itself_and_fits_the_index(label: str) -> None:
+    listed = words_of(label, "shopify:" + "x" * NAME_LENGTH_MAX)
+
+    assert all(len(name.encode()) <= INDEX_KEY_BYTES_MAX for name in listed)
+    assert (place_of({LINK: label}, label) is not None) == bool(folded(label))
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("4F1C6f0e7c", "4f1c6f0e-7c"), ("4f1c", "4f1c"), ("-", None), ("tea", None), ("4f1c" * 10, None)],
+)
+def test_the_beginning_of_an_id_gets_its_hyphens(text: str, start: str | None) -> None:
+    assert id_start(text) == start
