@@ -158,8 +158,8 @@ def _put_lifecycle_event_hook_execution_status(request: Request, names: Mapping[
 
 
 def _key(item: Request) -> str | None:
-    """Return the key of an item of the figures or the desk's table, whose items are not all alike to a policy."""
-    return next((item[name]["S"] for name in ("id", "topic") if name in item), None)
+    """Return the key of an item of the figures', links' or desk's table, whose items are not all alike to a policy."""
+    return next((item[name]["S"] for name in ("id", "topic", "name") if name in item), None)
 
 
 OF_MANY_ITEMS = {"BatchGetItem": _batch_get_item, "TransactWriteItems": _transact_write_items}
