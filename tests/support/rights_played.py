@@ -349,7 +349,8 @@ def _streams(on: Stage) -> None:
 def _of_another_day(record: dict[str, Any]) -> dict[str, Any]:
     """Return the record of a write that is the first one of its month."""
     images = record["dynamodb"]
-    old = {**images["OldImage"], "last_transaction_at": {"S": "2025-04-30T12:00:00.000Z"}}
+    version = {"N": str(int(images["NewImage"]["version"]["N"]) - 1)}
+    old = {**images["OldImage"], "version": version, "last_transaction_at": {"S": "2025-04-30T12:00:00.000Z"}}
     return {**record, "dynamodb": {**images, "OldImage": old}}
 
 
