@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -127,10 +127,9 @@ def require_second_person(credits_moved: int, person: Person) -> str:
 
 
 def _applying(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str) -> list[Planned]:
-    accounts = reader.accounts({row.merchant_id for row in rows})
+    accounts = dict(reader.accounts({row.merchant_id for row in rows}))
     keys = {row: f"{batch}-{row.number}" for row in rows}
     records = reader.transactions([_name(row.merchant_id, key) for row, key in keys.items()])
-    balances = {merchant: account.balance for merchant, account in accounts.items()}
     planned = []
     for row, key in keys.items():
         one = _planned(row, key, row.credits, row.reason)
@@ -138,17 +137,16 @@ def _applying(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str) -
         if record is not None:
             _already(one, record)
         else:
-            _effect(one, accounts.get(row.merchant_id), balances, spent="")
+            _effect(one, accounts, spent="")
         planned.append(one)
     return planned
 
 
 def _undoing(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str) -> list[Planned]:
-    accounts = reader.accounts({row.merchant_id for row in rows})
+    accounts = dict(reader.accounts({row.merchant_id for row in rows}))
     keys = {row: f"{batch}-{row.number}" for row in rows}
     names = [_name(row.merchant_id, name) for row, key in keys.items() for name in (key, f"{key}-undo")]
     records = reader.transactions(names)
-    balances = {merchant: account.balance for merchant, account in accounts.items()}
     planned = []
     for row, key in keys.items():
         applied = records.get(_name(row.merchant_id, key))
@@ -159,7 +157,7 @@ def _undoing(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str) ->
         elif undone is not None:
             _already(one, undone)
         else:
-            _effect(one, accounts.get(row.merchant_id), balances, spent=": it was spent meanwhile")
+            _effect(one, accounts, spent=": it was spent meanwhile")
         planned.append(one)
     return planned
 
@@ -184,18 +182,30 @@ def _already(one: Planned, record: Transaction) -> None:
         )
 
 
-def _effect(one: Planned, account: Account | None, balances: dict[MerchantId, int], *, spent: str) -> None:
+def foreseen(account: Account, change: int) -> Account | None:
+    """Return the account as an adjustment by so many credits would leave it, None if it would be refused.
+
+    What is added pays debt first (contract, section 14).
+    """
+    paid = min(account.debt, max(change, 0))
+    after = account.balance + change - paid
+    return replace(account, balance=after, debt=account.debt - paid) if after >= 0 else None
+
+
+def _effect(one: Planned, accounts: dict[MerchantId, Account], *, spent: str) -> None:
+    """Note what a row would do to its merchant's account, and leave the account so for the rows below it."""
     merchant = MerchantId(one.merchant_id)
+    account = accounts.get(merchant)
     if account is None:
         one.state, one.why = State.REFUSED, "the merchant has no account"
         return
-    one.before, after = balances[merchant], balances[merchant] + one.credits
-    if after < 0:
+    one.before, after = account.balance, foreseen(account, one.credits)
+    if after is None:
         one.state, one.why = State.REFUSED, f"{one.before} left, {-one.credits} cannot be removed{spent}"
         return
-    one.after, balances[merchant] = after, after
-    if (one.before > 0) != (after > 0):
-        one.turns = "on" if after > 0 else "off"
+    one.after, accounts[merchant] = after.balance, after
+    if account.enabled != after.enabled:
+        one.turns = "on" if after.enabled else "off"
 
 
 def _name(merchant: MerchantId, adjustment_id: str) -> TransactionId:

@@ -14,7 +14,7 @@ from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
-from infra.commands.bulk import Asked, Person, adjust_file, require_second_person
+from infra.commands.bulk import Asked, Person, adjust_file, foreseen, require_second_person
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.options import Admin, AsJson, Merchant, OneMerchant, Profile, Stage, Yes
@@ -185,19 +185,19 @@ def _threshold(value: str) -> int | None:
 
 
 def _effect(account: Account, change: int) -> dict[str, Any]:
-    after = account.balance + change
-    sentence = f"{account.balance} → {counted(max(after, 0))}"
-    if after < 0:
+    after = foreseen(account, change)
+    sentence = f"{account.balance} → {counted(after.balance if after else 0)}"
+    if after is None:
         sentence = f"refused: {counted(account.balance)} left, {-change} cannot be removed"
-    elif account.enabled != (after > 0):
-        sentence += f", the plugin goes {'on' if after > 0 else 'off'}"
-    elif 0 < after <= account.threshold < account.balance:
+    elif account.enabled != after.enabled:
+        sentence += f", the plugin goes {'on' if after.enabled else 'off'}"
+    elif 0 < after.balance <= account.threshold < account.balance:
         sentence += f", low (threshold {account.threshold})"
     return {
         "merchant_id": account.merchant_id,
         "balance_before": account.balance,
-        "balance_after": after if after >= 0 else None,
-        "refused": after < 0,
+        "balance_after": after.balance if after else None,
+        "refused": after is None,
         "sentence": sentence,
     }
 

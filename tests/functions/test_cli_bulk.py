@@ -1,6 +1,7 @@
 """`credits adjust --file`: each row once wherever it was torn, nothing while a row is bad, and back again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.plugin_status import Closure
 from infra.commands import bulk, changes
 from infra.commands.bulk_rows import batch_of, read_rows
 from infra.commands.order_files import BadRow, NotOrdersError
@@ -73,6 +75,23 @@ def test_a_preview_says_what_each_row_would_do_and_changes_nothing(shops: System
     assert (preview["total"], preview["applied"], preview["bad"]) == (4, 0, [])
     assert shops.everything() == before
     assert "the plugin goes off" in adjusted(ROWS, "--dry-run").out
+
+
+def test_a_preview_pays_debt_first_and_lets_no_closed_account_turn_on(shops: System) -> None:
+    payment = {"merchant_id": SHOP, "payment_id": "p1"}
+    shops.ingest(asking("evt.billing.payment_succeeded", {**payment, "credits": 8}), paid(*range(9)))
+    shops.ingest(asking("evt.billing.payment_disputed", {**payment, "dispute_id": "d1"}))
+    account = shops.account(SHOP)
+    assert (account.balance, account.debt) == (0, 4)
+
+    items = told(adjusted(f"{SHOP},3,a gift\n{SHOP},5,another\n", "--dry-run", "--json"))["items"]
+
+    assert [(one["before"], one["after"], one["turns"]) for one in items] == [(0, 0, None), (0, 4, "on")]
+    one = said("adjust", SHOP, "--add", "3", "--reason", "a gift", "--dry-run", "--json")
+    assert (told(one)["balance_after"], told(one)["sentence"]) == (0, "0 → 0 credits")
+    closed = replace(account, closure=Closure(closed=True, at=account.updated_at))
+    assert (after := bulk.foreseen(closed, 9)) is not None
+    assert (after.balance, after.enabled) == (5, False)
 
 
 def test_a_file_is_applied_once_however_often_it_is_run(shops: System) -> None:
