@@ -13,7 +13,7 @@ from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import OPENING, Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Terms
-from chalicelib.contracts.sources.raw import RawWebhook, held_webhook
+from chalicelib.contracts.sources.raw import RawWebhook, body_to_park, held_webhook
 from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId
@@ -94,7 +94,7 @@ class Batch:
                     headers=message.headers(),
                 )
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
-                self._fail(message, error)
+                self._fail(replace(message, body=body_to_park(message)), error)
             else:
                 self._take(message, event)
         if self._webhooks:

@@ -422,6 +422,25 @@ def test_a_subject_for_webhooks_mints_nothing_else(linked: System, fields: Mappi
     assert records(linked) == []
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        order(),
+        {"event_type": "x", "headers": headers("orders/paid"), "payload": order()},
+        {"event_type": "x", "payload": {"metadata": headers("orders/paid"), "payload": order()}},
+        {"source": "aws.partner/shopify.com/1", "detail": {"metadata": headers("orders/paid"), "payload": order()}},
+    ],
+    ids=["no envelope", "another type", "an envelope too many", "a bus's"],
+)
+def test_what_came_on_a_webhooks_subject_in_another_form_is_parked_cut(linked: System, fields: dict[str, Any]) -> None:
+    assert linked.ingest(arrived(json.dumps(fields), origin="nats", subject="evt.shopify.webhook.raw")) == []
+
+    [letter] = linked.parked()
+    assert CANARY not in letter.body
+    assert (str(ORDER_ID) in letter.body, '"total_price": "100.00"' in letter.body.replace(":", ": ")) == (True, True)
+    assert records(linked) == []
+
+
 def test_another_subject_brings_no_webhook(linked: System) -> None:
     body = json.loads(over_http(INVOICE)["body"])
     linked.ingest(sqs_record(json.dumps(body), origin="nats", subject="evt.order.updated"))

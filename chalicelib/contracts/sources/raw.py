@@ -14,7 +14,7 @@ from typing import Any, Final
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.sources import shopify, stripe
-from chalicelib.contracts.sources.fields import as_json, cut, decoded
+from chalicelib.contracts.sources.fields import Shape, as_json, cut, decoded
 from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 
@@ -80,6 +80,25 @@ def held_webhook(message: Message) -> RawWebhook | None:
     if message.subject not in RAW_TYPES and ".webhook.raw" not in body and "aws.partner/" not in body:
         return None
     return from_message(read_object(body), subject=message.bound_to())
+
+
+def body_to_park(message: Message) -> str:
+    """Return the body of a message that should hold a webhook and does not, cut to what decides wherever it stands.
+
+    What is no JSON object, and what is no webhook's, stays as it is.
+    """
+    try:
+        fields = decoded(message.body)
+    except Rejected:
+        return message.body
+    source = RAW_TYPES.get(message.subject or str(fields.get("event_type")))
+    if source is None:
+        return message.body
+    headers: Shape = dict.fromkeys(shopify.HEADERS)
+    body = _SHAPES[source]
+    around: Shape = {"headers": headers, "metadata": headers, "payload": body}
+    inner: Shape = {**body, **around}
+    return as_json(cut(fields, {**inner, "event_type": None, "payload": inner, "detail": inner}))
 
 
 def from_request(source: Source, body: str, headers: Mapping[str, Any]) -> RawWebhook:
