@@ -12,9 +12,9 @@ from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api
 from tests.support.api import CREDITS_TABLE
 from tests.support.browser import chromium, needs_chromium
-from tests.support.builders import SHOP
+from tests.support.builders import SHOP, merchant
 from tests.support.console import WAIT_MS
-from tests.support.events import Context, charged, opened, paid
+from tests.support.events import Context, adjusted, charged, opened, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token
 from tests.support.stream_events import event
@@ -154,6 +154,30 @@ def test_chosen_letters_are_discarded_with_a_reason_and_filtered_by_code(page: P
     page.goto(f"{ORIGIN}/console#/actions")
     expect(page.locator('[data-test="actions"]').get_by_role("listitem")).to_have_count(2)
     expect(page.locator('[data-test="actions"]')).to_contain_text("admin-7 discarded a dead letter (credits invalid)")
+
+
+def test_dead_letters_are_filtered_by_merchant_and_code_at_an_address_that_can_be_shared(
+    page: Page, desk: System
+) -> None:
+    other = merchant("other")
+    desk.ingest(charged("p1", 0), charged("p2", 0, merchant_id=other), adjusted("SIDEWAYS", 1, merchant_id=other))
+    linked(other, "Last Penny Books")
+    letters = page.locator('[data-test="letter"]')
+    page.goto(f"{ORIGIN}/console#/dead-letters")
+    expect(letters).to_have_count(3)
+
+    page.get_by_role("link", name="Last Penny Books (2)").click()
+    expect(letters).to_have_count(2)
+    page.get_by_role("link", name="credits invalid (1)").click()
+    expect(letters).to_have_count(1)
+    assert page.url.endswith(f"#/dead-letters/credits_invalid/{other}")
+    expect(page.get_by_role("navigation", name="by merchant").get_by_role("link", name=SHOP[:8])).to_be_visible()
+
+    page.goto(f"{ORIGIN}/console#/dead-letters/-/{other}")
+    expect(letters).to_have_count(2)
+    page.get_by_role("navigation", name="by merchant").get_by_role("link", name="All").click()
+    expect(letters).to_have_count(3)
+    assert page.url.endswith("#/dead-letters")
 
 
 def linked(merchant_id: MerchantId, label: str) -> None:

@@ -338,13 +338,39 @@ function Concepts({ at }) {
 
 return { Concepts: Concepts };
 })();
+m["names.js"] = (() => {
+
+const { useEffect, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+
+const known = new Map();
+const MOST = 100;
+
+function useNames(ids) {
+  const [, setTurn] = useState(0);
+  const wanted = [...new Set(ids)].filter((id) => id && !known.has(id)).slice(0, MOST);
+  useEffect(() => {
+    if (!wanted.length) return;
+    ask("credits/admin/names", { method: "POST", body: { merchant_ids: wanted } }).then(({ data }) => {
+      for (const id of wanted) known.set(id, data.names[id]?.shown ?? null);
+      setTurn((turn) => turn + 1);
+    }, () => {});
+  }, [wanted.join()]);
+  return (id) => known.get(id) ?? null;
+}
+
+return { useNames: useNames };
+})();
 m["letters.js"] = (() => {
 
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
+const { useNames } = m["names.js"];
 const { Badge, EventName, Id, Term, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
 const { indented, number, visible } = m["words.js"];
 
+const ANY = "-";
+const MERCHANTS_MOST = 10;
 const PARKINGS = { inbox: "inbound event", outbox: "outbound event", stream: "stream record" };
 
 function Message({ letter }) {
@@ -430,17 +456,34 @@ function Many({ letters, chosen, set, gone }) {
   </form>`;
 }
 
-function Groups({ code }) {
+function Groups({ code, merchant }) {
   const { data } = useLoad(() => ask("credits/admin/dead-letters/groups"), []);
-  const counts = {};
-  for (const group of data?.data ?? []) counts[group.code] = (counts[group.code] ?? 0) + group.letters;
-  const codes = Object.entries(counts).sort(([, one], [, other]) => other - one);
-  if (!codes.length) return null;
-  return html`<nav class="recent" aria-label="Dead letters by code"><a href="#/dead-letters" aria-current=${code ? undefined : "page"}>All</a>${codes.map(([one, count]) => html`<a key=${one} href="#/dead-letters/${encodeURIComponent(one)}" aria-current=${one === code ? "page" : undefined}>${visible(one).replaceAll("_", " ")} (${number(count)})</a>`)}</nav>`;
+  const groups = data?.data ?? [];
+  const ids = numbered(groups, "merchant_id").map(([id]) => id).slice(0, MERCHANTS_MOST);
+  const named = useNames(ids);
+  if (!groups.length) return null;
+  const codes = numbered(groups.filter((group) => !merchant || group.merchant_id === merchant), "code");
+  const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id").slice(0, MERCHANTS_MOST);
+  return html`<${Links} name="Dead letters by code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
+    <${Links} name="Dead letters by merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => (named(one) ? visible(named(one)) : html`<code>${one.slice(0, 8)}</code>`)}<//>`;
 }
 
-function Letters({ code }) {
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code } }), [code]);
+function Links({ name, rows, chosen, to, children: shown }) {
+  if (!rows.length && !chosen) return null;
+  return html`<nav class="recent" aria-label=${name}><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
+}
+
+function numbered(groups, by) {
+  const counts = {};
+  for (const group of groups) if (group[by]) counts[group[by]] = (counts[group[by]] ?? 0) + group.letters;
+  return Object.entries(counts).sort(([, one], [, other]) => other - one);
+}
+
+const address = (code, merchant) => ["#/dead-letters", ...(code || merchant ? [encodeURIComponent(code || ANY)] : []), ...(merchant ? [merchant] : [])].join("/");
+
+function Letters({ code: asked, merchant }) {
+  const code = asked === ANY ? "" : asked;
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code, merchant_id: merchant } }), [code, merchant]);
   const [chosen, setChosen] = useState([]);
   const [ends, setEnds] = useState({});
   const letters = data?.data ?? [];
@@ -450,39 +493,16 @@ function Letters({ code }) {
   return html`<${Title} name="Dead letters">Dead letters<//>
     <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
     <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
-    ${data && html`<${Groups} code=${code} />`}
+    ${data && html`<${Groups} code=${code} merchant=${merchant} />`}
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}.</p>`}
+    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;
 }
 
 return { Letters: Letters };
-})();
-m["names.js"] = (() => {
-
-const { useEffect, useState } = m["preact.js"];
-const { ask } = m["api.js"];
-
-const known = new Map();
-const MOST = 100;
-
-function useNames(ids) {
-  const [, setTurn] = useState(0);
-  const wanted = [...new Set(ids)].filter((id) => id && !known.has(id)).slice(0, MOST);
-  useEffect(() => {
-    if (!wanted.length) return;
-    ask("credits/admin/names", { method: "POST", body: { merchant_ids: wanted } }).then(({ data }) => {
-      for (const id of wanted) known.set(id, data.names[id]?.shown ?? null);
-      setTurn((turn) => turn + 1);
-    }, () => {});
-  }, [wanted.join()]);
-  return (id) => known.get(id) ?? null;
-}
-
-return { useNames: useNames };
 })();
 m["actions.js"] = (() => {
 
@@ -1187,7 +1207,7 @@ function Merchant({ id, admin }) {
   useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
   return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
-    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among the <a href="#/dead-letters">dead letters</a>.</p>`
+    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
     ${known && html`
@@ -1568,7 +1588,7 @@ function View({ address, session }) {
   }
   if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
   if (name === "actions") return html`<${Actions} merchant=${null} />`;
-  if (name === "dead-letters") return html`<${Letters} key=${id ?? ""} code=${decoded(id)} />`;
+  if (name === "dead-letters") return html`<${Letters} key=${address.join("/")} code=${decoded(id)} merchant=${uuid(address[2] ?? "")} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
   return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;

@@ -135,7 +135,7 @@ function View({ address, session }) {
   }
   if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
   if (name === "actions") return html`<${Actions} merchant=${null} />`;
-  if (name === "dead-letters") return html`<${Letters} key=${id ?? ""} code=${decoded(id)} />`;
+  if (name === "dead-letters") return html`<${Letters} key=${address.join("/")} code=${decoded(id)} merchant=${uuid(address[2] ?? "")} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
   return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;

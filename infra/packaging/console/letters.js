@@ -2,9 +2,13 @@
 
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
+import { useNames } from "./names.js";
 import { Badge, EventName, Id, Term, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
 import { indented, number, visible } from "./words.js";
 
+// In the address where any code will do, before the merchant.
+const ANY = "-";
+const MERCHANTS_MOST = 10;
 const PARKINGS = { inbox: "inbound event", outbox: "outbound event", stream: "stream record" };
 
 function Message({ letter }) {
@@ -92,17 +96,35 @@ function Many({ letters, chosen, set, gone }) {
 }
 
 // Asked for behind the list: two that look at the same moment share the letters between them.
-function Groups({ code }) {
+function Groups({ code, merchant }) {
   const { data } = useLoad(() => ask("credits/admin/dead-letters/groups"), []);
-  const counts = {};
-  for (const group of data?.data ?? []) counts[group.code] = (counts[group.code] ?? 0) + group.letters;
-  const codes = Object.entries(counts).sort(([, one], [, other]) => other - one);
-  if (!codes.length) return null;
-  return html`<nav class="recent" aria-label="Dead letters by code"><a href="#/dead-letters" aria-current=${code ? undefined : "page"}>All</a>${codes.map(([one, count]) => html`<a key=${one} href="#/dead-letters/${encodeURIComponent(one)}" aria-current=${one === code ? "page" : undefined}>${visible(one).replaceAll("_", " ")} (${number(count)})</a>`)}</nav>`;
+  const groups = data?.data ?? [];
+  const ids = numbered(groups, "merchant_id").map(([id]) => id).slice(0, MERCHANTS_MOST);
+  const named = useNames(ids);
+  if (!groups.length) return null;
+  const codes = numbered(groups.filter((group) => !merchant || group.merchant_id === merchant), "code");
+  const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id").slice(0, MERCHANTS_MOST);
+  return html`<${Links} name="Dead letters by code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
+    <${Links} name="Dead letters by merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => (named(one) ? visible(named(one)) : html`<code>${one.slice(0, 8)}</code>`)}<//>`;
 }
 
-export function Letters({ code }) {
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code } }), [code]);
+function Links({ name, rows, chosen, to, children: shown }) {
+  if (!rows.length && !chosen) return null;
+  return html`<nav class="recent" aria-label=${name}><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
+}
+
+// How many letters the groups have under each code or merchant, the most first.
+function numbered(groups, by) {
+  const counts = {};
+  for (const group of groups) if (group[by]) counts[group[by]] = (counts[group[by]] ?? 0) + group.letters;
+  return Object.entries(counts).sort(([, one], [, other]) => other - one);
+}
+
+const address = (code, merchant) => ["#/dead-letters", ...(code || merchant ? [encodeURIComponent(code || ANY)] : []), ...(merchant ? [merchant] : [])].join("/");
+
+export function Letters({ code: asked, merchant }) {
+  const code = asked === ANY ? "" : asked;
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code, merchant_id: merchant } }), [code, merchant]);
   const [chosen, setChosen] = useState([]);
   const [ends, setEnds] = useState({});
   const letters = data?.data ?? [];
@@ -112,10 +134,10 @@ export function Letters({ code }) {
   return html`<${Title} name="Dead letters">Dead letters<//>
     <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
     <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
-    ${data && html`<${Groups} code=${code} />`}
+    ${data && html`<${Groups} code=${code} merchant=${merchant} />`}
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}.</p>`}
+    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;

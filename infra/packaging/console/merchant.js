@@ -64,7 +64,7 @@ export function Merchant({ id, admin }) {
   useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
   return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
-    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among the <a href="#/dead-letters">dead letters</a>.</p>`
+    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
     ${known && html`
