@@ -9,7 +9,7 @@ from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
-from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook, link_name
+from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook, link_name
 from chalicelib.contracts.values import moment
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, merchant_of_name
@@ -68,6 +68,9 @@ class RawWebhooks:
             linking = for_posting.linking()
             back = [found.webhook.goes_back for found in self._found if found.webhook.goes_back]
             invoices = linking.invoices(back)
+            # An invoice that stands for itself was paid by several payments, of which none is all of it.
+            several = linking.invoices(link_name(Source.STRIPE, invoice) for invoice in invoices.values()).values()
+            invoices = {name: invoice for name, invoice in invoices.items() if invoice not in several}
             self._found = [found.of_invoice(invoices) for found in self._found]
             merchants = linking.merchants([found.names for found in self._found])
         except Exception as error:  # noqa: BLE001 - the same for all of them: whoever ends a message reports it

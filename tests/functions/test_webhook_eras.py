@@ -44,6 +44,19 @@ def test_a_payment_that_an_invoice_counted_goes_back_by_its_payment_intent(
     assert linked.parked() == []
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_one_of_several_payments_of_an_invoice_takes_nothing_back_by_itself(linked: System, first: int) -> None:
+    other = {"type": "payment_intent", "payment_intent": "pi_2"}
+    part = {"object": "invoice_payment", "invoice": "in_1Abc", "payment": other, "is_default": False}
+    parts = [NAMES, paid_by("invoice_payment.paid", part)]
+    linked.ingest(over_http(BOUGHT), over_http(parts[first]), over_http(parts[1 - first]))
+    for intent in ("pi_1", "pi_2"):
+        back = over_http(paid_by("charge.refunded", charge(amount_refunded=2000, payment_intent=intent)))
+        assert linked.ingest(back) == [back["messageId"]]
+
+    assert records(linked) == [PAID]
+
+
 def test_all_of_it_in_one_batch_comes_to_the_same(linked: System) -> None:
     batch: list[dict[str, Any]] = [over_http(one) for one in (REFUND, NAMES, BOUGHT)]
     back = linked.ingest(*batch)

@@ -60,6 +60,7 @@ _OBJECT: Shape = {
     "latest_charge": ID,
     "charge": {"id": None, "invoice": ID, "customer": ID, "metadata": METADATA},
     "payment": {"payment_intent": ID, "charge": ID},
+    "is_default": None,
     "line_items": {"has_more": None, "data": PRICED},
 }
 SHAPE: Final[Shape] = {"id": None, "type": None, "created": None, "livemode": None, "data": {"object": _OBJECT}}
@@ -267,6 +268,9 @@ def _merchant(thing: Fields) -> MerchantId | None:
 
 def _paid_invoice(thing: Fields) -> dict[str, str]:
     invoice, payment = thing.reference("invoice"), thing.within("payment")
+    if thing.values.get("is_default") is False:
+        # One of several that paid the invoice, whose share nobody says: the invoice stands for itself.
+        return {link_name(Source.STRIPE, invoice): invoice} if invoice else {}
     named = [payment.reference(name) for name in ("payment_intent", "charge")]
     return {link_name(Source.STRIPE, name): invoice for name in named if name and invoice}
 
