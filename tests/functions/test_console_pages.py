@@ -1,7 +1,8 @@
 """The console in a real Chromium, on the API in this process: where the focus goes, and what lines and words show."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 import app
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link
-from chalicelib.wiring import for_api
+from chalicelib.wiring import for_api, for_posting
 from tests.support.api import CREDITS_TABLE
 from tests.support.browser import chromium, needs_chromium
 from tests.support.builders import SHOP, merchant
@@ -178,6 +179,67 @@ def test_dead_letters_are_filtered_by_merchant_and_code_at_an_address_that_can_b
     page.get_by_role("navigation", name="by merchant").get_by_role("link", name="All").click()
     expect(letters).to_have_count(3)
     assert page.url.endswith("#/dead-letters")
+
+
+DRAWN = """
+  window.lines = []
+  window.labels = []
+  const called = (type, name, then) => {
+    const before = type.prototype[name]
+    type.prototype[name] = function (...given) { then(this, given); return before.apply(this, given) }
+  }
+  for (const name of ['moveTo', 'lineTo']) called(Path2D, name, (path, [x, y]) => (path.points ??= []).push([x, y]))
+  called(CanvasRenderingContext2D, 'stroke', (on, [path]) => {
+    if (path?.points) lines.push({ dash: on.getLineDash()[0] ?? 0, points: path.points })
+  })
+  called(CanvasRenderingContext2D, 'fillText', (on, [text, x, y]) => {
+    const half = on.measureText(text).width / 2
+    labels.push({ text, centred: on.textAlign === 'center', left: x - half, right: x + half, most: on.canvas.width })
+  })
+"""
+"""Keeps what a page draws: lines by their points, and texts by where they begin and end."""
+
+
+def test_the_chart_draws_steps_where_balance_and_threshold_change_and_cuts_no_label(
+    page: Page, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In Berlin it is five past midnight: the label of the day is at the very end of the axis.
+    shop, now = merchant("other"), datetime(2026, 3, 10, 23, 5, tzinfo=UTC)
+
+    def days_ago(days: int) -> None:
+        monkeypatch.setattr(for_posting, "now", lambda: instant(now - timedelta(days=days)))
+
+    def threshold(value: int) -> None:
+        app.set_threshold({"merchant_id": shop, "low_balance_threshold": value, "admin_id": "ada"}, Context())
+
+    days_ago(5)
+    desk.ingest(opened(shop))
+    for days in (4, 3):
+        days_ago(days)
+        desk.ingest(charged(f"p{days}", 5, merchant_id=shop))
+    threshold(15)
+    days_ago(2)
+    desk.ingest(charged("p2", 5, merchant_id=shop))
+    days_ago(1)
+    threshold(5)
+    page.context.add_init_script(DRAWN)
+    page.clock.set_fixed_time(now)
+    page.goto("about:blank")
+    page.goto(f"{ORIGIN}/console#/merchant/{shop}")
+    expect(page.locator("section.chart canvas")).to_be_visible()
+    page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+    balance, low = (
+        page.evaluate("wanted => lines.filter(({ dash }) => dash === wanted).at(-1).points", dash) for dash in (0, 6)
+    )
+
+    for line in (balance, low):
+        assert all(one[0] == other[0] or one[1] == other[1] for one, other in pairwise(line)), line
+    assert len({y for _, y in balance}) == 4
+    assert len({y for _, y in low}) == 3
+    centred = page.evaluate("labels.filter(({ centred }) => centred)")
+    assert len(centred) >= 3
+    assert all(label["left"] >= 0 and label["right"] <= label["most"] for label in centred)
 
 
 def linked(merchant_id: MerchantId, label: str) -> None:
