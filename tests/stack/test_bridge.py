@@ -160,7 +160,11 @@ def test_an_existing_credit_stream_keeps_its_settings_and_gains_our_subjects(tmp
             assert numbers(collect(queues, queues.inbox, 1)) == [1]
     assert after.subjects == ["evt.credit.*", "cmd.credit.*", *OUTBOUND_TYPES]
     assert after.evolve(subjects=before.subjects) == before
-    assert consumer.config.filter_subjects == [PAID, "evt.shopify.webhook.order_refunded"]
+    assert consumer.config.filter_subjects == [
+        PAID,
+        "evt.shopify.webhook.order_refunded",
+        "evt.shopify.webhook.raw",
+    ]
 
 
 def test_with_nats_away_at_the_start_and_restarted_in_mid_traffic_everything_arrives(

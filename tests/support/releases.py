@@ -10,8 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 GIT = shutil.which("git") or "git"
 TAGS = "release-*"
-FIRST = "0d7a5e5401d0a57dde80e3de7b22550fe66808e9"
-"""The commit of main on 2026-11-25, before the first release was tagged."""
+FIRST = "cea69367dea7d7cd008b1bd017ee13330ba8234b"
+"""The commit of main on 2026-11-27, before the first release was tagged."""
+BUILDS = ("infra.packaging.build", "infra.build")
+"""The module that makes the package: the name of today, and that of `FIRST`."""
 
 
 def previous_release() -> str | None:
@@ -34,7 +36,8 @@ def package_of(commit: str, directory: Path) -> Path:
     known = ROOT / "build/dependencies"
     if known.is_dir():
         shutil.copytree(known, directory / "build/dependencies", ignore=shutil.ignore_patterns("tmp*"))
-    subprocess.run([sys.executable, "-m", "infra.packaging.build", "dev"], cwd=directory, check=True)
+    build = next(name for name in BUILDS if (directory / f"{name.replace('.', '/')}.py").is_file())
+    subprocess.run([sys.executable, "-m", build, "dev"], cwd=directory, check=True)
     return directory / "build/dev"
 
 
