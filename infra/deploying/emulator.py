@@ -181,7 +181,7 @@ def _put_gateway_responses(gateway: Any, api_id: str, stage: str, folder: Path) 
 def without_time(text: str) -> str:
     """Return a problem's template without the time that it names."""
     problem = json.loads(text)
-    del problem["meta"]["timestamp"]
+    problem["meta"].pop("timestamp", None)
     return json.dumps(problem)
 
 
