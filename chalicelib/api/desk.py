@@ -189,7 +189,7 @@ def _parking(call: Call) -> list[Parking] | None:
 
 
 def _wanted(call: Call) -> dict[str, str | None]:
-    merchant = call.text("merchant_id")
+    merchant = call.word("merchant_id")
     return {"code": call.text("code"), "merchant_id": merchant and merchant_of(merchant)}
 
 

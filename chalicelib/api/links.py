@@ -31,7 +31,7 @@ _LINK = "/api/v1/credits/admin/links/{kind}/{name}"
 @routes.get("/api/v1/credits/admin/links", access=Access.ADMIN, summary="Shops and customers, by name")
 def links(call: Call) -> Reply:
     """Return a page of the links of a kind, by name; those that start with a text, or those of one merchant."""
-    merchant = call.text("merchant_id")
+    merchant = call.word("merchant_id")
     if merchant is not None:
         return _of_merchant(call, merchant)
     from chalicelib.contracts.api import answers, webhooks

@@ -61,7 +61,7 @@ def actions(call: Call) -> Reply:
     from chalicelib.contracts.api.people import Action
 
     asked = _asked(call)
-    named = call.text("merchant_id")
+    named = call.word("merchant_id")
     merchant = merchant_of(named) if named is not None else None
     scope, key = ("actions", merchant or ""), for_api.cursor_key()
     before = cursors.position(asked.cursor, scope=scope, key=_key(key)) if asked.cursor is not None else None

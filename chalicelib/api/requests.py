@@ -155,7 +155,7 @@ class Call:
             raise bad_request(name, f"The parameter {name} is longer than {PARAMETER_LENGTH_MAX} characters.")
         return values[0] or None
 
-    def _word(self, name: str) -> str | None:
+    def word(self, name: str) -> str | None:
         """Return the text of a parameter that cannot be empty, None where it is not given."""
         text = self.text(name)
         if text is None and name in self.parameters:
@@ -164,7 +164,7 @@ class Call:
 
     def whole(self, name: str, *, default: int, most: int, least: int = 1) -> int:
         """Return a parameter that is a whole number from `least` to `most`."""
-        text = self._word(name)
+        text = self.word(name)
         if text is None:
             return default
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= _WHOLE_DIGITS_MAX else -1
@@ -174,7 +174,7 @@ class Call:
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """Return a parameter that is one of a few words, in any case."""
-        text = self._word(name)
+        text = self.word(name)
         if text is not None and text.upper() not in allowed:
             raise bad_request(name, f"The parameter {name} is one of {', '.join(allowed)}.")
         return text and text.upper()

@@ -274,7 +274,14 @@ def _parameters() -> Iterator[Row]:
     yield Row(name="stats backwards", path=f"{STATS}?start_date=2025-02-01&end_date=2025-01-01", statuses=(400,))
     for query in ("threshold=-1", "threshold=1.5", "threshold=1000000001", "cursor=<cursor>", "page=1", "limit=1000"):
         yield Row(name=f"low balances with {query}", path=f"{LOW}?{query}", statuses=(400,))
-    for query in ("limit=0", "limit=101", "limit=all", "parking=everywhere", "parking=inbox&parking=outbox"):
+    for query in (
+        "limit=0",
+        "limit=101",
+        "limit=all",
+        "parking=everywhere",
+        "merchant_id=",
+        "parking=inbox&parking=outbox",
+    ):
         yield Row(name=f"dead letters with {query}", path=f"{LETTERS}?{query}", statuses=(400,))
     for name, letter in {"129 characters": "x" * 129, "NUL": "%00", "a line's end": "a%0Ab"}.items():
         path = f"{LETTERS}/{letter}"
