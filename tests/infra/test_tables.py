@@ -73,7 +73,7 @@ def test_a_table_is_encrypted_protected_and_survives_its_stack(resources: Resour
     assert properties(resources, table)["Tags"] == TAGS
 
 
-@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "DeskTable"])
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "LinksTable", "DeskTable"])
 def test_what_nothing_else_knows_can_be_restored_to_any_second(resources: Resources, table: str) -> None:
     assert properties(resources, table)["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
@@ -82,7 +82,7 @@ def test_deletion_protection_is_on_unless_a_stage_turns_it_off(template: dict[st
     assert template["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"])
+@pytest.mark.parametrize("table", TABLES)
 def test_a_tables_units_can_be_limited_as_a_fuse(template: dict[str, Any], table: str) -> None:
     limits = {"MaxReadRequestUnits": {"Ref": "MaxReadUnits"}, "MaxWriteRequestUnits": {"Ref": "MaxWriteUnits"}}
     without = {"Ref": "AWS::NoValue"}

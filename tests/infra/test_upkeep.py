@@ -120,7 +120,7 @@ def test_an_event_out_stays_hidden_while_the_bridge_publishes_it(resources: Reso
     assert properties(resources, "OutboxQueue")["VisibilityTimeout"] >= SIX_SENDS_SECONDS
 
 
-@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"])
+@pytest.mark.parametrize("table", ["CreditsTable", "TransactionsTable", "FiguresTable", "LinksTable", "DeskTable"])
 def test_a_table_defines_the_attributes_of_its_keys_and_no_other(resources: Resources, table: str) -> None:
     found = properties(resources, table)
     schemas = [found["KeySchema"], *(index["KeySchema"] for index in found.get("GlobalSecondaryIndexes", []))]

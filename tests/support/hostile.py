@@ -419,7 +419,6 @@ def _nowhere() -> Iterator[Row]:
     ):
         yield Row(name=f"{method} {path}", method=method, path=path, body=b"{}", headers=JSON, statuses=(404, 405, 400))
     for path in (
-        "/",
         "/api",
         "/api/v1",
         "/api/v2/credits/accounts/<shop>",
