@@ -181,6 +181,14 @@ def test_dead_letters_are_filtered_by_merchant_and_code_at_an_address_that_can_b
     assert page.url.endswith("#/dead-letters")
 
 
+def test_a_transaction_names_the_shop_that_it_is_of(page: Page, desk: System) -> None:
+    linked(SHOP, "Last Penny Books")
+    page.goto(f"{ORIGIN}/console#/transaction/{desk.history()[-1].transaction_id}")
+
+    expect(page.get_by_role("link", name="To Last Penny Books")).to_be_visible()
+    expect(page.locator(".facts div").first).to_contain_text(f"Last Penny Books {SHOP}")
+
+
 DRAWN = """
   window.lines = []
   window.labels = []

@@ -1371,8 +1371,9 @@ m["transaction.js"] = (() => {
 const { html, useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { adds, canCheck, canonical, follows, GENESIS, hashOf } = m["chain.js"];
+const { useNames } = m["names.js"];
 const { Id, Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
-const { credits, number, signed, TYPES } = m["words.js"];
+const { credits, number, signed, TYPES, visible } = m["words.js"];
 
 const TRIES = 4;
 
@@ -1419,9 +1420,9 @@ function Check({ record }) {
   <//>`;
 }
 
-function Facts({ record }) {
+function Facts({ record, shop }) {
   const rows = [
-    ["Merchant", html`<${Id} of=${record.merchant_id} to="merchant" whole />`],
+    ["Merchant", html`${shop ? `${visible(shop)} ` : ""}<${Id} of=${record.merchant_id} to="merchant" whole />`],
     ["Recorded", html`<${Time} at=${record.created_at} />`],
     ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
     ["Number", number(record.sequence)],
@@ -1440,15 +1441,16 @@ function Facts({ record }) {
     <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl><//>`;
 }
 
-function Transaction({ id }) {
+function Transaction({ id, admin }) {
   const { data, error, reload } = useLoad(() => ask(`credits/transactions/${id}`), [id]);
   const record = data?.data;
+  const shop = useNames(admin && record ? [record.merchant_id] : [])(record?.merchant_id);
   const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}
-    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
-      <div class="columns"><${Facts} record=${record} /><${Check} key=${record.id} record=${record} /></div>`}`;
+    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ? visible(shop) : "the merchant"}</a></p>
+      <div class="columns"><${Facts} record=${record} shop=${shop} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }
 
 return { Transaction: Transaction };
@@ -1577,7 +1579,7 @@ function View({ address, session }) {
   const [name, id] = address;
   const wanted = id && uuid(id);
   if (name === "merchant" && wanted) return html`<${Merchant} key=${wanted} id=${wanted} admin=${session.admin} />`;
-  if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} />`;
+  if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} admin=${session.admin} />`;
   if (name === "concepts") return html`<${Concepts} at=${id} />`;
   if (!session.admin && session.merchant) {
     return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;

@@ -124,7 +124,7 @@ function View({ address, session }) {
   const [name, id] = address;
   const wanted = id && uuid(id);
   if (name === "merchant" && wanted) return html`<${Merchant} key=${wanted} id=${wanted} admin=${session.admin} />`;
-  if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} />`;
+  if (name === "transaction" && wanted) return html`<${Transaction} key=${wanted} id=${wanted} admin=${session.admin} />`;
   if (name === "concepts") return html`<${Concepts} at=${id} />`;
   if (!session.admin && session.merchant) {
     return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;

@@ -3,8 +3,9 @@
 import { html, useEffect, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { adds, canCheck, canonical, follows, GENESIS, hashOf } from "./chain.js";
+import { useNames } from "./names.js";
 import { Id, Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
-import { credits, number, signed, TYPES } from "./words.js";
+import { credits, number, signed, TYPES, visible } from "./words.js";
 
 const TRIES = 4;
 
@@ -52,9 +53,9 @@ function Check({ record }) {
   <//>`;
 }
 
-function Facts({ record }) {
+function Facts({ record, shop }) {
   const rows = [
-    ["Merchant", html`<${Id} of=${record.merchant_id} to="merchant" whole />`],
+    ["Merchant", html`${shop ? `${visible(shop)} ` : ""}<${Id} of=${record.merchant_id} to="merchant" whole />`],
     ["Recorded", html`<${Time} at=${record.created_at} />`],
     ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
     ["Number", number(record.sequence)],
@@ -73,13 +74,14 @@ function Facts({ record }) {
     <dl class="facts">${rows.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl><//>`;
 }
 
-export function Transaction({ id }) {
+export function Transaction({ id, admin }) {
   const { data, error, reload } = useLoad(() => ask(`credits/transactions/${id}`), [id]);
   const record = data?.data;
+  const shop = useNames(admin && record ? [record.merchant_id] : [])(record?.merchant_id);
   const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}
-    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To the merchant</a></p>
-      <div class="columns"><${Facts} record=${record} /><${Check} key=${record.id} record=${record} /></div>`}`;
+    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ? visible(shop) : "the merchant"}</a></p>
+      <div class="columns"><${Facts} record=${record} shop=${shop} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }
