@@ -25,7 +25,7 @@ from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written
 from infra.recovery.tables import Tables
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
-from tests.simulator.asks import INCREASE, plain, record_id
+from tests.simulator.asks import INCREASE, plain, record_id, refund_key
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.editions import ATTRIBUTE, EDITED, net_taken, order_record
 from tests.simulator.judge_derived import derived_again
@@ -57,7 +57,8 @@ def judge_restored(world: World) -> None:
     # Where the newest version of an order comes first, the ones before it are no edits any more.
     edits = {identity for identity, row in before.items() if row["transaction_type"] == EDITED}
     needless = {identity for identity, row in before.items() if _needless(row, rows)}
-    if lost := set(before) - edits - needless - set(rows) - set(guards) - told - _refused(world):
+    renamed = {identity for identity, row in before.items() if _renamed(row, rows, guards) in rows}
+    if lost := set(before) - edits - needless - renamed - set(rows) - set(guards) - told - _refused(world):
         world.violated(f"neither recorded again nor parked after a restore: {sorted(lost)}")
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = plain(item)
@@ -69,6 +70,15 @@ def judge_restored(world: World) -> None:
     heard = {event["detail"]["event_id"] for event in world.aws.heard}
     if never := derived_again(world) - heard:
         world.violated(f"derived after a restore and never published: {never}")
+
+
+def _renamed(row: Mapping[str, Any], rows: Mapping[str, Any], guards: Mapping[str, str]) -> str | None:
+    """Return the id of an order's whole refund where another of the order's names came first this time."""
+    order = row["extra_metadata"].get("order_id")
+    if order is None or row["idempotency_key"] != refund_key(None, order) or order_record(row) not in guards:
+        return None
+    found = rows.get(guards[order_record(row)])
+    return None if found is None else record_id(row["merchant_id"], refund_key(None, found["reference_id"]))
 
 
 def _newest(row: Mapping[str, Any]) -> str:

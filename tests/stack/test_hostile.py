@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -63,6 +64,15 @@ class Site:
         body = json.dumps(fields) if fields is not None else None
         return self.ask(method, f"/api/v1{path}", token=self.tokens["admin"], headers=headers, body=body)
 
+    def answered(self, adjustment: Any, *, key: str) -> Answer:
+        """Return the answer to an adjustment, which is asked for again while it is 503, as that asks to."""
+        for _ in range(10):
+            answer = self.admin("POST", "/credits/admin/adjustments", adjustment, key=key)
+            if answer.status != 503:
+                break
+            time.sleep(1)
+        return answer
+
     def account(self, shop: str) -> Any:
         return self.admin("GET", f"/credits/accounts/{shop}").data()
 
@@ -122,15 +132,17 @@ def test_an_adjustment_over_http_is_posted_once(site: Site) -> None:
     assert site.account(SHOP)["balance"] == before + 5
 
 
-def test_of_many_at_once_one_is_201_and_the_others_are_200(site: Site) -> None:
+def test_of_many_at_once_one_at_most_is_201_and_the_others_are_200(site: Site) -> None:
     before = site.account(SHOP)["balance"]
     key = str(uuid4())
 
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(site.admin, "POST", "/credits/admin/adjustments", GOODWILL, key=key) for _ in range(4)]
+        asked = [pool.submit(site.answered, GOODWILL, key=key) for _ in range(4)]
         answered = [one.result() for one in asked]
 
-    assert sorted(one.status for one in answered) == [200, 200, 200, 201], answered
+    # Whose first answer was a 503 on a busy machine may have been the one that posted it.
+    assert {one.status for one in answered} <= {200, 201}, answered
+    assert sum(one.status == 201 for one in answered) <= 1, answered
     assert site.account(SHOP)["balance"] == before + 5
 
 
