@@ -73,7 +73,7 @@ def merchants(
         ]
         print_list(items, total=len(items) if len(wanted) <= limit else None)
     elif not rows:
-        say("No such merchant.")
+        say(_nobody(search, status))
     else:
         print_table(
             [(name or "-", _state(account), f"{account.balance:,}", account.merchant_id) for account, name in rows],
@@ -83,6 +83,14 @@ def merchants(
         )
         if len(wanted) > limit:
             say(f"The first {limit:,}; --limit shows more.", style="dim")
+
+
+def _nobody(search: str | None, status: Plugin | None) -> str:
+    if search is None and status is None:
+        return "No merchant has a name yet: credits link gives one."
+    if status is None:
+        return "No such merchant."
+    return "No merchant's plugin is off." if status is Plugin.OFF else "No merchant's balance is low."
 
 
 def _found(target: Target, links: DynamoDBLinks, search: str, *, wanted: int) -> list[MerchantId]:
