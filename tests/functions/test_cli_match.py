@@ -118,7 +118,7 @@ def test_a_file_that_agrees_says_so(shop: System) -> None:
 
 def test_a_missing_order_is_named_with_the_event_that_mends_it_and_twice_is_once(shop: System) -> None:
     sent(shop, ("1", "24.90"))
-    young = NOW - timedelta(minutes=5)
+    young = datetime.now(UTC) - timedelta(minutes=5)
     content = exported(row(1), row(2, "10.00"), row(3), row(4, at=young), row(5, Financial_Status="pending"))
 
     told = compared(content, "--fix", status=1)
@@ -181,7 +181,7 @@ def test_refunds_by_their_ids_are_looked_for_and_sent(shop: System) -> None:
 
 
 def test_a_hundred_orders_are_one_read(shop: System, aws: Aws) -> None:
-    content = exported(*(row(number, at=NOW) for number in range(250)))
+    content = exported(*(row(number, at=datetime.now(UTC)) for number in range(250)))
     aws.calls.clear()
 
     compared(content)
