@@ -1,11 +1,10 @@
 """Pages of the accounts at zero and of the low ones, by signed cursor (contract, "Low and zero lists")."""
 
 from chalicelib.adapters.dynamodb.levels import Level, Levels
-from chalicelib.api.requests import Call
+from chalicelib.api.requests import Call, required_key
 from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
-from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
+from chalicelib.contracts.api.pages import PagePosition, link_header
 from chalicelib.domain.orders import CREDITS_MAX
 
 
@@ -24,24 +23,17 @@ def low_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
 
 
 def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most: int | None) -> Reply:
-    if call.text("page") is not None:
-        raise bad_request("page", "This list has no numbered pages: follow next_cursor.")
-    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+    asked = call.page_by_cursor()
     scope = (level, "" if at_most is None else str(at_most))
     after = None
     if asked.cursor is not None:
-        if key is None:
-            raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
-        after = cursors.merchant(asked.cursor, scope=scope, key=key)
+        after = cursors.merchant(asked.cursor, scope=scope, key=required_key(key))
     listed = levels.accounts(level, after=after, wanted=asked.limit, at_most=at_most)
-    more = listed.after is not None
-    place = PagePosition(
-        asked=asked,
-        total=None,
-        has_next=more,
-        has_previous=after is not None,
+    place = PagePosition.by_cursor(
+        asked,
+        first=after is None,
+        more=listed.after is not None,
         next_cursor=cursors.sign_merchant(listed.after, scope=scope, key=key) if listed.after and key else None,
-        numbered=False,
     )
     links = place.links(call.link_path, {"threshold": at_most})
     rows = [answers.Account.of(account) for account in listed.accounts]

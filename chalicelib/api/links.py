@@ -44,14 +44,7 @@ def links(call: Call) -> Reply:
         raise bad_request("cursor", "The cursor is one of another kind.")
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
-    place = PagePosition(
-        asked=asked,
-        total=None,
-        has_next=page.last is not None,
-        has_previous=after is not None,
-        next_cursor=page.last,
-        numbered=False,
-    )
+    place = PagePosition.by_cursor(asked, first=after is None, more=page.last is not None, next_cursor=page.last)
     neighbours = place.links(call.link_path, {"kind": kind, "starting": call.text("starting")})
     rows = [webhooks.Link.of(link) for link in page.links]
     body = answers.listing_text(rows, call.meta(), place.pagination(), neighbours)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from chalice.app import Blueprint
 
 from chalicelib.api.access import Access
-from chalicelib.api.requests import Call, merchant_of
+from chalicelib.api.requests import Call, merchant_of, required_key
 from chalicelib.api.routing import Reply, Routes
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, Parameters, link_header
+from chalicelib.contracts.api.pages import PagePosition, Parameters, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.domain.days import DAYS_MAX, day_of, days_up_to, end_of, first_of, last_days
 from chalicelib.domain.ids import Instant, MerchantId, instant
@@ -32,23 +32,21 @@ def merchants(call: Call) -> Reply:
     """Return a page of all merchants' accounts by id, or of those that `search` finds by label, domain or id."""
     from chalicelib.contracts.api import answers, cursors
 
-    asked = _asked(call)
+    asked = call.page_by_cursor()
     search = (call.text("search") or "").strip()
     scope, key = ("merchants", search), for_api.cursor_key()
-    after = cursors.merchant(asked.cursor, scope=scope, key=_key(key)) if asked.cursor is not None else None
+    after = cursors.merchant(asked.cursor, scope=scope, key=required_key(key)) if asked.cursor is not None else None
     if search:
         found = _found(search, after=after, wanted=asked.limit + 1)
     else:
         found = for_figures.desk_reader().merchants(after=after, wanted=asked.limit + 1)
     listed = found[: asked.limit]
     more = len(found) > asked.limit
-    place = PagePosition(
-        asked=asked,
-        total=None,
-        has_next=more,
-        has_previous=after is not None,
+    place = PagePosition.by_cursor(
+        asked,
+        first=after is None,
+        more=more,
         next_cursor=cursors.sign_merchant(listed[-1], scope=scope, key=key) if more and key else None,
-        numbered=False,
     )
     rows = [answers.Account.of(account) for account in for_api.levels().named(listed)]
     return _listing(call, rows, place, {"search": search or None})
@@ -60,20 +58,18 @@ def actions(call: Call) -> Reply:
     from chalicelib.contracts.api import cursors
     from chalicelib.contracts.api.people import Action
 
-    asked = _asked(call)
+    asked = call.page_by_cursor()
     named = call.word("merchant_id")
     merchant = merchant_of(named) if named is not None else None
     scope, key = ("actions", merchant or ""), for_api.cursor_key()
-    before = cursors.position(asked.cursor, scope=scope, key=_key(key)) if asked.cursor is not None else None
+    before = cursors.position(asked.cursor, scope=scope, key=required_key(key)) if asked.cursor is not None else None
     found = for_figures.desk_reader().actions(merchant, before=before, wanted=asked.limit + 1)
     more = len(found) > asked.limit
-    place = PagePosition(
-        asked=asked,
-        total=None,
-        has_next=more,
-        has_previous=before is not None,
+    place = PagePosition.by_cursor(
+        asked,
+        first=before is None,
+        more=more,
         next_cursor=cursors.sign(found[asked.limit - 1].position, scope=scope, key=key) if more and key else None,
-        numbered=False,
     )
     return _listing(call, [Action.of(one) for one in found[: asked.limit]], place, {"merchant_id": merchant})
 
@@ -124,18 +120,6 @@ def _months(first: str, today: str) -> list[Month]:
 
 def _days(call: Call) -> int:
     return call.whole("days", default=DAYS_DEFAULT, most=DAYS_MAX)
-
-
-def _asked(call: Call) -> PageRequest:
-    if call.text("page") is not None:
-        raise bad_request("page", "This list has no numbered pages: follow next_cursor.")
-    return PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
-
-
-def _key(key: str | None) -> str:
-    if key is None:
-        raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
-    return key
 
 
 def _found(search: str, *, after: MerchantId | None, wanted: int) -> list[MerchantId]:

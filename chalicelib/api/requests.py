@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from chalicelib.api.access import NO_CALLER, Caller
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PageRequest
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
@@ -172,6 +173,12 @@ class Call:
             raise bad_request(name, f"The parameter {name} is a whole number from {least} to {most}.")
         return number
 
+    def page_by_cursor(self) -> PageRequest:
+        """Return the page that is asked for of a list without numbered pages; raises `BAD_REQUEST` for a number."""
+        if self.text("page") is not None:
+            raise bad_request("page", "This list has no numbered pages: follow next_cursor.")
+        return PageRequest(limit=self.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=self.text("cursor"))
+
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """Return a parameter that is one of a few words, in any case."""
         text = self.word(name)
@@ -203,6 +210,13 @@ class Call:
         if start is not None and end is not None and start > end:
             raise bad_request("start_date", "start_date is after end_date.")
         return start, end
+
+
+def required_key(key: str | None) -> str:
+    """Return the key that signs cursors; raises `CURSOR_INVALID` where there is none."""
+    if key is None:
+        raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
+    return key
 
 
 def merchant_of(text: str) -> MerchantId:

@@ -138,7 +138,7 @@ class Reading:
 
 
 class Unreadable:
-    """What stands in place of money that cannot be read, until it is known whether anybody needs it."""
+    """Marks an amount of money that cannot be read. It is an error only if a movement needs the amount."""
 
 
 UNREADABLE: Final = Unreadable()
@@ -241,7 +241,7 @@ Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM
 Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema(_REASON_FORM)]
 
-# pydantic need not know what stands in for money that cannot be read: the validator returns nothing else.
+# The validator returns an amount, None or `UNREADABLE`; the type is Any, since pydantic has no schema for the last.
 OptionalMoney = Annotated[Any, BeforeValidator(_unneeded_money), WithJsonSchema(MONEY_FORM)]
 OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]
 OptionalKey = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]

@@ -135,7 +135,7 @@ class _Write:
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        # An inflow of an account that owes pays, and that is a transaction of its own.
+        # If the account owes credits, an inflow pays them back, which adds a second transaction.
         needed = 1 + len(movement.other_keys) + (self._account is not None and self._account.debt > 0)
         ground = None
         if isinstance(movement, GoesBack):
@@ -180,7 +180,7 @@ class _Write:
         return total_missing() if impossible else outcome
 
     def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
-        """Return the movement with its order or payment named as recorded, and the transaction of its own fact."""
+        """Return the movement, naming its order or payment as recorded, and its transaction if it has one already."""
         if isinstance(movement, GoesBack):
             ground = self._known(ground_of(movement))
             movement = as_recorded(movement, ground) if ground else movement

@@ -76,7 +76,7 @@ def _repeated_too_late(movement: Movement, record: Transaction) -> Rejected | No
     """Return why a renewal cannot be a repeat of the recorded one, None where it can be (contract, section 12)."""
     if not isinstance(movement, FixedMovement) or movement.repeat_days is None:
         return None
-    # Where the transaction has no time of its own, one too far ahead may be that of this very event: it proves nothing.
+    # A transaction without a time may come from this very event, whose time was too far ahead to be kept: no proof.
     own = movement.occurred_at or (movement.ahead if record.occurred_at else None)
     if own is None:
         return None

@@ -5,6 +5,7 @@ Standard library only, so that every list can use it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import urlencode
 
 LIMIT_MAX = 100
@@ -42,6 +43,13 @@ class PagePosition:
     has_previous: bool
     next_cursor: str | None
     numbered: bool = True
+
+    @classmethod
+    def by_cursor(cls, asked: PageRequest, *, first: bool, more: bool, next_cursor: str | None) -> Self:
+        """Return the position of a page in a list that nobody counts and that has cursors only."""
+        return cls(
+            asked=asked, total=None, has_next=more, has_previous=not first, next_cursor=next_cursor, numbered=False
+        )
 
     @property
     def pages(self) -> int | None:

@@ -38,8 +38,9 @@ class Terms:
     """The settings that decide what an event asks for.
 
     They say how many trial credits a new merchant gets, what an order costs (`policy`), and whether test orders are
-    charged. A renewal that names no period may count for the calendar month of its own time. A renewal of a recorded
-    period is a repeat for `renewal_repeat_days`. Credits of a reversed payment that are not there may be owed.
+    charged. `month_as_period`: a renewal that names no period counts for the calendar month in which it happened.
+    A second renewal of a recorded period is a repeat for `renewal_repeat_days`. `debt_owed`: credits of a reversed
+    payment that the account no longer has are owed.
     """
 
     trial_credits: int

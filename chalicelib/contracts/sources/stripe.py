@@ -269,7 +269,7 @@ def _merchant(thing: Fields) -> MerchantId | None:
 def _paid_invoice(thing: Fields) -> dict[str, str]:
     invoice, payment = thing.reference("invoice"), thing.within("payment")
     if thing.values.get("is_default") is False:
-        # One of several that paid the invoice, whose share nobody says: the invoice stands for itself.
+        # Several payments paid this invoice, and Stripe does not tell how much each: the invoice is linked to itself.
         return {link_name(Source.STRIPE, invoice): invoice} if invoice else {}
     named = [payment.reference(name) for name in ("payment_intent", "charge")]
     return {link_name(Source.STRIPE, name): invoice for name in named if name and invoice}
