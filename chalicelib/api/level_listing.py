@@ -1,41 +1,66 @@
 """Pages of the accounts at zero and of the low ones, by signed cursor (contract, "Low and zero lists")."""
 
-from chalicelib.adapters.dynamodb.levels import Level, Levels
+from collections.abc import Mapping
+
+from chalicelib.adapters.dynamodb.levels import Level, Levels, Only
 from chalicelib.api.requests import Call, required_key
 from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import PagePosition, link_header
+from chalicelib.contracts.api.runway import runway_of
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
+from chalicelib.domain.runway import DAYS_MAX
 
 
 def zero_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
     """Return the requested page of accounts without credits."""
-    return _page(call, Level.ZERO, levels=levels, key=key, at_most=None)
+    return _page(call, Level.ZERO, levels=levels, key=key, narrowed={}, only=None)
 
 
 def low_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
-    """Return the requested page of low accounts, only those with up to `threshold` credits if it is given.
+    """Return the requested page of low accounts.
 
-    A page may be short and still have a next one: the threshold is compared account by account.
+    With `threshold` only those with up to that many credits, with `days` only those whose runway is at most that long.
+    A page may be short and still have a next one: both are compared account by account.
     """
     at_most = call.whole("threshold", default=-1, least=0, most=CREDITS_MAX)
-    return _page(call, Level.LOW, levels=levels, key=key, at_most=at_most if at_most >= 0 else None)
+    days, now = call.whole("days", default=-1, least=0, most=DAYS_MAX), instant(call.now)
+    narrowed = {name: value for name, value in (("threshold", at_most), ("days", days)) if value >= 0}
+
+    def only(account: Account) -> bool:
+        return (at_most < 0 or account.balance <= at_most) and (days < 0 or _lasts(account, days, now))
+
+    return _page(call, Level.LOW, levels=levels, key=key, narrowed=narrowed, only=only if narrowed else None)
 
 
-def _page(call: Call, level: Level, *, levels: Levels, key: str | None, at_most: int | None) -> Reply:
+def _lasts(account: Account, days: int, now: Instant) -> bool:
+    """Return whether the account's runway is known and at most so many whole days."""
+    found = runway_of(account, now=now)
+    return found is not None and found.days_left is not None and found.days_left <= days
+
+
+def _page(
+    call: Call, level: Level, *, levels: Levels, key: str | None, narrowed: Mapping[str, int], only: Only | None
+) -> Reply:
     asked = call.page_by_cursor()
-    scope = (level, "" if at_most is None else str(at_most))
+    scope = (
+        level,
+        str(narrowed.get("threshold", "")),
+        *(str(narrowed[name]) for name in ("days",) if name in narrowed),
+    )
     after = None
     if asked.cursor is not None:
         after = cursors.merchant(asked.cursor, scope=scope, key=required_key(key))
-    listed = levels.accounts(level, after=after, wanted=asked.limit, at_most=at_most)
+    listed = levels.accounts(level, after=after, wanted=asked.limit, only=only)
     place = PagePosition.by_cursor(
         asked,
         first=after is None,
         more=listed.after is not None,
         next_cursor=cursors.sign_merchant(listed.after, scope=scope, key=key) if listed.after and key else None,
     )
-    links = place.links(call.link_path, {"threshold": at_most})
-    rows = [answers.Account.of(account) for account in listed.accounts]
+    links = place.links(call.link_path, narrowed)
+    rows = [answers.Account.of(account, now=instant(call.now)) for account in listed.accounts]
     body = answers.listing_text(rows, call.meta(), place.pagination(), links)
     return Reply(body=body, headers={"Link": link_header(links)})

@@ -93,7 +93,7 @@ def account(call: Call, merchant_id: str) -> Reply:
     from chalicelib.contracts.api import answers
 
     found = _account(merchant_id)
-    return _about(call, answers.Account.of(found), found.merchant_id)
+    return _about(call, answers.Account.of(found, now=instant(call.now)), found.merchant_id)
 
 
 @routes.get(
@@ -105,6 +105,7 @@ def account(call: Call, merchant_id: str) -> Reply:
 def balance(call: Call, merchant_id: str) -> Reply:
     """Return the merchant's current balance, or with the parameter `at` the one of that time."""
     from chalicelib.contracts.api import answers
+    from chalicelib.contracts.api.runway import Runway
 
     if (at := call.moment("at", last=True)) is not None:
         from chalicelib.api.statements import balance_at
@@ -113,7 +114,13 @@ def balance(call: Call, merchant_id: str) -> Reply:
         then = balance_at(call, merchant, at, history=for_api.history(), ends=for_figures.month_ends())
         return _about(call, then, merchant)
     found = _account(merchant_id)
-    data = answers.Balance(merchant_id=found.merchant_id, balance=found.balance, as_of=instant(call.now))
+    now = instant(call.now)
+    data = answers.Balance(
+        merchant_id=found.merchant_id,
+        balance=found.balance,
+        runway=Runway.of(found, now=now),
+        as_of=now,
+    )
     return _about(call, data, found.merchant_id)
 
 

@@ -48,7 +48,7 @@ def merchants(call: Call) -> Reply:
         more=more,
         next_cursor=cursors.sign_merchant(listed[-1], scope=scope, key=key) if more and key else None,
     )
-    rows = [answers.Account.of(account) for account in for_api.levels().named(listed)]
+    rows = [answers.Account.of(account, now=instant(call.now)) for account in for_api.levels().named(listed)]
     return _listing(call, rows, place, {"search": search or None})
 
 

@@ -94,6 +94,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         totals=dict(walk.totals),
         total_shortfall=walk.total_shortfall,
         debt=walk.debt,
+        use=walk.use,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,

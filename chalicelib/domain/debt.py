@@ -3,9 +3,22 @@
 (contract, section 14)
 """
 
+from collections.abc import Mapping
+from typing import Final
+
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction
+
+DEBT: Final = "debt"
+"""In a reversal's metadata: how many of its credits are owed since."""
+
+
+def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
+    """Return by how much a transaction changes what its account owes, in credits."""
+    if kind is Kind.DEBT_REPAID:
+        return -abs(amount)
+    return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0
 
 
 def repayment_key(inflow: TransactionId) -> str:

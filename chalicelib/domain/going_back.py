@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from chalicelib.domain import edits
+from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import transaction_id
-from chalicelib.domain.ledger import DEBT, Transaction
+from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import (
     DisputeWonMovement,
     Kind,

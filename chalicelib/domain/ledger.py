@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring
 
+from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction, Tally
 from chalicelib.domain.plugin_status import Closure
+from chalicelib.domain.runway import Use, use_after
 from chalicelib.domain.thresholds import Crossing, Outdated, crossings, default_in_force
 
 SCHEMA_VERSION = 1
@@ -24,8 +26,6 @@ THRESHOLD_BEFORE = "threshold_before"
 
 CLOSED = "closed"
 """In a transaction's metadata: the account was closed, so it switched no plugin."""
-DEBT = "debt"
-"""In a reversal's metadata: how many of its credits are owed since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Account:
     write has had.
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
     override of the default, `outdated` the default before the last change of the setting, while that is recent.
-    `hash` is the newest link of the chain. While there is `debt`, the balance is 0.
+    `hash` is the newest link of the chain. While there is `debt`, the balance is 0. `use` is what its orders use.
     """
 
     merchant_id: MerchantId
@@ -65,6 +65,7 @@ class Account:
     outdated: Outdated | None = None
     debt: int = 0
     closure: Closure | None = None
+    use: Use | None = None
 
     @property
     def closed(self) -> bool:
@@ -250,14 +251,15 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
         outdated=outdated,
         closure=account.closure,
         debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
+        use=use_after(
+            account.use,
+            kind,
+            transaction.requested,
+            transaction.metadata,
+            last=account.last_transaction_at,
+            at=transaction.created_at,
+        ),
     )
-
-
-def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
-    """Return by how much a transaction changes what its account owes, in credits."""
-    if kind is Kind.DEBT_REPAID:
-        return -abs(amount)
-    return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0
 
 
 def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRecord, ...]:

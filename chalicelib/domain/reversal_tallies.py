@@ -6,10 +6,11 @@ Like an order's, a payment's tally is the only part of its transaction that no h
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import DEBT, Transaction
+from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, payment_key
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.reversals import PaymentTally, Portion, holding, reverse, win

@@ -4,21 +4,22 @@ Pure. A `Walk` takes the transactions one by one and keeps only what later ones 
 walked; of the orders it keeps the refunded ones.
 """
 
-from chalicelib.domain.debt import repays
+from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import DEBT, GENESIS_HASH, Account, Total, Transaction, owed_by, record_hash
+from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, record_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.runway import Use, use_after
 from chalicelib.domain.tallies import Tallies
 
 
 class Walk:
     """One merchant's transactions, walked from the first one on. It cannot be used after `close`.
 
-    `totals`, `total_shortfall` and `debt` are what the transactions add up to, `first` and `last` the ends of them,
-    `status` the one that switched the plugin last, `expected` the sequence that would come next. `newest` are the
+    `totals`, `total_shortfall`, `debt` and `use` are what the transactions add up to, `first` and `last` the ends of
+    them, `status` the one that switched the plugin last, `expected` the sequence that would come next. `newest` are the
     thresholds that the last one passed, `tallies` what went back of each order and payment. `newer` counts the
     transactions whose form only a newer release knows.
 
@@ -36,6 +37,7 @@ class Walk:
         self.totals: dict[Kind, Total] = {}
         self.total_shortfall = 0
         self.debt = 0
+        self.use: Use | None = None
         self.newest: Derived | None = None
         self.expected = 1
         self.intact = True
@@ -137,6 +139,14 @@ class Walk:
         self.totals[record.kind] = Total(count=total.count + 1, credits=total.credits + abs(record.amount))
         self.total_shortfall += record.shortfall
         self.debt += owed_by(record.kind, record.amount, record.metadata)
+        self.use = use_after(
+            self.use,
+            record.kind,
+            record.requested,
+            record.metadata,
+            last=self.last.created_at if self.last else None,
+            at=record.created_at,
+        )
         if record.sequence == 1 or (record.balance_before > 0) != (record.balance_after > 0):
             self.status = record
         self.newest = derived_crossings(record, before=self.last)

@@ -54,7 +54,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
         admin_id=asked.admin_id,
         version=account.version,
     )
-    return Account.of(account).model_dump(mode="json")
+    return Account.of(account, now=for_posting.now()).model_dump(mode="json")
 
 
 def _note(account: "Account", admin_id: str) -> None:

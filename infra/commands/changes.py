@@ -2,6 +2,7 @@
 
 import getpass
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ import typer
 from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.bulk import Asked, Person, adjust_file, foreseen, require_second_person
@@ -159,7 +160,7 @@ def threshold(
     """
     target = find(stage, profile)
     account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
-    shown: dict[str, Any] = answers.Account.of(account).model_dump(mode="json")
+    shown: dict[str, Any] = answers.Account.of(account, now=instant(datetime.now(UTC))).model_dump(mode="json")
     if value is not None:
         asked = {
             "merchant_id": merchant,

@@ -1,6 +1,7 @@
 """`credits merchants`: merchants by the beginning of a name, domain or id, or by the state of their plugin."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.ids import MerchantId, instant, merchant_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.links import LinkKind
 from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
@@ -68,8 +69,9 @@ def merchants(
     names = {merchant: shown(named) for merchant, named in links.of_merchants(wanted[:limit]).items()}
     rows = [(accounts[one], names.get(one)) for one in wanted[:limit] if one in accounts]
     if as_json:
+        now = instant(datetime.now(UTC))
         items: list[dict[str, Any]] = [
-            {**answers.Account.of(account).model_dump(mode="json"), "shown": name} for account, name in rows
+            {**answers.Account.of(account, now=now).model_dump(mode="json"), "shown": name} for account, name in rows
         ]
         print_list(items, total=len(items) if len(wanted) <= limit else None)
     elif not rows:

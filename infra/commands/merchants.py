@@ -1,13 +1,17 @@
 """`credits status`, `balance` and `why`: read one merchant."""
 
+from datetime import UTC, datetime
+
 import typer
 from rich.text import Text
 
 from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.runway import runway_of
 from chalicelib.contracts.api.story import Story, gathered, tell
 from chalicelib.domain.closure import status_since
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
+from chalicelib.domain.runway import MILLI, Runway
 from infra.commands import api
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Stage
@@ -54,7 +58,7 @@ def balance(
     """Print a merchant's balance, and since when the plugin is on or off."""
     account = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant))
     if as_json:
-        print_json(answers.Account.of(account).model_dump(mode="json"))
+        print_json(answers.Account.of(account, now=instant(datetime.now(UTC))).model_dump(mode="json"))
         return
     transactions = "1 transaction" if account.sequence == 1 else f"{account.sequence:,} transactions"
     own = "its own" if account.low_balance_threshold is not None else "the default"
@@ -65,10 +69,21 @@ def balance(
         f"low-balance threshold {account.threshold} ({own}), {transactions}, the last at "
         f"{shown(account.last_transaction_at or account.created_at, local=local)}"
     )
+    if account.balance and (lasts := runway_of(account, now=instant(datetime.now(UTC)))) is not None:
+        say(_lasting(lasts))
     if account.debt:
         say(f"{counted(account.debt)} owed for reversed payments: the next credits pay them first", style="red")
     if account.total_shortfall:
         say(f"{counted(account.total_shortfall)} short in all: orders and reversals that found too few")
+
+
+def _lasting(lasts: Runway) -> str:
+    """Return how long the credits last, in a line."""
+    if lasts.days_left is None:
+        until = "more than ten years"
+    else:
+        until = f"{lasts.days_left:,} {'day' if lasts.days_left == 1 else 'days'}, until {lasts.empty_on}"
+    return f"orders use {lasts.per_day / MILLI:,.1f} a day: the credits last {until}"
 
 
 def why(

@@ -5,6 +5,7 @@ from chalicelib.contracts.inbound.adjustments import ThresholdRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
 from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.orders import CREDITS_MAX, Direction
+from chalicelib.domain.runway import DAYS_MAX
 from infra.interfaces import samples
 from infra.interfaces.operations import (
     API,
@@ -128,7 +129,7 @@ _ZERO = Route(
             description="A page of accounts.",
             model=answers.Listing[answers.Account],
             examples={
-                "one": samples.level_listing([answers.Account.of(samples.EMPTIED.account)], "zero-balance"),
+                "one": samples.level_listing([samples.account(samples.EMPTIED.account)], "zero-balance"),
             },
             headers=("Link",),
         )
@@ -140,9 +141,9 @@ _LOW = Route(
     view="low_balance",
     tag=Tag.ADMIN,
     description=(
-        "Accounts above zero and at or below their own threshold, by cursor, from an index. `threshold` narrows that; "
-        "what lies above a merchant's own threshold is never here. A page may be short, even empty, and still have a "
-        "next one."
+        "Accounts above zero and at or below their own threshold, by cursor, from an index. `threshold` and `days` "
+        "narrow that; what lies above a merchant's own threshold is never here. A page may be short, even empty, and "
+        "still have a next one."
     ),
     parameters=(
         LIMIT,
@@ -153,12 +154,18 @@ _LOW = Route(
             {"type": "integer", "minimum": 0, "maximum": CREDITS_MAX},
             "Only accounts with up to this many credits.",
         ),
+        parameter(
+            "days",
+            "query",
+            {"type": "integer", "minimum": 0, "maximum": DAYS_MAX},
+            "Only accounts whose runway is at most this many days; one without a runway yet is left out.",
+        ),
     ),
     answers={
         200: Success(
             description="A page of accounts.",
             model=answers.Listing[answers.Account],
-            examples={"one": samples.level_listing([answers.Account.of(samples.LOW.account)], "low-balance")},
+            examples={"one": samples.level_listing([samples.account(samples.LOW.account)], "low-balance")},
             headers=("Link",),
         )
     },

@@ -48,7 +48,7 @@ _MERCHANTS = Route(
         200: Success(
             description="A page of accounts.",
             model=answers.Listing[answers.Account],
-            examples={"one": samples.level_listing([answers.Account.of(samples.EMPTIED.account)], "merchants")},
+            examples={"one": samples.level_listing([samples.account(samples.EMPTIED.account)], "merchants")},
             headers=("Link",),
         )
     },

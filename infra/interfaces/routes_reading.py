@@ -1,6 +1,7 @@
 """The routes that answer about one merchant: plugin status, account, history."""
 
 from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.runway import Runway
 from chalicelib.contracts.api.statements import Statement
 from chalicelib.contracts.api.story import Story
 from chalicelib.contracts.api.tables import CSV, JSON_LINES
@@ -67,7 +68,7 @@ _ACCOUNT = Route(
         200: Success(
             description="The account.",
             model=answers.Answer[answers.Account],
-            examples={"enabled": samples.answer(answers.Account.of(samples.ORDER.account))},
+            examples={"enabled": samples.answer(samples.account(samples.ORDER.account))},
         )
     },
     errors=READ_ERRORS,
@@ -87,7 +88,12 @@ _BALANCE = Route(
             model=answers.Answer[answers.Balance],
             examples={
                 "some left": samples.answer(
-                    answers.Balance(merchant_id=MERCHANT, balance=149, as_of=samples.META["timestamp"])
+                    answers.Balance(
+                        merchant_id=MERCHANT,
+                        balance=149,
+                        runway=Runway(days_left=19, empty_on="2026-12-11", per_day=7.5),
+                        as_of=samples.META["timestamp"],
+                    )
                 ),
                 "at a time": samples.answer(
                     answers.Balance(merchant_id=MERCHANT, balance=151, as_of="2026-11-20T23:59:59.999Z")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
@@ -32,7 +33,9 @@ from chalicelib.domain import statements
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import PluginStatus, Reason
+from chalicelib.domain.runway import ORDERS_MIN, Use
 from chalicelib.domain.thresholds import Crossing
 from infra.interfaces.story import MERCHANT, OPENED, envelope, story
 
@@ -117,7 +120,14 @@ def statement() -> Statement:
 
 def with_threshold(threshold: int) -> answers.Account:
     """Return an account with a threshold of its own."""
-    return answers.Account.of(replace(ORDER.account, low_balance_threshold=threshold, threshold=threshold))
+    return account(replace(ORDER.account, low_balance_threshold=threshold, threshold=threshold))
+
+
+def account(found: Account) -> answers.Account:
+    """Return the answer about an account of the story, as if it had sold for weeks."""
+    since = datetime.fromisoformat(found.updated_at) - timedelta(days=40)
+    use = Use(weighted=found.balance * 450, since=int(since.timestamp()) // 60, orders=ORDERS_MIN)
+    return answers.Account.of(replace(found, use=use), now=found.updated_at)
 
 
 def fleet() -> FleetStatus:

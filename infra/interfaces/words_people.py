@@ -20,6 +20,13 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
     "FleetDay.shortfall": Word("Credits asked for on the day and not there.", COUNT_FORM),
     "FleetDay.parked": Word("Messages parked on the day.", COUNT_FORM),
     "Action.time": Word("When it was done.", TIME_FORM),
+    "runway": Word("How long the credits last; null until three days and ten orders have passed."),
+    "days_left": Word("Whole days that the credits last, rounded down; null if more than ten years.", COUNT_FORM),
+    "empty_on": Word("The day on which the last credit is used, in UTC.", {"format": "date"}),
+    "per_day": Word(
+        "Credits that orders use a day, less what goes back of them: recent days count most, half after a week.",
+        {"minimum": 0},
+    ),
     "did": Word("What was done."),
     "Action.merchant_id": Word("The merchant that it concerns; null where none is known.", UUID_FORM),
     "Action.details": Word("What it was about; which members there are depends on `did`."),

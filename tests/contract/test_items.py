@@ -26,6 +26,7 @@ from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Edits, Tally
 from chalicelib.domain.reversals import PaymentTally
+from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
 from chalicelib.domain.thresholds import Crossing, Outdated
 from tests.support.builders import NOON, SHOP, account_of, merchant
 
@@ -66,6 +67,9 @@ accounts = st.builds(
     updated_at=instants,
     outdated=st.none() | st.builds(Outdated, threshold=credit_sums, replaced_at=instants),
     debt=credit_sums,
+    use=st.none()
+    | st.builds(Use, weighted=credit_sums, since=st.integers(0, 10**8), orders=st.integers(1, ORDERS_MIN))
+    | st.builds(Use, weighted=credit_sums, since=st.none(), orders=st.just(ORDERS_MIN)),
 )
 edits = st.builds(
     Edits,
@@ -239,6 +243,7 @@ def test_the_largest_account_is_one_write_unit(threshold: dict[str, Any]) -> Non
         debt=CREDITS_LARGE,
         threshold=CREDITS_LARGE,
         status_transaction_id=TransactionId(SHOP),
+        use=Use(weighted=CREDITS_LARGE * MILLI, since=None, orders=ORDERS_MIN),
         **threshold,
     )
 

@@ -67,7 +67,7 @@ def test_an_account_says_its_figures_by_type_and_direction() -> None:
         trial(3), order("1"), order("2"), order("3"), order("4"), order("5", policy=TEN_EARNED), refund_of("1")
     )
 
-    said = answers.Account.of(account).model_dump(mode="json")
+    said = answers.Account.of(account, now=NOON).model_dump(mode="json")
 
     assert said["id"] == credit_id(SHOP)
     assert said["balance"] == records[-1].balance_after == 11
@@ -85,7 +85,7 @@ def test_an_account_says_its_figures_by_type_and_direction() -> None:
 def test_an_empty_account_is_disabled_since_the_order_that_emptied_it() -> None:
     account, records = ledger_after(trial(1), order("1"))
 
-    said = answers.Account.of(account).plugin_status
+    said = answers.Account.of(account, now=NOON).plugin_status
 
     assert (said.status, said.reason) == ("disabled", Reason.INSUFFICIENT_CREDITS)
     assert said.transaction_id == records[-1].transaction_id

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from zlib import crc32
 
 from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
+from chalicelib.adapters.dynamodb.time_attributes import use_from, use_text
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
@@ -71,6 +72,8 @@ def account_item(account: Account) -> Item:
         item["total_shortfall"] = {"N": str(account.total_shortfall)}
     if account.debt:
         item["debt"] = {"N": str(account.debt)}
+    if account.use is not None:
+        item["use"] = {"S": use_text(account.use)}
     if account.closure is not None:
         item["closure"] = {"S": f"{'closed' if account.closure.closed else 'open'} {account.closure.at}"}
     if account.outdated is not None:
@@ -120,6 +123,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         outdated=_outdated_from(item),
         debt=_whole(item, "debt") or 0,
         closure=_closure_from(item),
+        use=use_from(_text(item, "use")),
     )
 
 

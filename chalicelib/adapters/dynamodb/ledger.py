@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 READ_PAUSE_SECONDS = 0.01
 """The pause, which grows, before keys that a batch read left unprocessed are asked for again."""
 
-_OPTIONAL_ATTRIBUTES = ("total_shortfall", "debt", "low_balance_threshold", "outdated", "level", "crossings")
+_OPTIONAL_ATTRIBUTES = ("total_shortfall", "debt", "use", "low_balance_threshold", "outdated", "level", "crossings")
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
 _WRITE = "dynamodb.TransactWriteItems"
 _ACTIONS = "TransactItems"

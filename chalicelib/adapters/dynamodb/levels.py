@@ -4,7 +4,7 @@ The index holds keys only and follows the table with a little delay, so the acco
 batches, and accounts that have left the level since are left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -17,6 +17,8 @@ from chalicelib.domain.ledger import Account
 
 BATCH = 100
 """Accounts of one batch read, DynamoDB's limit."""
+Only = Callable[[Account], bool]
+"""Whether an account of the level is listed."""
 ACCOUNTS_EXAMINED_MAX = 1000
 """Accounts that one request looks at, whether they are listed or not."""
 
@@ -42,8 +44,8 @@ class Levels:
     def __init__(self, *, credits_table: str) -> None:
         self._accounts = bound(AccountRow, credits_table)
 
-    def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, at_most: int | None = None) -> Listed:
-        """Return up to `wanted` accounts of the level after `after`, with a balance of `at_most`.
+    def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, only: Only | None = None) -> Listed:
+        """Return up to `wanted` accounts of the level after `after`, of them only those that `only` lets pass.
 
         The order is the index's own and always the same. After `ACCOUNTS_EXAMINED_MAX` accounts the search stops, and
         `Listed.after` tells where it would go on.
@@ -51,13 +53,11 @@ class Levels:
         found: list[Account] = []
         examined = 0
         # One more than wanted shows whether more follow. A filter leaves few, so it examines whole batches.
-        size = BATCH if at_most is not None else min(BATCH, wanted + 1)
+        size = BATCH if only is not None else min(BATCH, wanted + 1)
         keys = self._keys(level, after, size)
         with translated():
             while batch := list(islice(keys, size)):
-                found += [
-                    one for one in self._read(batch) if _is(level, one) and (at_most is None or one.balance <= at_most)
-                ]
+                found += [one for one in self._read(batch) if _is(level, one) and (only is None or only(one))]
                 examined += len(batch)
                 if len(found) > wanted:
                     return Listed(accounts=tuple(found[:wanted]), after=found[wanted - 1].merchant_id)

@@ -55,6 +55,7 @@ class AccountRow(Model):
     threshold = NumberAttribute()
     low_balance_threshold = NumberAttribute(null=True)
     debt = NumberAttribute(null=True)
+    use = UnicodeAttribute(null=True)
     closure = UnicodeAttribute(null=True)
     outdated = UnicodeAttribute(null=True)
     status_changed_at = UnicodeAttribute()

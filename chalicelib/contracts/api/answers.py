@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
 from chalicelib.contracts.api.model import Model
+from chalicelib.contracts.api.runway import Runway
 from chalicelib.domain import ledger
 from chalicelib.domain.closure import status_reason, status_since
-from chalicelib.domain.ids import credit_id
+from chalicelib.domain.ids import Instant, credit_id
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.plugin_status import Reason
@@ -111,12 +112,16 @@ class Account(Model):
     totals: dict[str, Total]
     total_shortfall: int
     debt: int
+    runway: Runway | None
     created_at: str
     updated_at: str
 
     @classmethod
-    def of(cls, account: ledger.Account) -> Self:
-        """Return the answer about `account`; `low_balance_threshold` is its own, `threshold` the one in force."""
+    def of(cls, account: ledger.Account, *, now: Instant) -> Self:
+        """Return the answer about `account` as of `now`.
+
+        `low_balance_threshold` is its own, `threshold` the one in force.
+        """
         return cls(
             id=credit_id(account.merchant_id),
             merchant_id=account.merchant_id,
@@ -133,16 +138,18 @@ class Account(Model):
             totals=totals_by_type(account.totals),
             total_shortfall=account.total_shortfall,
             debt=account.debt,
+            runway=Runway.of(account, now=now),
             created_at=account.created_at,
             updated_at=account.updated_at,
         )
 
 
 class Balance(Model):
-    """The credits left, as read at `as_of`."""
+    """The credits left, as read at `as_of`, and how long they last; of a time in the past, that is not told."""
 
     merchant_id: str
     balance: int
+    runway: Runway | None = None
     as_of: str
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from chalicelib.domain.ledger import DEBT, Transaction
+from chalicelib.domain.debt import DEBT
+from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Policy
 

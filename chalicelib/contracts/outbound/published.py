@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
+from chalicelib.domain.debt import DEBT
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, credit_id, instant
-from chalicelib.domain.ledger import DEBT, CrossingRecord, Transaction
+from chalicelib.domain.ledger import CrossingRecord, Transaction
 from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.thresholds import Crossing

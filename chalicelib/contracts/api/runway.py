@@ -1,0 +1,32 @@
+"""How long an account's credits last, as answers have it (contract, section 16, "Runway")."""
+
+from typing import Self
+
+from chalicelib.contracts.api.model import Model
+from chalicelib.domain import runway
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import Account
+
+
+class Runway(Model):
+    """How long the credits last if orders go on using as many a day.
+
+    `days_left` and `empty_on` are null if that is more than ten years.
+    """
+
+    days_left: int | None
+    empty_on: str | None
+    per_day: float
+
+    @classmethod
+    def of(cls, account: Account, *, now: Instant) -> Self | None:
+        """Return the account's runway as of `now`, None until it can be told."""
+        found = runway_of(account, now=now)
+        if found is None:
+            return None
+        return cls(days_left=found.days_left, empty_on=found.empty_on, per_day=found.per_day / runway.MILLI)
+
+
+def runway_of(account: Account, *, now: Instant) -> runway.Runway | None:
+    """Return the account's runway as of `now`, None until it can be told."""
+    return runway.runway(account.use, account.balance, last=account.last_transaction_at, now=now)
