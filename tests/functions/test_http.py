@@ -240,6 +240,7 @@ def test_a_balance_is_told_with_its_time(api: Api, ledger: Ledger) -> None:
     assert answered.body["data"] == {
         "merchant_id": SHOP,
         "balance": 5,
+        "runway": None,
         "as_of": answered.body["meta"]["timestamp"],
     }
 

@@ -78,7 +78,7 @@ def test_the_balance_at_any_time_takes_three_requests_at_the_most(api: Api, aws:
 
         assert (answered.status, answered.body["data"]) == (
             200,
-            {"merchant_id": SHOP, "balance": before.balance_after, "as_of": before.created_at},
+            {"merchant_id": SHOP, "balance": before.balance_after, "runway": None, "as_of": before.created_at},
         )
         assert aws.operations() == ["GetItem", "BatchGetItem", "Query"]
 
@@ -137,6 +137,7 @@ def test_before_the_first_record_the_balance_is_0_and_the_future_is_refused(api:
     assert balance_at(api, "2020-01-01").body["data"] == {
         "merchant_id": SHOP,
         "balance": 0,
+        "runway": None,
         "as_of": "2020-01-01T23:59:59.999Z",
     }
     tomorrow = instant(datetime.now(UTC) + timedelta(days=1))
