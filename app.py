@@ -10,6 +10,7 @@ from chalicelib.api import admin, console, desk, documents, links, merchants, op
 from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.authorize import authorize
 from chalicelib.handlers.ingest_events import ingest_events
+from chalicelib.handlers.match_orders import match_orders
 from chalicelib.handlers.publish_threshold_events import publish_threshold_events
 from chalicelib.handlers.publish_transaction_events import publish_transaction_events
 from chalicelib.handlers.reconcile import reconcile
@@ -23,6 +24,7 @@ __all__ = [
     "app",
     "authorize",
     "ingest_events",
+    "match_orders",
     "publish_threshold_events",
     "publish_transaction_events",
     "reconcile",
@@ -41,6 +43,7 @@ for functions in (
     handlers.roll_up,
     handlers.report_marks,
     handlers.reconcile,
+    handlers.match_orders,
     handlers.adjust_credits,
     handlers.set_threshold,
     handlers.authorize,

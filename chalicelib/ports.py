@@ -49,6 +49,15 @@ class Known:
         self.require(merchant_id)
         return self.accounts.get(merchant_id)
 
+    def named(self, names: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
+        """Return the transactions that there are by the ids asked for, which may be those of other names.
+
+        Raises the error of one that cannot be read.
+        """
+        records = {name: self.guards.get(name, name) for name in names}
+        self.require(*records)
+        return {name: self.transactions[record] for name, record in records.items() if record in self.transactions}
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:

@@ -70,6 +70,13 @@ class Versions(Group):
     ingest = Required("INGEST_VERSION")
 
 
+class Feed(Group):
+    """Where shops' own lists of orders are, for the nightly comparison; without a bucket there is none."""
+
+    bucket = Text("ORDERS_BUCKET")
+    prefix = Text("ORDERS_PREFIX")
+
+
 class Bus(Group):
     """The event bus."""
 
@@ -150,6 +157,7 @@ class Settings:
     functions: Functions
     versions: Versions
     bus: Bus
+    feed: Feed
     jwt: Jwt
     webhooks: Webhooks
     unlinked_opens: bool
@@ -197,6 +205,7 @@ class Settings:
             functions=Functions.read(read),
             versions=Versions.read(read),
             bus=Bus.read(read),
+            feed=Feed.read(read),
             jwt=Jwt.read(read),
             webhooks=Webhooks.read(read),
             unlinked_opens=read.choice("UNLINKED", ("wait", "open")) == "open",

@@ -229,6 +229,13 @@ def edit_key(order_id: str, updated_at: Instant) -> str:
     return f"{order_key(order_id)}_EDIT_{milliseconds}"
 
 
+def refund_key(refund_id: str) -> str:
+    """Return the idempotency key of a refund by its id (contract, "Keys")."""
+    # A refund that calls itself ORDER_… must not take the key of that order's refund without an id.
+    taken = refund_id.startswith(("ORDER_", "ORDER%"))
+    return f"SHOPIFY_REFUND_{escaped(refund_id) if taken else refund_id}"
+
+
 def refund_of_order_key(order_id: str) -> str:
     """Return the idempotency key of an order's refund that has no id of its own (contract, "Keys")."""
     return f"SHOPIFY_REFUND_ORDER_{order_id}"

@@ -11,7 +11,7 @@ merchants.py  status, balance, why
 directory.py  merchants
 history.py    history
 exporting.py  export; exported.py are its files, parquet.py one form of them
-match.py      match; order_files.py reads a source's orders, matching.py compares them
+match.py      match
 proving.py    what `verify --file` finds in such a file
 changes.py    adjust, threshold; bulk.py adjusts by a file, which bulk_rows.py reads
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it, facts.py looks for it

@@ -16,9 +16,9 @@ from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.errors import CreditsError, RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands.bulk_rows import AdjustmentRow, batch_of, read_rows
 from infra.commands.ledger import TargetLedger
-from infra.commands.order_files import BadRow, NotOrdersError
 from infra.commands.output import FOUND, aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chalicelib.contracts.order_files import utf_8
 from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
-from infra.commands.order_files import BadRow, NotOrdersError, not_utf8
+from chalicelib.domain.source_orders import BadRow, NotOrdersError
 
 COLUMNS = ("merchant_id", "credits", "reason")
 ROWS_MAX = 100_000
@@ -45,8 +46,8 @@ def read_rows(path: Path) -> list[AdjustmentRow | BadRow]:
         NotOrdersError: the file is no such table, not UTF-8, or too long.
     """
     csv.field_size_limit(CELL_LENGTH_MAX)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
+    with path.open("rb") as file:
+        reader = csv.reader((utf_8(line, number=number) for number, line in enumerate(file, 1)), strict=True)
         try:
             columns = [name.strip().lower() for name in next(reader, [])]
             if missing := [name for name in COLUMNS if columns.count(name) != 1]:
@@ -54,8 +55,6 @@ def read_rows(path: Path) -> list[AdjustmentRow | BadRow]:
             return list(_rows(reader, columns))
         except csv.Error as error:
             raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
-        except UnicodeDecodeError as error:
-            raise NotOrdersError(not_utf8(path, error)) from None
 
 
 def _rows(reader: Any, columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:

@@ -51,10 +51,7 @@ class TargetLedger:
     def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
         """Return those of the records that there are, by the id asked for, which may be that of another name."""
         ids = list(wanted)
-        known = self._ledger.read([], ids)
-        known.require(*ids)
-        named = {name: known.guards.get(name, name) for name in ids}
-        return {name: known.transactions[record] for name, record in named.items() if record in known.transactions}
+        return self._ledger.read([], ids).named(ids)
 
     def transaction(self, wanted: TransactionId) -> Transaction | None:
         """Return one transaction, None if there is none."""

@@ -1,12 +1,10 @@
 """`credits match`: a shop's own orders, compared with the ledger (contract, section 17)."""
 
-import json
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,16 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.contracts.order_events import ParkedOrders, event, line_of, members
+from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.findings import Unreadable
-from chalicelib.domain.ids import MerchantId, instant, shop_id
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
+from chalicelib.usecases.matching import AROUND, Matching
 from infra.commands import letters
 from infra.commands.checking import ledger_reader
-from infra.commands.exported import json_line
 from infra.commands.ledger import TargetLedger
-from infra.commands.matching import Difference, Kinds, Matching, members
 from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes
-from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, SourceOrder
 from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
@@ -34,13 +33,10 @@ SHOWN_MAX = 20
 """Most differences that are printed; `--report` has all of them."""
 KEPT_MAX = 1_000
 """Most differences that `--json` has."""
-LETTERS_MAX = 10_000
-"""Most parked messages that are looked through."""
 AT_ONCE = 10
 """Most messages of one request to the inbox."""
-_NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
-_AROUND = timedelta(days=2)
-"""How far around the file's times the ledger is read: an event comes later than its order."""
+CHUNK_BYTES = 1024 * 1024
+"""How much of the file is read at a time."""
 
 
 def match(
@@ -68,11 +64,9 @@ def match(
     target = find(stage, profile)
     shop = MerchantId(merchant) if merchant else None
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
-        reader = TargetLedger(target)
-        matching = Matching(
-            scratch=scratch, lookup=reader.transactions, parked=_Parked(target).holds, now=datetime.now(UTC)
-        )
-        kept = _differences(target, matching, OrderFile(file, shop), report, visible=not as_json)
+        reader, parked = TargetLedger(target), ParkedOrders(lambda seen: _look(target, seen))
+        matching = Matching(scratch=scratch, lookup=reader.transactions, parked=parked.holds, now=datetime.now(UTC))
+        kept = _differences(target, matching, file, shop, report, visible=not as_json)
         bad = matching.found[Kinds.BAD_ROW] + matching.found[Kinds.DOUBLED]
         sent = _fixed(context, target, matching, yes=yes) if fix and not bad else 0
         _tell(matching, kept, sent, as_json=as_json)
@@ -83,27 +77,37 @@ def match(
 
 
 def _differences(
-    target: Target, matching: Matching, file: OrderFile, report: Path | None, *, visible: bool
+    target: Target, matching: Matching, path: Path, shop: MerchantId | None, report: Path | None, *, visible: bool
 ) -> list[Difference]:
-    """Compare the whole file, write each difference to the report, and return the first of them."""
+    """Compare the whole file, write each difference to the report, and return the first of them.
+
+    The events that correct something are put into the scratch database.
+    """
+    matching.scratch.execute("CREATE TABLE event (place INTEGER PRIMARY KEY, body TEXT)")
     kept: list[Difference] = []
-    with closing(file), _progress(visible=visible) as progress, _report(report) as written:
-        task = progress.add_task("compared", total=file.size)
+    size = path.stat().st_size
+    with path.open("rb") as content, _progress(visible=visible) as progress, _report(report) as written:
+        task = progress.add_task("compared", total=size)
+        chunks = iter(lambda: content.read(CHUNK_BYTES), b"")
+        file = OrderFile(chunks, Form.named(path.name) or Form.CSV, shop)
 
         def moving(rows: Iterator[SourceOrder | BadRow]) -> Iterator[SourceOrder | BadRow]:
             for number, row in enumerate(rows):
                 if number % 1_000 == 0:
-                    progress.update(task, completed=file.position)
+                    progress.update(task, completed=file.place.position)
                 yield row
-            progress.update(task, completed=file.size)
+            progress.update(task, completed=size)
 
         try:
             for difference in _all(target, matching, moving(file.orders())):
                 if len(kept) < KEPT_MAX:
                     kept.append(difference)
                 written(difference)
+                if (body := event(difference)) is not None:
+                    matching.scratch.execute("INSERT INTO event (body) VALUES (?)", (body,))
         except NotOrdersError as error:
-            raise unable(f"{error}.") from error
+            hint = " (--merchant MERCHANT)" if shop is None else ""
+            raise unable(f"{error}{hint}.") from error
     return kept
 
 
@@ -119,7 +123,7 @@ def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Ite
     account = reader.account(merchant)
     if account is None:
         return
-    begins, ends = (instant(datetime.fromisoformat(time) + by) for time, by in ((first, -_AROUND), (last, _AROUND)))
+    begins, ends = (instant(datetime.fromisoformat(time) + by) for time, by in ((first, -AROUND), (last, AROUND)))
     lowest, highest = reader.span(account, begins, ends)
     if lowest > highest:
         return
@@ -130,39 +134,8 @@ def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Ite
             yield record
 
 
-class _Parked:
-    """The parked inbound events, read once, and only if an order is missing."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
-    def holds(self, merchant: str, order_id: str) -> bool:
-        """Return whether a parked event of the merchant names this order."""
-        return order_id in self._orders.get(merchant, ())
-
-    @cached_property
-    def _orders(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for letter in self._letters():
-            if letter.merchant_id is not None:
-                found.setdefault(letter.merchant_id, set()).update(orders_named(letter.body))
-        return found
-
-    def _letters(self) -> tuple[Letter, ...]:
-        return letters.dead_letters(self._target).listing(wanted=LETTERS_MAX, parkings=[Parking.INBOX]).letters
-
-
-def orders_named(body: str) -> set[str]:
-    """Return the ids that a message gives under a name of an order's, wherever they stand in it."""
-    found: set[str] = set()
-
-    def names(members: dict[str, Any]) -> dict[str, Any]:
-        found.update(shop_id(str(members[name])) for name in _NAMES_OF_ORDERS if name in members)
-        return members
-
-    with suppress(ValueError, RecursionError):
-        json.loads(body, object_hook=names)
-    return found
+def _look(target: Target, seen: Callable[[Letter], bool]) -> None:
+    letters.dead_letters(target).listing(wanted=1, parkings=[Parking.INBOX], matching=seen)
 
 
 def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: bool) -> int:
@@ -173,7 +146,8 @@ def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: b
     if target.local is None and not yes:
         typer.confirm(f"Stage {target.stage}: send {to_send:,} events. Go on?", abort=True, err=True)
     with repeatable(context):
-        return _send(target, matching.events())
+        bodies = matching.scratch.execute("SELECT body FROM event ORDER BY place")
+        return _send(target, (body for (body,) in bodies))
 
 
 def _send(target: Target, bodies: Iterator[str]) -> int:
@@ -225,7 +199,7 @@ def _report(path: Path | None) -> Iterator[Callable[[Difference], None]]:
         yield lambda _: None
         return
     with path.open("w") as file:
-        yield lambda difference: print(json_line(members(difference)), end="", file=file)
+        yield lambda difference: print(line_of(difference), end="", file=file)
 
 
 def _progress(*, visible: bool) -> Progress:

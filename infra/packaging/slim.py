@@ -39,12 +39,12 @@ CHALICE = "chalice"
 """Chalice puts its own run-time modules, two files, beside the application."""
 
 ENDPOINTS = frozenset(
-    {"codedeploy", "dynamodb", "events", "lambda", "monitoring", "secretsmanager", "sqs", "ssm", "sts"}
+    {"codedeploy", "dynamodb", "events", "lambda", "monitoring", "s3", "secretsmanager", "sqs", "ssm", "sts"}
 )
 """botocore's names of these services in its list of addresses, and of the service that issues credentials."""
 
 CALLED_SERVICES = frozenset(
-    {"cloudwatch", "codedeploy", "dynamodb", "events", "lambda", "secretsmanager", "sqs", "ssm"}
+    {"cloudwatch", "codedeploy", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "ssm"}
 )
 """The services whose descriptions botocore must keep: those that a function calls."""
 

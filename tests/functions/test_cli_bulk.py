@@ -10,9 +10,9 @@ import pytest
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.plugin_status import Closure
+from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands import bulk, changes
 from infra.commands.bulk_rows import batch_of, read_rows
-from infra.commands.order_files import BadRow, NotOrdersError
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Functions
 from tests.support.builders import SHOP, merchant

@@ -1,10 +1,9 @@
 """`credits match`: every planted fault is named, none is invented, and what is sent counts once."""
 
 import csv
-import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,55 +13,23 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contracts.order_events import event
+from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.ids import TransactionId, instant, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import order_key
 from chalicelib.domain.orders import Tally
+from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
+from chalicelib.usecases.matching import Matching
 from infra.commands import letters, match
-from infra.commands.matching import Difference, Kinds, Matching
-from infra.commands.order_files import BadRow, NotOrdersError, OrderFile, SourceOrder
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Aws
 from tests.support.builders import NOON, SHOP, merchant, order, trial
 from tests.support.command_line import said, target_of
 from tests.support.events import opened, paid, refunded
 from tests.support.fakes import FakeLedger, settle
+from tests.support.order_exports import COLUMNS, NOW, exported, row
 from tests.support.system import System, _client, let_no_poll_wait
-
-COLUMNS = (
-    *("Name", "Email", "Financial Status", "Paid at", "Fulfillment Status", "Currency", "Subtotal", "Total"),
-    *("Created at", "Lineitem quantity", "Lineitem name", "Notes", "Cancelled at", "Refunded Amount", "Id", "Tags"),
-)
-"""Columns of Shopify's order export, in their order; those between them say nothing here."""
-NOW = datetime.now(UTC)
-
-
-def exported(*orders: Mapping[str, str], encoding: str = "utf-8", columns: Sequence[str] = COLUMNS) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(orders)
-    return text.getvalue().encode(encoding)
-
-
-def row(
-    order_id: object, total: str = "24.90", *, at: datetime = NOW - timedelta(days=3), **more: str
-) -> dict[str, str]:
-    when = f"{at:%Y-%m-%d %H:%M:%S} +0000"
-    return {
-        "Name": f"#{order_id}",
-        "Email": "a@b.example",
-        "Financial Status": "paid",
-        "Paid at": when,
-        "Created at": when,
-        "Currency": "EUR",
-        "Total": total,
-        "Refunded Amount": "0.00",
-        "Lineitem quantity": "1",
-        "Lineitem name": "a lamp",
-        "Id": str(order_id),
-        **{name.replace("_", " "): value for name, value in more.items()},
-    }
 
 
 @pytest.fixture
@@ -189,11 +156,14 @@ def test_a_hundred_orders_are_one_read(shop: System, aws: Aws) -> None:
     assert aws.operations().count("BatchGetItem") == 3 + 1  # The account, to look for orders that are not there.
 
 
-def of_file(content: bytes, tmp_path: Path, name: str = "orders.csv") -> list[SourceOrder | BadRow]:
-    path = tmp_path / name
-    path.write_bytes(content)
-    with closing(OrderFile(path, SHOP)) as file:
-        return list(file.orders())
+def of_file(content: bytes, name: str = "orders.csv") -> list[SourceOrder | BadRow]:
+    return list(orders_of(content, name).orders())
+
+
+def orders_of(content: bytes, name: str = "orders.csv") -> OrderFile:
+    form = Form.named(name)
+    assert form is not None
+    return OrderFile([content], form, SHOP)
 
 
 @pytest.mark.parametrize(
@@ -224,17 +194,17 @@ def of_file(content: bytes, tmp_path: Path, name: str = "orders.csv") -> list[So
     ],
 )
 def test_what_a_cell_does_not_tell_for_certain_is_said_with_line_and_column(
-    tmp_path: Path, bent: dict[str, str], column: str, why: str
+    bent: dict[str, str], column: str, why: str
 ) -> None:
-    _, found, _ = of_file(exported(row(1), {**row(2), **bent}, row(3)), tmp_path)
+    _, found, _ = of_file(exported(row(1), {**row(2), **bent}, row(3)))
 
     assert isinstance(found, BadRow)
     assert (found.line, found.column) == (3, column)
     assert why in found.why
 
 
-def test_lines_are_counted_past_cells_with_line_ends(tmp_path: Path) -> None:
-    found = of_file(exported(row(1, Notes="two\nlines"), row(2), {**row(3), "Id": "x"}), tmp_path)
+def test_lines_are_counted_past_cells_with_line_ends() -> None:
+    found = of_file(exported(row(1, Notes="two\nlines"), row(2), {**row(3), "Id": "x"}))
 
     assert [one.line for one in found] == [2, 4, 5]
 
@@ -252,9 +222,9 @@ def test_lines_are_counted_past_cells_with_line_ends(tmp_path: Path) -> None:
         (b"\x00\x01", "no column"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, content: bytes, why: str) -> None:
+def test_a_file_that_cannot_be_read_says_where(content: bytes, why: str) -> None:
     with pytest.raises(NotOrdersError, match=why):
-        of_file(content, tmp_path)
+        of_file(content)
 
 
 @pytest.mark.parametrize(
@@ -271,11 +241,32 @@ def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, content: bytes, w
         ("[" * 100_000, ""),
     ],
 )
-def test_a_line_of_json_that_tells_no_order_is_said(tmp_path: Path, line: str, column: str) -> None:
-    [found] = of_file(line.encode(), tmp_path, "orders.jsonl")
+def test_a_line_of_json_that_tells_no_order_is_said(line: str, column: str) -> None:
+    [found] = of_file(line.encode(), "orders.jsonl")
 
     assert isinstance(found, BadRow)
     assert (found.line, found.column) == (1, column)
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders.jsonl"])
+def test_a_file_is_read_on_from_any_of_its_places(name: str) -> None:
+    further = {"Name": "#2", "Lineitem name": "a chair"}
+    lines = [{"order_id": number, "paid_at": instant(NOW)} for number in (1, "x\u202e", 3)]
+    content = {
+        "orders.csv": exported(row(1, Notes="é, two\nlines"), row(2), further, {**row(3), "Id": "x"}, row(4), row(5)),
+        "orders.jsonl": "\n".join(map(json.dumps, lines)).encode(),
+    }[name]
+    whole = orders_of(content, name)
+    rows, places = [], [whole.place]
+    for one in whole.orders():
+        rows.append(one)
+        places.append(whole.place)
+
+    for done, place in enumerate(places):
+        rest = content[place.position :]
+        # A chunk of a stream ends anywhere, also within a letter.
+        chunks = (rest[at : at + 3] for at in range(0, len(rest), 3))
+        assert list(OrderFile(chunks, whole.form, SHOP, place).orders()) == rows[done:]
 
 
 def test_nothing_is_sent_while_a_row_is_bad(shop: System) -> None:
@@ -369,36 +360,36 @@ def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent
     planted = Planted(100_000, path)
     found: dict[str, set[str]] = {kind.value: set() for kind in Kinds}
     lines: Callable[[Difference], str] = lambda one: one.order_id or f"line {one.line}"  # noqa: E731
-    with closing(OrderFile(path, SHOP)) as file, closing(sqlite3.connect(tmp_path / "s.sqlite")) as scratch:
+    with path.open("rb") as file, closing(sqlite3.connect(tmp_path / "s.sqlite")) as scratch:
         matching = Matching(
             scratch=scratch,
             lookup=planted.lookup,
             parked=lambda _, order_id: order_id in planted.expected["parked"],
             now=NOW,
         )
-        for one in matching.compare(file.orders()):
+        events = 0
+        for one in matching.compare(OrderFile(file, Form.CSV, SHOP).orders()):
             found[one.kind.value].add(lines(one))
+            events += event(one) is not None
         [(shop, _, _)] = matching.spans()
         for one in matching.not_there(shop, map(planted.record, planted.ids)):
             found[one.kind.value].add(lines(one))
 
-        assert len(list(matching.events())) == len(planted.expected["missing"]) == 100
+        assert events == len(planted.expected["missing"]) == 100
     assert len(found.pop("bad_row")) == len(planted.expected.pop("bad_row")) == 100
     # The first hour of the file's time is not judged: its events may be older than the file.
     judged = {text for text in planted.expected["not_there"] if int(text) >= 3600}
     assert found == {**planted.expected, "not_there": judged}
 
 
-def test_an_order_under_another_of_its_names_is_there(tmp_path: Path) -> None:
+def test_an_order_under_another_of_its_names_is_there() -> None:
     written = FakeLedger()
     settle(written, [trial(100), order("gid-9", total="24.9")], now=NOON)
     record = written.history(SHOP)[1]
-    path = tmp_path / "orders.csv"
-    path.write_bytes(exported(row(9)))
-    with closing(OrderFile(path, SHOP)) as file, closing(sqlite3.connect(":memory:")) as scratch:
+    with closing(sqlite3.connect(":memory:")) as scratch:
         matching = Matching(
             scratch=scratch, lookup=lambda wanted: dict.fromkeys(wanted, record), parked=lambda *_: False, now=NOW
         )
-        assert list(matching.compare(file.orders())) == []
+        assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
         inside = replace(record, occurred_at=instant(NOW - timedelta(days=3)))
         assert list(matching.not_there(merchant("shop"), [inside])) == []

@@ -47,6 +47,7 @@ EMITTED = {
     ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): TABLE,
     # tests/functions/test_emitted.py shows each of these.
     ("credits", "credits_ledger_drift"): OURS,
+    ("credits", "credits_match_differences"): OURS,
     ("credits", "credits_bridge_heartbeat_age_seconds"): OURS,
     ("credits", "credits_bridge_streams_failing"): OURS,
     ("credits", "credits_bridge_stream_oldest_seconds"): OURS,
@@ -77,6 +78,7 @@ VALUES = {
     "IndexThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     # The last comparison stands until the next one says something else.
     "LedgerDriftAlarm": ("Maximum", 300, 1, 1, 0, "ignore"),
+    "OrdersDifferAlarm": ("Maximum", 86_400, 1, 1, 0, "ignore"),
     "BridgeHeartbeatAlarm": ("Maximum", 60, 2, 2, 60, "notBreaching"),
     "BridgeStreamsAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "BridgeWaitingAlarm": ("Maximum", 60, 2, 2, 300, "notBreaching"),
@@ -101,6 +103,7 @@ WATCHED = {
     },
     "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"},
     "LedgerDriftAlarm": {"ServiceName"},
+    "OrdersDifferAlarm": {"ServiceName"},
     "BridgeHeartbeatAlarm": {"ServiceName"},
     "BridgeStreamsAlarm": {"ServiceName"},
     "BridgeWaitingAlarm": {"ServiceName"},
@@ -233,7 +236,7 @@ def test_a_release_is_taken_back_by_more_than_an_error_now_and_then(resources: R
     found = alarms(resources)["ReleaseErrorsAlarm"]
     watched = {text(one["Value"]) for metric, _ in metrics(found) for one in metric["Dimensions"]}
 
-    assert watched == functions(resources) - {"ReportMarks", "Reconcile", "SmokeTest"}
+    assert watched == functions(resources) - {"MatchOrders", "ReportMarks", "Reconcile", "SmokeTest"}
     assert found["Threshold"] > 1
 
 

@@ -31,6 +31,7 @@ FUNCTIONS = {
     "APIHandler": "app.app",
     "AdjustCredits": "chalicelib.handlers.adjust_credits.adjust_credits",
     "Authorize": "chalicelib.handlers.authorize.authorize",
+    "MatchOrders": "chalicelib.handlers.match_orders.match_orders",
     "IngestEvents": "chalicelib.handlers.ingest_events.ingest_events",
     "PublishThresholdEvents": "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
     "PublishTransactionEvents": "chalicelib.handlers.publish_transaction_events.publish_transaction_events",

@@ -157,6 +157,26 @@ def _put_lifecycle_event_hook_execution_status(request: Request, names: Mapping[
     return "codedeploy:PutLifecycleEventHookExecutionStatus", names[request["deploymentId"]]
 
 
+def _get_object(request: Request, names: Mapping[str, str]) -> tuple[str, str]:
+    return "s3:GetObject", _objects(request, names)
+
+
+def _put_object(request: Request, names: Mapping[str, str]) -> tuple[str, str]:
+    return "s3:PutObject", _objects(request, names)
+
+
+def _delete_object(request: Request, names: Mapping[str, str]) -> tuple[str, str]:
+    return "s3:DeleteObject", _objects(request, names)
+
+
+def _objects(request: Request, names: Mapping[str, str]) -> str:
+    return f"{names[request['Bucket']]}/{names[request['Key'].partition('/')[0]]}*"
+
+
+def _list_objects(request: Request, names: Mapping[str, str]) -> tuple[str, str]:
+    return "s3:ListBucket", names[request["Bucket"]]
+
+
 def _key(item: Request) -> str | None:
     """Return the key of an item of the figures', links' or desk's table, whose items are not all alike to a policy."""
     return next((item[name]["S"] for name in ("id", "topic", "name") if name in item), None)
@@ -168,5 +188,9 @@ OF_OTHERS = {
     "GetParameter": _get_parameter,
     "GetSecretValue": _get_secret_value,
     "Invoke": _invoke,
+    "GetObject": _get_object,
+    "PutObject": _put_object,
+    "DeleteObject": _delete_object,
+    "ListObjectsV2": _list_objects,
     "PutLifecycleEventHookExecutionStatus": _put_lifecycle_event_hook_execution_status,
 }

@@ -25,11 +25,13 @@ from chalicelib.domain.ledger import Transaction
 from chalicelib.environment import SettingError
 from chalicelib.settings import settings
 from chalicelib.usecases import checking
-from chalicelib.wiring import for_api, for_figures, for_posting, for_releases
+from chalicelib.wiring import for_api, for_figures, for_orders, for_posting, for_releases
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, asking, batch, charged, opened, paid, refunded, stream_record
 from tests.support.figures_tables import DESK_TABLE, FIGURES_TABLE, created
+from tests.support.order_exports import exported
+from tests.support.order_exports import row as order_row
 from tests.support.rights import Need, Recorder, Request
 from tests.support.system import (
     BUS,
@@ -52,6 +54,7 @@ FUNCTIONS = {
     "adjust_credits": "AdjustCredits",
     "authorize": "Authorize",
     "ingest_events": "IngestEvents",
+    "match_orders": "MatchOrders",
     "publish_threshold_events": "PublishThresholdEvents",
     "publish_transaction_events": "PublishTransactionEvents",
     "reconcile": "Reconcile",
@@ -63,7 +66,16 @@ FUNCTIONS = {
 """Attribute of app.py to logical id; an invocation names the former here."""
 SCHEDULED = ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources")
 """The members that Chalice reads in the event of a schedule."""
+ORDERS = "shop-orders"
+FEED = {
+    ORDERS: "arn:${AWS::Partition}:s3:::${OrdersBucket}",
+    "orders": "${OrdersPrefix}",
+    "order-reports": "order-reports/",
+}
+"""The bucket of shops' own orders and the two folders in it, in the template's words."""
 ENVIRONMENT = {
+    "ORDERS_BUCKET": ORDERS,
+    "ORDERS_PREFIX": "orders/",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": REGION,
@@ -160,6 +172,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
             DESK_TABLE: "DeskTable",
             BUS: "CreditsBus",
             **FUNCTIONS,
+            **FEED,
             "d-1": DEPLOYMENT,
             **{url: QUEUES[setting] for setting, url in urls.items()},
         }
@@ -185,7 +198,7 @@ def _caller(function: str) -> Callable[[Any], Any]:
 
 def forget_the_container() -> None:
     """Make the next call the first one of its container."""
-    for module in (for_posting, for_api, for_figures, for_releases):
+    for module in (for_posting, for_api, for_figures, for_orders, for_releases):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
@@ -211,6 +224,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
         on.call("report_marks", dict.fromkeys(SCHEDULED, ""))
         _releases(on)
         _reconciliation(on)
+        _matching(on)
         return on.recorder.needs
 
 
@@ -473,3 +487,16 @@ def _reconciliation(on: Stage) -> None:
         ExpressionAttributeValues={":other": {"N": "12345"}, ":one": {"N": "1"}},
     )
     assert on.call("reconcile", {})["drift"] > 0
+
+
+def _matching(on: Stage) -> None:
+    """Compare files of orders in two calls, one by the shop's domain, with an order that is nowhere and may be parked."""
+    s3 = boto3.client("s3", region_name=REGION)
+    with on.recorder.aside():
+        s3.create_bucket(Bucket=ORDERS, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket=ORDERS, Key=f"orders/{SHOP}/a.csv", Body=exported(order_row("never"), order_row(1)))
+        s3.put_object(Bucket=ORDERS, Key=f"orders/{DOMAIN}/b.csv", Body=exported(order_row(2)))
+    event = dict.fromkeys(SCHEDULED, "")
+    with on.recorder.running("match_orders"):
+        assert app.match_orders(event, Context(1_000))["unfinished"]
+        assert len(app.match_orders(event, Context(800_000))["compared"]) == 2

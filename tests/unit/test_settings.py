@@ -13,7 +13,7 @@ from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.orders import Basis, Direction, Policy
 from chalicelib.environment import SettingError
-from chalicelib.settings import Bus, Functions, Jwt, Queues, Settings, Tables, Versions, Webhooks
+from chalicelib.settings import Bus, Feed, Functions, Jwt, Queues, Settings, Tables, Versions, Webhooks
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -59,6 +59,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         unlinked_opens=False,
         credits_by_price={},
         bus=Bus({"EVENT_BUS": ""}),
+        feed=Feed(dict.fromkeys(("ORDERS_BUCKET", "ORDERS_PREFIX"), "")),
         jwt=Jwt(
             algorithm="",
             issuer="",

@@ -10,8 +10,7 @@ from chalicelib.contracts.inbound.orders import agreed, aliases, check_count, or
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
 from chalicelib.contracts.values import Money, OptionalCurrency, OptionalMoney, Reading, ShopAliases, ShopId, money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import escaped
-from chalicelib.domain.movements import Movement, RefundMovement, refund_of_order_key
+from chalicelib.domain.movements import Movement, RefundMovement, refund_key, refund_of_order_key
 
 REFUND_TOTALS = ("order_total", "total")
 """The names under which senders give the order's total; two that differ are poison (contract, section 11)."""
@@ -115,11 +114,7 @@ def _of_one_order(by_order: Mapping[str, list[RefundEntry]]) -> tuple[str, list[
 
 
 def _refund_key(refund_id: str | None, order_id: str) -> str:
-    if refund_id is None:
-        return refund_of_order_key(order_id)
-    # A refund that calls itself ORDER_… must not take the key of that order's refund without an id.
-    taken = refund_id.startswith(("ORDER_", "ORDER%"))
-    return f"SHOPIFY_REFUND_{escaped(refund_id) if taken else refund_id}"
+    return refund_of_order_key(order_id) if refund_id is None else refund_key(refund_id)
 
 
 def _one(own: Sequence[Decimal | None], of_lines: Sequence[Decimal | None], name: str, alone: bool) -> Decimal | None:

@@ -5,25 +5,27 @@ guessed: an id that a spreadsheet wrote as 5.1E+12 has lost its digits.
 """
 
 import csv
-import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, BinaryIO
+from enum import StrEnum
+from typing import Any
 
 from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.values import currency, money
 from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id, shop_id
+from chalicelib.domain.source_orders import BadRow, NotOrdersError, Place, SourceOrder, SourceRefund
 
 CELL_LENGTH_MAX = 1024 * 1024
 """Characters of a cell, and bytes of a line of JSON: an export's longest cell is a note."""
+LINE_LENGTH_MAX = 16 * CELL_LENGTH_MAX
+"""Bytes of a line of CSV."""
 REFUNDS_MAX = 100
 """Refunds of one order in JSON Lines."""
 ID, NAME, STATUS, PAID_AT, CREATED_AT = "Id", "Name", "Financial Status", "Paid at", "Created at"
@@ -33,48 +35,20 @@ NEEDED = (NAME, ID, STATUS, PAID_AT, CURRENCY, TOTAL, CREATED_AT)
 
 _ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _SCIENTIFIC = re.compile(r"[0-9.,]+[eE][+-]?[0-9]+", re.ASCII)
-_REFUND_ID = re.compile(r"[ -~]{1,255}", re.ASCII)
+_REFUND_ID = re.compile(r"[ -~]{1,64}", re.ASCII)
 
 
-class NotOrdersError(Exception):
-    """Raised for a file that cannot be read any further; the text says where and why."""
+class Form(StrEnum):
+    """The two forms of a file of orders."""
 
+    CSV = "csv"
+    JSON_LINES = "jsonl"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """A row that cannot be read for certain: where and why, without its value, which may be personal."""
-
-    line: int
-    column: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRefund:
-    """A refund of an order by its own id; `amount` is the money, None for a full refund."""
-
-    refund_id: str
-    amount: Decimal | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOrder:
-    """An order as its source has it. `paid` tells whether it is to be charged, `paid_at` since when.
-
-    `refunded` is the money that went back in all, `refunds` the same by refund; each is None where the file does not
-    tell it.
-    """
-
-    line: int
-    merchant_id: MerchantId
-    order_id: str
-    paid: bool
-    paid_at: Instant
-    total: Decimal | None
-    currency: str | None
-    lines: int = 1
-    refunded: Decimal | None = None
-    refunds: tuple[SourceRefund, ...] | None = None
+    @classmethod
+    def named(cls, name: str) -> "Form | None":
+        """Return the form that the ending of a file's name tells, None for another ending."""
+        ending = name.lower().rpartition(".")[2]
+        return {"csv": cls.CSV, "jsonl": cls.JSON_LINES, "ndjson": cls.JSON_LINES}.get(ending)
 
 
 class _WrongError(Exception):
@@ -84,22 +58,18 @@ class _WrongError(Exception):
 
 
 class OrderFile:
-    """A file of orders. `size` is its bytes, and `position` how many of them were read."""
+    """The orders of a file, which is read from `chunks`, the bytes from `place` on.
 
-    def __init__(self, path: Path, merchant: MerchantId | None) -> None:
-        self._path = path
+    `place` moves on with each order that was taken: another `OrderFile` can continue there.
+    """
+
+    def __init__(
+        self, chunks: Iterable[bytes], form: Form, merchant: MerchantId | None, place: Place | None = None
+    ) -> None:
+        self._chunks = chunks
+        self.form = form
         self._merchant = merchant
-        self._file: BinaryIO = path.open("rb")
-        self.size = path.stat().st_size
-
-    @property
-    def position(self) -> int:
-        """The bytes that were read."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.place = self._read_to = place or Place()
 
     def orders(self) -> Iterator[SourceOrder | BadRow]:
         """Yield the orders in their order, once.
@@ -107,37 +77,43 @@ class OrderFile:
         Raises:
             NotOrdersError: the file is neither of the two, not UTF-8, or ends within a row.
         """
-        if self._path.suffix.lower() in (".jsonl", ".ndjson"):
-            yield from self._of_json_lines()
-        else:
-            yield from self._of_csv()
+        yield from self._of_json_lines() if self.form is Form.JSON_LINES else self._of_csv()
+
+    def _lines(self, *, most: int) -> Iterator[bytes]:
+        for line in _split(self._chunks):
+            before = self._read_to
+            if len(line) > most:
+                raise NotOrdersError(f"line {before.lines + 1}: longer than {most} bytes")
+            self._read_to = replace(before, position=before.position + len(line), lines=before.lines + 1)
+            yield line
+
+    def _texts(self) -> Iterator[str]:
+        for line in self._lines(most=LINE_LENGTH_MAX):
+            yield utf_8(line, number=self._read_to.lines)
 
     def _of_csv(self) -> Iterator[SourceOrder | BadRow]:
         if self._merchant is None:
-            raise NotOrdersError("Shopify's export names no shop: say --merchant MERCHANT.")
+            raise NotOrdersError("Shopify's export names no shop: say which merchant's orders they are")
         csv.field_size_limit(CELL_LENGTH_MAX)
-        text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
-        reader = csv.reader(text, strict=True)
+        reader = csv.reader(self._texts(), strict=True)
         try:
-            columns = next(reader, [])
+            columns = list(self.place.columns) or next(reader, [])
             if missing := [name for name in NEEDED if name not in columns]:
                 raise NotOrdersError(f"line 1: the heading has no column {missing[0]!r}; is it Shopify's order export?")
             if doubled := [name for name in (*NEEDED, REFUNDED) if columns.count(name) > 1]:
                 raise NotOrdersError(f"line 1: the column {doubled[0]!r} stands twice")
+            self.place = self._read_to = replace(self._read_to, columns=tuple(columns))
             yield from self._grouped(reader, columns)
         except csv.Error as error:
-            raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
-        except UnicodeDecodeError as error:
-            raise NotOrdersError(not_utf8(self._path, error)) from None
-        finally:
-            text.detach()
+            raise NotOrdersError(f"line {self._read_to.lines}: no CSV: {error}") from None
 
     def _grouped(self, reader: Any, columns: list[str]) -> Iterator[SourceOrder | BadRow]:
         """Yield each order once: its further line items are rows that hold its name and nothing else."""
         before: SourceOrder | BadRow | None = None
         named = ""
-        line = reader.line_num + 1
+        begins = self._read_to
         for cells in reader:
+            line = begins.lines + 1
             if len(cells) != len(columns):
                 why = f"{len(cells)} cells, the heading has {len(columns)}"
                 row: dict[str, str] | None = None
@@ -148,13 +124,16 @@ class OrderFile:
                 if further and before is not None:
                     if isinstance(before, SourceOrder):
                         before = replace(before, lines=before.lines + 1)
-                    line = reader.line_num + 1
+                    begins = self._read_to
                     continue
                 found = self._read(line, row)
             if before is not None:
+                # Whoever continues here begins with a row that is no further line of the order before it.
+                self.place = begins
                 yield before
             before, named = found, row[NAME] if row else ""
-            line = reader.line_num + 1
+            begins = self._read_to
+        self.place = self._read_to
         if before is not None:
             yield before
 
@@ -176,19 +155,16 @@ class OrderFile:
             return BadRow(line=line, column=error.column, why=str(error))
 
     def _of_json_lines(self) -> Iterator[SourceOrder | BadRow]:
-        number = 0
-        while content := self._file.readline(CELL_LENGTH_MAX):
-            number += 1
-            if not content.endswith(b"\n") and len(content) == CELL_LENGTH_MAX:
-                raise NotOrdersError(f"line {number}: longer than {CELL_LENGTH_MAX} bytes")
-            if not content.strip():
+        for content in self._lines(most=CELL_LENGTH_MAX):
+            number = self._read_to.lines
+            text = utf_8(content, number=number)
+            self.place = self._read_to
+            if not text.strip():
                 continue
             try:
-                yield self._of_members(number, json.loads(content.decode(), parse_float=Decimal))
+                yield self._of_members(number, json.loads(text, parse_float=Decimal))
             except _WrongError as error:
                 yield BadRow(line=number, column=error.column, why=str(error))
-            except UnicodeDecodeError as error:
-                raise NotOrdersError(f"line {number}: not UTF-8 at its byte {error.start + 1}") from None
             except (ValueError, RecursionError):
                 yield BadRow(line=number, column="", why="no JSON")
 
@@ -217,9 +193,11 @@ class OrderFile:
         try:
             found = merchant_id(_plain("merchant_id", named))
         except ValueError as error:
-            raise _WrongError("merchant_id", f"{error}; without it, say --merchant") from None
+            raise _WrongError(
+                "merchant_id", f"{error}; a line without it needs a merchant for the whole file"
+            ) from None
         if self._merchant not in (None, found):
-            raise _WrongError("merchant_id", "another merchant than --merchant")
+            raise _WrongError("merchant_id", "another merchant than the file's")
         return found
 
 
@@ -242,7 +220,7 @@ def _order_id(column: str, value: Any, *, any_form: bool = False) -> str:
     allowed = _REFUND_ID if any_form else _ID
     if allowed.fullmatch(text) is None:
         raise _WrongError(
-            column, "an id is 1 to 255 printable ASCII characters" if any_form else "an id has digits only"
+            column, "an id is 1 to 64 printable ASCII characters" if any_form else "an id has digits only"
         )
     return text
 
@@ -286,15 +264,32 @@ def _refunds(value: Any) -> tuple[SourceRefund, ...] | None:
     )
 
 
-def not_utf8(path: Path, error: UnicodeDecodeError) -> str:
-    """Return which line is the first that is not UTF-8, and which encoding the file may have."""
-    with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            return "line 1: UTF-16, not UTF-8: a spreadsheet saved it as Unicode text; take the export as it came"
-        file.seek(0)
-        for number, line in enumerate(iter(lambda: file.readline(CELL_LENGTH_MAX), b""), 1):
-            try:
-                line.decode()
-            except UnicodeDecodeError as found:
-                return f"line {number}, byte {found.start + 1}: not UTF-8; take the export as it came"
-    return f"not UTF-8 ({error.reason})"
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a stream with their ends; a line that is too long is cut off after `LINE_LENGTH_MAX` bytes."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line + b"\n"
+        if len(rest) > LINE_LENGTH_MAX:
+            break
+    if rest:
+        yield rest
+
+
+def utf_8(line: bytes, *, number: int) -> str:
+    """Return the text of a file's line, the first one without a mark of its encoding.
+
+    Raises:
+        NotOrdersError: it is not UTF-8; the text says where, and which encoding it may be.
+    """
+    if number == 1:
+        if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise NotOrdersError(
+                "line 1: UTF-16, not UTF-8: a spreadsheet saved it as Unicode text; take the export as it came"
+            )
+        line = line.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise NotOrdersError(f"line {number}, byte {error.start + 1}: not UTF-8; take the export as it came") from None

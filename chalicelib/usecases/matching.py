@@ -3,55 +3,21 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
-from uuid import UUID, uuid5
 
-from chalicelib.contracts.values import money_text
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import order_key
-from infra.commands.events import Outgoing, made
-from infra.commands.order_files import BadRow, SourceOrder, SourceRefund
+from chalicelib.domain.movements import order_key, refund_key
+from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder, SourceRefund
 
 ON_ITS_WAY = timedelta(hours=1)
 """How long an order may take: what is younger is no finding."""
-ORDER_PAID = "evt.shopify.webhook.order_paid"
-ORDER_REFUNDED = "evt.shopify.webhook.order_refunded"
+AROUND = timedelta(days=2)
+"""How far around the file's times the ledger is read: an event comes later than its order."""
 READ_AT_ONCE = 100
-"""Orders that are looked up together: one BatchGetItem."""
-
-
-class Kinds(StrEnum):
-    """What a comparison can find."""
-
-    BAD_ROW = "bad_row"
-    DOUBLED = "doubled"
-    MISSING = "missing"
-    REFUND_MISSING = "refund_missing"
-    PARKED = "parked"
-    OTHER_TOTAL = "other_total"
-    OTHER_CURRENCY = "other_currency"
-    OTHER_REFUND = "other_refund"
-    NOT_PAID_THERE = "not_paid_there"
-    NOT_THERE = "not_there"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What differs; `event` is the body of the event that corrects it, if there is one."""
-
-    kind: Kinds
-    what: str
-    line: int | None = None
-    column: str = ""
-    merchant_id: str | None = None
-    order_id: str | None = None
-    event: str | None = None
-
+"""Rows that are compared together: one BatchGetItem, where none of them names refunds."""
 
 Lookup = Callable[[Sequence[TransactionId]], Mapping[TransactionId, Transaction]]
 """Reads the transactions that exist, by id."""
@@ -73,27 +39,30 @@ class Matching:
 
     def __post_init__(self) -> None:
         self.scratch.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            "CREATE TABLE seen (merchant TEXT, id TEXT, PRIMARY KEY (merchant, id)) WITHOUT ROWID;"
-            "CREATE TABLE span (merchant TEXT PRIMARY KEY, first TEXT, last TEXT) WITHOUT ROWID;"
-            "CREATE TABLE event (place INTEGER PRIMARY KEY, body TEXT);"
+            "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"
+            "CREATE TABLE IF NOT EXISTS seen (merchant TEXT, id TEXT, PRIMARY KEY (merchant, id)) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS span (merchant TEXT PRIMARY KEY, first TEXT, last TEXT) WITHOUT ROWID;"
         )
 
     def compare(self, rows: Iterable[SourceOrder | BadRow]) -> Iterator[Difference]:
-        """Yield the differences of the file's orders, in their order."""
-        some: list[SourceOrder] = []
+        """Yield the differences of the file's orders, in the order of its lines."""
+        for some in together(rows):
+            yield from self.compare_some(some)
+
+    def compare_some(self, rows: Sequence[SourceOrder | BadRow]) -> list[Difference]:
+        """Return the differences of the file's next rows, in the order of its lines."""
+        found: list[Difference] = []
+        orders: list[SourceOrder] = []
         for row in rows:
             if isinstance(row, BadRow):
-                yield self._say(Difference(kind=Kinds.BAD_ROW, what=row.why, line=row.line, column=row.column))
+                found.append(Difference(kind=Kinds.BAD_ROW, what=row.why, line=row.line, column=row.column))
             elif not self._see(row):
-                what = "this order stands before it in the file"
-                yield self._say(_of(row, Kinds.DOUBLED, what))
+                found.append(_of(row, Kinds.DOUBLED, "this order stands before it in the file"))
             else:
-                some.append(row)
-                if len(some) == READ_AT_ONCE:
-                    yield from self._some(some)
-                    some = []
-        yield from self._some(some)
+                orders.append(row)
+        found += self._some(orders)
+        self.found.update(one.kind for one in found)
+        return sorted(found, key=lambda one: one.line or 0)
 
     def not_there(self, merchant: MerchantId, records: Iterable[Transaction]) -> Iterator[Difference]:
         """Yield the orders of the ledger, paid in the period of the file, that are not in the file."""
@@ -105,24 +74,18 @@ class Matching:
                 continue
             key = (merchant, record.reference_id)
             if not self.scratch.execute("SELECT 1 FROM seen WHERE merchant = ? AND id = ?", key).fetchone():
-                yield self._say(
-                    Difference(
-                        kind=Kinds.NOT_THERE,
-                        what=f"charged here at {record.created_at}, and not in the file",
-                        merchant_id=merchant,
-                        order_id=record.reference_id,
-                    )
+                self.found[Kinds.NOT_THERE] += 1
+                yield Difference(
+                    kind=Kinds.NOT_THERE,
+                    what=f"charged here at {record.created_at}, and not in the file",
+                    merchant_id=merchant,
+                    order_id=record.reference_id,
                 )
 
     def spans(self) -> list[tuple[MerchantId, Instant, Instant]]:
         """Return the merchants of the file, with the times of their first and last order."""
         found = self.scratch.execute("SELECT merchant, first, last FROM span ORDER BY merchant")
         return [(MerchantId(merchant), Instant(first), Instant(last)) for merchant, first, last in found]
-
-    def events(self) -> Iterator[str]:
-        """Yield the bodies of the events that correct what is missing, orders before their refunds."""
-        for (body,) in self.scratch.execute("SELECT body FROM event ORDER BY place"):
-            yield body
 
     def _see(self, order: SourceOrder) -> bool:
         key = (order.merchant_id, order.order_id)
@@ -135,19 +98,23 @@ class Matching:
         return bool(self.scratch.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount)
 
     def _some(self, orders: Sequence[SourceOrder]) -> Iterator[Difference]:
-        refunds = {(order, refund): refund_event(order, refund) for order in orders for refund in order.refunds or ()}
         names = {order: transaction_id(order.merchant_id, order_key(order.order_id)) for order in orders}
-        wanted = [*names.values(), *(event.movements[0].transaction_id for event in refunds.values())]
+        refunds = {
+            (order, refund): transaction_id(order.merchant_id, refund_key(refund.refund_id))
+            for order in orders
+            for refund in order.refunds or ()
+        }
+        wanted = [*names.values(), *refunds.values()]
         records = self.lookup(wanted) if wanted else {}
         for order in orders:
             record = records.get(names[order])
             differences = [*self._order(order, record)]
+            yield from differences
             if order.paid and (record is not None or any(one.kind is Kinds.MISSING for one in differences)):
                 for refund in order.refunds or ():
-                    event = refunds[order, refund]
-                    if event.movements[0].transaction_id not in records:
-                        differences += self._refund_missing(order, refund, event)
-            yield from map(self._say, differences)
+                    if refunds[order, refund] not in records:
+                        what = f"the refund {refund.refund_id} is not here"
+                        yield _of(order, Kinds.REFUND_MISSING, what, refund)
 
     def _order(self, order: SourceOrder, record: Transaction | None) -> Iterator[Difference]:
         if record is None:
@@ -164,9 +131,9 @@ class Matching:
         if code is not None and order.currency is not None and code != order.currency:
             yield _of(order, Kinds.OTHER_CURRENCY, f"{code} here, {order.currency} there")
         elif total is not None and order.total is not None and total != order.total:
-            yield _of(order, Kinds.OTHER_TOTAL, f"{money_text(total)} here, {money_text(order.total)} there")
+            yield _of(order, Kinds.OTHER_TOTAL, f"{total:f} here, {order.total:f} there")
         elif order.refunded is not None and (back := refunded_here(record, total)) not in (None, order.refunded):
-            what = f"{money_text(back or Decimal(0))} went back here, {money_text(order.refunded)} there"
+            what = f"{back or Decimal(0):f} went back here, {order.refunded:f} there"
             yield _of(order, Kinds.OTHER_REFUND, what)
 
     def _without_record(self, order: SourceOrder) -> Iterator[Difference]:
@@ -177,20 +144,24 @@ class Matching:
         elif self.parked(order.merchant_id, order.order_id):
             yield _of(order, Kinds.PARKED, "its event is parked: `credits dead-letters list` says why")
         else:
-            event = order_event(order)
-            self._keep(event)
-            yield _of(order, Kinds.MISSING, f"paid at {order.paid_at}, and never charged here", event)
+            yield _of(order, Kinds.MISSING, f"paid at {order.paid_at}, and never charged here")
 
-    def _refund_missing(self, order: SourceOrder, refund: SourceRefund, event: Outgoing) -> Iterator[Difference]:
-        self._keep(event)
-        yield _of(order, Kinds.REFUND_MISSING, f"the refund {refund.refund_id} is not here", event)
 
-    def _keep(self, event: Outgoing) -> None:
-        self.scratch.execute("INSERT INTO event (body) VALUES (?)", (event.body,))
-
-    def _say(self, difference: Difference) -> Difference:
-        self.found[difference.kind] += 1
-        return difference
+def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder | BadRow]]:
+    """Yield the rows of a file in lists that are compared together, those before a fault of the file too."""
+    some: list[SourceOrder | BadRow] = []
+    try:
+        for row in rows:
+            some.append(row)
+            if len(some) == READ_AT_ONCE:
+                yield some
+                some = []
+    except NotOrdersError:
+        if some:
+            yield some
+        raise
+    if some:
+        yield some
 
 
 def recorded_total(record: Transaction) -> Decimal | None:
@@ -209,43 +180,13 @@ def refunded_here(record: Transaction, total: Decimal | None) -> Decimal | None:
     return total if record.tally.full else record.tally.money
 
 
-def order_event(order: SourceOrder) -> Outgoing:
-    """Return the event that charges the order, always the same."""
-    payload: dict[str, Any] = {"merchant_id": order.merchant_id, "order_id": order.order_id}
-    if order.total is not None:
-        payload["total"] = money_text(order.total)
-    if order.currency is not None:
-        payload["currency"] = order.currency
-    if order.lines > 1:
-        payload["order_items"] = [{}] * order.lines
-    return made(ORDER_PAID, payload, checked=True, event_id=_event_id(order, "order"), happened=order.paid_at)
-
-
-def refund_event(order: SourceOrder, refund: SourceRefund) -> Outgoing:
-    """Return the event that gives back the refund's share, always the same."""
-    payload = {"merchant_id": order.merchant_id, "order_id": order.order_id, "refund_id": refund.refund_id}
-    if refund.amount is not None:
-        payload["refund_amount"] = money_text(refund.amount)
-        if order.total is not None:
-            payload["order_total"] = money_text(order.total)
-    return made(ORDER_REFUNDED, payload, checked=True, event_id=_event_id(order, f"refund {refund.refund_id}"))
-
-
-def members(difference: Difference) -> dict[str, Any]:
-    """Return a difference for programs."""
-    return {**asdict(difference), "kind": difference.kind.value}
-
-
-def _event_id(order: SourceOrder, what: str) -> str:
-    return str(uuid5(UUID(order.merchant_id), f"match {order.order_id} {what}"))
-
-
-def _of(order: SourceOrder, kind: Kinds, what: str, event: Outgoing | None = None) -> Difference:
+def _of(order: SourceOrder, kind: Kinds, what: str, refund: SourceRefund | None = None) -> Difference:
     return Difference(
         kind=kind,
         what=what,
         line=order.line,
         merchant_id=order.merchant_id,
         order_id=order.order_id,
-        event=event.body if event else None,
+        row=order,
+        refund=refund,
     )

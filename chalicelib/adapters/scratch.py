@@ -1,0 +1,71 @@
+"""A comparison's scratch database: what it has seen and found, and its bookmark, in one file that can be moved."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from chalicelib.domain.source_orders import Place
+from chalicelib.usecases.comparing import Bookmark, FeedFile
+
+REPORTED_MAX = 100_000
+"""Most differences of a file that are kept whole; all are counted."""
+
+
+class Scratch:
+    """An SQLite file. `connection` is for what the comparison keeps in it besides."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path)
+        self.connection.executescript(
+            "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"
+            "CREATE TABLE IF NOT EXISTS difference (place INTEGER PRIMARY KEY, line TEXT);"
+            "CREATE TABLE IF NOT EXISTS bookmark (one INTEGER PRIMARY KEY, members TEXT);"
+        )
+        [(self._differences,)] = self.connection.execute("SELECT count(*) FROM difference")
+
+    def __enter__(self) -> Self:
+        """Return itself; at the end, all that was kept is in the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write the file and close it."""
+        self.connection.commit()
+        self.connection.close()
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Keep differences, `REPORTED_MAX` at most."""
+        for line in lines:
+            if self._differences < REPORTED_MAX:
+                self.connection.execute("INSERT INTO difference (line) VALUES (?)", (line,))
+                self._differences += 1
+
+    def differences(self) -> Iterator[str]:
+        """Yield the kept differences in their order."""
+        for (line,) in self.connection.execute("SELECT line FROM difference ORDER BY place"):
+            yield line
+
+    def bookmark(self) -> Bookmark | None:
+        """Return the kept bookmark, None if there is none, or another release kept it in another form."""
+        row = self.connection.execute("SELECT members FROM bookmark").fetchone()
+        try:
+            return _bookmark(json.loads(row[0])) if row else None
+        except (TypeError, KeyError):
+            return None
+
+    def keep(self, bookmark: Bookmark) -> None:
+        """Keep the bookmark, and for good all that was kept before it."""
+        self.connection.execute("INSERT OR REPLACE INTO bookmark VALUES (1, ?)", (json.dumps(asdict(bookmark)),))
+        self.connection.commit()
+
+    def undo(self) -> None:
+        """Take back what was kept after the last bookmark."""
+        self.connection.rollback()
+
+
+def _bookmark(members: dict[str, Any]) -> Bookmark:
+    place = members.pop("place")
+    place["columns"] = tuple(place["columns"])
+    return Bookmark(**members | {"file": FeedFile(**members["file"]), "place": Place(**place)})

@@ -1,0 +1,110 @@
+"""Differences between a shop's orders and the ledger, for programs, with the events that correct them."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+from uuid import UUID, uuid5
+
+from chalicelib.contracts.letters import Letter
+from chalicelib.contracts.values import money_text
+from chalicelib.domain.ids import shop_id
+from chalicelib.domain.source_orders import Difference, Kinds, SourceOrder, SourceRefund
+
+ORDER_PAID = "evt.shopify.webhook.order_paid"
+ORDER_REFUNDED = "evt.shopify.webhook.order_refunded"
+_NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
+
+
+def members(difference: Difference) -> dict[str, Any]:
+    """Return a difference for programs; `event` is the body of the event that corrects it, None if there is none."""
+    return {
+        "kind": difference.kind.value,
+        "what": difference.what,
+        "line": difference.line,
+        "column": difference.column,
+        "merchant_id": difference.merchant_id,
+        "order_id": difference.order_id,
+        "event": event(difference),
+    }
+
+
+def line_of(difference: Difference) -> str:
+    """Return a difference as a line of JSON Lines."""
+    return f"{json.dumps(members(difference), separators=(',', ':'))}\n"
+
+
+def event(difference: Difference) -> str | None:
+    """Return the body of the event that corrects the difference, always the same, None if there is none."""
+    order, refund = difference.row, difference.refund
+    if order is None:
+        return None
+    if difference.kind is Kinds.MISSING:
+        return _body(ORDER_PAID, order, _payload(order), what="order", timestamp=order.paid_at)
+    if difference.kind is Kinds.REFUND_MISSING and refund is not None:
+        # When the refund was made, the file does not tell.
+        return _body(ORDER_REFUNDED, order, _refund_payload(order, refund), what=f"refund {refund.refund_id}")
+    return None
+
+
+def _body(event_type: str, order: SourceOrder, payload: dict[str, Any], *, what: str, **times: str) -> str:
+    event_id = str(uuid5(UUID(order.merchant_id), f"match {order.order_id} {what}"))
+    names = {"event_id": event_id, "event_type": event_type, "correlation_id": f"match-{event_id}"}
+    return json.dumps({**names, **times, "payload": payload})
+
+
+def _payload(order: SourceOrder) -> dict[str, Any]:
+    payload: dict[str, Any] = {"merchant_id": order.merchant_id, "order_id": order.order_id}
+    if order.total is not None:
+        payload["total"] = money_text(order.total)
+    if order.currency is not None:
+        payload["currency"] = order.currency
+    if order.lines > 1:
+        payload["order_items"] = [{}] * order.lines
+    return payload
+
+
+def _refund_payload(order: SourceOrder, refund: SourceRefund) -> dict[str, Any]:
+    payload = {"merchant_id": order.merchant_id, "order_id": order.order_id, "refund_id": refund.refund_id}
+    if refund.amount is not None:
+        payload["refund_amount"] = money_text(refund.amount)
+        if order.total is not None:
+            payload["order_total"] = money_text(order.total)
+    return payload
+
+
+class ParkedOrders:
+    """The orders that parked events name. `look` passes every letter to a predicate, once and only if it is needed."""
+
+    def __init__(self, look: Callable[[Callable[[Letter], bool]], object]) -> None:
+        self._look = look
+
+    def holds(self, merchant: str, order_id: str) -> bool:
+        """Return whether a parked event of the merchant names this order."""
+        return order_id in self._orders.get(merchant, ())
+
+    @cached_property
+    def _orders(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+
+        def seen(letter: Letter) -> bool:
+            if letter.merchant_id is not None:
+                found.setdefault(letter.merchant_id, set()).update(orders_named(letter.body))
+            return False
+
+        self._look(seen)
+        return found
+
+
+def orders_named(body: str) -> set[str]:
+    """Return the ids that a message gives under a name of an order's, wherever they stand in it."""
+    found: set[str] = set()
+
+    def names(members: dict[str, Any]) -> dict[str, Any]:
+        found.update(shop_id(str(members[name])) for name in _NAMES_OF_ORDERS if name in members)
+        return members
+
+    with suppress(ValueError, RecursionError):
+        json.loads(body, object_hook=names)
+    return found

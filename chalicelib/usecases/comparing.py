@@ -1,0 +1,134 @@
+"""Compares a file of a shop's orders with the ledger within the time of a call, so that another call can continue it.
+
+First the file's orders, then the ledger's orders of the file's period, merchant by merchant (contract, section 17).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, Place, SourceOrder
+from chalicelib.usecases.matching import Matching, together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedFile:
+    """A file of a feed. Another `version` is another file under the same name."""
+
+    name: str
+    version: str
+    modified: Instant
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """How far the comparison of a file has come. `counts` and `found` are those of `Matching` until then.
+
+    `place` is where the file is read on. Once it `was_read`, the ledger is gone over: the merchants before `merchant`
+    are done, and of this one the transactions up to `sequence`. `fault` says why the file could not be read to its
+    end; then the ledger is not gone over, because nobody knows what the rest of the file holds.
+    """
+
+    file: FeedFile
+    begun_at: Instant
+    place: Place = field(default_factory=Place)
+    was_read: bool = False
+    merchant: MerchantId | None = None
+    sequence: int = 0
+    finished: bool = False
+    fault: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    found: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How much was found; a file that cannot be read counts as one."""
+        return sum(self.found.values()) + bool(self.fault)
+
+    def counters(self) -> tuple[Counter[str], Counter[Kinds]]:
+        """Return `counts` and `found` for a `Matching` that goes on."""
+        return Counter(self.counts), Counter({Kinds(kind): count for kind, count in self.found.items()})
+
+
+class OrderRows(Protocol):
+    """A file of orders that is being read."""
+
+    place: Place
+
+    def orders(self) -> Iterator[SourceOrder | BadRow]:
+        """Yield the orders in their order, once; raises `NotOrdersError` where the file cannot be read further."""
+        ...
+
+
+Records = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[Transaction | Unreadable]]]
+"""Yields a merchant's transactions around two times, those after a sequence, page by page in their order."""
+
+
+def compared(
+    matching: Matching,
+    going: Bookmark,
+    *,
+    opened: Callable[[Place], OrderRows],
+    records: Records,
+    is_time: Callable[[], bool],
+    keep: Callable[[Iterable[Difference]], None],
+) -> Iterator[Bookmark]:
+    """Continue a comparison until it is finished or it `is_time` to stop; yield the bookmark after each step.
+
+    `keep` gets the differences of a step before its bookmark is yielded. Each step is one read of the ledger.
+
+    Raises:
+        RetryLater: the ledger or the feed did not answer; the comparison continues from the last bookmark.
+    """
+    reached = going
+    if not going.was_read:
+        for reached in _file(matching, going, opened(going.place), keep):
+            yield _counted(matching, reached)
+            if is_time():
+                return
+    if not reached.fault:
+        for last in _ledger(matching, reached, records, keep):
+            reached = last
+            yield _counted(matching, reached)
+            if is_time():
+                return
+    yield _counted(matching, replace(reached, finished=True))
+
+
+def _file(
+    matching: Matching, going: Bookmark, rows: OrderRows, keep: Callable[[Iterable[Difference]], None]
+) -> Iterator[Bookmark]:
+    try:
+        for some in together(rows.orders()):
+            keep(matching.compare_some(some))
+            going = replace(going, place=rows.place)
+            yield going
+    except NotOrdersError as error:
+        going = replace(going, fault=str(error))
+    yield replace(going, was_read=True)
+
+
+def _ledger(
+    matching: Matching, going: Bookmark, records: Records, keep: Callable[[Iterable[Difference]], None]
+) -> Iterator[Bookmark]:
+    done, after = going.merchant or "", going.sequence
+    for merchant, first, last in matching.spans():
+        if merchant < done:
+            continue
+        for page in records(merchant, first, last, after if merchant == done else 0):
+            # What cannot be read, `reconcile` reports.
+            readable = [record for record in page if isinstance(record, Transaction)]
+            keep(matching.not_there(merchant, readable))
+            if page:
+                going = replace(going, merchant=merchant, sequence=page[-1].sequence)
+                yield going
+
+
+def _counted(matching: Matching, going: Bookmark) -> Bookmark:
+    found = {kind.value: count for kind, count in matching.found.items()}
+    return replace(going, counts=dict(matching.counts), found=found)
