@@ -36,7 +36,7 @@ def match_orders(event: CloudWatchEvent) -> dict[str, Any]:
 
     from chalicelib.domain.errors import RetryLater
     from chalicelib.telemetry import logger
-    from chalicelib.wiring import for_figures, for_orders, for_posting
+    from chalicelib.wiring import for_orders, for_posting
 
     feed, compared, unfinished = for_orders.feed(), [], None
     if feed is None:
@@ -55,7 +55,6 @@ def match_orders(event: CloudWatchEvent) -> dict[str, Any]:
         except RetryLater as error:
             logger.warning("matching stopped", reason=error.message)
     logger.info("matched", files=len(compared), unfinished=unfinished)
-    for_figures.counter_writer().write()
     return {"configured": True, "compared": compared, "unfinished": unfinished}
 
 

@@ -17,6 +17,8 @@ KEY_READERS = {
 }
 OF_INSTALLATIONS = {"HasRedisSubnets", "HasKmsKey"}
 """Conditions of rights that no call shows: where an installation has subnets, or keys of its own."""
+MANY = ("FindStream", "TryVersions", "TellCodeDeploy", "ReadFeed", "WriteReports")
+"""Rights for what nobody can name beforehand."""
 OF_SERVICES = {"CodeDeployRole", "GatewayAccountRole"}
 
 
@@ -119,7 +121,7 @@ def test_a_function_may_read_the_keys_that_its_settings_name_once_they_do(resour
     place = "${AWS::Region}:${AWS::AccountId}"
     for role in roles(resources):
         without, with_keys = (grants(resources, role, keys_are_set=value) for value in (False, True))
-        more = {one: actions for one, actions in with_keys.items() if one not in without}
+        more = {one: actions for one, actions in with_keys.items() if one not in without and ":s3:" not in one}
         assert more == {
             f"arn:${{AWS::Partition}}:{service}:{place}:{text}": {action}
             for parameter in KEY_READERS.get(role, ())
@@ -128,6 +130,24 @@ def test_a_function_may_read_the_keys_that_its_settings_name_once_they_do(resour
                 ("secretsmanager", f"secret:${{{parameter}}}-??????", "secretsmanager:GetSecretValue"),
             )
         }
+
+
+def test_the_bucket_of_orders_is_only_read_but_for_its_reports(resources: Resources) -> None:
+    bucket = "arn:${AWS::Partition}:s3:::${OrdersBucket}"
+    without, with_bucket = (grants(resources, "MatchOrdersRole", keys_are_set=value) for value in (False, True))
+    listing = next(
+        one
+        for one in statements(resources, "MatchOrdersRole", keys_are_set=True)
+        if one["Resource"] == {"Fn::Sub": bucket}
+    )
+
+    assert {one: actions for one, actions in with_bucket.items() if one not in without} == {
+        bucket: {"s3:ListBucket"},
+        f"{bucket}/${{OrdersPrefix}}*": {"s3:GetObject"},
+        f"{bucket}/order-reports/*": {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
+    }
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": [{"Fn::Sub": "${OrdersPrefix}*"}, "order-reports/*"]}}
+    assert not any(action.startswith("s3:") for actions in without.values() for action in actions)
 
 
 def _in_subnets(resource: dict[str, Any]) -> bool:
@@ -187,8 +207,8 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_resources(resources: Resour
             for resource in listed(statement["Resource"]):
                 assert isinstance(resource, dict)
                 # A stream's name ends in the time of its table's birth, a function's version and a deployment's group
-                # in what the release makes.
-                assert "*" not in name(resource) or statement["Sid"] in ("FindStream", "TryVersions", "TellCodeDeploy")
+                # in what the release makes, a file's in what its shop calls it.
+                assert "*" not in name(resource) or statement["Sid"] in MANY
 
 
 def test_nobody_may_delete_an_item_but_the_api_a_link_and_the_inbox_the_words_of_a_label(resources: Resources) -> None:

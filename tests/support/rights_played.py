@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import product
 from typing import Any
@@ -490,12 +491,17 @@ def _reconciliation(on: Stage) -> None:
 
 
 def _matching(on: Stage) -> None:
-    """Compare files of orders in two calls, one by the shop's domain, with an order that is nowhere and may be parked."""
-    s3 = boto3.client("s3", region_name=REGION)
+    """Compare files of orders in two calls, one by the shop's domain; an order that is nowhere may be parked."""
+    s3, lately = boto3.client("s3", region_name=REGION), datetime.now(UTC) - timedelta(hours=2)
     with on.recorder.aside():
-        s3.create_bucket(Bucket=ORDERS, CreateBucketConfiguration={"LocationConstraint": REGION})
-        s3.put_object(Bucket=ORDERS, Key=f"orders/{SHOP}/a.csv", Body=exported(order_row("never"), order_row(1)))
+        s3.create_bucket(Bucket=ORDERS, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        s3.put_object(
+            Bucket=ORDERS,
+            Key=f"orders/{SHOP}/a.csv",
+            Body=exported(order_row("7", at=lately), order_row("8", at=lately)),
+        )
         s3.put_object(Bucket=ORDERS, Key=f"orders/{DOMAIN}/b.csv", Body=exported(order_row(2)))
+        on.system.sqs.send_message(QueueUrl=on.urls["DEAD_LETTER_QUEUE_URL"], MessageBody="parked")
     event = dict.fromkeys(SCHEDULED, "")
     with on.recorder.running("match_orders"):
         assert app.match_orders(event, Context(1_000))["unfinished"]
