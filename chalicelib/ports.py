@@ -54,9 +54,9 @@ class Known:
 
         Raises the error of one that cannot be read.
         """
-        records = {name: self.guards.get(name, name) for name in names}
-        self.require(*records)
-        return {name: self.transactions[record] for name, record in records.items() if record in self.transactions}
+        meant = {name: self.guards.get(name, name) for name in names}
+        self.require(*meant)
+        return {name: self.transactions[own] for name, own in meant.items() if own in self.transactions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class MerchantsPage:
     """The merchants of a page of transactions, each once. `last` is where the next page begins."""
 
     merchants: tuple[MerchantId, ...]
-    records: int
+    transactions: int
     last: str | None
 
 
@@ -170,7 +170,7 @@ class LedgerReader(Protocol):
         """Return those of the merchants that have no account; one that was opened just now may be among them."""
         ...
 
-    def records(
+    def transactions(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
     ) -> Iterator[Sequence[Transaction | Unreadable]]:
         """Yield the merchant's transactions of these sequences, both included, page by page in their order.

@@ -1,7 +1,7 @@
-"""One page of a merchant's history: which records it holds, how many there are, and where the next begins.
+"""One page of a merchant's history: which transactions it holds, how many there are, and where the next begins.
 
-Without a type filter a page is a range of sequences. With one, records that do not match are read as well: pages read
-everything before them, cursors continue where the last page ended.
+Without a type filter a page is a range of sequences. With one, transactions that do not match are read as well:
+pages read everything before them, cursors continue where the last page ended.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _DIRECTIONS = [str(direction) for direction in Direction]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which of a merchant's records are requested; None does not filter."""
+    """Which of a merchant's transactions are requested; None does not filter."""
 
     operation_type: str | None
     transaction_type: str | None
@@ -42,7 +42,7 @@ class Filters:
 
     @property
     def by_type(self) -> bool:
-        """Whether the matching records may have gaps in between."""
+        """Whether the matching transactions may have gaps in between."""
         return self.operation_type is not None or self.transaction_type is not None
 
     @property
@@ -69,20 +69,22 @@ class Filters:
             "order_id": self.order_id,
         }
 
-    def match(self, record: Transaction) -> bool:
-        """Return whether the record has the requested types and dates."""
-        in_time = (self.start or record.created_at) <= record.created_at <= (self.end or record.created_at)
-        return in_time and record.kind in self.kinds
+    def match(self, transaction: Transaction) -> bool:
+        """Return whether the transaction has the requested types and dates."""
+        in_time = (
+            (self.start or transaction.created_at) <= transaction.created_at <= (self.end or transaction.created_at)
+        )
+        return in_time and transaction.kind in self.kinds
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Records, newest first; `below` is the sequence at which the next page begins, None on the last one.
+    """Transactions, newest first; `below` is the sequence at which the next page begins, None on the last one.
 
-    `unseen` records are so new that the index does not show them yet: the list is as of the one before them.
+    `unseen` transactions are so new that the index does not show them yet: the list is as of the one before them.
     """
 
-    records: tuple[Transaction, ...]
+    transactions: tuple[Transaction, ...]
     below: int | None
     unseen: int = 0
 
@@ -143,10 +145,10 @@ class _Reading:
 
     def _range(self, lowest: int, highest: int, limit: int) -> _Page:
         bottom = max(lowest, highest - limit + 1)
-        records = self.history.records(self.account, bottom, highest)
-        seen = records[0].sequence if records else bottom - 1
+        transactions = self.history.transactions(self.account, bottom, highest)
+        seen = transactions[0].sequence if transactions else bottom - 1
         unseen = highest - seen if highest == self.account.sequence else 0
-        return _Page(records, bottom - 1 if lowest < bottom <= highest else None, max(0, unseen))
+        return _Page(transactions, bottom - 1 if lowest < bottom <= highest else None, max(0, unseen))
 
     def _matches(self, lowest: int, highest: int, limit: int) -> _Page:
         # One more than the page holds shows whether another page follows.
@@ -168,11 +170,11 @@ class _Reading:
         if len(found.transactions) < wanted and found.below:
             raise Problem(
                 Refusal.PAGE_TOO_FAR,
-                "The filter leaves too few records for a page that far back: follow next_cursor instead.",
+                "The filter leaves too few transactions for a page that far back: follow next_cursor instead.",
                 details={"field": "page"},
             )
-        records = found.transactions[asked.skipped : end]
-        return _Page(records, found.transactions[end].sequence if len(found.transactions) > end else None)
+        transactions = found.transactions[asked.skipped : end]
+        return _Page(transactions, found.transactions[end].sequence if len(found.transactions) > end else None)
 
 
 def _asked(call: Call) -> PageRequest:
@@ -206,9 +208,9 @@ def _order_id(call: Call) -> str | None:
 
 
 def _of_order(merchant_id: MerchantId, order_id: str, history: History, filters: Filters) -> tuple[Transaction, ...]:
-    """Return the order's record, if there is one and it matches: merchant and order give its id."""
-    record = history.named(transaction_id(merchant_id, order_key(order_id)))
-    return (record,) if record is not None and filters.match(record) else ()
+    """Return the order's transaction, if there is one and it matches: merchant and order give its id."""
+    transaction = history.named(transaction_id(merchant_id, order_key(order_id)))
+    return (transaction,) if transaction is not None and filters.match(transaction) else ()
 
 
 def _total(account: Account, filters: Filters, lowest: int, highest: int) -> int | None:
@@ -224,7 +226,7 @@ def _reply(call: Call, merchant_id: MerchantId, page: _Page, place: PagePosition
     by_path = "{merchant_id}" in call.route
     path = f"{call.link_path.rpartition('/')[0]}/{merchant_id}" if by_path else call.link_path
     links = place.links(path, {"merchant_id": None if by_path else merchant_id, **filters.parameters()})
-    rows = [answers.Transaction.of(record) for record in page.records]
+    rows = [answers.Transaction.of(transaction) for transaction in page.transactions]
     headers = {"Link": link_header(links), "Vary": "Accept, Origin"}
     media_type = call.preferred("application/json", tables.CSV, tables.JSON_LINES)
     if media_type == "application/json":

@@ -161,7 +161,7 @@ def story(call: Call, merchant_id: str) -> Reply:
     found, history = _account(merchant_id), for_api.history()
     deciding = found.status_transaction_id
     decided = history.transaction(deciding) if deciding else None
-    told = gathered(found, decided, lambda _, lowest, highest: history.records(found, lowest, highest))
+    told = gathered(found, decided, lambda _, lowest, highest: history.transactions(found, lowest, highest))
     return _about(call, tell(found, told), found.merchant_id)
 
 

@@ -7,7 +7,7 @@ Both take two or three requests, however old they are, if the ends of days and m
 import re
 from collections.abc import Mapping
 
-from chalicelib.adapters.dynamodb.history import RECORDS_EXAMINED_MAX, History
+from chalicelib.adapters.dynamodb.history import TRANSACTIONS_EXAMINED_MAX, History
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.api.requests import Call
 from chalicelib.contracts.api import statements as answers
@@ -110,21 +110,21 @@ def _newest_by(account: Account, at: Instant, history: History, ends: MonthEnds 
     found = history.newest_by(account, lowest, min(highest + 1, account.sequence), at)
     if found is None or highest < found.sequence:
         found = history.newest_by(account, 1, account.sequence, at)
-    assert found is not None, "the account had a record by then"
+    assert found is not None, "the account had a transaction by then"
     return found
 
 
 def _derived(month: Month, account: Account, history: History) -> Closing:
     """Return the closing of a month whose end is not kept, from the newest transaction until then."""
-    record = history.newest_by(account, 1, account.sequence, month_end(month))
-    if record is None:
+    transaction = history.newest_by(account, 1, account.sequence, month_end(month))
+    if transaction is None:
         return NOTHING
     return Closing(
-        sequence=record.sequence,
-        balance=record.balance_after,
+        sequence=transaction.sequence,
+        balance=transaction.balance_after,
         debt=None,
         total_shortfall=None,
-        hash=record.hash,
+        hash=transaction.hash,
         totals=None,
     )
 
@@ -134,11 +134,11 @@ def _added_up(
 ) -> tuple[Mapping[Kind, Total], int]:
     """Return the totals and the shortfall of the transactions between two closings; reads them all."""
     count = closing.sequence - opening.sequence
-    if count > RECORDS_EXAMINED_MAX:
+    if count > TRANSACTIONS_EXAMINED_MAX:
         raise Problem(
             Refusal.RANGE_TOO_LONG,
-            f"The month's closing is not kept, and its {count} transactions are more than the {RECORDS_EXAMINED_MAX} "
-            "that are added up.",
+            f"The month's closing is not kept, and its {count} transactions are more than the "
+            f"{TRANSACTIONS_EXAMINED_MAX} that are added up.",
             details={"field": "month"},
         )
     sums = history.sums(account.merchant_id, opening.sequence + 1, closing.sequence)

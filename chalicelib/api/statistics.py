@@ -1,6 +1,6 @@
-"""Sums of a merchant's transactions: from the account's own counters, or from the records of a range of dates."""
+"""Sums of a merchant's transactions: from the account's own counters, or from the transactions of a range of dates."""
 
-from chalicelib.adapters.dynamodb.history import RECORDS_EXAMINED_MAX, History
+from chalicelib.adapters.dynamodb.history import TRANSACTIONS_EXAMINED_MAX, History
 from chalicelib.api.requests import Call
 from chalicelib.contracts.api.answers import Stats
 from chalicelib.contracts.api.problems import Problem, Refusal
@@ -11,7 +11,7 @@ def stats_of(call: Call, merchant_id: MerchantId, *, history: History) -> Stats:
     """Return the requested sums; without an account they are empty, like the merchant's history.
 
     Raises:
-        Problem: a date is none (400), or the range holds more records than one request may read.
+        Problem: a date is none (400), or the range holds more transactions than one request may read.
     """
     start, end = call.dates()
     account = history.account(merchant_id)
@@ -25,11 +25,11 @@ def stats_of(call: Call, merchant_id: MerchantId, *, history: History) -> Stats:
             total_shortfall=account.total_shortfall,
             last_transaction_at=account.last_transaction_at,
         )
-    if highest - lowest >= RECORDS_EXAMINED_MAX:
+    if highest - lowest >= TRANSACTIONS_EXAMINED_MAX:
         raise Problem(
             Refusal.RANGE_TOO_LONG,
-            f"The range holds {highest - lowest + 1} transactions, more than the {RECORDS_EXAMINED_MAX} that are added "
-            "up.",
+            f"The range holds {highest - lowest + 1} transactions, more than the "
+            f"{TRANSACTIONS_EXAMINED_MAX} that are added up.",
             details={"field": "start_date"},
         )
     sums = history.sums(merchant_id, lowest, highest)

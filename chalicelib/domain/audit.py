@@ -22,7 +22,7 @@ CLOCKS_DIFFER = timedelta(hours=1)
 def audit(
     merchant_id: MerchantId,
     account: Account | None,
-    records: Iterable[Transaction | Unreadable],
+    transactions: Iterable[Transaction | Unreadable],
     *,
     crossings: Iterable[CrossingRecord] = (),
     now: Instant | None = None,
@@ -32,8 +32,8 @@ def audit(
     `crossings` are those that the account carries from its last write; without `now` no time is compared with it.
     """
     walk = Walk(merchant_id)
-    for record in records:
-        walk.step(record)
+    for transaction in transactions:
+        walk.step(transaction)
     return compared(walk, account, crossings=crossings, now=now)
 
 
@@ -52,18 +52,20 @@ def compared(
     last = walk.expected - 1
     if account is None:
         if walk.walked:
-            walk.report(Drift.ACCOUNT_MISSING, last, f"there are {walk.walked} records and no account")
+            walk.report(Drift.ACCOUNT_MISSING, last, f"there are {walk.walked} transactions and no account")
     elif last > account.sequence:
-        detail = f"the account has come to {account.sequence}, its records to {last}"
+        detail = f"the account has come to {account.sequence}, its transactions to {last}"
         walk.report(Drift.ACCOUNT_SEQUENCE, last, detail)
     elif walk.intact and walk.last is not None:
         if account.hash != walk.last.hash:
-            walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest record's hash")
+            walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest transaction's hash")
         for kind, name, said, proven in _differences(walk, account, walk.last):
             walk.report(kind, last, f"the account's {name} is {said}, its ledger says {proven}")
         if account.updated_at < walk.last.created_at:
             walk.report(
-                Drift.ACCOUNT_TIME, last, f"the account was updated at {account.updated_at}, before its newest record"
+                Drift.ACCOUNT_TIME,
+                last,
+                f"the account was updated at {account.updated_at}, before its newest transaction",
             )
         _compare_crossings(walk, account, walk.last, tuple(crossings))
     if account is not None:
@@ -163,7 +165,7 @@ def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried:
     if (account.updated_at, account.threshold) != (last.created_at, last.threshold):
         return  # A threshold was changed since: that write carries its own, which the transactions do not tell.
     newest = walk.newest
-    assert newest is not None, "there is a last record"
+    assert newest is not None, "there is a last transaction"
     of_newest = tuple(
         crossing
         for crossing in carried
@@ -175,5 +177,5 @@ def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried:
     said, derived = (
         ", ".join(crossing.type for crossing in crossings) or "nothing" for crossings in (of_newest, newest.crossings)
     )
-    detail = f"the account carries {said}, its newest record crossed {derived}"
+    detail = f"the account carries {said}, its newest transaction crossed {derived}"
     walk.report(Drift.CROSSING_WRONG, last.sequence, detail, last.transaction_id)

@@ -33,7 +33,7 @@ def change_closure(
     late = at is not None and known is not None and at <= known
     if late or (account.closed is closed and not _news(account, at, opened_at)):
         return account, ()
-    # Later than the newest record, so that `audit` can tell whose crossings the account carries.
+    # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
     changed = replace(account, closure=Closure(closed=closed, at=at or time), updated_at=time)
     if changed.enabled is account.enabled:

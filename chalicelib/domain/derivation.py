@@ -25,25 +25,25 @@ class Derived:
     doubtful: bool
 
 
-def derived_crossings(record: Transaction, *, before: Transaction | None) -> Derived:
-    """Return the thresholds that `record` crossed; `before` is the previous transaction, None if unknown.
+def derived_crossings(transaction: Transaction, *, before: Transaction | None) -> Derived:
+    """Return the thresholds that `transaction` crossed; `before` is the previous transaction, None if unknown.
 
     A transaction names the threshold before it wherever the transaction before may not tell. Transactions of earlier
     releases do not: where the threshold moved past the balance in front of one, either an admin's change published that
     crossing or this transaction did, and only low and restored are in doubt.
     """
-    named = record.metadata.get(THRESHOLD_BEFORE)
+    named = transaction.metadata.get(THRESHOLD_BEFORE)
     if isinstance(named, int):
         low_before, doubtful = named, False
-    elif before is not None and before.sequence == record.sequence - 1:
+    elif before is not None and before.sequence == transaction.sequence - 1:
         low_before = before.threshold
-        doubtful = (record.balance_before > low_before) != (record.balance_before > record.threshold)
+        doubtful = (transaction.balance_before > low_before) != (transaction.balance_before > transaction.threshold)
     else:
-        low_before, doubtful = record.threshold, record.sequence > 1
+        low_before, doubtful = transaction.threshold, transaction.sequence > 1
     return Derived(
         crossings=tuple(
             crossing
-            for crossing in crossed_by(record, low_before=low_before)
+            for crossing in crossed_by(transaction, low_before=low_before)
             if not (doubtful and crossing.type in OF_THE_THRESHOLD)
         ),
         low_before=low_before,

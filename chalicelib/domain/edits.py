@@ -80,12 +80,12 @@ def replayed(edit: Transaction, order: Transaction, tally: Tally) -> Edit:
     )
 
 
-def moved(edit: Edit, record: Transaction, order: Transaction) -> Edits:
+def moved(edit: Edit, transaction: Transaction, order: Transaction) -> Edits:
     """Return what the order has seen after the edit was recorded.
 
     What it gives back counts whole, as with refunds: what the account could not pay of it is shortfall.
     """
-    change = abs(record.amount) if record.kind.direction is order.kind.direction else -record.requested
+    change = abs(transaction.amount) if transaction.kind.direction is order.kind.direction else -transaction.requested
     return replace(edit.edits, taken=edit.edits.taken + change)
 
 
@@ -125,10 +125,10 @@ def edit_id(movement: OrderMovement) -> TransactionId | None:
     return transaction_id(movement.merchant_id, edit_key(movement.reference_id, movement.updated_at))
 
 
-def newest_total(record: Transaction) -> Decimal | None:
+def newest_total(transaction: Transaction) -> Decimal | None:
     """Return the newest total of an edited order as a refund or an edit of it proves it."""
-    named = recorded_money(record, "total")
-    return named if named is not None else recorded_money(record, EDITED_TOTAL)
+    named = recorded_money(transaction, "total")
+    return named if named is not None else recorded_money(transaction, EDITED_TOTAL)
 
 
 def _step(order: Transaction, tally: Tally | None, *, updated_at: Instant, charged: int, total: Decimal | None) -> Edit:
@@ -160,10 +160,10 @@ def _policy(metadata: Mapping[str, str | int]) -> Policy:
     return Policy.parse(str(metadata["policy"]))
 
 
-def _charge(movement: OrderMovement, record: Transaction) -> int | None:
+def _charge(movement: OrderMovement, transaction: Transaction) -> int | None:
     """Return what a version asks for under the policy recorded with its order, None where that charges it nothing."""
     try:
-        return charge(_policy(record.metadata), lines=movement.lines, total=movement.total)
+        return charge(_policy(transaction.metadata), lines=movement.lines, total=movement.total)
     except Rejected:
         return None
 

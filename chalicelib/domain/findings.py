@@ -9,11 +9,11 @@ from chalicelib.domain.ids import MerchantId, TransactionId
 class Drift(StrEnum):
     """What a ledger can be found with."""
 
-    RECORD_MISSING = "record_missing"
-    RECORD_INSERTED = "record_inserted"
-    RECORD_CHANGED = "record_changed"
-    RECORD_UNREADABLE = "record_unreadable"
-    RECORD_WRONG = "record_wrong"
+    TRANSACTION_MISSING = "record_missing"
+    TRANSACTION_INSERTED = "record_inserted"
+    TRANSACTION_CHANGED = "record_changed"
+    TRANSACTION_UNREADABLE = "record_unreadable"
+    TRANSACTION_WRONG = "record_wrong"
     CHAIN_BROKEN = "chain_broken"
     BALANCE_BROKEN = "balance_broken"
     REFUND_WRONG = "refund_wrong"

@@ -89,8 +89,8 @@ def fold(
 ) -> Fold:
     """Decide `movements` one after another, as if each were written alone, and return them as one write.
 
-    `stored` holds the records that are known: duplicates met before and the orders that refunds need, and `guards` the
-    other names of some of them.
+    `stored` holds the transactions that are known: duplicates met before and the orders that refunds need, and
+    `guards` the other names of some of them.
     `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own. With
     `foresee`, what does not fit into the write is decided too, and only foreseen.
     """
@@ -128,8 +128,8 @@ class _Write:
         self._account = account
         self._default_threshold = default_threshold
         self._now = now
-        self._records: dict[TransactionId, Transaction] = {}
-        self._names = Names(guards, stored=stored, records=self._records)
+        self._transactions: dict[TransactionId, Transaction] = {}
+        self._names = Names(guards, stored=stored, transactions=self._transactions)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[CrossingRecord] = []
 
@@ -143,8 +143,8 @@ class _Write:
         elif isinstance(movement, OrderMovement) and (known := self._known(movement.transaction_id)) is not None:
             ground = known.transaction_id
         if ground is not None:
-            needed += ground not in self._records and ground not in self._tallies
-        return 1 + len(self._records) + len(self._names.added) + len(self._tallies) + needed > ITEMS_MAX
+            needed += ground not in self._transactions and ground not in self._tallies
+        return 1 + len(self._transactions) + len(self._names.added) + len(self._tallies) + needed > ITEMS_MAX
 
     def decide(self, movement: Movement) -> Outcome:
         """Apply the movement to what has been decided so far, and return its outcome if the write succeeds."""
@@ -199,8 +199,8 @@ class _Write:
         # One item may stand once in a write: an order of this very write takes its tally along, and several
         # refunds and edits of a stored order are one change.
         order_id = order.transaction_id
-        if order_id in self._records:
-            self._records[order_id] = replace(order, tally=tally, refunded_at=time)
+        if order_id in self._transactions:
+            self._transactions[order_id] = replace(order, tally=tally, refunded_at=time)
             return
         change = self._tallies.get(order_id)
         before = change.before if change else order.tally
@@ -214,15 +214,15 @@ class _Write:
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
         guards = tuple(self._names.added)
-        if self._account is None or not (self._records or self._tallies or guards):
+        if self._account is None or not (self._transactions or self._tallies or guards):
             return None
         # Newer versions of orders with the same charge, and new names, move nothing: only the account is not written.
-        version = self._account.version + bool(self._records)
+        version = self._account.version + bool(self._transactions)
         return Commit(
             merchant_id=self._merchant_id,
             before=self._before,
             after=replace(self._account, version=version),
-            transactions=tuple(self._records.values()),
+            transactions=tuple(self._transactions.values()),
             tallies=tuple(self._tallies.values()),
             crossings=tuple(self._crossings),
             guards=guards,
@@ -304,7 +304,7 @@ class _Write:
             now=self._now,
         )
         self._account = after
-        self._records[transaction.transaction_id] = transaction
+        self._transactions[transaction.transaction_id] = transaction
         self._names.add(transaction, movement)
         self._crossings.extend(crossed)
         if after.debt and repays(kind):

@@ -117,7 +117,7 @@ def returned_by(
         )
     if not (isinstance(tally, PaymentTally) and tally.disputes):
         # A restore may leave this state; the audit reports it, and a rebuild recounts the transactions.
-        reason = f"dispute {movement.dispute_id} is not counted on the record of payment {payment.reference_id}"
+        reason = f"dispute {movement.dispute_id} is not counted on the transaction of payment {payment.reference_id}"
         return RetryLater(Code.DISPUTE_MISSING, reason, field="dispute_id")
     back, after = win(tally, given=payment.amount)
     return Back(kind=Kind.REVERSAL_RETURNED, requested=back, metadata=movement.metadata, tally=after)

@@ -221,7 +221,7 @@ def _in_force(account: Account, *, default: int, now: Instant) -> tuple[int, Out
 
 def _seal(transaction: Transaction) -> None:
     # Nothing else refers to the transaction yet, and a copy would cost as much as all the rest of the movement.
-    object.__setattr__(transaction, "hash", record_hash(transaction))
+    object.__setattr__(transaction, "hash", transaction_hash(transaction))
 
 
 def _after(account: Account, transaction: Transaction, outdated: Outdated | None) -> Account:
@@ -315,6 +315,6 @@ def canonical(transaction: Transaction) -> str:
     )
 
 
-def record_hash(transaction: Transaction) -> str:
+def transaction_hash(transaction: Transaction) -> str:
     """Return the link that seals the transaction to its predecessor: SHA-256 in hex (contract, "Hash")."""
     return sha256(f"{transaction.previous_hash}\n{canonical(transaction)}".encode()).hexdigest()

@@ -25,18 +25,18 @@ from chalicelib.domain.movements import (
 
 Guards = Mapping[TransactionId, TransactionId]
 """Which transaction each known guard names: by the guard's own id the id of the transaction."""
-Records = Mapping[TransactionId, Transaction]
+Transactions = Mapping[TransactionId, Transaction]
 GoesBack = RefundMovement | ReversalMovement | DisputeWonMovement
 """Refunds, reversals and won disputes; the event may give any name of the order or payment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """Another name of the fact that `record` stands for: it holds the key that the fact would have under that name."""
+    """Another name of a fact, recorded as the transaction `names`: holds the key that the fact would have under it."""
 
     merchant_id: MerchantId
     key: str
-    record: TransactionId
+    names: TransactionId
 
     @property
     def transaction_id(self) -> TransactionId:
@@ -47,13 +47,13 @@ class Guard:
 class Names:
     """The names of a merchant's facts: those of the transactions that are known, and those that a write adds.
 
-    `guards` and `stored` are what is known, `records` those of the write, which may go on growing.
+    `guards` and `stored` are what is known, `transactions` those of the write, which may go on growing.
     """
 
-    def __init__(self, guards: Guards, *, stored: Records, records: Records) -> None:
+    def __init__(self, guards: Guards, *, stored: Transactions, transactions: Transactions) -> None:
         self._known = guards
         self._stored = stored
-        self._records = records
+        self._transactions = transactions
         self._added: dict[TransactionId, Guard] = {}
 
     @property
@@ -64,8 +64,8 @@ class Names:
     def find(self, name: TransactionId) -> Transaction | None:
         """Return the transaction of the fact that has this name, its own or another."""
         added = self._added.get(name)
-        record = added.record if added else self._known.get(name, name)
-        return self._records.get(record) or self._stored.get(record)
+        own = added.names if added else self._known.get(name, name)
+        return self._transactions.get(own) or self._stored.get(own)
 
     def recorded(self, movement: Movement) -> Transaction | Rejected | None:
         """Return the transaction of the movement's fact under any name; `Rejected` if its names belong to two."""
@@ -78,18 +78,22 @@ class Names:
                 known = known or other
         return known
 
-    def add(self, record: Transaction, movement: Movement) -> None:
+    def add(self, transaction: Transaction, movement: Movement) -> None:
         """Add every free name of the movement to the transaction."""
         if not movement.other_keys:
             return
         for key, name in zip((movement.key, *movement.other_keys), names_of(movement), strict=True):
             if self.find(name) is None:
-                self._added[name] = Guard(merchant_id=record.merchant_id, key=key, record=record.transaction_id)
+                self._added[name] = Guard(
+                    merchant_id=transaction.merchant_id, key=key, names=transaction.transaction_id
+                )
 
 
-def torn(guard: TransactionId, record: TransactionId) -> RetryLater:
+def torn(guard: TransactionId, transaction: TransactionId) -> RetryLater:
     """Return the error for a guard whose transaction is missing: a restore has separated the two."""
-    return RetryLater(Code.ACCOUNT_BEHIND, f"the guard {guard} names transaction {record}, which is not in the ledger")
+    return RetryLater(
+        Code.ACCOUNT_BEHIND, f"the guard {guard} names transaction {transaction}, which is not in the ledger"
+    )
 
 
 def _two_facts(first: Transaction, second: Transaction) -> Rejected:

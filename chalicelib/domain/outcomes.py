@@ -41,83 +41,85 @@ class Duplicate:
 Outcome = Posted | Duplicate | Rejected | RetryLater
 
 
-def compare(movement: Movement, record: Transaction) -> Duplicate | Rejected:
+def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejected:
     """Return whether this is the recorded movement again, or its key with another content.
 
     Contract, section 2, rule 4.
     """
-    if record.kind is Kind.OPENING:
+    if transaction.kind is Kind.OPENING:
         # The old service recorded it, and its content is not known here (contract, section 20).
-        return Duplicate(record)
+        return Duplicate(transaction)
     if isinstance(movement, FixedMovement):
-        same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)
+        same = movement.kind is Kind.TRIAL or (
+            movement.kind is transaction.kind and movement.credits == transaction.requested
+        )
     elif isinstance(movement, RefundMovement):
         same = (
-            record.metadata.get("order_id") == movement.order_id
-            and recorded_money(record, "refund_amount") == movement.amount
-            and recorded_money(record, "order_total") == movement.order_total
+            transaction.metadata.get("order_id") == movement.order_id
+            and recorded_money(transaction, "refund_amount") == movement.amount
+            and recorded_money(transaction, "order_total") == movement.order_total
         )
     elif isinstance(movement, ReversalMovement | DisputeWonMovement):
-        same = _contradicted(movement, record) is None
+        same = _contradicted(movement, transaction) is None
     else:
-        same = _charged_the_same(movement, record)
-        if not same and (_updated(movement) or record.metadata.get("source") == ORDER_UPDATED):
-            return Duplicate(record, order_changed=True)
+        same = _charged_the_same(movement, transaction)
+        if not same and (_updated(movement) or transaction.metadata.get("source") == ORDER_UPDATED):
+            return Duplicate(transaction, order_changed=True)
     if same:
-        return _repeated_too_late(movement, record) or Duplicate(record)
+        return _repeated_too_late(movement, transaction) or Duplicate(transaction)
     return Rejected(
         Code.KEY_REUSED,
-        f"{movement.key} was recorded before with another content, as transaction {record.transaction_id}",
-        field=_differing(movement, record),
+        f"{movement.key} was recorded before with another content, as transaction {transaction.transaction_id}",
+        field=_differing(movement, transaction),
     )
 
 
-def _repeated_too_late(movement: Movement, record: Transaction) -> Rejected | None:
+def _repeated_too_late(movement: Movement, transaction: Transaction) -> Rejected | None:
     """Return why a renewal cannot be a repeat of the recorded one, None where it can be (contract, section 12)."""
     if not isinstance(movement, FixedMovement) or movement.repeat_days is None:
         return None
     # A transaction without a time may come from this very event, whose time was too far ahead to be kept: no proof.
-    own = movement.occurred_at or (movement.ahead if record.occurred_at else None)
+    own = movement.occurred_at or (movement.ahead if transaction.occurred_at else None)
     if own is None:
         return None
-    recorded = record.occurred_at or record.created_at
+    recorded = transaction.occurred_at or transaction.created_at
     later = datetime.fromisoformat(own) - datetime.fromisoformat(recorded)
     if later <= timedelta(days=movement.repeat_days):
         return None
     return Rejected(
         Code.PERIOD_REPEATED,
-        f"this period was recorded at {recorded}, as transaction {record.transaction_id}; the same name came again "
-        f"at {own}, more than {movement.repeat_days} days later",
+        f"this period was recorded at {recorded}, as transaction {transaction.transaction_id}; the same name came "
+        f"again at {own}, more than {movement.repeat_days} days later",
         field="period_start",
     )
 
 
-def _differing(movement: Movement, record: Transaction) -> str | None:
+def _differing(movement: Movement, transaction: Transaction) -> str | None:
     """Return the first field in which an event contradicts the transaction, None if no single field does."""
     if isinstance(movement, FixedMovement):
-        return "credits" if movement.kind is record.kind else "operation_type"
+        return "credits" if movement.kind is transaction.kind else "operation_type"
     if isinstance(movement, RefundMovement):
         pairs = (
-            ("order_id", movement.order_id, record.metadata.get("order_id")),
-            ("refund_amount", movement.amount, recorded_money(record, "refund_amount")),
-            ("order_total", movement.order_total, recorded_money(record, "order_total")),
+            ("order_id", movement.order_id, transaction.metadata.get("order_id")),
+            ("refund_amount", movement.amount, recorded_money(transaction, "refund_amount")),
+            ("order_total", movement.order_total, recorded_money(transaction, "order_total")),
         )
         return next((name for name, said, recorded in pairs if said != recorded), None)
     if isinstance(movement, ReversalMovement | DisputeWonMovement):
-        return _contradicted(movement, record)
-    if not isinstance(movement, OrderMovement) or "policy" not in record.metadata:
+        return _contradicted(movement, transaction)
+    if not isinstance(movement, OrderMovement) or "policy" not in transaction.metadata:
         return None
-    basis = Policy.parse(str(record.metadata["policy"])).basis
+    basis = Policy.parse(str(transaction.metadata["policy"])).basis
     return {Basis.TOTAL: "total", Basis.ITEM: "order_items", Basis.ORDER: None}[basis]
 
 
-def _contradicted(movement: ReversalMovement | DisputeWonMovement, record: Transaction) -> str | None:
+def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: Transaction) -> str | None:
     """Return the first field in which a reversal or won dispute contradicts its transaction, None for a repeat."""
-    if record.metadata.get("payment_id") != movement.payment_id:
+    if transaction.metadata.get("payment_id") != movement.payment_id:
         return "payment_id"
     if isinstance(movement, DisputeWonMovement):
-        return None if record.metadata.get("dispute_id") == movement.dispute_id else "dispute_id"
-    said, recorded = movement.portion, Portion.recorded(record.metadata)
+        return None if transaction.metadata.get("dispute_id") == movement.dispute_id else "dispute_id"
+    said, recorded = movement.portion, Portion.recorded(transaction.metadata)
     pairs = (
         ("credits", said.credits, recorded.credits),
         ("amount", said.amount, recorded.amount),
@@ -132,17 +134,17 @@ def _updated(movement: Movement) -> bool:
     return isinstance(movement, OrderMovement) and movement.updated
 
 
-def _charged_the_same(movement: Movement, record: Transaction) -> bool:
+def _charged_the_same(movement: Movement, transaction: Transaction) -> bool:
     if not isinstance(movement, OrderMovement):
         return False
     try:
-        asked = charge(Policy.parse(str(record.metadata["policy"])), lines=movement.lines, total=movement.total)
+        asked = charge(Policy.parse(str(transaction.metadata["policy"])), lines=movement.lines, total=movement.total)
     except Rejected:
         return False
-    return asked == record.requested
+    return asked == transaction.requested
 
 
-def recorded_money(record: Transaction, name: str) -> Decimal | None:
+def recorded_money(transaction: Transaction, name: str) -> Decimal | None:
     """Return the amount of money that the transaction's metadata keep under `name`, None where they keep none."""
-    text = record.metadata.get(name)
+    text = transaction.metadata.get(name)
     return None if text is None else Decimal(text)

@@ -42,48 +42,48 @@ class PaymentTallies:
         self._merchant_id = merchant_id
         self._uncounted = uncounted
 
-    def take(self, record: Transaction) -> Iterator[Finding]:
+    def take(self, transaction: Transaction) -> Iterator[Finding]:
         """Add the next transaction of one of the kinds `OF_PAYMENTS`; yield what is wrong with it."""
-        if record.kind is Kind.PAYMENT:
-            if record.tally is not None or record.transaction_id in self._uncounted:
-                self.payments[record.transaction_id] = Reversed(
-                    sequence=record.sequence,
-                    given=record.amount,
-                    recorded=record.tally,
+        if transaction.kind is Kind.PAYMENT:
+            if transaction.tally is not None or transaction.transaction_id in self._uncounted:
+                self.payments[transaction.transaction_id] = Reversed(
+                    sequence=transaction.sequence,
+                    given=transaction.amount,
+                    recorded=transaction.tally,
                     replayed=PaymentTally(),
-                    reversed_at=record.refunded_at or record.created_at,
+                    reversed_at=transaction.refunded_at or transaction.created_at,
                 )
-        elif (wrong := self._replay(record)) is not None:
+        elif (wrong := self._replay(transaction)) is not None:
             yield Finding(
                 kind=wrong[0],
                 merchant_id=self._merchant_id,
-                sequence=record.sequence,
+                sequence=transaction.sequence,
                 detail=wrong[1],
-                transaction_id=record.transaction_id,
+                transaction_id=transaction.transaction_id,
             )
 
-    def _replay(self, record: Transaction) -> tuple[Drift, str] | None:
-        named = str(record.metadata.get("payment_id"))
+    def _replay(self, transaction: Transaction) -> tuple[Drift, str] | None:
+        named = str(transaction.metadata.get("payment_id"))
         identity = transaction_id(self._merchant_id, payment_key(named))
         payment = self.payments.get(identity)
         if payment is None:
             self._uncounted.add(identity)
-            return Drift.TALLY_WRONG, f"the reversal is not counted on the record of payment {named}"
-        payment.reversed_at = record.created_at
-        if record.kind is Kind.REVERSAL_RETURNED:
+            return Drift.TALLY_WRONG, f"the reversal is not counted on the transaction of payment {named}"
+        payment.reversed_at = transaction.created_at
+        if transaction.kind is Kind.REVERSAL_RETURNED:
             if not payment.replayed.disputes:
                 return Drift.REFUND_WRONG, f"no dispute of payment {named} is open that could be won"
             due, payment.replayed = win(payment.replayed, given=payment.given)
         else:
-            portion = Portion.recorded(record.metadata)
+            portion = Portion.recorded(transaction.metadata)
             try:
                 due, replayed = reverse(payment.replayed, portion, given=payment.given)
             except Rejected as error:
                 return Drift.REFUND_WRONG, error.message
-            got = abs(record.amount) + int(record.metadata.get(DEBT, 0))
+            got = abs(transaction.amount) + int(transaction.metadata.get(DEBT, 0))
             payment.replayed = holding(replayed, portion, got)
-        if due != record.requested:
-            return Drift.REFUND_WRONG, f"it asked for {record.requested} credits, {due} were due"
+        if due != transaction.requested:
+            return Drift.REFUND_WRONG, f"it asked for {transaction.requested} credits, {due} were due"
         return None
 
 

@@ -29,14 +29,14 @@ _EDITS = (Kind.EDIT_ADDED, Kind.EDIT_REMOVED)
 class _Tallied:
     """An order that was refunded or edited, and its refunds and edits replayed so far, the last of them at `time`."""
 
-    record: Transaction
+    transaction: Transaction
     replayed: Tally
     time: Instant
 
     @property
     def recorded(self) -> Tally:
         """The tally on its transaction."""
-        return self.record.tally or Tally()
+        return self.transaction.tally or Tally()
 
     @property
     def proven(self) -> Tally:
@@ -45,7 +45,7 @@ class _Tallied:
         A version that would have moved credits does not count without its transaction: when redelivered, it must move
         them.
         """
-        said, shown = self.recorded.edits, edits.newest(self.record, self.replayed)
+        said, shown = self.recorded.edits, edits.newest(self.transaction, self.replayed)
         if said is None or (said.charged, said.taken) != (shown.charged, shown.taken):
             return self.replayed
         if (said.updated_at or "") < (shown.updated_at or ""):
@@ -67,22 +67,22 @@ class Tallies:
         self._orders: dict[TransactionId, _Tallied] = {}
         self._payments = PaymentTallies(merchant_id, self.uncounted)
 
-    def take(self, record: Transaction) -> Iterator[Finding]:
+    def take(self, transaction: Transaction) -> Iterator[Finding]:
         """Add the next transaction; yield what is wrong with it if it is a refund, an edit or a reversal."""
-        if record.kind in OF_PAYMENTS:
-            yield from self._payments.take(record)
-        elif record.kind.is_order:
-            if record.tally is not None or record.transaction_id in self.uncounted:
-                self._orders[record.transaction_id] = _Tallied(
-                    record=record, replayed=Tally(), time=record.refunded_at or record.created_at
+        if transaction.kind in OF_PAYMENTS:
+            yield from self._payments.take(transaction)
+        elif transaction.kind.is_order:
+            if transaction.tally is not None or transaction.transaction_id in self.uncounted:
+                self._orders[transaction.transaction_id] = _Tallied(
+                    transaction=transaction, replayed=Tally(), time=transaction.refunded_at or transaction.created_at
                 )
-        elif record.kind in (*_REFUNDS, *_EDITS) and (wrong := self._replay(record)) is not None:
+        elif transaction.kind in (*_REFUNDS, *_EDITS) and (wrong := self._replay(transaction)) is not None:
             yield Finding(
                 kind=wrong[0],
                 merchant_id=self._merchant_id,
-                sequence=record.sequence,
+                sequence=transaction.sequence,
                 detail=wrong[1],
-                transaction_id=record.transaction_id,
+                transaction_id=transaction.transaction_id,
             )
 
     def differences(self) -> Iterator[Finding]:
@@ -93,8 +93,8 @@ class Tallies:
                 yield Finding(
                     kind=Drift.TALLY_WRONG,
                     merchant_id=self._merchant_id,
-                    sequence=order.record.sequence,
-                    detail=f"the order's record says {said}, its refunds and edits say {proven}",
+                    sequence=order.transaction.sequence,
+                    detail=f"the order's transaction says {said}, its refunds and edits say {proven}",
                     transaction_id=order_id,
                 )
         for payment_id, payment in self._payments.payments.items():
@@ -104,7 +104,7 @@ class Tallies:
                     kind=Drift.TALLY_WRONG,
                     merchant_id=self._merchant_id,
                     sequence=payment.sequence,
-                    detail=f"the payment's record says {said}, its reversals say {proven}",
+                    detail=f"the payment's transaction says {said}, its reversals say {proven}",
                     transaction_id=payment_id,
                 )
 
@@ -112,63 +112,66 @@ class Tallies:
         """Yield the proven tally of every order and payment whose transaction has another."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
-                yield TallyChange(order=order_id, before=order.record.tally, after=order.proven, time=order.time)
+                yield TallyChange(order=order_id, before=order.transaction.tally, after=order.proven, time=order.time)
         for payment_id, payment in self._payments.payments.items():
             if payment.wrong:
                 yield TallyChange(
                     order=payment_id, before=payment.recorded, after=payment.replayed, time=payment.reversed_at
                 )
 
-    def _replay(self, record: Transaction) -> tuple[Drift, str] | None:
-        named = str(record.metadata.get("order_id"))
+    def _replay(self, transaction: Transaction) -> tuple[Drift, str] | None:
+        named = str(transaction.metadata.get("order_id"))
         order_id = transaction_id(self._merchant_id, order_key(named))
         order = self._orders.get(order_id)
         if order is None:
             self.uncounted.add(order_id)
-            word = "edit" if record.kind in _EDITS else "refund"
-            return Drift.TALLY_WRONG, f"the {word} is not counted on the record of order {named}"
-        order.time = record.created_at
-        return _edit(order, record) if record.kind in _EDITS else self._refund(order, record)
+            word = "edit" if transaction.kind in _EDITS else "refund"
+            return Drift.TALLY_WRONG, f"the {word} is not counted on the transaction of order {named}"
+        order.time = transaction.created_at
+        return _edit(order, transaction) if transaction.kind in _EDITS else self._refund(order, transaction)
 
     @staticmethod
-    def _refund(order: _Tallied, record: Transaction) -> tuple[Drift, str] | None:
-        before = _counted_by(record, order)
+    def _refund(order: _Tallied, transaction: Transaction) -> tuple[Drift, str] | None:
+        before = _counted_by(transaction, order)
         try:
             due, order.replayed = refund(
                 before,
-                taken=edits.taken(order.record, before),
-                recorded_total=recorded_money(order.record, "total"),
-                amount=recorded_money(record, "refund_amount"),
-                order_total=recorded_money(record, "order_total"),
+                taken=edits.taken(order.transaction, before),
+                recorded_total=recorded_money(order.transaction, "total"),
+                amount=recorded_money(transaction, "refund_amount"),
+                order_total=recorded_money(transaction, "order_total"),
             )
         except Rejected as error:
             return Drift.REFUND_WRONG, error.message
-        if due != record.requested:
-            return Drift.REFUND_WRONG, f"it asked back {record.requested} credits, {due} were due"
+        if due != transaction.requested:
+            return Drift.REFUND_WRONG, f"it asked back {transaction.requested} credits, {due} were due"
         return None
 
 
-def _counted_by(refund_record: Transaction, order: _Tallied) -> Tally:
+def _counted_by(refund: Transaction, order: _Tallied) -> Tally:
     """Return the tally as it was before the refund, with the newest total that the refund's transaction names.
 
     A version that changed only the total has no transaction: the refund's proves it.
     """
-    total = edits.newest_total(refund_record)
+    total = edits.newest_total(refund)
     if total is None:
         return order.replayed
-    seen: Edits = edits.newest(order.record, order.replayed)
+    seen: Edits = edits.newest(order.transaction, order.replayed)
     return replace(order.replayed, edits=replace(seen, total=total))
 
 
-def _edit(order: _Tallied, record: Transaction) -> tuple[Drift, str] | None:
+def _edit(order: _Tallied, transaction: Transaction) -> tuple[Drift, str] | None:
     try:
-        edit = edits.replayed(record, order.record, order.replayed)
+        edit = edits.replayed(transaction, order.transaction, order.replayed)
     except (KeyError, ValueError, Rejected) as error:
         return Drift.EDIT_WRONG, f"its charge cannot be told: {error}"
-    order.replayed = replace(order.replayed, edits=edits.moved(edit, record, order.record))
-    if (edit.kind, edit.requested) != (record.kind, record.requested):
+    order.replayed = replace(order.replayed, edits=edits.moved(edit, transaction, order.transaction))
+    if (edit.kind, edit.requested) != (transaction.kind, transaction.requested):
         due = "nothing" if edit.kind is None else f"{edit.requested} credits as {edit.kind.direction}"
-        return Drift.EDIT_WRONG, f"it asked for {record.requested} credits as {record.kind.direction}, due was {due}"
+        return (
+            Drift.EDIT_WRONG,
+            f"it asked for {transaction.requested} credits as {transaction.kind.direction}, due was {due}",
+        )
     return None
 
 

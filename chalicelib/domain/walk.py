@@ -8,7 +8,7 @@ from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, record_hash
+from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, transaction_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, use_after
@@ -46,23 +46,23 @@ class Walk:
         self._pending: list[Transaction] = []
         self._torn = False
 
-    def step(self, record: Transaction | Unreadable) -> None:
+    def step(self, transaction: Transaction | Unreadable) -> None:
         """Add the next transaction, in the order of sequences; several may claim the same one."""
         self.walked += 1
-        if isinstance(record, Unreadable):
+        if isinstance(transaction, Unreadable):
             self._settle(None)
-            self.expected = max(self.expected, record.sequence + 1)
-            if record.newer:
+            self.expected = max(self.expected, transaction.sequence + 1)
+            if transaction.newer:
                 # It is nothing to report, and proves nothing of what comes after it.
                 self.newer += 1
                 self._torn, self.intact = True, False
                 return
-            why = f"the record cannot be read: {record.why}"
-            self._tear(Drift.RECORD_UNREADABLE, record.sequence, why, record.transaction_id)
+            why = f"the transaction cannot be read: {transaction.why}"
+            self._tear(Drift.TRANSACTION_UNREADABLE, transaction.sequence, why, transaction.transaction_id)
             return
-        if self._pending and self._pending[0].sequence != record.sequence:
-            self._settle(record.previous_hash)
-        self._pending.append(record)
+        if self._pending and self._pending[0].sequence != transaction.sequence:
+            self._settle(transaction.previous_hash)
+        self._pending.append(transaction)
 
     def close(self, account: Account | None) -> None:
         """Walk over what is pending; report as missing what the account counts beyond the last transaction."""
@@ -78,92 +78,98 @@ class Walk:
         if not claimants:
             return
         before = self.last.hash if self.last else GENESIS_HASH
-        genuine = max(claimants, key=lambda record: (record.hash == next_hash, record.previous_hash == before))
-        for record in claimants:
-            if record is not genuine:
+        genuine = max(
+            claimants, key=lambda transaction: (transaction.hash == next_hash, transaction.previous_hash == before)
+        )
+        for transaction in claimants:
+            if transaction is not genuine:
                 self.report(
-                    Drift.RECORD_INSERTED,
-                    record.sequence,
-                    f"another record claims the sequence of {genuine.transaction_id}",
-                    record.transaction_id,
+                    Drift.TRANSACTION_INSERTED,
+                    transaction.sequence,
+                    f"another transaction claims the sequence of {genuine.transaction_id}",
+                    transaction.transaction_id,
                 )
         self._continue(genuine)
 
-    def _continue(self, record: Transaction) -> None:
-        if record.sequence > self.expected:
-            self._miss(record.sequence - self.expected)
-        sealed = record_hash(record) == record.hash
+    def _continue(self, transaction: Transaction) -> None:
+        if transaction.sequence > self.expected:
+            self._miss(transaction.sequence - self.expected)
+        sealed = transaction_hash(transaction) == transaction.hash
         before = None if self._torn else (self.last.hash if self.last else GENESIS_HASH)
-        if before is not None and record.previous_hash != before:
+        if before is not None and transaction.previous_hash != before:
             self.report(
                 Drift.CHAIN_BROKEN,
-                record.sequence,
-                "it does not follow the record before it: that one was changed and sealed anew, or replaced",
-                record.transaction_id,
+                transaction.sequence,
+                "it does not follow the transaction before it: that one was changed and sealed anew, or replaced",
+                transaction.transaction_id,
             )
         if sealed:
-            self._check(record)
-        self._add(record)
+            self._check(transaction)
+        self._add(transaction)
         self._torn = False
         if not sealed:
-            why = "the record is not what its hash seals"
-            self._tear(Drift.RECORD_CHANGED, record.sequence, why, record.transaction_id)
+            why = "the transaction is not what its hash seals"
+            self._tear(Drift.TRANSACTION_CHANGED, transaction.sequence, why, transaction.transaction_id)
 
-    def _check(self, record: Transaction) -> None:
+    def _check(self, transaction: Transaction) -> None:
         balance = None if self._torn else (self.last.balance_after if self.last else 0)
-        if balance is not None and record.balance_before != balance:
+        if balance is not None and transaction.balance_before != balance:
             self.report(
                 Drift.BALANCE_BROKEN,
-                record.sequence,
-                f"it starts from a balance of {record.balance_before}, the record before it left {balance}",
-                record.transaction_id,
+                transaction.sequence,
+                f"it starts from a balance of {transaction.balance_before}, the transaction before it left {balance}",
+                transaction.transaction_id,
             )
-        if (why := _inconsistent(record, self.last)) is not None:
-            self.report(Drift.RECORD_WRONG, record.sequence, why, record.transaction_id)
-        if self.intact and (why := self._wrongly_owed(record)) is not None:
-            self.report(Drift.RECORD_WRONG, record.sequence, why, record.transaction_id)
+        if (why := _inconsistent(transaction, self.last)) is not None:
+            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
+        if self.intact and (why := self._wrongly_owed(transaction)) is not None:
+            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
 
-    def _wrongly_owed(self, record: Transaction) -> str | None:
+    def _wrongly_owed(self, transaction: Transaction) -> str | None:
         """Return why a sealed transaction changes the debt as no movement can: an inflow pays it at once."""
         inflow = self.last is not None and repays(self.last.kind)
-        due = min(self.debt, record.balance_before) if inflow else 0
-        repaid = abs(record.amount) if record.kind is Kind.DEBT_REPAID else 0
+        due = min(self.debt, transaction.balance_before) if inflow else 0
+        repaid = abs(transaction.amount) if transaction.kind is Kind.DEBT_REPAID else 0
         if repaid != due:
-            return f"{repaid} credits paid debt, {due} of {self.debt} owed were due from the record before it"
-        if not 0 <= owed_by(record.kind, record.amount, record.metadata) + repaid <= record.shortfall:
-            return f"it fell short of {record.shortfall} and made a debt of {record.metadata.get(DEBT)}"
+            return f"{repaid} credits paid debt, {due} of {self.debt} owed were due from the transaction before it"
+        if (
+            not 0
+            <= owed_by(transaction.kind, transaction.amount, transaction.metadata) + repaid
+            <= transaction.shortfall
+        ):
+            return f"it fell short of {transaction.shortfall} and made a debt of {transaction.metadata.get(DEBT)}"
         return None
 
-    def _add(self, record: Transaction) -> None:
-        total = self.totals.get(record.kind, Total())
-        self.totals[record.kind] = Total(count=total.count + 1, credits=total.credits + abs(record.amount))
-        self.total_shortfall += record.shortfall
-        self.debt += owed_by(record.kind, record.amount, record.metadata)
+    def _add(self, transaction: Transaction) -> None:
+        total = self.totals.get(transaction.kind, Total())
+        self.totals[transaction.kind] = Total(count=total.count + 1, credits=total.credits + abs(transaction.amount))
+        self.total_shortfall += transaction.shortfall
+        self.debt += owed_by(transaction.kind, transaction.amount, transaction.metadata)
         self.use = use_after(
             self.use,
-            record.kind,
-            record.requested,
-            record.metadata,
+            transaction.kind,
+            transaction.requested,
+            transaction.metadata,
             last=self.last.created_at if self.last else None,
-            at=record.created_at,
+            at=transaction.created_at,
         )
-        if record.sequence == 1 or (record.balance_before > 0) != (record.balance_after > 0):
-            self.status = record
-        self.newest = derived_crossings(record, before=self.last)
+        if transaction.sequence == 1 or (transaction.balance_before > 0) != (transaction.balance_after > 0):
+            self.status = transaction
+        self.newest = derived_crossings(transaction, before=self.last)
         if self.intact:
-            self.findings += self.tallies.take(record)
-        self.first = self.first or record
-        self.last = record
-        self.expected = record.sequence + 1
+            self.findings += self.tallies.take(transaction)
+        self.first = self.first or transaction
+        self.last = transaction
+        self.expected = transaction.sequence + 1
 
     def _miss(self, count: int) -> None:
         """Report that this many transactions are missing from here on."""
         sequence = self.expected
         last = sequence + count - 1
         self._tear(
-            Drift.RECORD_MISSING,
+            Drift.TRANSACTION_MISSING,
             sequence,
-            "the record is missing" if count == 1 else f"the records {sequence} to {last} are missing",
+            "the transaction is missing" if count == 1 else f"the transactions {sequence} to {last} are missing",
         )
 
     def report(self, kind: Drift, sequence: int, detail: str, of: TransactionId | None = None) -> None:
@@ -178,16 +184,17 @@ class Walk:
         self._torn, self.intact = True, False
 
 
-def _inconsistent(record: Transaction, last: Transaction | None) -> str | None:
+def _inconsistent(transaction: Transaction, last: Transaction | None) -> str | None:
     """Return what is impossible in a transaction, although it is sealed."""
-    if record.transaction_id != transaction_id(record.merchant_id, record.idempotency_key):
+    if transaction.transaction_id != transaction_id(transaction.merchant_id, transaction.idempotency_key):
         return "its id does not follow from its merchant and key"
-    if record.balance_after != record.balance_before + record.amount or record.balance_after < 0:
-        return f"{record.balance_before} and {record.amount} do not make {record.balance_after}"
-    if abs(record.amount) + record.shortfall != record.requested:
-        return f"it asked for {record.requested}, moved {record.amount} and fell short of {record.shortfall}"
-    if record.amount and (record.amount > 0) != (record.kind.direction is Direction.INCREASE):
-        return f"it moved {record.amount} as {record.kind.direction}"
-    if last is not None and record.created_at < last.created_at:
-        return f"it was created at {record.created_at}, before the record it follows"
+    if transaction.balance_after != transaction.balance_before + transaction.amount or transaction.balance_after < 0:
+        return f"{transaction.balance_before} and {transaction.amount} do not make {transaction.balance_after}"
+    if abs(transaction.amount) + transaction.shortfall != transaction.requested:
+        moved = f"moved {transaction.amount} and fell short of {transaction.shortfall}"
+        return f"it asked for {transaction.requested}, {moved}"
+    if transaction.amount and (transaction.amount > 0) != (transaction.kind.direction is Direction.INCREASE):
+        return f"it moved {transaction.amount} as {transaction.kind.direction}"
+    if last is not None and transaction.created_at < last.created_at:
+        return f"it was created at {transaction.created_at}, before the transaction it follows"
     return None

@@ -42,7 +42,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
         return refusal(error)
     transaction = outcome.transaction
     if transaction is None:
-        raise AssertionError("only a trial is a duplicate without its record")
+        raise AssertionError("only a trial is a duplicate without its transaction")
     _count(outcome, time.perf_counter() - started)
     try:
         _note(transaction)

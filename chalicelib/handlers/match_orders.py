@@ -139,7 +139,7 @@ def _advanced(
         matching,
         going,
         opened=lambda place: OrderFile(feed.chunks(file, place.position), form, merchant, place),
-        records=for_orders.records,
+        transactions=for_orders.transactions_between,
         is_time=lambda: time.remaining_seconds() < MARGIN_SECONDS,
         keep=lambda differences: scratch.add(map(line_of, differences)),
     )

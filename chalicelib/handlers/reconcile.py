@@ -78,7 +78,7 @@ def _reported(going: "Sweep") -> dict[str, Any]:
         "started_at": going.started_at,
         "accounts": going.accounts,
         "walked": going.walked,
-        "records": going.records,
+        "records": going.transactions,
         "scanned": going.scanned,
         "drift": drift(going) if going.finished_at is None else going.drift,
         "newer_form": going.newer,

@@ -72,9 +72,9 @@ def _look(
     account = snapshot.account if snapshot else None
     walk = Walk(merchant_id)
     tick()
-    for page in reader.records(merchant_id, 1, None if account is None or to_the_end else account.sequence):
-        for record in page:
-            walk.step(record)
+    for page in reader.transactions(merchant_id, 1, None if account is None or to_the_end else account.sequence):
+        for transaction in page:
+            walk.step(transaction)
         tick()
     findings = compared(walk, account, crossings=snapshot.crossings if snapshot else (), now=now)
     follows = {Drift.ACCOUNT_BALANCE, Drift.ACCOUNT_THRESHOLD} & {finding.kind for finding in findings}
@@ -88,7 +88,7 @@ def _look(
 
 def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
     """Return a finding for each transaction after the account's newest one that the account still does not count."""
-    behind = next(iter(reader.records(account.merchant_id, account.sequence + 1, None)), ())
+    behind = next(iter(reader.transactions(account.merchant_id, account.sequence + 1, None)), ())
     if not behind:
         return ()
     now = reader.account(account.merchant_id)
@@ -97,12 +97,12 @@ def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
         Finding(
             kind=Drift.ACCOUNT_SEQUENCE,
             merchant_id=account.merchant_id,
-            sequence=record.sequence,
-            detail=f"the account has come to {come_to}, and there is a record {record.sequence}",
-            transaction_id=record.transaction_id,
+            sequence=transaction.sequence,
+            detail=f"the account has come to {come_to}, and there is a transaction {transaction.sequence}",
+            transaction_id=transaction.transaction_id,
         )
-        for record in behind
-        if record.sequence > come_to
+        for transaction in behind
+        if transaction.sequence > come_to
     )
 
 

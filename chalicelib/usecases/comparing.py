@@ -65,7 +65,7 @@ class OrderRows(Protocol):
         ...
 
 
-Records = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[Transaction | Unreadable]]]
+Transactions = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[Transaction | Unreadable]]]
 """Yields a merchant's transactions around two times, those after a sequence, page by page in their order."""
 
 
@@ -74,7 +74,7 @@ def compared(
     going: Bookmark,
     *,
     opened: Callable[[Place], OrderRows],
-    records: Records,
+    transactions: Transactions,
     is_time: Callable[[], bool],
     keep: Callable[[Iterable[Difference]], None],
 ) -> Iterator[Bookmark]:
@@ -92,7 +92,7 @@ def compared(
             if is_time():
                 return
     if not reached.fault:
-        for last in _ledger(matching, reached, records, keep):
+        for last in _ledger(matching, reached, transactions, keep):
             reached = last
             yield _counted(matching, reached)
             if is_time():
@@ -114,15 +114,15 @@ def _file(
 
 
 def _ledger(
-    matching: Matching, going: Bookmark, records: Records, keep: Callable[[Iterable[Difference]], None]
+    matching: Matching, going: Bookmark, transactions: Transactions, keep: Callable[[Iterable[Difference]], None]
 ) -> Iterator[Bookmark]:
     done, after = going.merchant or "", going.sequence
     for merchant, first, last in matching.spans():
         if merchant < done:
             continue
-        for page in records(merchant, first, last, after if merchant == done else 0):
+        for page in transactions(merchant, first, last, after if merchant == done else 0):
             # What cannot be read, `reconcile` reports.
-            readable = [record for record in page if isinstance(record, Transaction)]
+            readable = [transaction for transaction in page if isinstance(transaction, Transaction)]
             keep(matching.not_there(merchant, readable))
             if page:
                 going = replace(going, merchant=merchant, sequence=page[-1].sequence)

@@ -64,22 +64,25 @@ class Matching:
         self.found.update(one.kind for one in found)
         return sorted(found, key=lambda one: one.line or 0)
 
-    def not_there(self, merchant: MerchantId, records: Iterable[Transaction]) -> Iterator[Difference]:
+    def not_there(self, merchant: MerchantId, transactions: Iterable[Transaction]) -> Iterator[Difference]:
         """Yield the orders of the ledger, paid in the period of the file, that are not in the file."""
         [(first, last)] = self.scratch.execute("SELECT first, last FROM span WHERE merchant = ?", (merchant,))
         # An event says when it was sent: an order from just before the file's first one may look later.
         begins = instant(datetime.fromisoformat(first) + ON_ITS_WAY)
-        for record in records:
-            if not record.kind.is_order or not begins <= (record.occurred_at or record.created_at) <= last:
+        for transaction in transactions:
+            if (
+                not transaction.kind.is_order
+                or not begins <= (transaction.occurred_at or transaction.created_at) <= last
+            ):
                 continue
-            key = (merchant, record.reference_id)
+            key = (merchant, transaction.reference_id)
             if not self.scratch.execute("SELECT 1 FROM seen WHERE merchant = ? AND id = ?", key).fetchone():
                 self.found[Kinds.NOT_THERE] += 1
                 yield Difference(
                     kind=Kinds.NOT_THERE,
-                    what=f"charged here at {record.created_at}, and not in the file",
+                    what=f"charged here at {transaction.created_at}, and not in the file",
                     merchant_id=merchant,
-                    order_id=record.reference_id,
+                    order_id=transaction.reference_id,
                 )
 
     def spans(self) -> list[tuple[MerchantId, Instant, Instant]]:
@@ -105,38 +108,42 @@ class Matching:
             for refund in order.refunds or ()
         }
         wanted = [*names.values(), *refunds.values()]
-        records = self.lookup(wanted) if wanted else {}
+        transactions = self.lookup(wanted) if wanted else {}
         for order in orders:
-            record = records.get(names[order])
-            differences = [*self._order(order, record)]
+            transaction = transactions.get(names[order])
+            differences = [*self._order(order, transaction)]
             yield from differences
-            if order.paid and (record is not None or any(one.kind is Kinds.MISSING for one in differences)):
+            if order.paid and (transaction is not None or any(one.kind is Kinds.MISSING for one in differences)):
                 for refund in order.refunds or ():
-                    if refunds[order, refund] not in records:
+                    if refunds[order, refund] not in transactions:
                         what = f"the refund {refund.refund_id} is not here"
                         yield _of(order, Kinds.REFUND_MISSING, what, refund)
 
-    def _order(self, order: SourceOrder, record: Transaction | None) -> Iterator[Difference]:
-        if record is None:
-            yield from self._without_record(order)
+    def _order(self, order: SourceOrder, transaction: Transaction | None) -> Iterator[Difference]:
+        if transaction is None:
+            yield from self._without_transaction(order)
             return
         self.counts["recorded"] += 1
-        if record.reference_id != order.order_id:
+        if transaction.reference_id != order.order_id:
             # It came under another of its names.
-            self.scratch.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (order.merchant_id, record.reference_id))
+            self.scratch.execute(
+                "INSERT OR IGNORE INTO seen VALUES (?, ?)", (order.merchant_id, transaction.reference_id)
+            )
         if not order.paid:
-            yield _of(order, Kinds.NOT_PAID_THERE, f"charged here with {abs(record.amount)} credits, not paid there")
+            yield _of(
+                order, Kinds.NOT_PAID_THERE, f"charged here with {abs(transaction.amount)} credits, not paid there"
+            )
             return
-        total, code = recorded_total(record), record.metadata.get("currency")
+        total, code = recorded_total(transaction), transaction.metadata.get("currency")
         if code is not None and order.currency is not None and code != order.currency:
             yield _of(order, Kinds.OTHER_CURRENCY, f"{code} here, {order.currency} there")
         elif total is not None and order.total is not None and total != order.total:
             yield _of(order, Kinds.OTHER_TOTAL, f"{total:f} here, {order.total:f} there")
-        elif order.refunded is not None and (back := refunded_here(record, total)) not in (None, order.refunded):
+        elif order.refunded is not None and (back := refunded_here(transaction, total)) not in (None, order.refunded):
             what = f"{back or Decimal(0):f} went back here, {order.refunded:f} there"
             yield _of(order, Kinds.OTHER_REFUND, what)
 
-    def _without_record(self, order: SourceOrder) -> Iterator[Difference]:
+    def _without_transaction(self, order: SourceOrder) -> Iterator[Difference]:
         if not order.paid:
             self.counts["not_paid"] += 1
         elif order.paid_at > instant(self.now - ON_ITS_WAY):
@@ -164,20 +171,20 @@ def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder 
         yield some
 
 
-def recorded_total(record: Transaction) -> Decimal | None:
+def recorded_total(transaction: Transaction) -> Decimal | None:
     """Return the order's newest total that the ledger knows."""
-    edits = record.tally.edits if record.tally else None
+    edits = transaction.tally.edits if transaction.tally else None
     if edits is not None and edits.total is not None:
         return edits.total
-    text = record.metadata.get("total")
+    text = transaction.metadata.get("total")
     return Decimal(str(text)) if text is not None else None
 
 
-def refunded_here(record: Transaction, total: Decimal | None) -> Decimal | None:
+def refunded_here(transaction: Transaction, total: Decimal | None) -> Decimal | None:
     """Return the money that went back of the order, None if the ledger does not hold it."""
-    if record.tally is None or not record.tally.count:
+    if transaction.tally is None or not transaction.tally.count:
         return Decimal(0)
-    return total if record.tally.full else record.tally.money
+    return total if transaction.tally.full else transaction.tally.money
 
 
 def _of(order: SourceOrder, kind: Kinds, what: str, refund: SourceRefund | None = None) -> Difference:

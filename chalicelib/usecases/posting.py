@@ -208,7 +208,7 @@ class Posting:
         if not work.fresh:
             self._read_again(work)
             return True
-        unproven = [record for record in declined if record not in work.absent]
+        unproven = [transaction for transaction in declined if transaction not in work.absent]
         if unproven:
             known = self._store.read([], unproven)
             known.require(*unproven)

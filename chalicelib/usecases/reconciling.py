@@ -3,8 +3,8 @@
 It changes nothing. A sweep reads all accounts in pages. Each is checked against its own counters, which needs no read,
 and walked transaction by transaction if there is a reason: it has changed since the last sweep began, the last sweep
 found something, its counters disagree, its turn has come (every account once in `ROTATION_DAYS`), or the sweep has room
-for unchanged ones. Then it reads up to `RECORDS_SCANNED_MAX` transactions, from where the last sweep ended, to find
-merchants whose account is gone. A finding is checked again before it is reported: a write may be in progress.
+for unchanged ones. Then it reads up to `TRANSACTIONS_SCANNED_MAX` transactions, from where the last sweep ended, to
+find merchants whose account is gone. A finding is checked again before it is reported: a write may be in progress.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +23,9 @@ OVERLAP = timedelta(hours=1)
 """How long before the last sweep's start a change still counts: clocks differ, and writes were in progress."""
 ROTATION_DAYS = 30
 """Within so many daily sweeps every account is walked, changed or not."""
-UNCHANGED_RECORDS_MAX = 100_000
+UNCHANGED_TRANSACTIONS_MAX = 100_000
 """Transactions of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
-RECORDS_SCANNED_MAX = 1_000_000
+TRANSACTIONS_SCANNED_MAX = 1_000_000
 """Transactions that a sweep reads to find merchants without an account: 125,000 read units, 1.5 cents a day, and up to
 500,000 more for the accounts of merchants with few transactions each. A larger ledger takes several days."""
 DRIFTED_MAX = 1_000
@@ -52,8 +52,8 @@ class Sweep:
     finished_at: Instant | None = None
     accounts: int = 0
     walked: int = 0
-    records: int = 0
-    unchanged_records: int = 0
+    transactions: int = 0
+    unchanged_transactions: int = 0
     found: int = 0
     drift: int = 0
     newer: int = 0
@@ -94,7 +94,7 @@ def sweep(
     while going.finished_at is None:
         if time.remaining_seconds() < PAGE_MARGIN_SECONDS:
             return going
-        page = _page_of_records(reader, going) if going.accounts_done else _page_of_accounts(reader, going)
+        page = _page_of_transactions(reader, going) if going.accounts_done else _page_of_accounts(reader, going)
         for candidate in page.candidates:
             try:
                 going, walked = _looked_at(reader, going, candidate, time=time, say=say)
@@ -132,17 +132,17 @@ def _page_of_accounts(reader: LedgerReader, going: Sweep) -> _Page:
     return _Page(candidates=page.accounts, turned=turned)
 
 
-def _page_of_records(reader: LedgerReader, going: Sweep) -> _Page:
+def _page_of_transactions(reader: LedgerReader, going: Sweep) -> _Page:
     page = reader.merchants(going.place)
     # Merchants with a finding in the last sweep are checked every time, wherever the scan has come to.
     suspects = going.suspects if going.scanned == 0 else frozenset()
     known = going.drifted | going.too_long
     wanted = [merchant_id for merchant_id in (*page.merchants, *sorted(suspects)) if merchant_id not in known]
-    scanned = going.scanned + page.records
+    scanned = going.scanned + page.transactions
     return _Page(
         candidates=reader.without_account(wanted),
         turned={"scanned": scanned, "place": page.last},
-        ends=page.last is None or scanned >= RECORDS_SCANNED_MAX,
+        ends=page.last is None or scanned >= TRANSACTIONS_SCANNED_MAX,
     )
 
 
@@ -169,7 +169,7 @@ def _looked_at(
 
     merchant_id = _merchant(candidate)
     checked = check(reader, merchant_id, pause=time.sleep, now=time.now, tick=tick)
-    records = checked.walk.walked if checked.walk else 0
+    transactions = checked.walk.walked if checked.walk else 0
     if checked.findings:
         say(checked)
     drifted = going.drifted
@@ -178,8 +178,8 @@ def _looked_at(
     return replace(
         _passed(going, candidate),
         walked=going.walked + 1,
-        records=going.records + records,
-        unchanged_records=going.unchanged_records + (records if reason == _ROOM else 0),
+        transactions=going.transactions + transactions,
+        unchanged_transactions=going.unchanged_transactions + (transactions if reason == _ROOM else 0),
         found=going.found + len(checked.findings),
         newer=going.newer + checked.newer,
         drifted=drifted,
@@ -211,7 +211,7 @@ def _reason(going: Sweep, candidate: _Candidate) -> str | None:
     day = datetime.fromisoformat(going.started_at).toordinal()
     if (crc32(account.merchant_id.encode()) + day) % ROTATION_DAYS == 0:
         return "turn"
-    return _ROOM if going.unchanged_records + account.sequence <= UNCHANGED_RECORDS_MAX else None
+    return _ROOM if going.unchanged_transactions + account.sequence <= UNCHANGED_TRANSACTIONS_MAX else None
 
 
 def _merchant(candidate: _Candidate) -> MerchantId:

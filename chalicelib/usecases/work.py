@@ -71,13 +71,15 @@ class Work:
         Raises:
             RetryLater: one cannot be read, or is not there: a restore has torn it from its guard.
         """
-        if unread := [record for record in dict.fromkeys(self.guards.values()) if record not in self.stored]:
+        if unread := [
+            transaction for transaction in dict.fromkeys(self.guards.values()) if transaction not in self.stored
+        ]:
             known = store.read([], unread)
             known.require(*unread)
             self.learn(known)
-            for guard, record in self.guards.items():
-                if record not in self.stored:
-                    raise torn(guard, record)
+            for guard, transaction in self.guards.items():
+                if transaction not in self.stored:
+                    raise torn(guard, transaction)
 
     def behind(self) -> RetryLater | None:
         """Return `account_behind` if the known account does not count a known transaction of the merchant.
@@ -86,13 +88,13 @@ class Work:
         on it would claim the sequence of an existing transaction and lose what that one moved.
         """
         sequence, newest = (self.account.sequence, self.account.hash) if self.account else (0, "")
-        for record in self.stored.values():
-            ahead = record.sequence > sequence or (record.sequence == sequence and record.hash != newest)
-            if ahead and record.merchant_id == self.merchant_id:
+        for transaction in self.stored.values():
+            ahead = transaction.sequence > sequence or (transaction.sequence == sequence and transaction.hash != newest)
+            if ahead and transaction.merchant_id == self.merchant_id:
                 return RetryLater(
                     Code.ACCOUNT_BEHIND,
-                    f"the account of merchant {self.merchant_id} does not count its record {record.sequence}, "
-                    f"{record.transaction_id}: credits rebuild {self.merchant_id}",
+                    f"the account of merchant {self.merchant_id} does not count its transaction "
+                    f"{transaction.sequence}, {transaction.transaction_id}: credits rebuild {self.merchant_id}",
                 )
         return None
 
@@ -161,15 +163,15 @@ class Work:
 
     def lost_answer(self, commit: Commit) -> None:
         """Remember what may have been written although no answer confirmed it."""
-        self._unconfirmed.update(record.hash for record in commit.transactions)
+        self._unconfirmed.update(transaction.hash for transaction in commit.transactions)
 
     def committed(self, commit: Commit) -> None:
         """Take over what was written. It is not `fresh`: if the store answered late, others may have written since."""
         self.account = commit.after
         self.fresh = False
         self.absent.clear()
-        self.stored.update({record.transaction_id: record for record in commit.transactions})
-        self.guards.update({guard.transaction_id: guard.record for guard in commit.guards})
+        self.stored.update({transaction.transaction_id: transaction for transaction in commit.transactions})
+        self.guards.update({guard.transaction_id: guard.names for guard in commit.guards})
         for change in commit.tallies:
             self.stored[change.order] = replace(self.stored[change.order], tally=change.after, refunded_at=change.time)
 
@@ -180,7 +182,7 @@ class Work:
             self.fresh = True
         self.absent.clear()
         self.verified = False
-        self.stored.update({record.transaction_id: record for record in refused.transactions})
+        self.stored.update({transaction.transaction_id: transaction for transaction in refused.transactions})
         self.guards.update(refused.guards)
         return bool(refused.transactions or refused.guards)
 

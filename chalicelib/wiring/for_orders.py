@@ -50,7 +50,7 @@ def transactions(wanted: Sequence[TransactionId]) -> Mapping[TransactionId, Tran
     return for_posting.ledger().read([], wanted).named(wanted)
 
 
-def records(
+def transactions_between(
     merchant: MerchantId, first: Instant, last: Instant, after: int
 ) -> Iterator[Sequence[Transaction | Unreadable]]:
     """Yield a merchant's transactions around two times, those after a sequence, page by page in their order."""
@@ -61,7 +61,7 @@ def records(
     lowest, highest = for_api.history().span(account, begins, ends)
     lowest = max(lowest, after + 1)
     if lowest <= highest:
-        yield from for_figures.ledger_reader().records(merchant, lowest, highest)
+        yield from for_figures.ledger_reader().transactions(merchant, lowest, highest)
 
 
 def look_at_parked(seen: Callable[[Letter], bool]) -> None:

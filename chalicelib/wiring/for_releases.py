@@ -44,8 +44,8 @@ def canary() -> Canary:
     """Return the canary account as it is now."""
     from chalicelib.contracts.canary import CANARY, transaction_ids
 
-    records = transaction_ids()
-    known = for_posting.ledger().read([CANARY], records)
+    transactions = transaction_ids()
+    known = for_posting.ledger().read([CANARY], transactions)
     account = known.account(CANARY)
-    known.require(*records)
-    return Canary(account=account, complete=account is not None and known.transactions.keys() >= set(records))
+    known.require(*transactions)
+    return Canary(account=account, complete=account is not None and known.transactions.keys() >= set(transactions))

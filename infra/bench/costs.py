@@ -121,7 +121,7 @@ def _standing(counted: Mapping[str, float]) -> list[Line]:
         Line(
             "a month of keeping a million orders",
             bytes_kept * MILLION / 10**9 * STORED_GB_MONTH,
-            "record and index, with point-in-time recovery; with the longest ids",
+            "transaction and index, with point-in-time recovery; with the longest ids",
         ),
         Line(
             "a month of idling",

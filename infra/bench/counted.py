@@ -43,9 +43,9 @@ def usage(tables: MeteredTables, call: Callable[[], object]) -> Usage:
 def opened(tables: MeteredTables, *merchants: MerchantId) -> None:
     """Open an account with many credits for each merchant."""
     for merchant_id in merchants:
-        opening, records = account(merchant_id, balance=BALANCE)
+        opening, history = account(merchant_id, balance=BALANCE)
         tables.load("credits", [item_of(opening)])
-        tables.load("transactions", records)
+        tables.load("transactions", history)
 
 
 def orders(tables: MeteredTables) -> list[Measurement]:
@@ -193,9 +193,9 @@ def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Measureme
         OrderMovement(merchant_id=shop, key=order_key(str(n)), reference_id=str(n), policy=Policy(), lines=1)
         for n in range(transactions - 1)
     ]
-    owner, records = account(shop, balance=BALANCE, movements=movements)
+    owner, history = account(shop, balance=BALANCE, movements=movements)
     tables.load("credits", [item_of(owner)])
-    tables.load("transactions", records)
+    tables.load("transactions", history)
     figures = []
     for page in (1, transactions // PAGE // 10, transactions // PAGE):
         asked = http_event(HISTORY, merchant_id=shop, page=str(page), limit=str(PAGE))

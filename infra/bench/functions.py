@@ -146,7 +146,7 @@ def merchant(number: int) -> MerchantId:
 
 
 def account(merchant_id: MerchantId, *, balance: int, movements: Sequence[Movement] = ()) -> tuple[Account, list[Item]]:
-    """Return an account that was opened with a trial, after these movements, and its records' items, oldest first."""
+    """Return an account opened with a trial, after these movements, and its transactions' items, oldest first."""
     opening = FixedMovement(
         merchant_id=merchant_id, key="TRIAL_MERCHANT", reference_id=merchant_id, kind=Kind.TRIAL, credits=balance
     )

@@ -4,7 +4,7 @@ Three ways are measured, one event at a time, so that nothing waits in a queue b
 
 - from publishing an order on NATS to the first answer of the balance route that has changed;
 - the same from posting an order as Shopify's signed webhook, and from posting it to the answer that it is queued;
-- from the write that crossed a threshold (its record's `created_at`) to the event about it, heard on NATS.
+- from the write that crossed a threshold (its transaction's `created_at`) to the event about it, heard on NATS.
 
 The stack is the one of .local, or of `LOCAL_DIR`. Most of the time is the emulator's: it polls queues and streams
 twenty times a second, on one thread.

@@ -68,13 +68,13 @@ class LimitedTables(MeteredTables):
             with self._gate:
                 self._under_way -= keys
 
-    def _room_for(self, records: int) -> bool:
-        """Take the units of a write with this many records, if the last second has room for them."""
+    def _room_for(self, transactions: int) -> bool:
+        """Take the units of a write with this many transactions, if the last second has room for them."""
         now = time.monotonic()
         for partition in self._spent:
             self._spent[partition] = max(0.0, self._spent[partition] - (now - self._since) * self._units_a_second)
         self._since = now
-        needed = {"account": 2, "index": records}
+        needed = {"account": 2, "index": transactions}
         # A write larger than a second's units passes alone, and delays those after it.
         if any(0 < self._spent[part] > self._units_a_second - units for part, units in needed.items()):
             return False

@@ -64,9 +64,9 @@ def _open(tables: MeteredTables, number: int, transactions: int) -> None:
         for n in range(transactions - 1)
     ]
     balance = {1: len(movements), 2: len(movements) + 1}.get(number % ZERO_EVERY, BALANCE)
-    opened, records = account(shop, balance=balance, movements=movements)
+    opened, history = account(shop, balance=balance, movements=movements)
     tables.load("credits", [item_of(opened)])
-    tables.load("transactions", records)
+    tables.load("transactions", history)
 
 
 def _calls(tables: MeteredTables) -> Mapping[str, Callable[[], object]]:

@@ -129,13 +129,13 @@ def require_second_person(credits_moved: int, person: Person) -> str:
 def _applying(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str) -> list[Planned]:
     accounts = dict(reader.accounts({row.merchant_id for row in rows}))
     keys = {row: f"{batch}-{row.number}" for row in rows}
-    records = reader.transactions([_name(row.merchant_id, key) for row, key in keys.items()])
+    transactions = reader.transactions([_name(row.merchant_id, key) for row, key in keys.items()])
     planned = []
     for row, key in keys.items():
         one = _planned(row, key, row.credits, row.reason)
-        record = records.get(_name(row.merchant_id, key))
-        if record is not None:
-            _already(one, record)
+        transaction = transactions.get(_name(row.merchant_id, key))
+        if transaction is not None:
+            _already(one, transaction)
         else:
             _effect(one, accounts, spent="")
         planned.append(one)
@@ -146,12 +146,12 @@ def _undoing(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str) ->
     accounts = dict(reader.accounts({row.merchant_id for row in rows}))
     keys = {row: f"{batch}-{row.number}" for row in rows}
     names = [_name(row.merchant_id, name) for row, key in keys.items() for name in (key, f"{key}-undo")]
-    records = reader.transactions(names)
+    transactions = reader.transactions(names)
     planned = []
     for row, key in keys.items():
-        applied = records.get(_name(row.merchant_id, key))
+        applied = transactions.get(_name(row.merchant_id, key))
         one = _planned(row, f"{key}-undo", -applied.amount if applied else -row.credits, f"undo of {key}")
-        undone = records.get(_name(row.merchant_id, one.adjustment_id))
+        undone = transactions.get(_name(row.merchant_id, one.adjustment_id))
         if applied is None:
             one.state, one.why = State.SKIPPED, "it was never applied"
         elif undone is not None:
@@ -173,13 +173,12 @@ def _planned(row: AdjustmentRow, key: str, credits_moved: int, reason: str) -> P
     )
 
 
-def _already(one: Planned, record: Transaction) -> None:
-    one.before, one.after, one.state = record.balance_before, record.balance_after, State.DONE
-    if record.amount != one.credits:
+def _already(one: Planned, transaction: Transaction) -> None:
+    one.before, one.after, one.state = transaction.balance_before, transaction.balance_after, State.DONE
+    if transaction.amount != one.credits:
         one.state = State.REFUSED
-        one.why = (
-            f"{one.adjustment_id} is recorded with {record.amount:+d} credits: transaction {record.transaction_id}"
-        )
+        recorded = f"{transaction.amount:+d} credits: transaction {transaction.transaction_id}"
+        one.why = f"{one.adjustment_id} is recorded with {recorded}"
 
 
 def foreseen(account: Account, change: int) -> Account | None:

@@ -54,29 +54,30 @@ def verify(
         return
     reader = ledger_reader(find(stage, profile))
     wanted = _given(reader, merchant) if merchant else _all(reader)
-    accounts = records = 0
+    accounts = transactions = 0
     findings: list[Finding] = []
     newer: list[MerchantId] = []
     for merchant_id in wanted:
         checked = check(reader, merchant_id, pause=time.sleep, now=_now)
         accounts += 1
-        records += checked.walk.walked if checked.walk else 0
+        transactions += checked.walk.walked if checked.walk else 0
         findings += checked.findings
         newer += [merchant_id] * checked.newer
         if not as_json:
             _say_findings(checked.findings)
             if accounts % SHOWN_EVERY == 0:
-                say(f"{accounts} accounts, {records} records so far")
+                say(f"{accounts} accounts, {transactions} transactions so far")
     if as_json:
         found = _members(findings)
-        print_json({"accounts": accounts, "records": records, "findings": found, "newer_form": newer})
+        print_json({"accounts": accounts, "records": transactions, "findings": found, "newer_form": newer})
         newer = []
     elif not findings:
-        proven = accounts - len(newer)
-        say(f"{_counted(proven, 'account')}, {_counted(records, 'record')}: the ledger proves itself.", style="green")
+        checked_all = f"{_counted(accounts - len(newer), 'account')}, {_counted(transactions, 'transaction')}"
+        say(f"{checked_all}: every hash, balance and counter agrees.", style="green")
     else:
+        checked_all = f"{_counted(accounts, 'account')}, {_counted(transactions, 'transaction')}"
         drifted = len({finding.merchant_id for finding in findings})
-        say(f"{accounts} accounts, {records} records: {len(findings)} findings in {drifted} of them.", style="red")
+        say(f"{checked_all}: {_counted(len(findings), 'finding')} in {_counted(drifted, 'account')}.", style="red")
     _say_newer(newer)
     if findings:
         raise typer.Exit(FOUND)
@@ -146,9 +147,9 @@ def _provable(found: Rebuild) -> Account:
         )
     if found.broken:
         _say_findings(found.broken)
-        raise refused("The records do not prove themselves: they are no ground to rebuild on. Restore them first.")
+        raise refused("The transactions do not prove themselves: they are no ground to rebuild on. Restore them first.")
     if found.after is None:
-        raise refused(f"Merchant {found.merchant_id} has no records.")
+        raise refused(f"Merchant {found.merchant_id} has no transactions.")
     return found.after
 
 
@@ -167,8 +168,8 @@ def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[Merch
             merchant_id = _merchant_id(text)
         except ValueError as error:
             raise typer.BadParameter(f"{text!r}: {error}") from None
-        if reader.account(merchant_id) is None and not any(reader.records(merchant_id, 1, None)):
-            raise refused(f"Merchant {merchant_id} has no account and no records.")
+        if reader.account(merchant_id) is None and not any(reader.transactions(merchant_id, 1, None)):
+            raise refused(f"Merchant {merchant_id} has no account and no transactions.")
         yield merchant_id
 
 
@@ -184,14 +185,14 @@ def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
         after = page.last
     place, given = None, set()
     while True:
-        records = reader.merchants(place)
-        for merchant_id in reader.without_account(records.merchants):
+        more = reader.merchants(place)
+        for merchant_id in reader.without_account(more.merchants):
             if merchant_id not in given:
                 given.add(merchant_id)
                 yield merchant_id
-        if records.last is None:
+        if more.last is None:
             return
-        place = records.last
+        place = more.last
 
 
 def _now() -> Instant:

@@ -23,7 +23,7 @@ from infra.commands.times import shown
 POLL_SECONDS = 0.2
 FAULTS_SHOWN = 10
 ASKED_AT_ONCE = 1000
-"""Records that one look at the ledger asks for."""
+"""Transactions that one look at the ledger asks for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,10 +55,10 @@ class Result:
         found = []
         for movement in self.movements:
             fact = self.recorded.get(movement.transaction_id, Fact())
-            if len(fact.records) > 1:
-                both = " and ".join(record.transaction_id for record in fact.records)
+            if len(fact.transactions) > 1:
+                both = " and ".join(transaction.transaction_id for transaction in fact.transactions)
                 found.append((movement, f"its names belong to two recorded facts, {both}"))
-            elif fact.record is not None and isinstance(compare(movement, fact.record), Rejected):
+            elif fact.transaction is not None and isinstance(compare(movement, fact.transaction), Rejected):
                 found.append((movement, "recorded before with another content"))
         return found
 
@@ -93,7 +93,7 @@ def _say_ignored(result: Result, *, one: bool) -> None:
 
 
 def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool) -> None:
-    """Print what came of the events: each record of `one`, the sums of a file."""
+    """Print what came of the events: each transaction of `one`, the sums of a file."""
     _say_ignored(result, one=one)
     if one:
         for own, fact in result.recorded.items():
@@ -114,19 +114,22 @@ def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, on
 
 
 def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
-    record = fact.record
-    if record is None:
+    transaction = fact.transaction
+    if transaction is None:
         say("A greater amount is recorded as refunded of this payment already; nothing was moved.", style="yellow")
         return
     if before:
-        name = "" if record.transaction_id == own else f" under another name, {record.idempotency_key}"
-        at = shown(record.created_at)
-        say(f"#{record.sequence}: recorded before{name}, at {at}; nothing was moved.", style="yellow")
+        name = "" if transaction.transaction_id == own else f" under another name, {transaction.idempotency_key}"
+        at = shown(transaction.created_at)
+        say(f"#{transaction.sequence}: recorded before{name}, at {at}; nothing was moved.", style="yellow")
     else:
-        say(f"#{record.sequence}: {record.balance_before} → {counted(record.balance_after)}", style="green")
-        if record.shortfall:
-            say(f"{record.shortfall} short: it asked for {record.requested}.", style="yellow")
-    say(f"transaction {record.transaction_id}")
+        say(
+            f"#{transaction.sequence}: {transaction.balance_before} → {counted(transaction.balance_after)}",
+            style="green",
+        )
+        if transaction.shortfall:
+            say(f"{transaction.shortfall} short: it asked for {transaction.requested}.", style="yellow")
+    say(f"transaction {transaction.transaction_id}")
 
 
 def as_json(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool, waited: bool) -> dict[str, Any]:
@@ -141,6 +144,6 @@ def as_json(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: b
             "missing": [movement.transaction_id for movement in result.missing],
         }
     if waited and one:
-        found = [fact.record for fact in result.recorded.values() if fact.record is not None]
-        content["transactions"] = [answers.Transaction.of(record).model_dump(mode="json") for record in found]
+        found = [fact.transaction for fact in result.recorded.values() if fact.transaction is not None]
+        content["transactions"] = [answers.Transaction.of(transaction).model_dump(mode="json") for transaction in found]
     return content

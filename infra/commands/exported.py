@@ -25,7 +25,7 @@ from infra.commands import parquet
 FORMAT = "credits-export-1"
 HEADS_SUFFIX = ".heads.jsonl"
 CELL_LENGTH_MAX = 1024 * 1024
-"""Characters of a cell or line: the largest record is a hundredth of it."""
+"""Characters of a cell or line: the largest transaction is a hundredth of it."""
 _BLOCK = 1024 * 1024
 
 

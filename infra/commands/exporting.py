@@ -213,8 +213,8 @@ def _parts(
     """Yield the account's transactions that are not in the file, oldest first, a part at a time."""
     lowest, highest = TargetLedger(target).span(account, wanted.since, wanted.until)
     some: list[answers.Transaction] = []
-    for record in _records(target, account, max(lowest, (done or 0) + 1), highest):
-        some.append(answers.Transaction.of(record))
+    for transaction in _transactions(target, account, max(lowest, (done or 0) + 1), highest):
+        some.append(answers.Transaction.of(transaction))
         if len(some) == ROWS_OF_A_PART:
             yield some
             some = []
@@ -222,21 +222,21 @@ def _parts(
         yield some
 
 
-def _records(
+def _transactions(
     target: Target, account: Account, lowest: int, highest: int, *, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Transaction]:
     """Yield the account's transactions of these sequences, all of them; ends the command if one cannot be read."""
     reader = ledger_reader(target)
     lags = 0
     while lowest <= highest:
-        for page in reader.records(account.merchant_id, lowest, highest):
-            for record in page:
-                if isinstance(record, Unreadable) or record.sequence != lowest:
-                    why = record.why if isinstance(record, Unreadable) else f"{lowest} is missing"
+        for page in reader.transactions(account.merchant_id, lowest, highest):
+            for transaction in page:
+                if isinstance(transaction, Unreadable) or transaction.sequence != lowest:
+                    why = transaction.why if isinstance(transaction, Unreadable) else f"{lowest} is missing"
                     raise unable(
                         f"Transactions of {account.merchant_id} are missing: {why}. `credits verify` shows more."
                     )
-                yield record
+                yield transaction
                 lowest += 1
         if lowest <= highest:
             # The index shows the newest a moment late.

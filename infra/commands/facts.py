@@ -18,12 +18,12 @@ class Fact:
     that.
     """
 
-    records: tuple[Transaction, ...] = ()
+    transactions: tuple[Transaction, ...] = ()
 
     @property
-    def record(self) -> Transaction | None:
+    def transaction(self) -> Transaction | None:
         """The first of the transactions."""
-        return self.records[0] if self.records else None
+        return self.transactions[0] if self.transactions else None
 
 
 def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[TransactionId, Fact]:
@@ -34,9 +34,9 @@ def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[Transacti
     stored = reader.transactions(asked)
     found: dict[TransactionId, Fact] = {}
     for own, movement in wanted.items():
-        records = {stored[name].transaction_id: stored[name] for name in names_of(movement) if name in stored}
-        if records:
-            found[own] = Fact(records=tuple(records.values()))
+        transactions = {stored[name].transaction_id: stored[name] for name in names_of(movement) if name in stored}
+        if transactions:
+            found[own] = Fact(transactions=tuple(transactions.values()))
         elif isinstance(movement, ReversalMovement):
             payment = stored.get(movement.payment_transaction_id)
             if payment is not None and outdated(payment.tally, movement.portion):

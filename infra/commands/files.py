@@ -29,7 +29,7 @@ def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
     if ending is None:
         found, count = [*found, Wrong(what="the export is torn: the same command again goes on with it")], count + 1
     elif not found and sha256_of(path) != ending["sha256"]:
-        found = [Wrong(what="its bytes are not those that were written, in what no hash of a record covers")]
+        found = [Wrong(what="its bytes are not those that were written, in what no hash of a transaction covers")]
         count = 1
     if as_json:
         told: dict[str, Any] = {"merchants": prover.merchants, "records": prover.rows, "findings": count}
@@ -64,4 +64,4 @@ def _say(prover: Prover, found: Sequence[Wrong], count: int) -> None:
     if count:
         say(f"{size}: {count:,} findings.", style="red")
     else:
-        say(f"{size}: the file proves itself.", style="green")
+        say(f"{size}: every hash and balance agrees.", style="green")

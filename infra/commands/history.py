@@ -88,9 +88,9 @@ def _matching(
     window = SHOWN + 1
     while highest >= lowest:
         bottom = max(lowest, highest - window + 1)
-        for record in reader.records(account.merchant_id, bottom, highest):
-            if not types or record.kind.transaction_type in types:
-                yield record
+        for transaction in reader.history(account.merchant_id, bottom, highest):
+            if not types or transaction.kind.transaction_type in types:
+                yield transaction
         highest, window = bottom - 1, min(2 * window, WINDOW)
 
 
@@ -108,24 +108,24 @@ def _show(page: Sequence[Transaction], account: Account, following: int | None, 
         say(f"{len(page)} of {account.sequence:,}; go on with --before {following}", style="dim")
 
 
-def _row(record: Transaction, *, local: bool) -> tuple[str, ...]:
-    short = f" ({record.shortfall} short)" if record.shortfall else ""
+def _row(transaction: Transaction, *, local: bool) -> tuple[str, ...]:
+    short = f" ({transaction.shortfall} short)" if transaction.shortfall else ""
     return (
-        str(record.sequence),
-        shown(record.created_at, local=local),
-        record.kind.transaction_type,
-        record.reference_id,
-        f"{record.amount:+d}{short}" if record.amount else f"0{short}",
-        str(record.balance_after),
-        record.transaction_id,
+        str(transaction.sequence),
+        shown(transaction.created_at, local=local),
+        transaction.kind.transaction_type,
+        transaction.reference_id,
+        f"{transaction.amount:+d}{short}" if transaction.amount else f"0{short}",
+        str(transaction.balance_after),
+        transaction.transaction_id,
     )
 
 
 def _write(found: Iterator[Transaction]) -> None:
     """Print the transactions as the rows of CSV that the API answers and an export has, a heading first."""
     sys.stdout.write(_shown(tables.heading()))
-    for record in found:
-        sys.stdout.write(_shown(tables.csv_lines([answers.Transaction.of(record)])))
+    for transaction in found:
+        sys.stdout.write(_shown(tables.csv_lines([answers.Transaction.of(transaction)])))
 
 
 def _shown(lines: str) -> str:

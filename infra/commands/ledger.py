@@ -49,7 +49,7 @@ class TargetLedger:
         return account
 
     def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
-        """Return those of the records that there are, by the id asked for, which may be that of another name."""
+        """Return those of the transactions that there are, by the id asked for, which may be that of another name."""
         ids = list(wanted)
         return self._ledger.read([], ids).named(ids)
 
@@ -69,13 +69,13 @@ class TargetLedger:
 
     def _first_at(self, account: Account, time: str) -> int:
         def created_at(sequence: int) -> str:
-            found = self.records(account.merchant_id, sequence, sequence)
+            found = self.history(account.merchant_id, sequence, sequence)
             # A transaction that the index lacks yet is among the newest.
             return found[0].created_at if found else account.updated_at
 
         return bisect_left(range(account.sequence + 1), time, lo=1, key=created_at)
 
-    def records(self, merchant: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
+    def history(self, merchant: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
         """Return the merchant's transactions of these sequences, both included, newest first.
 
         The index may show the newest of them a moment late.

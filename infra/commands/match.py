@@ -114,10 +114,10 @@ def _differences(
 def _all(target: Target, matching: Matching, rows: Iterator[SourceOrder | BadRow]) -> Iterator[Difference]:
     yield from matching.compare(rows)
     for merchant, first, last in matching.spans():
-        yield from matching.not_there(merchant, _records(target, merchant, first, last))
+        yield from matching.not_there(merchant, _transactions(target, merchant, first, last))
 
 
-def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
+def _transactions(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
     """Yield the merchant's transactions around the times of the file."""
     reader = TargetLedger(target)
     account = reader.account(merchant)
@@ -127,11 +127,13 @@ def _records(target: Target, merchant: MerchantId, first: str, last: str) -> Ite
     lowest, highest = reader.span(account, begins, ends)
     if lowest > highest:
         return
-    for page in ledger_reader(target).records(merchant, lowest, highest):
-        for record in page:
-            if isinstance(record, Unreadable):
-                raise unable(f"A transaction of {merchant} cannot be read: {record.why}. `credits verify` shows more.")
-            yield record
+    for page in ledger_reader(target).transactions(merchant, lowest, highest):
+        for transaction in page:
+            if isinstance(transaction, Unreadable):
+                raise unable(
+                    f"A transaction of {merchant} cannot be read: {transaction.why}. `credits verify` shows more."
+                )
+            yield transaction
 
 
 def _look(target: Target, seen: Callable[[Letter], bool]) -> None:

@@ -106,7 +106,7 @@ def why(
             f"Transaction {account.status_transaction_id}, which decided it, is not in the ledger: "
             f"`credits verify {merchant}` checks the whole of it."
         )
-    story = tell(account, gathered(account, decided, reader.records))
+    story = tell(account, gathered(account, decided, reader.history))
     if as_json:
         print_json(story.model_dump(mode="json"))
     else:

@@ -52,10 +52,10 @@ def _standing(store: LedgerStore, accounts: Sequence[OldAccount]) -> Iterator[tu
         return
     ids = [opening_id(account.merchant_id) for account in accounts]
     known = store.read([account.merchant_id for account in accounts], ids)
-    for account, record_id in zip(accounts, ids, strict=True):
-        known.require(account.merchant_id, record_id)
-        record = known.transactions.get(record_id)
-        yield account, _is_opening(record, account), _in_the_way(known, record, account)
+    for account, own_id in zip(accounts, ids, strict=True):
+        known.require(account.merchant_id, own_id)
+        transaction = known.transactions.get(own_id)
+        yield account, _is_opening(transaction, account), _in_the_way(known, transaction, account)
 
 
 def opening_id(merchant_id: MerchantId) -> TransactionId:
@@ -85,14 +85,14 @@ class Openings:
         Raises:
             RetryLater: the store does not answer; what is done is done, and the same call goes on.
         """
-        record_id = opening_id(account.merchant_id)
+        own_id = opening_id(account.merchant_id)
         [(_, found, in_the_way)] = standing(self._store, [account])
         if in_the_way:
             return Opened(merchant_id=account.merchant_id, new=False, added=0, in_the_way=(in_the_way,))
-        guards = [Guard(merchant_id=account.merchant_id, key=key, record=record_id) for key in keys]
+        guards = [Guard(merchant_id=account.merchant_id, key=key, names=own_id) for key in keys]
         if found:
             known = self._store.read([], [guard.transaction_id for guard in guards])
-            guards = [guard for guard in guards if known.guards.get(guard.transaction_id) != record_id]
+            guards = [guard for guard in guards if known.guards.get(guard.transaction_id) != own_id]
         beside = [] if found else guards[:BESIDE_THE_OPENING]
         added, taken = 0, list[str]()
         rest = guards[len(beside) :]
@@ -162,25 +162,25 @@ class Openings:
 
 def _without(guards: Sequence[Guard], refused: Refused) -> tuple[list[Guard], list[str]]:
     """Return the guards that are still to be written, and a sentence for each key that another fact has."""
-    records = {record.transaction_id: record.transaction_id for record in refused.transactions}
-    names = {**records, **refused.guards}
+    transactions = {transaction.transaction_id: transaction.transaction_id for transaction in refused.transactions}
+    names = {**transactions, **refused.guards}
     taken = [
         f"{guard.key} is known here already, by transaction {names[guard.transaction_id]}"
         for guard in guards
-        if names.get(guard.transaction_id, guard.record) != guard.record
+        if names.get(guard.transaction_id, guard.names) != guard.names
     ]
     return [guard for guard in guards if guard.transaction_id not in names], taken
 
 
-def _is_opening(record: Transaction | None, account: OldAccount) -> bool:
-    return record is not None and record.kind is Kind.OPENING and record.requested == account.balance
+def _is_opening(transaction: Transaction | None, account: OldAccount) -> bool:
+    return transaction is not None and transaction.kind is Kind.OPENING and transaction.requested == account.balance
 
 
-def _in_the_way(known: Known, record: Transaction | None, account: OldAccount) -> str | None:
-    if record is not None and record.kind is Kind.OPENING:
-        if record.requested == account.balance:
+def _in_the_way(known: Known, transaction: Transaction | None, account: OldAccount) -> str | None:
+    if transaction is not None and transaction.kind is Kind.OPENING:
+        if transaction.requested == account.balance:
             return None
-        return f"an import opened it with {record.requested} credits, this file says {account.balance}"
-    if record is not None or account.merchant_id in known.accounts:
+        return f"an import opened it with {transaction.requested} credits, this file says {account.balance}"
+    if transaction is not None or account.merchant_id in known.accounts:
         return "it has an account already, opened by an event: nothing is added to it"
     return None

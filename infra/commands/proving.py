@@ -11,7 +11,7 @@ from typing import Any, Self
 from chalicelib.adapters.dynamodb.items import kind_of
 from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction, record_hash
+from chalicelib.domain.ledger import Transaction, transaction_hash
 from infra.commands.exported import Head, NotAnExportError, Row
 
 MUTABLE = "updated_at"
@@ -74,29 +74,33 @@ class Prover:
             self._forget_the_hashes()
             return
         try:
-            record = transaction_of(row.members)
+            transaction = transaction_of(row.members)
         except _NoTransactionError as error:
             yield Wrong(what=str(error), line=row.line, column=error.column)
             self._forget_the_hashes()
             return
-        chain = self._chains.get(record.merchant_id)
-        where: dict[str, Any] = {"line": row.line, "merchant_id": record.merchant_id, "sequence": record.sequence}
+        chain = self._chains.get(transaction.merchant_id)
+        where: dict[str, Any] = {
+            "line": row.line,
+            "merchant_id": transaction.merchant_id,
+            "sequence": transaction.sequence,
+        }
         if chain is None:
-            if record.merchant_id not in self._strangers:
-                self._strangers.add(record.merchant_id)
+            if transaction.merchant_id not in self._strangers:
+                self._strangers.add(transaction.merchant_id)
                 yield Wrong(what="the heads name no such merchant: the row was added", **where)
             return
-        if record.sequence < chain.expected:
+        if transaction.sequence < chain.expected:
             yield Wrong(what="doubled: a row of this sequence stands before it, or it was added", **where)
             return
-        if record.sequence > chain.last:
+        if transaction.sequence > chain.last:
             yield Wrong(what="added: the chain's head is before it", **where)
             return
-        if record.sequence > chain.expected:
-            yield Wrong(what=_missing(chain.expected, record.sequence - 1), **where)
+        if transaction.sequence > chain.expected:
+            yield Wrong(what=_missing(chain.expected, transaction.sequence - 1), **where)
             chain.hash = None
-        yield from _changed(record, row.members, chain.hash, where)
-        chain.expected, chain.hash = record.sequence + 1, record.hash
+        yield from _changed(transaction, row.members, chain.hash, where)
+        chain.expected, chain.hash = transaction.sequence + 1, transaction.hash
 
     def _forget_the_hashes(self) -> None:
         """Report no row for following one that could not be read; the missing sequence is still found."""
@@ -105,16 +109,16 @@ class Prover:
 
 
 def _changed(
-    record: Transaction, members: Mapping[str, Any], before: str | None, where: Mapping[str, Any]
+    transaction: Transaction, members: Mapping[str, Any], before: str | None, where: Mapping[str, Any]
 ) -> Iterator[Wrong]:
-    if record_hash(record) != record.hash:
+    if transaction_hash(transaction) != transaction.hash:
         yield Wrong(what="changed: the row is not what its hash seals", column="hash", **where)
         return
-    if before is not None and record.previous_hash != before:
+    if before is not None and transaction.previous_hash != before:
         yield Wrong(what="it does not follow the row before it", column="previous_hash", **where)
-    if record.transaction_id != transaction_id(record.merchant_id, record.idempotency_key):
+    if transaction.transaction_id != transaction_id(transaction.merchant_id, transaction.idempotency_key):
         yield Wrong(what="the id does not follow from merchant and key", column="id", **where)
-    answered = answers.Transaction.of(record).model_dump(mode="json")
+    answered = answers.Transaction.of(transaction).model_dump(mode="json")
     for name in tables.COLUMNS:
         if name != MUTABLE and members[name] != answered[name]:
             yield Wrong(what=f"changed: the other columns make it {answered[name]!r}", column=name, **where)

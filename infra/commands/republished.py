@@ -14,7 +14,7 @@ class Republished:
     not found.
     """
 
-    records: int = 0
+    transactions: int = 0
     published: dict[str, int] = field(default_factory=dict)
     refused: int = 0
     doubtful: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "records": outcome.records,
+                "records": outcome.transactions,
                 "events": outcome.published,
                 "refused": outcome.refused,
                 "doubtful": outcome.doubtful,
@@ -61,4 +61,4 @@ def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
         say(f"{outcome.recounted} accounts counted again.")
     total = sum(outcome.published.values())
     verb = "would be published" if dry_run else "published"
-    say(f"{outcome.records} records, {total - outcome.refused} events {verb}, {outcome.refused} refused.")
+    say(f"{outcome.transactions} transactions, {total - outcome.refused} events {verb}, {outcome.refused} refused.")

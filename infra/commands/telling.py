@@ -84,8 +84,8 @@ def republish(
         if letter is not None:
             _of_letter(target, reader, letter, outcome, bus)
         elif transaction is not None:
-            record, before = _one(target, reader, TransactionId(transaction))
-            _publish(_events([(record, before)], only, outcome), outcome, bus)
+            found = _one(target, reader, TransactionId(transaction))
+            _publish(_events([found], only, outcome), outcome, bus)
         else:
             wanted = _Wanted(
                 merchant=MerchantId(merchant) if merchant else None,
@@ -153,7 +153,7 @@ def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republis
         account = found.account
         if wanted.since is not None and account.updated_at < wanted.since:
             continue
-        yield from _events(_records(reader, account, wanted, outcome), wanted.only, outcome)
+        yield from _events(_transactions(reader, account, wanted, outcome), wanted.only, outcome)
         if wanted.only is not Only.TRANSACTIONS:
             # What the last write of the account carries, an admin's changed threshold among it, has its id still.
             for crossing in found.crossings:
@@ -162,19 +162,19 @@ def _all_events(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republis
 
 
 def _events(
-    records: Iterator[tuple[Transaction, Transaction | None]] | Sequence[tuple[Transaction, Transaction | None]],
+    transactions: Iterator[tuple[Transaction, Transaction | None]] | Sequence[tuple[Transaction, Transaction | None]],
     only: Only | None,
     outcome: Republished,
 ) -> Iterator[PublishedEvent]:
-    for record, before in records:
-        outcome.records += 1
-        said = derived(record, before=before)
+    for transaction, before in transactions:
+        outcome.transactions += 1
+        said = derived(transaction, before=before)
         if only is not Only.CROSSINGS:
             yield from said.of_transaction
         if only is not Only.TRANSACTIONS:
             yield from said.of_crossings
             if said.doubtful:
-                outcome.doubtful.append(f"{record.merchant_id} #{record.sequence}")
+                outcome.doubtful.append(f"{transaction.merchant_id} #{transaction.sequence}")
 
 
 def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republished) -> Iterator[Snapshot]:
@@ -201,24 +201,24 @@ def _pages(reader: DynamoDBLedgerReader, outcome: Republished) -> Iterator[list[
         after = page.last
 
 
-def _records(
+def _transactions(
     reader: DynamoDBLedgerReader, account: Account, wanted: _Wanted, outcome: Republished
 ) -> Iterator[tuple[Transaction, Transaction | None]]:
     """Yield the account's transactions of that time, each with the previous one, up to one that cannot be read."""
     first = 1 if wanted.since is None else _first_at(reader, account, wanted.since)
     before: Transaction | None = None
     expected = max(1, first - 1)
-    for page in reader.records(account.merchant_id, expected, account.sequence):
-        for record in page:
-            if isinstance(record, Unreadable) or record.sequence != expected:
-                why = record.why if isinstance(record, Unreadable) else "is missing"
+    for page in reader.transactions(account.merchant_id, expected, account.sequence):
+        for transaction in page:
+            if isinstance(transaction, Unreadable) or transaction.sequence != expected:
+                why = transaction.why if isinstance(transaction, Unreadable) else "is missing"
                 outcome.unread(account.merchant_id, f"{why}; those after it are left out", sequence=expected)
                 return
-            if wanted.until is not None and record.created_at > wanted.until:
+            if wanted.until is not None and transaction.created_at > wanted.until:
                 return
-            if record.sequence >= first:
-                yield record, before
-            before = record
+            if transaction.sequence >= first:
+                yield transaction, before
+            before = transaction
             expected += 1
     if expected <= account.sequence:
         outcome.unread(account.merchant_id, "is missing", sequence=expected)
@@ -228,10 +228,10 @@ def _first_at(reader: DynamoDBLedgerReader, account: Account, time_wanted: Insta
     """Return the lowest sequence created at that time or later: bisected, since times follow sequences."""
 
     def created_at(sequence: int) -> Instant:
-        for page in reader.records(account.merchant_id, sequence, sequence):
-            for record in page:
-                if isinstance(record, Transaction):
-                    return record.created_at
+        for page in reader.transactions(account.merchant_id, sequence, sequence):
+            for transaction in page:
+                if isinstance(transaction, Transaction):
+                    return transaction.created_at
         return time_wanted
 
     return bisect_left(range(account.sequence + 1), time_wanted, lo=1, key=created_at)
@@ -245,14 +245,14 @@ def _one(
     )
     known = ledger.read([], [transaction_id])
     known.require(transaction_id)
-    record = known.transactions.get(transaction_id)
-    if record is None:
+    transaction = known.transactions.get(transaction_id)
+    if transaction is None:
         raise refused(f"There is no transaction {transaction_id}.")
-    previous = record.sequence - 1
-    before = [one for page in reader.records(record.merchant_id, previous, previous) for one in page]
+    previous = transaction.sequence - 1
+    before = [one for page in reader.transactions(transaction.merchant_id, previous, previous) for one in page]
     if previous and not (before and isinstance(before[0], Transaction)):
         raise refused(f"The transaction before {transaction_id} is missing: `credits verify` shows more.")
-    return record, before[0] if before and isinstance(before[0], Transaction) else None
+    return transaction, before[0] if before and isinstance(before[0], Transaction) else None
 
 
 def _publish(events: Iterator[PublishedEvent], outcome: Republished, bus: EventBridgeBus | None) -> None:

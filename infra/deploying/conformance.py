@@ -179,7 +179,7 @@ def _restore(run: Run) -> str:
     tables = restore(dynamodb, sources, f"{run.stack}-restored", at=None)
     run.restored = list(tables.by_logical_id.values())
     counts = [dynamodb.scan(TableName=name, Select="COUNT")["Count"] for name in run.restored]
-    return f"{counts[0]} accounts and {counts[1]} records"
+    return f"{counts[0]} accounts and {counts[1]} transactions"
 
 
 def _delete(run: Run) -> str:

@@ -156,7 +156,7 @@ AT = parameter(
     "at",
     "query",
     _MOMENT,
-    "The balance of this time instead: after the last record until then; a day means its last millisecond (UTC).",
+    "The balance of this time instead: after the last transaction until then; a day means its last millisecond (UTC).",
 )
 MONTH_IN_PATH = parameter(
     "month",
@@ -173,7 +173,7 @@ ORDER_ID = parameter(
     "order_id",
     "query",
     {"type": "string", "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
-    "Only the record of this order: found by its key, so at the price of one read. `gid://shopify/Order/5` is 5.",
+    "Only the transaction of this order: found by its key, so at the price of one read. `gid://shopify/Order/5` is 5.",
 )
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",

@@ -86,7 +86,7 @@ _ADJUST_BY_THE_OLD_ROUTE = Route(
             "reason",
             "query",
             {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX},
-            "Why; kept with the record.",
+            "Why; kept with the transaction.",
             required=True,
             example="Goodwill after an outage",
         ),

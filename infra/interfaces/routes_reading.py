@@ -79,7 +79,7 @@ _BALANCE = Route(
     tag=Tag.ACCOUNTS,
     description=(
         "The credits left, read consistently; with `at`, those that were left at a time, in two or three reads at any "
-        "age: 0 before the first record, 400 for the future."
+        "age: 0 before the first transaction, 400 for the future."
     ),
     parameters=(MERCHANT_IN_PATH, AT),
     answers={
@@ -145,8 +145,8 @@ _STORY = Route(
 _HISTORY = Success(
     description=(
         "A page, newest first; an account without transactions has an empty one. In the second after a write, the list "
-        "may be as of the record before: then `total` says so too, and nothing is left out in between. A list by type, "
-        "and sums by dates, may lack a record of that second."
+        "may be as of the transaction before: then `total` says so too, and nothing is left out in between. A list by "
+        "type, and sums by dates, may lack a transaction of that second."
     ),
     model=answers.Listing[answers.Transaction],
     examples={

@@ -234,7 +234,7 @@ def _one_of_the_desk(row: DeadLetter | LetterGroup, path: str, *, limit: int) ->
 
 
 def transactions() -> list[answers.Transaction]:
-    """Return the two newest records before the account was emptied, newest first."""
+    """Return the two newest transactions before the account was emptied, newest first."""
     return [answers.Transaction.of(one.transaction) for one in story()[10:8:-1]]
 
 

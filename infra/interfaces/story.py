@@ -87,7 +87,7 @@ _TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One event in, the account and the record that it left, and the events out that followed."""
+    """One event in, the account and the transaction that it left, and the events out that followed."""
 
     event_type: str
     body: Mapping[str, Any]
@@ -163,7 +163,7 @@ def _told(
         movement.merchant_id,
         account,
         [movement],
-        stored={key: record for key, record in stored.items() if key in known},
+        stored={key: transaction for key, transaction in stored.items() if key in known},
         default_threshold=THRESHOLD,
         now=now,
     )
@@ -171,7 +171,7 @@ def _told(
     assert isinstance(outcome, Posted), outcome
     commit = written.commit
     assert commit is not None
-    stored |= {record.transaction_id: record for record in commit.transactions}
+    stored |= {transaction.transaction_id: transaction for transaction in commit.transactions}
     stored |= {
         change.order: replace(stored[change.order], tally=change.after, refunded_at=change.time)
         for change in commit.tallies

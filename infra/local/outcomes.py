@@ -42,7 +42,7 @@ _WORDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Transaction:
     """A transaction as the ledger's stream shows it; `amount` is signed, all credits are whole numbers."""
 
     merchant_id: str
@@ -57,8 +57,8 @@ class Record:
     created_at: datetime
 
     @classmethod
-    def from_item(cls, item: Mapping[str, Mapping[str, str]]) -> "Record":
-        """Return the record in a low-level item of the transactions table."""
+    def from_item(cls, item: Mapping[str, Mapping[str, str]]) -> "Transaction":
+        """Return the transaction in a low-level item of the transactions table."""
         numbers = {name: int(item[name]["N"]) for name in _NUMBERS if name in item}
         return cls(
             merchant_id=item["merchant_id"]["S"],
@@ -69,9 +69,9 @@ class Record:
         )
 
 
-def transactions_in(items: Iterable[Mapping[str, Mapping[str, str]]]) -> list[Record]:
+def transactions_in(items: Iterable[Mapping[str, Mapping[str, str]]]) -> list[Transaction]:
     """Return the transactions among new items of their table, which also keeps the other names of payments."""
-    return [Record.from_item(item) for item in items if "transaction_type" in item]
+    return [Transaction.from_item(item) for item in items if "transaction_type" in item]
 
 
 _NUMBERS = ("sequence", "amount", "balance_before", "balance_after", "threshold", "shortfall")
@@ -82,15 +82,17 @@ def shop_name(merchant_id: str) -> str:
     return _NAMES.get(merchant_id, f"merchant {merchant_id[:SHORT_ID]}")
 
 
-def record_line(record: Record) -> Text:
+def transaction_line(transaction: Transaction) -> Text:
     """Return the line of one transaction: merchant, kind, credits, balance left, and thresholds crossed."""
-    word = _WORDS.get(record.transaction_type, record.transaction_type.lower())
-    fact = word if record.transaction_type in ("TRIAL", "OPENING") else f"{word} {record.reference_id}"
-    sign = PLUS_MINUS if record.amount == 0 else MINUS if record.amount < 0 else "+"
-    line = _beginning(record.created_at, shop_name(record.merchant_id), fact)
-    line.append(f"{sign}{abs(record.amount)}".rjust(AMOUNT_WIDTH), style="red" if record.amount < 0 else "green")
-    line.append(f" → {record.balance_after:>3} left")
-    for words, style in _marks(record):
+    word = _WORDS.get(transaction.transaction_type, transaction.transaction_type.lower())
+    fact = word if transaction.transaction_type in ("TRIAL", "OPENING") else f"{word} {transaction.reference_id}"
+    sign = PLUS_MINUS if transaction.amount == 0 else MINUS if transaction.amount < 0 else "+"
+    line = _beginning(transaction.created_at, shop_name(transaction.merchant_id), fact)
+    line.append(
+        f"{sign}{abs(transaction.amount)}".rjust(AMOUNT_WIDTH), style="red" if transaction.amount < 0 else "green"
+    )
+    line.append(f" → {transaction.balance_after:>3} left")
+    for words, style in _marks(transaction):
         line.append("   ")
         line.append(words, style=style)
     return line
@@ -104,12 +106,12 @@ def events_line(time: datetime, merchant_id: str, types: Iterable[str]) -> Text:
     return line
 
 
-def again_line(time: datetime, record: Record, times_recorded: int) -> Text:
+def again_line(time: datetime, transaction: Transaction, times_recorded: int) -> Text:
     """Return the line of an order that was delivered again: how often the ledger has it."""
-    line = _beginning(time, shop_name(record.merchant_id), f"order {record.reference_id} again")
+    line = _beginning(time, shop_name(transaction.merchant_id), f"order {transaction.reference_id} again")
     if times_recorded == 1:
         line.append(
-            f"{PLUS_MINUS}0".rjust(AMOUNT_WIDTH) + f"   delivered twice, recorded once (#{record.sequence})",
+            f"{PLUS_MINUS}0".rjust(AMOUNT_WIDTH) + f"   delivered twice, recorded once (#{transaction.sequence})",
             style="cyan",
         )
     else:
@@ -138,24 +140,26 @@ class Ledger:
 
     def __init__(self) -> None:
         self._times: Counter[tuple[str, str]] = Counter()
-        self._orders: dict[tuple[str, str], Record] = {}
+        self._orders: dict[tuple[str, str], Transaction] = {}
         self._newest: dict[str, int] = {}
 
-    def note(self, records: Iterable[Record]) -> None:
-        """Remember `records`."""
-        for record in records:
-            self._newest[record.merchant_id] = max(record.sequence, self._newest.get(record.merchant_id, 0))
-            if record.transaction_type == "ORDER_PAID":
-                key = (record.merchant_id, record.reference_id)
+    def note(self, transactions: Iterable[Transaction]) -> None:
+        """Remember `transactions`."""
+        for transaction in transactions:
+            self._newest[transaction.merchant_id] = max(
+                transaction.sequence, self._newest.get(transaction.merchant_id, 0)
+            )
+            if transaction.transaction_type == "ORDER_PAID":
+                key = (transaction.merchant_id, transaction.reference_id)
                 self._times[key] += 1
-                self._orders.setdefault(key, record)
+                self._orders.setdefault(key, transaction)
 
     def has(self, merchant_id: str, sequence: int) -> bool:
         """Return whether a merchant's transaction of this number has been read."""
         return sequence <= self._newest.get(merchant_id, 0)
 
-    def order(self, merchant_id: str, order_id: str) -> tuple[Record, int] | None:
-        """Return an order's record and how often it was recorded, or None when it was not."""
+    def order(self, merchant_id: str, order_id: str) -> tuple[Transaction, int] | None:
+        """Return an order's transaction and how often it was recorded, or None when it was not."""
         key = (merchant_id, order_id)
         return (self._orders[key], self._times[key]) if key in self._orders else None
 
@@ -205,10 +209,10 @@ def _beginning(time: datetime, name: str, fact: str) -> Text:
     return line
 
 
-def _marks(record: Record) -> Iterable[tuple[str, str]]:
+def _marks(transaction: Transaction) -> Iterable[tuple[str, str]]:
     """Yield the thresholds that a transaction crossed (contract, section 5), and its shortfall."""
-    before, after, low = record.balance_before, record.balance_after, record.threshold
-    opening = record.sequence == 1
+    before, after, low = transaction.balance_before, transaction.balance_after, transaction.threshold
+    opening = transaction.sequence == 1
     if after == 0 and before > 0:
         yield "RAN OUT, plugin off", "bold red"
     elif before > low >= after:
@@ -217,8 +221,8 @@ def _marks(record: Record) -> Iterable[tuple[str, str]]:
         yield "PLUGIN ON AGAIN", "bold green"
     elif before <= low < after and not opening:
         yield "recovered", "green"
-    if record.shortfall:
-        yield f"{record.shortfall} short", "red"
+    if transaction.shortfall:
+        yield f"{transaction.shortfall} short", "red"
 
 
 def _owner(body: str) -> str:

@@ -35,11 +35,11 @@ from infra.local.outcomes import (
     Announcements,
     Ledger,
     ReceivedEvent,
-    Record,
+    Transaction,
     again_line,
     parked_line,
-    record_line,
     refused_line,
+    transaction_line,
     transactions_in,
 )
 from infra.local.parameters import seed
@@ -69,18 +69,18 @@ class LedgerStream:
         self._iterators: dict[str, str | None] = {}
         self._follow_shards("LATEST")
 
-    def read(self) -> list[Record]:
+    def read(self) -> list[Transaction]:
         """Return what was recorded since the last call, oldest first within a merchant."""
         self._follow_shards("TRIM_HORIZON")
-        records: list[Record] = []
+        transactions: list[Transaction] = []
         for shard, iterator in self._iterators.items():
             if iterator is None:
                 continue
             answer = self._streams.get_records(ShardIterator=iterator, Limit=RECORDS_READ)
             self._iterators[shard] = answer.get("NextShardIterator")
             images = (entry["dynamodb"]["NewImage"] for entry in answer["Records"] if entry["eventName"] == "INSERT")
-            records.extend(transactions_in(images))
-        return records
+            transactions.extend(transactions_in(images))
+        return transactions
 
     def _follow_shards(self, position: str) -> None:
         shards = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
@@ -117,9 +117,9 @@ class Observer:
         """Print every transaction from now on and the events published about it; never returns."""
         stream = await asyncio.to_thread(LedgerStream, self.description)
         while True:
-            records = await asyncio.to_thread(stream.read)
-            self.ledger.note(records)
-            for line in (*map(record_line, records), *self.announcements.due(self.ledger, _now())):
+            transactions = await asyncio.to_thread(stream.read)
+            self.ledger.note(transactions)
+            for line in (*map(transaction_line, transactions), *self.announcements.due(self.ledger, _now())):
                 self.console.print(line)
             await asyncio.sleep(LEDGER_SECONDS)
 
@@ -139,8 +139,8 @@ class Observer:
         order_id = str(json.loads(repeat.body)["payload"]["order_id"])
         found = self.ledger.order(repeat.shop.merchant_id, order_id)
         if found is not None:
-            record, times = found
-            self.console.print(again_line(_now(), record, times))
+            transaction, times = found
+            self.console.print(again_line(_now(), transaction, times))
 
     def _peek(self) -> list[Mapping[str, Any]]:
         """Return the parked messages without receiving them, which only the emulator offers."""

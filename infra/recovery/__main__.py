@@ -53,7 +53,7 @@ def agree(
     client = _client("dynamodb", region)
     for torn in agreement.agree(client, tables, at=at):
         if not torn.kept:
-            typer.echo(f"# {torn.merchant_id}: no record is left; the replay opens it anew")
+            typer.echo(f"# {torn.merchant_id}: no transaction is left; the replay opens it anew")
             continue
         own = torn.low_balance_threshold
         afterwards = "" if own is None else f"   and afterwards: credits threshold {torn.merchant_id} {own}"

@@ -42,7 +42,7 @@ class Torn:
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _Transaction:
     transaction_id: str
     sequence: int
 
@@ -81,8 +81,8 @@ def _remove_torn_guards(client: "DynamoDBClient", table: str) -> None:
     )
     for page in pages:
         for item in page["Items"]:
-            record: Any = {"transaction_id": item["names"]}
-            if "Item" not in client.get_item(TableName=table, Key=record, ConsistentRead=True):
+            opening: Any = {"transaction_id": item["names"]}
+            if "Item" not in client.get_item(TableName=table, Key=opening, ConsistentRead=True):
                 client.delete_item(TableName=table, Key={"transaction_id": item["transaction_id"]})
 
 
@@ -100,13 +100,13 @@ def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
         after = accounts.last
     place, known = None, set[MerchantId]()
     while True:
-        records = reader.merchants(place)
-        found_without = [each for each in reader.without_account(records.merchants) if each not in known]
+        page = reader.merchants(place)
+        found_without = [each for each in reader.without_account(page.merchants) if each not in known]
         known.update(found_without)
         yield found_without
-        if records.last is None:
+        if page.last is None:
             return
-        place = records.last
+        place = page.last
 
 
 def _looked_at(
@@ -117,7 +117,7 @@ def _looked_at(
     account: Any = client.get_item(TableName=tables.credits, Key=key, ConsistentRead=True).get("Item")
     kept, after_a_gap = _newest(client, tables.transactions, merchant_id, since)
     removals: list[tuple[str, Any]] = [
-        (tables.transactions, {"transaction_id": {"S": record.transaction_id}}) for record in after_a_gap
+        (tables.transactions, {"transaction_id": {"S": transaction.transaction_id}}) for transaction in after_a_gap
     ]
     torn = Torn(merchant_id=merchant_id, kept=kept, removed=len(after_a_gap))
     sequence = int(account["sequence"]["N"]) if account else 0
@@ -128,18 +128,20 @@ def _looked_at(
     return (torn if kept > sequence or after_a_gap else None), removals
 
 
-def _newest(client: "DynamoDBClient", table: str, merchant_id: str, since: Instant) -> tuple[int, Sequence[_Record]]:
+def _newest(
+    client: "DynamoDBClient", table: str, merchant_id: str, since: Instant
+) -> tuple[int, Sequence[_Transaction]]:
     """Return the sequence up to which the merchant's transactions have no gap, and the transactions after a gap.
 
     Reads from the newest one back to the first that was created before `since`.
     """
-    later: list[_Record] = []
-    whole: list[_Record] = []
-    for record, created_at in _newest_first(client, table, merchant_id):
-        if whole and record.sequence < whole[-1].sequence - 1:
+    later: list[_Transaction] = []
+    whole: list[_Transaction] = []
+    for transaction, created_at in _newest_first(client, table, merchant_id):
+        if whole and transaction.sequence < whole[-1].sequence - 1:
             later += whole
             whole = []
-        whole.append(record)
+        whole.append(transaction)
         if created_at < since:
             return whole[0].sequence, later
     if whole and whole[-1].sequence > 1:
@@ -147,7 +149,7 @@ def _newest(client: "DynamoDBClient", table: str, merchant_id: str, since: Insta
     return (whole[0].sequence if whole else 0), later
 
 
-def _newest_first(client: "DynamoDBClient", table: str, merchant_id: str) -> Iterator[tuple[_Record, str]]:
+def _newest_first(client: "DynamoDBClient", table: str, merchant_id: str) -> Iterator[tuple[_Transaction, str]]:
     pages = client.get_paginator("query").paginate(
         TableName=table,
         IndexName="by_merchant",
@@ -160,4 +162,4 @@ def _newest_first(client: "DynamoDBClient", table: str, merchant_id: str) -> Ite
     )
     for page in pages:
         for item in page["Items"]:
-            yield _Record(item["transaction_id"]["S"], int(item["sequence"]["N"])), item["created_at"]["S"]
+            yield _Transaction(item["transaction_id"]["S"], int(item["sequence"]["N"])), item["created_at"]["S"]

@@ -69,10 +69,10 @@ def proposed(reader: LedgerReader, merchant_id: MerchantId, *, now: Instant, pau
     if tallies.uncounted:
         # Orders whose refunds are not on their transactions: only now is it known which orders to look at.
         tallies = Tallies(merchant_id, uncounted=tallies.uncounted)
-        for page in reader.records(merchant_id, 1, walk.last.sequence):
-            for record in page:
-                assert isinstance(record, Transaction), "the records have just been walked"
-                list(tallies.take(record))
+        for page in reader.transactions(merchant_id, 1, walk.last.sequence):
+            for transaction in page:
+                assert isinstance(transaction, Transaction), "the transactions have just been walked"
+                list(tallies.take(transaction))
     return replace(found, after=rebuilt(walk, checked.account, now=now), tallies=tuple(tallies.corrections()))
 
 
@@ -81,7 +81,7 @@ def written(store: LedgerStore, rebuild: Rebuild) -> bool:
 
     More tallies than one write can hold take several writes; a refused one leaves the rest to the next rebuild.
     """
-    assert rebuild.after is not None, "only what the records prove is written"
+    assert rebuild.after is not None, "only what the transactions prove is written"
     before, after, tallies = rebuild.before, rebuild.after, list(rebuild.tallies)
     while True:
         some, tallies = tallies[: ITEMS_MAX - 1], tallies[ITEMS_MAX - 1 :]

@@ -1,4 +1,4 @@
-"""Accounts and records as items: nothing is lost, the models read the same, and each stays one write unit."""
+"""Accounts and transactions as items: nothing is lost, the models read the same, and each stays one write unit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -108,7 +108,7 @@ tallies = (
 @st.composite
 def transactions(draw: st.DrawFn) -> Transaction:
     tally = draw(st.none() | tallies)
-    record = draw(
+    transaction = draw(
         st.builds(
             Transaction,
             transaction_id=ids,
@@ -131,7 +131,7 @@ def transactions(draw: st.DrawFn) -> Transaction:
             hash=hashes,
         )
     )
-    return record if tally is None else replace(record, tally=tally, refunded_at=draw(instants))
+    return transaction if tally is None else replace(transaction, tally=tally, refunded_at=draw(instants))
 
 
 crossings = st.builds(

@@ -46,7 +46,7 @@ def prepared(store: LedgerStore, *movements: Movement) -> Commit:
 
 
 def blind(store: LedgerStore, *movements: Movement) -> Commit:
-    """Return the write of one who knows the account as it stands, but none of the records."""
+    """Return the write of one who knows the account as it stands, but none of the transactions."""
     known = store.read([SHOP], [])
     commit = fold(SHOP, known.accounts.get(SHOP), movements, stored={}, default_threshold=20, now=LATER).commit
     assert commit is not None
@@ -62,13 +62,13 @@ def record_in(store: LedgerStore, movement: Movement) -> Transaction | None:
 
 
 def stored_by(commit: Commit) -> dict[TransactionId, Transaction]:
-    return {record.transaction_id: record for record in commit.transactions}
+    return {transaction.transaction_id: transaction for transaction in commit.transactions}
 
 
 def test_an_opening_writes_the_account_and_its_first_records(store: LedgerStore) -> None:
     commit = write(store, trial(3), order("1"), refund_of("1"), payment(), adjustment(change=-2))
 
-    known = store.read([SHOP], [record.transaction_id for record in commit.transactions])
+    known = store.read([SHOP], [transaction.transaction_id for transaction in commit.transactions])
     assert known.accounts == {SHOP: commit.after}
     assert known.transactions == stored_by(commit)
 
@@ -94,12 +94,12 @@ def test_an_outdated_threshold_is_kept_for_a_while_and_then_gone(store: LedgerSt
 
 
 def test_a_read_leaves_out_what_is_not_there(store: LedgerStore) -> None:
-    [record] = write(store, trial()).transactions
+    [transaction] = write(store, trial()).transactions
 
-    known = store.read([merchant("nobody"), SHOP], [ABSENT, record.transaction_id])
+    known = store.read([merchant("nobody"), SHOP], [ABSENT, transaction.transaction_id])
 
     assert set(known.accounts) == {SHOP}
-    assert known.transactions == {record.transaction_id: record}
+    assert known.transactions == {transaction.transaction_id: transaction}
 
 
 def test_a_read_of_nothing_finds_nothing(store: LedgerStore) -> None:
@@ -110,23 +110,23 @@ def test_a_read_of_nothing_finds_nothing(store: LedgerStore) -> None:
 
 
 def test_a_read_takes_repeated_keys(store: LedgerStore) -> None:
-    [record] = write(store, trial()).transactions
+    [transaction] = write(store, trial()).transactions
 
-    known = store.read([SHOP] * 3, [record.transaction_id, ABSENT] * 60)
+    known = store.read([SHOP] * 3, [transaction.transaction_id, ABSENT] * 60)
 
     assert set(known.accounts) == {SHOP}
-    assert set(known.transactions) == {record.transaction_id}
+    assert set(known.transactions) == {transaction.transaction_id}
 
 
 def test_a_read_takes_any_number_of_keys_of_both_tables(store: LedgerStore) -> None:
     shops = [merchant(f"shop {number}") for number in range(70)]
     openings = {shop: settle(store, [trial(of=shop)], now=NOON) for shop in shops[:60]}
-    records = [trial(of=shop).transaction_id for shop in shops]
+    transactions = [trial(of=shop).transaction_id for shop in shops]
 
-    known = store.read(shops, records)
+    known = store.read(shops, transactions)
 
     assert set(known.accounts) == set(openings)
-    assert set(known.transactions) == set(records[:60])
+    assert set(known.transactions) == set(transactions[:60])
 
 
 def test_a_lost_race_brings_the_account_as_it_stands(store: LedgerStore) -> None:
@@ -161,7 +161,7 @@ def test_a_duplicate_that_also_lost_the_race_brings_both(store: LedgerStore) -> 
 
     assert isinstance(answer, Refused)
     assert answer.account == winner.after
-    assert {record.transaction_id: record for record in answer.transactions} == stored_by(winner)
+    assert {transaction.transaction_id: transaction for transaction in answer.transactions} == stored_by(winner)
     assert not answer.contended
 
 
@@ -331,15 +331,15 @@ def test_the_tally_of_an_order_that_is_not_there_refuses_the_write(store: Ledger
 
 def test_a_guard_is_followed_to_its_record_by_whoever_reads_it(store: LedgerStore) -> None:
     commit = write(store, trial(), known_as(payment("cs"), payment("in"), payment("pi")), payment("other"))
-    record = commit.transactions[1]
+    transaction = commit.transactions[1]
     names = [guard.transaction_id for guard in commit.guards]
     assert len(names) == 2
 
     known = store.read([SHOP], [*names, payment("other").transaction_id, ABSENT])
 
-    assert known.guards == dict.fromkeys(names, record.transaction_id)
+    assert known.guards == dict.fromkeys(names, transaction.transaction_id)
     assert known.transactions == {
-        record.transaction_id: record,
+        transaction.transaction_id: transaction,
         payment("other").transaction_id: commit.transactions[2],
     }
     assert not known.unreadable
@@ -347,7 +347,7 @@ def test_a_guard_is_followed_to_its_record_by_whoever_reads_it(store: LedgerStor
 
 def test_a_guard_that_is_there_refuses_a_record_and_a_guard_and_comes_back(store: LedgerStore) -> None:
     opening = write(store, trial(), known_as(payment("cs"), payment("in"), payment("pi")))
-    names = {guard.transaction_id: guard.record for guard in opening.guards}
+    names = {guard.transaction_id: guard.names for guard in opening.guards}
 
     answer = store.commit(blind(store, known_as(payment("in"), payment("pi")), payment("new")))
 
@@ -383,7 +383,7 @@ def test_a_write_holds_the_account_and_ninety_nine_records(store: LedgerStore) -
     commit = write(store, trial(), *(order(str(number)) for number in range(ITEMS_MAX - 2)))
 
     assert len(commit.transactions) == ITEMS_MAX - 1
-    known = store.read([SHOP], [record.transaction_id for record in commit.transactions])
+    known = store.read([SHOP], [transaction.transaction_id for transaction in commit.transactions])
     assert known.accounts == {SHOP: commit.after}
     assert known.transactions == stored_by(commit)
 
@@ -394,6 +394,6 @@ def test_one_record_that_stands_refuses_ninety_eight_others(store: LedgerStore) 
     answer = store.commit(blind(store, *(order(str(number)) for number in range(ITEMS_MAX - 1))))
 
     assert answer == Refused(account=opening.after, transactions=(opening.transactions[1],))
-    records = [order(str(number)).transaction_id for number in range(ITEMS_MAX - 1)]
-    assert set(store.read([], records).transactions) == {order("50").transaction_id}
+    transactions = [order(str(number)).transaction_id for number in range(ITEMS_MAX - 1)]
+    assert set(store.read([], transactions).transactions) == {order("50").transaction_id}
     assert account_in(store) == opening.after

@@ -43,7 +43,7 @@ def listed(tables: Tables, level: str) -> set[str]:
 
 
 def history(tables: Tables, merchant_id: MerchantId) -> list[tuple[int, str]]:
-    """Return the sequences and ids of a merchant's records, as the index of the history gives them."""
+    """Return the sequences and ids of a merchant's transactions, as the index of the history gives them."""
     answer = tables.client.query(
         TableName=tables.transactions,
         IndexName="by_merchant",

@@ -36,7 +36,7 @@ def test_an_adjustment_is_answered_with_its_transaction(system: System) -> None:
     system.ingest(opened())
 
     answer = adjust({**ASKED, "correlation_id": "c1"})
-    [_, record] = system.history()
+    [_, transaction] = system.history()
     assert answer == {
         "id": str(uuid5(UUID(SHOP), "MANUAL_ADJUSTMENT_a1")),
         "merchant_id": SHOP,
@@ -56,11 +56,11 @@ def test_an_adjustment_is_answered_with_its_transaction(system: System) -> None:
         "extra_metadata": {"reason": "goodwill", "admin_id": "admin-7"},
         "correlation_id": "c1",
         "schema_version": 1,
-        "hash": record.hash,
-        "previous_hash": record.previous_hash,
+        "hash": transaction.hash,
+        "previous_hash": transaction.previous_hash,
         "occurred_at": None,
-        "created_at": record.created_at,
-        "updated_at": record.created_at,
+        "created_at": transaction.created_at,
+        "updated_at": transaction.created_at,
     }
     assert system.balance() == 70
 

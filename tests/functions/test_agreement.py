@@ -1,4 +1,4 @@
-"""Tables that a restore tore, either of them and by any number of records, are made to agree by the guide's steps."""
+"""Tables that a restore tore, either of them and by any number of transactions, agree after the guide's steps."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def agreed(desk: Desk, *, at: datetime | None = None) -> list[Torn]:
 
 
 def states(desk: Desk) -> list[Account]:
-    """Let the shop have six records, and return its account after each; another shop is there besides."""
+    """Let the shop have six transactions, and return its account after each; another shop is there besides."""
     desk.system.ingest(opened(OTHER))
     found = []
     for message in MESSAGES:
@@ -38,24 +38,24 @@ def states(desk: Desk) -> list[Account]:
     return found
 
 
-def tear(desk: Desk, account: Account | None, records: Sequence[int]) -> list[Transaction]:
-    """Leave this account and these records, and return all records as they were."""
+def tear(desk: Desk, account: Account | None, transactions: Sequence[int]) -> list[Transaction]:
+    """Leave this account and these transactions, and return all transactions as they were."""
     history = desk.system.history()
     key = {"merchant_id": {"S": SHOP}}
     if account is None:
         desk.system.dynamodb.delete_item(TableName=CREDITS_TABLE, Key=key)
     else:
         desk.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(account))
-    for record in history:
-        if record.sequence not in records:
+    for transaction in history:
+        if transaction.sequence not in transactions:
             desk.system.dynamodb.delete_item(
-                TableName=TRANSACTIONS_TABLE, Key={"transaction_id": {"S": record.transaction_id}}
+                TableName=TRANSACTIONS_TABLE, Key={"transaction_id": {"S": transaction.transaction_id}}
             )
     return history
 
 
 @pytest.mark.parametrize(
-    ("accounted", "records"),
+    ("accounted", "transactions"),
     [
         (0, SIX),
         (1, SIX),
@@ -70,13 +70,13 @@ def tear(desk: Desk, account: Account | None, records: Sequence[int]) -> list[Tr
     ],
 )
 def test_whatever_is_torn_agrees_after_the_steps_and_the_replay(
-    desk: Desk, accounted: int, records: Sequence[int]
+    desk: Desk, accounted: int, transactions: Sequence[int]
 ) -> None:
     known = states(desk)
-    history = tear(desk, known[accounted - 1] if accounted else None, records)
+    history = tear(desk, known[accounted - 1] if accounted else None, transactions)
 
     wanted = [torn.merchant_id for torn in agreed(desk) if torn.kept]
-    # What no count of records shows: a refund that is gone, and its order's record tells of it.
+    # What no count of transactions shows: a refund that is gone, and its order's transaction tells of it.
     found = json.loads(desk.run("verify", "--json").stdout)["findings"]
     assert {finding["kind"] for finding in found if finding["merchant_id"] not in wanted} <= {"tally_wrong"}
     for merchant_id in {*wanted, *(finding["merchant_id"] for finding in found)}:
@@ -86,7 +86,9 @@ def test_whatever_is_torn_agrees_after_the_steps_and_the_replay(
 
     assert [desk.system.ingest(message) for message in MESSAGES] == [[]] * len(MESSAGES)
     assert desk.told("verify")["findings"] == []
-    assert {record.idempotency_key for record in desk.system.history()} == {one.idempotency_key for one in history}
+    assert {transaction.idempotency_key for transaction in desk.system.history()} == {
+        one.idempotency_key for one in history
+    }
     assert desk.system.balance() == known[-1].balance == 49
     assert desk.system.balance(OTHER) == 100
 

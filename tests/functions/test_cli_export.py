@@ -62,9 +62,9 @@ def shops(ledger: Ledger) -> FakeLedger:
 
 def members(written: FakeLedger, *merchants: str) -> list[dict[str, Any]]:
     return [
-        answers.Transaction.of(record).model_dump(mode="json")
+        answers.Transaction.of(transaction).model_dump(mode="json")
         for shop in merchants
-        for record in written.history(shop)  # type: ignore[arg-type]
+        for transaction in written.history(shop)  # type: ignore[arg-type]
     ]
 
 
@@ -85,7 +85,7 @@ def test_an_export_holds_every_transaction_as_the_api_answers_it_and_proves_itse
     form = Form(name.rpartition(".")[2])
     assert [row.members for row in rows(tmp_path / name, form)] == members(shops, SHOP, OTHER)
     assert proven(tmp_path / name) == []
-    assert "the file proves itself" in said("verify", "--file", tmp_path / name).out
+    assert "every hash and balance agrees" in said("verify", "--file", tmp_path / name).out
 
 
 @pytest.mark.usefixtures("target", "shops")
@@ -214,8 +214,8 @@ def test_a_changed_cell_is_found_in_every_column(export: Path, name: str) -> Non
 def test_a_row_that_was_made_up_and_sealed_is_found(export: Path, shops: FakeLedger) -> None:
     forged = FakeLedger()
     settle(forged, [trial(9, of=merchant("forged"))], now=instant(NOON))
-    [record] = forged.transactions.values()
-    line = tables.csv_lines([answers.Transaction.of(record)])
+    [transaction] = forged.transactions.values()
+    line = tables.csv_lines([answers.Transaction.of(transaction)])
 
     edited(export, lambda lines: [*lines, line])
 
@@ -295,8 +295,8 @@ def test_a_file_goes_to_s3_with_its_heads(target: Target, shops: FakeLedger, tmp
 
 
 def test_a_record_that_is_missing_ends_the_export(target: Target, shops: FakeLedger, ledger: Ledger) -> None:
-    record = shops.history(SHOP)[4]
-    ledger.client.delete_item(TableName=TRANSACTIONS_TABLE, Key={"transaction_id": {"S": record.transaction_id}})
+    transaction = shops.history(SHOP)[4]
+    ledger.client.delete_item(TableName=TRANSACTIONS_TABLE, Key={"transaction_id": {"S": transaction.transaction_id}})
 
     told = said("export", "all.csv", "--merchant", SHOP)
 
@@ -309,16 +309,16 @@ def test_rows_are_written_and_proven_as_they_stream(tmp_path: Path) -> None:
     settle(written, [trial(1000)], now=instant(NOON))
     for number in range(300):
         settle(written, [order(f"{number}-{each}") for each in range(9)], now=instant(NOON))
-    records = written.history(SHOP)
+    transactions = written.history(SHOP)
     path = tmp_path / "many.jsonl"
     with Writer(path, Form.JSON_LINES, {}) as writer:
-        for start in range(0, len(records), 500):
-            writer.part([answers.Transaction.of(record) for record in records[start : start + 500]])
+        for start in range(0, len(transactions), 500):
+            writer.part([answers.Transaction.of(transaction) for transaction in transactions[start : start + 500]])
         writer.end()
 
     prover = Prover(read_heads(heads_of(path))[1])
     assert list(prover.walk(rows(path, Form.JSON_LINES))) == []
-    assert prover.rows == len(records)
+    assert prover.rows == len(transactions)
 
 
 def test_payments_read_back_the_same(tmp_path: Path) -> None:
@@ -326,6 +326,6 @@ def test_payments_read_back_the_same(tmp_path: Path) -> None:
     settle(written, [trial(5), payment("p", 7)], now=instant(NOON))
     path = tmp_path / "x.csv"
     with Writer(path, Form.CSV, {}) as writer:
-        writer.part([answers.Transaction.of(record) for record in written.history(SHOP)])
+        writer.part([answers.Transaction.of(transaction) for transaction in written.history(SHOP)])
 
     assert [row.members for row in rows(path, Form.CSV)] == members(written, SHOP)

@@ -310,7 +310,7 @@ class Planted:
     def __init__(self, count: int, path: Path) -> None:
         written = FakeLedger()
         settle(written, [trial(100), order("1", total="24.9")], now=NOON)
-        self._record = written.history(SHOP)[1]
+        self._transaction = written.history(SHOP)[1]
         self._begin = NOW - timedelta(days=30)
         self.ids: dict[TransactionId, int] = {}
         self.expected: dict[str, set[str]] = {kind.value: set() for kind in Kinds}
@@ -335,13 +335,13 @@ class Planted:
     def at(self, number: int) -> datetime:
         return self._begin + timedelta(seconds=number)
 
-    def record(self, name: TransactionId) -> Transaction:
+    def transaction(self, name: TransactionId) -> Transaction:
         number = self.ids[name]
-        metadata = {**self._record.metadata, "total": "24.9", "currency": "EUR"}
+        metadata = {**self._transaction.metadata, "total": "24.9", "currency": "EUR"}
         # One in three was refunded in part, as the file says of none but the planted ones.
         tally = Tally(count=1, credits=0, money=Decimal(0)) if number % 3 == 0 else None
         return replace(
-            self._record,
+            self._transaction,
             transaction_id=name,
             reference_id=str(number),
             occurred_at=instant(self.at(number)),
@@ -351,7 +351,7 @@ class Planted:
 
     def lookup(self, wanted: Sequence[TransactionId]) -> dict[TransactionId, Transaction]:
         assert len(wanted) <= 100
-        return {name: self.record(name) for name in wanted if name in self.ids}
+        return {name: self.transaction(name) for name in wanted if name in self.ids}
 
 
 @pytest.mark.slow
@@ -372,7 +372,7 @@ def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent
             found[one.kind.value].add(lines(one))
             events += event(one) is not None
         [(shop, _, _)] = matching.spans()
-        for one in matching.not_there(shop, map(planted.record, planted.ids)):
+        for one in matching.not_there(shop, map(planted.transaction, planted.ids)):
             found[one.kind.value].add(lines(one))
 
         assert events == len(planted.expected["missing"]) == 100
@@ -385,11 +385,11 @@ def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent
 def test_an_order_under_another_of_its_names_is_there() -> None:
     written = FakeLedger()
     settle(written, [trial(100), order("gid-9", total="24.9")], now=NOON)
-    record = written.history(SHOP)[1]
+    transaction = written.history(SHOP)[1]
     with closing(sqlite3.connect(":memory:")) as scratch:
         matching = Matching(
-            scratch=scratch, lookup=lambda wanted: dict.fromkeys(wanted, record), parked=lambda *_: False, now=NOW
+            scratch=scratch, lookup=lambda wanted: dict.fromkeys(wanted, transaction), parked=lambda *_: False, now=NOW
         )
         assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
-        inside = replace(record, occurred_at=instant(NOW - timedelta(days=3)))
+        inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=3)))
         assert list(matching.not_there(merchant("shop"), [inside])) == []

@@ -185,7 +185,7 @@ def test_all_of_a_code_are_put_back(desk: Desk) -> None:
 def test_a_ledger_that_proves_itself_ends_with_zero_and_drift_with_one(desk: Desk) -> None:
     desk.system.ingest(opened(), paid(1), opened(OTHER))
     assert desk.told("verify") == {"accounts": 2, "records": 3, "findings": [], "newer_form": []}
-    assert "the ledger proves itself" in desk.run("verify", SHOP.upper()).stdout
+    assert "every hash, balance and counter agrees" in desk.run("verify", SHOP.upper()).stdout
 
     desk.change_account(SHOP, balance={"N": "5"})
     told = desk.told("verify", status=1)

@@ -36,11 +36,11 @@ def test_an_adjustment_whose_answer_was_lost_is_repeated_under_its_id(
     desk.functions.lost = lost
 
     first = desk.run(*ADD, *more)
-    record = desk.system.history()[-1]
+    transaction = desk.system.history()[-1]
     again = desk.run(*named(first))
 
     assert (first.exit_code > 1, again.exit_code, desk.system.balance()) == (True, 0, 150)
-    assert record.reference_id in first.stderr
+    assert transaction.reference_id in first.stderr
     assert named(first)[: len(ADD)] == list(ADD)
 
 

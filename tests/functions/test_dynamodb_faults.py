@@ -67,19 +67,22 @@ def post(tables: Tables, *movements: Movement, seconds: float = 600) -> list[Out
 
 
 def history(tables: Tables) -> list[Transaction]:
-    """Return the shop's records, whose chain and sum must be the account's."""
+    """Return the shop's transactions, whose chain and sum must be the account's."""
     items = tables.client.scan(TableName=tables.transactions, ConsistentRead=True)["Items"]
     ids = [TransactionId(item["transaction_id"]["S"]) for item in items]
     known = tables.ledger().read([SHOP], ids)
-    records = sorted(known.transactions.values(), key=lambda record: record.sequence)
+    transactions = sorted(known.transactions.values(), key=lambda transaction: transaction.sequence)
     account = known.accounts[SHOP]
-    assert broken_links(records) == []
-    assert (account.balance, account.sequence) == (sum(record.amount for record in records), len(records))
-    return records
+    assert broken_links(transactions) == []
+    assert (account.balance, account.sequence) == (
+        sum(transaction.amount for transaction in transactions),
+        len(transactions),
+    )
+    return transactions
 
 
 def references(tables: Tables) -> list[str]:
-    return [record.reference_id for record in history(tables)][2:]
+    return [transaction.reference_id for transaction in history(tables)][2:]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def references(tables: Tables) -> list[str]:
         pytest.param([refused(BAD_REQUEST, "ProvisionedThroughputExceededException")] * TRIES, 4, id="over capacity"),
         pytest.param([refused(BAD_REQUEST, "RequestLimitExceeded")] * TRIES, 4, id="over the request limit"),
         pytest.param([CONFLICT], 2, id="conflict on the account"),
-        pytest.param([cancelled("None", "TransactionConflict")], 2, id="conflict on the record"),
+        pytest.param([cancelled("None", "TransactionConflict")], 2, id="conflict on the transaction"),
         pytest.param([refused(BAD_REQUEST, "TransactionConflictException")], 2, id="conflict as an error of its own"),
         pytest.param([IN_PROGRESS] * TRIES, 4, id="in progress"),
         pytest.param([cancelled("ThrottlingError", "None")], 2, id="cancelled by a throttle"),
@@ -129,7 +132,7 @@ def test_races_lost_in_a_row_are_decided_on_the_account_read_again(tables: Table
     [outcome] = post(tables, payment())
 
     assert isinstance(outcome, Posted)
-    assert [record.transaction_id for record in history(tables)][-1] == outcome.transaction.transaction_id
+    assert [transaction.transaction_id for transaction in history(tables)][-1] == outcome.transaction.transaction_id
     assert len(wire.bodies(WRITE)) == conflicts + 1
     # The first read, one before each write from the second loss in a row on, and this test's own.
     assert len(wire.bodies(READ)) == 1 + conflicts - LOST_RACES_MAX + 1
@@ -185,7 +188,7 @@ def test_the_repeats_of_one_call_carry_the_same_client_token(tables: Tables, wir
 
 
 def test_the_conflict_of_a_write_that_is_still_under_way_does_not_make_it_anothers(tables: Tables, wire: Wire) -> None:
-    # The answer is lost, the repeats find the first request in progress, and then its record stands.
+    # The answer is lost, the repeats find the first request in progress, and then its transaction stands.
     wire.faults.extend([None, lost(TIMEOUT, took_effect=True), IN_PROGRESS, IN_PROGRESS])
 
     [outcome] = post(tables, payment())
@@ -255,7 +258,7 @@ def test_keys_left_unprocessed_are_asked_for_again_and_only_they(tables: Tables,
     known = tables.ledger(sleep=waits.append).read([SHOP], [order("old").transaction_id])
 
     assert set(known.accounts) == {SHOP}
-    assert [transaction_item(record) for record in known.transactions.values()] == [old]
+    assert [transaction_item(transaction) for transaction in known.transactions.values()] == [old]
     assert waits == sorted(set(waits))
     assert len(waits) == 4
     asked = [set(body["RequestItems"]) for body in wire.bodies(READ)]

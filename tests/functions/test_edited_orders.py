@@ -23,7 +23,7 @@ def told(total: str, hour: int | None, event_type: str = PAID) -> str:
 
 
 def moved(system: System) -> list[tuple[str, int]]:
-    return [(record.kind.transaction_type, record.amount) for record in system.history()]
+    return [(transaction.kind.transaction_type, transaction.amount) for transaction in system.history()]
 
 
 def test_an_order_is_edited_and_paid_again(system: System) -> None:
@@ -72,7 +72,7 @@ def test_orders_of_one_message_have_their_own_times_or_the_message_s(system: Sys
     orders = [{"order_id": 1, "total": 10, "updated_at": "2026-11-01T09:00:00Z"}, {"order_id": 2, "total": 10}]
     system.ingest(opened(), asking(PAID, {"updated_at": when, "order_items": orders}))
 
-    times = [record.metadata["updated_at"] for record in system.history()[1:]]
+    times = [transaction.metadata["updated_at"] for transaction in system.history()[1:]]
     assert times == ["2026-11-01T09:00:00.000Z", "2026-11-01T10:00:00.000Z"]
 
 

@@ -56,10 +56,10 @@ def test_an_order(system: System) -> None:
 def test_a_threshold_event(system: System) -> None:
     system.configure(TRIAL_CREDITS="1")
     system.ingest(opened(), paid(1))
-    records = batch(system.stream(CREDITS_TABLE))
-    app.publish_threshold_events(records, Context())
+    transactions = batch(system.stream(CREDITS_TABLE))
+    app.publish_threshold_events(transactions, Context())
 
-    found = files_of(lambda: app.publish_threshold_events(records, Context()))
+    found = files_of(lambda: app.publish_threshold_events(transactions, Context()))
 
     assert system.heard() != []
     assert len(found) <= 9, found

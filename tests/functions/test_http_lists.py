@@ -41,7 +41,7 @@ def sequences(answered: Answered) -> list[int]:
 
 @pytest.fixture
 def shop(ledger: Ledger) -> MerchantId:
-    """A shop with 25 records, one a minute: a trial, 20 orders, three payments, an adjustment."""
+    """A shop with 25 transactions, one a minute: a trial, 20 orders, three payments, an adjustment."""
     movements = [trial(), *(order(str(number)) for number in range(20)), *(payment(str(p)) for p in range(3))]
     written = FakeLedger()
     for minute, movement in enumerate([*movements, adjustment("a", -1)]):

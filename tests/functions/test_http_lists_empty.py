@@ -1,4 +1,4 @@
-"""Filters that no record can match: an empty page, never a fault (found by schemathesis)."""
+"""Filters that no transaction can match: an empty page, never a fault (found by schemathesis)."""
 
 import pytest
 

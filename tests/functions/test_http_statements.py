@@ -182,7 +182,7 @@ def test_statements_are_the_merchants_own(api: Api, ledger: Ledger) -> None:
 def test_a_month_that_is_too_long_to_be_added_up_is_refused(
     api: Api, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "RECORDS_EXAMINED_MAX", 2)
+    monkeypatch.setattr(statements, "TRANSACTIONS_EXAMINED_MAX", 2)
     ledger.post(trial(5), order("1"), order("2"))
     ledger.post(order("3"), at=NOON + timedelta(days=40))
 

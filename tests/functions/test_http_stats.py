@@ -25,7 +25,7 @@ def stats_of(api: Api, shop: str = SHOP, token: Mapping[str, str] = OWNER, /, **
 
 @pytest.fixture
 def shop(ledger: Ledger) -> FakeLedger:
-    """A shop with one record a minute: a trial of 2, three orders, of which the last found nothing, and others."""
+    """A shop with one transaction a minute: a trial of 2, three orders, of which the last found nothing, and others."""
     written = FakeLedger()
     movements = [trial(2), order("1"), order("2"), order("3"), payment("p", 7), refund_of("1"), adjustment("a", -4)]
     for minute, movement in enumerate(movements):
@@ -76,15 +76,15 @@ def test_dates_that_hold_everything_say_the_same(api: Api, dates: Mapping[str, s
 def test_any_range_adds_up_what_its_records_say(api: Api, shop: FakeLedger) -> None:
     for first in range(1, 8):
         for last in range(first, 8):
-            records = [record for record in shop.history(SHOP) if first <= record.sequence <= last]
-            answered = stats_of(api, start_date=records[0].created_at, end_date=records[-1].created_at)
+            transactions = [transaction for transaction in shop.history(SHOP) if first <= transaction.sequence <= last]
+            answered = stats_of(api, start_date=transactions[0].created_at, end_date=transactions[-1].created_at)
 
             data = answered.body["data"]
-            assert data["transaction_count"] == len(records)
-            assert data["credits_in"] - data["credits_out"] == sum(record.amount for record in records)
-            assert data["total_shortfall"] == sum(record.shortfall for record in records)
-            assert data["last_transaction_at"] == records[-1].created_at
-            types = {record.kind.transaction_type for record in records}
+            assert data["transaction_count"] == len(transactions)
+            assert data["credits_in"] - data["credits_out"] == sum(transaction.amount for transaction in transactions)
+            assert data["total_shortfall"] == sum(transaction.shortfall for transaction in transactions)
+            assert data["last_transaction_at"] == transactions[-1].created_at
+            types = {transaction.kind.transaction_type for transaction in transactions}
             assert set(data["by_type"]) == types
 
 
@@ -104,7 +104,7 @@ def test_a_range_of_too_many_records_is_refused_before_it_is_read(api: Api, monk
 
     assert largest.body["data"]["transaction_count"] == 3
     assert (too_large.status, too_large.body["error"]["code"]) == (400, "RANGE_TOO_LONG")
-    assert history_module.RECORDS_EXAMINED_MAX == 20_000
+    assert history_module.TRANSACTIONS_EXAMINED_MAX == 20_000
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Why a plugin is off, over HTTP: from the account, the record that decided it, and the records around."""
+"""Why a plugin is off, over HTTP: from the account, the transaction that decided it, and the transactions around."""
 
 from datetime import timedelta
 

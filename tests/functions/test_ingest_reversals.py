@@ -17,8 +17,8 @@ def back(what: str, **payload: Any) -> str:
     return asking(f"evt.billing.payment_{what}", payload)
 
 
-def records(system: System) -> list[tuple[str, int]]:
-    return [(record.kind.transaction_type, record.amount) for record in system.history()]
+def transactions(system: System) -> list[tuple[str, int]]:
+    return [(transaction.kind.transaction_type, transaction.amount) for transaction in system.history()]
 
 
 REFUNDED_TWICE = back("refunded", payment_id="in_1", reversal_id="re_1", credits=50)
@@ -73,7 +73,7 @@ def test_a_case_from_the_field_ends_right(
         assert system.ingest(*step) == []
     account = system.account()
     assert (account.balance, account.debt) == (balance, 0)
-    assert records(system) == [("TRIAL", 100), *expected]
+    assert transactions(system) == [("TRIAL", 100), *expected]
     assert system.parked() == []
     assert {finding.kind for finding in audit(SHOP, account, system.history())} <= {Drift.CROSSING_WRONG}
 
@@ -93,14 +93,14 @@ def test_a_payment_goes_back_under_any_of_its_names(system: System, together: bo
     ]
     for step in [list(chain(*steps))] if together else [*steps, *steps]:
         assert system.ingest(*step) == []
-    assert records(system) == [
+    assert transactions(system) == [
         ("TRIAL", 100),
         ("PAYMENT", 90),
         ("REVERSAL", -30),
         ("REVERSAL", -60),
         ("REVERSAL_RETURNED", 60),
     ]
-    assert {record.metadata["payment_id"] for record in system.history()[2:]} == {"in_1"}
+    assert {transaction.metadata["payment_id"] for transaction in system.history()[2:]} == {"in_1"}
     assert system.parked() == []
     assert not list(audit(SHOP, system.account(), system.history()))
 

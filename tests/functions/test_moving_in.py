@@ -104,7 +104,7 @@ def test_ten_thousand_merchants_move_in_and_no_old_event_counts_again(
     assert len(events) == keys + MERCHANTS
     assert _posted(ledger, events) == {Duplicate}
     assert ledger.accounts == opened
-    assert {record.kind for record in ledger.transactions.values()} == {Kind.OPENING}
+    assert {transaction.kind for transaction in ledger.transactions.values()} == {Kind.OPENING}
     assert sum(account.balance for account in opened.values()) == balance
 
     again = said("import", *files, "--yes", "--json").json

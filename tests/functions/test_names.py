@@ -100,10 +100,10 @@ def test_each_order_of_several_may_have_aliases_of_its_own(system: System) -> No
 def test_streams_know_no_guards(system: System) -> None:
     system.ingest(opened(), charged("p1", aliases=["p2", "p3"]), charged("p4"))
     system.ingest(charged("p4", aliases=["p5"]))
-    records = system.stream(TRANSACTIONS_TABLE)
-    assert len(records) == 6
+    transactions = system.stream(TRANSACTIONS_TABLE)
+    assert len(transactions) == 6
 
-    assert app.publish_transaction_events(batch(records), Context())["batchItemFailures"] == []
+    assert app.publish_transaction_events(batch(transactions), Context())["batchItemFailures"] == []
 
     said = [event["detail-type"] for event in system.heard()]
     assert sorted(said) == ["evt.credits.account.created", "evt.credits.recharged", "evt.credits.recharged"]

@@ -11,7 +11,7 @@ import app
 from chalicelib.adapters.dynamodb.fleet import RECONCILED
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import MerchantId, transaction_id
-from chalicelib.domain.ledger import Transaction, record_hash
+from chalicelib.domain.ledger import Transaction, transaction_hash
 from chalicelib.usecases import reconciling
 from chalicelib.wiring import for_figures
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
@@ -37,11 +37,11 @@ class Hand:
         self._change(CREDITS_TABLE, "merchant_id", self.merchant_id, attributes)
 
     def change_record(self, sequence: int, /, **attributes: dict[str, Any]) -> None:
-        """Change attributes of one of the merchant's records."""
-        self._change(TRANSACTIONS_TABLE, "transaction_id", self.record(sequence).transaction_id, attributes)
+        """Change attributes of one of the merchant's transactions."""
+        self._change(TRANSACTIONS_TABLE, "transaction_id", self.transaction(sequence).transaction_id, attributes)
 
-    def record(self, sequence: int) -> Transaction:
-        """Return the record as it stands; by the index, because moto takes its time for a scan."""
+    def transaction(self, sequence: int) -> Transaction:
+        """Return the transaction as it stands; by the index, because moto takes its time for a scan."""
         [item] = self.system.dynamodb.query(
             TableName=TRANSACTIONS_TABLE,
             IndexName="by_merchant",
@@ -52,7 +52,7 @@ class Hand:
         return transaction_from(item)
 
     def remove_record(self, sequence: int) -> None:
-        key = {"transaction_id": {"S": self.record(sequence).transaction_id}}
+        key = {"transaction_id": {"S": self.transaction(sequence).transaction_id}}
         self.system.dynamodb.delete_item(TableName=TRANSACTIONS_TABLE, Key=key)
 
     def remove_account(self) -> None:
@@ -68,13 +68,13 @@ class Hand:
         )
 
     def insert_record(self, sequence: int) -> None:
-        """Insert a record that claims the sequence of another, well sealed."""
+        """Insert a transaction that claims the sequence of another, well sealed."""
         forged = replace(
-            self.record(sequence),
+            self.transaction(sequence),
             transaction_id=transaction_id(self.merchant_id, "BILLING_PAYMENT_forged"),
             reference_id="forged",
         )
-        sealed = replace(forged, hash=record_hash(forged))
+        sealed = replace(forged, hash=transaction_hash(forged))
         self.system.dynamodb.put_item(TableName=TRANSACTIONS_TABLE, Item=transaction_item(sealed))
 
     def _change(self, table: str, key: str, value: str, attributes: dict[str, dict[str, Any]]) -> None:
@@ -88,7 +88,7 @@ class Hand:
 
 
 def tell(system: System, *merchants: MerchantId) -> None:
-    """Let merchants have a ledger of eight records each, the second of them an order that was refunded in part."""
+    """Let merchants have a ledger of eight transactions each, the second of them an order that was refunded in part."""
     written = FakeLedger()
     for one in merchants:
         sold = [trial(of=one), order("1", total="10.00", of=one), order("2", of=one), order("3", of=one)]
@@ -178,18 +178,22 @@ def test_drift_beside_a_newer_record_is_still_found(books: Books) -> None:
 PLANTED: dict[str, tuple[Callable[[Hand], None], str, int]] = {
     "a balance edited": (lambda hand: hand.change_account(balance={"N": "77"}), "account_balance", 8),
     "a counter wrong": (lambda hand: hand.change_account(total_shortfall={"N": "3"}), "account_counter", 8),
-    "a record changed": (lambda hand: hand.change_record(4, amount={"N": "-2"}), "record_changed", 4),
+    "a transaction changed": (lambda hand: hand.change_record(4, amount={"N": "-2"}), "record_changed", 4),
     "a reference changed": (lambda hand: hand.change_record(5, reference_id={"S": "p2"}), "record_changed", 5),
-    "a record removed": (lambda hand: hand.remove_record(3), "record_missing", 3),
-    "the newest record removed": (lambda hand: hand.remove_record(8), "record_missing", 8),
-    "a record inserted": (lambda hand: hand.insert_record(4), "record_inserted", 4),
+    "a transaction removed": (lambda hand: hand.remove_record(3), "record_missing", 3),
+    "the newest transaction removed": (lambda hand: hand.remove_record(8), "record_missing", 8),
+    "a transaction inserted": (lambda hand: hand.insert_record(4), "record_inserted", 4),
     "a tally wrong": (lambda hand: hand.change_record(2, refunded_credits={"N": "1"}), "tally_wrong", 2),
     "a status edited": (
         lambda hand: hand.change_account(status_changed_at={"S": "2025-01-01T00:00:00.000Z"}),
         "account_status",
         8,
     ),
-    "a record unreadable": (lambda hand: hand.change_record(4, transaction_type={"S": "GIFT"}), "record_unreadable", 4),
+    "a transaction unreadable": (
+        lambda hand: hand.change_record(4, transaction_type={"S": "GIFT"}),
+        "record_unreadable",
+        4,
+    ),
     "an account unreadable": (lambda hand: hand.change_account(version={"S": "many"}), "account_unreadable", 0),
     "a time of opening edited": (
         lambda hand: hand.change_account(created_at={"S": "2025-01-01T00:00:00.000Z"}),
@@ -201,7 +205,7 @@ PLANTED: dict[str, tuple[Callable[[Hand], None], str, int]] = {
         "account_time",
         8,
     ),
-    "an update before the newest record": (
+    "an update before the newest transaction": (
         lambda hand: hand.change_account(updated_at={"S": "2025-01-01T00:00:00.000Z"}),
         "account_time",
         8,
@@ -214,7 +218,7 @@ PLANTED: dict[str, tuple[Callable[[Hand], None], str, int]] = {
     "listed nowhere": (lambda hand: hand.remove_from_account("level"), "account_level", 8),
     "listed elsewhere": (lambda hand: hand.change_account(level={"S": "zero#1"}), "account_level", 8),
     "an account removed": (lambda hand: hand.remove_account(), "account_missing", 8),
-    "a record given away": (lambda hand: hand.change_record(8, merchant_id={"S": OTHERS[0]}), "record_missing", 8),
+    "a transaction given away": (lambda hand: hand.change_record(8, merchant_id={"S": OTHERS[0]}), "record_missing", 8),
 }
 
 
@@ -225,7 +229,7 @@ def test_drift_planted_by_hand_is_found_named_and_told_and_not_repaired(books: B
         hand = Hand(books.system, merchant(planted))
         plant(hand)
         expected.append((hand.merchant_id, kind, sequence))
-    # Who was given a record has two that claim the same sequence.
+    # Who was given a transaction has two that claim the same sequence.
     expected.append((OTHERS[0], "record_inserted", 8))
     before = books.system.everything()
 
@@ -425,19 +429,19 @@ def test_drift_that_the_bus_does_not_take_is_counted_and_told_the_next_time(book
 
 
 def test_a_write_under_way_is_no_drift(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Between the reading of the account and that of its records, an order comes and is refunded.
+    # Between the reading of the account and that of its transactions, an order comes and is refunded.
     reader = for_figures.ledger_reader()
-    original = reader.records
+    original = reader.transactions
     came = {"left": 2}
 
-    def records(*asked: Any) -> Any:
+    def transactions(*asked: Any) -> Any:
         if came["left"]:
             came["left"] -= 1
             number = came["left"]
             books.system.ingest(paid(f"late {number}"), refunded(3), refunded(f"late {number}"))
         return original(*asked)
 
-    monkeypatch.setattr(reader, "records", records)
+    monkeypatch.setattr(reader, "transactions", transactions)
     answer = app.reconcile({}, PLENTY)
 
     assert (answer["drift"], books.said()) == (0, [])

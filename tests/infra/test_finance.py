@@ -42,8 +42,8 @@ def ledger() -> FakeLedger:
 
 def test_every_attribute_of_a_real_item_is_a_column_of_its_type(ledger: FakeLedger) -> None:
     known, seen = columns(), set[str]()
-    for record in ledger.transactions.values():
-        for name, value in transaction_item(record).items():
+    for transaction in ledger.transactions.values():
+        for name, value in transaction_item(transaction).items():
             [form] = value
             seen.add(name)
             assert known[name] == (METADATA if form == "M" else FORMS[form]), name
@@ -76,8 +76,8 @@ def athena(ledger: FakeLedger) -> Iterator[sqlite3.Connection]:
     names = re.findall(r" AS ([a-z_]+)(?:,|\n|$)", view)
     with closing(sqlite3.connect(":memory:")) as database:
         database.execute(f"CREATE TABLE ledger ({', '.join(names)})")
-        for record in ledger.transactions.values():
-            item = transaction_item(record)
+        for transaction in ledger.transactions.values():
+            item = transaction_item(transaction)
             flat: dict[str, Any] = {name: _plain(value) for name, value in item.items()}
             flat |= {name: _plain(value) for name, value in item["extra_metadata"]["M"].items()}
             flat.setdefault("shortfall", 0)

@@ -53,7 +53,7 @@ def _mutant(name: str, *changes: tuple[str, str, str], scenario: str | None = No
 
 _KNOWN = '"ConditionExpression": "#known=:known",'
 _ABSENT = '"attribute_not_exists(transaction_id)"'
-_GUARDED = "        actions += [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
+_GUARDED = "        actions += [self._new_item(guard_item(guard)) for guard in commit.guards]\n"
 _ALWAYS = '"attribute_exists(merchant_id)"'
 _SENT = '            self._client.transact_write_items(TransactItems=cast("Any", actions))\n'
 
@@ -95,8 +95,8 @@ MUTANTS = (
         "period_repeated swallowed as a duplicate",
         (
             OUTCOMES,
-            "        return _repeated_too_late(movement, record) or Duplicate(record)",
-            "        return Duplicate(record)",
+            "        return _repeated_too_late(movement, transaction) or Duplicate(transaction)",
+            "        return Duplicate(transaction)",
         ),
     ),
     _mutant(
@@ -137,7 +137,7 @@ MUTANTS = (
         (
             DYNAMODB,
             "        actions = [self._account_action(commit)] if commit.writes_account else []\n",
-            "        known = self.read([commit.merchant_id], [record.transaction_id for record in commit.transactions])\n"
+            "        known = self.read([commit.merchant_id], [transaction.transaction_id for transaction in commit.transactions])\n"
             "        account = known.accounts.get(commit.merchant_id)\n"
             "        if account != commit.before or known.transactions:\n"
             "            return Refused(account=account, transactions=tuple(known.transactions.values()))\n"
@@ -168,9 +168,9 @@ MUTANTS = (
         "the balance without its version",
         (DYNAMODB, _KNOWN, '"ConditionExpression": "attribute_exists(merchant_id)",'),
     ),
-    _mutant("a record without its condition", (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"')),
+    _mutant("a transaction without its condition", (DYNAMODB, _ABSENT, '"attribute_not_exists(nothing)"')),
     _mutant(
-        "balance and records in two writes",
+        "balance and transactions in two writes",
         (
             DYNAMODB,
             _SENT,
@@ -241,15 +241,15 @@ MUTANTS = (
         (
             OUTCOMES,
             "    if same:\n        return _repeated",
-            "    if same or record:\n        return _repeated",
+            "    if same or transaction:\n        return _repeated",
         ),
     ),
     _mutant(
         "a later trial taken for a conflict",
         (
             OUTCOMES,
-            "same = movement.kind is Kind.TRIAL or (movement.kind is record.kind and movement.credits == record.requested)",
-            "same = movement.kind is record.kind and movement.credits == record.requested",
+            "        same = movement.kind is Kind.TRIAL or (\n",
+            "        same = (\n",
         ),
         (
             FOLD,
@@ -263,7 +263,7 @@ MUTANTS = (
     ),
     _mutant(
         "an order compared under the policy of today",
-        (OUTCOMES, 'charge(Policy.parse(str(record.metadata["policy"])), lines', "charge(movement.policy, lines"),
+        (OUTCOMES, 'charge(Policy.parse(str(transaction.metadata["policy"])), lines', "charge(movement.policy, lines"),
     ),
     # What is applied.
     _mutant(
@@ -355,7 +355,7 @@ MUTANTS = (
         "an edit under the policy of today",
         (
             EDITS,
-            "charge(_policy(record.metadata), lines=movement.lines",
+            "charge(_policy(transaction.metadata), lines=movement.lines",
             "charge(movement.policy, lines=movement.lines",
         ),
         tests="tests/unit/test_edits.py",
@@ -443,22 +443,23 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a record that does not tell the threshold before it",
+        "a transaction that does not tell the threshold before it",
         (LEDGER, "        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}\n", "        pass\n"),
     ),
     _mutant(
-        "a record that tells a threshold before it that was none",
+        "a transaction that tells a threshold before it that was none",
         (LEDGER, "THRESHOLD_BEFORE: account.threshold}", "THRESHOLD_BEFORE: threshold}"),
     ),
     _mutant(
-        "a derivation that does not ask the record", (DERIVATION, "if isinstance(named, int):", "if named is record:")
+        "a derivation that does not ask the transaction",
+        (DERIVATION, "if isinstance(named, int):", "if named is transaction:"),
     ),
     _mutant(
         "a story with a derivation of its own",
         (
             STORY,
-            "    derived = derived_crossings(record, before=known)\n",
-            "    derived = derived_crossings(replace(record, metadata={}, threshold=record.threshold + 1), before=None)\n",
+            "    derived = derived_crossings(transaction, before=known)\n",
+            "    derived = derived_crossings(replace(transaction, metadata={}, threshold=transaction.threshold + 1), before=None)\n",
         ),
         (STORY, "from dataclasses import dataclass\n", "from dataclasses import dataclass, replace\n"),
     ),
@@ -467,7 +468,7 @@ MUTANTS = (
         (LEDGER, "    if transaction.sequence == 1:\n", "    if transaction.sequence == 0:\n"),
     ),
     _mutant(
-        "a threshold set in the instant of a record",
+        "a threshold set in the instant of a transaction",
         (
             OVERRIDE,
             "    time = later_than(account.updated_at, now=now)\n",
@@ -760,7 +761,7 @@ MUTANTS = (
         tests="tests/unit/test_reversals.py",
     ),
     _mutant(
-        "a dispute won without a look for its record",
+        "a dispute won without a look for its transaction",
         (
             POSTING,
             "own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()",
@@ -800,8 +801,8 @@ MUTANTS = (
         (REBUILDING, "tallies=tuple(tallies.corrections())", "tallies=()"),
     ),
     _mutant(
-        "records after a gap left where they are",
-        (AGREEMENT, "for record in after_a_gap\n", "for record in after_a_gap[:0]\n"),
+        "transactions after a gap left where they are",
+        (AGREEMENT, "for transaction in after_a_gap\n", "for transaction in after_a_gap[:0]\n"),
     ),
     _mutant(
         "an account that is ahead left where it is",
@@ -816,7 +817,7 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "records without an account not looked for",
+        "transactions without an account not looked for",
         (
             RECONCILING,
             "        candidates=reader.without_account(wanted),\n",
@@ -830,7 +831,7 @@ MUTANTS = (
         (
             DYNAMODB,
             _SENT,
-            "            guards = [self._record_action(guard_item(guard)) for guard in commit.guards]\n"
+            "            guards = [self._new_item(guard_item(guard)) for guard in commit.guards]\n"
             "            for some in (actions, guards):\n"
             "                if some:\n"
             '                    self._client.transact_write_items(TransactItems=cast("Any", some))\n',
@@ -882,7 +883,7 @@ MUTANTS = (
         tests="tests/functions/test_ingest_reversals.py",
     ),
     _mutant(
-        "guards that a restore tore from their records left where they are",
+        "guards that a restore tore from their transactions left where they are",
         (AGREEMENT, "    _remove_torn_guards(client, tables.transactions)\n", ""),
     ),
     _mutant(
@@ -899,7 +900,7 @@ MUTANTS = (
     ),
     _mutant(
         "the content of an old movement compared with its opening",
-        (OUTCOMES, "    if record.kind is Kind.OPENING:\n", "    if record.kind is Kind.TRIAL:\n"),
+        (OUTCOMES, "    if transaction.kind is Kind.OPENING:\n", "    if transaction.kind is Kind.TRIAL:\n"),
         tests="tests/functions/test_cli_import.py",
     ),
 )

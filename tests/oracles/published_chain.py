@@ -1,6 +1,6 @@
 """The hash chain once more, written from the published form alone (contract, "Hash").
 
-It shares no line with the code that seals the records, so that the two can only agree by saying the same.
+It shares no line with the code that seals the transactions, so that the two can only agree by saying the same.
 """
 
 import hashlib
@@ -30,17 +30,17 @@ FIELDS = (
     "occurred_at",
     "created_at",
 )
-"""What is sealed of a record; what is null is left out."""
+"""What is sealed of a transaction; what is null is left out."""
 
 
-def published_form(record: Transaction) -> str:
-    """Return the record as UTF-8 JSON: keys sorted, compact, no nulls, whole numbers."""
-    return _form(_said(record))
+def published_form(transaction: Transaction) -> str:
+    """Return the transaction as UTF-8 JSON: keys sorted, compact, no nulls, whole numbers."""
+    return _form(_said(transaction))
 
 
-def broken_links(records: Iterable[Transaction]) -> list[int]:
-    """Return the sequences at which the chain of one merchant's records, oldest first, does not hold."""
-    return broken_links_in_answers(_said(record) for record in records)
+def broken_links(transactions: Iterable[Transaction]) -> list[int]:
+    """Return the sequences at which the chain of one merchant's transactions, oldest first, does not hold."""
+    return broken_links_in_answers(_said(transaction) for transaction in transactions)
 
 
 def broken_links_in_answers(rows: Iterable[Mapping[str, Any]]) -> list[int]:
@@ -60,15 +60,17 @@ def broken_links_in_answers(rows: Iterable[Mapping[str, Any]]) -> list[int]:
     return broken
 
 
-def _said(record: Transaction) -> dict[str, Any]:
-    """Return the record under the names of the API's answers."""
-    said = {name: getattr(record, name) for name in (*FIELDS, "previous_hash", "hash") if hasattr(record, name)}
+def _said(transaction: Transaction) -> dict[str, Any]:
+    """Return the transaction under the names of the API's answers."""
+    said = {
+        name: getattr(transaction, name) for name in (*FIELDS, "previous_hash", "hash") if hasattr(transaction, name)
+    }
     return {
         **said,
-        "id": record.transaction_id,
-        "operation_type": record.kind.value[1].value,
-        "transaction_type": record.kind.value[0],
-        "extra_metadata": dict(record.metadata),
+        "id": transaction.transaction_id,
+        "operation_type": transaction.kind.value[1].value,
+        "transaction_type": transaction.kind.value[0],
+        "extra_metadata": dict(transaction.metadata),
     }
 
 

@@ -93,7 +93,7 @@ def _refund(payload: Mapping[str, Any], entry: Mapping[str, Any]) -> Fact:
 
 
 def distinct(events: Iterable[Event]) -> dict[str, Fact]:
-    """Return every fact once, by the id of its record, in the order in which it was first heard of."""
+    """Return every fact once, by the id of its transaction, in the order in which it was first heard of."""
     found: dict[str, Fact] = {}
     for event in events:
         for fact in facts(event):

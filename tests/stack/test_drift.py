@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import transaction_id
-from chalicelib.domain.ledger import record_hash
+from chalicelib.domain.ledger import transaction_hash
 from infra.commands.cli import application
 from tests.support.marketplace import happened, merchant
 from tests.support.running_stack import Stack, until
@@ -64,7 +64,7 @@ def forged(item: Mapping[str, Any]) -> dict[str, Any]:
         tally=None,
         refunded_at=None,
     )
-    return transaction_item(replace(other, hash=record_hash(other)))
+    return transaction_item(replace(other, hash=transaction_hash(other)))
 
 
 @contextmanager

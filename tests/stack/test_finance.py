@@ -75,7 +75,9 @@ def test_a_shop_is_exported_proven_compared_mended_and_adjusted(flows: Stack, ru
     assert run("adjust", "--file", file, "--undo", "--json").json["applied"] == 2
 
     export = tmp_path / "shop.csv"
-    until("the newest record to be in the index", lambda: run("export", export, "--merchant", shop).status == 0, 30)
+    until(
+        "the newest transaction to be in the index", lambda: run("export", export, "--merchant", shop).status == 0, 30
+    )
     assert run("verify", "--file", export).status == 0
     found = [row.members["balance_after"] for row in rows(export, Form.CSV) if row.members]
     assert (len(found), found[-1]) == (11, 44)

@@ -1,4 +1,4 @@
-"""A whole marketplace through the whole system: every balance, record and event out is accounted for.
+"""A whole marketplace through the whole system: every balance, transaction and event out is accounted for.
 
 EVENTS_FILE may name a gzipped file of platform envelopes, one a line, which then goes the same two ways.
 """

@@ -40,7 +40,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tables]:
 
 def fill(tables: Tables) -> None:
     """Write a ledger of one merchant as the fold makes it, without its conditions, which would take an hour."""
-    records = ledger(tables)
+    transactions = ledger(tables)
 
     def write(items: list[dict[str, Any]]) -> None:
         remaining = {tables.transactions: [{"PutRequest": {"Item": item}} for item in items]}
@@ -49,13 +49,13 @@ def fill(tables: Tables) -> None:
             remaining = answer["UnprocessedItems"]  # type: ignore[assignment]
 
     with ThreadPoolExecutor(4) as pool:
-        while chunk := list(islice(records, 40 * WRITTEN_AT_ONCE)):
+        while chunk := list(islice(transactions, 40 * WRITTEN_AT_ONCE)):
             batches = [chunk[start : start + WRITTEN_AT_ONCE] for start in range(0, len(chunk), WRITTEN_AT_ONCE)]
             list(pool.map(write, batches))
 
 
 def ledger(tables: Tables) -> Iterable[dict[str, Any]]:
-    """Yield the items of the records, and write the account last."""
+    """Yield the items of the transactions, and write the account last."""
     account: Account | None = None
     orders = iter(range(TRANSACTIONS - 1))
     movements: list[Any] = [trial(1_000_000)]

@@ -49,7 +49,7 @@ def refunded(shop: str, order_id: int, refund_id: str, **money: str) -> Event:
 
 
 def recorded(stack: Stack, *events: Event) -> list[tuple[str, int, int]]:
-    """Tell `events` one after another; return type, amount and shortfall of every record of their merchant."""
+    """Tell `events` one after another; return type, amount and shortfall of every transaction of their merchant."""
     stack.tell(*events)
     ledger = stack.ledger(events[0]["payload"]["merchant_id"])
     assert broken_links_in_answers(ledger) == []

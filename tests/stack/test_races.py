@@ -108,7 +108,7 @@ def write(tables: Tables, messages: Sequence[Message], start: Barrier) -> list[t
 
 
 def ledger_of(tables: Tables, shop: MerchantId = SHOP) -> tuple[Account, list[Transaction]]:
-    """Return the shop's account and its records, oldest first."""
+    """Return the shop's account and its transactions, oldest first."""
     ids = [
         TransactionId(item["transaction_id"]["S"])
         for page in tables.client.get_paginator("scan").paginate(TableName=tables.transactions, ConsistentRead=True)
@@ -116,7 +116,7 @@ def ledger_of(tables: Tables, shop: MerchantId = SHOP) -> tuple[Account, list[Tr
         if item["merchant_id"]["S"] == shop
     ]
     known = tables.ledger().read([shop], ids)
-    return known.accounts[shop], sorted(known.transactions.values(), key=lambda record: record.sequence)
+    return known.accounts[shop], sorted(known.transactions.values(), key=lambda transaction: transaction.sequence)
 
 
 def test_sixteen_writers_of_one_merchant_record_each_fact_once(tables: Tables) -> None:
@@ -127,17 +127,17 @@ def test_sixteen_writers_of_one_merchant_record_each_fact_once(tables: Tables) -
 
     account, history = ledger_of(tables)
     assert broken_links(history) == []
-    assert [record.sequence for record in history] == list(range(1, len(history) + 1))
+    assert [transaction.sequence for transaction in history] == list(range(1, len(history) + 1))
     assert account.hash == history[-1].hash
-    assert (account.balance, account.sequence) == (sum(record.amount for record in history), len(history))
+    assert (account.balance, account.sequence) == (sum(transaction.amount for transaction in history), len(history))
     assert account.balance == EXPECTED_BALANCE
-    assert {record.shortfall for record in history} == {0}
+    assert {transaction.shortfall for transaction in history} == {0}
     counted = {kind: total.count for kind, total in account.totals.items()}
-    assert counted == Counter(record.kind for record in history)
+    assert counted == Counter(transaction.kind for transaction in history)
 
     wanted = {movement.transaction_id for writer in range(WRITERS) for m in messages_of(writer) for movement in m}
-    assert {record.transaction_id for record in history} == wanted
-    # Each record was posted by exactly one writer, and every other one was told that it was there.
+    assert {transaction.transaction_id for transaction in history} == wanted
+    # Each transaction was posted by exactly one writer, and every other one was told that it was there.
     posted = Counter(movement.transaction_id for movement, outcome in finished if isinstance(outcome, Posted))
     assert posted == Counter(wanted)
     assert all(
@@ -164,7 +164,7 @@ def test_every_order_keeps_the_tally_of_all_its_refunds(tables: Tables) -> None:
             run.result()
 
     account, history = ledger_of(tables)
-    tallies = [record.tally for record in history if record.kind.is_order]
+    tallies = [transaction.tally for transaction in history if transaction.kind.is_order]
     assert [(tally.count, tally.credits, tally.money) for tally in tallies if tally] == [
         (WRITERS, 1, Decimal(whole))
     ] * 3
@@ -190,7 +190,7 @@ def test_what_does_not_fit_into_the_balance_is_declined_whoever_is_first(tables:
 
     account, history = ledger_of(tables)
     assert outcomes == {"Posted": POT // 4, "Rejected": 3 * WRITERS - POT // 4}
-    assert account.balance == sum(record.amount for record in history) == 0
+    assert account.balance == sum(transaction.amount for transaction in history) == 0
     assert broken_links(history) == []
 
 
@@ -219,12 +219,12 @@ def test_a_storm_on_many_merchants_and_a_busy_one_that_all_have_the_same_orders(
         account, history = ledger_of(tables, shop)
         orders = BUSY_ORDERS if shop == BUSY_SHOP else ORDERS
         wanted = {movement.transaction_id for writer in range(WRITERS) for [movement] in storm_of(writer)}
-        of_shop = {record.transaction_id for record in history}
+        of_shop = {transaction.transaction_id for transaction in history}
         wrong["lost updates"] += account.balance != TRIAL_CREDITS - orders + 2 * WRITERS
         wrong["double charges"] += len(history) - (1 + orders + WRITERS)
-        wrong["sequence gaps"] += [record.sequence for record in history] != list(range(1, len(history) + 1))
+        wrong["sequence gaps"] += [transaction.sequence for transaction in history] != list(range(1, len(history) + 1))
         wrong["broken links"] += len(broken_links(history))
-        wrong["records that nobody asked for"] += len(of_shop - wanted)
+        wrong["transactions that nobody asked for"] += len(of_shop - wanted)
     posted = Counter(movement.transaction_id for movement, outcome in finished if isinstance(outcome, Posted))
     wrong["posted twice"] += sum(times - 1 for times in posted.values())
     # The figures are the report: `pytest -rP` shows them.

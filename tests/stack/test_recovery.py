@@ -151,22 +151,22 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
 
 
 def tear(service: Service, restored: Tables, shops: Sequence[str]) -> None:
-    """Tear the restored tables: an account is two records ahead, one three behind, and of one a record is missing."""
+    """Tear the restored tables: an account is two transactions ahead, one three behind, and one lacks a transaction."""
     ahead, behind, gap = shops
     tables = client(service.endpoint, "dynamodb")
     reader = DynamoDBLedgerReader(tables, credits_table=restored.credits, transactions_table=restored.transactions)
 
-    def records(shop: str) -> list[Transaction]:
-        found = [record for page in reader.records(MerchantId(shop), 1, None) for record in page]
-        return [record for record in found if isinstance(record, Transaction)]
+    def transactions(shop: str) -> list[Transaction]:
+        found = [transaction for page in reader.transactions(MerchantId(shop), 1, None) for transaction in page]
+        return [transaction for transaction in found if isinstance(transaction, Transaction)]
 
-    for record in [*records(ahead)[-2:], records(gap)[-3]]:
-        tables.delete_item(TableName=restored.transactions, Key={"transaction_id": {"S": record.transaction_id}})
+    for transaction in [*transactions(ahead)[-2:], transactions(gap)[-3]]:
+        tables.delete_item(TableName=restored.transactions, Key={"transaction_id": {"S": transaction.transaction_id}})
     walk = Walk(MerchantId(behind))
-    for record in records(behind)[:-3]:
-        walk.step(record)
+    for transaction in transactions(behind)[:-3]:
+        walk.step(transaction)
     walk.close(None)
-    earlier = rebuilt(walk, None, now=records(behind)[-4].created_at)
+    earlier = rebuilt(walk, None, now=transactions(behind)[-4].created_at)
     tables.put_item(TableName=restored.credits, Item=account_item(replace(earlier, version=earlier.sequence)))
 
 

@@ -90,7 +90,7 @@ def types(stack: Stack, shop: Shop) -> Counter[str]:
 
 
 def recorded(stack: Stack, shop: Shop, expected: Mapping[str, int]) -> None:
-    """Return once the shop's records are of these types, and nothing is on its way any more."""
+    """Return once the shop's transactions are of these types, and nothing is on its way any more."""
     until(f"{expected}, is {types(stack, shop)}", lambda: types(stack, shop) == Counter(expected))
     stack.settle()
     assert types(stack, shop) == Counter(expected)

@@ -221,7 +221,7 @@ class Ledger:
     def copy(self, written: FakeLedger) -> None:
         """Put the items of another ledger, many at once: moto is slow at each write of the real one."""
         items = [(CREDITS_TABLE, account_item(account)) for account in written.accounts.values()]
-        items += [(TRANSACTIONS_TABLE, transaction_item(record)) for record in written.transactions.values()]
+        items += [(TRANSACTIONS_TABLE, transaction_item(transaction)) for transaction in written.transactions.values()]
         for chunk in batched(items, 25):
             requests: dict[str, list[Any]] = {}
             for table, item in chunk:

@@ -1,6 +1,6 @@
-"""Short builders of test data: merchants, movements, accounts and records.
+"""Short builders of test data: merchants, movements, accounts and transactions.
 
-Every movement belongs to `SHOP` by default, and carries the metadata that the contracts record.
+Every movement belongs to `SHOP` by default, and carries the metadata that the contracts transaction.
 """
 
 from collections.abc import Sequence
@@ -164,9 +164,9 @@ def account_of(balance: int, *, threshold: int = 20, of: MerchantId = SHOP) -> A
     )
 
 
-def by_id(records: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
-    """Return the records by id, as a store's reader passes them to `fold`."""
-    return {record.transaction_id: record for record in records}
+def by_id(transactions: Sequence[Transaction]) -> dict[TransactionId, Transaction]:
+    """Return the transactions by id, as a store's reader passes them to `fold`."""
+    return {transaction.transaction_id: transaction for transaction in transactions}
 
 
 def reversal(

@@ -24,6 +24,6 @@ class FakeCall:
         return self.seconds - sum(self.waits)
 
     def sleep(self, seconds: float) -> None:
-        """Advance the records' clock and the time left, without really waiting."""
+        """Advance the transactions' clock and the time left, without really waiting."""
         self.waits.append(seconds)
         self.clock.advance(milliseconds=round(seconds * 1000))

@@ -43,7 +43,7 @@ class FakeLedger:
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
-        """Return the current accounts and records, all of one moment."""
+        """Return the current accounts and transactions, all of one moment."""
         merchants, transactions = tuple(dict.fromkeys(merchants)), tuple(dict.fromkeys(transactions))
         with self._lock:
             self.reads.append((merchants, transactions))
@@ -72,7 +72,7 @@ class FakeLedger:
             return answer
         with self._lock:
             if (refused := self._refusal(commit)) is not None:
-                for key in (commit.merchant_id, *(record.transaction_id for record in refused.transactions)):
+                for key in (commit.merchant_id, *(transaction.transaction_id for transaction in refused.transactions)):
                     if key in self.unreadable:
                         raise self.unreadable[key]
                 return refused
@@ -81,9 +81,11 @@ class FakeLedger:
         return _answer(after, commit) or Committed()
 
     def history(self, merchant_id: MerchantId) -> list[Transaction]:
-        """Return the merchant's records, oldest first."""
-        records = (record for record in self.transactions.values() if record.merchant_id == merchant_id)
-        return sorted(records, key=lambda record: record.sequence)
+        """Return the merchant's transactions, oldest first."""
+        transactions = (
+            transaction for transaction in self.transactions.values() if transaction.merchant_id == merchant_id
+        )
+        return sorted(transactions, key=lambda transaction: transaction.sequence)
 
     def crossings(self, merchant_id: MerchantId) -> list[CrossingRecord]:
         """Return the crossings that the merchant's writes carried, in the order of the writes."""
@@ -112,8 +114,8 @@ class FakeLedger:
     def _write(self, commit: Commit) -> None:
         if commit.writes_account:
             self.accounts[commit.merchant_id] = commit.after
-        self.transactions |= {record.transaction_id: record for record in commit.transactions}
-        self.guards |= {guard.transaction_id: guard.record for guard in commit.guards}
+        self.transactions |= {transaction.transaction_id: transaction for transaction in commit.transactions}
+        self.guards |= {guard.transaction_id: guard.names for guard in commit.guards}
         for change in commit.tallies:
             order = self.transactions[change.order]
             self.transactions[change.order] = replace(order, tally=change.after, refunded_at=change.time)
@@ -127,7 +129,7 @@ class FakeClock:
     moment: datetime = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
     def __call__(self) -> Instant:
-        """Return the time as records carry it."""
+        """Return the time as transactions carry it."""
         return Instant(self.moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{self.moment.microsecond // 1000:03}Z")
 
     def advance(self, *, milliseconds: int) -> None:
@@ -160,9 +162,9 @@ def settle(
 def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20) -> Fold:
     """Return the fold of one merchant's movements on the store's content, without writing it."""
     merchant_id = movements[0].merchant_id
-    records = [name for movement in movements for name in names_of(movement)]
-    records += [ground for movement in movements for ground in grounds(movement)]
-    known = store.read([merchant_id], records)
+    transactions = [name for movement in movements for name in names_of(movement)]
+    transactions += [ground for movement in movements for ground in grounds(movement)]
+    known = store.read([merchant_id], transactions)
     return fold(
         merchant_id,
         known.accounts.get(merchant_id),
@@ -176,8 +178,8 @@ def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, d
 
 def _names(commit: Commit) -> list[TransactionId]:
     """Return the ids at which nothing may be yet."""
-    records = [record.transaction_id for record in commit.transactions]
-    return [*records, *(guard.transaction_id for guard in commit.guards)]
+    transactions = [transaction.transaction_id for transaction in commit.transactions]
+    return [*transactions, *(guard.transaction_id for guard in commit.guards)]
 
 
 def _check_form(commit: Commit) -> None:

@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The data of the rows: two shops with credits, a record of the other shop, a cursor of the first shop's list."""
+    """The data of the rows: two shops with credits, a transaction of the second, a cursor of the first one's list."""
 
     shop: str
     other: str

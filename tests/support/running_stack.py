@@ -162,8 +162,8 @@ class Stack:
         """Publish the events on NATS, each after the one before it is recorded."""
         for event in events:
             self.publish(event)
-            records = [fact.transaction_id for fact in facts(event)]
-            until(f"the effect of {event}", lambda records=records: self.recorded(records))  # type: ignore[misc]
+            transactions = [fact.transaction_id for fact in facts(event)]
+            until(f"the effect of {event}", lambda transactions=transactions: self.recorded(transactions))  # type: ignore[misc]
 
     def deliver_freely(self, over_nats: Sequence[Event], over_the_bus: Sequence[Event]) -> None:
         """Send over both channels at the same time."""

@@ -66,7 +66,7 @@ class Tables:
         return dict(self.client.get_item(TableName=self.credits, Key=key, ConsistentRead=True).get("Item", {}))
 
     def transaction_item(self, transaction_id: TransactionId) -> dict[str, Any]:
-        """Return the record's current item, empty where there is none."""
+        """Return the transaction's current item, empty where there is none."""
         key = {"transaction_id": {"S": transaction_id}}
         return dict(self.client.get_item(TableName=self.transactions, Key=key, ConsistentRead=True).get("Item", {}))
 

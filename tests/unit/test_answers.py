@@ -49,8 +49,8 @@ def last_link(said: Sequence[dict[str, Any]]) -> str:
     """Return the newest hash of a chain of answers, recomputed from nothing but what they say."""
     link = "0" * 64
     for answer in said:
-        record = {**answer, "transaction_id": answer["id"]}
-        form = {name: record[name] for name in HASHED if record[name] is not None}
+        transaction = {**answer, "transaction_id": answer["id"]}
+        form = {name: transaction[name] for name in HASHED if transaction[name] is not None}
         text = json.dumps(form, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         link = hashlib.sha256(f"{link}\n{text}".encode()).hexdigest()
     return link
@@ -59,18 +59,18 @@ def last_link(said: Sequence[dict[str, Any]]) -> str:
 def ledger_after(*movements: Movement) -> tuple[Account, list[Transaction]]:
     store = FakeLedger()
     settle(store, movements, now=NOON)
-    return store.accounts[SHOP], sorted(store.transactions.values(), key=lambda record: record.sequence)
+    return store.accounts[SHOP], sorted(store.transactions.values(), key=lambda transaction: transaction.sequence)
 
 
 def test_an_account_says_its_figures_by_type_and_direction() -> None:
-    account, records = ledger_after(
+    account, transactions = ledger_after(
         trial(3), order("1"), order("2"), order("3"), order("4"), order("5", policy=TEN_EARNED), refund_of("1")
     )
 
     said = answers.Account.of(account, now=NOON).model_dump(mode="json")
 
     assert said["id"] == credit_id(SHOP)
-    assert said["balance"] == records[-1].balance_after == 11
+    assert said["balance"] == transactions[-1].balance_after == 11
     assert said["total_shortfall"] == 1
     assert said["totals"]["ORDER_PAID"] == {"increases": 1, "decreases": 4, "credits_in": 10, "credits_out": 3}
     assert said["totals"]["REFUND"] == {"increases": 1, "decreases": 0, "credits_in": 1, "credits_out": 0}
@@ -83,16 +83,16 @@ def test_an_account_says_its_figures_by_type_and_direction() -> None:
 
 
 def test_an_empty_account_is_disabled_since_the_order_that_emptied_it() -> None:
-    account, records = ledger_after(trial(1), order("1"))
+    account, transactions = ledger_after(trial(1), order("1"))
 
     said = answers.Account.of(account, now=NOON).plugin_status
 
     assert (said.status, said.reason) == ("disabled", Reason.INSUFFICIENT_CREDITS)
-    assert said.transaction_id == records[-1].transaction_id
+    assert said.transaction_id == transactions[-1].transaction_id
 
 
 def test_the_answers_of_a_ledger_prove_its_hash_chain_to_anybody() -> None:
-    account, records = ledger_after(
+    account, transactions = ledger_after(
         trial(5),
         order("1", total="12.50"),
         payment(),
@@ -100,26 +100,26 @@ def test_the_answers_of_a_ledger_prove_its_hash_chain_to_anybody() -> None:
         refund_of("1", amount="3", order_total="12.5"),
     )
 
-    said = [answers.Transaction.of(record).model_dump(mode="json") for record in records]
+    said = [answers.Transaction.of(transaction).model_dump(mode="json") for transaction in transactions]
 
     assert last_link(said) == account.hash
 
 
 def test_a_transaction_says_its_amount_signed_and_unsigned() -> None:
-    _, records = ledger_after(trial(5), order("1"))
+    _, transactions = ledger_after(trial(5), order("1"))
 
-    said = answers.Transaction.of(records[1])
+    said = answers.Transaction.of(transactions[1])
 
     assert (said.operation_type, said.transaction_type) == ("DECREASE", "ORDER_PAID")
     assert (said.amount, said.credits_used) == (-1, 1)
 
 
 def test_a_refund_touches_the_time_of_its_order_s_record() -> None:
-    _, records = ledger_after(trial(5), order("1"))
+    _, transactions = ledger_after(trial(5), order("1"))
 
-    refunded = replace(records[1], refunded_at=LATER)
+    refunded = replace(transactions[1], refunded_at=LATER)
 
-    assert answers.Transaction.of(records[1]).updated_at == NOON
+    assert answers.Transaction.of(transactions[1]).updated_at == NOON
     assert answers.Transaction.of(refunded).updated_at == LATER
 
 

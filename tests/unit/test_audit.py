@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.findings import Drift, Unreadable
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, record_hash
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, transaction_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.override import change_threshold
@@ -36,7 +36,7 @@ Book = tuple[Account, list[Transaction], tuple[CrossingRecord, ...]]
 
 
 def book(threshold: int = 20) -> Book:
-    """Return an account of every kind of record, what it carries, and its records: written by hand's own code."""
+    """Return an account of every kind of transaction, what it carries, and its transactions, by the code itself."""
     ledger = FakeLedger()
     first = [trial(50), order("1"), order("2", policy=TEN_PER_ITEM, lines=3, total="30.00"), payment("p1", 5)]
     more = [
@@ -54,27 +54,31 @@ def book(threshold: int = 20) -> Book:
 
 
 def found(
-    account: Account | None, records: Sequence[Transaction | Unreadable], crossings: tuple[CrossingRecord, ...] = ()
+    account: Account | None,
+    transactions: Sequence[Transaction | Unreadable],
+    crossings: tuple[CrossingRecord, ...] = (),
 ) -> list[tuple[str, int]]:
-    return [(finding.kind.value, finding.sequence) for finding in audit(SHOP, account, records, crossings=crossings)]
+    return [
+        (finding.kind.value, finding.sequence) for finding in audit(SHOP, account, transactions, crossings=crossings)
+    ]
 
 
-def sealed(record: Transaction) -> Transaction:
-    """Return the record with a hash of its own content, as somebody writes it who knows the algorithm."""
-    return replace(record, hash=record_hash(record))
+def sealed(transaction: Transaction) -> Transaction:
+    """Return the transaction with a hash of its own content, as somebody writes it who knows the algorithm."""
+    return replace(transaction, hash=transaction_hash(transaction))
 
 
 def test_a_ledger_as_it_was_written_has_no_finding() -> None:
-    account, records, crossings = book()
+    account, transactions, crossings = book()
 
-    assert {record.kind for record in records} >= {
+    assert {transaction.kind for transaction in transactions} >= {
         Kind.ORDER_USED,
         Kind.ORDER_EARNED,
         Kind.REFUND_TAKEN,
         Kind.MANUAL_REMOVED,
     }
     assert crossings
-    assert audit(SHOP, account, records, crossings=crossings) == ()
+    assert audit(SHOP, account, transactions, crossings=crossings) == ()
     assert plausible(account)
 
 
@@ -89,39 +93,41 @@ def test_a_thousand_mixed_movements_of_many_merchants_have_no_finding() -> None:
 
 
 RECORD_CHANGES: dict[str, Callable[[Transaction], Transaction]] = {
-    "amount": lambda record: replace(record, amount=record.amount - 1),
-    "balance": lambda record: replace(record, balance_after=record.balance_after + 1),
-    "balance before": lambda record: replace(record, balance_before=record.balance_before + 1),
-    "shortfall": lambda record: replace(record, shortfall=record.shortfall + 1),
-    "requested": lambda record: replace(record, requested=record.requested + 1),
-    "threshold": lambda record: replace(record, threshold=1),
-    "metadata": lambda record: replace(record, metadata={**record.metadata, "reason": "because"}),
-    "reference": lambda record: replace(record, reference_id="other"),
-    "time": lambda record: replace(record, created_at=LATER),
-    "occurred": lambda record: replace(record, occurred_at=LATER),
-    "correlation": lambda record: replace(record, correlation_id="c"),
-    "kind": lambda record: replace(record, kind=Kind.SUBSCRIPTION),
-    "previous hash": lambda record: replace(record, previous_hash="1" * 64),
-    "hash": lambda record: replace(record, hash="2" * 64),
+    "amount": lambda transaction: replace(transaction, amount=transaction.amount - 1),
+    "balance": lambda transaction: replace(transaction, balance_after=transaction.balance_after + 1),
+    "balance before": lambda transaction: replace(transaction, balance_before=transaction.balance_before + 1),
+    "shortfall": lambda transaction: replace(transaction, shortfall=transaction.shortfall + 1),
+    "requested": lambda transaction: replace(transaction, requested=transaction.requested + 1),
+    "threshold": lambda transaction: replace(transaction, threshold=1),
+    "metadata": lambda transaction: replace(transaction, metadata={**transaction.metadata, "reason": "because"}),
+    "reference": lambda transaction: replace(transaction, reference_id="other"),
+    "time": lambda transaction: replace(transaction, created_at=LATER),
+    "occurred": lambda transaction: replace(transaction, occurred_at=LATER),
+    "correlation": lambda transaction: replace(transaction, correlation_id="c"),
+    "kind": lambda transaction: replace(transaction, kind=Kind.SUBSCRIPTION),
+    "previous hash": lambda transaction: replace(transaction, previous_hash="1" * 64),
+    "hash": lambda transaction: replace(transaction, hash="2" * 64),
 }
 
 
 @pytest.mark.parametrize("place", [0, 3, 10])
 @pytest.mark.parametrize("change", RECORD_CHANGES)
 def test_a_changed_record_is_found_where_it_is(change: str, place: int) -> None:
-    account, records, crossings = book()
-    records[place] = RECORD_CHANGES[change](records[place])
+    account, transactions, crossings = book()
+    transactions[place] = RECORD_CHANGES[change](transactions[place])
 
-    findings = found(account, records, crossings)
+    findings = found(account, transactions, crossings)
     assert ("record_changed", place + 1) in findings
     assert {sequence for _, sequence in findings} <= {place + 1, place + 2}
 
 
 def test_a_record_changed_and_sealed_anew_is_found_by_the_one_behind_it() -> None:
-    account, records, crossings = book()
-    records[3] = sealed(replace(records[3], amount=7, requested=7, balance_after=records[3].balance_after + 2))
+    account, transactions, crossings = book()
+    transactions[3] = sealed(
+        replace(transactions[3], amount=7, requested=7, balance_after=transactions[3].balance_after + 2)
+    )
 
-    assert found(account, records, crossings) == [
+    assert found(account, transactions, crossings) == [
         ("chain_broken", 5),
         ("balance_broken", 5),
         ("account_counter", 11),
@@ -129,28 +135,28 @@ def test_a_record_changed_and_sealed_anew_is_found_by_the_one_behind_it() -> Non
 
 
 def test_the_newest_record_changed_and_sealed_anew_is_found_by_the_account() -> None:
-    account, records, crossings = book()
-    records[-1] = sealed(replace(records[-1], reference_id="other"))
+    account, transactions, crossings = book()
+    transactions[-1] = sealed(replace(transactions[-1], reference_id="other"))
 
-    assert found(account, records, crossings) == [("account_hash", 11)]
+    assert found(account, transactions, crossings) == [("account_hash", 11)]
 
 
 @pytest.mark.parametrize("place", [0, 1, 4, 9])
 def test_a_removed_record_is_found_where_it_was(place: int) -> None:
-    account, records, crossings = book()
-    del records[place]
+    account, transactions, crossings = book()
+    del transactions[place]
 
-    assert found(account, records, crossings) == [("record_missing", place + 1)]
+    assert found(account, transactions, crossings) == [("record_missing", place + 1)]
 
 
 def test_the_newest_records_removed_are_found_by_the_account() -> None:
-    account, records, crossings = book()
+    account, transactions, crossings = book()
 
-    [finding] = audit(SHOP, account, records[:8], crossings=crossings)
+    [finding] = audit(SHOP, account, transactions[:8], crossings=crossings)
     assert (finding.kind, finding.sequence, finding.detail) == (
-        Drift.RECORD_MISSING,
+        Drift.TRANSACTION_MISSING,
         9,
-        "the records 9 to 11 are missing",
+        "the transactions 9 to 11 are missing",
     )
     assert found(account, []) == [("record_missing", 1)]
 
@@ -158,23 +164,25 @@ def test_the_newest_records_removed_are_found_by_the_account() -> None:
 @pytest.mark.parametrize("place", [0, 5, 10])
 @pytest.mark.parametrize("before", [True, False])
 def test_an_inserted_record_is_told_from_the_one_whose_sequence_it_claims(place: int, *, before: bool) -> None:
-    account, records, crossings = book()
-    genuine = records[place]
+    account, transactions, crossings = book()
+    genuine = transactions[place]
     forged = sealed(replace(genuine, transaction_id=TransactionId("forged"), idempotency_key="BILLING_PAYMENT_x"))
-    records.insert(place if before else place + 1, forged)
+    transactions.insert(place if before else place + 1, forged)
 
-    [finding] = audit(SHOP, account, records, crossings=crossings)
-    assert (finding.kind, finding.sequence, finding.transaction_id) == (Drift.RECORD_INSERTED, place + 1, "forged")
+    [finding] = audit(SHOP, account, transactions, crossings=crossings)
+    assert (finding.kind, finding.sequence, finding.transaction_id) == (Drift.TRANSACTION_INSERTED, place + 1, "forged")
     assert genuine.transaction_id in finding.detail
 
 
 def test_a_record_behind_the_account_is_found() -> None:
-    account, records, crossings = book()
+    account, transactions, crossings = book()
     extra = sealed(
-        replace(records[3], sequence=12, previous_hash=account.hash, balance_before=0, balance_after=5, created_at=NOON)
+        replace(
+            transactions[3], sequence=12, previous_hash=account.hash, balance_before=0, balance_after=5, created_at=NOON
+        )
     )
 
-    assert ("account_sequence", 12) in found(account, [*records, extra], crossings)
+    assert ("account_sequence", 12) in found(account, [*transactions, extra], crossings)
 
 
 ACCOUNT_CHANGES: dict[str, tuple[Callable[[Account], Account], str]] = {
@@ -202,17 +210,17 @@ ACCOUNT_CHANGES: dict[str, tuple[Callable[[Account], Account], str]] = {
 
 @pytest.mark.parametrize("change", ACCOUNT_CHANGES)
 def test_what_is_wrong_on_the_account_is_named(change: str) -> None:
-    account, records, crossings = book()
+    account, transactions, crossings = book()
     assert account.total_shortfall
     changed, kind = ACCOUNT_CHANGES[change]
 
-    assert found(changed(account), records, crossings) == [(kind, 11)]
+    assert found(changed(account), transactions, crossings) == [(kind, 11)]
 
 
 def test_the_detail_says_both_numbers() -> None:
-    account, records, crossings = book()
+    account, transactions, crossings = book()
 
-    [finding] = audit(SHOP, replace(account, balance=7), records, crossings=crossings)
+    [finding] = audit(SHOP, replace(account, balance=7), transactions, crossings=crossings)
     assert finding.detail == "the account's balance is 7, its ledger says 0"
 
 
@@ -224,16 +232,16 @@ def test_a_balance_or_a_counter_changed_alone_shows_without_the_ledger() -> None
 
 
 def test_an_account_set_back_is_found() -> None:
-    account, records, crossings = book()
-    back = replace(account, sequence=9, balance=records[8].balance_after, hash=records[8].hash)
+    account, transactions, crossings = book()
+    back = replace(account, sequence=9, balance=transactions[8].balance_after, hash=transactions[8].hash)
 
-    assert found(back, records, crossings) == [("account_sequence", 11)]
+    assert found(back, transactions, crossings) == [("account_sequence", 11)]
 
 
 def test_records_without_an_account_are_found() -> None:
-    _, records, _ = book()
+    _, transactions, _ = book()
 
-    assert found(None, records) == [("account_missing", 11)]
+    assert found(None, transactions) == [("account_missing", 11)]
     assert found(None, []) == []
 
 
@@ -248,12 +256,12 @@ TALLY_CHANGES: dict[str, Callable[[Tally], Tally | None]] = {
 
 @pytest.mark.parametrize("change", TALLY_CHANGES)
 def test_a_tally_is_proven_by_the_refunds_own_records(change: str) -> None:
-    account, records, crossings = book()
-    order_of_three = records[2]
+    account, transactions, crossings = book()
+    order_of_three = transactions[2]
     assert order_of_three.tally is not None
-    records[2] = replace(order_of_three, tally=TALLY_CHANGES[change](order_of_three.tally))
+    transactions[2] = replace(order_of_three, tally=TALLY_CHANGES[change](order_of_three.tally))
 
-    [finding] = audit(SHOP, account, records, crossings=crossings)
+    [finding] = audit(SHOP, account, transactions, crossings=crossings)
     assert (finding.kind, finding.sequence, finding.transaction_id) == (
         Drift.TALLY_WRONG,
         3,
@@ -262,20 +270,20 @@ def test_a_tally_is_proven_by_the_refunds_own_records(change: str) -> None:
 
 
 def test_a_tally_that_is_gone_is_found_by_each_refund() -> None:
-    account, records, crossings = book()
-    records[2] = replace(records[2], tally=None)
+    account, transactions, crossings = book()
+    transactions[2] = replace(transactions[2], tally=None)
 
-    assert found(account, records, crossings) == [("tally_wrong", 5), ("tally_wrong", 8), ("tally_wrong", 10)]
+    assert found(account, transactions, crossings) == [("tally_wrong", 5), ("tally_wrong", 8), ("tally_wrong", 10)]
 
 
 def test_a_refund_that_gave_back_too_much_is_found_though_it_is_sealed() -> None:
     ledger = FakeLedger()
     for movement in (trial(50), order("1", policy=TEN_PER_ITEM, lines=1, total="10"), refund_of("1", amount="5")):
         settle(ledger, [movement], now=NOON)
-    account, records = ledger.accounts[SHOP], ledger.history(SHOP)
-    records[2] = sealed(replace(records[2], amount=6, requested=6, balance_after=46))
+    account, transactions = ledger.accounts[SHOP], ledger.history(SHOP)
+    transactions[2] = sealed(replace(transactions[2], amount=6, requested=6, balance_after=46))
 
-    findings = found(replace(account, hash=records[2].hash, balance=46), records)
+    findings = found(replace(account, hash=transactions[2].hash, balance=46), transactions)
     assert ("refund_wrong", 3) in findings
 
 
@@ -290,77 +298,81 @@ def test_a_refund_that_gave_back_too_much_is_found_though_it_is_sealed() -> None
     ],
 )
 def test_a_sealed_record_that_no_movement_can_make_is_found(wrong: dict[str, object]) -> None:
-    account, records, crossings = book()
-    records[3] = sealed(replace(records[3], **wrong))  # type: ignore[arg-type]
+    account, transactions, crossings = book()
+    transactions[3] = sealed(replace(transactions[3], **wrong))  # type: ignore[arg-type]
 
-    assert ("record_wrong", 4) in found(account, records, crossings)
+    assert ("record_wrong", 4) in found(account, transactions, crossings)
 
 
 def test_an_unreadable_record_is_named_and_the_rest_is_walked() -> None:
-    account, records, crossings = book()
-    unreadable = Unreadable(transaction_id=records[4].transaction_id, sequence=5, why="amount")
-    records[8] = replace(records[8], reference_id="other")
-    walked: list[Transaction | Unreadable] = [*records[:4], unreadable, *records[5:]]
+    account, transactions, crossings = book()
+    unreadable = Unreadable(transaction_id=transactions[4].transaction_id, sequence=5, why="amount")
+    transactions[8] = replace(transactions[8], reference_id="other")
+    walked: list[Transaction | Unreadable] = [*transactions[:4], unreadable, *transactions[5:]]
 
     assert found(account, walked, crossings) == [("record_unreadable", 5), ("record_changed", 9)]
 
 
 def test_each_of_several_changes_is_found() -> None:
-    account, records, crossings = book()
-    records[1] = replace(records[1], reference_id="other")
-    records[6] = replace(records[6], reference_id="other")
-    del records[4]
+    account, transactions, crossings = book()
+    transactions[1] = replace(transactions[1], reference_id="other")
+    transactions[6] = replace(transactions[6], reference_id="other")
+    del transactions[4]
 
-    assert found(account, records, crossings) == [("record_changed", 2), ("record_missing", 5), ("record_changed", 7)]
+    assert found(account, transactions, crossings) == [
+        ("record_changed", 2),
+        ("record_missing", 5),
+        ("record_changed", 7),
+    ]
 
 
 def test_crossings_that_the_account_carries_are_those_of_its_newest_record() -> None:
-    account, records, crossings = book()
+    account, transactions, crossings = book()
 
     assert [crossing.type for crossing in crossings] == [
         Crossing.LOW_BALANCE_REACHED,
         Crossing.BALANCE_EXHAUSTED,
         Crossing.PLUGIN_STATUS_CHANGED,
     ]
-    assert found(account, records, ()) == [("crossing_wrong", 11)]
-    assert found(account, records, crossings[:1]) == [("crossing_wrong", 11)]
+    assert found(account, transactions, ()) == [("crossing_wrong", 11)]
+    assert found(account, transactions, crossings[:1]) == [("crossing_wrong", 11)]
     # After a changed threshold the account carries that write's own crossings, or none.
-    assert found(replace(account, updated_at=LATER), records, ()) == []
-    assert found(replace(account, threshold=3), records, ()) == []
+    assert found(replace(account, updated_at=LATER), transactions, ()) == []
+    assert found(replace(account, threshold=3), transactions, ()) == []
 
 
 @pytest.mark.parametrize("threshold", [20, 7])
 def test_a_threshold_set_in_the_instant_of_the_newest_record_is_no_drift(threshold: int) -> None:
-    account, records, _ = book(threshold)
+    account, transactions, _ = book(threshold)
 
     # The default's own value: nothing of the account changes but that it is now its own.
     changed, crossings = change_threshold(
         account, threshold, default_threshold=threshold, correlation_id=None, now=account.updated_at
     )
 
-    assert found(changed, records, crossings) == []
+    assert found(changed, transactions, crossings) == []
 
 
 def test_an_account_rebuilt_in_the_instant_of_the_newest_record_is_no_drift() -> None:
-    account, records, _ = book()
-    walk = walk_of(records)
+    account, transactions, _ = book()
+    walk = walk_of(transactions)
     compared(walk, account)
 
-    assert found(rebuilt(walk, account, now=account.updated_at), records, ()) == []
+    assert found(rebuilt(walk, account, now=account.updated_at), transactions, ()) == []
 
 
-def walk_of(records: Sequence[Transaction]) -> Walk:
+def walk_of(transactions: Sequence[Transaction]) -> Walk:
     walk = Walk(SHOP)
-    for record in records:
-        walk.step(record)
+    for transaction in transactions:
+        walk.step(transaction)
     return walk
 
 
 @pytest.mark.parametrize("change", ACCOUNT_CHANGES)
 def test_an_account_is_rebuilt_from_its_records(change: str) -> None:
-    account, records, _ = book()
+    account, transactions, _ = book()
     wrong = replace(ACCOUNT_CHANGES[change][0](account), low_balance_threshold=5)
-    walk = walk_of(records)
+    walk = walk_of(transactions)
     compared(walk, wrong)
 
     after = rebuilt(walk, wrong, now=LATER)
@@ -368,8 +380,8 @@ def test_an_account_is_rebuilt_from_its_records(change: str) -> None:
 
 
 def test_an_account_that_is_gone_is_rebuilt_but_for_what_no_record_tells() -> None:
-    account, records, _ = book()
-    walk = walk_of(records)
+    account, transactions, _ = book()
+    walk = walk_of(transactions)
     compared(walk, None)
 
     after = rebuilt(walk, None, now=LATER)
@@ -377,22 +389,22 @@ def test_an_account_that_is_gone_is_rebuilt_but_for_what_no_record_tells() -> No
 
 
 def test_an_account_that_was_put_back_is_rebuilt_to_the_end_of_its_records() -> None:
-    account, records, _ = book(7)
-    walk = walk_of(records)
+    account, transactions, _ = book(7)
+    walk = walk_of(transactions)
     # From before a changed setting, too.
-    lagging = replace(account, sequence=3, balance=5, version=3, threshold=20, hash=records[2].hash)
+    lagging = replace(account, sequence=3, balance=5, version=3, threshold=20, hash=transactions[2].hash)
     compared(walk, lagging)
 
     after = rebuilt(walk, lagging, now=LATER)
     assert after == replace(account, version=after.version, updated_at=LATER)
-    assert after.threshold == records[-1].threshold == 7
+    assert after.threshold == transactions[-1].threshold == 7
 
 
 def test_a_rebuilt_account_has_a_version_that_no_write_has_had() -> None:
-    account, records, _ = book()
+    account, transactions, _ = book()
 
     def version(known: Account | None, now: Instant) -> int:
-        walk = walk_of(records)
+        walk = walk_of(transactions)
         compared(walk, known)
         return rebuilt(walk, known, now=now).version
 
@@ -406,9 +418,9 @@ def test_a_rebuilt_account_has_a_version_that_no_write_has_had() -> None:
 
 @given(places=st.sets(st.integers(0, 10), min_size=1), seed=st.integers(0, 3))
 def test_whatever_is_removed_is_found(places: set[int], seed: int) -> None:
-    account, records, crossings = book()
-    left = [record for place, record in enumerate(records) if place not in places]
+    account, transactions, crossings = book()
+    left = [transaction for place, transaction in enumerate(transactions) if place not in places]
 
     findings = audit(SHOP, account, left, crossings=crossings)
     assert findings
-    assert {finding.kind for finding in findings} == {Drift.RECORD_MISSING}
+    assert {finding.kind for finding in findings} == {Drift.TRANSACTION_MISSING}

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import GENESIS_HASH, Transaction, canonical, record_hash
+from chalicelib.domain.ledger import GENESIS_HASH, Transaction, canonical, transaction_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from tests.oracles.published_chain import broken_links, published_form
 from tests.support.builders import LATER, NOON, SHOP, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
 
-RECORD = Transaction(
+TRANSACTION = Transaction(
     transaction_id=TransactionId("db4c88bf-b638-5118-b313-f31803ae5997"),
     merchant_id=MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e"),
     sequence=2,
@@ -45,24 +45,24 @@ FORM = (
 
 
 def test_the_canonical_form_is_the_published_one_to_the_letter() -> None:
-    assert canonical(RECORD) == FORM
-    assert record_hash(RECORD) == "046f938953f8d238cc35d84eab4a395c363d623f6241317a1e17bbef8104d77b"
+    assert canonical(TRANSACTION) == FORM
+    assert transaction_hash(TRANSACTION) == "046f938953f8d238cc35d84eab4a395c363d623f6241317a1e17bbef8104d77b"
 
 
 def test_what_is_not_known_is_left_out_of_the_canonical_form() -> None:
-    bare = replace(RECORD, correlation_id=None, occurred_at=None)
+    bare = replace(TRANSACTION, correlation_id=None, occurred_at=None)
     assert "null" not in canonical(bare)
-    assert record_hash(bare) == "b3d9135389e0461f69293ecca71d6b896816bdcca4fcef40f85f7951db6479f8"
+    assert transaction_hash(bare) == "b3d9135389e0461f69293ecca71d6b896816bdcca4fcef40f85f7951db6479f8"
 
 
 def test_the_canonical_form_is_utf_8_and_escapes_no_letter() -> None:
-    spoken = replace(RECORD, metadata={"reason": 'Grüße "€" 😀'})
+    spoken = replace(TRANSACTION, metadata={"reason": 'Grüße "€" 😀'})
     assert '"reason":"Grüße \\"€\\" 😀"' in canonical(spoken)
     assert canonical(spoken) == published_form(spoken)
 
 
 def change(**fields: object) -> Callable[[Transaction], Transaction]:
-    return lambda record: replace(record, **fields)  # type: ignore[arg-type] # Each field is given its own type below.
+    return lambda transaction: replace(transaction, **fields)  # type: ignore[arg-type] # Each field is given its own type below.
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def change(**fields: object) -> Callable[[Transaction], Transaction]:
         pytest.param(change(balance_after=71), id="balance_after"),
         pytest.param(change(idempotency_key="SHOPIFY_ORDER_6"), id="idempotency_key"),
         pytest.param(change(reference_id="6"), id="reference_id"),
-        pytest.param(change(metadata={**RECORD.metadata, "total": "99.9"}), id="extra_metadata"),
+        pytest.param(change(metadata={**TRANSACTION.metadata, "total": "99.9"}), id="extra_metadata"),
         pytest.param(change(correlation_id=None), id="correlation_id"),
         pytest.param(change(occurred_at=NOON), id="occurred_at"),
         pytest.param(change(created_at=LATER), id="created_at"),
@@ -90,12 +90,12 @@ def change(**fields: object) -> Callable[[Transaction], Transaction]:
     ],
 )
 def test_every_field_that_never_changes_is_sealed(forged: Callable[[Transaction], Transaction]) -> None:
-    assert record_hash(forged(RECORD)) != record_hash(RECORD)
+    assert transaction_hash(forged(TRANSACTION)) != transaction_hash(TRANSACTION)
 
 
 def test_the_tally_of_an_order_is_outside_the_seal() -> None:
-    refunded = replace(RECORD, tally=Tally(count=1, credits=30, full=True), refunded_at=LATER)
-    assert record_hash(refunded) == record_hash(RECORD)
+    refunded = replace(TRANSACTION, tally=Tally(count=1, credits=30, full=True), refunded_at=LATER)
+    assert transaction_hash(refunded) == transaction_hash(TRANSACTION)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,9 @@ def ledger() -> FakeLedger:
 def test_the_chain_starts_at_zeros_and_the_account_holds_its_end(ledger: FakeLedger) -> None:
     history = ledger.history(SHOP)
     assert history[0].previous_hash == GENESIS_HASH == "0" * 64
-    assert [record.previous_hash for record in history[1:]] == [record.hash for record in history[:-1]]
+    assert [transaction.previous_hash for transaction in history[1:]] == [
+        transaction.hash for transaction in history[:-1]
+    ]
     assert ledger.accounts[SHOP].hash == history[-1].hash
     assert broken_links(history) == []
 
@@ -118,11 +120,11 @@ def test_the_chain_starts_at_zeros_and_the_account_holds_its_end(ledger: FakeLed
 @pytest.mark.parametrize("place", [1, 3, 5])
 def test_a_changed_a_removed_and_an_inserted_record_are_found(ledger: FakeLedger, place: int) -> None:
     history = ledger.history(SHOP)
-    record = history[place]
-    resealed = replace(record, amount=record.amount + 1)
-    resealed = replace(resealed, hash=record_hash(resealed))
+    transaction = history[place]
+    resealed = replace(transaction, amount=transaction.amount + 1)
+    resealed = replace(resealed, hash=transaction_hash(resealed))
     changed = [*history[:place], resealed, *history[place + 1 :]]
     removed = history[:place] + history[place + 1 :]
-    inserted = [*history[:place], record, *history[place:]]
+    inserted = [*history[:place], transaction, *history[place:]]
     for tampered in (changed, removed, inserted):
         assert broken_links(tampered)

@@ -137,13 +137,13 @@ def test_an_empty_batch_asks_for_nothing() -> None:
 def test_two_shards_at_once_count_every_merchant_once() -> None:
     store, waits = FakeFigures(), Waits(seconds=1e9)
     written, ledger = images(600, 20, seed=11)
-    # Records of the same merchants on both sides, as after a shard was split and its batches came again.
+    # Transactions of the same merchants on both sides, as after a shard was split and its batches came again.
     shards = [written, list(written)]
     Random(4).shuffle(shards[1])  # noqa: S311 - the same every time
 
-    def walk(records: list[Account]) -> None:
-        for start in range(0, len(records), 10):
-            left = records[start : start + 10]
+    def walk(transactions: list[Account]) -> None:
+        for start in range(0, len(transactions), 10):
+            left = transactions[start : start + 10]
             while count(store, left, time=waits.time):
                 pass
 

@@ -1,4 +1,4 @@
-"""What a record crossed is derived again as it was published, whatever moved the threshold between two records."""
+"""What a transaction crossed is derived again as it was published, whatever moved the threshold between two."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,7 +42,7 @@ class Past:
 
     def __init__(self, opening: int, steps: Sequence[Step]) -> None:
         self.account: Account | None = None
-        self.records: list[Transaction] = []
+        self.transactions: list[Transaction] = []
         self.published: list[tuple[CrossingRecord, int]] = []
         self._default, self._time = 20, 0
         self._post([trial(opening)])
@@ -64,8 +64,8 @@ class Past:
         assert self.account is not None
         return self.account
 
-    def of(self, record: Transaction) -> list[CrossingRecord]:
-        return [crossing for crossing, _ in self.published if crossing.transaction_id == record.transaction_id]
+    def of(self, transaction: Transaction) -> list[CrossingRecord]:
+        return [crossing for crossing, _ in self.published if crossing.transaction_id == transaction.transaction_id]
 
     def _instant(self) -> Instant:
         self._time += 1
@@ -81,7 +81,7 @@ class Past:
             now=self._instant(),
         )
         assert decided.commit is not None, decided.outcomes
-        self.records += decided.commit.transactions
+        self.transactions += decided.commit.transactions
         self._written(decided.commit)
 
     def _set_threshold(self, threshold: int | None) -> None:
@@ -104,11 +104,11 @@ class Past:
 def test_what_was_published_is_derived_and_nothing_else(opening: int, steps: Sequence[Step]) -> None:
     past = Past(opening, steps)
 
-    for before, record in zip([None, *past.records], past.records, strict=False):
-        found = derived_crossings(record, before=before)
-        assert (list(found.crossings), found.doubtful) == (past.of(record), False)
-        assert [event.event_id for event in derived(record, before=before).of_crossings] == [
-            crossing_event(SHOP, crossing, version=1).event_id for crossing in past.of(record)
+    for before, transaction in zip([None, *past.transactions], past.transactions, strict=False):
+        found = derived_crossings(transaction, before=before)
+        assert (list(found.crossings), found.doubtful) == (past.of(transaction), False)
+        assert [event.event_id for event in derived(transaction, before=before).of_crossings] == [
+            crossing_event(SHOP, crossing, version=1).event_id for crossing in past.of(transaction)
         ]
 
 
@@ -119,7 +119,9 @@ def test_a_story_invents_nothing_and_leaves_nothing_out(opening: int, steps: Seq
     past = Past(opening, steps)
 
     said = [
-        event for chapter in tell(past.now, Excerpt(past.records, complete=True)).chapters for event in chapter.events
+        event
+        for chapter in tell(past.now, Excerpt(past.transactions, complete=True)).chapters
+        for event in chapter.events
     ]
     by_movement = {event.event_id for event in said if event.event_type.endswith(tuple(Crossing))}
     published = {
@@ -139,21 +141,21 @@ def test_a_ledger_whose_threshold_moved_proves_itself(opening: int, steps: Seque
     past = Past(opening, steps)
 
     carried = [crossing for crossing, version in past.published if version == past.now.version]
-    assert audit(SHOP, past.now, past.records, crossings=carried) == ()
+    assert audit(SHOP, past.now, past.transactions, crossings=carried) == ()
 
 
 def test_an_ordinary_record_holds_nothing_more() -> None:
     past = Past(25, [("move", -1), ("two", 3), ("threshold", 30), ("two", 1), ("default", 7), ("threshold", None)])
 
-    named = [record.metadata.get(THRESHOLD_BEFORE) for record in past.records]
+    named = [transaction.metadata.get(THRESHOLD_BEFORE) for transaction in past.transactions]
     assert named == [None, None, None, None, 30, None]
 
 
 def test_the_record_after_a_moved_threshold_holds_the_one_before_it_sealed() -> None:
     past = Past(25, [("threshold", 30), ("move", -1)])
 
-    [chapter] = [one for one in tell(past.now, Excerpt(past.records, complete=True)).chapters if one.sequence == 2]
-    assert past.records[1].metadata[THRESHOLD_BEFORE] == 30
+    [chapter] = [one for one in tell(past.now, Excerpt(past.transactions, complete=True)).chapters if one.sequence == 2]
+    assert past.transactions[1].metadata[THRESHOLD_BEFORE] == 30
     assert [(event.event_type, event.event_id) for event in chapter.events if "low" in event.event_type] == [
         ("evt.credits.low_balance_reached", None)
     ]
@@ -164,7 +166,7 @@ def test_the_record_after_a_moved_threshold_holds_the_one_before_it_sealed() -> 
 
 def test_of_a_record_of_an_earlier_release_the_doubt_stays() -> None:
     past = Past(25, [("threshold", 30), ("move", -25)])
-    first, second = past.records
+    first, second = past.transactions
     earlier = replace(second, metadata={})
 
     found = derived_crossings(earlier, before=first)
@@ -173,13 +175,13 @@ def test_of_a_record_of_an_earlier_release_the_doubt_stays() -> None:
         True,
     )
     [_, chapter] = tell(past.now, Excerpt([first, earlier], complete=True)).chapters
-    assert "no record tells" in chapter.sentence
+    assert "no transaction tells" in chapter.sentence
     assert all("low" not in event.event_type for event in chapter.events)
 
 
 def test_a_record_whose_predecessor_is_not_at_hand_is_in_doubt() -> None:
     past = Past(25, [("move", -1), ("move", -10)])
 
-    assert derived_crossings(past.records[2], before=None).doubtful
-    assert derived_crossings(past.records[2], before=past.records[0]).doubtful
-    assert not derived_crossings(past.records[0], before=None).doubtful
+    assert derived_crossings(past.transactions[2], before=None).doubtful
+    assert derived_crossings(past.transactions[2], before=past.transactions[0]).doubtful
+    assert not derived_crossings(past.transactions[0], before=None).doubtful

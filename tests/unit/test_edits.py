@@ -54,8 +54,8 @@ def ledger(*batches: Sequence[Movement], opening: int = 100) -> FakeLedger:
     return store
 
 
-def records(store: FakeLedger) -> list[tuple[str, int]]:
-    return [(record.kind.transaction_type, record.amount) for record in store.history(SHOP)]
+def transactions(store: FakeLedger) -> list[tuple[str, int]]:
+    return [(transaction.kind.transaction_type, transaction.amount) for transaction in store.history(SHOP)]
 
 
 def stored_order(store: FakeLedger) -> Transaction:
@@ -74,7 +74,7 @@ def test_newer_versions_post_their_differences_and_an_older_one_is_a_duplicate()
 
     assert isinstance(outcome, Duplicate)
     assert not outcome.order_changed
-    assert records(store) == [("TRIAL", 100), ("ORDER_PAID", -10), ("ORDER_EDITED", -5), ("ORDER_EDITED", 3)]
+    assert transactions(store) == [("TRIAL", 100), ("ORDER_PAID", -10), ("ORDER_EDITED", -5), ("ORDER_EDITED", 3)]
     assert store.accounts[SHOP].balance == 88
     edits = Edits(updated_at=at(17), charged=12, taken=2, total=Decimal(120))
     assert stored_order(store).tally == Tally(edits=edits)
@@ -112,7 +112,7 @@ def test_an_edit_that_is_delivered_again_is_a_duplicate_of_the_edit() -> None:
 def test_an_edit_is_charged_by_the_policy_recorded_with_the_order() -> None:
     store = ledger([version(15, "100")], [version(16, "150", policy=Policy(fixed_amount=7))])
 
-    assert records(store)[-1] == ("ORDER_EDITED", -5)
+    assert transactions(store)[-1] == ("ORDER_EDITED", -5)
 
 
 @pytest.mark.parametrize("updated", [False, True])
@@ -141,7 +141,7 @@ def test_two_versions_of_one_time_that_differ_contradict_each_other() -> None:
 def test_an_order_recorded_without_a_time_takes_a_version_that_tells_one() -> None:
     store = ledger([order("1", policy=TENTH_OF_TOTAL, total="100")], [version(16, "150")])
 
-    assert records(store)[-1] == ("ORDER_EDITED", -5)
+    assert transactions(store)[-1] == ("ORDER_EDITED", -5)
 
 
 def test_after_an_edit_a_repeat_without_its_time_is_a_duplicate_of_either_charge() -> None:
@@ -155,38 +155,38 @@ def test_after_an_edit_a_repeat_without_its_time_is_a_duplicate_of_either_charge
 def test_what_an_edit_cannot_take_is_shortfall_and_is_compared_by_the_charge() -> None:
     store = ledger([version(15, "100")], [version(16, "150")], opening=12)
 
-    assert records(store)[1:] == [("ORDER_PAID", -10), ("ORDER_EDITED", -2)]
+    assert transactions(store)[1:] == [("ORDER_PAID", -10), ("ORDER_EDITED", -2)]
     assert store.accounts[SHOP].total_shortfall == 3
     settle(store, [payment("p", 50), version(17, "160")], now=NOON)
-    assert records(store)[-1] == ("ORDER_EDITED", -1)
+    assert transactions(store)[-1] == ("ORDER_EDITED", -1)
 
 
 def test_an_edit_gives_back_only_what_was_taken_above_the_new_charge() -> None:
     store = ledger([version(15, "100")], [version(16, "50")], [version(17, "20")], opening=3)
 
-    assert records(store)[1:] == [("ORDER_PAID", -3), ("ORDER_EDITED", 0), ("ORDER_EDITED", 1)]
+    assert transactions(store)[1:] == [("ORDER_PAID", -3), ("ORDER_EDITED", 0), ("ORDER_EDITED", 1)]
     assert findings(store) == []
 
 
 def test_an_edit_gives_back_no_more_than_refunds_have_left() -> None:
     store = ledger([version(15, "100")], [refund_of("1", "r", amount="80")], [version(16, "50")])
 
-    assert records(store)[1:] == [("ORDER_PAID", -10), ("REFUND", 8), ("ORDER_EDITED", 2)]
+    assert transactions(store)[1:] == [("ORDER_PAID", -10), ("REFUND", 8), ("ORDER_EDITED", 2)]
     settle(store, [version(17, "100")], now=NOON)
     # Eight stay taken, for they were refunded: to a charge of ten, two are missing.
-    assert records(store)[-1] == ("ORDER_EDITED", -2)
+    assert transactions(store)[-1] == ("ORDER_EDITED", -2)
     assert findings(store) == []
 
 
 def test_an_edit_of_an_order_that_earned_takes_back_what_is_left() -> None:
     store = ledger([version(15, "100", policy=EARNED_TENTH)], [adjustment("spend", -9)], [version(16, "80")], opening=1)
 
-    assert records(store)[-1] == ("ORDER_EDITED", -2)
+    assert transactions(store)[-1] == ("ORDER_EDITED", -2)
     settle(store, [version(17, "10")], now=NOON)
-    assert records(store)[-1] == ("ORDER_EDITED", 0)
+    assert transactions(store)[-1] == ("ORDER_EDITED", 0)
     assert store.history(SHOP)[-1].shortfall == 7
     settle(store, [version(18, "60"), refund_of("1", "r")], now=NOON)
-    assert records(store)[-2:] == [("ORDER_EDITED", 5), ("REFUND", -5)]
+    assert transactions(store)[-2:] == [("ORDER_EDITED", 5), ("REFUND", -5)]
     assert findings(store) == []
 
 
@@ -200,7 +200,7 @@ def test_refunds_are_shares_of_the_net_charge_by_the_newest_total() -> None:
         [refund_of("1", "r4")],
     )
 
-    refunds = [amount for kind, amount in records(store) if kind == "REFUND"]
+    refunds = [amount for kind, amount in transactions(store) if kind == "REFUND"]
     assert refunds == [5, 5, 5, 5]
     assert store.accounts[SHOP].balance == 100
     assert findings(store) == []
@@ -228,7 +228,7 @@ def test_a_refund_proves_the_total_of_a_version_that_moved_nothing() -> None:
         [refund_of("1", "r1", amount="100")],
     )
 
-    assert records(store)[-1] == ("REFUND", 5)
+    assert transactions(store)[-1] == ("REFUND", 5)
     assert store.history(SHOP)[-1].metadata["edited_total"] == "200"
     assert findings(store) == []
 
@@ -250,7 +250,7 @@ def test_an_edit_without_a_total_keeps_the_newest_one_known_and_proves_it() -> N
         [refund_of("1", "r", amount="100")],
     )
 
-    assert records(store)[-1] == ("REFUND", 10)
+    assert transactions(store)[-1] == ("REFUND", 10)
     assert store.history(SHOP)[2].metadata["edited_total"] == "200"
     assert findings(store) == []
 
@@ -259,7 +259,7 @@ def test_an_order_and_its_edits_and_refunds_in_one_write_are_one_item_with_its_t
     batch = [version(16, "150"), version(15, "100"), version(17, "120"), refund_of("1", "r", amount="60")]
     store = ledger(batch)
 
-    assert records(store)[1:] == [("ORDER_PAID", -15), ("ORDER_EDITED", 3), ("REFUND", 6)]
+    assert transactions(store)[1:] == [("ORDER_PAID", -15), ("ORDER_EDITED", 3), ("REFUND", 6)]
     assert len(store.commits) == 2
     assert store.commits[-1].tallies == ()
     assert findings(store) == []
@@ -269,7 +269,7 @@ def test_several_edits_of_a_stored_order_are_one_change_of_it() -> None:
     store = ledger([version(15, "100")], [version(16, "150"), version(17, "120"), refund_of("1", "r")])
 
     assert len(store.commits[-1].tallies) == 1
-    assert records(store)[2:] == [("ORDER_EDITED", -5), ("ORDER_EDITED", 3), ("REFUND", 12)]
+    assert transactions(store)[2:] == [("ORDER_EDITED", -5), ("ORDER_EDITED", 3), ("REFUND", 12)]
 
 
 def test_an_edit_whose_answer_was_lost_was_posted() -> None:
@@ -311,7 +311,7 @@ def test_a_race_lost_for_an_order_is_decided_again_on_what_stands(
     store.before_effect.extend([None, they_write] if isinstance(ours, OrderMovement) else [they_write])
     posting.post([[ours]], time=FakeCall().time)
 
-    assert records(store)[3:] == moved
+    assert transactions(store)[3:] == moved
     assert findings(store) == []
 
 
@@ -325,14 +325,14 @@ def test_an_id_that_reads_like_an_edit_takes_no_edits_key() -> None:
 
 def test_the_audit_finds_an_edit_that_asked_for_something_else() -> None:
     store = ledger([version(15, "100")], [version(16, "150")])
-    record = stored_order(store)
-    assert record.tally is not None
-    assert record.tally.edits is not None
+    transaction = stored_order(store)
+    assert transaction.tally is not None
+    assert transaction.tally.edits is not None
 
-    wrong = replace(record, tally=replace(record.tally, edits=replace(record.tally.edits, taken=4)))
-    store.transactions[record.transaction_id] = wrong
+    wrong = replace(transaction, tally=replace(transaction.tally, edits=replace(transaction.tally.edits, taken=4)))
+    store.transactions[transaction.transaction_id] = wrong
     assert findings(store) == [Drift.TALLY_WRONG]
-    store.transactions[record.transaction_id] = replace(record, tally=None)
+    store.transactions[transaction.transaction_id] = replace(transaction, tally=None)
     assert Drift.TALLY_WRONG in findings(store)
 
 
@@ -343,7 +343,7 @@ def test_an_edit_that_was_not_due_is_found() -> None:
 
     wrong = [*before, replace(edit, requested=6)]
 
-    assert [found.kind for record in wrong for found in tallies.take(record)] == [Drift.EDIT_WRONG]
+    assert [found.kind for transaction in wrong for found in tallies.take(transaction)] == [Drift.EDIT_WRONG]
 
 
 def test_edits_and_refunds_prove_the_tally_of_an_order_whose_record_lost_it() -> None:
@@ -351,8 +351,8 @@ def test_edits_and_refunds_prove_the_tally_of_an_order_whose_record_lost_it() ->
     whole = stored_order(store)
     tallies = Tallies(SHOP, uncounted=[whole.transaction_id])
 
-    for record in store.history(SHOP):
-        assert not list(tallies.take(replace(record, tally=None)))
+    for transaction in store.history(SHOP):
+        assert not list(tallies.take(replace(transaction, tally=None)))
 
     [change] = tallies.corrections()
     assert (change.order, change.before, change.after) == (whole.transaction_id, None, whole.tally)

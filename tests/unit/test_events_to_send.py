@@ -87,7 +87,7 @@ def test_the_bus_is_given_no_more_than_it_takes_and_says_what_it_did_not_take() 
 
 
 class FakeReader:
-    """Knows the records of a ledger that everything sent goes into at once."""
+    """Knows the transactions of a ledger that everything sent goes into at once."""
 
     def __init__(self, ledger: FakeLedger) -> None:
         self.ledger = ledger
@@ -117,4 +117,4 @@ def test_an_order_that_comes_twice_in_one_file_was_not_recorded_before_it() -> N
     _send(QuickChannel(ledger), iter(events), result, FakeReader(ledger), progress_bar(visible=False))  # type: ignore[arg-type]
 
     assert result.sent == IN_FLIGHT + 2
-    assert [fact.records[0].reference_id for fact in result.before.values()] == ["old"]
+    assert [fact.transactions[0].reference_id for fact in result.before.values()] == ["old"]

@@ -1,4 +1,4 @@
-"""The laws of the fleet's figures: whatever the stream does to its records, the sums equal a recount."""
+"""The laws of the fleet's figures: whatever the stream does to its transactions, the sums equal a recount."""
 
 from dataclasses import replace
 from functools import cache
@@ -104,12 +104,12 @@ def test_any_order_any_repetition_and_any_split_of_the_records_give_the_recount(
     seed: int, repeats: int, size: int
 ) -> None:
     written, recounted = history()
-    records = written * repeats
-    Random(seed).shuffle(records)  # noqa: S311 - hypothesis chose the seed
+    transactions = written * repeats
+    Random(seed).shuffle(transactions)  # noqa: S311 - hypothesis chose the seed
     store = FakeFigures()
 
-    for start in range(0, len(records), size):
-        assert count(store, records[start : start + size], time=call()) == set()
+    for start in range(0, len(transactions), size):
+        assert count(store, transactions[start : start + size], time=call()) == set()
 
     assert store.fleet() == recounted
 
@@ -118,11 +118,11 @@ def test_any_order_any_repetition_and_any_split_of_the_records_give_the_recount(
 @given(seed=st.integers(0, 2**32))
 def test_after_any_batch_the_figures_are_those_of_the_newest_images_seen(seed: int) -> None:
     random, store = Random(seed), FakeFigures()  # noqa: S311 - hypothesis chose the seed
-    records = random.sample(history()[0], 40)
+    transactions = random.sample(history()[0], 40)
 
     for seen in range(10, 41, 10):
-        count(store, records[seen - 10 : seen], time=call())
-        assert store.fleet() == recount(newest(records[:seen]).values())
+        count(store, transactions[seen - 10 : seen], time=call())
+        assert store.fleet() == recount(newest(transactions[:seen]).values())
 
 
 def test_a_closed_account_with_credits_is_off_and_not_at_zero() -> None:

@@ -41,7 +41,7 @@ def folded(
 
 def keys(decided: Fold) -> list[str]:
     assert decided.commit is not None
-    return [record.idempotency_key for record in decided.commit.transactions]
+    return [transaction.idempotency_key for transaction in decided.commit.transactions]
 
 
 def codes(outcomes: Sequence[Outcome | None]) -> list[str | None]:
@@ -58,7 +58,7 @@ def posted(outcome: Outcome | None) -> Transaction:
 
 
 def stored_order(order_id: str = "1", **told: object) -> Transaction:
-    """Return the record of an order that an earlier write posted."""
+    """Return the transaction of an order that an earlier write posted."""
     [outcome] = folded(account_of(100), [order(order_id, **told)]).outcomes  # type: ignore[arg-type] # As `order` takes.
     return posted(outcome)
 
@@ -171,7 +171,7 @@ def test_an_order_that_was_refunded_in_its_own_write_is_one_item_with_its_tally(
     paid, first, second = decided.commit.transactions
     assert paid.tally == Tally(count=2, credits=10, money=Decimal(40), total=Decimal(80))
     assert paid.refunded_at == second.created_at == LATER
-    assert [record.amount for record in (paid, first, second)] == [-20, 5, 5]
+    assert [transaction.amount for transaction in (paid, first, second)] == [-20, 5, 5]
 
 
 def test_two_refunds_of_a_stored_order_are_one_change_of_it() -> None:
@@ -181,7 +181,7 @@ def test_two_refunds_of_a_stored_order_are_one_change_of_it() -> None:
         account_of(80), [refund_of("1", "r2", amount="20"), refund_of("1", "r3", amount="9.99")], stored=[paid]
     )
     assert decided.commit is not None
-    assert [record.amount for record in decided.commit.transactions] == [5, 2]
+    assert [transaction.amount for transaction in decided.commit.transactions] == [5, 2]
     assert decided.commit.tallies == (
         TallyChange(
             order=paid.transaction_id,
@@ -209,8 +209,11 @@ def test_the_refund_of_an_earned_order_takes_back_at_most_what_is_left() -> None
         [refund_of("1", "r1", amount="80", order_total="100"), refund_of("1", "r2"), refund_of("1", "r3")],
         now=LATER,
     )
-    records = [posted(outcome) for outcome in (part, rest, none)]
-    assert [(record.kind, record.amount, record.requested, record.shortfall) for record in records] == [
+    transactions = [posted(outcome) for outcome in (part, rest, none)]
+    assert [
+        (transaction.kind, transaction.amount, transaction.requested, transaction.shortfall)
+        for transaction in transactions
+    ] == [
         (Kind.REFUND_TAKEN, -4, 8, 4),
         (Kind.REFUND_TAKEN, 0, 2, 2),
         (Kind.REFUND_TAKEN, 0, 0, 0),
@@ -220,8 +223,8 @@ def test_the_refund_of_an_earned_order_takes_back_at_most_what_is_left() -> None
 
 def test_a_refund_that_gives_back_nothing_is_recorded_too() -> None:
     decided = folded(account_of(100), [refund_of("1", amount="5", order_total="0")], stored=[stored_order("1")])
-    record = posted(decided.outcomes[0])
-    assert (record.amount, record.requested, record.sequence) == (0, 0, 8)
+    transaction = posted(decided.outcomes[0])
+    assert (transaction.amount, transaction.requested, transaction.sequence) == (0, 0, 8)
     assert decided.commit is not None
     assert decided.commit.tallies[0].after == Tally(count=1, money=Decimal(5), total=Decimal(0))
 
@@ -279,7 +282,7 @@ def test_the_write_rests_on_the_account_as_known_and_counts_itself_once() -> Non
 def items_of(decided: Fold) -> list[TransactionId]:
     """Return the items that a write touches beside the account."""
     assert decided.commit is not None
-    return [record.transaction_id for record in decided.commit.transactions] + [
+    return [transaction.transaction_id for transaction in decided.commit.transactions] + [
         change.order for change in decided.commit.tallies
     ]
 
@@ -320,7 +323,7 @@ def test_a_whole_message_too_large_for_one_write_is_posted_in_several() -> None:
     movements: list[Movement] = [trial(1000), *(order(str(number)) for number in range(100))]
     movements += [refund_of(str(number)) for number in range(0, 100, 3)]
     assert codes(settle(store, movements, now=NOON)) == ["Posted"] * 135
-    assert [record.sequence for record in store.history(SHOP)] == list(range(1, 136))
+    assert [transaction.sequence for transaction in store.history(SHOP)] == list(range(1, 136))
     assert store.accounts[SHOP].balance == 1000 - 100 + 34
     assert len(store.commits) == 2
 

@@ -38,7 +38,7 @@ MINIMUM_BY_TOTAL = Policy(basis=Basis.TOTAL, fixed_amount=0, percentage=Decimal(
 
 
 def recorded(movement: Movement, *, balance: int = 10_000, stored: tuple[Transaction, ...] = ()) -> Transaction:
-    """Return the record of a movement, as the ledger keeps it."""
+    """Return the transaction of a movement, as the ledger keeps it."""
     decided = fold(SHOP, account_of(balance), [movement], stored=by_id(stored), default_threshold=20, now=NOON)
     [outcome] = decided.outcomes
     assert isinstance(outcome, Posted), outcome
@@ -49,7 +49,7 @@ def poison_of(
     messages: Sequence[Sequence[Movement]], *, stored: Mapping[TransactionId, Transaction]
 ) -> list[Rejected | None]:
     """Return for each message why it is poison, None where it is none, posted to a ledger that holds `stored`."""
-    # An account that has counted more than those records: one behind them would refuse every write.
+    # An account that has counted more than those transactions: one behind them would refuse every write.
     account = replace(account_of(10_000), sequence=100)
     ledger = FakeLedger(accounts={SHOP: account}, transactions=dict(stored))
     outcomes = Posting(ledger, default_threshold=20).post(messages, time=FakeCall().time)
@@ -149,20 +149,20 @@ OTHER = [
 ]
 
 
-@pytest.mark.parametrize(("movement", "record"), SAME)
-def test_the_same_content_again_is_a_duplicate(movement: Movement, record: Transaction) -> None:
-    assert compare(movement, record) == Duplicate(record)
+@pytest.mark.parametrize(("movement", "transaction"), SAME)
+def test_the_same_content_again_is_a_duplicate(movement: Movement, transaction: Transaction) -> None:
+    assert compare(movement, transaction) == Duplicate(transaction)
 
 
-@pytest.mark.parametrize(("movement", "record"), OTHER)
-def test_another_content_under_the_key_is_a_conflict(movement: Movement, record: Transaction) -> None:
-    answer = compare(movement, record)
+@pytest.mark.parametrize(("movement", "transaction"), OTHER)
+def test_another_content_under_the_key_is_a_conflict(movement: Movement, transaction: Transaction) -> None:
+    answer = compare(movement, transaction)
     assert isinstance(answer, Rejected)
     assert answer.code is Code.KEY_REUSED
 
 
 @pytest.mark.parametrize(
-    ("movement", "record", "field"),
+    ("movement", "transaction", "field"),
     [
         (payment("p1", 8), recorded(payment("p1", 5)), "credits"),
         (adjustment("a1", -5), recorded(adjustment("a1", 5)), "operation_type"),
@@ -181,14 +181,16 @@ def test_another_content_under_the_key_is_a_conflict(movement: Movement, record:
         ),
     ],
 )
-def test_a_conflict_names_the_first_field_that_contradicts(movement: Movement, record: Transaction, field: str) -> None:
-    answer = compare(movement, record)
+def test_a_conflict_names_the_first_field_that_contradicts(
+    movement: Movement, transaction: Transaction, field: str
+) -> None:
+    answer = compare(movement, transaction)
     assert isinstance(answer, Rejected)
     assert answer.field == field
 
 
-@pytest.mark.parametrize(("movement", "record"), SAME)
-def test_times_correlations_and_metadata_are_not_content(movement: Movement, record: Transaction) -> None:
+@pytest.mark.parametrize(("movement", "transaction"), SAME)
+def test_times_correlations_and_metadata_are_not_content(movement: Movement, transaction: Transaction) -> None:
     retold = replace(
         movement,
         correlation_id="another",
@@ -196,7 +198,7 @@ def test_times_correlations_and_metadata_are_not_content(movement: Movement, rec
         reference_id="another",
         metadata={"reason": "another", "admin_id": "another"},
     )
-    assert compare(retold, record) == Duplicate(record)
+    assert compare(retold, transaction) == Duplicate(transaction)
 
 
 @pytest.mark.parametrize(
@@ -206,20 +208,20 @@ def test_times_correlations_and_metadata_are_not_content(movement: Movement, rec
 def test_an_updated_order_never_contradicts_whichever_came_first(
     first_updated: bool, then_updated: bool, lines: int, changed: bool
 ) -> None:
-    record = recorded(order("1", policy=TEN_PER_ITEM, lines=3, updated=first_updated))
+    transaction = recorded(order("1", policy=TEN_PER_ITEM, lines=3, updated=first_updated))
     again = order("1", policy=TEN_PER_ITEM, lines=lines, updated=then_updated)
-    assert compare(again, record) == Duplicate(record, order_changed=changed)
+    assert compare(again, transaction) == Duplicate(transaction, order_changed=changed)
 
 
 def test_an_update_that_lost_its_total_is_a_changed_order_too() -> None:
-    record = recorded(order("1", policy=TENTH_OF_TOTAL, total="100"))
+    transaction = recorded(order("1", policy=TENTH_OF_TOTAL, total="100"))
     again = order("1", policy=TENTH_OF_TOTAL, updated=True)
-    assert compare(again, record) == Duplicate(record, order_changed=True)
+    assert compare(again, transaction) == Duplicate(transaction, order_changed=True)
 
 
 def test_a_refund_in_between_makes_its_order_no_other_order() -> None:
-    record = replace(ORDER, tally=Tally(count=1, credits=30, full=True), refunded_at=LATER)
-    assert compare(order("1", policy=TEN_PER_ITEM, lines=3), record) == Duplicate(record)
+    transaction = replace(ORDER, tally=Tally(count=1, credits=30, full=True), refunded_at=LATER)
+    assert compare(order("1", policy=TEN_PER_ITEM, lines=3), transaction) == Duplicate(transaction)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_of_two_writes_on_one_account_the_second_is_refused_with_what_stands() -
     first, second = commit_of(store, [order("1")]), commit_of(store, [order("2")])
     assert store.commit(first) == Committed()
     assert store.commit(second) == Refused(account=first.after)
-    assert [record.idempotency_key for record in store.history(SHOP)][2:] == ["SHOPIFY_ORDER_1"]
+    assert [transaction.idempotency_key for transaction in store.history(SHOP)][2:] == ["SHOPIFY_ORDER_1"]
 
 
 def test_of_two_openings_the_second_finds_account_and_trial() -> None:

@@ -186,42 +186,45 @@ def grounded(movements: Sequence[Movement]) -> list[Movement]:
 
 
 def expected_tally(refunds: Sequence[Transaction], paid: Transaction) -> Tally | None:
-    """Return an order's tally as the refunds' own records prove it."""
+    """Return an order's tally as the refunds' own transactions prove it."""
     if not refunds:
         return None
     total: Decimal | None = None
-    for record in refunds:
-        named = record.metadata.get(
-            "order_total", paid.metadata.get("total") if "refund_amount" in record.metadata else None
+    for transaction in refunds:
+        named = transaction.metadata.get(
+            "order_total", paid.metadata.get("total") if "refund_amount" in transaction.metadata else None
         )
         if total is None and named is not None:
             total = Decimal(named)
     return Tally(
         count=len(refunds),
-        credits=sum(record.requested for record in refunds),
-        money=sum((Decimal(record.metadata.get("refund_amount", 0)) for record in refunds), Decimal(0)),
+        credits=sum(transaction.requested for transaction in refunds),
+        money=sum((Decimal(transaction.metadata.get("refund_amount", 0)) for transaction in refunds), Decimal(0)),
         total=total,
-        full=any("refund_amount" not in record.metadata for record in refunds),
+        full=any("refund_amount" not in transaction.metadata for transaction in refunds),
     )
 
 
 def check_books(store: FakeLedger) -> None:
     """Check a ledger against nothing but itself."""
     history, account = store.history(SHOP), store.accounts[SHOP]
-    assert account.balance == sum(record.amount for record in history)
-    assert all(record.balance_after >= 0 for record in history)
-    assert [record.sequence for record in history] == list(range(1, account.sequence + 1))
-    assert [record.balance_before for record in history] == [0, *(record.balance_after for record in history[:-1])]
-    assert all(record.balance_after == record.balance_before + record.amount for record in history)
-    assert all(record.requested == abs(record.amount) + record.shortfall for record in history)
+    assert account.balance == sum(transaction.amount for transaction in history)
+    assert all(transaction.balance_after >= 0 for transaction in history)
+    assert [transaction.sequence for transaction in history] == list(range(1, account.sequence + 1))
+    assert [transaction.balance_before for transaction in history] == [
+        0,
+        *(transaction.balance_after for transaction in history[:-1]),
+    ]
+    assert all(transaction.balance_after == transaction.balance_before + transaction.amount for transaction in history)
+    assert all(transaction.requested == abs(transaction.amount) + transaction.shortfall for transaction in history)
     assert broken_links(history) == []
     assert (account.hash, account.last_transaction_id) == (history[-1].hash, history[-1].transaction_id)
-    counted: Counter[Kind] = Counter(record.kind for record in history)
+    counted: Counter[Kind] = Counter(transaction.kind for transaction in history)
     moved: Counter[Kind] = Counter()
-    for record in history:
-        moved[record.kind] += abs(record.amount)
+    for transaction in history:
+        moved[transaction.kind] += abs(transaction.amount)
     assert account.totals == {kind: Total(count=counted[kind], credits=moved[kind]) for kind in counted}
-    assert account.total_shortfall == sum(record.shortfall for record in history)
+    assert account.total_shortfall == sum(transaction.shortfall for transaction in history)
     assert account.version == len(store.commits)
 
 
@@ -268,7 +271,7 @@ def test_redelivery_changes_nothing(
 ) -> None:
     movements = [opening, *movements]
     store, outcomes = ledger_of(delivered(movements, at))
-    accounts, records = dict(store.accounts), dict(store.transactions)
+    accounts, transactions = dict(store.accounts), dict(store.transactions)
     settled = [
         movement
         for movement, outcome in zip(movements, outcomes, strict=True)
@@ -277,7 +280,7 @@ def test_redelivery_changes_nothing(
     random.shuffle(settled)
     again = [outcome for batch in delivered(settled, at) for outcome in settle(store, batch, now=LATER)]
     assert all(isinstance(outcome, Duplicate) for outcome in again)
-    assert (store.accounts, store.transactions) == (accounts, records)
+    assert (store.accounts, store.transactions) == (accounts, transactions)
 
 
 @law(trials, dirty, cuts)
@@ -316,7 +319,7 @@ def test_a_refund_never_waits_for_an_order_of_its_own_batch(opening: Movement, m
     for movement, outcome in zip(reversed(movements), outcomes[:-1], strict=True):
         if isinstance(movement, RefundMovement):
             assert isinstance(outcome, Posted) is (movement.order_id in orders)
-    places = {record.transaction_id: record.sequence for record in store.history(SHOP)}
+    places = {transaction.transaction_id: transaction.sequence for transaction in store.history(SHOP)}
     for movement in movements:
         if isinstance(movement, RefundMovement) and movement.order_id in orders:
             assert places[movement.order_transaction_id] < places[movement.transaction_id]
@@ -328,9 +331,9 @@ def test_refunds_never_exceed_what_was_taken_and_prove_the_tally(
 ) -> None:
     store, _ = ledger_of([[opening], *delivered(movements, at)])
     refunds: defaultdict[str, list[Transaction]] = defaultdict(list)
-    for record in store.history(SHOP):
-        if record.kind in (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN):
-            refunds[str(record.metadata["order_id"])].append(record)
+    for transaction in store.history(SHOP):
+        if transaction.kind in (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN):
+            refunds[str(transaction.metadata["order_id"])].append(transaction)
     for paid in store.history(SHOP):
         if paid.kind.is_order:
             tally = expected_tally(refunds[paid.reference_id], paid)
@@ -363,20 +366,20 @@ def test_the_crossings_told_are_those_that_the_balances_imply(
     for batch, threshold in zip([[opening], *delivered(movements, at)], thresholds, strict=False):
         settle(store, batch, now=NOON, default_threshold=threshold)
     history = store.history(SHOP)
-    for last, record in pairwise(history):
-        was_low, is_low = (one.balance_after <= one.threshold for one in (last, record))
-        was_on, is_on = (one.balance_after > 0 for one in (last, record))
-        told += [(record.sequence, Crossing.LOW_BALANCE_REACHED)] * (is_low and not was_low)
-        told += [(record.sequence, Crossing.BALANCE_RESTORED)] * (was_low and not is_low)
-        told += [(record.sequence, Crossing.BALANCE_EXHAUSTED)] * (was_on and not is_on)
-        told += [(record.sequence, Crossing.PLUGIN_STATUS_CHANGED)] * (was_on is not is_on)
+    for last, transaction in pairwise(history):
+        was_low, is_low = (one.balance_after <= one.threshold for one in (last, transaction))
+        was_on, is_on = (one.balance_after > 0 for one in (last, transaction))
+        told += [(transaction.sequence, Crossing.LOW_BALANCE_REACHED)] * (is_low and not was_low)
+        told += [(transaction.sequence, Crossing.BALANCE_RESTORED)] * (was_low and not is_low)
+        told += [(transaction.sequence, Crossing.BALANCE_EXHAUSTED)] * (was_on and not is_on)
+        told += [(transaction.sequence, Crossing.PLUGIN_STATUS_CHANGED)] * (was_on is not is_on)
     crossings = store.crossings(SHOP)
     assert [(crossing.sequence, crossing.type) for crossing in crossings] == told
-    by_sequence = {record.sequence: record for record in history}
+    by_sequence = {transaction.sequence: transaction for transaction in history}
     for crossing in crossings:
-        record = by_sequence[crossing.sequence]
-        assert (crossing.transaction_id, crossing.time) == (record.transaction_id, record.created_at)
-        assert (crossing.balance, crossing.threshold) == (record.balance_after, record.threshold)
+        transaction = by_sequence[crossing.sequence]
+        assert (crossing.transaction_id, crossing.time) == (transaction.transaction_id, transaction.created_at)
+        assert (crossing.balance, crossing.threshold) == (transaction.balance_after, transaction.threshold)
 
 
 @law(trials, dirty, cuts, st.permutations([20, 20, 20, 20, 40, 40, 40]))
@@ -388,7 +391,7 @@ def test_a_setting_that_goes_out_bit_by_bit_changes_an_account_once(
     for batch, default in zip(delivered(movements, at), defaults, strict=False):
         clock.advance(milliseconds=400_000)
         settle(store, batch, now=clock(), default_threshold=default)
-    thresholds = [record.threshold for record in store.history(SHOP)]
+    thresholds = [transaction.threshold for transaction in store.history(SHOP)]
     assert thresholds == sorted(thresholds)
     clock.advance(milliseconds=3_600_000)
     settle(store, [order("the last")], now=clock(), default_threshold=40)
@@ -403,7 +406,7 @@ def test_time_never_runs_backwards_whatever_the_clocks_say(
     for batch, step in zip([[opening], *delivered(movements, at)], steps, strict=False):
         clock.advance(milliseconds=step)
         settle(store, batch, now=clock())
-    times = [record.created_at for record in store.history(SHOP)]
+    times = [transaction.created_at for transaction in store.history(SHOP)]
     assert times == sorted(times)
     account = store.accounts[SHOP]
     assert account.last_transaction_at == times[-1] == account.updated_at
@@ -447,7 +450,7 @@ def test_no_write_holds_more_items_than_it_may_and_none_is_needlessly_small(
     while movements:
         decided = decide(store, movements, now=NOON)
         assert decided.commit is not None
-        items = {record.transaction_id for record in decided.commit.transactions}
+        items = {transaction.transaction_id for transaction in decided.commit.transactions}
         items |= {change.order for change in decided.commit.tallies}
         assert len(items) == len(decided.commit.transactions) + len(decided.commit.tallies)
         waiting = [movement for movement, outcome in zip(movements, decided.outcomes, strict=True) if outcome is None]
@@ -458,7 +461,7 @@ def test_no_write_holds_more_items_than_it_may_and_none_is_needlessly_small(
 
 
 def needed(movement: Movement) -> list[TransactionId]:
-    """Return the records that must be known to decide a movement: its own, and a refund's order."""
+    """Return the transactions that must be known to decide a movement: its own, and a refund's order."""
     grounds = [movement.order_transaction_id] if isinstance(movement, RefundMovement) else []
     return [movement.transaction_id, *grounds]
 

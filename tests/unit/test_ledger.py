@@ -54,9 +54,9 @@ def applied(
 def test_a_movement_takes_what_is_left_and_records_the_rest_as_shortfall(
     kind: Kind, balance: int, requested: int, amount: int, shortfall: int
 ) -> None:
-    account, record, _ = applied(account_of(balance), order("1"), kind, requested)
-    assert (record.amount, record.requested, record.shortfall) == (amount, requested, shortfall)
-    assert (record.balance_before, record.balance_after) == (balance, balance + amount)
+    account, transaction, _ = applied(account_of(balance), order("1"), kind, requested)
+    assert (transaction.amount, transaction.requested, transaction.shortfall) == (amount, requested, shortfall)
+    assert (transaction.balance_before, transaction.balance_after) == (balance, balance + amount)
     assert account.balance == balance + amount
     assert account.totals == {kind: Total(count=1, credits=abs(amount))}
     assert account.total_shortfall == shortfall
@@ -81,16 +81,16 @@ def test_counts_and_sums_go_on_from_what_the_account_had() -> None:
 
 def test_a_record_says_who_asked_and_the_account_points_at_it() -> None:
     movement = replace(adjustment("a1", 5), correlation_id="c-1", occurred_at=Instant("2025-05-31T23:59:59.999Z"))
-    account, record, _ = applied(account_of(10), movement, Kind.MANUAL_ADDED, 5)
-    assert record.idempotency_key == "MANUAL_ADJUSTMENT_a1"
-    assert (record.reference_id, record.correlation_id) == ("a1", "c-1")
-    assert record.occurred_at == "2025-05-31T23:59:59.999Z"
-    assert record.metadata == {"reason": "goodwill", "admin_id": "admin-7"}
-    assert record.transaction_id == movement.transaction_id == account.last_transaction_id
-    assert record.sequence == account.sequence == 8
-    assert record.previous_hash == account_of(10).hash
-    assert record.hash == account.hash
-    assert record.created_at == account.last_transaction_at == account.updated_at == LATER
+    account, transaction, _ = applied(account_of(10), movement, Kind.MANUAL_ADDED, 5)
+    assert transaction.idempotency_key == "MANUAL_ADJUSTMENT_a1"
+    assert (transaction.reference_id, transaction.correlation_id) == ("a1", "c-1")
+    assert transaction.occurred_at == "2025-05-31T23:59:59.999Z"
+    assert transaction.metadata == {"reason": "goodwill", "admin_id": "admin-7"}
+    assert transaction.transaction_id == movement.transaction_id == account.last_transaction_id
+    assert transaction.sequence == account.sequence == 8
+    assert transaction.previous_hash == account_of(10).hash
+    assert transaction.hash == account.hash
+    assert transaction.created_at == account.last_transaction_at == account.updated_at == LATER
     assert account.version == account_of(10).version, "the write counts, not the movement"
 
 
@@ -99,17 +99,17 @@ def test_a_record_says_who_asked_and_the_account_points_at_it() -> None:
     [(LATER, LATER), (NOON, NOON), (Instant("2025-06-01T11:59:59.999Z"), NOON)],
 )
 def test_time_never_runs_backwards_within_an_account(now: Instant, expected: Instant) -> None:
-    account, record, _ = applied(account_of(10), payment(), Kind.PAYMENT, 50, now=now)
-    assert record.created_at == account.last_transaction_at == expected
+    account, transaction, _ = applied(account_of(10), payment(), Kind.PAYMENT, 50, now=now)
+    assert transaction.created_at == account.last_transaction_at == expected
 
 
 def test_opening_decides_the_status_and_crosses_nothing() -> None:
     for given in (0, 5, 100):
         opened = open_account(SHOP, threshold=20, now=NOON)
-        account, record, crossed = applied(opened, trial(given), Kind.TRIAL, given, now=NOON)
+        account, transaction, crossed = applied(opened, trial(given), Kind.TRIAL, given, now=NOON)
         assert crossed == ()
         assert (account.balance, account.sequence, account.enabled) == (given, 1, given > 0)
-        assert (account.status_changed_at, account.status_transaction_id) == (NOON, record.transaction_id)
+        assert (account.status_changed_at, account.status_transaction_id) == (NOON, transaction.transaction_id)
         assert account.created_at == NOON
 
 
@@ -127,7 +127,7 @@ def test_the_status_remembers_since_when_and_by_which_transaction() -> None:
 
 def test_a_crossing_carries_all_that_its_event_needs() -> None:
     movement = replace(order("1"), correlation_id="c-9")
-    _, record, crossed = applied(account_of(21), movement, Kind.ORDER_USED, 30)
+    _, transaction, crossed = applied(account_of(21), movement, Kind.ORDER_USED, 30)
     assert [crossing.type for crossing in crossed] == [
         Crossing.LOW_BALANCE_REACHED,
         Crossing.BALANCE_EXHAUSTED,
@@ -135,11 +135,11 @@ def test_a_crossing_carries_all_that_its_event_needs() -> None:
     ]
     assert crossed[0] == CrossingRecord(
         type=Crossing.LOW_BALANCE_REACHED,
-        transaction_id=record.transaction_id,
+        transaction_id=transaction.transaction_id,
         sequence=8,
         balance=0,
         threshold=20,
-        time=record.created_at,
+        time=transaction.created_at,
         correlation_id="c-9",
     )
 
@@ -147,15 +147,15 @@ def test_a_crossing_carries_all_that_its_event_needs() -> None:
 @pytest.mark.parametrize(("override", "expected"), [(None, 50), (35, 35), (0, 0)])
 def test_the_override_of_an_admin_comes_before_the_setting(override: int | None, expected: int) -> None:
     account = replace(account_of(100), low_balance_threshold=override)
-    after, record, _ = applied(account, order("1"), Kind.ORDER_USED, 1, default_threshold=50)
-    assert after.threshold == record.threshold == expected
+    after, transaction, _ = applied(account, order("1"), Kind.ORDER_USED, 1, default_threshold=50)
+    assert after.threshold == transaction.threshold == expected
     assert after.low_balance_threshold == override
 
 
 def test_a_changed_setting_is_compared_with_the_stamped_one_at_the_next_movement() -> None:
-    after, record, crossed = applied(account_of(30), order("1"), Kind.ORDER_USED, 1, default_threshold=40)
+    after, transaction, crossed = applied(account_of(30), order("1"), Kind.ORDER_USED, 1, default_threshold=40)
     assert [(crossing.type, crossing.threshold) for crossing in crossed] == [(Crossing.LOW_BALANCE_REACHED, 40)]
-    assert after.threshold == record.threshold == 40
+    assert after.threshold == transaction.threshold == 40
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from infra.local.outcomes import (
     Announcements,
     Ledger,
     ReceivedEvent,
-    Record,
+    Transaction,
     again_line,
     parked_line,
-    record_line,
     refused_line,
+    transaction_line,
     transactions_in,
 )
 from infra.local.shops import SHOPS
@@ -21,8 +21,10 @@ NOON = datetime(2026, 11, 21, 12, 3, 4, tzinfo=UTC)
 SHOP = SHOPS[0]
 
 
-def record(*, before: int, after: int, sequence: int = 7, kind: str = "ORDER_PAID", shortfall: int = 0) -> Record:
-    return Record(
+def transaction(
+    *, before: int, after: int, sequence: int = 7, kind: str = "ORDER_PAID", shortfall: int = 0
+) -> Transaction:
+    return Transaction(
         merchant_id=SHOP.merchant_id,
         sequence=sequence,
         transaction_type=kind,
@@ -37,7 +39,7 @@ def record(*, before: int, after: int, sequence: int = 7, kind: str = "ORDER_PAI
 
 
 def test_a_line_names_the_shop_the_order_the_change_and_the_balance() -> None:
-    said = record_line(record(before=20, after=19)).plain
+    said = transaction_line(transaction(before=20, after=19)).plain
     assert said.split() == [
         f"{NOON.astimezone():%H:%M:%S}",
         *SHOP.name.split(),
@@ -62,20 +64,22 @@ def test_a_line_names_the_shop_the_order_the_change_and_the_balance() -> None:
     ],
 )
 def test_a_crossing_is_marked(before: int, after: int, mark: str) -> None:
-    assert record_line(record(before=before, after=after)).plain.endswith(f"left   {mark}")
+    assert transaction_line(transaction(before=before, after=after)).plain.endswith(f"left   {mark}")
 
 
 @pytest.mark.parametrize(("before", "after"), [(20, 19), (22, 21), (50, 30), (21, 30), (0, 0)])
 def test_a_change_that_crosses_nothing_has_no_mark(before: int, after: int) -> None:
-    assert record_line(record(before=before, after=after)).plain.endswith("left")
+    assert transaction_line(transaction(before=before, after=after)).plain.endswith("left")
 
 
 def test_the_opening_of_an_account_crosses_nothing() -> None:
-    assert record_line(record(before=0, after=100, sequence=1, kind="TRIAL")).plain.endswith("+100 → 100 left")
+    assert transaction_line(transaction(before=0, after=100, sequence=1, kind="TRIAL")).plain.endswith(
+        "+100 → 100 left"
+    )
 
 
 def test_a_shortfall_is_said() -> None:
-    assert record_line(record(before=0, after=0, shortfall=1)).plain.endswith("±0 →   0 left   1 short")
+    assert transaction_line(transaction(before=0, after=0, shortfall=1)).plain.endswith("±0 →   0 left   1 short")
 
 
 def test_a_record_is_read_from_an_item_of_the_table() -> None:
@@ -97,7 +101,7 @@ def test_a_record_is_read_from_an_item_of_the_table() -> None:
         },
     }
     other_name = {"transaction_id": {"S": "another"}, "record_id": {"S": "one"}}
-    assert transactions_in([item, other_name]) == [record(before=20, after=19)]
+    assert transactions_in([item, other_name]) == [transaction(before=20, after=19)]
 
 
 def test_a_webhook_that_is_refused_is_shown_with_its_shop_and_sender() -> None:
@@ -108,7 +112,7 @@ def test_a_webhook_that_is_refused_is_shown_with_its_shop_and_sender() -> None:
 
 def test_a_repeat_is_reported_as_the_ledger_has_it() -> None:
     ledger = Ledger()
-    ledger.note([record(before=20, after=19), record(before=19, after=18, kind="REFUND")])
+    ledger.note([transaction(before=20, after=19), transaction(before=19, after=18, kind="REFUND")])
     found = ledger.order(SHOP.merchant_id, "1042")
     assert found is not None
     assert again_line(NOON, *found).plain.endswith("delivered twice, recorded once (#7)")
@@ -116,7 +120,7 @@ def test_a_repeat_is_reported_as_the_ledger_has_it() -> None:
 
 def test_an_order_that_was_recorded_twice_would_be_said_loudly() -> None:
     ledger = Ledger()
-    ledger.note([record(before=20, after=19), record(before=19, after=18, sequence=8)])
+    ledger.note([transaction(before=20, after=19), transaction(before=19, after=18, sequence=8)])
     found = ledger.order(SHOP.merchant_id, "1042")
     assert found is not None
     assert again_line(NOON, *found).plain.endswith("recorded 2 times")
@@ -158,7 +162,7 @@ def test_events_wait_for_the_line_of_their_transaction_and_share_one() -> None:
     announcements.add(told("plugin_status_changed"))
     announcements.add(told("refunded", sequence=8))
     assert announcements.due(ledger, NOON) == []
-    ledger.note([record(before=1, after=0)])
+    ledger.note([transaction(before=1, after=0)])
     (line,) = announcements.due(ledger, NOON)
     assert line.plain.endswith("published on NATS: balance_exhausted, plugin_status_changed")
 

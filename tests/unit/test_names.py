@@ -1,4 +1,4 @@
-"""One fact has many names: its first one records it, and every other means that record (contract, section 13)."""
+"""One fact has many names: its first one records it, and every other means the same (contract, section 13)."""
 
 from collections import deque
 from dataclasses import replace
@@ -103,7 +103,7 @@ def test_a_later_event_under_another_name_with_another_content_is_a_conflict() -
     assert isinstance(outcome, Rejected)
     assert outcome.code is Code.KEY_REUSED
     assert outcome.field == "credits"
-    # What contradicts a record names nothing: the next may be a fact of its own.
+    # What contradicts a transaction names nothing: the next may be a fact of its own.
     assert kinds(posted(ledger, payment("pi", 60))) == ["Posted"]
 
 
@@ -117,7 +117,7 @@ def test_an_event_whose_names_belong_to_two_facts_names_both_records(together: b
     *_, outcome = outcomes
     assert isinstance(outcome, Rejected)
     assert outcome.code is Code.NAMES_TWO_FACTS
-    assert all(record.transaction_id in outcome.message for record in ledger.history(SHOP)[1:])
+    assert all(transaction.transaction_id in outcome.message for transaction in ledger.history(SHOP)[1:])
     assert len(ledger.history(SHOP)) == 3
 
 
@@ -151,8 +151,8 @@ def test_a_refund_may_name_its_order_by_an_alias() -> None:
     ]
 
     assert kinds(outcomes) == ["Posted", "Duplicate", "Posted", "Duplicate"]
-    assert [record.amount for record in ledger.history(SHOP)] == [100, -1, 1, 0]
-    assert [record.metadata["order_id"] for record in ledger.history(SHOP)[2:]] == ["1", "1"]
+    assert [transaction.amount for transaction in ledger.history(SHOP)] == [100, -1, 1, 0]
+    assert [transaction.metadata["order_id"] for transaction in ledger.history(SHOP)[2:]] == ["1", "1"]
     tally = ledger.history(SHOP)[1].tally
     assert tally is not None
     assert tally.count == 2
@@ -208,7 +208,7 @@ def test_the_writer_of_a_duplicate_s_new_name_loses_it_to_a_fact_that_was_first(
         assert kinds(posted(ledger, payment("in"))) == ["Posted"]
         return None
 
-    # The first write finds the record, the second one brings the name.
+    # The first write finds the transaction, the second one brings the name.
     ledger.before_effect = deque([None, first])
 
     assert kinds(posted(ledger, known_as(payment("cs"), payment("in")))) == [Code.NAMES_TWO_FACTS]
@@ -232,7 +232,7 @@ def test_a_known_name_costs_one_write_that_is_refused_and_one_read() -> None:
 
     posted(ledger, payment("in"))
 
-    # The account of a new container, and the record that the guard names.
+    # The account of a new container, and the transaction that the guard names.
     assert (len(ledger.reads) - reads, ledger.tried - tried) == (2, 1)
 
 

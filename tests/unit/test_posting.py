@@ -49,11 +49,11 @@ def codes(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def recount(ledger: FakeLedger, merchant_id: MerchantId = SHOP) -> int:
-    """Return the balance as the records alone give it, once their chain has been walked."""
+    """Return the balance as the transactions alone give it, once their chain has been walked."""
     history = ledger.history(merchant_id)
     assert broken_links(history) == []
     assert ledger.accounts[merchant_id].sequence == len(history)
-    return sum(record.amount for record in history)
+    return sum(transaction.amount for transaction in history)
 
 
 def test_all_messages_of_a_merchant_are_one_write() -> None:
@@ -110,7 +110,7 @@ def test_a_message_with_one_impossible_movement_is_rejected_whole_and_its_neighb
     outcomes = post(posting_on(ledger), [order("1"), bad, order("2")], [order("3")])
 
     assert [codes(of_message) for of_message in outcomes] == [[Code.TOTAL_MISSING] * 3, ["posted"]]
-    assert [record.reference_id for record in ledger.history(SHOP)] == [SHOP, "3"]
+    assert [transaction.reference_id for transaction in ledger.history(SHOP)] == [SHOP, "3"]
 
 
 def test_an_old_order_is_a_duplicate_also_where_todays_policy_needs_a_total_it_has_not() -> None:
@@ -191,7 +191,7 @@ def test_a_message_too_large_for_one_write_is_posted_in_several() -> None:
 
     assert codes([*outcomes, *refunds]) == ["posted"] * (2 * ITEMS_MAX)
     assert recount(ledger) == 100
-    assert {record.tally.credits for record in ledger.transactions.values() if record.tally} == {1}
+    assert {transaction.tally.credits for transaction in ledger.transactions.values() if transaction.tally} == {1}
 
 
 def test_a_refund_in_a_later_write_knows_the_tally_of_an_earlier_one() -> None:
@@ -302,7 +302,7 @@ def test_the_accounts_and_the_orders_of_refunds_are_one_read() -> None:
     post(posting_on(ledger), [refund_of("1")], [refund_of("1", of=OTHER)], [order("2")])
 
     grounds = {order("1").transaction_id, order("1", of=OTHER).transaction_id}
-    assert [(set(accounts), set(records)) for accounts, records in ledger.reads] == [({SHOP, OTHER}, grounds)]
+    assert [(set(accounts), set(transactions)) for accounts, transactions in ledger.reads] == [({SHOP, OTHER}, grounds)]
 
 
 def test_a_remembered_account_saves_the_read() -> None:

@@ -1,4 +1,4 @@
-"""An account that does not count its records takes nothing: what a restore tore is rebuilt before anything is lost."""
+"""An account that does not count its transactions takes nothing: what a restore tore is rebuilt before any loss."""
 
 from collections.abc import Sequence
 

@@ -33,7 +33,7 @@ def test_a_newer_order_holds_up_the_refunds_of_its_own_merchant_only() -> None:
     assert [codes(of_message) for of_message in outcomes] == [[Code.UNAVAILABLE], ["posted"]]
 
 
-@pytest.mark.parametrize("newer", ["the account", "the record"])
+@pytest.mark.parametrize("newer", ["the account", "the transaction"])
 def test_a_remembered_account_that_a_newer_release_has_written_since_is_tried_once(newer: str) -> None:
     ledger = ledger_with(trial())
     posting = posting_on(ledger)

@@ -17,7 +17,7 @@ POISON: list[Movement] = [refund_of("O", "1", amount="5"), refund_of("P", "3", a
 
 
 def of_order_o(ledger: FakeLedger) -> list[str]:
-    return [record.reference_id for record in ledger.history(SHOP) if record.reference_id in ("1", "3")]
+    return [transaction.reference_id for transaction in ledger.history(SHOP) if transaction.reference_id in ("1", "3")]
 
 
 @pytest.mark.parametrize("known_by", ["an earlier call", "the same batch"])

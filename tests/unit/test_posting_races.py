@@ -65,9 +65,9 @@ def codes(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def recount(ledger: FakeLedger) -> int:
-    """Return the balance as the records alone give it, which must be the account's."""
+    """Return the balance as the transactions alone give it, which must be the account's."""
     history = ledger.history(SHOP)
-    balance = sum(record.amount for record in history)
+    balance = sum(transaction.amount for transaction in history)
     assert broken_links(history) == []
     assert ledger.accounts[SHOP].balance == balance
     assert ledger.accounts[SHOP].sequence == len(history)
@@ -128,7 +128,7 @@ def test_a_lost_race_for_the_same_order_is_a_duplicate() -> None:
 
 
 def test_of_two_writers_of_one_fact_in_one_millisecond_only_one_says_posted() -> None:
-    # Their records are equal to the last bit, hash and all, and only one of them was written.
+    # Their transactions are equal to the last bit, hash and all, and only one of them was written.
     ledger = ledger_with(trial())
     first: list[Outcome] = []
 
@@ -393,7 +393,7 @@ def test_whatever_happens_each_fact_is_recorded_once_and_posted_is_said_once(
 
     recount(ledger)
     wanted = {str(number) for numbers in messages for number in numbers}
-    orders_recorded = [record.reference_id for record in ledger.history(SHOP) if record.kind.is_order]
+    orders_recorded = [transaction.reference_id for transaction in ledger.history(SHOP) if transaction.kind.is_order]
     assert sorted(orders_recorded) == sorted(wanted)
     ours = [
         outcome.transaction.reference_id

@@ -14,13 +14,13 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.thresholds import Crossing
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
-RECORD = TransactionId("370d3448-5285-55f1-bdc1-bac2cc743c68")
+TRANSACTION = TransactionId("370d3448-5285-55f1-bdc1-bac2cc743c68")
 NOON = Instant("2025-06-01T12:00:00.000Z")
 
 
-def record(kind: Kind, *, amount: int, after: int, reference_id: str, **metadata: str | int) -> Transaction:
+def transaction(kind: Kind, *, amount: int, after: int, reference_id: str, **metadata: str | int) -> Transaction:
     return Transaction(
-        transaction_id=RECORD,
+        transaction_id=TRANSACTION,
         merchant_id=SHOP,
         sequence=7,
         kind=kind,
@@ -51,12 +51,12 @@ def published(transaction: Transaction) -> PublishedEvent:
     ("transaction", "event_type", "members"),
     [
         (
-            record(Kind.TRIAL, amount=100, after=100, reference_id=SHOP),
+            transaction(Kind.TRIAL, amount=100, after=100, reference_id=SHOP),
             "evt.credits.account.created",
             {"initial_balance": 100},
         ),
         (
-            record(Kind.PAYMENT, amount=50, after=150, reference_id="p1"),
+            transaction(Kind.PAYMENT, amount=50, after=150, reference_id="p1"),
             "evt.credits.recharged",
             {
                 "amount": 50,
@@ -67,7 +67,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.SUBSCRIPTION, amount=30, after=130, reference_id="s1", renewal_id="r1"),
+            transaction(Kind.SUBSCRIPTION, amount=30, after=130, reference_id="s1", renewal_id="r1"),
             "evt.credits.recharged",
             {
                 "amount": 30,
@@ -78,7 +78,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.ORDER_EARNED, amount=0, after=5, reference_id="5"),
+            transaction(Kind.ORDER_EARNED, amount=0, after=5, reference_id="5"),
             "evt.credits.recharged",
             {
                 "amount": 0,
@@ -89,7 +89,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.ORDER_EARNED, amount=10, after=15, reference_id="5", source="evt.order.updated"),
+            transaction(Kind.ORDER_EARNED, amount=10, after=15, reference_id="5", source="evt.order.updated"),
             "evt.credits.recharged",
             {
                 "amount": 10,
@@ -100,7 +100,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.EDIT_ADDED, amount=5, after=20, reference_id="5", policy="INCREASE total 0 10% 0"),
+            transaction(Kind.EDIT_ADDED, amount=5, after=20, reference_id="5", policy="INCREASE total 0 10% 0"),
             "evt.credits.recharged",
             {
                 "amount": 5,
@@ -111,7 +111,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.REFUND_RETURNED, amount=1, after=8, reference_id="r1", order_id="5"),
+            transaction(Kind.REFUND_RETURNED, amount=1, after=8, reference_id="r1", order_id="5"),
             "evt.credits.refunded",
             {
                 "amount": 1,
@@ -122,7 +122,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.REFUND_TAKEN, amount=-4, after=0, reference_id="r1", order_id="5"),
+            transaction(Kind.REFUND_TAKEN, amount=-4, after=0, reference_id="r1", order_id="5"),
             "evt.credits.refunded",
             {
                 "amount": -4,
@@ -133,7 +133,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.MANUAL_ADDED, amount=5, after=8, reference_id="a1", reason="goodwill", admin_id="x"),
+            transaction(Kind.MANUAL_ADDED, amount=5, after=8, reference_id="a1", reason="goodwill", admin_id="x"),
             "evt.credits.adjusted",
             {
                 "amount": 5,
@@ -144,7 +144,7 @@ def published(transaction: Transaction) -> PublishedEvent:
             },
         ),
         (
-            record(Kind.MANUAL_REMOVED, amount=-5, after=3, reference_id="a1"),
+            transaction(Kind.MANUAL_REMOVED, amount=-5, after=3, reference_id="a1"),
             "evt.credits.adjusted",
             {
                 "amount": -5,
@@ -159,7 +159,7 @@ def published(transaction: Transaction) -> PublishedEvent:
 def test_a_record_says_itself_with_its_balance(
     transaction: Transaction, event_type: str, members: dict[str, Any]
 ) -> None:
-    event_id = str(uuid5(UUID(RECORD), event_type))
+    event_id = str(uuid5(UUID(TRANSACTION), event_type))
     event = published(transaction)
 
     assert (event.event_id, event.event_type, event.merchant_id) == (event_id, event_type, SHOP)
@@ -172,7 +172,7 @@ def test_a_record_says_itself_with_its_balance(
         "metadata": {"schema_version": 1},
         "payload": {
             "merchant_id": SHOP,
-            "transaction_id": RECORD,
+            "transaction_id": TRANSACTION,
             "sequence": 7,
             "balance": transaction.balance_after,
             **members,
@@ -181,7 +181,7 @@ def test_a_record_says_itself_with_its_balance(
 
 
 def test_an_order_that_uses_credits_publishes_nothing() -> None:
-    assert transaction_event(record(Kind.ORDER_USED, amount=-1, after=5, reference_id="5")) is None
+    assert transaction_event(transaction(Kind.ORDER_USED, amount=-1, after=5, reference_id="5")) is None
 
 
 @pytest.mark.parametrize(
@@ -193,16 +193,16 @@ def test_an_order_that_uses_credits_publishes_nothing() -> None:
     ],
 )
 def test_an_edit_publishes_only_what_an_order_earned(kind: Kind, amount: int, policy: str) -> None:
-    assert transaction_event(record(kind, amount=amount, after=5, reference_id="5", policy=policy)) is None
+    assert transaction_event(transaction(kind, amount=amount, after=5, reference_id="5", policy=policy)) is None
 
 
 def test_a_refund_of_its_order_does_not_change_what_a_record_says() -> None:
-    earned = record(Kind.ORDER_EARNED, amount=10, after=15, reference_id="5")
+    earned = transaction(Kind.ORDER_EARNED, amount=10, after=15, reference_id="5")
 
     assert published(replace(earned, refunded_at=Instant("2025-07-01T12:00:00.000Z"))) == published(earned)
 
 
-def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = RECORD) -> CrossingRecord:
+def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = TRANSACTION) -> CrossingRecord:
     return CrossingRecord(
         type=kind, transaction_id=of, sequence=7, balance=balance, threshold=20, time=NOON, correlation_id="c1"
     )
@@ -249,7 +249,7 @@ def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = RECORD)
 def test_a_crossing_says_the_movement_that_crossed(
     crossed: CrossingRecord, event_type: str, members: dict[str, Any]
 ) -> None:
-    event_id = str(uuid5(UUID(RECORD), event_type))
+    event_id = str(uuid5(UUID(TRANSACTION), event_type))
 
     assert json.loads(crossing_event(SHOP, crossed, version=3).detail()) == {
         "event_id": event_id,
@@ -258,7 +258,7 @@ def test_a_crossing_says_the_movement_that_crossed(
         "idempotency_key": event_id,
         "timestamp": NOON,
         "metadata": {"schema_version": 1},
-        "payload": {"merchant_id": SHOP, "transaction_id": RECORD, "sequence": 7, **members},
+        "payload": {"merchant_id": SHOP, "transaction_id": TRANSACTION, "sequence": 7, **members},
     }
 
 
@@ -288,6 +288,6 @@ def test_a_changed_threshold_crosses_without_a_transaction_and_is_told_apart_by_
 
 
 def test_a_record_without_a_correlation_id_publishes_none() -> None:
-    event = published(replace(record(Kind.PAYMENT, amount=1, after=1, reference_id="p1"), correlation_id=None))
+    event = published(replace(transaction(Kind.PAYMENT, amount=1, after=1, reference_id="p1"), correlation_id=None))
 
     assert json.loads(event.detail())["correlation_id"] is None

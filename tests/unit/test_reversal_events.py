@@ -125,7 +125,7 @@ def owing() -> FakeLedger:
 
 def test_a_reversal_is_published_with_what_it_made_the_shop_owe(owing: FakeLedger) -> None:
     settle(owing, [dispute_won("in_1", "dp_1"), reversal("in_1", "r1", credits_back=1)], now=NOON)
-    events = [transaction_event(record) for record in owing.history(SHOP)[3:]]
+    events = [transaction_event(transaction) for transaction in owing.history(SHOP)[3:]]
     assert events[2] is None, "a repayment publishes nothing"
     payloads = [event.payload for event in events if event]
     assert all(isinstance(payload, PaymentReversed) for payload in payloads)

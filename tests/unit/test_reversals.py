@@ -12,7 +12,7 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.findings import Drift
 from chalicelib.domain.fold import ITEMS_MAX
-from chalicelib.domain.ledger import Transaction, record_hash
+from chalicelib.domain.ledger import Transaction, transaction_hash
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
@@ -53,7 +53,7 @@ def ledger(*batches: Sequence[Movement]) -> tuple[FakeLedger, list[Outcome]]:
 
 
 def amounts(store: FakeLedger) -> list[tuple[str, int]]:
-    return [(record.kind.transaction_type, record.amount) for record in store.history(SHOP)]
+    return [(transaction.kind.transaction_type, transaction.amount) for transaction in store.history(SHOP)]
 
 
 def words(outcomes: Sequence[Outcome]) -> list[str]:
@@ -62,10 +62,14 @@ def words(outcomes: Sequence[Outcome]) -> list[str]:
 
 def sound(store: FakeLedger) -> None:
     """Check that the ledger proves itself, debt and tallies of payments among it."""
-    account, records = store.accounts[SHOP], store.history(SHOP)
-    assert audit(SHOP, account, records, crossings=store.commits[-1].crossings) == ()
-    owed = sum(int(record.metadata.get("debt", 0)) for record in records if record.kind is Kind.REVERSAL)
-    assert account.debt == owed - sum(abs(record.amount) for record in records if record.kind is Kind.DEBT_REPAID)
+    account, transactions = store.accounts[SHOP], store.history(SHOP)
+    assert audit(SHOP, account, transactions, crossings=store.commits[-1].crossings) == ()
+    owed = sum(
+        int(transaction.metadata.get("debt", 0)) for transaction in transactions if transaction.kind is Kind.REVERSAL
+    )
+    assert account.debt == owed - sum(
+        abs(transaction.amount) for transaction in transactions if transaction.kind is Kind.DEBT_REPAID
+    )
     assert not (account.debt and account.balance)
 
 
@@ -236,7 +240,7 @@ def test_grounds_of_the_same_batch_come_first() -> None:
     movements = [dispute_won(), dispute(), reversal(credits_back=1), payment("p1", 30), trial()]
     store, outcomes = ledger(movements)
     assert words(outcomes) == ["Posted"] * 5
-    kinds = [record.kind for record in store.history(SHOP)]
+    kinds = [transaction.kind for transaction in store.history(SHOP)]
     assert kinds == [Kind.TRIAL, Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL, Kind.REVERSAL_RETURNED]
 
 
@@ -346,10 +350,10 @@ def test_in_any_order_and_however_often_balance_less_debt_ends_the_same(
 def test_never_more_goes_back_than_was_given_and_debt_is_accounted_for(movements: list[Movement], opening: int) -> None:
     store, _ = ledger([trial(opening)], *([movement] for movement in movements), movements)
     sound(store)
-    records = store.history(SHOP)
-    for paid in records:
+    transactions = store.history(SHOP)
+    for paid in transactions:
         if paid.kind is Kind.PAYMENT:
-            of_it = [one for one in records if one.metadata.get("payment_id") == paid.reference_id]
+            of_it = [one for one in transactions if one.metadata.get("payment_id") == paid.reference_id]
             back = sum(one.requested for one in of_it if one.kind is Kind.REVERSAL)
             returned = sum(one.amount for one in of_it if one.kind is Kind.REVERSAL_RETURNED)
             assert 0 <= back - returned <= paid.amount or not all(one.shortfall == 0 for one in of_it)
@@ -363,7 +367,7 @@ def test_never_more_goes_back_than_was_given_and_debt_is_accounted_for(movements
 @FEW
 def test_one_by_one_and_all_together_end_alike_and_redelivery_changes_nothing(movements: list[Movement]) -> None:
     together, outcomes = ledger([trial(5), *movements])
-    places = {record.transaction_id: record.sequence for record in together.history(SHOP)}
+    places = {transaction.transaction_id: transaction.sequence for transaction in together.history(SHOP)}
     arranged = sorted(
         (one for one, outcome in zip(movements, outcomes[1:], strict=True) if isinstance(outcome, Posted)),
         key=lambda movement: places[movement.transaction_id],
@@ -377,24 +381,24 @@ def test_one_by_one_and_all_together_end_alike_and_redelivery_changes_nothing(mo
     assert (together.accounts, together.transactions) == known
 
 
-def resealed(record: Transaction, **changed: object) -> Transaction:
-    forged = replace(record, **changed)  # type: ignore[arg-type]
-    return replace(forged, hash=record_hash(forged))
+def resealed(transaction: Transaction, **changed: object) -> Transaction:
+    forged = replace(transaction, **changed)  # type: ignore[arg-type]
+    return replace(forged, hash=transaction_hash(forged))
 
 
 def test_the_audit_finds_a_wrong_debt_tally_and_repayment() -> None:
     store, _ = ledger(
         [trial(0), payment("p1", 50)], [adjustment("spend", -40)], [reversal(credits_back=50)], [payment("p2", 60)]
     )
-    account, records = store.accounts[SHOP], store.history(SHOP)
-    assert audit(SHOP, account, records, crossings=store.commits[-1].crossings) == ()
+    account, transactions = store.accounts[SHOP], store.history(SHOP)
+    assert audit(SHOP, account, transactions, crossings=store.commits[-1].crossings) == ()
     carried = store.commits[-1].crossings
-    found = audit(SHOP, replace(account, debt=3), records, crossings=carried)
+    found = audit(SHOP, replace(account, debt=3), transactions, crossings=carried)
     assert {finding.kind for finding in found} == {Drift.ACCOUNT_COUNTER}
-    tallied = replace(records[1], tally=replace(records[1].tally or PaymentTally(), credits=49))
-    found = audit(SHOP, account, [records[0], tallied, *records[2:]], crossings=carried)
+    tallied = replace(transactions[1], tally=replace(transactions[1].tally or PaymentTally(), credits=49))
+    found = audit(SHOP, account, [transactions[0], tallied, *transactions[2:]], crossings=carried)
     assert [finding.kind for finding in found] == [Drift.TALLY_WRONG]
-    unpaid = audit(SHOP, replace(account, hash=records[-2].hash), records[:-1])
-    assert Drift.RECORD_MISSING in {finding.kind for finding in unpaid}
-    doubled = resealed(records[-1], amount=-41, requested=41, balance_after=19)
-    assert Drift.RECORD_WRONG in {finding.kind for finding in audit(SHOP, account, [*records[:-1], doubled])}
+    unpaid = audit(SHOP, replace(account, hash=transactions[-2].hash), transactions[:-1])
+    assert Drift.TRANSACTION_MISSING in {finding.kind for finding in unpaid}
+    doubled = resealed(transactions[-1], amount=-41, requested=41, balance_after=19)
+    assert Drift.TRANSACTION_WRONG in {finding.kind for finding in audit(SHOP, account, [*transactions[:-1], doubled])}

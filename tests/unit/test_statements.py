@@ -1,4 +1,4 @@
-"""Closings of months and the balance at a time, against a recount of the records, over two years of a shop."""
+"""Closings of months and the balance at a time, against a recount of the transactions, over two years of a shop."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -31,11 +31,11 @@ from tests.support.ends_of_months import MONTHS, FakeMonthEnds, lived
 seeds = st.integers(min_value=0, max_value=10**6)
 
 
-def counted(records: Sequence[Transaction]) -> dict[Kind, Total]:
+def counted(transactions: Sequence[Transaction]) -> dict[Kind, Total]:
     sums: dict[Kind, Total] = {}
-    for record in records:
-        total = sums.get(record.kind, Total())
-        sums[record.kind] = Total(count=total.count + 1, credits=total.credits + abs(record.amount))
+    for transaction in transactions:
+        total = sums.get(transaction.kind, Total())
+        sums[transaction.kind] = Total(count=total.count + 1, credits=total.credits + abs(transaction.amount))
     return sums
 
 
@@ -43,7 +43,7 @@ def counted(records: Sequence[Transaction]) -> dict[Kind, Total]:
 @given(seed=seeds)
 def test_every_month_of_two_years_closes_where_the_next_one_opens_and_is_the_sum_of_its_records(seed: int) -> None:
     ledger, _ = lived(seed)
-    account, records, ends = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds()
+    account, transactions, ends = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds()
     ends.note_all(ledger.commits)
     kept = ends.of(SHOP)
 
@@ -51,12 +51,15 @@ def test_every_month_of_two_years_closes_where_the_next_one_opens_and_is_the_sum
         closings = [closing_of(each, account, kept) for each in (month_before(month), month)]
         assert None not in closings, "every closing is kept"
         opening, closing = (one or NOTHING for one in closings)
-        of_month = [record for record in records if month_of(record.created_at) == month]
-        before = [record for record in records if month_of(record.created_at) < month]
+        of_month = [transaction for transaction in transactions if month_of(transaction.created_at) == month]
+        before = [transaction for transaction in transactions if month_of(transaction.created_at) < month]
         until = [*before, *of_month]
 
-        assert difference(opening, closing) == (counted(of_month), sum(record.shortfall for record in of_month))
-        assert opening.balance + sum(record.amount for record in of_month) == closing.balance
+        assert difference(opening, closing) == (
+            counted(of_month),
+            sum(transaction.shortfall for transaction in of_month),
+        )
+        assert opening.balance + sum(transaction.amount for transaction in of_month) == closing.balance
         assert (opening.sequence, closing.sequence) == (len(before), len(until))
         assert closing.hash == (until[-1].hash if until else NOTHING.hash)
 
@@ -65,10 +68,10 @@ def test_every_month_of_two_years_closes_where_the_next_one_opens_and_is_the_sum
 @given(seed=seeds, of_times=seeds)
 def test_the_record_of_any_time_is_between_its_bounds(seed: int, of_times: int) -> None:
     ledger, _ = lived(seed)
-    account, records, ends, random = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds(), Random(of_times)  # noqa: S311 - a test
+    account, transactions, ends, random = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds(), Random(of_times)  # noqa: S311 - a test
     # The stream may be late by any number of writes.
     ends.note_all(ledger.commits[: random.choice([0, 40, len(ledger.commits)])])
-    times = [record.created_at for record in records]
+    times = [transaction.created_at for transaction in transactions]
 
     for time in random.sample(times[1:], 20):
         lowest, highest = bounds(time, account, ends.of(SHOP))
@@ -77,13 +80,13 @@ def test_the_record_of_any_time_is_between_its_bounds(seed: int, of_times: int) 
 
 def test_with_all_ends_kept_a_time_is_bounded_by_its_day() -> None:
     ledger, _ = lived(7)
-    account, records, ends = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds()
+    account, transactions, ends = ledger.accounts[SHOP], ledger.history(SHOP), FakeMonthEnds()
     ends.note_all(ledger.commits)
 
-    for record in records[1:-1]:
-        lowest, highest = bounds(record.created_at, account, ends.of(SHOP))
-        days = {each.created_at[:10] for each in records[lowest:highest]}
-        assert len(days) <= 1, "behind the record before the day, only the day's own or the next busy one's"
+    for transaction in transactions[1:-1]:
+        lowest, highest = bounds(transaction.created_at, account, ends.of(SHOP))
+        days = {each.created_at[:10] for each in transactions[lowest:highest]}
+        assert len(days) <= 1, "behind the transaction before the day, only the day's own or the next busy one's"
 
 
 def test_an_end_that_is_kept_twice_and_out_of_order_is_kept_once() -> None:

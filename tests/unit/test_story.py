@@ -53,12 +53,12 @@ def ledger_of(*movements: Movement) -> FakeLedger:
 
 def story_of(ledger: FakeLedger, shop: MerchantId = SHOP) -> Story:
     account = ledger.accounts[shop]
-    records = ledger.history(shop)
+    transactions = ledger.history(shop)
 
     def read(_: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
-        return records[lowest - 1 : highest][::-1]
+        return transactions[lowest - 1 : highest][::-1]
 
-    decided = next(one for one in records if one.transaction_id == account.status_transaction_id)
+    decided = next(one for one in transactions if one.transaction_id == account.status_transaction_id)
     return tell(account, gathered(account, decided, read))
 
 
@@ -170,13 +170,13 @@ def test_a_long_story_reads_a_bounded_part_and_says_so(monkeypatch: pytest.Monke
     monkeypatch.setattr(story, "AFTER_MAX", 3)
     ledger = ledger_of(trial(10), *(order(str(number)) for number in range(25)))
     reads: list[tuple[int, int]] = []
-    account, records = ledger.accounts[SHOP], ledger.history(SHOP)
+    account, transactions = ledger.accounts[SHOP], ledger.history(SHOP)
 
     def read(_: MerchantId, lowest: int, highest: int) -> Sequence[Transaction]:
         reads.append((lowest, highest))
-        return records[lowest - 1 : highest][::-1]
+        return transactions[lowest - 1 : highest][::-1]
 
-    told = tell(account, gathered(account, records[10], read))
+    told = tell(account, gathered(account, transactions[10], read))
 
     assert reads == [(1, 1), (8, 14), (24, 26)]
     assert [one.sequence for one in told.chapters] == [1, 11]

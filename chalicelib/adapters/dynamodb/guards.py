@@ -17,7 +17,7 @@ def guard_item(guard: Guard) -> Item:
         "transaction_id": {"S": guard.transaction_id},
         "merchant_id": {"S": guard.merchant_id},
         "idempotency_key": {"S": guard.key},
-        "names": {"S": guard.record},
+        "names": {"S": guard.names},
         "schema_version": {"N": str(GUARD_VERSION)},
     }
 

@@ -25,7 +25,7 @@ from chalicelib.domain.movements import Kind
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
 """Transactions that one query of a filtered list looks at; it doubles from the least to the most."""
-RECORDS_EXAMINED_MAX = 20_000
+TRANSACTIONS_EXAMINED_MAX = 20_000
 """Transactions that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
 INDEX_PAUSE_SECONDS = 0.1
 """How long to wait before an index that lacks the newest transactions is queried once more."""
@@ -77,8 +77,8 @@ class History:
     def named(self, name: TransactionId) -> Transaction | None:
         """Return the transaction of the fact that has this name, its own or another, None if there is none."""
         item = self._item(name)
-        if item and (record := named_by(item)) is not None:
-            return self.transaction(record)
+        if item and (transaction := named_by(item)) is not None:
+            return self.transaction(transaction)
         return transaction_from(item, answering=True) if item else None
 
     def _item(self, transaction_id: TransactionId) -> Item | None:
@@ -88,11 +88,11 @@ class History:
             except DoesNotExist:
                 return None
 
-    def records(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
+    def transactions(self, account: Account, lowest: int, highest: int) -> tuple[Transaction, ...]:
         """Return the account's transactions of these sequences, both included, newest first: one query of its rows.
 
         An index is never read consistently. If it lacks only the newest transaction, that is read by its id; if it
-        lacks more, it is queried once more. Records still missing then are left out, from the newest on.
+        lacks more, it is queried once more. Transactions still missing then are left out, from the newest on.
         """
         if highest < lowest:
             return ()
@@ -114,14 +114,14 @@ class History:
     ) -> Found:
         """Return up to `wanted` transactions of these kinds and sequences, newest first.
 
-        What does not match is read too, and paid for; after `RECORDS_EXAMINED_MAX` transactions the search stops, and
+        What does not match is read too, and paid for; after `TRANSACTIONS_EXAMINED_MAX` of them the search stops, and
         `below` tells where it would go on.
         """
         if not kinds:
             # DynamoDB takes no empty list of choices.
             return Found(transactions=(), below=0)
         found: list[Transaction] = []
-        floor = max(lowest, highest - RECORDS_EXAMINED_MAX + 1)
+        floor = max(lowest, highest - TRANSACTIONS_EXAMINED_MAX + 1)
         window = max(WINDOW_MIN, wanted)
         condition = _of_kinds(kinds)
         with translated():
@@ -168,7 +168,7 @@ class History:
         One query where the range is no longer than `WINDOW_MAX`, and one more for each doubling of it.
 
         Raises:
-            RetryLater: `unavailable` where the index lacks records that could be the answer.
+            RetryLater: `unavailable` where the index lacks transactions that could be the answer.
         """
         with translated():
             while highest - lowest >= WINDOW_MAX:
@@ -179,10 +179,10 @@ class History:
                 else:
                     lowest = middle
         # Newest first, and whole: what the index lacks yet would be a balance that never was.
-        records = self.records(account, lowest, highest)
-        if _newest(records, lowest) < highest:
-            raise RetryLater(Code.UNAVAILABLE, "the index of the history lacks its newest records")
-        return next((record for record in records if record.created_at <= time), None)
+        transactions = self.transactions(account, lowest, highest)
+        if _newest(transactions, lowest) < highest:
+            raise RetryLater(Code.UNAVAILABLE, "the index of the history lacks its newest transactions")
+        return next((transaction for transaction in transactions if transaction.created_at <= time), None)
 
     def _first_at(self, account: Account, time: str) -> int:
         """Return the lowest sequence whose transaction was created at `time` or later."""

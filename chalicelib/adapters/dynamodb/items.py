@@ -205,7 +205,7 @@ def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
 
     See infra/docs/traps.md.
     """
-    records = [
+    carried = [
         {
             "type": crossing.type,
             "transaction_id": crossing.transaction_id,
@@ -217,7 +217,7 @@ def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
         }
         for crossing in crossings
     ]
-    return {"S": json.dumps(records, separators=(",", ":"))}
+    return {"S": json.dumps(carried, separators=(",", ":"))}
 
 
 def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
@@ -229,8 +229,8 @@ def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
     if _is_newer(item, ACCOUNT_VERSION):
         raise NewerForm
     return tuple(
-        CrossingRecord(**{**record, "type": Crossing(record["type"])})
-        for record in json.loads(_text(item, "crossings") or "[]")
+        CrossingRecord(**{**carried, "type": Crossing(carried["type"])})
+        for carried in json.loads(_text(item, "crossings") or "[]")
     )
 
 

@@ -75,7 +75,7 @@ class DynamoDBLedger:
         ]
         keys += [(self._transactions_table, "transaction_id", key) for key in dict.fromkeys(transactions)]
         accounts: dict[MerchantId, Account] = {}
-        records: dict[TransactionId, Transaction] = {}
+        found: dict[TransactionId, Transaction] = {}
         guards: dict[TransactionId, TransactionId] = {}
         unreadable: dict[str, Exception] = {}
         remaining = iter(keys)
@@ -89,25 +89,25 @@ class DynamoDBLedger:
                     elif (named := named_by(item)) is not None:
                         guards[TransactionId(item[name]["S"])] = named
                     else:
-                        record = transaction_from(item, answering=self._answering)
-                        records[record.transaction_id] = record
+                        transaction = transaction_from(item, answering=self._answering)
+                        found[transaction.transaction_id] = transaction
                 except Exception as error:  # noqa: BLE001 - whatever is wrong with an item, it is reported with its key
                     unreadable[item[name]["S"]] = error
-        if unread := set(guards.values()) - records.keys():
+        if unread := set(guards.values()) - found.keys():
             followed = self.read([], unread)
-            records |= followed.transactions
+            found |= followed.transactions
             unreadable |= {
-                guard: followed.unreadable.get(record) or torn(guard, record)
-                for guard, record in guards.items()
-                if record not in records
+                guard: followed.unreadable.get(transaction) or torn(guard, transaction)
+                for guard, transaction in guards.items()
+                if transaction not in found
             }
-        return Known(accounts=accounts, transactions=records, guards=guards, unreadable=unreadable)
+        return Known(accounts=accounts, transactions=found, guards=guards, unreadable=unreadable)
 
     def commit(self, commit: Commit) -> Committed | Refused:
         """Write all of `commit` in one TransactWriteItems, or nothing of it."""
         actions = [self._account_action(commit)] if commit.writes_account else []
-        actions += [self._record_action(transaction_item(transaction)) for transaction in commit.transactions]
-        actions += [self._record_action(guard_item(guard)) for guard in commit.guards]
+        actions += [self._new_item(transaction_item(transaction)) for transaction in commit.transactions]
+        actions += [self._new_item(guard_item(guard)) for guard in commit.guards]
         actions += [self._tally_action(change) for change in commit.tallies]
         try:
             self._client.transact_write_items(TransactItems=cast("Any", actions))
@@ -163,7 +163,7 @@ class DynamoDBLedger:
             }
         }
 
-    def _record_action(self, item: Item) -> Item:
+    def _new_item(self, item: Item) -> Item:
         return self._put(self._transactions_table, item, "attribute_not_exists(transaction_id)")
 
     def _tally_action(self, change: TallyChange) -> Item:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ACCOUNTS_PAGE = 500
 """Accounts of one page, about half a megabyte."""
-RECORDS_PAGE = 1_000
+TRANSACTIONS_PAGE = 1_000
 """Transactions of one page of all of them, about a megabyte and 125 read units."""
 SEQUENCE_MAX = 10**15
 
@@ -61,14 +61,14 @@ class DynamoDBLedgerReader:
                 TableName=self._transactions_table,
                 IndexName="by_merchant",
                 ProjectionExpression="merchant_id",
-                Limit=RECORDS_PAGE,
+                Limit=TRANSACTIONS_PAGE,
                 **behind,
             )
         merchants = dict.fromkeys(MerchantId(item["merchant_id"]["S"]) for item in page["Items"])
         last = page.get("LastEvaluatedKey")
         return MerchantsPage(
             merchants=tuple(merchants),
-            records=len(page["Items"]),
+            transactions=len(page["Items"]),
             last=json.dumps(last, separators=(",", ":")) if last else None,
         )
 
@@ -81,7 +81,7 @@ class DynamoDBLedgerReader:
             found = {item["merchant_id"]["S"] for _, items in answers for item in items}
         return [merchant_id for merchant_id in wanted if merchant_id not in found]
 
-    def records(
+    def transactions(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
     ) -> Iterator[Sequence[Transaction | Unreadable]]:
         """Yield the transactions of these sequences, up to a megabyte in a page."""
@@ -100,7 +100,7 @@ class DynamoDBLedgerReader:
                     },
                     **more,
                 )
-            yield [_record(item) for item in page["Items"]]
+            yield [_transaction(item) for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 return
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -123,7 +123,7 @@ def _misplaced(item: Mapping[str, Any], right: str | None) -> str | None:
     return f"the account is listed at {listed or 'no level'}, it belongs at {right or 'none'}"
 
 
-def _record(item: Mapping[str, Any]) -> Transaction | Unreadable:
+def _transaction(item: Mapping[str, Any]) -> Transaction | Unreadable:
     try:
         return transaction_from(item)
     except Exception as error:  # noqa: BLE001 - the same

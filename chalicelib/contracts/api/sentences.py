@@ -22,21 +22,22 @@ _VERBS: Mapping[Kind, str] = {
 }
 
 
-def movement_sentence(record: Transaction) -> str:
+def movement_sentence(transaction: Transaction) -> str:
     """Return what the movement was, in a sentence."""
-    moved = credits_text(abs(record.amount))
-    if record.kind is Kind.OPENING:
+    moved = credits_text(abs(transaction.amount))
+    if transaction.kind is Kind.OPENING:
         return f"The account came from the old service with {moved}."
-    if record.kind is Kind.TRIAL:
+    if transaction.kind is Kind.TRIAL:
         return f"The account was opened with {moved}."
-    if record.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):
-        return _edit(record)
-    if record.kind in OF_PAYMENTS:
-        return _went_back(record)
-    if record.shortfall:
-        return f"{_subject(record)} asked for {credits_text(record.requested)} and found {abs(record.amount)}."
-    reason = record.metadata.get("reason")
-    return f"{_subject(record)} {_VERBS[record.kind]} {moved}{f': {reason}' if reason else ''}."
+    if transaction.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):
+        return _edit(transaction)
+    if transaction.kind in OF_PAYMENTS:
+        return _went_back(transaction)
+    if transaction.shortfall:
+        asked = credits_text(transaction.requested)
+        return f"{_subject(transaction)} asked for {asked} and found {abs(transaction.amount)}."
+    reason = transaction.metadata.get("reason")
+    return f"{_subject(transaction)} {_VERBS[transaction.kind]} {moved}{f': {reason}' if reason else ''}."
 
 
 _EDITED: Mapping[tuple[Direction, Kind], tuple[str, str]] = {
@@ -48,38 +49,38 @@ _EDITED: Mapping[tuple[Direction, Kind], tuple[str, str]] = {
 """What an edit's credits are, before and after their word, by the direction of the order."""
 
 
-def _edit(record: Transaction) -> str:
+def _edit(transaction: Transaction) -> str:
     """Return what a newer version of an order changed, in a sentence."""
-    metadata = record.metadata
+    metadata = transaction.metadata
     total = " ".join(str(metadata[name]) for name in ("total", "currency") if name in metadata)
-    beginning = f"Order {record.reference_id} was edited: "
+    beginning = f"Order {transaction.reference_id} was edited: "
     if "total" in metadata:
         beginning += f"its total is {total} now, "
-    if record.shortfall:
-        return f"{beginning}it asked for {credits_text(record.requested)} and found {abs(record.amount)}."
-    more, done = _EDITED[Policy.parse(str(metadata["policy"])).direction, record.kind]
-    return f"{beginning}{credits_text(abs(record.amount), more)} {done}."
+    if transaction.shortfall:
+        return f"{beginning}it asked for {credits_text(transaction.requested)} and found {abs(transaction.amount)}."
+    more, done = _EDITED[Policy.parse(str(metadata["policy"])).direction, transaction.kind]
+    return f"{beginning}{credits_text(abs(transaction.amount), more)} {done}."
 
 
-def _went_back(record: Transaction) -> str:
+def _went_back(transaction: Transaction) -> str:
     """Return what a transaction of a payment that went back was, or of what is owed for it, in a sentence."""
-    moved = credits_text(abs(record.amount))
-    if record.kind is Kind.DEBT_REPAID:
+    moved = credits_text(abs(transaction.amount))
+    if transaction.kind is Kind.DEBT_REPAID:
         return f"Of it, {moved} paid what was owed."
-    payment, dispute = record.metadata["payment_id"], record.metadata.get("dispute_id")
-    if record.kind is Kind.REVERSAL_RETURNED:
+    payment, dispute = transaction.metadata["payment_id"], transaction.metadata.get("dispute_id")
+    if transaction.kind is Kind.REVERSAL_RETURNED:
         return f"Dispute {dispute} of payment {payment} was won: {moved} came back."
     what = f"Payment {payment} was {'refunded' if dispute is None else f'disputed ({dispute})'}"
-    if not record.shortfall:
+    if not transaction.shortfall:
         return f"{what}: {moved} taken back."
-    owed = int(record.metadata.get(DEBT, 0))
-    rest = f"{owed} {'is' if owed == 1 else 'are'} owed" if owed else f"{record.shortfall} forgiven"
-    return f"{what}: of {credits_text(record.requested)}, {abs(record.amount)} taken back, {rest}."
+    owed = int(transaction.metadata.get(DEBT, 0))
+    rest = f"{owed} {'is' if owed == 1 else 'are'} owed" if owed else f"{transaction.shortfall} forgiven"
+    return f"{what}: of {credits_text(transaction.requested)}, {abs(transaction.amount)} taken back, {rest}."
 
 
-def _subject(record: Transaction) -> str:
-    name, metadata = record.reference_id, record.metadata
-    match record.kind.transaction_type:
+def _subject(transaction: Transaction) -> str:
+    name, metadata = transaction.reference_id, transaction.metadata
+    match transaction.kind.transaction_type:
         case "REFUND":
             order_id = metadata.get("order_id", name)
             return f"The refund{f' {name}' if name != order_id else ''} of order {order_id}"

@@ -80,15 +80,15 @@ class Story(Model):
 class Excerpt:
     """A story's transactions, oldest first; `complete`: none is left out since the opening."""
 
-    records: Sequence[Transaction]
+    transactions: Sequence[Transaction]
     complete: bool
 
 
-Records = Callable[[MerchantId, int, int], Sequence[Transaction]]
+Transactions = Callable[[MerchantId, int, int], Sequence[Transaction]]
 """Reads a merchant's transactions of these sequences, both included, newest first."""
 
 
-def gathered(account: Account, decided: Transaction | None, read: Records) -> Excerpt:
+def gathered(account: Account, decided: Transaction | None, read: Transactions) -> Excerpt:
     """Return the transactions around the one that decided the status, and the newest; at most three reads.
 
     `decided` is that transaction, None where none was found: the story then looks back from the newest.
@@ -104,21 +104,24 @@ def gathered(account: Account, decided: Transaction | None, read: Records) -> Ex
     found = {} if decided is None else {decided.sequence: decided}
     for lowest, highest in wanted:
         if max(1, lowest) <= min(highest, account.sequence):
-            records = read(account.merchant_id, max(1, lowest), min(highest, account.sequence))
-            found |= {record.sequence: record for record in records}
-    records = [found[sequence] for sequence in sorted(found)]
-    return Excerpt(records, complete=[record.sequence for record in records] == list(range(1, account.sequence + 1)))
+            transactions = read(account.merchant_id, max(1, lowest), min(highest, account.sequence))
+            found |= {transaction.sequence: transaction for transaction in transactions}
+    transactions = [found[sequence] for sequence in sorted(found)]
+    return Excerpt(
+        transactions,
+        complete=[transaction.sequence for transaction in transactions] == list(range(1, account.sequence + 1)),
+    )
 
 
 def tell(account: Account, told: Excerpt) -> Story:
     """Return the story of `account`, from the gathered transactions only."""
-    decided = next((one for one in told.records if one.transaction_id == account.status_transaction_id), None)
+    decided = next((one for one in told.transactions if one.transaction_id == account.status_transaction_id), None)
     chapters = [
         chapter
-        for previous, record in zip([None, *told.records], told.records, strict=False)
-        if (chapter := _chapter(previous, record, decides=record is decided)) is not None
+        for previous, transaction in zip([None, *told.transactions], told.transactions, strict=False)
+        if (chapter := _chapter(previous, transaction, decides=transaction is decided)) is not None
     ]
-    changed = _threshold_changed(account, told.records[-1] if told.records else None)
+    changed = _threshold_changed(account, told.transactions[-1] if told.transactions else None)
     return Story(
         merchant_id=account.merchant_id,
         status="enabled" if account.enabled else "disabled",
@@ -170,30 +173,34 @@ _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
 }
 
 
-_DOUBTFUL = "Whether the balance passed the low-balance threshold here, or a change of it did before, no record tells."
+_DOUBTFUL = (
+    "Whether the balance passed the low-balance threshold here, or a change of it did before, no transaction tells."
+)
 
 
 def _consequence(crossing: CrossingRecord) -> str:
     return _CONSEQUENCES[crossing.type](crossing)
 
 
-def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool) -> Chapter | None:
+def _chapter(previous: Transaction | None, transaction: Transaction, *, decides: bool) -> Chapter | None:
     """Return the chapter of a transaction, None for one of the many that matter to no status, threshold or debt."""
-    known = previous if previous is not None and previous.sequence == record.sequence - 1 else None
-    derived = derived_crossings(record, before=known)
+    known = previous if previous is not None and previous.sequence == transaction.sequence - 1 else None
+    derived = derived_crossings(transaction, before=known)
     changed = _threshold_moved(
-        sequence=record.sequence - 1,
-        balance=record.balance_before,
+        sequence=transaction.sequence - 1,
+        balance=transaction.balance_before,
         before=known.threshold if known and not derived.doubtful else derived.low_before,
         after=derived.low_before,
-        time=record.created_at,
+        time=transaction.created_at,
     )
-    opening = record.sequence == 1
-    if not (derived.crossings or changed or opening or decides or record.kind in OF_PAYMENTS):
+    opening = transaction.sequence == 1
+    if not (derived.crossings or changed or opening or decides or transaction.kind in OF_PAYMENTS):
         return None
-    published = transaction_event(record)
+    published = transaction_event(transaction)
     # Not the account's version: the fact of a movement is its transaction.
-    events = [crossing_event(record.merchant_id, crossing, version=0) for crossing in [*changed, *derived.crossings]]
+    events = [
+        crossing_event(transaction.merchant_id, crossing, version=0) for crossing in [*changed, *derived.crossings]
+    ]
     sentences = [
         *(
             [f"The low-balance threshold went from {known.threshold} to {derived.low_before}."]
@@ -201,18 +208,18 @@ def _chapter(previous: Transaction | None, record: Transaction, *, decides: bool
             else []
         ),
         *map(_consequence, changed),
-        movement_sentence(record),
+        movement_sentence(transaction),
         *map(_consequence, derived.crossings),
     ]
-    if opening and not record.balance_after:
+    if opening and not transaction.balance_after:
         sentences.append("The plugin is off from the start.")
     if derived.doubtful and known is not None:
         sentences.append(_DOUBTFUL)
     return Chapter(
-        time=record.created_at,
-        transaction_id=record.transaction_id,
-        sequence=record.sequence,
-        balance=record.balance_after,
+        time=transaction.created_at,
+        transaction_id=transaction.transaction_id,
+        sequence=transaction.sequence,
+        balance=transaction.balance_after,
         sentence=" ".join(sentences),
         events=[Said.of(event) for event in ([published] if published else []) + events],
     )
@@ -265,21 +272,21 @@ def _since_then(account: Account, decided: Transaction | None, told: Excerpt) ->
     if account.enabled or decided is None:
         return None
     later = [
-        record
-        for record in told.records
-        if record.sequence >= decided.sequence and record.shortfall and record.kind not in OF_PAYMENTS
+        transaction
+        for transaction in told.transactions
+        if transaction.sequence >= decided.sequence and transaction.shortfall and transaction.kind not in OF_PAYMENTS
     ]
     if not later:
         return None
     at_least = "" if _is_whole(told, decided, account) else "at least "
-    missing = sum(record.shortfall for record in later)
+    missing = sum(transaction.shortfall for transaction in later)
     # An order and its edits are one order.
-    number = len({record.reference_id for record in later})
+    number = len({transaction.reference_id for transaction in later})
     orders, them = ("order", "it") if number == 1 else ("orders", "them")
     return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
 
 
 def _is_whole(told: Excerpt, decided: Transaction, account: Account) -> bool:
     """Return whether every transaction since the deciding one was gathered."""
-    later = [record.sequence for record in told.records if record.sequence >= decided.sequence]
+    later = [transaction.sequence for transaction in told.transactions if transaction.sequence >= decided.sequence]
     return later == list(range(decided.sequence, account.sequence + 1))

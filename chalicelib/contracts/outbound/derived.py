@@ -24,13 +24,15 @@ class Derived:
     doubtful: bool
 
 
-def derived(record: Transaction, *, before: Transaction | None) -> Derived:
+def derived(transaction: Transaction, *, before: Transaction | None) -> Derived:
     """Return the events of a transaction; `before` is the previous one, None where there is none or it is unknown."""
-    published = transaction_event(record)
-    crossed = derived_crossings(record, before=before)
+    published = transaction_event(transaction)
+    crossed = derived_crossings(transaction, before=before)
     return Derived(
         of_transaction=(published,) if published else (),
         # Of a movement, the transaction is the fact: the account's version is not in its events.
-        of_crossings=tuple(crossing_event(record.merchant_id, crossing, version=0) for crossing in crossed.crossings),
+        of_crossings=tuple(
+            crossing_event(transaction.merchant_id, crossing, version=0) for crossing in crossed.crossings
+        ),
         doubtful=crossed.doubtful,
     )

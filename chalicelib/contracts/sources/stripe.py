@@ -236,7 +236,7 @@ def _nothing(reason: UnusedReason, thing: Fields, field: str) -> Unused:
 
 
 def _payment(thing: Fields, kind: str) -> str:
-    """Return the id of the payment that an object is about: the invoice's, which is its record's, where it is named."""
+    """Return the id of the payment that an object is about: the invoice's, where it is named (it is recorded so)."""
     charge = thing if kind == "charge" else _charge(thing)
     charge_id = thing.reference("id") if kind == "charge" else thing.reference("charge")
     return (
