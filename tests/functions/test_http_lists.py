@@ -308,7 +308,7 @@ def test_dates_and_types_together_count_nothing_rather_than_guess(api: Api, shop
 def test_a_search_that_would_read_too_much_stops_and_its_cursor_goes_on(
     api: Api, shop: MerchantId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_module, "RECORDS_EXAMINED_MAX", 10)
+    monkeypatch.setattr(history_module, "TRANSACTIONS_EXAMINED_MAX", 10)
     filters = {"transaction_type": "TRIAL", "start_date": "2025-06-01"}
 
     short = list_of(

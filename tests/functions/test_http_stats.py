@@ -97,7 +97,7 @@ def test_a_range_without_records_adds_up_to_nothing(api: Api) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_a_range_of_too_many_records_is_refused_before_it_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "RECORDS_EXAMINED_MAX", 3)
+    monkeypatch.setattr(statistics, "TRANSACTIONS_EXAMINED_MAX", 3)
 
     largest = stats_of(api, start_date="2025-06-01T12:04:00Z")
     too_large = stats_of(api, start_date="2025-06-01T12:03:00Z")

@@ -261,7 +261,7 @@ def test_a_finding_has_the_same_event_id_every_day(books: Books) -> None:
 def test_the_next_sweep_walks_what_has_changed_and_what_is_suspect(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
+    monkeypatch.setattr(reconciling, "UNCHANGED_TRANSACTIONS_MAX", 0)
     monkeypatch.setattr(reconciling, "ROTATION_DAYS", 10**9)
     monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
     Hand(books.system).remove_record(3)
@@ -281,7 +281,7 @@ def test_the_next_sweep_walks_what_has_changed_and_what_is_suspect(
 def test_an_attribute_that_lists_an_account_wrongly_makes_it_suspect_also_where_nothing_has_changed(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
+    monkeypatch.setattr(reconciling, "UNCHANGED_TRANSACTIONS_MAX", 0)
     monkeypatch.setattr(reconciling, "ROTATION_DAYS", 10**9)
     monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
     books.reconcile()
@@ -296,7 +296,7 @@ def test_an_attribute_that_lists_an_account_wrongly_makes_it_suspect_also_where_
 def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_again_every_day(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciling, "RECORDS_SCANNED_MAX", 8)
+    monkeypatch.setattr(reconciling, "TRANSACTIONS_SCANNED_MAX", 8)
     monkeypatch.setattr("chalicelib.adapters.dynamodb.ledger_reader.RECORDS_PAGE", 4)
     Hand(books.system).remove_account()
 
@@ -312,7 +312,7 @@ def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_
 
 @pytest.mark.slow
 def test_every_account_has_its_turn_in_a_month(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciling, "UNCHANGED_RECORDS_MAX", 0)
+    monkeypatch.setattr(reconciling, "UNCHANGED_TRANSACTIONS_MAX", 0)
     monkeypatch.setattr(reconciling, "OVERLAP", reconciling.OVERLAP * 0)
     books.reconcile()
 
