@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Self
 
 from chalicelib.domain.orders import CREDITS_MAX
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+from chalicelib.lines import LEVELS
 
 _DIGITS_MAX = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
@@ -95,8 +94,8 @@ class Reader:
     def log_level(self) -> None:
         """Raise `SettingError` for a level that is none; Powertools reads it itself."""
         text = self.text("LOG_LEVEL")
-        if text and text.upper() not in LOG_LEVELS:
-            raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LOG_LEVELS)}")
+        if text and text.upper() not in LEVELS:
+            raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LEVELS)}")
 
     def credits_by_name(self, name: str) -> Mapping[str, int]:
         """Return a JSON object of names and whole credits, empty where it is not set."""

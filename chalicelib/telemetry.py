@@ -4,19 +4,13 @@ No payload, token or name of a person is ever logged: keys, merchants, codes and
 CloudWatch by way of the log, and to /metrics by way of the container's counters (`CounterWriter`).
 """
 
-import logging
+import json
 import os
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
-from typing import NewType, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import NewType, Protocol
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
-
-from chalicelib.environment import LOG_LEVELS
+from chalicelib.lines import LEVELS, Lines
 
 Sample = NewType("Sample", str)
 """A counter's name and labels, `name|label=value|…`: a key of the counters, in memory and in the table."""
@@ -68,46 +62,8 @@ PROCESSING_SECONDS = "credits_transaction_processing_seconds"
 
 _LEVEL = os.environ.get("LOG_LEVEL", "").strip().upper()
 
-_ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-_FREE_OF_PAYLOADS = ("botocore", "chalicelib", "pynamodb")
-"""Packages whose errors say what a service answered or a setting lacks, and hold nothing of a message."""
-
-
-class WithoutPayloads(LambdaPowertoolsFormatter):
-    """Writes of an error where it arose; its words only where they cannot hold what a sender wrote.
-
-    A KeyError, a failed conversion or pydantic's own words quote the value that they met.
-    """
-
-    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - logging's name
-        """Return the error with its frames, then what caused it, latest first."""
-        return "\ncaused by\n".join(map(_described, _chain(ei[1])))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def _described(error: BaseException) -> str:
-    name, words = type(error).__qualname__, ""
-    if type(error).__module__.partition(".")[0] in _FREE_OF_PAYLOADS:
-        words = f": {error}"
-    return f"{''.join(traceback.format_tb(error.__traceback__))}{name}{words}"
-
-
 # A bad level is `settings`' to name, at the first call: here it would fail the import without saying why.
-logger = Logger(
-    service=os.environ.get("SERVICE_NAME") or "credit-service",
-    level=_LEVEL if _LEVEL in LOG_LEVELS else "INFO",
-    # A message is a sentence: to try each as JSON first would cost a fifth of the line.
-    logger_formatter=WithoutPayloads(json_deserializer=str, serialize_stacktrace=False),
-)
-# Lambda's own level of a function's lines (AWS_LAMBDA_LOG_LEVEL) lets everything through, and would win otherwise.
-logging.getLogger(logger.name).setLevel(_LEVEL if _LEVEL in LOG_LEVELS else "INFO")
+logger = Lines(os.environ.get("SERVICE_NAME") or "credit-service", level=_LEVEL if _LEVEL in LEVELS else "INFO")
 counters = Counters()
 """What this container has counted since it started."""
 
@@ -122,7 +78,7 @@ def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) ->
     if not value:
         return
     counters.add(sample(name, dimensions), value)
-    _say(name, value, MetricUnit.Count, dimensions or {})
+    _say(name, [value], "Count", dimensions or {})
 
 
 def count_parked(code: str) -> None:
@@ -156,11 +112,10 @@ def say_counted() -> None:
     """Tell CloudWatch what was counted since it was told last, but for what `count` has said already."""
     for key, value in _unsaid.items():
         name, labels = name_and_labels(key)
-        _say(name, value, MetricUnit.Count, labels)
+        _say(name, [value], "Count", labels)
     _unsaid.clear()
     if _unsaid_seconds:
-        with single_metric(PROCESSING_SECONDS, MetricUnit.Seconds, _unsaid_seconds[0], namespace=NAMESPACE) as metric:
-            metric.metric_set[PROCESSING_SECONDS]["Value"] += _unsaid_seconds[1:]
+        _say(PROCESSING_SECONDS, _unsaid_seconds, "Seconds", {})
         _unsaid_seconds.clear()
 
 
@@ -172,13 +127,16 @@ def waited(seconds: float) -> None:
 
 def gauge(name: str, value: float, dimensions: Mapping[str, str] | None = None) -> None:
     """Tell CloudWatch how much there is of something now."""
-    _say(name, value, MetricUnit.NoUnit, dimensions or {})
+    _say(name, [value], "None", dimensions or {})
 
 
-def _say(name: str, value: float, unit: MetricUnit, dimensions: Mapping[str, str]) -> None:
-    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
-        for dimension, text in dimensions.items():
-            metric.add_dimension(name=dimension, value=text)
+def _say(name: str, values: Sequence[float], unit: str, dimensions: Mapping[str, str]) -> None:
+    """Print a metric in CloudWatch's embedded format, as Powertools would: the service is a dimension too."""
+    service = os.environ.get("POWERTOOLS_SERVICE_NAME")
+    said = {**dimensions, "service": service} if service else dict(dimensions)
+    metric = {"Namespace": NAMESPACE, "Dimensions": [list(said)], "Metrics": [{"Name": name, "Unit": unit}]}
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}
+    print(json.dumps({"_aws": about, **said, name: list(map(float, values))}, separators=(",", ":")))
 
 
 WRITE_EVERY_SECONDS = 10.0

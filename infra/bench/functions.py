@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from logging import StreamHandler
-from typing import Any, cast
+from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 import app
@@ -251,15 +250,13 @@ def container(**environment: str) -> Iterator[None]:
     """Run functions in a new container with these settings; log lines and metrics are discarded."""
     before = dict(os.environ)
     os.environ.update({**ENVIRONMENT, **environment})
-    said = cast("StreamHandler[Any]", telemetry.logger.registered_handler)
-    stream = said.setStream(StringIO())
+    telemetry.logger.stream = StringIO()
     new_container()
     try:
         with redirect_stdout(StringIO()):
             yield
     finally:
-        if stream is not None:
-            said.setStream(stream)
+        telemetry.logger.stream = None
         os.environ.clear()
         os.environ.update(before)
         new_container()

@@ -292,13 +292,13 @@ def test_each_merchants_balance_is_a_metric_only_where_that_is_switched_on(
 
 
 def test_too_many_merchants_are_left_out(
-    per_merchant: FiguresTable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    per_merchant: FiguresTable, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("chalicelib.adapters.dynamodb.fleet.MERCHANTS_MAX", 1)
     ledger.client.put_item(TableName=CREDITS_TABLE, Item=account_item(some(100)))
 
     assert "credits_balance_total" not in asked("/metrics", OPS).text
-    assert "too many merchants" in caplog.text
+    assert "too many merchants" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(
@@ -337,14 +337,14 @@ def test_counters_are_laid_down_at_most_every_ten_seconds_and_only_when_changed(
 
 
 def test_a_figures_table_that_fails_costs_no_answer(
-    api: Api, table: FiguresTable, aws: Aws, caplog: pytest.LogCaptureFixture
+    api: Api, table: FiguresTable, aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     telemetry.count("credits_duplicates_total", 1)
     table.client.delete_table(TableName=FIGURES_TABLE)
 
     assert api.get("/health").status == 200
 
-    assert "counters not laid down" in caplog.text
+    assert "counters not laid down" in capsys.readouterr().out
 
 
 def test_status_checks_reach_cloudwatch_in_sums(

@@ -195,14 +195,14 @@ def test_shared_statuses_learn_of_every_account(table: FiguresTable, monkeypatch
 
 
 def test_shared_statuses_that_fail_hold_up_no_figure(
-    table: FiguresTable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    table: FiguresTable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(for_api, "shared_statuses", lambda: Shared(OSError("no Redis")))
 
     assert called([record(some(4))]) == []
 
     assert table.store.fleet() == recount([some(4)])
-    assert "shared statuses not told" in caplog.text
+    assert "shared statuses not told" in capsys.readouterr().out
 
 
 def test_cloudwatch_is_told_of_the_fleet_once_a_minute(table: FiguresTable, capsys: pytest.CaptureFixture[str]) -> None:

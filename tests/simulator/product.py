@@ -74,17 +74,15 @@ def under(clock: Clock, runs: Runs, random_seed: int, home: Container) -> Iterat
         patches.put_item(defaults, name, simulated.sleep)
     patches.put(sdk, "client", lambda service, config: container().client(service, config))
     patches.put(botocore.endpoint, "time", simulated)
-    patches.put(telemetry.logger.registered_handler, "stream", output)
-    level = telemetry.logger.log_level
+    patches.put(telemetry.logger, "stream", output)
     # A line costs as much as a request: only some of the seeds are read for what must not be logged.
-    telemetry.logger.setLevel("INFO" if random_seed % TALKATIVE == 0 else "ERROR")
+    patches.put(telemetry.logger, "level", "INFO" if random_seed % TALKATIVE == 0 else "ERROR")
     _as_new(patches)
     random.seed(random_seed)
     try:
         with redirect_stdout(output):
             yield output
     finally:
-        telemetry.logger.setLevel(level)
         patches.undo()
 
 

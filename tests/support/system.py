@@ -262,7 +262,7 @@ def system_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     system = System(monkeypatch, dynamodb, sqs, urls)
     monkeypatch.setattr(posting, "MERCHANTS_AT_ONCE", 1)
     monkeypatch.setattr(for_posting, "time", SimpleNamespace(sleep=system.waits.append))
-    monkeypatch.setattr(logger.registered_handler, "stream", system.log)
+    monkeypatch.setattr(logger, "stream", system.log)
     system.configure(**SETTINGS, **urls)
     with _watched(system):
         yield system
