@@ -3,10 +3,9 @@
 Every function is an attribute of this module and callable as `handler(event, context)`.
 """
 
-from chalice.app import Chalice
-
 from chalicelib import handlers
-from chalicelib.api import admin, console, desk, documents, links, merchants, operations, people, webhooks, widget
+from chalicelib.api import admin, console, desk, documents, links, operations, people, webhooks, widget
+from chalicelib.api.door import application as app
 from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.authorize import authorize
 from chalicelib.handlers.ingest_events import ingest_events
@@ -34,8 +33,6 @@ __all__ = [
     "smoke_test",
 ]
 
-app = Chalice(app_name="credits")
-merchants.configure(app)
 for functions in (
     handlers.ingest_events,
     handlers.publish_threshold_events,
@@ -50,5 +47,5 @@ for functions in (
     handlers.smoke_test,
 ):
     app.register_blueprint(functions.blueprint)
-for routes in (merchants, admin, links, desk, operations, people, webhooks, documents, console, widget):
+for routes in (admin, links, desk, operations, people, webhooks, documents, console, widget):
     app.register_blueprint(routes.blueprint)

@@ -8,6 +8,7 @@ import os
 import sys
 from json.encoder import JSONEncoder, encode_basestring
 from time import localtime, strftime, time
+from traceback import format_tb
 from typing import Any, TextIO
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
@@ -86,8 +87,6 @@ def described(error: BaseException) -> str:
 
     A KeyError, a failed conversion or pydantic's own words quote the value that they met.
     """
-    from traceback import format_tb
-
     parts: list[str] = []
     seen: set[int] = set()
     each: BaseException | None = error

@@ -1,18 +1,26 @@
 """What use cases and handlers need from outside, declared by those who need it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+# What is named in declarations alone is not imported: every function starts with this module.
+from __future__ import annotations
 
-from chalicelib.domain.figures import Change, Counted, Figures
-from chalicelib.domain.findings import Unreadable, UnreadableAccount
-from chalicelib.domain.fold import Commit
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
-from chalicelib.domain.links import Link, LinkKind
-from chalicelib.domain.names import Guards
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.plugin_status import KnownStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from chalicelib.domain.figures import Change, Counted, Figures
+    from chalicelib.domain.findings import Unreadable, UnreadableAccount
+    from chalicelib.domain.fold import Commit
+    from chalicelib.domain.ids import Instant, TransactionId
+    from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+    from chalicelib.domain.links import Link, LinkKind
+    from chalicelib.domain.names import Guards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

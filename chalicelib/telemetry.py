@@ -6,6 +6,7 @@ CloudWatch by way of the log, and to /metrics by way of the container's counters
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NewType, Protocol
@@ -136,7 +137,8 @@ def _say(name: str, values: Sequence[float], unit: str, dimensions: Mapping[str,
     said = {**dimensions, "service": service} if service else dict(dimensions)
     metric = {"Namespace": NAMESPACE, "Dimensions": [list(said)], "Metrics": [{"Name": name, "Unit": unit}]}
     about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [metric]}
-    print(json.dumps({"_aws": about, **said, name: list(map(float, values))}, separators=(",", ":")))
+    line = json.dumps({"_aws": about, **said, name: list(map(float, values))}, separators=(",", ":"))
+    sys.stdout.write(f"{line}\n")
 
 
 WRITE_EVERY_SECONDS = 10.0
@@ -163,13 +165,19 @@ class CounterWriter:
         self.written_at = float("-inf")
         self._counted = counted
         self._store = store
+        self._new = True
 
-    def write(self, *, now: float | None = None) -> None:
+    def write(self, *, now: float | None = None, awaited: bool = False) -> None:
         """Write the counters, unless they were written less than ten seconds ago.
 
         Called at the end of every call. What is pressing goes at once, with a second try. A failure never fails the
-        call: it is logged, and the next write makes up for it.
+        call: it is logged, and the next write makes up for it. Where somebody waits for the call, a container's first
+        one tells CloudWatch alone: the store is reached over a client that its second call makes.
         """
+        first, self._new = self._new, False
+        if awaited and first and not self._counted.pressing:
+            say_counted()
+            return
         moment = time.monotonic() if now is None else now
         if not self._counted.pressing and moment - self.written_at < WRITE_EVERY_SECONDS:
             return

@@ -5,11 +5,13 @@ Cached for a while, and longer when the stores cannot be reached: a key that was
 
 import time
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from aws_lambda_powertools.utilities.parameters import get_parameter, get_secret
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters import sdk
 from chalicelib.environment import SettingError
 
 KEEP_SECONDS = 300
@@ -20,6 +22,9 @@ SIGNING_SECRET_LENGTH_MIN = 12
 """Characters of a secret that signs webhooks: a bracket or a comment beside it is none, and everybody knows it."""
 CURSOR_KEY_LENGTH_MIN = 32
 """Characters of a key that signs cursors: shorter ones can be guessed."""
+
+# The function may be allowed to read only the secret.
+_ABSENT = {"ParameterNotFound", "AccessDeniedException"}
 
 
 class ParameterError(Exception):
@@ -44,7 +49,7 @@ class Parameter:
             return self._value
         try:
             self._value, keep_seconds = _read(self.name), KEEP_SECONDS
-        except GetParameterError as error:
+        except (ClientError, BotoCoreError, KeyError) as error:
             if self._value is None:
                 raise ParameterError(f"the parameter {self.name} cannot be read") from error
             keep_seconds = PARAMETER_RETRY_SECONDS
@@ -54,21 +59,16 @@ class Parameter:
 
 def _read(name: str) -> str:
     try:
-        return str(get_parameter(name, decrypt=True, force_fetch=True))
-    except GetParameterError as error:
-        if not _absent(error):
+        return str(_client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _ABSENT:
             raise
-    return str(get_secret(name, force_fetch=True))
+    return str(_client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
 
 
-def _absent(error: GetParameterError) -> bool:
-    # Powertools wraps any error; the original one is its context.
-    cause = error.__context__
-    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in {
-        "ParameterNotFound",
-        # The function may be allowed to read only the secret.
-        "AccessDeniedException",
-    }
+@cache
+def _client(service: str) -> Any:
+    return sdk.client(service, Config())
 
 
 def signing_secrets(text: str, name: str) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 boto3 would make the same clients and import a fifth more: resources, and transfers to S3.
 """
 
+import os
 from functools import cache
 from typing import Any
 
 from botocore.config import Config
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.session import Session, get_session
 
 
@@ -18,4 +20,9 @@ def client(service: str, config: Config) -> Any:
 @cache
 def _session() -> Session:
     # The next client need not read the same descriptions of services again.
-    return get_session()
+    session = get_session()
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        # Lambda puts a function's credentials into its environment. To look nowhere else saves the places where else
+        # they might be, which are prepared for the look: files, processes and metadata over HTTP.
+        session.register_component("credential_provider", CredentialResolver(providers=[EnvProvider()]))
+    return session

@@ -17,7 +17,6 @@ from chalicelib.api.routing import Reply, Routes, json_text, refusal_of_the_fram
 from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag, merchants_asked
 from chalicelib.contracts.api.problems import bad_request, not_found
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.settings import settings
 from chalicelib.telemetry import add_up, count, logger, sample
@@ -25,6 +24,7 @@ from chalicelib.wiring import for_api, for_figures
 
 if TYPE_CHECKING:
     from chalicelib.contracts.api.model import Model
+    from chalicelib.domain.ledger import Account
 
 CHECKS = {
     status: sample("credits_plugin_status_checks_total", {"status": status}) for status in ("enabled", "disabled")
@@ -218,7 +218,7 @@ def _count(statuses: Collection[PluginStatus]) -> None:
     count("credits_plugin_status_unavailable_total", unreadable)
 
 
-def _account(text: str) -> Account:
+def _account(text: str) -> "Account":
     found = for_api.history().account(merchant_of(text))
     if found is None:
         raise not_found("account")

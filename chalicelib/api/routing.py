@@ -203,7 +203,7 @@ class Routes:
             request_id=call.request_id,
             correlation_id=call.correlation_id,
         )
-        for_figures.counter_writer().write()
+        for_figures.counter_writer().write(awaited=True)
         body = "" if request.method == "HEAD" else reply.body
         return Response(body=body, status_code=reply.status.value, headers=headers)
 

@@ -19,7 +19,6 @@ from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import TRIAL_KEY, Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.handlers.raw_webhooks import RawWebhooks
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
@@ -202,6 +201,8 @@ class Batch:
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
     def _read_webhooks(self) -> None:
+        from chalicelib.handlers.raw_webhooks import RawWebhooks
+
         webhooks = RawWebhooks(self._configured, self._terms)
         for message, webhook in self._webhooks:
             try:

@@ -7,10 +7,13 @@ never enabled without proof. The account's version decides which of two is newer
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
-from chalicelib.ports import Readings, SharedStatuses, StatusTable
+
+if TYPE_CHECKING:
+    from chalicelib.ports import Readings, SharedStatuses, StatusTable
 
 UNKNOWN_MERCHANT_SECONDS = 1
 """How long a cache may keep `account_not_found`: an account may open at any moment."""
@@ -25,7 +28,7 @@ class PluginStatuses:
     """
 
     def __init__(
-        self, table: StatusTable, *, cache_seconds: int, stale_seconds: int, shared: SharedStatuses | None = None
+        self, table: "StatusTable", *, cache_seconds: int, stale_seconds: int, shared: "SharedStatuses | None" = None
     ) -> None:
         self._table = table
         self._cache_seconds = cache_seconds
@@ -46,7 +49,7 @@ class PluginStatuses:
     def _answers(
         self,
         merchants: tuple[MerchantId, ...],
-        read: Callable[[tuple[MerchantId, ...]], Readings],
+        read: "Callable[[tuple[MerchantId, ...]], Readings]",
         now: datetime,
     ) -> dict[MerchantId, PluginStatus]:
         told = self._shared.read(merchants) if self._shared is not None else None
@@ -69,7 +72,7 @@ class PluginStatuses:
         return answers
 
     def _settled(
-        self, last_known: Mapping[MerchantId, KnownStatus | None], readings: Readings, now: datetime, *, share: bool
+        self, last_known: Mapping[MerchantId, KnownStatus | None], readings: "Readings", now: datetime, *, share: bool
     ) -> dict[MerchantId, PluginStatus]:
         """Return the table's answers, or the last known ones where it gives none."""
         answers: dict[MerchantId, PluginStatus] = {}

@@ -13,7 +13,6 @@ from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import CallTime
 from chalicelib.settings import settings
-from chalicelib.usecases.linking import Linking
 from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.eventbridge import EventBridgeBus
     from chalicelib.adapters.queues import Queues
+    from chalicelib.usecases.linking import Linking
 
 _CLIENT = Config(
     # botocore's own retries send the same client token again, so they cannot write twice.
@@ -61,9 +61,10 @@ def posting() -> Posting:
 
 
 @cache
-def linking() -> Linking:
+def linking() -> "Linking":
     """Return whose shops, customers and payments are, as this container knows them."""
     from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+    from chalicelib.usecases.linking import Linking
 
     return Linking(DynamoDBLinks(dynamodb(), table=settings().tables.links))
 

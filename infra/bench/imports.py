@@ -1,81 +1,222 @@
-"""What a new container pays before its first answer: CPU of imports and clients, in fresh processes from the zip alone.
+"""What a new container's first answer takes: whole calls with raw events, in fresh processes, from the zip alone.
 
-Each function does its first call up to the first request of AWS; the yardstick is boto3 as it is installed, with
-one client.
+A process imports the function's handler and answers one event; AWS and the identity provider are a server on this
+machine that answers at once. The yardstick is boto3 as it is installed, with one client and no call.
 """
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import MappingProxyType
+from typing import Any, ClassVar
 
-from infra.bench.functions import ENVIRONMENT
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from infra.bench.functions import ENVIRONMENT, Orders, account, http_event, item_of, merchant, stream_event
 from infra.bench.measurements import Measurement
 
 RUNS = 9
+MEGABYTES_OF_A_CORE = 1769
+"""Memory at which a function has one core of its own; less has a share (lambda/latest/dg/configuration-memory.html)."""
+MEMORIES = (128, 256, 512, 1024, 1769)
+ISSUER, AUDIENCE = "https://issuer.example/", "credits"
 
 _CLOCKED = """
-import sys, time
+import importlib, io, json, sys, time
 sys.path.insert(0, sys.argv[1])
-started = time.process_time()
-exec(sys.argv[2])
-print(time.process_time() - started)
+event = json.loads(sys.argv[3])
+class Context:
+    aws_request_id = "8d3bf1f6-0000-4000-8000-000000000000"
+    get_remaining_time_in_millis = staticmethod(lambda: 30_000)
+written, sys.stdout = sys.stdout, io.StringIO()
+started, started_cpu = time.perf_counter(), time.process_time()
+if event is None:
+    import boto3
+    boto3.client("dynamodb")
+    answer = None
+else:
+    module, _, function = sys.argv[2].rpartition(".")
+    answer = getattr(importlib.import_module(module), function)(event, Context())
+cpu, wall = time.process_time() - started_cpu, time.perf_counter() - started
+print(json.dumps([cpu, wall, answer, sorted(sys.modules)]), file=written)
 """
-YARDSTICK = "import boto3; boto3.client('dynamodb')"
-FIRST_CALLS: Mapping[str, tuple[str, float]] = MappingProxyType(
-    {
-        "status route": ("import app; from chalicelib.wiring import for_api; for_api.plugin_statuses()", 1.3),
-        "ingest": (
-            (
-                "import chalicelib.handlers.batch, chalicelib.handlers.ingest_events; "
-                "from chalicelib.wiring import for_posting; for_posting.posting()"
-            ),
-            1.6,
-        ),
-        "threshold publisher": (
-            (
-                "import chalicelib.handlers.publish_threshold_events; "
-                "from chalicelib.wiring import for_posting; for_posting.bus()"
-            ),
-            1.3,
-        ),
-        "authorizer": (
-            "import chalicelib.handlers.authorize, chalicelib.wiring.for_api, chalicelib.adapters.tokens",
-            0.5,
-        ),
-    }
-)
 
 
-def import_measurements(code: Path) -> list[Measurement]:
-    """Return the CPU of each function's start on the unzipped package in `code`, relative to boto3's.
+@dataclass(frozen=True, slots=True)
+class First:
+    """A function's first answer: its handler, the event, what the answer holds, and goals in boto3's starts."""
+
+    handler: str
+    event: Mapping[str, Any]
+    answers: str
+    cpu: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one process took, in seconds, and the modules that it had loaded then."""
+
+    cpu: float
+    wall: float
+    modules: tuple[str, ...] = ()
+
+
+def first_answers() -> Mapping[str, First]:
+    """Return the measured answers by name."""
+    shop = merchant(1)
+    status = "/api/v1/credits/plugin-status/{merchant_id}"
+    account_route = "/api/v1/credits/accounts/{merchant_id}"
+    opened = item_of(account(shop, balance=1000)[0])
+    token = {"type": "TOKEN", "methodArn": "arn:aws:execute-api:eu-central-1:1:a/prod/GET/x"}
+    return MappingProxyType(
+        {
+            "status": First(
+                "chalicelib.api.door.serve", http_event(status, path={"merchant_id": shop}), "enabled", 0.9
+            ),
+            "authorizer": First(
+                "chalicelib.handlers.authorize.authorize",
+                {**token, "authorizationToken": f"Bearer {_Aws.token}"},
+                "Allow",
+                0.9,
+            ),
+            "ingest": First("chalicelib.handlers.ingest_events.ingest_events", Orders().batch(shop), "[]", 1.2),
+            "account, from the API": First(
+                "chalicelib.api.door.serve", http_event(account_route, path={"merchant_id": shop}), "1000"
+            ),
+            "widget, with the whole API": First("chalicelib.api.door.serve", http_event("/widget-1.js"), "javascript"),
+            "threshold publisher": First(
+                "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
+                stream_event([opened]),
+                "[]",
+                1.1,
+            ),
+        }
+    )
+
+
+def first_answer_measurements(code: Path) -> list[Measurement]:
+    """Return CPU and time of each function's first answer on the unzipped package in `code`, relative to boto3's start.
 
     All take turns, so that other load affects all of them; the best of nine counts.
     """
     installed = next(Path(entry) for entry in sys.path if entry.endswith("site-packages"))
-    best = dict.fromkeys([YARDSTICK, *FIRST_CALLS], float("inf"))
-    for _ in range(RUNS):
-        best[YARDSTICK] = min(best[YARDSTICK], _seconds(installed, YARDSTICK))
-        for name, (statement, _goal) in FIRST_CALLS.items():
-            best[name] = min(best[name], _seconds(code, statement))
-    yardstick = best[YARDSTICK]
-    return [
-        Measurement("import CPU of boto3 with one client", yardstick * 1000, "ms"),
-        *(
-            Measurement(f"import CPU, {name}", best[name] / yardstick, "× boto3", goal)
-            for name, (_statement, goal) in FIRST_CALLS.items()
-        ),
+    firsts = first_answers()
+    best: dict[str, Taken] = {}
+    with aws() as address:
+        for _ in range(RUNS):
+            _keep(best, "boto3", taken(installed, None, address))
+            for name, first in firsts.items():
+                _keep(best, name, taken(code, first, address))
+    yardstick = best["boto3"]
+    figures = [
+        Measurement("boto3 with one client, from a fresh process: CPU", yardstick.cpu * 1000, "ms"),
+        Measurement("boto3 with one client, from a fresh process: time", yardstick.wall * 1000, "ms"),
     ]
+    for name, first in firsts.items():
+        figures += [
+            Measurement(f"first answer, {name}: CPU", best[name].cpu / yardstick.cpu, "× boto3", first.cpu),
+            Measurement(f"first answer, {name}: time", best[name].wall / yardstick.wall, "× boto3", first.cpu),
+        ]
+    return figures
 
 
-def _seconds(path: Path, statement: str) -> float:
+def taken(code: Path, first: First | None, address: str) -> Taken:
+    """Return what a fresh process takes for a first answer, or for boto3 with one client; the answer is checked."""
+    handler, event = (first.handler, first.event) if first else ("", None)
     ran = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _CLOCKED, str(path), statement],
-        env={**ENVIRONMENT, "PATH": os.environ.get("PATH", "")},
+        [sys.executable, "-I", "-S", "-c", _CLOCKED, str(code), handler, json.dumps(event)],
+        env={**_environment(address), "PATH": os.environ.get("PATH", "")},
         capture_output=True,
-        check=True,
+        check=False,
         text=True,
     )
-    return float(ran.stdout.splitlines()[-1])
+    assert ran.returncode == 0, ran.stderr
+    cpu, wall, answer, modules = json.loads(ran.stdout.splitlines()[-1])
+    assert first is None or first.answers in json.dumps(answer), answer
+    return Taken(cpu, wall, tuple(modules))
+
+
+@contextmanager
+def aws() -> Iterator[str]:
+    """Serve AWS's answers and the key set on this machine while the block runs; yields the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Aws)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _environment(address: str) -> dict[str, str]:
+    return {
+        **ENVIRONMENT,
+        "AWS_ENDPOINT_URL": address,
+        "AWS_LAMBDA_FUNCTION_NAME": "credits",
+        "FIGURES_TABLE": "figures",
+        "JWT_ALGORITHM": "RS256",
+        "JWT_ISSUER": ISSUER,
+        "JWT_AUDIENCE": AUDIENCE,
+        "JWT_JWKS_URL": f"{address}/keys",
+    }
+
+
+def _keep(best: dict[str, Taken], name: str, one: Taken) -> None:
+    before = best.get(name, one)
+    best[name] = Taken(min(before.cpu, one.cpu), min(before.wall, one.wall))
+
+
+class _Aws(BaseHTTPRequestHandler):
+    """Answers reads with one account, writes with an empty answer, and `/keys` with the key set of `token`."""
+
+    protocol_version = "HTTP/1.1"
+    _key: ClassVar = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    token: ClassVar = jwt.encode(
+        {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": "bench",
+            "scope": "credits:read",
+            "exp": datetime.now(UTC) + timedelta(hours=4),
+        },
+        _key,
+        algorithm="RS256",
+        headers={"kid": "1"},
+    )
+
+    def do_GET(self) -> None:
+        """Answer with the key set."""
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
+        self._answer({"keys": [{**key, "kid": "1", "use": "sig", "alg": "RS256"}]})
+
+    def do_POST(self) -> None:
+        """Answer a request of AWS's."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        opened = item_of(account(merchant(1), balance=1000)[0])
+        answers: Mapping[str, Any] = {
+            "GetItem": {"Item": opened},
+            "BatchGetItem": {"Responses": {"credits": [opened]}, "UnprocessedKeys": {}},
+        }
+        self._answer(answers.get(self.headers["X-Amz-Target"].rpartition(".")[2], {}))
+
+    def _answer(self, answer: Mapping[str, Any]) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Write nothing."""

@@ -7,7 +7,9 @@ services' addresses, the first client is made in half the time.
 
 import gzip
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 DEVELOPMENT_PACKAGES = frozenset(
@@ -47,6 +49,19 @@ CALLED_SERVICES = frozenset(
     {"cloudwatch", "codedeploy", "dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "ssm"}
 )
 """The services whose descriptions botocore must keep: those that a function calls."""
+
+CALLED_OPERATIONS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "dynamodb": frozenset(
+            {
+                *("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "TransactWriteItems"),
+                "UpdateItem",
+            }
+        ),
+        "lambda": frozenset({"Invoke"}),
+    }
+)
+"""The operations that functions call of services with many: a client reads and builds those that are described."""
 
 BOTOCORE_DATA = PurePosixPath("botocore/data")
 UNUSED_FOLDERS = (
@@ -111,8 +126,35 @@ def shipped(path: PurePosixPath, content: bytes) -> bytes:
         return json.dumps(listed, separators=(",", ":")).encode()
     if path.is_relative_to(BOTOCORE_DATA) and path.name == "service-2.json.gz":
         described = _without_words(json.loads(gzip.decompress(content)))
+        if (called := CALLED_OPERATIONS.get(path.relative_to(BOTOCORE_DATA).parts[0])) is not None:
+            described = _of_operations(described, called)
         return gzip.compress(json.dumps(described, separators=(",", ":")).encode(), mtime=0)
     return content
+
+
+def _of_operations(described: dict[str, Any], called: frozenset[str]) -> dict[str, Any]:
+    """Return a service's description with these operations alone, and the shapes that they reach."""
+    operations = {name: each for name, each in described["operations"].items() if name in called}
+    reached: set[str] = set()
+    waiting = [operations]
+    while waiting:
+        found = set(_shapes(waiting.pop())) & described["shapes"].keys() - reached
+        reached |= found
+        waiting += [described["shapes"][name] for name in found]
+    shapes = {name: shape for name, shape in described["shapes"].items() if name in reached}
+    return {**described, "operations": operations, "shapes": shapes}
+
+
+def _shapes(described: Any) -> Iterator[str]:
+    """Yield the shapes that a part of a description names."""
+    if isinstance(described, dict):
+        if isinstance(name := described.get("shape"), str):
+            yield name
+        for each in described.values():
+            yield from _shapes(each)
+    elif isinstance(described, list):
+        for each in described:
+            yield from _shapes(each)
 
 
 def _without_words(described: Any) -> Any:

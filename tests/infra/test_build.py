@@ -13,7 +13,7 @@ import pytest
 from infra.packaging import build
 from infra.packaging.archive import compile_folder, write_archive
 from infra.packaging.build import BUILD, ROOT, package
-from infra.packaging.slim import CALLED_SERVICES, shipped, ships
+from infra.packaging.slim import CALLED_OPERATIONS, CALLED_SERVICES, shipped, ships
 
 LARGEST_ZIP_BYTES = 14_500_000
 
@@ -134,12 +134,48 @@ def test_a_description_ships_without_its_words_but_with_a_member_of_that_name() 
     }
     content = gzip.compress(json.dumps(described).encode())
 
-    ships_as = shipped(PurePosixPath("botocore/data/dynamodb/2012-08-10/service-2.json.gz"), content)
+    ships_as = shipped(PurePosixPath("botocore/data/events/2015-10-07/service-2.json.gz"), content)
 
     assert json.loads(gzip.decompress(ships_as)) == {
         "shapes": {"Page": {"members": {"documentation": {"shape": "Text"}}}},
         "operations": [{"name": "Get"}],
     }
+
+
+def test_a_description_keeps_the_operations_that_functions_may_call_and_what_these_reach() -> None:
+    described = {
+        "operations": {
+            "GetItem": {"input": {"shape": "Asked"}, "errors": [{"shape": "Absent"}]},
+            "CreateTable": {"input": {"shape": "Wanted"}},
+        },
+        "shapes": {
+            "Asked": {"members": {"Key": {"shape": "Key"}}},
+            "Key": {"type": "map", "value": {"shape": "Key"}},
+            "Absent": {"type": "structure"},
+            "Wanted": {"type": "structure"},
+        },
+    }
+    content = gzip.compress(json.dumps(described).encode())
+
+    ships_as = shipped(PurePosixPath("botocore/data/dynamodb/2012-08-10/service-2.json.gz"), content)
+
+    kept = json.loads(gzip.decompress(ships_as))
+    assert (kept["operations"].keys(), kept["shapes"].keys()) == ({"GetItem"}, {"Asked", "Key", "Absent"})
+
+
+def test_every_operation_that_the_functions_have_rights_to_is_described() -> None:
+    allowed = {
+        action
+        for policy in (ROOT / ".chalice").glob("policy-*.json")
+        for action in re.findall(r'"(dynamodb:[A-Z]\w+|lambda:[A-Z]\w+)"', policy.read_text())
+    }
+    # Lambda itself reads the streams, and a condition names keys.
+    allowed -= {f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")}
+    allowed -= {"dynamodb:LeadingKeys"}
+    named = {"lambda:InvokeFunction": "lambda:Invoke"}
+
+    described = {f"{service}:{one}" for service, called in CALLED_OPERATIONS.items() for one in called}
+    assert {named.get(action, action) for action in allowed} <= described
 
 
 def test_the_addresses_of_called_services_ship_and_no_others() -> None:

@@ -28,7 +28,7 @@ QUEUES = (
 )
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable")
 FUNCTIONS = {
-    "APIHandler": "app.app",
+    "APIHandler": "chalicelib.api.door.serve",
     "AdjustCredits": "chalicelib.handlers.adjust_credits.adjust_credits",
     "Authorize": "chalicelib.handlers.authorize.authorize",
     "MatchOrders": "chalicelib.handlers.match_orders.match_orders",

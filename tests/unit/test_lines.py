@@ -63,11 +63,12 @@ def test_a_line_is_the_one_that_powertools_writes(monkeypatch: pytest.MonkeyPatc
 def test_an_error_is_named_where_it_arose_with_its_words_only_where_they_hold_no_body() -> None:
     lines, written = ours()
     payload = "a " + "body"
+    cause = SettingError("TABLE is not set")
     try:
         try:
-            raise KeyError(payload)
-        except KeyError as cause:
-            raise SettingError("TABLE is not set") from cause
+            dict[str, int]()[payload]
+        except KeyError as error:
+            raise cause from error
     except SettingError as error:
         lines.exception("a fault of ours", code="internal")
         lines.error("again", exc_info=error)

@@ -172,9 +172,7 @@ def test_a_setting_that_is_no_whole_number_is_named(name: str) -> None:
             Settings.read({name: text})
 
 
-@pytest.mark.parametrize(
-    ("text", "level"), [("WARNING", "WARNING"), ("DEBUG", "DEBUG"), ("", "INFO")]
-)
+@pytest.mark.parametrize(("text", "level"), [("WARNING", "WARNING"), ("DEBUG", "DEBUG"), ("", "INFO")])
 def test_the_log_level_wins_over_lambdas_own(monkeypatch: pytest.MonkeyPatch, text: str, level: str) -> None:
     for name, value in {"LOG_LEVEL": text, "POWERTOOLS_LOG_LEVEL": text, "SERVICE_NAME": f"again {text}"}.items():
         monkeypatch.setenv(name, value)

@@ -83,7 +83,7 @@ class OrderEntry(BaseModel):
     nobody needs and that cannot be read is absent.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     order_id: ShopId | None = None
     total: OptionalMoney = None

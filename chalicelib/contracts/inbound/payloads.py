@@ -78,6 +78,8 @@ class Payload(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
+        # A new container builds the types that it receives, not all.
+        defer_build=True,
         json_schema_extra={"anyOf": [{"required": ["merchant_id"]}, {"required": ["identifiers"]}]},
     )
 
@@ -106,7 +108,7 @@ class Payload(BaseModel):
 class NamedLink(BaseModel):
     """A shop or customer that belongs to the merchant, and what people call it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     name: LinkName
     label: Label | None = None

@@ -19,7 +19,7 @@ REFUND_TOTALS = ("order_total", "total")
 class RefundEntry(BaseModel):
     """One refund of several, or one line of a refunded order."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     order_id: ShopId | None = None
     refund_id: ShopId | None = None

@@ -7,13 +7,13 @@
 On NATS the subject may stand for the type. Nobody but AWS can put an event with a source `aws.…` on a bus.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.messages import Message
-from chalicelib.contracts.sources import shopify, stripe
 from chalicelib.contracts.sources.fields import Shape, as_json, cut, decoded
 from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
@@ -29,9 +29,21 @@ BUSES: Final[Mapping[str, Source]] = {
 }
 """How the sources of the partners' buses begin."""
 
-_SHAPES = {Source.SHOPIFY: shopify.SHAPE, Source.STRIPE: stripe.SHAPE}
 _TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
-_HEADERS = {Source.SHOPIFY: frozenset(name.lower() for name in shopify.HEADERS), Source.STRIPE: frozenset[str]()}
+
+
+# Most batches hold no webhook: the first one imports what reads it.
+@cache
+def _shape(source: Source) -> Shape:
+    from chalicelib.contracts.sources import shopify, stripe
+
+    return shopify.SHAPE if source is Source.SHOPIFY else stripe.SHAPE
+
+
+def _headers(source: Source) -> Sequence[str]:
+    from chalicelib.contracts.sources import shopify
+
+    return tuple(shopify.HEADERS) if source is Source.SHOPIFY else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +61,8 @@ class RawWebhook:
         Raises:
             Rejected: it is poison.
         """
+        from chalicelib.contracts.sources import shopify, stripe
+
         if self.source is Source.SHOPIFY:
             return shopify.read(self.body, self.headers, terms)
         found = stripe.read(self.body, terms)
@@ -59,12 +73,13 @@ class RawWebhook:
     def message(self) -> str:
         """Return it as a message of the inbox, cut to what decides: to be queued or parked without personal data."""
         # A header that is there twice, spelled in two ways, stays so: it is poison here and there.
-        names = [name for name in self.headers if name.lower() in _HEADERS[self.source]]
+        known = {name.lower() for name in _headers(self.source)}
+        names = [name for name in self.headers if name.lower() in known]
         return as_json(
             {
                 "event_type": _TYPES[self.source],
                 "headers": cut(self.headers, dict.fromkeys(names)),
-                "payload": cut(self.body, _SHAPES[self.source]),
+                "payload": cut(self.body, _shape(self.source)),
             }
         )
 
@@ -94,8 +109,8 @@ def body_to_park(message: Message) -> str:
     source = RAW_TYPES.get(message.subject or str(fields.get("event_type")))
     if source is None:
         return message.body
-    headers: Shape = dict.fromkeys(shopify.HEADERS)
-    body = _SHAPES[source]
+    headers: Shape = dict.fromkeys(_headers(Source.SHOPIFY))
+    body = _shape(source)
     around: Shape = {"headers": headers, "metadata": headers, "payload": body}
     inner: Shape = {**body, **around}
     return as_json(cut(fields, {**inner, "event_type": None, "payload": inner, "detail": inner}))

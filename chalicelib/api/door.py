@@ -1,0 +1,31 @@
+"""The API's function as it is deployed: a merchant's routes start alone, all others with the whole application.
+
+Shops wait for the first answer of a new container, and most requests ask for a status. So this module imports what a
+status needs, AWS's client too, and `app`, which registers every route, only for a route of somebody else.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.adapters import sdk as _sdk
+from chalicelib.adapters.dynamodb import status_table as _status_table
+from chalicelib.api import merchants
+from chalicelib.usecases import plugin_status as _plugin_status
+
+__all__ = ["_plugin_status", "_sdk", "_status_table", "application", "serve"]
+
+application = Chalice(app_name="credits")
+"""The application, with the merchants' routes; `app` adds all others."""
+
+merchants.configure(application)
+application.register_blueprint(merchants.blueprint)
+_PATHS = {path for declared in merchants.routes.declared for path in declared.paths}
+
+
+def serve(event: dict[str, Any], context: Any) -> Any:
+    """Return the answer to an event of API Gateway, the same as `app.app` gives."""
+    if event.get("requestContext", {}).get("resourcePath") not in _PATHS:
+        import_module("app")
+    return application(event, context)
