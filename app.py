@@ -1,5 +1,7 @@
 """The Chalice application: registers the blueprints and names the functions (contract, section 7).
 
+Its merchants' routes are registered by `api.door`, which is what AWS calls for a request.
+
 Every function is an attribute of this module and callable as `handler(event, context)`.
 """
 

@@ -23,7 +23,6 @@ from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
 from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, ending
-from chalicelib.usecases.overriding import set_closed
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.wiring import for_posting
 
@@ -168,7 +167,6 @@ class Batch:
         try:
             for_posting.queues().put_off(self._queue_url(), delays)
         except (ClientError, BotoCoreError):
-            # They come back all the same, after the queue's own visibility timeout.
             logger.exception("the queue did not take the delays", messages=len(delays))
 
     def report(self) -> None:
@@ -256,6 +254,8 @@ class Batch:
         return faults
 
     def _set_closed(self, merchant_id: MerchantId, *, at: Instant | None, closed: bool) -> None:
+        from chalicelib.usecases.overriding import set_closed
+
         account = set_closed(
             for_posting.ledger(), merchant_id, closed=closed, at=at, correlation_id=None, time=self._call
         )
@@ -288,8 +288,7 @@ class Batch:
         end = ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry)
         if isinstance(end, PutOff | SentOn):
             self._log_waiting(message, end.error, end.seconds)
-            waiting = self._leaving if isinstance(end, SentOn) else self._delayed
-            waiting.append((message, end.seconds))
+            (self._leaving if isinstance(end, SentOn) else self._delayed).append((message, end.seconds))
             return
         if event is not None:
             self._settled(event)
