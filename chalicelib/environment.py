@@ -10,6 +10,11 @@ from typing import Self
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.lines import LEVELS
 
+DAYS_MAX = 3650
+DAYS_AHEAD_MAX = 5
+"""The most numbers of a list of days."""
+NONE = "none"
+
 _DIGITS_MAX = 20
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 _CLAIM = re.compile(r"[!-~]{1,128}", re.ASCII)
@@ -83,6 +88,29 @@ class Reader:
         if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX) or int(text) > most:
             raise SettingError(f"{name} is {text!r}: it takes a whole number from 0 to {most}")
         return int(text)
+
+    def days(self, name: str, default: int, *, least: int = 0) -> int:
+        """Return a number of days, up to ten years."""
+        found = self.whole(name, default, most=DAYS_MAX)
+        if found < least:
+            raise SettingError(f"{name} is {found}: it takes a whole number from {least} to {DAYS_MAX}")
+        return found
+
+    def days_ahead(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a list of numbers of days, with commas between them, the largest first; empty for `none`."""
+        text = self.text(name)
+        parts = [part.strip() for part in text.split(",")] if text else []
+        if not parts or parts == [NONE]:
+            return () if parts else default
+        if len(parts) > DAYS_AHEAD_MAX or not all(
+            part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX and 1 <= int(part) <= DAYS_MAX
+            for part in parts
+        ):
+            raise SettingError(
+                f"{name} is {text!r}: it takes up to {DAYS_AHEAD_MAX} whole numbers of days from 1 to {DAYS_MAX}, with "
+                f"commas between them, or {NONE}"
+            )
+        return tuple(sorted({int(part) for part in parts}, reverse=True))
 
     def percent(self, name: str) -> Decimal:
         """Return a percentage from 0 to 100, 0 where it is not set."""

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from chalicelib.domain.commit import Commit
     from chalicelib.domain.figures import Change, Counted, Figures
     from chalicelib.domain.findings import Unreadable, UnreadableAccount
-    from chalicelib.domain.fold import Commit
     from chalicelib.domain.ids import Instant, TransactionId
     from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
     from chalicelib.domain.links import Link, LinkKind
@@ -134,12 +134,14 @@ class FiguresStore(Protocol):
 class Snapshot:
     """An account with the crossings of its last write.
 
-    `misplaced` is a sentence if the store lists the account at a wrong level, else None.
+    `misplaced` is a sentence if the store lists the account at a wrong level, else None; `misdue` the same if it lists
+    it as due at a wrong time.
     """
 
     account: Account
     crossings: tuple[CrossingRecord, ...]
     misplaced: str | None = None
+    misdue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

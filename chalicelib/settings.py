@@ -10,7 +10,7 @@ from functools import cache
 from typing import Self
 
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.environment import Group, Reader, Required, SettingError, Text, present
+from chalicelib.environment import DAYS_MAX, Group, Reader, Required, SettingError, Text, present
 
 SCOPE_CLAIMS = ("scope", "scp", "scopes")
 """The claims in which issuers grant scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
@@ -19,7 +19,6 @@ AUDIENCE_CLAIMS = ("aud", "client_id")
 JWT_ALGORITHMS = ("RS256", "ES256", "HS256")
 
 _DAY_SECONDS = 86_400
-_DAYS_MAX = 3650
 
 
 class Webhooks(Group):
@@ -132,6 +131,33 @@ class Jwt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lapsing:
+    """When credits lapse, and how many days before that is announced (contract, section 16).
+
+    Trials lapse after `trial_days`; renewals after `renewal_days`, or `renewal_with_period` at its end. 0: never.
+    """
+
+    trial_days: int
+    renewal_days: int
+    renewal_with_period: bool
+    refund_grace_days: int
+    notice_days: tuple[int, ...]
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Return these settings."""
+        renewal = reader.text("SUBSCRIPTION_EXPIRES")
+        word = renewal in ("", "never", "period")
+        return cls(
+            trial_days=reader.days("TRIAL_EXPIRES_DAYS", 0),
+            renewal_days=0 if word else reader.days("SUBSCRIPTION_EXPIRES", 0, least=1),
+            renewal_with_period=renewal == "period",
+            refund_grace_days=reader.days("REFUND_GRACE_DAYS", 7, least=1),
+            notice_days=reader.days_ahead("EXPIRY_NOTICE_DAYS", (7, 1)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of a container. Times in seconds, credits whole; empty texts mean not set.
 
@@ -145,6 +171,7 @@ class Settings:
     month_as_period: bool
     renewal_repeat_days: int
     debt_owed: bool
+    lapsing: Lapsing
     ground_retry_seconds_min: int
     ground_retry_seconds_max: int
     ground_retry_seconds_total: int
@@ -190,8 +217,9 @@ class Settings:
             ),
             count_test_orders=read.choice("TEST_ORDERS", ("ignore", "count")) == "count",
             month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", ("park", "calendar_month")) == "calendar_month",
-            renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=_DAYS_MAX),
+            renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=DAYS_MAX),
             debt_owed=read.choice("REVERSAL_DEBT", ("owed", "forgiven")) == "owed",
+            lapsing=Lapsing.read(read),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
             # SQS hides a message for twelve hours at the most.
             ground_retry_seconds_max=read.whole("GROUND_RETRY_SECONDS_MAX", 900, most=_DAY_SECONDS // 2),

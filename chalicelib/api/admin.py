@@ -92,6 +92,8 @@ def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply
             "operation_type": movement.kind.direction,
             "credits": movement.credits,
             "reason": movement.metadata["reason"],
+            "expires_at": movement.expires_at,
+            "expires_in_days": movement.expires_in_days,
             **whose,
         }
     )

@@ -228,7 +228,7 @@ MONEY_FORM = {
     ]
 }
 _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
-_MOMENT = {
+MOMENT_FORM = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}, {"type": "number"}]
 }
 
@@ -245,7 +245,7 @@ Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema(_REASON_FORM)]
 OptionalMoney = Annotated[Any, BeforeValidator(_unneeded_money), WithJsonSchema(MONEY_FORM)]
 OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]
 OptionalKey = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]
-OptionalTime = Annotated[Instant | None, lenient(_time), WithJsonSchema(_MOMENT)]
+OptionalTime = Annotated[Instant | None, lenient(_time), WithJsonSchema(MOMENT_FORM)]
 OptionalCurrency = Annotated[
     str | None,
     lenient(lambda value, _: currency(value)),

@@ -11,6 +11,7 @@ from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
+from chalicelib.domain.lots import in_lots, in_words, ordered
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
@@ -88,6 +89,8 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     threshold = account.threshold
     if account.sequence < last.sequence and account.low_balance_threshold is None:
         threshold = last.threshold
+    # As with a changed threshold: what this write carries is not what the newest transaction crossed.
+    time = later_than(last.created_at, now=now)
     return replace(
         account,
         balance=last.balance_after,
@@ -97,6 +100,9 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         total_shortfall=walk.total_shortfall,
         debt=walk.debt,
         use=walk.use,
+        lots=walk.lots,
+        # At once, so that whoever knows the settings computes when what falls due next.
+        due_at=min(time, walk.lots[0].expires_at) if walk.lots else None,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,
@@ -104,8 +110,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         status_changed_at=status.created_at,
         status_transaction_id=status.transaction_id,
         created_at=first.created_at,
-        # As with a changed threshold: what this write carries is not what the newest transaction crossed.
-        updated_at=later_than(last.created_at, now=now),
+        updated_at=time,
     )
 
 
@@ -128,6 +133,13 @@ def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Dr
         yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"
     if account.debt and account.balance:
         yield Drift.ACCOUNT_COUNTER, f"the account owes {account.debt} and has a balance of {account.balance}"
+    if account.lots and (in_lots(account.lots) > account.balance or not ordered(account.lots)):
+        yield Drift.ACCOUNT_LOTS, f"of a balance of {account.balance}, the account's lots are {in_words(account.lots)}"
+    if account.lots and (account.due_at is None or account.due_at > account.lots[0].expires_at):
+        detail = (
+            f"credits lapse at {account.lots[0].expires_at}, and the account is due at {account.due_at or 'no time'}"
+        )
+        yield Drift.ACCOUNT_DUE, detail
     if now is not None and account.updated_at > instant(datetime.fromisoformat(now) + CLOCKS_DIFFER):
         yield Drift.ACCOUNT_TIME, f"the account was updated at {account.updated_at}, which is in the future"
 
@@ -148,6 +160,8 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_COUNTER, "last transaction", account.last_transaction_id, last.transaction_id),
         (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
     ]
+    if account.lots != walk.lots:
+        pairs.append((Drift.ACCOUNT_LOTS, "lots", in_words(account.lots), in_words(walk.lots)))
     if walk.first is not None:
         pairs.append((Drift.ACCOUNT_TIME, "time of opening", account.created_at, walk.first.created_at))
     status = walk.status

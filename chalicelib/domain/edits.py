@@ -48,6 +48,11 @@ def taken(order: Transaction, tally: Tally | None) -> int:
     return abs(order.amount) + newest(order, tally).taken
 
 
+def left(order: Transaction, tally: Tally | None) -> int:
+    """Return how many of the credits that an order and its edits have moved did not go back with refunds."""
+    return taken(order, tally) - (tally.credits if tally else 0)
+
+
 def version(movement: OrderMovement, order: Transaction, tally: Tally | None) -> Edit | Duplicate | Rejected:
     """Return what an order's event asks for where the order is recorded: an edit, if it is of a newer version.
 

@@ -24,6 +24,7 @@ class Code(StrEnum):
     TYPE_CONTRADICTS_SUBJECT = "type_contradicts_subject"
     UNKNOWN_EVENT_TYPE = "unknown_event_type"
     CREDITS_INVALID = "credits_invalid"
+    EXPIRY_PAST = "expiry_past"
     PERIOD_MISSING = "period_missing"
     PERIOD_REPEATED = "period_repeated"
     ORDER_AMBIGUOUS = "order_ambiguous"

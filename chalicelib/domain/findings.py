@@ -29,6 +29,8 @@ class Drift(StrEnum):
     ACCOUNT_THRESHOLD = "account_threshold"
     ACCOUNT_TIME = "account_time"
     ACCOUNT_LEVEL = "account_level"
+    ACCOUNT_LOTS = "account_lots"
+    ACCOUNT_DUE = "account_due"
     CROSSING_WRONG = "crossing_wrong"
 
 

@@ -5,14 +5,17 @@ Nothing is final before the write is confirmed: after a lost race all of it is d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chalicelib.domain import edits
+from chalicelib.domain.commit import Commit, Fold, TallyChange
 from chalicelib.domain.debt import repayment, repays
+from chalicelib.domain.due import TIME_TERMS, TimeTerms, bring, next_at
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import Back, of_an_amount, refunded_by, returned_by, reversed_by
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, apply, open_account
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
+from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, open_account
+from chalicelib.domain.lots import Lots, given_back, grant, revived
 from chalicelib.domain.movements import (
     OPENS,
     FixedMovement,
@@ -23,7 +26,8 @@ from chalicelib.domain.movements import (
     ReversalMovement,
     arranged,
 )
-from chalicelib.domain.names import GoesBack, Guard, Guards, Names, as_recorded, ground_of, version_of
+from chalicelib.domain.moving import apply
+from chalicelib.domain.names import GoesBack, Guards, Names, as_recorded, ground_of, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
 
@@ -33,50 +37,7 @@ tallies change."""
 NO_GUARDS: Guards = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TallyChange:
-    """The tally of a stored transaction, an order's or a payment's, before (None: as it was recorded) and after."""
-
-    order: TransactionId
-    before: Tally | None
-    after: Tally
-    time: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new transactions.
-
-    If the account is unchanged, there are no transactions, and only `tallies` and `guards` are written.
-    """
-
-    merchant_id: MerchantId
-    before: Account | None
-    after: Account
-    transactions: tuple[Transaction, ...] = ()
-    tallies: tuple[TallyChange, ...] = ()
-    crossings: tuple[CrossingRecord, ...] = ()
-    guards: tuple[Guard, ...] = ()
-
-    @property
-    def writes_account(self) -> bool:
-        """Whether the account is written."""
-        return self.before is None or bool(self.transactions) or self.before.version != self.after.version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """What to write (None: nothing) and an outcome for each movement, None for one that waits for the next write.
-
-    `foreseen` are the outcomes if this write succeeds; with `foresee`, those of the following writes too.
-    """
-
-    commit: Commit | None
-    outcomes: tuple[Outcome | None, ...]
-    foreseen: tuple[Outcome | None, ...]
-
-
-def fold(
+def fold(  # noqa: PLR0913 - each is a fact of its own
     merchant_id: MerchantId,
     account: Account | None,
     movements: Sequence[Movement],
@@ -86,15 +47,20 @@ def fold(
     now: Instant,
     foresee: bool = False,
     guards: Guards = NO_GUARDS,
+    terms: TimeTerms = TIME_TERMS,
 ) -> Fold:
     """Decide `movements` one after another, as if each were written alone, and return them as one write.
+
+    What time has changed of the account until `now` comes first, in the same write; `terms` say what that is.
 
     `stored` holds the transactions that are known: duplicates met before and the orders that refunds need, and
     `guards` the other names of some of them.
     `default_threshold` is the low-balance threshold, in credits, of accounts without one of their own. With
     `foresee`, what does not fit into the write is decided too, and only foreseen.
     """
-    write = _Write(merchant_id, account, stored=stored, guards=guards, default_threshold=default_threshold, now=now)
+    write = _Write(
+        merchant_id, account, stored=stored, guards=guards, default_threshold=default_threshold, now=now, terms=terms
+    )
     outcomes: list[Outcome | None] = [None] * len(movements)
     order = iter(arranged(movements, stored=stored.keys() | guards.keys()))
     left = []
@@ -122,16 +88,25 @@ class _Write:
         guards: Guards,
         default_threshold: int,
         now: Instant,
+        terms: TimeTerms,
     ) -> None:
         self._merchant_id = merchant_id
         self._before = account
         self._account = account
         self._default_threshold = default_threshold
-        self._now = now
+        # If this clock is behind the last writer's, time must not run backwards within the account.
+        self._now = max(now, account.updated_at) if account else now
+        self._terms = terms
         self._transactions: dict[TransactionId, Transaction] = {}
         self._names = Names(guards, stored=stored, transactions=self._transactions)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[CrossingRecord] = []
+        self._due = account is not None and account.due_at is not None and account.due_at <= self._now
+        if account is not None and self._due:
+            brought = bring(account, terms=terms, default_threshold=default_threshold, now=self._now)
+            self._account = brought.account
+            self._transactions.update({one.transaction_id: one for one in brought.transactions})
+            self._crossings.extend(brought.crossings)
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
@@ -214,19 +189,29 @@ class _Write:
     def commit(self) -> Commit | None:
         """Return the write, or None where nothing is to be written."""
         guards = tuple(self._names.added)
-        if self._account is None or not (self._transactions or self._tallies or guards):
+        if self._account is None or not (self._transactions or self._tallies or guards or self._due):
             return None
-        # Newer versions of orders with the same charge, and new names, move nothing: only the account is not written.
-        version = self._account.version + bool(self._transactions)
         return Commit(
             merchant_id=self._merchant_id,
             before=self._before,
-            after=replace(self._account, version=version),
+            after=self._written(self._account),
             transactions=tuple(self._transactions.values()),
             tallies=tuple(self._tallies.values()),
             crossings=tuple(self._crossings),
             guards=guards,
         )
+
+    def _written(self, account: Account) -> Account:
+        """Return the account as the write leaves it."""
+        if not (self._transactions or self._due):
+            # Newer versions of orders with the same charge, and new names, move nothing: the account is not written.
+            return account
+        time = account.updated_at
+        if not self._transactions:
+            # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
+            time = later_than(time, now=self._now)
+        due_at = next_at(account, self._terms, after=self._now)
+        return replace(account, version=account.version + 1, due_at=due_at, updated_at=time)
 
     def _post_fixed(self, movement: FixedMovement) -> Outcome:
         account = self._account
@@ -237,7 +222,8 @@ class _Write:
             account = open_account(self._merchant_id, threshold=self._default_threshold, now=self._now)
         elif account is None:
             return _account_missing(self._merchant_id)
-        return self._post(account, movement, movement.kind, movement.credits, movement.metadata)
+        parts = grant(movement.credits, movement.expires_at, movement.expires_in_days, now=self._now)
+        return self._post(account, movement, movement.kind, movement.credits, movement.metadata, parts=parts)
 
     def _post_order(self, account: Account | None, movement: OrderMovement) -> Outcome:
         policy = movement.policy
@@ -260,6 +246,9 @@ class _Write:
         if account is None:
             return _account_missing(self._merchant_id)
         before = tally or Tally()
+        parts: Lots = ()
+        if edit.kind is Kind.EDIT_ADDED:
+            parts = given_back(order.drawn, held=edits.left(order, tally), credits_back=edit.requested)
         if edit.kind is None:
             self._set_tally(order, replace(before, edits=edit.edits), max(self._now, account.updated_at))
             return Duplicate(order)
@@ -269,6 +258,7 @@ class _Write:
             edit.kind,
             edit.requested,
             edits.edit_metadata(movement, order, edit.edits),
+            parts=parts,
         )
         after = replace(before, edits=edits.moved(edit, posted.transaction, order))
         self._set_tally(order, after, posted.transaction.created_at)
@@ -287,13 +277,22 @@ class _Write:
         if not isinstance(back, Back):
             return back
         assert ground is not None, "without it nothing goes back"
-        posted = self._post(account, movement, back.kind, back.requested, back.metadata)
+        posted = self._post(account, movement, back.kind, back.requested, back.metadata, parts=back.parts)
         self._set_tally(ground, back.tally, posted.transaction.created_at)
         return posted
 
     def _post(
-        self, account: Account, movement: Movement, kind: Kind, requested: int, metadata: Mapping[str, str | int]
+        self,
+        account: Account,
+        movement: Movement,
+        kind: Kind,
+        requested: int,
+        metadata: Mapping[str, str | int],
+        *,
+        parts: Lots = (),
     ) -> Posted:
+        if parts and kind.direction is Direction.INCREASE:
+            parts = revived(parts, now=self._now, grace_days=self._terms.refund_grace_days)
         after, transaction, crossed = apply(
             account,
             movement,
@@ -302,6 +301,7 @@ class _Write:
             metadata=metadata,
             default_threshold=self._default_threshold,
             now=self._now,
+            parts=parts,
         )
         self._account = after
         self._transactions[transaction.transaction_id] = transaction

@@ -12,6 +12,7 @@ from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.lots import Lots, given_back
 from chalicelib.domain.movements import (
     DisputeWonMovement,
     Kind,
@@ -28,12 +29,16 @@ from chalicelib.domain.reversals import PaymentTally, holding, outdated, reverse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Back:
-    """What to post, and the tally of the order or the payment after it."""
+    """What to post, and the tally of the order or the payment after it.
+
+    `parts` are the lots that credits go back to, with the instants they had, or that a reversal takes from first.
+    """
 
     kind: Kind
     requested: int
     metadata: Mapping[str, str | int]
     tally: Tally
+    parts: Lots = ()
 
 
 def refunded_by(
@@ -64,6 +69,7 @@ def refunded_by(
         requested=due,
         metadata={**movement.metadata, **edits.counted_by(movement, before)},
         tally=after,
+        parts=given_back(order.drawn, held=edits.left(order, before), credits_back=due),
     )
 
 
@@ -88,6 +94,7 @@ def reversed_by(
         requested=due,
         metadata={**movement.metadata, DEBT: debt} if debt else movement.metadata,
         tally=holding(after, movement.portion, min(due, balance) + debt),
+        parts=payment.drawn,
     )
 
 
@@ -120,7 +127,14 @@ def returned_by(
         reason = f"dispute {movement.dispute_id} is not counted on the transaction of payment {payment.reference_id}"
         return RetryLater(Code.DISPUTE_MISSING, reason, field="dispute_id")
     back, after = win(tally, given=payment.amount)
-    return Back(kind=Kind.REVERSAL_RETURNED, requested=back, metadata=movement.metadata, tally=after)
+    return Back(
+        kind=Kind.REVERSAL_RETURNED,
+        requested=back,
+        metadata=movement.metadata,
+        tally=after,
+        # What other disputes of the payment took, or what became debt, is of no lot.
+        parts=given_back(dispute.drawn, held=max(back, abs(dispute.amount)), credits_back=back),
+    )
 
 
 def of_an_amount(movement: Movement) -> TypeGuard[RefundMovement]:

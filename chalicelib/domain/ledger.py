@@ -4,21 +4,22 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from json.encoder import encode_basestring
 
-from chalicelib.domain.debt import owed_by
-from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.movements import Kind, Movement
-from chalicelib.domain.orders import Direction, Tally
+from chalicelib.domain.lots import Lots
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import Tally
 from chalicelib.domain.plugin_status import Closure
-from chalicelib.domain.runway import Use, use_after
-from chalicelib.domain.thresholds import Crossing, Outdated, crossings, default_in_force
+from chalicelib.domain.runway import Use
+from chalicelib.domain.thresholds import Crossing, Outdated, crossings
 
 SCHEMA_VERSION = 1
-"""The version of the canonical form below; recorded with each transaction."""
+"""The version of the canonical form below that most transactions have; it is recorded with each."""
+SCHEMA_VERSION_DRAWN = 2
+"""The version of a transaction that took credits from lots or put them there: it has `drawn` too."""
 GENESIS_HASH = "0" * 64
 """The `previous_hash` of a merchant's first transaction."""
 THRESHOLD_BEFORE = "threshold_before"
@@ -45,6 +46,8 @@ class Account:
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
     override of the default, `outdated` the default before the last change of the setting, while that is recent.
     `hash` is the newest link of the chain. While there is `debt`, the balance is 0. `use` is what its orders use.
+    `lots` are the credits that lapse, part of the balance; `due_at` is the next instant at which time alone changes
+    something, None if nothing will (due.py).
     """
 
     merchant_id: MerchantId
@@ -66,6 +69,8 @@ class Account:
     debt: int = 0
     closure: Closure | None = None
     use: Use | None = None
+    lots: Lots = ()
+    due_at: Instant | None = None
 
     @property
     def closed(self) -> bool:
@@ -87,6 +92,7 @@ class Account:
 class Transaction:
     """A movement as recorded. `amount` is what was moved, signed; `requested` what was asked for, unsigned.
 
+    `drawn` is what it took from lots, or put into them as asked: those in its metadata under `merged` joined others.
     Never changed once written, but for the `tally`: of what went back of an order or a payment, or of an order's edits,
     last at `refunded_at`.
     """
@@ -110,13 +116,17 @@ class Transaction:
     previous_hash: str
     hash: str
     schema_version: int = SCHEMA_VERSION
+    drawn: Lots = ()
     tally: Tally | None = None
     refunded_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossingRecord:
-    """A threshold passed by a movement (or, without a transaction, by a changed threshold), to be published."""
+    """A threshold passed by a movement (or, without a transaction, by a changed threshold), to be published.
+
+    `details` are what its event says besides, by their names there.
+    """
 
     type: Crossing
     transaction_id: TransactionId | None
@@ -125,6 +135,7 @@ class CrossingRecord:
     threshold: int
     time: Instant
     correlation_id: str | None
+    details: Mapping[str, str | int] = field(default_factory=dict)
 
 
 def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Account:
@@ -145,120 +156,6 @@ def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Ac
         status_transaction_id=None,
         created_at=now,
         updated_at=now,
-    )
-
-
-def apply(
-    account: Account,
-    movement: Movement,
-    *,
-    kind: Kind,
-    requested: int,
-    metadata: Mapping[str, str | int],
-    default_threshold: int,
-    now: Instant,
-) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
-    """Return the account after `movement`, its transaction and the thresholds it crossed.
-
-    An order (or the refund of one that earned) takes what is left and records the rest as shortfall.
-    `version` stays: it counts writes, and one write may hold many movements.
-
-    Raises:
-        Rejected: `insufficient_credits` where an admin's decrease would go below 0.
-    """
-    amount = _moved(account, kind, requested)
-    # If this clock is behind the last writer's, time must not run backwards within the account.
-    created_at = max(now, account.updated_at)
-    threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
-    # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
-    if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
-        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
-    if account.closed:
-        metadata = {**metadata, CLOSED: 1}
-    transaction = Transaction(
-        transaction_id=movement.transaction_id,
-        merchant_id=account.merchant_id,
-        sequence=account.sequence + 1,
-        kind=kind,
-        amount=amount,
-        requested=requested,
-        shortfall=requested - abs(amount),
-        threshold=threshold,
-        balance_before=account.balance,
-        balance_after=account.balance + amount,
-        idempotency_key=movement.key,
-        reference_id=movement.reference_id,
-        metadata=metadata,
-        correlation_id=movement.correlation_id,
-        occurred_at=movement.occurred_at,
-        created_at=created_at,
-        previous_hash=account.hash,
-        hash="",
-    )
-    _seal(transaction)
-    return _after(account, transaction, outdated), transaction, crossed_by(transaction, low_before=account.threshold)
-
-
-def _moved(account: Account, kind: Kind, requested: int) -> int:
-    """Return the credits that a movement moves, signed: a decrease takes no more than the balance."""
-    if kind.direction is Direction.INCREASE:
-        return requested
-    if requested > account.balance and kind is Kind.MANUAL_REMOVED:
-        raise Rejected(
-            Code.INSUFFICIENT_CREDITS,
-            f"the balance is {account.balance}, {requested} credits cannot be taken from it",
-            field="credits",
-        )
-    return -min(requested, account.balance)
-
-
-def _in_force(account: Account, *, default: int, now: Instant) -> tuple[int, Outdated | None]:
-    """Return the threshold in force for the next transaction, and the default that it replaces."""
-    if account.low_balance_threshold is not None:
-        return account.low_balance_threshold, None
-    return default_in_force(account.threshold, account.outdated, default=default, now=now)
-
-
-def _seal(transaction: Transaction) -> None:
-    # Nothing else refers to the transaction yet, and a copy would cost as much as all the rest of the movement.
-    object.__setattr__(transaction, "hash", transaction_hash(transaction))
-
-
-def _after(account: Account, transaction: Transaction, outdated: Outdated | None) -> Account:
-    kind = transaction.kind
-    total = account.totals.get(kind, Total())
-    # The opening sets the status too: its transaction is the answer to "since when".
-    status_changed = transaction.sequence == 1 or (account.balance > 0) != (transaction.balance_after > 0)
-    return Account(
-        merchant_id=account.merchant_id,
-        balance=transaction.balance_after,
-        sequence=transaction.sequence,
-        version=account.version,
-        totals={
-            **account.totals,
-            kind: Total(count=total.count + 1, credits=total.credits + abs(transaction.amount)),
-        },
-        total_shortfall=account.total_shortfall + transaction.shortfall,
-        hash=transaction.hash,
-        last_transaction_id=transaction.transaction_id,
-        last_transaction_at=transaction.created_at,
-        threshold=transaction.threshold,
-        low_balance_threshold=account.low_balance_threshold,
-        status_changed_at=transaction.created_at if status_changed else account.status_changed_at,
-        status_transaction_id=transaction.transaction_id if status_changed else account.status_transaction_id,
-        created_at=account.created_at,
-        updated_at=transaction.created_at,
-        outdated=outdated,
-        closure=account.closure,
-        debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
-        use=use_after(
-            account.use,
-            kind,
-            transaction.requested,
-            transaction.metadata,
-            last=account.last_transaction_at,
-            at=transaction.created_at,
-        ),
     )
 
 
@@ -291,7 +188,9 @@ _quoted = encode_basestring
 
 
 def canonical(transaction: Transaction) -> str:
-    """Return the transaction's canonical form, version 1: what never changes, as sorted compact JSON without nulls.
+    """Return the transaction's canonical form: what never changes, as sorted compact JSON without nulls.
+
+    Version 2 has `drawn` too, a list of an instant and credits for each lot; a transaction without it is of version 1.
 
     Published in infra/docs/api.md, so that anybody can check a ledger from the API's answers alone. Written out here
     because a JSON encoder takes three times as long, and every movement waits for it.
@@ -299,6 +198,8 @@ def canonical(transaction: Transaction) -> str:
     kind, correlation_id, occurred_at = transaction.kind, transaction.correlation_id, transaction.occurred_at
     correlated = "" if correlation_id is None else f'"correlation_id":{_quoted(correlation_id)},'
     occurred = "" if occurred_at is None else f'"occurred_at":{_quoted(occurred_at)},'
+    drawn = ",".join(f"[{_quoted(part.expires_at)},{part.credits}]" for part in transaction.drawn)
+    of_lots = f'"drawn":[{drawn}],' if drawn else ""
     metadata = ",".join(
         f"{_quoted(name)}:{_quoted(value) if isinstance(value, str) else value}"
         for name, value in sorted(transaction.metadata.items())
@@ -306,7 +207,7 @@ def canonical(transaction: Transaction) -> str:
     return (
         f'{{"amount":{transaction.amount},"balance_after":{transaction.balance_after},'
         f'"balance_before":{transaction.balance_before},{correlated}"created_at":{_quoted(transaction.created_at)},'
-        f'"extra_metadata":{{{metadata}}},"idempotency_key":{_quoted(transaction.idempotency_key)},'
+        f'{of_lots}"extra_metadata":{{{metadata}}},"idempotency_key":{_quoted(transaction.idempotency_key)},'
         f'"merchant_id":{_quoted(transaction.merchant_id)},{occurred}"operation_type":{_quoted(kind.direction)},'
         f'"reference_id":{_quoted(transaction.reference_id)},"requested":{transaction.requested},'
         f'"schema_version":{transaction.schema_version},"sequence":{transaction.sequence},'

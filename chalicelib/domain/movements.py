@@ -38,6 +38,7 @@ class Kind(Enum):
     REVERSAL_RETURNED = ("REVERSAL_RETURNED", Direction.INCREASE)
     DEBT_REPAID = ("DEBT_REPAID", Direction.DECREASE)
     OPENING = ("OPENING", Direction.INCREASE)
+    EXPIRY = ("EXPIRY", Direction.DECREASE)
 
     def __init__(self, transaction_type: str, direction: Direction) -> None:
         self.transaction_type = transaction_type
@@ -82,13 +83,17 @@ class FixedMovement(Movement):
 
     A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
     wrong name: it is no duplicate (contract, section 12). `ahead` is its own time where that lies too far ahead to be
-    `occurred_at`.
+    `occurred_at`. Its credits lapse at `expires_at`, or so many days after they are recorded; never, where neither is
+    given. `expiry_stated` tells that the event said when, and not a setting.
     """
 
     kind: Kind
     credits: int
     repeat_days: int | None = None
     ahead: Instant | None = None
+    expires_at: Instant | None = None
+    expires_in_days: int | None = None
+    expiry_stated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,9 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
         return Duplicate(transaction)
     if isinstance(movement, FixedMovement):
         same = movement.kind is Kind.TRIAL or (
-            movement.kind is transaction.kind and movement.credits == transaction.requested
+            movement.kind is transaction.kind
+            and movement.credits == transaction.requested
+            and not _lapses_otherwise(movement, transaction)
         )
     elif isinstance(movement, RefundMovement):
         same = (
@@ -72,6 +74,12 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
         f"{movement.key} was recorded before with another content, as transaction {transaction.transaction_id}",
         field=_differing(movement, transaction),
     )
+
+
+def _lapses_otherwise(movement: FixedMovement, transaction: Transaction) -> bool:
+    """Return whether the event names an instant at which its credits lapse, and the transaction names another."""
+    stated = movement.expires_at if movement.expiry_stated else None
+    return stated is not None and any(part.expires_at != stated for part in transaction.drawn)
 
 
 def _repeated_too_late(movement: Movement, transaction: Transaction) -> Rejected | None:
@@ -97,7 +105,9 @@ def _repeated_too_late(movement: Movement, transaction: Transaction) -> Rejected
 def _differing(movement: Movement, transaction: Transaction) -> str | None:
     """Return the first field in which an event contradicts the transaction, None if no single field does."""
     if isinstance(movement, FixedMovement):
-        return "credits" if movement.kind is transaction.kind else "operation_type"
+        if movement.kind is transaction.kind:
+            return "expires_at" if movement.credits == transaction.requested else "credits"
+        return "operation_type"
     if isinstance(movement, RefundMovement):
         pairs = (
             ("order_id", movement.order_id, transaction.metadata.get("order_id")),

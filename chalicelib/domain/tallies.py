@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.domain import edits
+from chalicelib.domain.commit import TallyChange
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
-from chalicelib.domain.fold import TallyChange
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, order_key

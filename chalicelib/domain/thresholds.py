@@ -11,7 +11,10 @@ SETTLING = timedelta(hours=1)
 
 
 class Crossing(StrEnum):
-    """A threshold passed by one movement; the last two are no movement's: a shop has gone, or come back."""
+    """A threshold passed by one movement.
+
+    The last three are no movement's: a shop has gone, or come back; credits will lapse soon.
+    """
 
     LOW_BALANCE_REACHED = "low_balance_reached"
     BALANCE_RESTORED = "balance_restored"
@@ -19,6 +22,7 @@ class Crossing(StrEnum):
     PLUGIN_STATUS_CHANGED = "plugin_status_changed"
     SHOP_CLOSED = "shop_closed"
     SHOP_REOPENED = "shop_reopened"
+    EXPIRING = "expiring"
 
 
 def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:

@@ -9,6 +9,8 @@ from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, transaction_hash
+from chalicelib.domain.lots import Lots
+from chalicelib.domain.lots_replay import lots_after, wrongly_drawn
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, use_after
@@ -18,9 +20,9 @@ from chalicelib.domain.tallies import Tallies
 class Walk:
     """One merchant's transactions, walked from the first one on. It cannot be used after `close`.
 
-    `totals`, `total_shortfall`, `debt` and `use` are what the transactions add up to, `first` and `last` the ends of
-    them, `status` the one that switched the plugin last, `expected` the sequence that would come next. `newest` are the
-    thresholds that the last one passed, `tallies` what went back of each order and payment. `newer` counts the
+    `totals`, `total_shortfall`, `debt`, `use` and `lots` are what the transactions add up to, `first` and `last` the
+    ends of them, `status` the one that switched the plugin last, `expected` the sequence that would come next. `newest`
+    are the thresholds that the last one passed, `tallies` what went back of each order and payment. `newer` counts the
     transactions whose form only a newer release knows.
 
     `intact`: none is missing and each is sealed, so they prove what the account must be. A finding's consequences are
@@ -38,6 +40,7 @@ class Walk:
         self.total_shortfall = 0
         self.debt = 0
         self.use: Use | None = None
+        self.lots: Lots = ()
         self.newest: Derived | None = None
         self.expected = 1
         self.intact = True
@@ -124,6 +127,8 @@ class Walk:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
         if self.intact and (why := self._wrongly_owed(transaction)) is not None:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
+        if self.intact and (why := wrongly_drawn(transaction, self.lots)) is not None:
+            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
 
     def _wrongly_owed(self, transaction: Transaction) -> str | None:
         """Return why a sealed transaction changes the debt as no movement can: an inflow pays it at once."""
@@ -153,6 +158,8 @@ class Walk:
             last=self.last.created_at if self.last else None,
             at=transaction.created_at,
         )
+        if transaction.drawn and self.intact:
+            self.lots = lots_after(transaction, self.lots)
         if transaction.sequence == 1 or (transaction.balance_before > 0) != (transaction.balance_after > 0):
             self.status = transaction
         self.newest = derived_crossings(transaction, before=self.last)

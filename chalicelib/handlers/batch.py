@@ -12,7 +12,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import OPENING, Event, read_event
 from chalicelib.contracts.inbound.messages import Message
-from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.sources.raw import RawWebhook, body_to_park, held_webhook
 from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
@@ -52,14 +51,7 @@ class Batch:
         self._inbox_queue_url = configured.queues.inbox
         self._waiting_queue_url = configured.queues.waiting
         self._posting = for_posting.posting()
-        self._terms = Terms(
-            trial_credits=configured.trial_credits,
-            policy=configured.policy,
-            count_test_orders=configured.count_test_orders,
-            month_as_period=configured.month_as_period,
-            renewal_repeat_days=configured.renewal_repeat_days,
-            debt_owed=configured.debt_owed,
-        )
+        self._terms = for_posting.terms(configured)
         self._configured = configured
         self._webhooks: list[tuple[Message, RawWebhook]] = []
         self._ignored: Counter[str] = Counter()

@@ -81,6 +81,9 @@ def _look(
     if snapshot is not None and snapshot.misplaced is not None and not follows:
         walk.report(Drift.ACCOUNT_LEVEL, snapshot.account.sequence, snapshot.misplaced)
         findings = tuple(walk.findings)
+    if snapshot is not None and snapshot.misdue is not None:
+        walk.report(Drift.ACCOUNT_DUE, snapshot.account.sequence, snapshot.misdue)
+        findings = tuple(walk.findings)
     if account is not None and not to_the_end:
         findings += _behind(reader, account)
     return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)

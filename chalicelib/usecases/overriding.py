@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chalicelib.domain.closure import change_closure
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant, MerchantId, transaction_id, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord
 from chalicelib.domain.movements import TRIAL_KEY

@@ -8,11 +8,21 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from chalicelib.domain.commit import Fold
+from chalicelib.domain.due import TIME_TERMS, TimeTerms
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
-from chalicelib.domain.fold import Fold, fold
+from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import DisputeWonMovement, Movement, OrderMovement, grounds, names_of
+from chalicelib.domain.lots import days_after
+from chalicelib.domain.movements import (
+    DisputeWonMovement,
+    FixedMovement,
+    Movement,
+    OrderMovement,
+    grounds,
+    names_of,
+)
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime, Committed, Known, LedgerStore
@@ -42,9 +52,10 @@ class Posting:
     A remembered account saves the read: the write's condition confirms it, or the refusal carries the current one.
     """
 
-    def __init__(self, store: LedgerStore, *, default_threshold: int) -> None:
+    def __init__(self, store: LedgerStore, *, default_threshold: int, terms: TimeTerms = TIME_TERMS) -> None:
         self._store = store
         self._default_threshold = default_threshold
+        self._terms = terms
         self._remembered: dict[MerchantId, Account] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._lost_races = 0
@@ -60,7 +71,7 @@ class Posting:
             places.setdefault(request[0].merchant_id, []).append(place)
         works = [Work(merchant_id, [requests[place] for place in places[merchant_id]]) for merchant_id in places]
         try:
-            self._read(works)
+            self._read(works, time.now())
         except RetryLater as error:
             return [[error] * len(request) for request in requests]
         except Exception as error:  # noqa: BLE001 - the cause travels with the outcome to whoever reports it
@@ -91,16 +102,17 @@ class Posting:
         lost_races, self._lost_races = self._lost_races, 0
         return lost_races
 
-    def _read(self, works: Sequence[Work]) -> None:
+    def _read(self, works: Sequence[Work], now: Instant) -> None:
         unknown = [work.merchant_id for work in works if work.merchant_id not in self._remembered]
-        needed = [ground for work in works for movement in work.movements for ground in _grounds(movement)]
+        soon = days_after(now, 1)
+        needed = [ground for work in works for movement in work.movements for ground in _grounds(movement, soon)]
         known = Known(accounts={}, transactions={})
         if unknown or needed:
             known = self._store.read(unknown, needed)
         for work in works:
             work.know(known, self._remembered.get(work.merchant_id))
             if known.unreadable:
-                items = [work.merchant_id, *(ground for one in work.movements for ground in _grounds(one))]
+                items = [work.merchant_id, *(ground for one in work.movements for ground in _grounds(one, soon))]
                 work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
 
     def _side_by_side(self, works: Sequence[Work], time: CallTime) -> None:
@@ -185,6 +197,7 @@ class Posting:
             now=now,
             foresee=not work.verified,
             guards=work.guards,
+            terms=self._terms,
         )
 
     def _read_again(self, work: Work) -> None:
@@ -224,8 +237,11 @@ class Posting:
                 del self._remembered[next(iter(self._remembered))]
 
 
-def _grounds(movement: Movement) -> tuple[TransactionId, ...]:
+def _grounds(movement: Movement, soon: Instant) -> tuple[TransactionId, ...]:
     """Return the names of the transactions that must be known before the movement can be decided."""
+    if isinstance(movement, FixedMovement) and movement.expires_at is not None and movement.expires_at <= soon:
+        # Credits that have lapsed cannot be given, but this may be a repeat from before that.
+        return names_of(movement)
     if isinstance(movement, OrderMovement):
         try:
             charge(movement.policy, lines=movement.lines, total=movement.total)

@@ -206,7 +206,8 @@ def _reason(going: Sweep, candidate: _Candidate) -> str | None:
     account = snapshot.account
     if going.since is None or account.updated_at >= _earlier(going.since):
         return "changed"
-    if account.merchant_id in going.suspects or snapshot.misplaced is not None or not plausible(account):
+    misplaced = snapshot.misplaced is not None or snapshot.misdue is not None
+    if account.merchant_id in going.suspects or misplaced or not plausible(account):
         return "suspect"
     day = datetime.fromisoformat(going.started_at).toordinal()
     if (crc32(account.merchant_id.encode()) + day) % ROTATION_DAYS == 0:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from operator import eq
 from typing import TypeGuard
 
+from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import Commit, Fold
 from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction

@@ -10,9 +10,10 @@ from botocore.config import Config
 
 from chalicelib.adapters import sdk
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
+from chalicelib.domain.due import TimeTerms
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import CallTime
-from chalicelib.settings import settings
+from chalicelib.settings import Settings, settings
 from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.eventbridge import EventBridgeBus
     from chalicelib.adapters.queues import Queues
+    from chalicelib.contracts.inbound.payloads import Terms
     from chalicelib.usecases.linking import Linking
 
 _CLIENT = Config(
@@ -57,7 +59,30 @@ def ledger() -> DynamoDBLedger:
 @cache
 def posting() -> Posting:
     """Return the posting of this container, which remembers the accounts it wrote last."""
-    return Posting(ledger(), default_threshold=settings().default_threshold)
+    return Posting(ledger(), default_threshold=settings().default_threshold, terms=time_terms())
+
+
+def time_terms() -> TimeTerms:
+    """Return the settings that decide what time changes."""
+    lapsing = settings().lapsing
+    return TimeTerms(notice_days=lapsing.notice_days, refund_grace_days=lapsing.refund_grace_days)
+
+
+def terms(configured: Settings) -> "Terms":
+    """Return the settings that decide what an event asks for."""
+    from chalicelib.contracts.inbound.payloads import Terms
+
+    return Terms(
+        trial_credits=configured.trial_credits,
+        policy=configured.policy,
+        count_test_orders=configured.count_test_orders,
+        month_as_period=configured.month_as_period,
+        renewal_repeat_days=configured.renewal_repeat_days,
+        debt_owed=configured.debt_owed,
+        trial_expires_days=configured.lapsing.trial_days,
+        renewal_expires_days=configured.lapsing.renewal_days,
+        renewal_expires_with_period=configured.lapsing.renewal_with_period,
+    )
 
 
 @cache

@@ -31,6 +31,8 @@ OUTBOUND_TYPES = (
     "evt.credits.refunded",
     "evt.credits.adjusted",
     "evt.credits.reversed",
+    "evt.credits.expiring",
+    "evt.credits.expired",
     "evt.credits.low_balance_reached",
     "evt.credits.balance_restored",
     "evt.credits.balance_exhausted",

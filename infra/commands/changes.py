@@ -1,6 +1,7 @@
 """`credits adjust` and `threshold`: what an admin changes, through the functions that hold the rights."""
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
+from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
@@ -41,6 +43,13 @@ File = Annotated[
 ]
 Undo = Annotated[bool, typer.Option("--undo", help="Take the adjustments of --file back.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Apply the good rows of --file even if others are bad.")]
+ExpiresAt = Annotated[
+    str | None,
+    typer.Option(help="When added credits lapse: a date or a time, such as 2027-03-31.", show_default=False),
+]
+ExpiresInDays = Annotated[
+    int | None, typer.Option(min=1, max=EXPIRES_IN_DAYS_MAX, help="The same, in days from now.", show_default=False)
+]
 ConfirmedBy = Annotated[
     str | None, typer.Option(help="Who else has checked it, above ADJUSTMENT_CONFIRM_ABOVE.", show_default=False)
 ]
@@ -54,6 +63,8 @@ def adjust(
     remove: Remove = None,
     reason: Reason = None,
     adjustment_id: Id = None,
+    expires_at: ExpiresAt = None,
+    expires_in_days: ExpiresInDays = None,
     file: File = None,
     undo: Undo = False,
     partial: Partial = False,
@@ -69,13 +80,14 @@ def adjust(
 
     The same --id again changes nothing and prints the same. Without --id the command makes one up and prints it first;
     if the answer is lost, it prints the whole command to repeat. More credits than the balance cannot be removed.
+    Added credits may lapse: --expires-at or --expires-in-days.
 
     --file applies many: it shows a preview, then applies each row once, however often the command is repeated. --undo
     takes the same file back. Nothing is applied while a row is bad or refused, unless --partial.
     """
     person = Person(admin or getpass.getuser(), confirmed_by, yes)
     if file is not None:
-        if merchant or add or remove or reason or adjustment_id:
+        if merchant or add or remove or reason or adjustment_id or expires_at or expires_in_days:
             raise unable("--file says the merchants, credits and reasons itself: leave them out.")
         target, asked = find(stage, profile), Asked(file=file, undo=undo, partial=partial, dry_run=dry_run)
         adjust_file(context, target, _functions(target).adjust, asked, person, as_json=as_json)
@@ -84,18 +96,26 @@ def adjust(
         raise unable("Say MERCHANT and --reason, or --file FILE, which --undo and --partial are for.")
     if (add is None) == (remove is None):
         raise unable("Give either --add CREDITS or --remove CREDITS.")
-    one = _One(MerchantId(merchant), add if add is not None else -(remove or 0), reason, adjustment_id)
+    if (expires_at or expires_in_days) and (remove or (expires_at and expires_in_days)):
+        raise unable("--expires-at or --expires-in-days is for credits that are added, and only one of the two.")
+    lapsing: dict[str, Any] = {"expires_at": expires_at} if expires_at else {}
+    lapsing |= {"expires_in_days": expires_in_days} if expires_in_days else {}
+    one = _One(MerchantId(merchant), add if add is not None else -(remove or 0), reason, adjustment_id, lapsing)
     _adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
 class _One:
-    """One adjustment: the credits are signed, `adjustment_id` is None where the command is to make one up."""
+    """One adjustment: the credits are signed, `adjustment_id` is None where the command is to make one up.
+
+    `lapsing` is what the request says of when they lapse.
+    """
 
     merchant_id: MerchantId
     credits: int
     reason: str
     adjustment_id: str | None
+    lapsing: Mapping[str, Any]
 
 
 def _adjust_one(
@@ -119,6 +139,7 @@ def _adjust_one(
         "reason": f"{one.reason}{note}",
         "admin_id": person.name,
         "adjustment_id": key,
+        **one.lapsing,
     }
     with repeatable(context, *made_up):
         answered = _functions(target).adjust(asked)

@@ -11,8 +11,8 @@ import typer
 
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.domain.commit import TallyChange
 from chalicelib.domain.findings import Finding, UnreadableAccount
-from chalicelib.domain.fold import TallyChange
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ids import merchant_id as _merchant_id
 from chalicelib.domain.ledger import Account, Total

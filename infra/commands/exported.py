@@ -22,7 +22,9 @@ from chalicelib.contracts.api.answers import Transaction
 from chalicelib.domain.ids import MerchantId
 from infra.commands import parquet
 
-FORMAT = "credits-export-1"
+FORMAT = "credits-export-2"
+OLDER_FORMAT = "credits-export-1"
+"""The format of files from before the column `drawn`, which can be read for ever."""
 HEADS_SUFFIX = ".heads.jsonl"
 CELL_LENGTH_MAX = 1024 * 1024
 """Characters of a cell or line: the largest transaction is a hundredth of it."""
@@ -171,7 +173,7 @@ def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, 
         except ValueError:
             if number + 1 < len(lines):
                 raise NotAnExportError(f"{path}, line {number + 1}: no JSON.") from None
-    if not members or not isinstance(members[0], dict) or members[0].get("format") != FORMAT:
+    if not members or not isinstance(members[0], dict) or members[0].get("format") not in (FORMAT, OLDER_FORMAT):
         raise NotAnExportError(f"{path} holds no heads of an export.")
     said, *others = members
     ending = others.pop() if others and isinstance(others[-1], dict) and "complete" in others[-1] else None
@@ -205,7 +207,7 @@ def rows(path: Path, form: Form) -> Iterator[Row]:
     """
     if form is Form.PARQUET:
         for number, members in enumerate(parquet.read(path), 1):
-            yield Row(line=number, members=members)
+            yield Row(line=number, members={tables.DRAWN: [], **members})
         return
     yield from _csv_rows(path) if form is Form.CSV else _json_rows(path)
 
@@ -216,11 +218,11 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         reader = csv.reader(file, strict=True)
         line = 1
         try:
-            if (first := next(reader, [])) != list(tables.COLUMNS):
+            if (first := next(reader, [])) not in (_COLUMNS, _OLDER_COLUMNS):
                 raise NotAnExportError(f"{path}, line 1: the heading is not that of an export: {_differs(first)}")
             line = reader.line_num + 1
             for cells in reader:
-                yield _csv_row(line, cells)
+                yield _csv_row(line, cells, first)
                 line = reader.line_num + 1
         except csv.Error as error:
             raise NotAnExportError(f"{path}, line {line}: no CSV: {error}") from None
@@ -233,12 +235,16 @@ def _differs(first: Sequence[str]) -> str:
     return f"{missing[0]} is missing" if missing else "columns were added or moved"
 
 
-def _csv_row(line: int, cells: Sequence[str]) -> Row:
-    if len(cells) != len(tables.COLUMNS):
-        why = f"{len(cells)} cells, the heading has {len(tables.COLUMNS)}"
-        return Row(line=line, members=None, column=tables.COLUMNS[-1], why=why)
-    members: dict[str, Any] = {}
-    for name, cell in zip(tables.COLUMNS, cells, strict=True):
+_COLUMNS = list(tables.COLUMNS)
+_OLDER_COLUMNS = [name for name in tables.COLUMNS if name != tables.DRAWN]
+
+
+def _csv_row(line: int, cells: Sequence[str], heading: Sequence[str]) -> Row:
+    if len(cells) != len(heading):
+        why = f"{len(cells)} cells, the heading has {len(heading)}"
+        return Row(line=line, members=None, column=heading[-1], why=why)
+    members: dict[str, Any] = {tables.DRAWN: []}
+    for name, cell in zip(heading, cells, strict=True):
         try:
             members[name] = _value(name, cell)
         except ValueError as error:
@@ -252,7 +258,7 @@ def _value(name: str, cell: str) -> Any:
         if not (digits.isascii() and digits.isdigit()):
             raise ValueError("no whole number: a spreadsheet may have rewritten it")
         return int(cell)
-    if name == "extra_metadata":
+    if name in tables.JSON_TEXTS:
         return json.loads(cell)
     return None if not cell and name in tables.NULLABLE else tables.plain(cell)
 
@@ -268,7 +274,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
             if not isinstance(members, dict):
                 yield Row(line=line, members=None, why="no JSON object")
             else:
-                yield Row(line=line, members=members)
+                yield Row(line=line, members={tables.DRAWN: [], **members})
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from chalicelib.contracts.inbound.payloads import period_name
+from chalicelib.contracts.inbound.renewals import period_name
 from chalicelib.contracts.values import KEY_LENGTH_MAX
 from chalicelib.domain.ids import MerchantId, escaped, merchant_id
 from chalicelib.domain.movements import TRIAL_KEY

@@ -26,7 +26,7 @@ def pyarrow() -> tuple[Any, Any]:
 
 
 def write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write rows as a Parquet file, whole or not at all; `extra_metadata` is a column of JSON texts."""
+    """Write rows as a Parquet file, whole or not at all; `extra_metadata` and `drawn` are columns of JSON texts."""
     arrow, parquet = pyarrow()
     schema = arrow.schema(
         [
@@ -39,7 +39,8 @@ def write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
         left = iter(rows)
         while group := list(islice(left, ROWS_OF_A_GROUP)):
             flat = [
-                {**row, "extra_metadata": json.dumps(row["extra_metadata"], separators=(",", ":"))} for row in group
+                row | {name: json.dumps(row[name], separators=(",", ":")) for name in tables.JSON_TEXTS}
+                for row in map(dict, group)
             ]
             writer.write_table(arrow.Table.from_pylist(flat, schema=schema))
     unfinished.replace(path)
@@ -50,4 +51,4 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     _, parquet = pyarrow()
     for group in parquet.ParquetFile(path).iter_batches():
         for row in group.to_pylist():
-            yield {**row, "extra_metadata": json.loads(row["extra_metadata"])}
+            yield row | {name: json.loads(row[name]) for name in tables.JSON_TEXTS if name in row}

@@ -12,6 +12,7 @@ from chalicelib.adapters.dynamodb.items import kind_of
 from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction, transaction_hash
+from chalicelib.domain.lots import Lot
 from infra.commands.exported import Head, NotAnExportError, Row
 
 MUTABLE = "updated_at"
@@ -130,7 +131,7 @@ class _NoTransactionError(Exception):
         self.column = column
 
 
-_TEXTS = tuple(name for name in tables.COLUMNS if name not in tables.WHOLE and name != "extra_metadata")
+_TEXTS = tuple(name for name in tables.COLUMNS if name not in (*tables.WHOLE, *tables.JSON_TEXTS))
 
 
 def transaction_of(members: Mapping[str, Any]) -> Transaction:
@@ -146,6 +147,9 @@ def transaction_of(members: Mapping[str, Any]) -> Transaction:
     metadata = members["extra_metadata"]
     if not isinstance(metadata, dict) or any(type(value) not in (str, int) for value in metadata.values()):
         raise _NoTransactionError("extra_metadata", "no object of texts and whole numbers")
+    drawn = members[tables.DRAWN]
+    if not isinstance(drawn, list) or not all(_is_part(part) for part in drawn):
+        raise _NoTransactionError(tables.DRAWN, "no pairs of an instant and credits")
     try:
         kind = kind_of(members["transaction_type"], members["operation_type"])
     except KeyError:
@@ -157,8 +161,13 @@ def transaction_of(members: Mapping[str, Any]) -> Transaction:
         metadata=metadata,
         occurred_at=None if members["occurred_at"] is None else Instant(members["occurred_at"]),
         created_at=Instant(members["created_at"]),
+        drawn=tuple(Lot(expires_at=Instant(expires_at), credits=moved) for expires_at, moved in drawn),
         **{name: members[name] for name in _SAME},
     )
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, list) and [type(member) for member in part] == [str, int]
 
 
 _SAME = (

@@ -66,6 +66,8 @@ _SAID = {
     "evt.credits.refunded": "A refund was recorded; an amount of 0 is said too.",
     "evt.credits.adjusted": "An admin's adjustment was recorded.",
     "evt.credits.reversed": "A payment took credits back, or a dispute was won and returned them.",
+    "evt.credits.expiring": "Credits will lapse in some days, unless they are used before.",
+    "evt.credits.expired": "Credits have lapsed.",
     "evt.credits.low_balance_reached": "The balance was above the threshold and is at or below it.",
     "evt.credits.balance_restored": "The balance was at or below the threshold and is above it.",
     "evt.credits.balance_exhausted": "The balance was above 0 and is 0.",

@@ -139,7 +139,25 @@ def published(event_type: str) -> PublishedEvent:
     """Return the first event out of this type."""
     if event_type == DRIFT_DETECTED:
         return _drift()
-    return next(event for one in story() for event in one.published if event.event_type == event_type)
+    told = (event for one in story() for event in one.published)
+    return next(event for event in (*told, *_lapsing()) if event.event_type == event_type)
+
+
+@cache
+def _lapsing() -> tuple[PublishedEvent, ...]:
+    """Return what is published of a payment whose credits lapse before they are used."""
+    payload = {"merchant_id": MERCHANT, "payment_id": "pay_9c02", "credits": 50, "expires_in_days": 30}
+    body = envelope("evt.billing.payment_succeeded", payload, number=98, happened=OPENED)
+    account = _told("evt.billing.payment_succeeded", body, story()[0].account, {}, now=instant(OPENED)).account
+    told: list[PublishedEvent | None] = []
+    while account.due_at is not None:
+        now = account.due_at
+        commit = fold(MERCHANT, account, [], stored={}, default_threshold=THRESHOLD, now=now).commit
+        assert commit is not None, "it is due"
+        account = commit.after
+        told += [crossing_event(MERCHANT, crossing, version=account.version) for crossing in commit.crossings]
+        told += map(transaction_event, commit.transactions)
+    return tuple(event for event in told if event is not None)
 
 
 def _drift() -> PublishedEvent:

@@ -36,6 +36,7 @@ _WORDS: Mapping[str, str] = {
     "REVERSAL": "reversal of a payment",
     "REVERSAL_RETURNED": "dispute won",
     "DEBT_REPAID": "debt repaid",
+    "EXPIRY": "lapsed",
     "SUBSCRIPTION": "renewal",
     "MANUAL": "adjustment",
 }

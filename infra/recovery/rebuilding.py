@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.audit import rebuilt
+from chalicelib.domain.commit import Commit, TallyChange
 from chalicelib.domain.findings import Drift, Finding
-from chalicelib.domain.fold import ITEMS_MAX, Commit, TallyChange
+from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.tallies import Tallies
@@ -23,6 +24,8 @@ MENDED = frozenset(
         Drift.ACCOUNT_THRESHOLD,
         Drift.ACCOUNT_TIME,
         Drift.ACCOUNT_LEVEL,
+        Drift.ACCOUNT_LOTS,
+        Drift.ACCOUNT_DUE,
         Drift.CROSSING_WRONG,
         Drift.TALLY_WRONG,
     }

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, crossings_from
-from chalicelib.domain.fold import Commit
+from chalicelib.adapters.dynamodb.crossings import crossings_from
+from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.thresholds import Crossing

@@ -61,6 +61,7 @@ def test_an_adjustment_is_answered_with_its_transaction(system: System) -> None:
         "occurred_at": None,
         "created_at": transaction.created_at,
         "updated_at": transaction.created_at,
+        "drawn": [],
     }
     assert system.balance() == 70
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Kind
 from chalicelib.usecases.checking import check

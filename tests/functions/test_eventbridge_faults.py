@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.adapters.eventbridge import ENTRIES_MAX, PUT_TRIES_MAX, EventBridgeBus
 from chalicelib.adapters.queues import ATTRIBUTE_LENGTH_MAX, Queues
-from chalicelib.contracts.outbound.published import AccountOpened, PublishedEvent
+from chalicelib.contracts.outbound.payloads import AccountOpened
+from chalicelib.contracts.outbound.published import PublishedEvent
 from chalicelib.domain.ids import TransactionId
 from chalicelib.wiring.for_posting import _CLIENT
 from tests.support.builders import NOON, SHOP

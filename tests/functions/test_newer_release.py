@@ -27,7 +27,7 @@ __all__ = ["desk"]  # a fixture
 OTHER = merchant("other-sec")
 FIGURES_TABLE = "figures-test"
 KEYS = {CREDITS_TABLE: "merchant_id", TRANSACTIONS_TABLE: "transaction_id"}
-NEWER = {"N": "2"}
+NEWER = {"N": "3"}
 
 
 def make_newer(client: Any, table: str, key: str) -> None:
@@ -35,8 +35,8 @@ def make_newer(client: Any, table: str, key: str) -> None:
     client.update_item(
         TableName=table,
         Key={KEYS[table]: {"S": key}},
-        UpdateExpression="SET schema_version = :newer, lots = :lots",
-        ExpressionAttributeValues={":newer": NEWER, ":lots": {"L": [{"S": "2025-07-01"}]}},
+        UpdateExpression="SET schema_version = :newer, later = :later",
+        ExpressionAttributeValues={":newer": NEWER, ":later": {"L": [{"S": "2025-07-01"}]}},
     )
 
 

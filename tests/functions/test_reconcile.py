@@ -152,7 +152,7 @@ def test_a_ledger_as_it_was_written_proves_itself(books: Books, capsys: pytest.C
 
 @pytest.mark.parametrize("of_records", [False, True])
 def test_the_form_of_a_newer_release_is_no_drift_and_reported_as_what_it_is(books: Books, of_records: bool) -> None:
-    hand, newer = Hand(books.system), {"schema_version": {"N": "2"}}
+    hand, newer = Hand(books.system), {"schema_version": {"N": "3"}}
     if of_records:
         hand.change_record(3, **newer)
         hand.change_record(8, **newer)
@@ -168,7 +168,7 @@ def test_the_form_of_a_newer_release_is_no_drift_and_reported_as_what_it_is(book
 
 def test_drift_beside_a_newer_record_is_still_found(books: Books) -> None:
     hand = Hand(books.system)
-    hand.change_record(7, schema_version={"N": "2"})
+    hand.change_record(7, schema_version={"N": "3"})
     hand.change_record(3, amount={"N": "-2"})
 
     assert (answer := books.reconcile())["newer_form"] == 1
@@ -297,7 +297,7 @@ def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciling, "TRANSACTIONS_SCANNED_MAX", 8)
-    monkeypatch.setattr("chalicelib.adapters.dynamodb.ledger_reader.RECORDS_PAGE", 4)
+    monkeypatch.setattr("chalicelib.adapters.dynamodb.ledger_reader.TRANSACTIONS_PAGE", 4)
     Hand(books.system).remove_account()
 
     days = [books.reconcile() for _ in range(5)]

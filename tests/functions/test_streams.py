@@ -8,7 +8,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 import app
-from chalicelib.adapters.dynamodb.items import account_item, crossings_attribute
+from chalicelib.adapters.dynamodb.crossings import crossings_attribute
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import CrossingRecord
 from chalicelib.domain.thresholds import Crossing

@@ -96,7 +96,7 @@ WATCHED = {
     "OutboxStuckAlarm": {"OutboxQueue.QueueName"},
     "WaitingAlarm": {"WaitingQueue.QueueName"},
     "InboxInFlightAlarm": {"InboxQueue.QueueName"},
-    "IndexThrottlesAlarm": {"CreditsTable", "by_level", "TransactionsTable", "by_merchant"},
+    "IndexThrottlesAlarm": {"CreditsTable", "by_level", "by_due", "TransactionsTable", "by_merchant"},
     "RuleFailuresAlarm": {
         *("CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-inbound-bare", "${AWS::StackName}-outbound"),
         *("ShopifyEventBus", "${AWS::StackName}-shopify", "StripeEventBus", "${AWS::StackName}-stripe"),

@@ -23,11 +23,14 @@ def keys(schema: list[dict[str, str]]) -> list[str]:
 
 def test_the_credits_table_has_the_contracts_key_index_and_stream(resources: Resources) -> None:
     table = properties(resources, "CreditsTable")
-    (index,) = table["GlobalSecondaryIndexes"]
+    indexes = table["GlobalSecondaryIndexes"]
 
     assert keys(table["KeySchema"]) == ["merchant_id"]
-    assert (index["IndexName"], keys(index["KeySchema"])) == ("by_level", ["level", "merchant_id"])
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert {index["IndexName"]: keys(index["KeySchema"]) for index in indexes} == {
+        "by_level": ["level", "merchant_id"],
+        "by_due": ["due_shard", "due_at"],
+    }
+    assert all(index["Projection"] == {"ProjectionType": "KEYS_ONLY"} for index in indexes)
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 

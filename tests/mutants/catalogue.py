@@ -22,6 +22,7 @@ NAMES, OPENINGS = "chalicelib/domain/names.py", "infra/commands/openings.py"
 FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.py"
 SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/contracts/inbound/payloads.py"
 ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
+RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domain/moving.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
@@ -101,7 +102,7 @@ MUTANTS = (
     ),
     _mutant(
         "a period by its spelling",
-        (PAYLOADS, "            return period_name(self.period_start)\n", "            return self.period_start\n"),
+        (RENEWALS, "            return period_name(self.period_start)\n", "            return self.period_start\n"),
     ),
     _mutant(
         "a naive date as local time",
@@ -362,12 +363,12 @@ MUTANTS = (
     ),
     _mutant(
         "a balance below zero",
-        (LEDGER, "return -min(requested, account.balance)", "return -requested"),
+        (MOVING, "return -min(requested, account.balance)", "return -requested"),
     ),
     _mutant(
         "a shortfall unsaid",
         (
-            LEDGER,
+            MOVING,
             "        shortfall=requested - abs(amount),\n",
             "        shortfall=0,\n",
         ),
@@ -375,7 +376,7 @@ MUTANTS = (
     _mutant(
         "an adjustment that takes what is left",
         (
-            LEDGER,
+            MOVING,
             "    if requested > account.balance and kind is Kind.MANUAL_REMOVED:\n",
             "    if requested > 2 * account.balance and kind is Kind.MANUAL_REMOVED:\n",
         ),
@@ -383,7 +384,7 @@ MUTANTS = (
     _mutant(
         "a gap in the sequence",
         (
-            LEDGER,
+            MOVING,
             "        sequence=account.sequence + 1,\n",
             "        sequence=max(account.sequence, account.version) + 1,\n",
         ),
@@ -391,14 +392,14 @@ MUTANTS = (
     _mutant(
         "a chain that begins anew",
         (
-            LEDGER,
+            MOVING,
             "        previous_hash=account.hash,\n",
             "        previous_hash=account.hash if account.sequence % 7 else GENESIS_HASH,\n",
         ),
     ),
     _mutant(
         "time that runs backwards",
-        (LEDGER, "    created_at = max(now, account.updated_at)\n", "    created_at = now\n"),
+        (MOVING, "    created_at = max(now, account.updated_at)\n", "    created_at = now\n"),
     ),
     _mutant(
         "a refund without its order dropped",
@@ -437,18 +438,18 @@ MUTANTS = (
     _mutant(
         "a changed threshold unnoticed",
         (
-            LEDGER,
+            MOVING,
             "crossed_by(transaction, low_before=account.threshold)",
             "crossed_by(transaction, low_before=transaction.threshold)",
         ),
     ),
     _mutant(
         "a transaction that does not tell the threshold before it",
-        (LEDGER, "        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}\n", "        pass\n"),
+        (MOVING, "        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}\n", "        pass\n"),
     ),
     _mutant(
         "a transaction that tells a threshold before it that was none",
-        (LEDGER, "THRESHOLD_BEFORE: account.threshold}", "THRESHOLD_BEFORE: threshold}"),
+        (MOVING, "THRESHOLD_BEFORE: account.threshold}", "THRESHOLD_BEFORE: threshold}"),
     ),
     _mutant(
         "a derivation that does not ask the transaction",
@@ -724,7 +725,7 @@ MUTANTS = (
     ),
     _mutant(
         "since when a plugin is off, not kept",
-        (LEDGER, "(account.balance > 0) != (transaction.balance_after > 0)", "account.balance is None"),
+        (MOVING, "(account.balance > 0) != (transaction.balance_after > 0)", "account.balance is None"),
     ),
     # Payments that go back.
     _mutant(

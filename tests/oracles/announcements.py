@@ -21,6 +21,7 @@ OF_TYPE: Mapping[str, str] = {
     "MANUAL": "evt.credits.adjusted",
     "REVERSAL": "evt.credits.reversed",
     "REVERSAL_RETURNED": "evt.credits.reversed",
+    "EXPIRY": "evt.credits.expired",
 }
 """The event of each transaction type; an order that uses credits has none, nor has debt that is repaid."""
 
@@ -74,6 +75,8 @@ def _of_row(row: Row, *, low_before: int | None) -> Iterator[Announcement]:
 def _members_of_type(row: Row) -> dict[str, Any]:
     if row["transaction_type"] in ("TRIAL", "OPENING"):
         return {"initial_balance": row["balance_after"]}
+    if row["transaction_type"] == "EXPIRY":
+        return {"credits": -row["amount"], "expires_at": row["occurred_at"]}
     if row["transaction_type"].startswith("REVERSAL"):
         kept = row["extra_metadata"]
         reason = "disputed" if "dispute_id" in kept else "refunded"

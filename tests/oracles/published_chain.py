@@ -29,8 +29,9 @@ FIELDS = (
     "correlation_id",
     "occurred_at",
     "created_at",
+    "drawn",
 )
-"""What is sealed of a transaction; what is null is left out."""
+"""What is sealed of a transaction; what is null is left out, and so is a `drawn` without anything in it."""
 
 
 def published_form(transaction: Transaction) -> str:
@@ -71,11 +72,12 @@ def _said(transaction: Transaction) -> dict[str, Any]:
         "operation_type": transaction.kind.value[1].value,
         "transaction_type": transaction.kind.value[0],
         "extra_metadata": dict(transaction.metadata),
+        "drawn": [[part.expires_at, part.credits] for part in transaction.drawn],
     }
 
 
 def _form(row: Mapping[str, Any]) -> str:
     # In an answer the transaction's id is its `id`.
     sealed = {**row, "transaction_id": row["id"]}
-    present = {name: sealed[name] for name in FIELDS if sealed[name] is not None}
+    present = {name: sealed[name] for name in FIELDS if sealed.get(name) not in (None, [])}
     return json.dumps(present, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,6 +1,6 @@
 """Two releases of the product side by side: this one, and a newer one, which is this code with another configuration.
 
-The newer one knows a second form of accounts and records, and writes only that: under schema version 2, and with an
+The newer one knows another form of accounts and records, and writes only that: under schema version 3, and with an
 attribute unknown to this release. Each call belongs to one of the two.
 """
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from chalicelib.adapters.dynamodb import items
+from chalicelib.adapters.dynamodb import crossings, items
 from chalicelib.adapters.dynamodb import ledger as dynamodb
-from chalicelib.domain import ledger
+from chalicelib.domain import ledger, moving
 from tests.simulator.tables import Write
 
-THIS, NEWER = 1, 2
-LOTS = "lots"
+THIS, NEWER = 2, 3
+LOTS = "later"
 """The attribute of the newer form: on an account, the version of its write."""
 
 
@@ -38,7 +38,6 @@ def run_as(release: int) -> None:
     """Let the product be of a release from now on."""
     for module, name, of_release in _PLACES:
         setattr(module, name, of_release[release])
-    _DEFAULTS["schema_version"] = release
 
 
 def is_newer(item: Mapping[str, Any] | None) -> bool:
@@ -57,7 +56,7 @@ def newer_since(log: Sequence[Write]) -> dict[str, float]:
 
 
 def _newer_account_item(account: ledger.Account) -> items.Item:
-    return {**items.account_item(account), LOTS: {"N": str(account.version)}}
+    return {**items.account_item(account), "schema_version": _FORM, LOTS: {"N": str(account.version)}}
 
 
 def _newer_transaction_item(transaction: ledger.Transaction) -> items.Item:
@@ -66,8 +65,11 @@ def _newer_transaction_item(transaction: ledger.Transaction) -> items.Item:
 
 _PLACES: Sequence[tuple[object, str, Mapping[int, object]]] = (
     (items, "ACCOUNT_VERSION", {THIS: THIS, NEWER: NEWER}),
-    (items, "SCHEMA_VERSION", {THIS: THIS, NEWER: NEWER}),
+    (crossings, "ACCOUNT_VERSION", {THIS: THIS, NEWER: NEWER}),
+    (items, "SCHEMA_VERSION_DRAWN", {THIS: THIS, NEWER: NEWER}),
+    (moving, "SCHEMA_VERSION", {THIS: 1, NEWER: NEWER}),
+    (moving, "SCHEMA_VERSION_DRAWN", {THIS: THIS, NEWER: NEWER}),
     (dynamodb, "account_item", {THIS: items.account_item, NEWER: _newer_account_item}),
     (dynamodb, "transaction_item", {THIS: items.transaction_item, NEWER: _newer_transaction_item}),
 )
-_DEFAULTS: dict[str, Any] = ledger.Transaction.__init__.__kwdefaults__ or {}
+_FORM = {"N": str(NEWER)}

@@ -45,10 +45,12 @@ NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 def create_tables() -> "DynamoDBClient":
     """Create both tables as the template declares them, and return a client for them."""
     client = _client()
-    _create(client, CREDITS_TABLE, "merchant_id", index="by_level", keys={"level": "S", "merchant_id": "S"})
-    _create(
-        client, TRANSACTIONS_TABLE, "transaction_id", index="by_merchant", keys={"merchant_id": "S", "sequence": "N"}
-    )
+    listed: Mapping[str, Mapping[str, ScalarAttributeTypeType]] = {
+        "by_level": {"level": "S", "merchant_id": "S"},
+        "by_due": {"due_shard": "S", "due_at": "S"},
+    }
+    _create(client, CREDITS_TABLE, "merchant_id", listed)
+    _create(client, TRANSACTIONS_TABLE, "transaction_id", {"by_merchant": {"merchant_id": "S", "sequence": "N"}})
     return client
 
 
@@ -58,9 +60,11 @@ def _client() -> "DynamoDBClient":
 
 
 def _create(
-    client: "DynamoDBClient", name: str, key: str, *, index: str, keys: "Mapping[str, ScalarAttributeTypeType]"
+    client: "DynamoDBClient", name: str, key: str, indexes: "Mapping[str, Mapping[str, ScalarAttributeTypeType]]"
 ) -> None:
-    attributes: Mapping[str, ScalarAttributeTypeType] = {key: "S", **keys}
+    attributes: dict[str, ScalarAttributeTypeType] = {key: "S"}
+    for keys in indexes.values():
+        attributes |= keys
     client.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
@@ -70,8 +74,9 @@ def _create(
             {
                 "IndexName": index,
                 "KeySchema": _schema(list(keys)),
-                "Projection": {"ProjectionType": "KEYS_ONLY" if index == "by_level" else "ALL"},
+                "Projection": {"ProjectionType": "ALL" if index == "by_merchant" else "KEYS_ONLY"},
             }
+            for index, keys in indexes.items()
         ],
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from chalicelib.domain.fold import Commit
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.statements import Month, MonthKept, Turn, turn

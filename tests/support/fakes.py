@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-from chalicelib.domain.fold import ITEMS_MAX, Commit, Fold, fold
+from chalicelib.domain.commit import Commit, Fold
+from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Movement, grounds, names_of

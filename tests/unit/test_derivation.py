@@ -10,8 +10,9 @@ from chalicelib.contracts.api.story import Excerpt, tell
 from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.audit import audit
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.derivation import derived_crossings
-from chalicelib.domain.fold import Commit, fold
+from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, CrossingRecord, Transaction
 from chalicelib.domain.override import change_threshold

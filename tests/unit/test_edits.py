@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.findings import Drift
-from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, Movement, OrderMovement, edit_key, order_key

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from chalicelib.domain.commit import Fold, TallyChange
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.fold import ITEMS_MAX, Fold, TallyChange, fold
+from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind, Movement

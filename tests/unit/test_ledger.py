@@ -6,8 +6,9 @@ import pytest
 
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, apply, open_account
+from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
 from chalicelib.domain.movements import Kind, Movement
+from chalicelib.domain.moving import apply
 from chalicelib.domain.thresholds import Crossing
 from tests.support.builders import LATER, NOON, SHOP, account_of, adjustment, order, payment, trial
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.inbound.events import Event, read_event
-from chalicelib.contracts.inbound.payloads import IgnoredReason, Terms, period_name
+from chalicelib.contracts.inbound.payloads import IgnoredReason, Terms
+from chalicelib.contracts.inbound.renewals import period_name
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.movements import FixedMovement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Policy

@@ -82,6 +82,7 @@ def test_a_kind_is_its_type_and_direction_as_the_contract_names_them() -> None:
         ("REVERSAL", "DECREASE"),
         ("REVERSAL_RETURNED", "INCREASE"),
         ("DEBT_REPAID", "DECREASE"),
+        ("EXPIRY", "DECREASE"),
     }
     assert {kind for kind in Kind if kind.is_order} == {Kind.ORDER_USED, Kind.ORDER_EARNED}
     assert Kind.ORDER_USED.direction is Direction.DECREASE

@@ -38,7 +38,9 @@ def test_a_changed_threshold_can_neither_use_a_credit_nor_switch_a_plugin(crossi
 
 @pytest.mark.parametrize("crossing", Crossing)
 def test_each_crossing_publishes_the_payload_of_its_type(crossing: Crossing) -> None:
-    event = crossing_event(SHOP, replace(CROSSED, type=crossing), version=8)
+    noticed: dict[str, str | int] = {"credits": 5, "expires_at": NOON, "days": 7}
+    details = noticed if crossing is Crossing.EXPIRING else {}
+    event = crossing_event(SHOP, replace(CROSSED, type=crossing, details=details), version=8)
 
     assert type(event.payload) is PUBLISHED[event.event_type]
     assert event.merchant_id == SHOP

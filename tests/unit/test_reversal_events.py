@@ -9,7 +9,8 @@ import pytest
 from chalicelib.contracts.api.story import Excerpt, tell
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
-from chalicelib.contracts.outbound.published import PaymentReversed, transaction_event
+from chalicelib.contracts.outbound.payloads import PaymentReversed
+from chalicelib.contracts.outbound.published import transaction_event
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy

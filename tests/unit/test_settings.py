@@ -12,7 +12,7 @@ from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.orders import Basis, Direction, Policy
 from chalicelib.environment import SettingError
-from chalicelib.settings import Bus, Feed, Functions, Jwt, Queues, Settings, Tables, Versions, Webhooks
+from chalicelib.settings import Bus, Feed, Functions, Jwt, Lapsing, Queues, Settings, Tables, Versions, Webhooks
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -26,6 +26,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         month_as_period=False,
         renewal_repeat_days=20,
         debt_owed=True,
+        lapsing=Lapsing(
+            trial_days=0, renewal_days=0, renewal_with_period=False, refund_grace_days=7, notice_days=(7, 1)
+        ),
         ground_retry_seconds_min=1,
         ground_retry_seconds_max=900,
         ground_retry_seconds_total=3600,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.contracts.outbound.published import crossing_event
+from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.fold import Commit
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.override import change_threshold

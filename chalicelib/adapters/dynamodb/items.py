@@ -5,26 +5,27 @@ order's transaction stay under 1 KB, one write unit each (decision 0002). The mo
 (models.py) describe the same items for reading; a contract test holds the two together.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from zlib import crc32
 
+from chalicelib.adapters.dynamodb.due_items import due_attributes, lots_from, lots_text
 from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.adapters.dynamodb.time_attributes import use_from, use_text
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import SCHEMA_VERSION, Account, CrossingRecord, Total, Transaction
+from chalicelib.domain.ledger import SCHEMA_VERSION_DRAWN, Account, Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.plugin_status import Closure
-from chalicelib.domain.thresholds import Crossing, Outdated
+from chalicelib.domain.thresholds import Outdated
 
 Item = dict[str, Any]
 """A low-level item: attribute name -> `{"S": …}`, `{"N": …}`, `{"M": …}` or `{"BOOL": …}`."""
 
-ACCOUNT_VERSION = 1
-"""The form of an account's item. One from before it was said is of this first form too."""
+ACCOUNT_VERSION = 2
+"""The newest form of an account's item: that of one on which time acts. Any other keeps the first form, which every
+release may write; so does one from before the form was said."""
 LEVEL_SHARDS = 8
 """How many partitions each level of the sparse index is spread over."""
 
@@ -37,6 +38,7 @@ _SHORT = {
     Kind.DEBT_REPAID: "DR",
     Kind.EDIT_ADDED: "EA",
     Kind.EDIT_REMOVED: "ER",
+    Kind.EXPIRY: "EX",
 }
 _MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
 
@@ -60,7 +62,7 @@ def account_item(account: Account) -> Item:
         "balance": {"N": str(account.balance)},
         "sequence": {"N": str(account.sequence)},
         "version": {"N": str(account.version)},
-        "schema_version": {"N": str(ACCOUNT_VERSION)},
+        "schema_version": {"N": str(ACCOUNT_VERSION if _timed(account) else 1)},
         "totals": {"M": _totals(account.totals)},
         "hash": {"S": account.hash},
         "threshold": {"N": str(account.threshold)},
@@ -72,8 +74,6 @@ def account_item(account: Account) -> Item:
         item["total_shortfall"] = {"N": str(account.total_shortfall)}
     if account.debt:
         item["debt"] = {"N": str(account.debt)}
-    if account.use is not None:
-        item["use"] = {"S": use_text(account.use)}
     if account.closure is not None:
         item["closure"] = {"S": f"{'closed' if account.closure.closed else 'open'} {account.closure.at}"}
     if account.outdated is not None:
@@ -85,7 +85,21 @@ def account_item(account: Account) -> Item:
             item[name] = {"S": value}
     if (partition := level(account)) is not None:
         item["level"] = {"S": partition}
+    return item | _of_time(account)
+
+
+def _of_time(account: Account) -> Item:
+    item: Item = due_attributes(account)
+    if account.use is not None:
+        item["use"] = {"S": use_text(account.use)}
+    if account.lots:
+        item["lots"] = {"S": lots_text(account.lots)}
     return item
+
+
+def _timed(account: Account) -> bool:
+    """Return whether the account has anything that a release from before section 16 would lose with its next write."""
+    return bool(account.lots) or account.due_at is not None or Kind.EXPIRY in account.totals
 
 
 def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account:
@@ -124,6 +138,8 @@ def _account(item: Mapping[str, Any]) -> Account:
         debt=_whole(item, "debt") or 0,
         closure=_closure_from(item),
         use=use_from(_text(item, "use")),
+        lots=lots_from(_text(item, "lots")),
+        due_at=Instant(due_at) if (due_at := _text(item, "due_at")) else None,
     )
 
 
@@ -150,6 +166,8 @@ def transaction_item(transaction: Transaction) -> Item:
     }
     if transaction.shortfall:
         item["shortfall"] = {"N": str(transaction.shortfall)}
+    if transaction.drawn:
+        item["drawn"] = {"S": lots_text(transaction.drawn)}
     if transaction.correlation_id is not None:
         item["correlation_id"] = {"S": transaction.correlation_id}
     if transaction.occurred_at is not None:
@@ -165,7 +183,7 @@ def transaction_from(item: Mapping[str, Any], *, answering: bool = False) -> Tra
     Raises:
         NewerForm: A newer release wrote it in a form that this one does not know.
     """
-    return _known_form(item, SCHEMA_VERSION, _transaction, answering=answering)
+    return _known_form(item, SCHEMA_VERSION_DRAWN, _transaction, answering=answering)
 
 
 def _transaction(item: Mapping[str, Any]) -> Transaction:
@@ -190,6 +208,7 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
         previous_hash=item["previous_hash"]["S"],
         hash=item["hash"]["S"],
         schema_version=int(item["schema_version"]["N"]),
+        drawn=lots_from(_text(item, "drawn")),
         tally=tally_from(item),
         refunded_at=Instant(refunded_at) if refunded_at else None,
     )
@@ -198,40 +217,6 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
 def kind_of(transaction_type: str, operation_type: str) -> Kind:
     """Return the kind of a transaction that holds these two."""
     return _KINDS[transaction_type, operation_type]
-
-
-def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
-    """Return the crossings as one JSON text: a stream's filter can ask for a text, not for a list.
-
-    See infra/docs/traps.md.
-    """
-    carried = [
-        {
-            "type": crossing.type,
-            "transaction_id": crossing.transaction_id,
-            "sequence": crossing.sequence,
-            "balance": crossing.balance,
-            "threshold": crossing.threshold,
-            "time": crossing.time,
-            "correlation_id": crossing.correlation_id,
-        }
-        for crossing in crossings
-    ]
-    return {"S": json.dumps(carried, separators=(",", ":"))}
-
-
-def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
-    """Return the crossings of the write that left this account item, in the order of the movements.
-
-    Raises:
-        NewerForm: The item is of a newer form, which may carry them otherwise.
-    """
-    if _is_newer(item, ACCOUNT_VERSION):
-        raise NewerForm
-    return tuple(
-        CrossingRecord(**{**carried, "type": Crossing(carried["type"])})
-        for carried in json.loads(_text(item, "crossings") or "[]")
-    )
 
 
 def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
@@ -273,7 +258,7 @@ def _known_form(
     item: Mapping[str, Any], known: int, read: Callable[[Mapping[str, Any]], _Read], *, answering: bool
 ) -> _Read:
     """Read an item, unless it is of a newer form: what was written over it might lose what this release cannot see."""
-    newer = _is_newer(item, known)
+    newer = is_newer(item, known)
     if newer and not answering:
         raise NewerForm
     try:
@@ -284,7 +269,8 @@ def _known_form(
         raise
 
 
-def _is_newer(item: Mapping[str, Any], known: int) -> bool:
+def is_newer(item: Mapping[str, Any], known: int) -> bool:
+    """Return whether an item has a form after the newest `known` one."""
     return (_whole(item, "schema_version") or known) > known
 
 

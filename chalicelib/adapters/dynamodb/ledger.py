@@ -14,19 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, READ_ROUNDS_MAX
+from chalicelib.adapters.dynamodb.crossings import crossings_attribute
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient, transient_faults
 from chalicelib.adapters.dynamodb.guards import guard_item, named_by
-from chalicelib.adapters.dynamodb.items import (
-    Item,
-    account_from,
-    account_item,
-    crossings_attribute,
-    transaction_from,
-    transaction_item,
-)
+from chalicelib.adapters.dynamodb.items import Item, account_from, account_item, transaction_from, transaction_item
 from chalicelib.adapters.dynamodb.tallies import tally_attributes
+from chalicelib.domain.commit import Commit, TallyChange
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.fold import Commit, TallyChange
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.names import torn
@@ -38,7 +32,10 @@ if TYPE_CHECKING:
 READ_PAUSE_SECONDS = 0.01
 """The pause, which grows, before keys that a batch read left unprocessed are asked for again."""
 
-_OPTIONAL_ATTRIBUTES = ("total_shortfall", "debt", "use", "low_balance_threshold", "outdated", "level", "crossings")
+_OPTIONAL_ATTRIBUTES = (
+    *("total_shortfall", "debt", "use", "low_balance_threshold", "outdated", "level", "crossings"),
+    *("lots", "due_at", "due_shard"),
+)
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
 _WRITE = "dynamodb.TransactWriteItems"
 _ACTIONS = "TransactItems"

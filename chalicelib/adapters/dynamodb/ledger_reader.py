@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.adapters.dynamodb.batch_read import batch_read
+from chalicelib.adapters.dynamodb.crossings import crossings_from
+from chalicelib.adapters.dynamodb.due_items import due_attributes
 from chalicelib.adapters.dynamodb.faults import transient_faults
-from chalicelib.adapters.dynamodb.items import account_from, crossings_from, level, transaction_from
+from chalicelib.adapters.dynamodb.items import account_from, level, transaction_from
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import MerchantId, TransactionId
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.ports import AccountsPage, MerchantsPage, Snapshot
 
 if TYPE_CHECKING:
@@ -109,7 +111,12 @@ class DynamoDBLedgerReader:
 def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
     try:
         account = account_from(item)
-        return Snapshot(account=account, crossings=crossings_from(item), misplaced=_misplaced(item, level(account)))
+        return Snapshot(
+            account=account,
+            crossings=crossings_from(item),
+            misplaced=_misplaced(item, level(account)),
+            misdue=_misdue(item, account),
+        )
     except Exception as error:  # noqa: BLE001 - whatever was done to the item, it is a finding
         return UnreadableAccount(
             merchant_id=MerchantId(item["merchant_id"]["S"]), why=_why(error), newer=isinstance(error, NewerForm)
@@ -121,6 +128,13 @@ def _misplaced(item: Mapping[str, Any], right: str | None) -> str | None:
     if listed == right:
         return None
     return f"the account is listed at {listed or 'no level'}, it belongs at {right or 'none'}"
+
+
+def _misdue(item: Mapping[str, Any], account: Account) -> str | None:
+    listed, right = (each.get("due_shard", {}).get("S") for each in (item, due_attributes(account)))
+    if listed == right:
+        return None
+    return f"the account is listed as due at {listed or 'no time'}, it belongs at {right or 'none'}"
 
 
 def _transaction(item: Mapping[str, Any]) -> Transaction | Unreadable:

@@ -29,6 +29,19 @@ class ByLevel(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-ca
     merchant_id = UnicodeAttribute(range_key=True)
 
 
+class ByDue(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-call]
+    """The accounts on which time acts, by hour and shard of the next instant (due_items.py). Only the keys."""
+
+    class Meta:
+        """The index as the template declares it."""
+
+        index_name = "by_due"
+        projection = KeysOnlyProjection()
+
+    due_shard = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
 class AccountRow(Model):
     """An account's item in the credits table."""
 
@@ -41,6 +54,7 @@ class AccountRow(Model):
         max_retry_attempts = RETRIES_MAX
 
     by_level = ByLevel()
+    by_due = ByDue()
 
     merchant_id = UnicodeAttribute(hash_key=True)
     balance = NumberAttribute()
@@ -64,6 +78,9 @@ class AccountRow(Model):
     updated_at = UnicodeAttribute()
     level = UnicodeAttribute(null=True)
     crossings = UnicodeAttribute(null=True)
+    lots = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
+    due_shard = UnicodeAttribute(null=True)
 
 
 class BySequence(GlobalSecondaryIndex["TransactionRow"]):  # type: ignore[no-untyped-call]
@@ -110,6 +127,7 @@ class TransactionRow(Model):
     occurred_at = UnicodeAttribute(null=True)
     created_at = UnicodeAttribute()
     schema_version = NumberAttribute()
+    drawn = UnicodeAttribute(null=True)
     previous_hash = UnicodeAttribute()
     hash = UnicodeAttribute()
     refunded_count = NumberAttribute(null=True)

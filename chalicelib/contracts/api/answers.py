@@ -7,6 +7,7 @@ tests compare both with the models here.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
+from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
 from chalicelib.domain import ledger
@@ -113,6 +114,7 @@ class Account(Model):
     total_shortfall: int
     debt: int
     runway: Runway | None
+    lots: list[Lot]
     created_at: str
     updated_at: str
 
@@ -139,6 +141,7 @@ class Account(Model):
             total_shortfall=account.total_shortfall,
             debt=account.debt,
             runway=Runway.of(account, now=now),
+            lots=Lot.of(account.lots),
             created_at=account.created_at,
             updated_at=account.updated_at,
         )
@@ -223,6 +226,7 @@ class Transaction(Model):
     occurred_at: str | None
     created_at: str
     updated_at: str
+    drawn: list[tuple[str, int]]
 
     @classmethod
     def of(cls, transaction: ledger.Transaction) -> Self:
@@ -252,6 +256,7 @@ class Transaction(Model):
             created_at=transaction.created_at,
             # Only an edit, or what goes back of it, touches a transaction after it was written.
             updated_at=transaction.refunded_at or transaction.created_at,
+            drawn=[(part.expires_at, part.credits) for part in transaction.drawn],
         )
 
 

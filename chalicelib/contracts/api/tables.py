@@ -1,8 +1,8 @@
 """Transactions as rows of CSV and JSON Lines, each with every member that the API answers (contract, section 17).
 
-CSV is RFC 4180 in UTF-8: a heading, `extra_metadata` as JSON, null as an empty cell. A text that a spreadsheet would
-run (`=`, `+`, `-`, `@`, a tab or a carriage return first) has an apostrophe before it, and so has one that begins with
-an apostrophe: whoever reads it back takes one away.
+CSV is RFC 4180 in UTF-8: a heading, `extra_metadata` and `drawn` as JSON, null as an empty cell. A text that a
+spreadsheet would run (`=`, `+`, `-`, `@`, a tab or a carriage return first) has an apostrophe before it, and so has one
+that begins with an apostrophe: whoever reads it back takes one away.
 """
 
 import csv
@@ -16,6 +16,10 @@ from chalicelib.contracts.api.answers import Transaction
 CSV = "text/csv"
 JSON_LINES = "application/x-ndjson"
 COLUMNS = tuple(Transaction.model_fields)
+DRAWN = "drawn"
+"""The newest column. A file from before it has all the others."""
+JSON_TEXTS = ("extra_metadata", DRAWN)
+"""Columns whose cells are JSON."""
 NULLABLE = frozenset({"correlation_id", "occurred_at"})
 WHOLE = frozenset(name for name, member in Transaction.model_fields.items() if member.annotation is int)
 """Columns that hold whole numbers: no spreadsheet runs them."""
@@ -54,7 +58,7 @@ def _cells(members: Mapping[str, Any]) -> list[str]:
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, dict):
+    if isinstance(value, dict | list):
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return str(value) if name in WHOLE else safe(value)
 

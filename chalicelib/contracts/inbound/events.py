@@ -20,10 +20,10 @@ from chalicelib.contracts.inbound.payloads import (
     ManualAdjustment,
     MerchantCreated,
     PaymentSucceeded,
-    SubscriptionRenewed,
     Terms,
 )
 from chalicelib.contracts.inbound.refunds import OrderRefunded
+from chalicelib.contracts.inbound.renewals import SubscriptionRenewed
 from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDisputeWon, PaymentRefunded
 from chalicelib.contracts.values import Reading
 from chalicelib.domain.errors import Code, Rejected

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.inbound.expiry import NoEnd
 from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason, Payload, Terms, known_by
 from chalicelib.contracts.values import (
     ALIASES_MAX,
@@ -93,6 +94,8 @@ class OrderEntry(BaseModel):
     test: Annotated[bool | None, BeforeValidator(_flag)] = None
     updated_at: OptionalTime = None
     aliases: ShopAliases = ()
+    expires_at: NoEnd = None
+    expires_in_days: NoEnd = None
 
     def ignored(self, terms: Terms) -> IgnoredReason | None:
         """Return why an order in this state is not charged, None if it is."""

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.links import LINKS_MAX, Label, LinkName, named_alone
-from chalicelib.contracts.values import EARLIEST, Aliases, Credits, Id, Merchant, Reading, Reason, moment
+from chalicelib.contracts.values import Aliases, Credits, Id, Merchant, Reading, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import MerchantId, escaped
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, payment_key
 from chalicelib.domain.orders import Direction, Policy
 
@@ -21,9 +20,6 @@ MovementT = TypeVar("MovementT", bound=Movement)
 
 RENEWAL_REPEAT_DAYS = 20
 """A renewal of a recorded period that comes this much later may be another period with a wrong name."""
-_LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_DIGITS_MAX = 16
 
 
 class IgnoredReason(StrEnum):
@@ -40,7 +36,8 @@ class Terms:
     They say how many trial credits a new merchant gets, what an order costs (`policy`), and whether test orders are
     charged. `month_as_period`: a renewal that names no period counts for the calendar month in which it happened.
     A second renewal of a recorded period is a repeat for `renewal_repeat_days`. `debt_owed`: credits of a reversed
-    payment that the account no longer has are owed.
+    payment that the account no longer has are owed. Trials lapse after `trial_expires_days` and renewals after
+    `renewal_expires_days` (0: never), or with `renewal_expires_with_period` at the end of their period, if it is named.
     """
 
     trial_credits: int
@@ -49,6 +46,9 @@ class Terms:
     month_as_period: bool = False
     renewal_repeat_days: int = RENEWAL_REPEAT_DAYS
     debt_owed: bool = True
+    trial_expires_days: int = 0
+    renewal_expires_days: int = 0
+    renewal_expires_with_period: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class NamedLink(BaseModel):
     label: Label | None = None
 
 
-class MerchantCreated(Payload):
+class MerchantCreated(Expiring, Payload):
     """A shop was created: its account opens with the trial of the settings. `links` say what belongs to it."""
 
     links: Annotated[tuple[NamedLink, ...], Field(max_length=LINKS_MAX), named_alone] = ()
@@ -122,24 +122,26 @@ class MerchantCreated(Payload):
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the trial, recorded under the merchant's own id."""
         merchant = self.merchant()
-        return [fixed_movement(envelope, self, Kind.TRIAL, terms.trial_credits, key=TRIAL_KEY, reference_id=merchant)]
+        trial = fixed_movement(envelope, self, Kind.TRIAL, terms.trial_credits, key=TRIAL_KEY, reference_id=merchant)
+        return [self.lapsing(trial, in_days=terms.trial_expires_days)]
 
 
-class AccountCreated(Payload):
+class AccountCreated(Expiring, Payload):
     """An account was created, and the event says how many trial credits it gets."""
 
     trial_id: Id | None = None
     credits_to_use: Credits
 
-    def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
+    def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the trial; the key is the same as above, so a merchant gets one, whichever event is first."""
         reference_id = self.trial_id or self.merchant()
-        return [
-            fixed_movement(envelope, self, Kind.TRIAL, self.credits_to_use, key=TRIAL_KEY, reference_id=reference_id)
-        ]
+        trial = fixed_movement(
+            envelope, self, Kind.TRIAL, self.credits_to_use, key=TRIAL_KEY, reference_id=reference_id
+        )
+        return [self.lapsing(trial, in_days=terms.trial_expires_days)]
 
 
-class PaymentSucceeded(Payload):
+class PaymentSucceeded(Expiring, Payload):
     """A payment was made, for this many credits."""
 
     payment_id: Id
@@ -149,15 +151,11 @@ class PaymentSucceeded(Payload):
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the payment."""
         key, *others = map(payment_key, (self.payment_id, *self.aliases))
-        return [
-            known_by(
-                others,
-                fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id),
-            )
-        ]
+        paid = fixed_movement(envelope, self, Kind.PAYMENT, self.credits, key=key, reference_id=self.payment_id)
+        return [known_by(others, self.lapsing(paid))]
 
 
-class _CreditsByManyNames(Payload):
+class CreditsByManyNames(Payload):
     """Credits under any of the names that upstream services use; two that differ are bad input."""
 
     credits: Credits | None = None
@@ -177,60 +175,7 @@ class _CreditsByManyNames(Payload):
         return asked.pop()
 
 
-def _whole(value: Any) -> Any:
-    """Return a number without a fraction as the integer that it is: some senders write an instant as 1793491200.0."""
-    return int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
-
-
-class SubscriptionRenewed(_CreditsByManyNames):
-    """A subscription was renewed for a period: every period counts, the same period once."""
-
-    subscription_id: Id
-    renewal_id: Id | None = None
-    period_start: Annotated[Id | None, BeforeValidator(_whole)] = None
-    aliases: Aliases = ()
-
-    def movements(self, envelope: Envelope, terms: Terms, reading: Reading) -> list[Movement | Ignored]:
-        """Return the renewal, which is known by its period too where it has an id (contract, section 13).
-
-        Raises:
-            Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
-        """
-        period = self._period(envelope, terms, reading)
-        names = [period, *self.aliases]
-        if self.renewal_id is not None and self.period_start is not None:
-            names.append(period_name(self.period_start))
-        key, *others = (f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(name)}" for name in names)
-        amount = self.amount("credits_used", "credits")
-        metadata: dict[str, str | int] = {"renewal_id": period}
-        renewal = fixed_movement(
-            envelope, self, Kind.SUBSCRIPTION, amount, key=key, reference_id=self.subscription_id, metadata=metadata
-        )
-        ahead = next(iter(reading.ahead), None)
-        return [known_by(others, replace(renewal, repeat_days=terms.renewal_repeat_days, ahead=ahead))]
-
-    def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
-        if self.renewal_id is not None:
-            return self.renewal_id
-        if self.period_start is not None:
-            return period_name(self.period_start)
-        if "idempotency_key" in reading.dropped:
-            # Here it would be the renewal's only name: it decides money, and so it is not dropped.
-            raise Rejected(
-                Code.FIELD_INVALID, "idempotency_key names the renewal and cannot be read", field="idempotency_key"
-            )
-        if envelope.renewal_key is not None:
-            return envelope.renewal_key
-        if terms.month_as_period and envelope.time is not None:
-            return period_name(f"{envelope.time[:7]}-01")
-        raise Rejected(
-            Code.PERIOD_MISSING,
-            "a renewal needs a renewal_id, a period_start or the envelope's idempotency_key (not its event_id)",
-            field="payload.renewal_id",
-        )
-
-
-class ManualAdjustment(_CreditsByManyNames):
+class ManualAdjustment(Expiring, CreditsByManyNames):
     """An admin corrects a balance."""
 
     adjustment_id: Id
@@ -244,8 +189,11 @@ class ManualAdjustment(_CreditsByManyNames):
         """Return the adjustment, with its reason and admin, which are kept but are not content.
 
         Raises:
-            Rejected: it names no credits, or two amounts that differ.
+            Rejected: it names no credits, or two amounts that differ, or says when credits that it removes lapse.
         """
+        if self.lapses and self.operation_type is Direction.DECREASE:
+            field = "payload.expires_at" if self.expires_at is not None else "payload.expires_in_days"
+            raise Rejected(Code.FIELD_INVALID, "only credits that are added can lapse", field=field)
         kind = Kind.MANUAL_ADDED if self.operation_type is Direction.INCREASE else Kind.MANUAL_REMOVED
         amount = self.amount("credits", "credits_to_use", "credits_used")
         key, *others = (f"MANUAL_ADJUSTMENT_{name}" for name in (self.adjustment_id, *self.aliases))
@@ -259,7 +207,7 @@ class ManualAdjustment(_CreditsByManyNames):
             reference_id=self.adjustment_id,
             metadata={name: text for name, text in kept.items() if text is not None},
         )
-        return known_by(others, adjustment)
+        return known_by(others, self.lapsing(adjustment))
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the adjustment."""
@@ -300,16 +248,3 @@ def known_by(keys: Iterable[str], movement: MovementT) -> MovementT:
     """Return the movement of a fact that has these keys too, under its other names (contract, section 13)."""
     others = tuple(key for key in dict.fromkeys(keys) if key != movement.key)
     return replace(movement, other_keys=others) if others else movement
-
-
-def period_name(text: str) -> str:
-    """Return a period's start as it stands in a key: the instant in milliseconds, whatever its spelling.
-
-    Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
-    no instant from 2000 to 2100 is an opaque id and comes back as it is.
-    """
-    digits = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
-    found = moment(int(text) if digits else text)
-    if found is None or not EARLIEST <= found < _LATEST_PERIOD:
-        return text
-    return str(round((found - _EPOCH).total_seconds() * 1000))

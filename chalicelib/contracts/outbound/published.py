@@ -8,12 +8,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID, uuid5
 
+from chalicelib.contracts.outbound.payloads import (
+    AccountOpened,
+    BalanceExhausted,
+    CreditsExpired,
+    CreditsExpiring,
+    CreditsMoved,
+    DriftDetected,
+    Payload,
+    PaymentReversed,
+    StatusChanged,
+    ThresholdPassed,
+)
 from chalicelib.domain.debt import DEBT
-from chalicelib.domain.findings import Drift, Finding
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId, credit_id, instant
+from chalicelib.domain.findings import Finding
+from chalicelib.domain.ids import Instant, MerchantId, credit_id, instant
 from chalicelib.domain.ledger import CrossingRecord, Transaction
 from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction, Policy
@@ -35,91 +47,14 @@ _BY_KIND: Mapping[Kind, tuple[str, str]] = {
 """The event that a recorded movement publishes, and the event type that asked for it."""
 
 
-Status = Literal["enabled", "disabled"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payload:
-    """What every event out says: whose account, which of its transactions is the fact, and the balance after it."""
-
-    merchant_id: MerchantId
-    transaction_id: TransactionId | None
-    sequence: int
-    balance: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountOpened(Payload):
-    """An account was opened: with its trial, or with the balance that it had in the old service."""
-
-    transaction_id: TransactionId
-    initial_balance: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditsMoved(Payload):
-    """Credits were moved by `amount`, signed, for the business fact that `reference_type` and `reference_id` name."""
-
-    transaction_id: TransactionId
-    amount: int
-    new_balance: int
-    source: str
-    reference_type: str
-    reference_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentReversed(Payload):
-    """A payment went back, or came back after a dispute, by `amount`, signed; `debt` is what it made the shop owe."""
-
-    transaction_id: TransactionId
-    amount: int
-    debt: int
-    payment_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThresholdPassed(Payload):
-    """The balance has passed the low-balance threshold; without a transaction, the threshold has passed it."""
-
-    threshold: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceExhausted(Payload):
-    """The last credit is used."""
-
-    transaction_id: TransactionId
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChanged(Payload):
-    """The shop's plugin was switched on or off; without a transaction, the shop has gone or has come back."""
-
-    previous_status: Status
-    current_status: Status
-    reason: str
-    timestamp: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftDetected(Payload):
-    """The ledger does not prove itself: `kind` names what was found at this sequence, `detail` says it in a sentence.
-
-    `balance` is what the account says, 0 where it cannot be read; without a transaction, the account is at fault.
-    """
-
-    kind: Drift
-    detail: str
-
-
 PUBLISHED: Mapping[str, type[Payload]] = {
     "evt.credits.account.created": AccountOpened,
     "evt.credits.recharged": CreditsMoved,
     "evt.credits.refunded": CreditsMoved,
     "evt.credits.adjusted": CreditsMoved,
     "evt.credits.reversed": PaymentReversed,
+    "evt.credits.expiring": CreditsExpiring,
+    "evt.credits.expired": CreditsExpired,
     "evt.credits.low_balance_reached": ThresholdPassed,
     "evt.credits.balance_restored": ThresholdPassed,
     "evt.credits.balance_exhausted": BalanceExhausted,
@@ -187,6 +122,8 @@ def transaction_event(transaction: Transaction) -> PublishedEvent | None:
         return _of_transaction(transaction, "account.created", opened)
     if transaction.kind in (Kind.REVERSAL, Kind.REVERSAL_RETURNED):
         return _of_transaction(transaction, "reversed", _reversed(transaction))
+    if transaction.kind is Kind.EXPIRY:
+        return _of_transaction(transaction, "expired", _expired(transaction))
     if transaction.kind not in _BY_KIND or _gives_back(transaction):
         return None
     name, asked_by = _BY_KIND[transaction.kind]
@@ -218,6 +155,17 @@ def _reversed(transaction: Transaction) -> PaymentReversed:
     )
 
 
+def _expired(transaction: Transaction) -> CreditsExpired:
+    return CreditsExpired(
+        merchant_id=transaction.merchant_id,
+        transaction_id=transaction.transaction_id,
+        sequence=transaction.sequence,
+        balance=transaction.balance_after,
+        credits=abs(transaction.amount),
+        expires_at=Instant(transaction.reference_id),
+    )
+
+
 def _gives_back(transaction: Transaction) -> bool:
     """Whether it is the edit of an order that used credits: what it gives back recharges nothing."""
     return transaction.kind is Kind.EDIT_ADDED and (
@@ -231,15 +179,21 @@ _OF_SHOPS: Final = {Crossing.SHOP_CLOSED: "Account closed", Crossing.SHOP_REOPEN
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:
     """Return what a crossing publishes; `version` is that of the account as the crossing's write left it.
 
-    A crossing without a transaction comes from a changed threshold, whose fact is the account's version.
+    A crossing without a transaction comes from a changed threshold, whose fact is the account's version, or announces
+    what time will change, whose fact are its details.
 
     Raises:
         ValueError: a crossing that only a movement can cause names none.
     """
     event_type = _TYPE_PREFIX + (Crossing.PLUGIN_STATUS_CHANGED if crossing.type in _OF_SHOPS else crossing.type)
-    fact = uuid5(UUID(crossing.transaction_id), event_type) if crossing.transaction_id else None
+    if crossing.transaction_id:
+        fact = uuid5(UUID(crossing.transaction_id), event_type)
+    else:
+        details = crossing.details
+        named = f"{details['expires_at']}:{details['days']}" if crossing.type is Crossing.EXPIRING else version
+        fact = uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{named}")
     return PublishedEvent(
-        event_id=str(fact or uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{version}")),
+        event_id=str(fact),
         event_type=event_type,
         correlation_id=crossing.correlation_id,
         time=datetime.fromisoformat(crossing.time),
@@ -286,6 +240,16 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             sequence=crossing.sequence,
             balance=crossing.balance,
             threshold=crossing.threshold,
+        )
+    if crossing.type is Crossing.EXPIRING:
+        return CreditsExpiring(
+            merchant_id=merchant_id,
+            transaction_id=None,
+            sequence=crossing.sequence,
+            balance=crossing.balance,
+            credits=int(crossing.details["credits"]),
+            expires_at=Instant(str(crossing.details["expires_at"])),
+            days=int(crossing.details["days"]),
         )
     if crossing.type in _OF_SHOPS:
         return _status_changed(

@@ -183,12 +183,14 @@ const TYPES = {
   REVERSAL: "Reversal",
   REVERSAL_RETURNED: "Returned reversal",
   DEBT_REPAID: "Debt repayment",
+  EXPIRY: "Lapse",
 };
 
 const EVENTS = {
   "evt.credits.low_balance_reached": ["Balance low", "warn"],
   "evt.credits.balance_restored": ["Balance restored", "good"],
   "evt.credits.balance_exhausted": ["No credits left", "bad"],
+  "evt.credits.expiring": ["Credits will lapse", "warn"],
   "evt.credits.plugin_status_changed": ["Plugin switched", "plain"],
 };
 
@@ -898,17 +900,18 @@ const GENESIS = "0".repeat(64);
 const FIELDS = [
   "schema_version", "transaction_id", "merchant_id", "sequence", "operation_type", "transaction_type", "amount",
   "requested", "shortfall", "threshold", "balance_before", "balance_after", "idempotency_key", "reference_id",
-  "extra_metadata", "correlation_id", "occurred_at", "created_at",
+  "extra_metadata", "correlation_id", "occurred_at", "created_at", "drawn",
 ];
 
 function sorted(value) {
-  if (value === null || typeof value !== "object") return value;
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   return Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]));
 }
 
 function canonical(record) {
   const said = { ...record, transaction_id: record.id };
-  const form = FIELDS.filter((name) => said[name] !== null && said[name] !== undefined);
+  const empty = (value) => value === null || value === undefined || (Array.isArray(value) && !value.length);
+  const form = FIELDS.filter((name) => !empty(said[name]));
   return JSON.stringify(sorted(Object.fromEntries(form.map((name) => [name, said[name]]))));
 }
 

@@ -5,18 +5,19 @@ export const GENESIS = "0".repeat(64);
 const FIELDS = [
   "schema_version", "transaction_id", "merchant_id", "sequence", "operation_type", "transaction_type", "amount",
   "requested", "shortfall", "threshold", "balance_before", "balance_after", "idempotency_key", "reference_id",
-  "extra_metadata", "correlation_id", "occurred_at", "created_at",
+  "extra_metadata", "correlation_id", "occurred_at", "created_at", "drawn",
 ];
 
 function sorted(value) {
-  if (value === null || typeof value !== "object") return value;
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   return Object.fromEntries(Object.keys(value).sort().map((name) => [name, sorted(value[name])]));
 }
 
-// Sorted keys, compact, no nulls, whole numbers: version 1 of the canonical form.
+// Sorted keys, compact, no nulls, whole numbers. What moved no credits that lapse has no "drawn": version 1.
 export function canonical(record) {
   const said = { ...record, transaction_id: record.id };
-  const form = FIELDS.filter((name) => said[name] !== null && said[name] !== undefined);
+  const empty = (value) => value === null || value === undefined || (Array.isArray(value) && !value.length);
+  const form = FIELDS.filter((name) => !empty(said[name]));
   return JSON.stringify(sorted(Object.fromEntries(form.map((name) => [name, said[name]]))));
 }
 

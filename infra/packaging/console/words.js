@@ -35,12 +35,14 @@ export const TYPES = {
   REVERSAL: "Reversal",
   REVERSAL_RETURNED: "Returned reversal",
   DEBT_REPAID: "Debt repayment",
+  EXPIRY: "Lapse",
 };
 
 export const EVENTS = {
   "evt.credits.low_balance_reached": ["Balance low", "warn"],
   "evt.credits.balance_restored": ["Balance restored", "good"],
   "evt.credits.balance_exhausted": ["No credits left", "bad"],
+  "evt.credits.expiring": ["Credits will lapse", "warn"],
   "evt.credits.plugin_status_changed": ["Plugin switched", "plain"],
 };
 

@@ -1,0 +1,90 @@
+"""When credits lapse, as events and requests say it (contract, section 16).
+
+It decides money, so it is strict: an instant or days that cannot be read are poison, and so are both at once.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, WithJsonSchema, field_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from chalicelib.contracts.values import MOMENT_FORM, moment
+from chalicelib.domain.errors import Code
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.movements import FixedMovement
+
+EXPIRES_IN_DAYS_MAX = 3650
+"""The most days after which credits may lapse."""
+
+
+def end(value: Any) -> Instant | None:
+    """Return the instant that a value means, None for null; raises `PydanticCustomError` for what means none."""
+    if value is None:
+        return None
+    found = moment(value)
+    if found is None:
+        raise PydanticCustomError(
+            Code.FIELD_INVALID, "an end is a time in RFC 3339, a date, or a number of seconds since 1970"
+        )
+    return instant(found)
+
+
+def _days(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= EXPIRES_IN_DAYS_MAX:
+        raise PydanticCustomError(
+            Code.FIELD_INVALID, "days are a whole number from 1 to {most}", {"most": EXPIRES_IN_DAYS_MAX}
+        )
+    return value
+
+
+def _refused(value: Any) -> None:
+    if value is not None:
+        raise PydanticCustomError(Code.FIELD_INVALID, "only credits that are given can lapse: an order takes them")
+
+
+End = Annotated[Instant | None, BeforeValidator(end), WithJsonSchema(MOMENT_FORM)]
+Days = Annotated[
+    int | None,
+    BeforeValidator(_days),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": EXPIRES_IN_DAYS_MAX}),
+]
+NoEnd = SkipJsonSchema[Annotated[None, BeforeValidator(_refused)]]
+"""A field that must not be there. No document names it."""
+
+
+class Expiring(BaseModel):
+    """What gives credits may say when those lapse: at an instant, or so many days after they are recorded."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    expires_at: End = None
+    expires_in_days: Days = None
+
+    @field_validator("expires_in_days")
+    @classmethod
+    def _one_of_both(cls, days: int | None, info: ValidationInfo) -> int | None:
+        if days is not None and info.data.get("expires_at") is not None:
+            raise PydanticCustomError(Code.FIELD_INVALID, "expires_at and expires_in_days are both given")
+        return days
+
+    @property
+    def lapses(self) -> bool:
+        """Whether it says when its credits lapse."""
+        return self.expires_at is not None or self.expires_in_days is not None
+
+    def lapsing(
+        self, movement: FixedMovement, *, at: datetime | None = None, in_days: int | None = None
+    ) -> FixedMovement:
+        """Return the movement with the end of its credits: as stated here, else as a setting has it."""
+        if self.lapses:
+            return replace(
+                movement, expires_at=self.expires_at, expires_in_days=self.expires_in_days, expiry_stated=True
+            )
+        if at is not None:
+            return replace(movement, expires_at=instant(at))
+        return replace(movement, expires_in_days=in_days) if in_days else movement

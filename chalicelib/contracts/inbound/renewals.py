@@ -1,0 +1,101 @@
+"""The payload of a subscription's renewal, and how the period that it is for is named (contract, sections 3 and 12)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from chalicelib.contracts.inbound.envelopes import Envelope
+from chalicelib.contracts.inbound.expiry import Expiring
+from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, Terms, fixed_movement, known_by
+from chalicelib.contracts.values import EARLIEST, MOMENT_FORM, Aliases, Id, Reading, moment
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import escaped
+from chalicelib.domain.movements import Kind, Movement
+
+_LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_DIGITS_MAX = 16
+
+
+def _whole(value: Any) -> Any:
+    """Return a number without a fraction as the integer that it is: some senders write an instant as 1793491200.0."""
+    return int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
+
+
+class SubscriptionRenewed(Expiring, CreditsByManyNames):
+    """A subscription was renewed for a period: every period counts, the same period once."""
+
+    subscription_id: Id
+    renewal_id: Id | None = None
+    period_start: Annotated[Id | None, BeforeValidator(_whole)] = None
+    period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None
+    aliases: Aliases = ()
+
+    def movements(self, envelope: Envelope, terms: Terms, reading: Reading) -> list[Movement | Ignored]:
+        """Return the renewal, which is known by its period too where it has an id (contract, section 13).
+
+        Raises:
+            Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
+        """
+        period = self._period(envelope, terms, reading)
+        names = [period, *self.aliases]
+        if self.renewal_id is not None and self.period_start is not None:
+            names.append(period_name(self.period_start))
+        key, *others = (f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(name)}" for name in names)
+        amount = self.amount("credits_used", "credits")
+        metadata: dict[str, str | int] = {"renewal_id": period}
+        renewal = fixed_movement(
+            envelope, self, Kind.SUBSCRIPTION, amount, key=key, reference_id=self.subscription_id, metadata=metadata
+        )
+        ahead = next(iter(reading.ahead), None)
+        renewal = self.lapsing(renewal, at=self._end(terms), in_days=terms.renewal_expires_days)
+        return [known_by(others, replace(renewal, repeat_days=terms.renewal_repeat_days, ahead=ahead))]
+
+    def _end(self, terms: Terms) -> datetime | None:
+        """Return the end of the period if the renewal lapses with it, None if it does not or no end is named.
+
+        Raises:
+            Rejected: it cannot be read, and decides when the credits lapse.
+        """
+        if not terms.renewal_expires_with_period or self.lapses or self.period_end is None:
+            return None
+        found = moment(self.period_end)
+        if found is None:
+            raise Rejected(Code.FIELD_INVALID, "payload.period_end is no time", field="payload.period_end")
+        return found
+
+    def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
+        if self.renewal_id is not None:
+            return self.renewal_id
+        if self.period_start is not None:
+            return period_name(self.period_start)
+        if "idempotency_key" in reading.dropped:
+            # Here it would be the renewal's only name: it decides money, and so it is not dropped.
+            raise Rejected(
+                Code.FIELD_INVALID, "idempotency_key names the renewal and cannot be read", field="idempotency_key"
+            )
+        if envelope.renewal_key is not None:
+            return envelope.renewal_key
+        if terms.month_as_period and envelope.time is not None:
+            return period_name(f"{envelope.time[:7]}-01")
+        raise Rejected(
+            Code.PERIOD_MISSING,
+            "a renewal needs a renewal_id, a period_start or the envelope's idempotency_key (not its event_id)",
+            field="payload.renewal_id",
+        )
+
+
+def period_name(text: str) -> str:
+    """Return a period's start as it stands in a key: the instant in milliseconds, whatever its spelling.
+
+    Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
+    no instant from 2000 to 2100 is an opaque id and comes back as it is.
+    """
+    digits = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    found = moment(int(text) if digits else text)
+    if found is None or not EARLIEST <= found < _LATEST_PERIOD:
+        return text
+    return str(round((found - _EPOCH).total_seconds() * 1000))

@@ -1,0 +1,206 @@
+"""What time alone changes of an account, and when: the one place that lists it and posts it (contract, section 16).
+
+An account's `due_at` is the next such instant; everything before it is done. `KINDS` holds the kinds of things that
+fall due. To add one, write the two functions of a `Kind` and list it: `fold`, the sweep and all readers follow.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.lots import Lot, days_after
+from chalicelib.domain.movements import FixedMovement
+from chalicelib.domain.movements import Kind as Movements
+from chalicelib.domain.moving import apply
+from chalicelib.domain.thresholds import Crossing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeTerms:
+    """The settings that decide what time changes.
+
+    A lot is announced so many days before its end (`notice_days`). Credits that come back after their end lapse again
+    `refund_grace_days` later.
+    """
+
+    notice_days: tuple[int, ...] = (7, 1)
+    refund_grace_days: int = 7
+
+
+TIME_TERMS: Final = TimeTerms()
+"""What time changes where no setting says otherwise."""
+_SILENT: Final = TimeTerms(notice_days=())
+"""For readers: what changes an account, and nothing that is only announced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """An account after something that was due, the transaction that this made, if any, and what was crossed by it."""
+
+    account: Account
+    transaction: Transaction | None = None
+    crossings: tuple[CrossingRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Something that falls due at `at`; `fact` tells it from all others of the account.
+
+    `post` takes the account, the default threshold and the time of the write, and returns the account after it.
+    """
+
+    at: Instant
+    fact: str
+    post: Callable[[Account, int, Instant], Step]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of things that fall due.
+
+    `ahead` yields the instants of an account's things that are not done after the time it is given. `due` yields those
+    that fall due from the first time it is given to the second, both included.
+    """
+
+    ahead: Callable[[Account, TimeTerms, Instant], Iterable[Instant]]
+    due: Callable[[Account, TimeTerms, Instant, Instant], Iterable[Due]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """An account after all that was due, with the transactions and crossings that this made, in their order."""
+
+    account: Account
+    transactions: tuple[Transaction, ...] = ()
+    crossings: tuple[CrossingRecord, ...] = ()
+
+
+def bring(account: Account, *, terms: TimeTerms, default_threshold: int, now: Instant) -> Brought:
+    """Return the account after what is due by `now`, in the order of its instants; the account itself if nothing is.
+
+    `due_at` and `version` do not change: they are the write's.
+    """
+    return _brought(account, terms, default_threshold, until=now, time_of=lambda _: now)
+
+
+def as_of(account: Account, now: Instant) -> Account:
+    """Return the account as it is at `now` for whoever reads it, whether what is due was posted or not.
+
+    It is the account after what is due, each posted at its very instant: so every reader sees the same. `due_at` is
+    the next instant at which that changes.
+    """
+    if account.due_at is None or account.due_at > now:
+        return account
+    brought = _brought(account, _SILENT, account.threshold, until=now, time_of=lambda due: due.at).account
+    return replace(brought, due_at=next_at(brought, _SILENT, after=now))
+
+
+def next_at(account: Account, terms: TimeTerms, *, after: Instant) -> Instant | None:
+    """Return the next instant at which time changes something of an account that is up to date `after` this time."""
+    return min((at for kind in KINDS for at in kind.ahead(account, terms, after)), default=None)
+
+
+def _brought(
+    account: Account, terms: TimeTerms, default_threshold: int, *, until: Instant, time_of: Callable[[Due], Instant]
+) -> Brought:
+    since = account.due_at
+    if since is None or since > until:
+        return Brought(account=account)
+    transactions: list[Transaction] = []
+    crossings: list[CrossingRecord] = []
+    done: set[str] = set()
+    # One after another, because each may change what else is due.
+    while due := min(_left(account, terms, since, until, done), key=lambda one: one.at, default=None):
+        done.add(due.fact)
+        step = due.post(account, default_threshold, time_of(due))
+        account = step.account
+        transactions += [step.transaction] if step.transaction else []
+        crossings += step.crossings
+    return Brought(account=account, transactions=tuple(transactions), crossings=tuple(crossings))
+
+
+def _left(account: Account, terms: TimeTerms, since: Instant, until: Instant, done: set[str]) -> Iterator[Due]:
+    return (due for kind in KINDS for due in kind.due(account, terms, since, until) if due.fact not in done)
+
+
+def lapse_key(expires_at: Instant) -> str:
+    """Return the idempotency key under which the lot of this instant lapses."""
+    return f"EXPIRY_{round(datetime.fromisoformat(expires_at).timestamp() * 1000)}"
+
+
+def _ends(account: Account, _terms: TimeTerms, _after: Instant) -> Iterator[Instant]:
+    # A lot that is there has not lapsed, however long ago its end was.
+    return (lot.expires_at for lot in account.lots)
+
+
+def _lapses(account: Account, _terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
+    for lot in account.lots:
+        if lot.expires_at <= until:
+            key = lapse_key(lot.expires_at)
+            yield Due(at=lot.expires_at, fact=key, post=_lapse(lot, key))
+
+
+def _lapse(lot: Lot, key: str) -> Callable[[Account, int, Instant], Step]:
+    def post(account: Account, default_threshold: int, now: Instant) -> Step:
+        movement = FixedMovement(
+            merchant_id=account.merchant_id,
+            key=key,
+            reference_id=lot.expires_at,
+            occurred_at=lot.expires_at,
+            kind=Movements.EXPIRY,
+            credits=lot.credits,
+        )
+        after, transaction, crossed = apply(
+            account,
+            movement,
+            kind=movement.kind,
+            requested=movement.credits,
+            metadata={},
+            default_threshold=default_threshold,
+            now=now,
+            parts=(lot,),
+        )
+        return Step(account=after, transaction=transaction, crossings=crossed)
+
+    return post
+
+
+def _announcements(account: Account, terms: TimeTerms, after: Instant) -> Iterator[Instant]:
+    for lot in account.lots:
+        for days in terms.notice_days:
+            if (at := days_after(lot.expires_at, -days)) > after:
+                yield at
+
+
+def _notices(account: Account, terms: TimeTerms, since: Instant, until: Instant) -> Iterator[Due]:
+    """Yield one notice for each lot that has some due: the last of them, and none for a lot that has lapsed."""
+    for lot in account.lots:
+        passed = [days for days in terms.notice_days if since <= days_after(lot.expires_at, -days) <= until]
+        if passed and lot.expires_at > until:
+            days = min(passed)
+            fact = f"EXPIRING_{lot.expires_at}_{days}"
+            yield Due(at=days_after(lot.expires_at, -days), fact=fact, post=_notice(lot, days))
+
+
+def _notice(lot: Lot, days: int) -> Callable[[Account, int, Instant], Step]:
+    def post(account: Account, _default_threshold: int, now: Instant) -> Step:
+        crossing = CrossingRecord(
+            type=Crossing.EXPIRING,
+            transaction_id=None,
+            sequence=account.sequence,
+            balance=account.balance,
+            threshold=account.threshold,
+            time=now,
+            correlation_id=None,
+            details={"credits": lot.credits, "expires_at": lot.expires_at, "days": days},
+        )
+        return Step(account=account, crossings=(crossing,))
+
+    return post
+
+
+KINDS: Final = (Kind(ahead=_ends, due=_lapses), Kind(ahead=_announcements, due=_notices))
+"""The kinds of things that fall due; of two at the same instant, that of the earlier kind comes first."""

@@ -1,0 +1,60 @@
+"""An account's lots as its transactions prove them: each replayed, and checked for what no movement can do."""
+
+from chalicelib.domain.due import lapse_key
+from chalicelib.domain.ledger import SCHEMA_VERSION, Transaction
+from chalicelib.domain.lots import MERGED, Lots, deposit, draw, in_lots, in_words, merged_text, ordered, without
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import Direction
+
+
+def lots_after(transaction: Transaction, lots: Lots) -> Lots:
+    """Return the lots after a transaction that drew from them or put credits in; unchanged if it cannot have."""
+    if transaction.kind.direction is Direction.INCREASE:
+        return deposit(lots, transaction.drawn)[0]
+    try:
+        return without(lots, transaction.drawn)
+    except ValueError:
+        return lots
+
+
+def wrongly_drawn(transaction: Transaction, lots: Lots) -> str | None:
+    """Return why a sealed transaction changes these lots as no movement can, None where it does not."""
+    drawn = transaction.drawn
+    if drawn and transaction.schema_version == SCHEMA_VERSION:
+        return f"it is of version {transaction.schema_version} and draws {in_words(drawn)}"
+    if not (lots or drawn):
+        return None
+    if not ordered(drawn) or in_lots(drawn) > abs(transaction.amount):
+        return f"it moved {transaction.amount} and drew {in_words(drawn)}"
+    if transaction.kind is Kind.EXPIRY:
+        return _wrongly_lapsed(transaction, lots)
+    if lots and lots[0].expires_at <= transaction.created_at:
+        return f"it was created at {transaction.created_at}, and before that {in_words(lots[:1])} had to lapse"
+    if transaction.kind.direction is Direction.INCREASE:
+        return _wrongly_deposited(transaction, lots)
+    # A reversal takes from its payment's own lot first, whichever that is.
+    own = [(lot,) for lot in lots] if transaction.kind is Kind.REVERSAL else []
+    if not any(draw(lots, -transaction.amount, first=first) == drawn for first in ((), *own)):
+        return f"it drew {in_words(drawn)} where the lots were {in_words(lots)}"
+    return None
+
+
+def _wrongly_lapsed(transaction: Transaction, lots: Lots) -> str | None:
+    """Return why credits cannot have lapsed so: all of the soonest lot lapses, at its instant or later."""
+    end = transaction.occurred_at
+    if end is None or transaction.drawn != lots[:1] or transaction.drawn[0].expires_at != end:
+        return f"it lapsed {in_words(transaction.drawn)} where the lots were {in_words(lots)}"
+    if transaction.created_at < end or transaction.idempotency_key != lapse_key(end):
+        return f"it lapsed at {transaction.created_at} under the key {transaction.idempotency_key}, its end is {end}"
+    return None
+
+
+def _wrongly_deposited(transaction: Transaction, lots: Lots) -> str | None:
+    """Return why credits cannot have been put into lots so: none that has lapsed, and merges only where needed."""
+    drawn = transaction.drawn
+    if drawn and drawn[0].expires_at <= transaction.created_at:
+        return f"it put in {in_words(drawn[:1])}, and was created at {transaction.created_at}"
+    merged = merged_text(deposit(lots, drawn)[1])
+    if str(transaction.metadata.get(MERGED, "")) != merged:
+        return f"it merged {transaction.metadata.get(MERGED, 'no lots')}, had to be {merged or 'none'}"
+    return None

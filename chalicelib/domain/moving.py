@@ -1,0 +1,167 @@
+"""The only function that moves credits, `apply`: an account and a movement in, the account and a transaction out.
+
+Pure: time comes in as an argument, nothing is read or written. Amounts are whole credits.
+"""
+
+from collections.abc import Mapping
+
+from chalicelib.domain.debt import owed_by
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import (
+    CLOSED,
+    SCHEMA_VERSION,
+    SCHEMA_VERSION_DRAWN,
+    THRESHOLD_BEFORE,
+    Account,
+    CrossingRecord,
+    Total,
+    Transaction,
+    crossed_by,
+    transaction_hash,
+)
+from chalicelib.domain.lots import MERGED, Lots, deposit, draw, merged_text, without
+from chalicelib.domain.movements import Kind, Movement
+from chalicelib.domain.orders import Direction
+from chalicelib.domain.runway import use_after
+from chalicelib.domain.thresholds import Outdated, default_in_force
+
+
+def apply(
+    account: Account,
+    movement: Movement,
+    *,
+    kind: Kind,
+    requested: int,
+    metadata: Mapping[str, str | int],
+    default_threshold: int,
+    now: Instant,
+    parts: Lots = (),
+) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
+    """Return the account after `movement`, its transaction and the thresholds it crossed.
+
+    An order (or the refund of one that earned) takes what is left and records the rest as shortfall. An increase puts
+    `parts` of its credits into lots; a decrease takes from the lots of `parts` before all others.
+    `version` and `due_at` stay: they are the write's, which may hold many movements.
+
+    Raises:
+        Rejected: `insufficient_credits` where an admin's decrease would go below 0.
+    """
+    amount = _moved(account, kind, requested)
+    # If this clock is behind the last writer's, time must not run backwards within the account.
+    created_at = max(now, account.updated_at)
+    threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
+    lots, drawn, merged = _change_lots(account.lots, amount, parts)
+    transaction = Transaction(
+        transaction_id=movement.transaction_id,
+        merchant_id=account.merchant_id,
+        sequence=account.sequence + 1,
+        kind=kind,
+        amount=amount,
+        requested=requested,
+        shortfall=requested - abs(amount),
+        threshold=threshold,
+        balance_before=account.balance,
+        balance_after=account.balance + amount,
+        idempotency_key=movement.key,
+        reference_id=movement.reference_id,
+        metadata=_noted(account, metadata, threshold=threshold, merged=merged),
+        correlation_id=movement.correlation_id,
+        occurred_at=movement.occurred_at,
+        created_at=created_at,
+        previous_hash=account.hash,
+        hash="",
+        schema_version=SCHEMA_VERSION_DRAWN if drawn else SCHEMA_VERSION,
+        drawn=drawn,
+    )
+    _seal(transaction)
+    after = _after(account, transaction, outdated, lots)
+    return after, transaction, crossed_by(transaction, low_before=account.threshold)
+
+
+def _noted(
+    account: Account, metadata: Mapping[str, str | int], *, threshold: int, merged: str
+) -> Mapping[str, str | int]:
+    """Return what is kept with a transaction: also what nothing else in it tells of the account."""
+    # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
+    if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
+        metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
+    if account.closed:
+        metadata = {**metadata, CLOSED: 1}
+    if merged:
+        metadata = {**metadata, MERGED: merged}
+    return metadata
+
+
+def _moved(account: Account, kind: Kind, requested: int) -> int:
+    """Return the credits that a movement moves, signed: a decrease takes no more than the balance."""
+    if kind.direction is Direction.INCREASE:
+        return requested
+    if requested > account.balance and kind is Kind.MANUAL_REMOVED:
+        raise Rejected(
+            Code.INSUFFICIENT_CREDITS,
+            f"the balance is {account.balance}, {requested} credits cannot be taken from it",
+            field="credits",
+        )
+    return -min(requested, account.balance)
+
+
+def _change_lots(lots: Lots, amount: int, parts: Lots) -> tuple[Lots, Lots, str]:
+    """Return the lots after a movement, what it took from them or put there, and which were merged, in words."""
+    if amount > 0:
+        after, merges = deposit(lots, parts)
+        return after, parts, merged_text(merges)
+    drawn = draw(lots, -amount, first=parts) if lots else ()
+    return without(lots, drawn) if drawn else lots, drawn, ""
+
+
+def _in_force(account: Account, *, default: int, now: Instant) -> tuple[int, Outdated | None]:
+    """Return the threshold in force for the next transaction, and the default that it replaces."""
+    if account.low_balance_threshold is not None:
+        return account.low_balance_threshold, None
+    return default_in_force(account.threshold, account.outdated, default=default, now=now)
+
+
+def _seal(transaction: Transaction) -> None:
+    # Nothing else refers to the transaction yet, and a copy would cost as much as all the rest of the movement.
+    object.__setattr__(transaction, "hash", transaction_hash(transaction))
+
+
+def _after(account: Account, transaction: Transaction, outdated: Outdated | None, lots: Lots) -> Account:
+    kind = transaction.kind
+    total = account.totals.get(kind, Total())
+    # The opening sets the status too: its transaction is the answer to "since when".
+    status_changed = transaction.sequence == 1 or (account.balance > 0) != (transaction.balance_after > 0)
+    return Account(
+        merchant_id=account.merchant_id,
+        balance=transaction.balance_after,
+        sequence=transaction.sequence,
+        version=account.version,
+        totals={
+            **account.totals,
+            kind: Total(count=total.count + 1, credits=total.credits + abs(transaction.amount)),
+        },
+        total_shortfall=account.total_shortfall + transaction.shortfall,
+        hash=transaction.hash,
+        last_transaction_id=transaction.transaction_id,
+        last_transaction_at=transaction.created_at,
+        threshold=transaction.threshold,
+        low_balance_threshold=account.low_balance_threshold,
+        status_changed_at=transaction.created_at if status_changed else account.status_changed_at,
+        status_transaction_id=transaction.transaction_id if status_changed else account.status_transaction_id,
+        created_at=account.created_at,
+        updated_at=transaction.created_at,
+        outdated=outdated,
+        closure=account.closure,
+        debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
+        use=use_after(
+            account.use,
+            kind,
+            transaction.requested,
+            transaction.metadata,
+            last=account.last_transaction_at,
+            at=transaction.created_at,
+        ),
+        lots=lots,
+        due_at=account.due_at,
+    )
