@@ -132,7 +132,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
     try:
         letter = for_api.dead_letters().redrive(named, seconds=SEARCH_SECONDS)
     except NotRedrivable as error:
-        raise Problem(Refusal.NOT_REDRIVABLE, f"The letter cannot be put back: {error}.") from None
+        raise Problem(Refusal.NOT_REDRIVABLE, f"The dead letter cannot be put back: {error}.") from None
     if letter is None:
         raise not_found("dead letter")
     answered = DeadLetter.of(letter)

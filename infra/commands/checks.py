@@ -104,6 +104,8 @@ def _tables(target: Target) -> Iterator[Diagnosis]:
         (target.credits_table, True),
         (target.transactions_table, True),
         (target.figures_table, False),
+        (target.links_table, False),
+        (target.desk_table, False),
     ):
         found = client.describe_table(TableName=table)["Table"]
         streaming = found.get("StreamSpecification", {}).get("StreamEnabled", False)
@@ -111,7 +113,7 @@ def _tables(target: Target) -> Iterator[Diagnosis]:
             said = f"{table} is {found['TableStatus']}{'' if streaming or not streams else ', without its stream'}"
             yield Diagnosis(component="tables", state=State.FAILED, said=said, next=restart(target))
             return
-    yield ok("tables", "three, active, the ledger's two with streams")
+    yield ok("tables", "five, active, the ledger's two with streams")
 
 
 def _functions(target: Target) -> Iterator[Diagnosis]:

@@ -72,9 +72,13 @@ def listing(
     for letter in found.letters:
         _say_block(letter, local=local)
     if total > len(found.letters):
-        say(f"{len(found.letters)} of {total:,} letters (--limit; somebody else may be looking).")
+        say(f"{len(found.letters)} of {total:,} dead letters (--limit; somebody else may be looking).")
     else:
-        say(f"{len(found.letters)} letter{'s' * (len(found.letters) != 1)}." if found.letters else "Nothing is parked.")
+        say(
+            f"{len(found.letters)} dead letter{'s' * (len(found.letters) != 1)}."
+            if found.letters
+            else "Nothing is parked."
+        )
 
 
 @application.command()

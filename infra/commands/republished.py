@@ -56,7 +56,7 @@ def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
     for place in outcome.unreadable:
         say(f"{place}. `credits verify` shows more.", style="red")
     if outcome.missing:
-        say(f"{outcome.missing} fewer than the letter points to: it stays parked.", style="red")
+        say(f"{outcome.missing} fewer than the dead letter points to: it stays parked.", style="red")
     if outcome.recounted:
         say(f"{outcome.recounted} accounts counted again.")
     total = sum(outcome.published.values())

@@ -61,7 +61,8 @@ def republish(
     since: Since = None,
     until: Until = None,
     letter: Annotated[
-        str | None, typer.Option(help="A letter that points to records of a stream; it is taken out when all is said.")
+        str | None,
+        typer.Option(help="A dead letter that points to records of a stream; removed when all is published."),
     ] = None,
     only: Annotated[Only | None, typer.Option(help="Only one stream's events.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would publish.")] = False,
@@ -69,11 +70,11 @@ def republish(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish events of the ledger again: of a merchant, a transaction, a time, or a stream's letter.
+    """Publish events of the ledger again: of a merchant, a transaction, a time, or a stream's dead letter.
 
     The ids are the same, so consumers drop repeats. Low and restored of a threshold that an admin changed have no
     transaction: they are published again only until the account's next write. Exit status 1 if the bus refused some, or
-    an account or transaction cannot be read; then a letter stays parked. Safe to repeat.
+    an account or transaction cannot be read; then a dead letter stays parked. Safe to repeat.
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Say what: MERCHANT (with --since and --until, if you like), --since, --transaction or --letter.")
@@ -105,9 +106,11 @@ def _of_letter(
     desk = dead_letters(target)
     letter = desk.find(letter_id, seconds=SEARCH_SECONDS)
     if letter is None:
-        raise refused(f"No letter {letter_id} is parked (any more).")
+        raise refused(f"No dead letter {letter_id} is parked (any more).")
     if letter.pointer is None:
-        raise refused(f"Letter {letter_id} holds a message: `credits dead-letters redrive {letter_id}` puts it back.")
+        raise refused(
+            f"Dead letter {letter_id} holds a message: `credits dead-letters redrive {letter_id}` puts it back."
+        )
     since = instant(datetime.fromisoformat(letter.pointer.earliest) - AROUND_A_RECORD)
     until = instant(datetime.fromisoformat(letter.pointer.latest) + AROUND_A_RECORD)
     function = _function(target, letter)

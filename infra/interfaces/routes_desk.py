@@ -29,7 +29,7 @@ _LETTER = parameter(
     "letter_id",
     "path",
     {"type": "string", "minLength": 1, "maxLength": LETTER_ID_LENGTH_MAX, "pattern": "^[A-Za-z0-9-]+$"},
-    "The letter's id, from the list.",
+    "The dead letter's id, from the list.",
     example=samples.LETTER_ID,
 )
 
@@ -46,9 +46,9 @@ _DEAD_LETTERS = Route(
         "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
         "is how many it says it holds (with a code or a merchant: how many of those were found), and what is put back "
         "makes room for the rest. A queue has no order either, so all of it is looked at, for twelve seconds. Two who "
-        "look at the same moment "
-        "share the letters between them. Long bodies are cut so that the answer has 6 MB at the most, and say so by "
-        "`body_cut`: the answer about one letter has all of its body."
+        "look at the same moment share the dead letters between them. "
+        "Long bodies are cut so that the answer has 6 MB at the most, and say so by "
+        "`body_cut`: the answer about one dead letter has all of its body."
     ),
     parameters=(LIMIT, *_NARROWED),
     answers={
@@ -65,7 +65,7 @@ _DEAD_LETTERS = Route(
 _GROUPS = Route(
     view="dead_letter_groups",
     tag=Tag.ADMIN,
-    description="The largest group first, up to 100 of them; letters that name no merchant are a group of each code.",
+    description="The largest group first, up to 100; dead letters that name no merchant are a group of each code.",
     parameters=_NARROWED,
     answers={
         200: Success(
@@ -106,7 +106,7 @@ _REDRIVE = Route(
     parameters=(_LETTER,),
     answers={
         200: Success(
-            description="It was put back; the letter as it was.",
+            description="It was put back; the dead letter as it was.",
             model=answers.Answer[DeadLetter],
             examples={"put back": samples.answer(samples.dead_letter())},
         )
@@ -130,7 +130,7 @@ _DISCARD = Route(
     ),
     answers={
         200: Success(
-            description="It is discarded; the letter as it was, and who discarded it.",
+            description="It is discarded; the dead letter as it was, and who discarded it.",
             model=answers.Answer[DeadLetter],
             examples={"discarded": samples.answer(samples.discarded_letter())},
         )

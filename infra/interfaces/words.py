@@ -200,7 +200,7 @@ WORDS: Mapping[str, Word] = {
     ),
     "body": Word("What came, unchanged; where `body_cut` says so, the beginning of it."),
     "body_length": Word("The body's characters (Unicode code points), all of them.", COUNT_FORM),
-    "body_cut": Word("Whether `body` is only the beginning; the answer about the one letter has all of it."),
+    "body_cut": Word("Whether `body` is only the beginning; the answer about one dead letter has all of it."),
     "discarded": Word("Who discarded it, when and why; null while it is parked."),
     "Discarded.time": Word("When.", TIME_FORM),
     "Discarded.reason": Word("Why, as that admin wrote."),

@@ -416,7 +416,7 @@ def test_a_letter_that_points_to_more_than_was_found_stays_parked(desk: Desk) ->
 
     said = desk.run("republish", "--letter", letter)
 
-    assert (said.exit_code, "1 fewer than the letter points to" in said.stdout) == (1, True)
+    assert (said.exit_code, "1 fewer than the dead letter points to" in said.stdout) == (1, True)
     assert desk.told("republish", "--letter", letter, status=1)["missing"] == 1
     assert desk.told("dead-letters", "list")["total"] == 1
 

@@ -153,7 +153,7 @@ def test_a_wrong_secret_is_refused_in_plain_words(desk: Desk, inbox: Inbox, tmp_
     told = emitted(desk, tmp_path, "shopify", order(), "--secret-file", str(tmp_path / "secret"), "--json")
 
     assert (said.exit_code, told.exit_code) == (1, 1)
-    assert "401: X-Shopify-Hmac-Sha256 is not that of this body" in said.stdout
+    assert "401: X-Shopify-Hmac-Sha256 does not match this body: another secret signed it" in said.stdout
     assert "--secret-file names the one that signs" in said.stdout
     assert json.loads(told.stdout)["status"] == 401
     assert inbox.bodies == []

@@ -82,7 +82,7 @@ def _check(signatures: list[bytes], signed: bytes, secrets: Iterable[str], heade
     expected = [_digest(signed, secret) for secret in secrets if secret]
     pairs = [hmac.compare_digest(one, signature) for one in expected for signature in signatures]
     if not any(pairs):
-        _refuse(header, "is not that of this body")
+        _refuse(header, "does not match this body: another secret signed it, or the body was changed on the way")
 
 
 def _header(headers: Mapping[str, Any], name: str) -> str:
