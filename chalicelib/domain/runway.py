@@ -59,6 +59,11 @@ class Runway:
     per_day: int
 
 
+def uses_credits(kind: Kind, metadata: Mapping[str, str | int]) -> bool:
+    """Return whether a transaction is an order that uses credits, or an edit by which one uses more."""
+    return kind is Kind.ORDER_USED or (kind is Kind.EDIT_REMOVED and _of_use(metadata))
+
+
 def use_after(
     use: Use | None,
     kind: Kind,
@@ -74,12 +79,10 @@ def use_after(
     that runs dry would seem to need little. What goes back of orders reduces the use, never below 0. Whatever else
     moves credits is no use. None: there was no order yet.
     """
-    if kind is Kind.ORDER_USED:
+    if uses_credits(kind, metadata):
         change = credits_moved
-    elif kind is Kind.REFUND_RETURNED:
+    elif kind is Kind.REFUND_RETURNED or (kind is Kind.EDIT_ADDED and _of_use(metadata)):
         change = -credits_moved
-    elif kind in _EDITS and Policy.parse(str(metadata["policy"])).direction is Direction.DECREASE:
-        change = credits_moved if kind is Kind.EDIT_REMOVED else -credits_moved
     else:
         change = 0
     if use is None:
@@ -158,7 +161,8 @@ def lasts_beyond_from(use: Use, balance: int, days: int, *, last: Instant, now: 
     return _instant(low)
 
 
-_EDITS = frozenset({Kind.EDIT_ADDED, Kind.EDIT_REMOVED})
+def _of_use(metadata: Mapping[str, str | int]) -> bool:
+    return Policy.parse(str(metadata["policy"])).direction is Direction.DECREASE
 
 
 def _minute(time: Instant) -> int:

@@ -1,0 +1,172 @@
+"""Grace: for a while an account without credits keeps its plugin on, and owes what its orders lack.
+
+(contract, section 16, "Grace")
+
+Pure. A transaction notes in its metadata what it did to a grace, so the ledger proves every debt of one; only that it
+ended by time is in no transaction, and follows from the instant that its start names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.domain.debt import DEBT
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import Direction
+from chalicelib.domain.runway import uses_credits
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ledger import Transaction
+
+HOURS_MAX: Final = 8760
+GRACE: Final = "grace"
+"""In a transaction's metadata: what it did to a grace, a `Note`."""
+UNTIL, CREDITS = "grace_until", "grace_credits"
+"""In the metadata of a transaction that started a grace: its limits, as far as there are any."""
+
+
+class Note(StrEnum):
+    """What a transaction did to a grace: it started it, ended it, or passed zero while it kept the plugin on."""
+
+    STARTED = "started"
+    KEPT_ON = "kept_on"
+    USED_UP = "used_up"
+    PAID = "paid"
+
+
+class End(StrEnum):
+    """Why a grace ended: its time was over, its credits were used up, or an inflow was above the debt."""
+
+    TIME = "time"
+    CREDITS = "credits"
+    INFLOW = "inflow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraceTerms:
+    """How long a grace lasts at most, in hours, and how many credits may be owed in it; 0: no such limit.
+
+    Without either there is no grace.
+    """
+
+    hours: int = 0
+    credits: int = 0
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a grace at all."""
+        return bool(self.hours or self.credits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grace:
+    """A grace of an account, running or over; kept until the balance was above the low-balance threshold again.
+
+    `until` and `credits` are its limits (None and 0: none), as of its start. `used` is what is owed because of it.
+    `over` says since when and why it is over.
+    """
+
+    started_at: Instant
+    until: Instant | None
+    credits: int
+    used: int = 0
+    over: tuple[Instant, End] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it keeps the plugin on."""
+        return self.over is None
+
+
+NO_GRACE: Final = GraceTerms()
+
+
+def notes(  # noqa: PLR0913 - all that a transaction is about to be
+    grace: Grace | None,
+    terms: GraceTerms,
+    *,
+    kind: Kind,
+    metadata: Mapping[str, str | int],
+    before: int,
+    amount: int,
+    shortfall: int,
+    debt: int,
+    at: Instant,
+) -> Mapping[str, str | int]:
+    """Return what a transaction's metadata must say of grace; nothing for most.
+
+    `before` is the balance before it, `debt` what was owed. A grace starts with the order that takes the last credit,
+    unless that lacks more than may be owed. The caller sees to it that the account is not closed.
+    """
+    uses = uses_credits(kind, metadata)
+    if grace is None or not grace.running:
+        starts = grace is None and terms.given and uses and before > 0 and before + amount == 0
+        if not starts or (terms.credits and shortfall >= terms.credits):
+            return {}
+        found: dict[str, str | int] = {GRACE: Note.STARTED}
+        if terms.hours:
+            found[UNTIL] = instant(datetime.fromisoformat(at) + timedelta(hours=terms.hours))
+        if terms.credits:
+            found[CREDITS] = terms.credits
+        return found | _owed(shortfall)
+    if uses:
+        used_up = grace.credits and grace.used + shortfall >= grace.credits
+        return {**({GRACE: Note.USED_UP} if used_up else {}), **_owed(shortfall)}
+    if kind.direction is Direction.INCREASE and amount > debt:
+        return {GRACE: Note.PAID}
+    return {GRACE: Note.KEPT_ON} if amount else {}
+
+
+def _owed(shortfall: int) -> dict[str, str | int]:
+    return {DEBT: shortfall} if shortfall else {}
+
+
+def after(grace: Grace | None, transaction: "Transaction", *, debt: int) -> Grace | None:
+    """Return an account's grace after a transaction; `debt` is what is owed after it."""
+    note = transaction.metadata.get(GRACE)
+    if note == Note.STARTED:
+        until, limit = transaction.metadata.get(UNTIL), transaction.metadata.get(CREDITS, 0)
+        return Grace(
+            started_at=transaction.created_at,
+            until=Instant(str(until)) if until else None,
+            credits=int(limit),
+            used=transaction.shortfall,
+        )
+    if grace is None:
+        return None
+    grace = after_time(grace, transaction.created_at)
+    if grace.running:
+        grace = _counted(grace, transaction)
+    if note == Note.USED_UP:
+        grace = replace(grace, over=(transaction.created_at, End.CREDITS))
+    elif note == Note.PAID:
+        grace = replace(grace, over=(transaction.created_at, End.INFLOW))
+    if grace.running or transaction.balance_after - debt <= transaction.threshold:
+        return grace
+    return None
+
+
+def _counted(grace: Grace, transaction: "Transaction") -> Grace:
+    if uses_credits(transaction.kind, transaction.metadata):
+        return replace(grace, used=grace.used + transaction.shortfall)
+    if transaction.kind is Kind.DEBT_REPAID:
+        return replace(grace, used=max(0, grace.used + transaction.amount))
+    return grace
+
+
+def after_time(grace: Grace, now: Instant) -> Grace:
+    """Return the grace as of `now`: over since its last instant, where that has passed."""
+    if not grace.running or grace.until is None or grace.until > now:
+        return grace
+    return replace(grace, over=(grace.until, End.TIME))
+
+
+def switched(transaction: "Transaction") -> bool:
+    """Return whether a transaction switched the plugin: it passed zero without a grace, or used a grace up."""
+    note = transaction.metadata.get(GRACE)
+    if note is not None:
+        return note == Note.USED_UP
+    return (transaction.balance_before > 0) != (transaction.balance_after > 0)
