@@ -76,6 +76,11 @@ class LevelCrossed:
     level: Level
     down: bool
 
+    def details(self) -> Mapping[str, str | int]:
+        """Return what its event says besides, by the names there."""
+        direction = "down" if self.down else "up"
+        return {"level": self.level.name, "at": self.level.at, "unit": self.level.unit, "direction": direction}
+
     def __str__(self) -> str:
         """Return the crossing as metadata have it, such as `-week:7d`."""
         return f"{'-' if self.down else '+'}{self.level}"
@@ -138,16 +143,17 @@ def checked(levels: Iterable[Level]) -> Levels:
     return found
 
 
-def after_movement(alerts: Alerts | None, fleet: Levels, kind: Kind, standing: Standing) -> Compared:
+def after_movement(alerts: Alerts | None, fleet: Levels | None, kind: Kind, standing: Standing) -> Compared:
     """Return an account's alerts after a transaction of this kind, and the levels that it crossed.
 
-    `fleet` are the levels of accounts without their own. `standing` is that after the transaction. Opening an account
-    crosses nothing.
+    `fleet` are the levels of accounts without their own, None if those in force stay. `standing` is that after the
+    transaction. Opening an account crosses nothing.
     """
     if alerts is None and not fleet:
         return None, ()
     before = alerts or Alerts()
-    after, crossed = _compare(_in_force(before, fleet, standing.now), standing, before=before, kind=kind)
+    used = before if fleet is None else _in_force(before, fleet, standing.now)
+    after, crossed = _compare(used, standing, before=before, kind=kind)
     return after, () if kind in OPENS else crossed
 
 

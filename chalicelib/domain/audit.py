@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.grace import after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
 from chalicelib.domain.lots import in_lots, in_words, ordered
@@ -100,9 +101,10 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         total_shortfall=walk.total_shortfall,
         debt=walk.debt,
         use=walk.use,
+        grace=after_time(walk.grace, time),
         lots=walk.lots,
         # At once, so that whoever knows the settings computes when what falls due next.
-        due_at=min(time, walk.lots[0].expires_at) if walk.lots else None,
+        due_at=time if walk.lots or walk.grace or account.alerts else None,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,
@@ -160,6 +162,8 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_COUNTER, "last transaction", account.last_transaction_id, last.transaction_id),
         (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
     ]
+    grace, proven_grace = (after_time(one, account.updated_at) for one in (account.grace, walk.grace))
+    pairs.append((Drift.ACCOUNT_STATUS, "grace", grace, proven_grace))
     if account.lots != walk.lots:
         pairs.append((Drift.ACCOUNT_LOTS, "lots", in_words(account.lots), in_words(walk.lots)))
     if walk.first is not None:

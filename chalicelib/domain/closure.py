@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.domain.ids import Instant, instant, later_than
+from chalicelib.domain.grace import End
+from chalicelib.domain.ids import Instant, TransactionId, instant, later_than
 from chalicelib.domain.ledger import Account, CrossingRecord
 from chalicelib.domain.plugin_status import Closure, Reason
 from chalicelib.domain.thresholds import Crossing
@@ -61,12 +62,29 @@ def status_reason(account: Account) -> Reason:
     """Return why the account's plugin is on or off."""
     if account.closed:
         return Reason.CLOSED
-    return Reason.SUFFICIENT_CREDITS if account.balance else Reason.INSUFFICIENT_CREDITS
+    if account.balance:
+        return Reason.SUFFICIENT_CREDITS
+    return Reason.GRACE if account.in_grace else Reason.INSUFFICIENT_CREDITS
 
 
 def status_since(account: Account) -> Instant:
-    """Return since when the plugin is on or off: the time of the crossing, or of the account's closing or reopening."""
+    """Return since when the plugin is on or off.
+
+    That is the time of the crossing, of the account's closing or reopening, or of the end of its grace.
+    """
     closure = account.closure
-    if closure is None or not (closure.closed or account.balance):
-        return account.status_changed_at
-    return closure.at if closure.closed else max(closure.at, account.status_changed_at)
+    changed_at = _out_of_time(account) or account.status_changed_at
+    if closure is None or not (closure.closed or account.enabled):
+        return changed_at
+    return closure.at if closure.closed else max(closure.at, changed_at)
+
+
+def status_transaction(account: Account) -> TransactionId | None:
+    """Return the transaction that switched the plugin, None if it was closed, or a grace ended by time alone."""
+    return None if account.closed or _out_of_time(account) else account.status_transaction_id
+
+
+def _out_of_time(account: Account) -> Instant | None:
+    """Return since when the plugin is off because the time of a grace is over."""
+    over = account.grace.over if account.grace is not None and not account.balance else None
+    return over[0] if over is not None and over[1] is End.TIME else None

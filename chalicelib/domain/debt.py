@@ -1,6 +1,6 @@
-"""Credits that a reversed payment took back and the account did not have: owed until the next inflow.
+"""Credits that the account did not have and owes until the next inflow: of reversed payments, of orders in a grace.
 
-(contract, section 14)
+(contract, sections 14 and 16)
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction
 
 DEBT: Final = "debt"
-"""In a reversal's metadata: how many of its credits are owed since."""
+"""In the metadata of a reversal, or of an order in a grace: how many of its credits are owed since."""
 
 
 def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
     """Return by how much a transaction changes what its account owes, in credits."""
     if kind is Kind.DEBT_REPAID:
         return -abs(amount)
-    return int(metadata.get(DEBT, 0)) if kind is Kind.REVERSAL else 0
+    return int(metadata.get(DEBT, 0))
 
 
 def repayment_key(inflow: TransactionId) -> str:

@@ -9,31 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from chalicelib.domain.alerts import after_time
+from chalicelib.domain.grace import End
+from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, account_crossing, levels_crossed, standing
 from chalicelib.domain.lots import Lot, days_after
 from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.movements import Kind as Movements
 from chalicelib.domain.moving import apply
+from chalicelib.domain.terms import AS_IT_IS, TimeTerms
 from chalicelib.domain.thresholds import Crossing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeTerms:
-    """The settings that decide what time changes.
-
-    A lot is announced so many days before its end (`notice_days`). Credits that come back after their end lapse again
-    `refund_grace_days` later.
-    """
-
-    notice_days: tuple[int, ...] = (7, 1)
-    refund_grace_days: int = 7
-
-
-TIME_TERMS: Final = TimeTerms()
-"""What time changes where no setting says otherwise."""
-_SILENT: Final = TimeTerms(notice_days=())
-"""For readers: what changes an account, and nothing that is only announced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +80,8 @@ def as_of(account: Account, now: Instant) -> Account:
     """
     if account.due_at is None or account.due_at > now:
         return account
-    brought = _brought(account, _SILENT, account.threshold, until=now, time_of=lambda due: due.at).account
-    return replace(brought, due_at=next_at(brought, _SILENT, after=now))
+    brought = _brought(account, AS_IT_IS, account.threshold, until=now, time_of=lambda due: due.at).account
+    return replace(brought, due_at=next_at(brought, AS_IT_IS, after=now))
 
 
 def next_at(account: Account, terms: TimeTerms, *, after: Instant) -> Instant | None:
@@ -136,14 +122,14 @@ def _ends(account: Account, _terms: TimeTerms, _after: Instant) -> Iterator[Inst
     return (lot.expires_at for lot in account.lots)
 
 
-def _lapses(account: Account, _terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
+def _lapses(account: Account, terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
     for lot in account.lots:
         if lot.expires_at <= until:
             key = lapse_key(lot.expires_at)
-            yield Due(at=lot.expires_at, fact=key, post=_lapse(lot, key))
+            yield Due(at=lot.expires_at, fact=key, post=_lapse(lot, key, terms))
 
 
-def _lapse(lot: Lot, key: str) -> Callable[[Account, int, Instant], Step]:
+def _lapse(lot: Lot, key: str, terms: TimeTerms) -> Callable[[Account, int, Instant], Step]:
     def post(account: Account, default_threshold: int, now: Instant) -> Step:
         movement = FixedMovement(
             merchant_id=account.merchant_id,
@@ -162,6 +148,7 @@ def _lapse(lot: Lot, key: str) -> Callable[[Account, int, Instant], Step]:
             default_threshold=default_threshold,
             now=now,
             parts=(lot,),
+            terms=terms,
         )
         return Step(account=after, transaction=transaction, crossings=crossed)
 
@@ -187,20 +174,55 @@ def _notices(account: Account, terms: TimeTerms, since: Instant, until: Instant)
 
 def _notice(lot: Lot, days: int) -> Callable[[Account, int, Instant], Step]:
     def post(account: Account, _default_threshold: int, now: Instant) -> Step:
-        crossing = CrossingRecord(
-            type=Crossing.EXPIRING,
-            transaction_id=None,
-            sequence=account.sequence,
-            balance=account.balance,
-            threshold=account.threshold,
-            time=now,
-            correlation_id=None,
-            details={"credits": lot.credits, "expires_at": lot.expires_at, "days": days},
+        details: dict[str, str | int] = {"credits": lot.credits, "expires_at": lot.expires_at, "days": days}
+        return Step(
+            account=account, crossings=(account_crossing(account, Crossing.EXPIRING, time=now, details=details),)
         )
-        return Step(account=account, crossings=(crossing,))
 
     return post
 
 
-KINDS: Final = (Kind(ahead=_ends, due=_lapses), Kind(ahead=_announcements, due=_notices))
+def _looks(account: Account, _terms: TimeTerms, _after: Instant) -> Iterator[Instant]:
+    if account.alerts is not None and account.alerts.look_at is not None:
+        yield account.alerts.look_at
+
+
+def _levels(account: Account, _terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
+    """Yield the look at levels in days that time alone may have changed."""
+    for at in _looks(account, _terms, until):
+        if at <= until:
+            yield Due(at=at, fact=f"LEVELS_{at}", post=_look)
+
+
+def _look(account: Account, _default_threshold: int, now: Instant) -> Step:
+    assert account.alerts is not None, "without levels nothing is looked at"
+    alerts, crossed = after_time(account.alerts, standing(account, now=now))
+    return Step(account=replace(account, alerts=alerts), crossings=levels_crossed(account, crossed, time=now))
+
+
+def _grace_ends(account: Account, _terms: TimeTerms, _after: Instant) -> Iterator[Instant]:
+    if account.grace is not None and account.grace.running and account.grace.until is not None:
+        yield account.grace.until
+
+
+def _graces(account: Account, _terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
+    for at in _grace_ends(account, _terms, until):
+        if at <= until:
+            yield Due(at=at, fact=f"GRACE_{at}", post=_end_grace)
+
+
+def _end_grace(account: Account, _default_threshold: int, now: Instant) -> Step:
+    assert account.grace is not None, "without a grace none ends"
+    ended = replace(account, grace=grace_after_time(account.grace, now))
+    over = account_crossing(account, Crossing.GRACE_ENDED, time=now, details={"reason": End.TIME})
+    off = account_crossing(account, Crossing.PLUGIN_STATUS_CHANGED, time=now)
+    return Step(account=ended, crossings=(over, off) if account.enabled else (over,))
+
+
+KINDS: Final = (
+    Kind(ahead=_ends, due=_lapses),
+    Kind(ahead=_announcements, due=_notices),
+    Kind(ahead=_grace_ends, due=_graces),
+    Kind(ahead=_looks, due=_levels),
+)
 """The kinds of things that fall due; of two at the same instant, that of the earlier kind comes first."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import Instant, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
@@ -45,7 +46,7 @@ def newest(order: Transaction, tally: Tally | None) -> Edits:
 
 def taken(order: Transaction, tally: Tally | None) -> int:
     """Return the credits that an order and its edits have moved in the order's own direction, unsigned."""
-    return abs(order.amount) + newest(order, tally).taken
+    return _charged(order) + newest(order, tally).taken
 
 
 def left(order: Transaction, tally: Tally | None) -> int:
@@ -90,7 +91,7 @@ def moved(edit: Edit, transaction: Transaction, order: Transaction) -> Edits:
 
     What it gives back counts whole, as with refunds: what the account could not pay of it is shortfall.
     """
-    change = abs(transaction.amount) if transaction.kind.direction is order.kind.direction else -transaction.requested
+    change = _charged(transaction) if transaction.kind.direction is order.kind.direction else -transaction.requested
     return replace(edit.edits, taken=edit.edits.taken + change)
 
 
@@ -159,6 +160,11 @@ def _step(order: Transaction, tally: Tally | None, *, updated_at: Instant, charg
 
 _KINDS = {Direction.INCREASE: Kind.EDIT_ADDED, Direction.DECREASE: Kind.EDIT_REMOVED}
 _REVERSE = {Direction.INCREASE: Direction.DECREASE, Direction.DECREASE: Direction.INCREASE}
+
+
+def _charged(transaction: Transaction) -> int:
+    """Return what an order or an edit took, unsigned: with what it owes where it came in a grace."""
+    return abs(transaction.amount) + int(transaction.metadata.get(DEBT, 0))
 
 
 def _policy(metadata: Mapping[str, str | int]) -> Policy:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from chalicelib.domain import edits
 from chalicelib.domain.commit import Commit, Fold, TallyChange
 from chalicelib.domain.debt import repayment, repays
-from chalicelib.domain.due import TIME_TERMS, TimeTerms, bring, next_at
+from chalicelib.domain.due import bring, next_at
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import Back, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
@@ -30,6 +30,7 @@ from chalicelib.domain.moving import apply
 from chalicelib.domain.names import GoesBack, Guards, Names, as_recorded, ground_of, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
+from chalicelib.domain.terms import TIME_TERMS, TimeTerms
 
 ITEMS_MAX = 100
 """Distinct items in one atomic write, DynamoDB's limit: the account, the transactions, their guards, the grounds whose
@@ -301,6 +302,7 @@ class _Write:
             metadata=metadata,
             default_threshold=self._default_threshold,
             now=self._now,
+            terms=self._terms,
             parts=parts,
         )
         self._account = after

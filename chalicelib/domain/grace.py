@@ -45,6 +45,10 @@ class End(StrEnum):
     INFLOW = "inflow"
 
 
+ENDS: Final[Mapping[Note, End]] = {Note.USED_UP: End.CREDITS, Note.PAID: End.INFLOW}
+"""Of the notes of transactions that end a grace: why it ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraceTerms:
     """How long a grace lasts at most, in hours, and how many credits may be owed in it; 0: no such limit.
@@ -135,18 +139,22 @@ def after(grace: Grace | None, transaction: "Transaction", *, debt: int) -> Grac
             credits=int(limit),
             used=transaction.shortfall,
         )
+    grace = after_time(grace, transaction.created_at)
     if grace is None:
         return None
-    grace = after_time(grace, transaction.created_at)
     if grace.running:
         grace = _counted(grace, transaction)
-    if note == Note.USED_UP:
-        grace = replace(grace, over=(transaction.created_at, End.CREDITS))
-    elif note == Note.PAID:
-        grace = replace(grace, over=(transaction.created_at, End.INFLOW))
+    if note in ENDS:
+        grace = replace(grace, over=(transaction.created_at, ENDS[Note(str(note))]))
     if grace.running or transaction.balance_after - debt <= transaction.threshold:
         return grace
     return None
+
+
+def limits(metadata: Mapping[str, str | int]) -> Mapping[str, str | int]:
+    """Return the limits of the grace that a transaction started, by their names in its event."""
+    named = {"ends_at": metadata.get(UNTIL), "credits": metadata.get(CREDITS)}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _counted(grace: Grace, transaction: "Transaction") -> Grace:
@@ -157,11 +165,24 @@ def _counted(grace: Grace, transaction: "Transaction") -> Grace:
     return grace
 
 
-def after_time(grace: Grace, now: Instant) -> Grace:
+def after_time(grace: Grace | None, now: Instant) -> Grace | None:
     """Return the grace as of `now`: over since its last instant, where that has passed."""
-    if not grace.running or grace.until is None or grace.until > now:
+    if grace is None or not grace.running or grace.until is None or grace.until > now:
         return grace
     return replace(grace, over=(grace.until, End.TIME))
+
+
+def wrongly_owed(grace: Grace | None, transaction: "Transaction") -> str | None:
+    """Return why an order's debt is not what a grace makes of it: all that it lacks, and without a grace nothing."""
+    if not uses_credits(transaction.kind, transaction.metadata):
+        return None
+    known = after_time(grace, transaction.created_at)
+    running = known is not None and known.running
+    owed = transaction.shortfall if running or transaction.metadata.get(GRACE) == Note.STARTED else 0
+    found = int(transaction.metadata.get(DEBT, 0))
+    if found == owed:
+        return None
+    return f"it made a debt of {found}, and {'in' if running else 'without'} a grace it is {owed}"
 
 
 def switched(transaction: "Transaction") -> bool:

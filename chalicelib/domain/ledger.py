@@ -3,11 +3,14 @@
 Pure: time comes in as an argument, nothing is read or written. Amounts are whole credits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from json.encoder import encode_basestring
+from types import MappingProxyType
 
+from chalicelib.domain.alerts import CROSSED, Alerts, LevelCrossed, Standing, crossed_from
+from chalicelib.domain.grace import ENDS, GRACE, Grace, GraceTerms, Note, limits, switched
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.lots import Lots
 from chalicelib.domain.movements import Kind
@@ -46,6 +49,7 @@ class Account:
     `threshold` is the low-balance threshold in force at the last write, `low_balance_threshold` an admin's
     override of the default, `outdated` the default before the last change of the setting, while that is recent.
     `hash` is the newest link of the chain. While there is `debt`, the balance is 0. `use` is what its orders use.
+    `alerts` are the levels in force, None if there are none; `grace_terms` an admin's override of the fleet's.
     `lots` are the credits that lapse, part of the balance; `due_at` is the next instant at which time alone changes
     something, None if nothing will (due.py).
     """
@@ -69,6 +73,9 @@ class Account:
     debt: int = 0
     closure: Closure | None = None
     use: Use | None = None
+    alerts: Alerts | None = None
+    grace: Grace | None = None
+    grace_terms: GraceTerms | None = None
     lots: Lots = ()
     due_at: Instant | None = None
 
@@ -80,7 +87,12 @@ class Account:
     @property
     def enabled(self) -> bool:
         """Whether the shop's plugin is on."""
-        return self.balance > 0 and not self.closed
+        return (self.balance > 0 or self.in_grace) and not self.closed
+
+    @property
+    def in_grace(self) -> bool:
+        """Whether a grace runs, which keeps the plugin on without credits."""
+        return self.grace is not None and self.grace.running
 
     @property
     def low(self) -> bool:
@@ -138,6 +150,44 @@ class CrossingRecord:
     details: Mapping[str, str | int] = field(default_factory=dict)
 
 
+def account_crossing(
+    account: Account,
+    crossing: Crossing,
+    *,
+    time: Instant,
+    details: Mapping[str, str | int] = MappingProxyType({}),
+    correlation_id: str | None = None,
+) -> CrossingRecord:
+    """Return what an account crossed without a transaction, by time or by a change of what is in force."""
+    return CrossingRecord(
+        type=crossing,
+        transaction_id=None,
+        sequence=account.sequence,
+        balance=account.balance,
+        threshold=account.threshold,
+        time=time,
+        correlation_id=correlation_id,
+        details=details,
+    )
+
+
+def standing(account: Account, *, now: Instant) -> Standing:
+    """Return what the account's levels are compared with at `now`."""
+    return Standing(balance=account.balance, use=account.use, last=account.last_transaction_at, now=now)
+
+
+def levels_crossed(
+    account: Account, crossed: Iterable[LevelCrossed], *, time: Instant, correlation_id: str | None = None
+) -> tuple[CrossingRecord, ...]:
+    """Return levels that an account crossed without a transaction, to be published."""
+    return tuple(
+        account_crossing(
+            account, Crossing.LEVEL_CROSSED, time=time, details=one.details(), correlation_id=correlation_id
+        )
+        for one in crossed
+    )
+
+
 def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Account:
     """Return an account before its first transaction: empty, and never written in this state."""
     return Account(
@@ -172,15 +222,29 @@ def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRe
             threshold=transaction.threshold,
             time=transaction.created_at,
             correlation_id=transaction.correlation_id,
+            details=details,
         )
-        for crossing in crossings(
-            transaction.balance_before,
-            transaction.balance_after,
-            low_before=low_before,
-            low_after=transaction.threshold,
-        )
-        if not (crossing is Crossing.PLUGIN_STATUS_CHANGED and CLOSED in transaction.metadata)
+        for crossing, details in _passed(transaction, low_before)
     )
+
+
+def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[Crossing, Mapping[str, str | int]]]:
+    """Yield what a transaction passed, with what the event says besides; the status event comes last."""
+    before, after, metadata = transaction.balance_before, transaction.balance_after, transaction.metadata
+    for crossing in crossings(before, after, low_before=low_before, low_after=transaction.threshold):
+        # A grace may keep the plugin on, or switch it off later.
+        if crossing is not Crossing.PLUGIN_STATUS_CHANGED:
+            yield crossing, {}
+    if (crossed := metadata.get(CROSSED)) is not None:
+        for level in crossed_from(str(crossed)):
+            yield Crossing.LEVEL_CROSSED, level.details()
+    if (note := metadata.get(GRACE)) is not None:
+        if note == Note.STARTED:
+            yield Crossing.GRACE_STARTED, limits(metadata)
+        elif note in ENDS:
+            yield Crossing.GRACE_ENDED, {"reason": ENDS[Note(str(note))]}
+    if switched(transaction) and CLOSED not in metadata:
+        yield Crossing.PLUGIN_STATUS_CHANGED, {}
 
 
 _quoted = encode_basestring

@@ -4,9 +4,12 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from chalicelib.domain.alerts import CROSSED, Alerts, Standing, after_movement, crossed_text
 from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.grace import NO_GRACE, after, notes, switched
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import (
     CLOSED,
@@ -23,11 +26,12 @@ from chalicelib.domain.ledger import (
 from chalicelib.domain.lots import MERGED, Lots, deposit, draw, merged_text, without
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction
-from chalicelib.domain.runway import use_after
+from chalicelib.domain.runway import Use, use_after
+from chalicelib.domain.terms import TIME_TERMS, TimeTerms
 from chalicelib.domain.thresholds import Outdated, default_in_force
 
 
-def apply(
+def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of it
     account: Account,
     movement: Movement,
     *,
@@ -37,6 +41,7 @@ def apply(
     default_threshold: int,
     now: Instant,
     parts: Lots = (),
+    terms: TimeTerms = TIME_TERMS,
 ) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
     """Return the account after `movement`, its transaction and the thresholds it crossed.
 
@@ -51,6 +56,8 @@ def apply(
     # If this clock is behind the last writer's, time must not run backwards within the account.
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
+    after_it = Standing(balance=account.balance + amount, use=None, last=created_at, now=created_at)
+    metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, after_it, terms)
     lots, drawn, merged = _change_lots(account.lots, amount, parts)
     transaction = Transaction(
         transaction_id=movement.transaction_id,
@@ -75,8 +82,8 @@ def apply(
         drawn=drawn,
     )
     _seal(transaction)
-    after = _after(account, transaction, outdated, lots)
-    return after, transaction, crossed_by(transaction, low_before=account.threshold)
+    changed = _after(account, transaction, outdated, lots=lots, use=use, alerts=alerts)
+    return changed, transaction, crossed_by(transaction, low_before=account.threshold)
 
 
 def _noted(
@@ -127,11 +134,54 @@ def _seal(transaction: Transaction) -> None:
     object.__setattr__(transaction, "hash", transaction_hash(transaction))
 
 
-def _after(account: Account, transaction: Transaction, outdated: Outdated | None, lots: Lots) -> Account:
+def _kept_by_time(
+    account: Account,
+    kind: Kind,
+    requested: int,
+    metadata: Mapping[str, str | int],
+    standing: Standing,
+    terms: TimeTerms,
+) -> tuple[Mapping[str, str | int], Use | None, Alerts | None]:
+    """Return what the transaction notes of a grace and of levels, and the account's use and alerts after it.
+
+    `standing` is the account after it, but for its use.
+    """
+    at, amount = standing.now, standing.balance - account.balance
+    given = NO_GRACE if account.closed else account.grace_terms or terms.grace
+    if account.grace is not None or given.given:
+        noted = notes(
+            account.grace,
+            given,
+            kind=kind,
+            metadata=metadata,
+            before=account.balance,
+            amount=amount,
+            shortfall=requested - abs(amount),
+            debt=account.debt,
+            at=at,
+        )
+        metadata = {**metadata, **noted} if noted else metadata
+    use = use_after(account.use, kind, requested, metadata, last=account.last_transaction_at, at=at)
+    if account.alerts is None and not terms.levels:
+        return metadata, use, None
+    alerts, crossed = after_movement(account.alerts, terms.levels, kind, replace(standing, use=use))
+    return ({**metadata, CROSSED: crossed_text(crossed)} if crossed else metadata), use, alerts
+
+
+def _after(
+    account: Account,
+    transaction: Transaction,
+    outdated: Outdated | None,
+    *,
+    lots: Lots,
+    use: Use | None,
+    alerts: Alerts | None,
+) -> Account:
     kind = transaction.kind
+    debt = account.debt + owed_by(kind, transaction.amount, transaction.metadata)
     total = account.totals.get(kind, Total())
     # The opening sets the status too: its transaction is the answer to "since when".
-    status_changed = transaction.sequence == 1 or (account.balance > 0) != (transaction.balance_after > 0)
+    status_changed = transaction.sequence == 1 or switched(transaction)
     return Account(
         merchant_id=account.merchant_id,
         balance=transaction.balance_after,
@@ -153,15 +203,11 @@ def _after(account: Account, transaction: Transaction, outdated: Outdated | None
         updated_at=transaction.created_at,
         outdated=outdated,
         closure=account.closure,
-        debt=account.debt + owed_by(kind, transaction.amount, transaction.metadata),
-        use=use_after(
-            account.use,
-            kind,
-            transaction.requested,
-            transaction.metadata,
-            last=account.last_transaction_at,
-            at=transaction.created_at,
-        ),
+        debt=debt,
+        use=use,
+        alerts=alerts,
+        grace=after(account.grace, transaction, debt=debt),
+        grace_terms=account.grace_terms,
         lots=lots,
         due_at=account.due_at,
     )

@@ -12,6 +12,7 @@ class Reason(StrEnum):
 
     SUFFICIENT_CREDITS = "sufficient_credits"
     INSUFFICIENT_CREDITS = "insufficient_credits"
+    GRACE = "grace"
     CLOSED = "closed"
     ACCOUNT_NOT_FOUND = "account_not_found"
     UNAVAILABLE = "unavailable"

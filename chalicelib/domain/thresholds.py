@@ -11,9 +11,9 @@ SETTLING = timedelta(hours=1)
 
 
 class Crossing(StrEnum):
-    """A threshold passed by one movement.
+    """A threshold passed by one movement, or by time or a change alone.
 
-    The last three are no movement's: a shop has gone, or come back; credits will lapse soon.
+    No movement's are that a shop has gone or come back, and that credits will lapse soon.
     """
 
     LOW_BALANCE_REACHED = "low_balance_reached"
@@ -23,6 +23,9 @@ class Crossing(StrEnum):
     SHOP_CLOSED = "shop_closed"
     SHOP_REOPENED = "shop_reopened"
     EXPIRING = "expiring"
+    LEVEL_CROSSED = "level_crossed"
+    GRACE_STARTED = "grace_started"
+    GRACE_ENDED = "grace_ended"
 
 
 def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:

@@ -7,6 +7,7 @@ walked; of the orders it keeps the refunded ones.
 from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.grace import Grace, after, switched, wrongly_owed
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, transaction_hash
 from chalicelib.domain.lots import Lots
@@ -20,10 +21,10 @@ from chalicelib.domain.tallies import Tallies
 class Walk:
     """One merchant's transactions, walked from the first one on. It cannot be used after `close`.
 
-    `totals`, `total_shortfall`, `debt`, `use` and `lots` are what the transactions add up to, `first` and `last` the
-    ends of them, `status` the one that switched the plugin last, `expected` the sequence that would come next. `newest`
-    are the thresholds that the last one passed, `tallies` what went back of each order and payment. `newer` counts the
-    transactions whose form only a newer release knows.
+    `totals`, `total_shortfall`, `debt`, `grace`, `use` and `lots` are what the transactions add up to, `first` and
+    `last` the ends of them, `status` the one that switched the plugin last, `expected` the sequence that would come
+    next. `newest` are the thresholds that the last one passed, `tallies` what went back of each order and payment.
+    `newer` counts the transactions whose form only a newer release knows.
 
     `intact`: none is missing and each is sealed, so they prove what the account must be. A finding's consequences are
     not reported too: after a transaction that is missing, changed or unreadable, balances and refunds prove nothing.
@@ -40,6 +41,7 @@ class Walk:
         self.total_shortfall = 0
         self.debt = 0
         self.use: Use | None = None
+        self.grace: Grace | None = None
         self.lots: Lots = ()
         self.newest: Derived | None = None
         self.expected = 1
@@ -137,13 +139,10 @@ class Walk:
         repaid = abs(transaction.amount) if transaction.kind is Kind.DEBT_REPAID else 0
         if repaid != due:
             return f"{repaid} credits paid debt, {due} of {self.debt} owed were due from the transaction before it"
-        if (
-            not 0
-            <= owed_by(transaction.kind, transaction.amount, transaction.metadata) + repaid
-            <= transaction.shortfall
-        ):
+        owed = owed_by(transaction.kind, transaction.amount, transaction.metadata) + repaid
+        if not 0 <= owed <= transaction.shortfall:
             return f"it fell short of {transaction.shortfall} and made a debt of {transaction.metadata.get(DEBT)}"
-        return None
+        return wrongly_owed(self.grace, transaction)
 
     def _add(self, transaction: Transaction) -> None:
         total = self.totals.get(transaction.kind, Total())
@@ -160,7 +159,8 @@ class Walk:
         )
         if transaction.drawn and self.intact:
             self.lots = lots_after(transaction, self.lots)
-        if transaction.sequence == 1 or (transaction.balance_before > 0) != (transaction.balance_after > 0):
+        self.grace = after(self.grace, transaction, debt=self.debt)
+        if transaction.sequence == 1 or switched(transaction):
             self.status = transaction
         self.newest = derived_crossings(transaction, before=self.last)
         if self.intact:

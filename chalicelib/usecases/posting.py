@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from chalicelib.domain.commit import Fold
-from chalicelib.domain.due import TIME_TERMS, TimeTerms
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
@@ -25,6 +24,7 @@ from chalicelib.domain.movements import (
 )
 from chalicelib.domain.orders import charge
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.terms import TIME_TERMS, TimeTerms
 from chalicelib.ports import CallTime, Committed, Known, LedgerStore
 from chalicelib.usecases.work import Request, Work, internal
 

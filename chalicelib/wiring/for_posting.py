@@ -10,8 +10,8 @@ from botocore.config import Config
 
 from chalicelib.adapters import sdk
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
-from chalicelib.domain.due import TimeTerms
 from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.terms import TimeTerms
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings, settings
 from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting

@@ -37,6 +37,9 @@ OUTBOUND_TYPES = (
     "evt.credits.balance_restored",
     "evt.credits.balance_exhausted",
     "evt.credits.plugin_status_changed",
+    "evt.credits.level_crossed",
+    "evt.credits.grace_started",
+    "evt.credits.grace_ended",
     "evt.credits.drift_detected",
 )
 """What the service publishes (contract, sections 5 and 7). Streams bind them one by one: `evt.credits.>` would take the

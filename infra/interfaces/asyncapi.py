@@ -71,7 +71,10 @@ _SAID = {
     "evt.credits.low_balance_reached": "The balance was above the threshold and is at or below it.",
     "evt.credits.balance_restored": "The balance was at or below the threshold and is above it.",
     "evt.credits.balance_exhausted": "The balance was above 0 and is 0.",
-    "evt.credits.plugin_status_changed": "The plugin was switched: 0 was passed, either way.",
+    "evt.credits.plugin_status_changed": "The plugin was switched: 0 was passed, either way, or a grace ended.",
+    "evt.credits.level_crossed": "An account fell to one of its levels or below it, or rose above it.",
+    "evt.credits.grace_started": "The last credit is used, and the plugin stays on for a while.",
+    "evt.credits.grace_ended": "A grace is over: by time, because its credits are used up, or by an inflow.",
     "evt.credits.drift_detected": "The daily comparison found that a ledger does not prove itself.",
 }
 

@@ -20,7 +20,9 @@ from chalicelib.adapters.dynamodb.items import (
     transaction_item,
 )
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
+from chalicelib.domain.alerts import Alerts, Level, Unit, Watched
 from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.grace import HOURS_MAX, End, Grace, GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.lots import Lot
@@ -55,6 +57,28 @@ lots = st.dictionaries(ends, st.integers(1, 10**12), max_size=8).map(
     lambda held: tuple(Lot(expires_at=at, credits=left) for at, left in sorted(held.items()))
 )
 totals = st.dictionaries(st.sampled_from(Kind), st.builds(Total, count=st.integers(1, ORDERS_MAX), credits=credit_sums))
+levels = st.builds(
+    Level,
+    name=st.from_regex(r"[a-z0-9][a-z0-9_-]{0,23}", fullmatch=True),
+    at=st.integers(0, CREDITS_MAX),
+    unit=st.sampled_from(Unit),
+)
+alerts = st.builds(
+    Alerts,
+    watched=st.lists(st.builds(Watched, level=levels, below=st.booleans()), max_size=5).map(tuple),
+    own=st.booleans(),
+    full=st.none() | credit_sums,
+    look_at=st.none() | instants,
+    outdated=st.none() | st.builds(Outdated, threshold=st.integers(0, 2**32), replaced_at=instants),
+)
+graces = st.builds(
+    Grace,
+    started_at=instants,
+    until=st.none() | instants,
+    credits=credit_sums,
+    used=credit_sums,
+    over=st.none() | st.tuples(instants, st.sampled_from(End)),
+)
 accounts = st.builds(
     Account,
     merchant_id=merchants,
@@ -77,6 +101,9 @@ accounts = st.builds(
     use=st.none()
     | st.builds(Use, weighted=credit_sums, since=st.integers(0, 10**8), orders=st.integers(1, ORDERS_MIN))
     | st.builds(Use, weighted=credit_sums, since=st.none(), orders=st.just(ORDERS_MIN)),
+    alerts=st.none() | alerts,
+    grace=st.none() | graces,
+    grace_terms=st.none() | st.builds(GraceTerms, hours=st.integers(0, HOURS_MAX), credits=credit_sums),
     lots=lots,
     due_at=st.none() | ends,
 )

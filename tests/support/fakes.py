@@ -12,6 +12,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.movements import Movement, grounds, names_of
 from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.terms import TIME_TERMS, TimeTerms
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]
@@ -139,7 +140,12 @@ class FakeClock:
 
 
 def settle(
-    store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20
+    store: LedgerStore,
+    movements: Sequence[Movement],
+    *,
+    now: Instant,
+    default_threshold: int = 20,
+    terms: TimeTerms = TIME_TERMS,
 ) -> list[Outcome]:
     """Post one merchant's movements with full knowledge, in as few writes as `fold` needs, and return the outcomes.
 
@@ -150,7 +156,13 @@ def settle(
         waiting = [index for index in range(len(movements)) if index not in outcomes]
         if not waiting:
             return [outcomes[index] for index in range(len(movements))]
-        decided = decide(store, [movements[index] for index in waiting], now=now, default_threshold=default_threshold)
+        decided = decide(
+            store,
+            [movements[index] for index in waiting],
+            now=now,
+            default_threshold=default_threshold,
+            terms=terms,
+        )
         if decided.commit is not None:
             answer = store.commit(decided.commit)
             assert answer == Committed(), answer
@@ -160,7 +172,14 @@ def settle(
     raise AssertionError("the fold never ends")
 
 
-def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, default_threshold: int = 20) -> Fold:
+def decide(
+    store: LedgerStore,
+    movements: Sequence[Movement],
+    *,
+    now: Instant,
+    default_threshold: int = 20,
+    terms: TimeTerms = TIME_TERMS,
+) -> Fold:
     """Return the fold of one merchant's movements on the store's content, without writing it."""
     merchant_id = movements[0].merchant_id
     transactions = [name for movement in movements for name in names_of(movement)]
@@ -173,6 +192,7 @@ def decide(store: LedgerStore, movements: Sequence[Movement], *, now: Instant, d
         stored=known.transactions,
         guards=known.guards,
         default_threshold=default_threshold,
+        terms=terms,
         now=now,
     )
 

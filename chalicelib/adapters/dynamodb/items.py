@@ -11,7 +11,16 @@ from zlib import crc32
 
 from chalicelib.adapters.dynamodb.due_items import due_attributes, lots_from, lots_text
 from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
-from chalicelib.adapters.dynamodb.time_attributes import use_from, use_text
+from chalicelib.adapters.dynamodb.time_attributes import (
+    alerts_from,
+    alerts_text,
+    grace_from,
+    grace_terms_from,
+    grace_terms_text,
+    grace_text,
+    use_from,
+    use_text,
+)
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION_DRAWN, Account, Total, Transaction
@@ -92,6 +101,12 @@ def _of_time(account: Account) -> Item:
     item: Item = due_attributes(account)
     if account.use is not None:
         item["use"] = {"S": use_text(account.use)}
+    if account.alerts is not None:
+        item["alerts"] = {"S": alerts_text(account.alerts)}
+    if account.grace is not None:
+        item["grace"] = {"S": grace_text(account.grace)}
+    if account.grace_terms is not None:
+        item["grace_terms"] = {"S": grace_terms_text(account.grace_terms)}
     if account.lots:
         item["lots"] = {"S": lots_text(account.lots)}
     return item
@@ -99,7 +114,8 @@ def _of_time(account: Account) -> Item:
 
 def _timed(account: Account) -> bool:
     """Return whether the account has anything that a release from before section 16 would lose with its next write."""
-    return bool(account.lots) or account.due_at is not None or Kind.EXPIRY in account.totals
+    kept = (account.due_at, account.alerts, account.grace, account.grace_terms)
+    return bool(account.lots) or any(one is not None for one in kept) or Kind.EXPIRY in account.totals
 
 
 def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account:
@@ -138,6 +154,9 @@ def _account(item: Mapping[str, Any]) -> Account:
         debt=_whole(item, "debt") or 0,
         closure=_closure_from(item),
         use=use_from(_text(item, "use")),
+        alerts=alerts_from(_text(item, "alerts")),
+        grace=grace_from(_text(item, "grace")),
+        grace_terms=grace_terms_from(_text(item, "grace_terms")),
         lots=lots_from(_text(item, "lots")),
         due_at=Instant(due_at) if (due_at := _text(item, "due_at")) else None,
     )

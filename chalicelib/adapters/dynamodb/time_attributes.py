@@ -1,6 +1,10 @@
 """What an account keeps because of time, as texts of its item: short, because an account is to stay under 1 KB."""
 
+from chalicelib.domain.alerts import Alerts, Level, Watched
+from chalicelib.domain.grace import End, Grace, GraceTerms
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.runway import ORDERS_MIN, Use
+from chalicelib.domain.thresholds import Outdated
 
 
 def use_text(use: Use) -> str:
@@ -15,3 +19,61 @@ def use_from(text: str | None) -> Use | None:
     weighted, *young = map(int, text.split(" "))
     since, orders = young or (None, ORDERS_MIN)
     return Use(weighted=weighted, since=since, orders=orders)
+
+
+def alerts_text(alerts: Alerts) -> str:
+    """Return the levels in force, such as `full=100 -week:7d +half:50%`: `-` where the account is below."""
+    parts = ["own=1"] if alerts.own else []
+    parts += [f"full={alerts.full}"] if alerts.full is not None else []
+    parts += [f"look={alerts.look_at}"] if alerts.look_at else []
+    parts += [f"outdated={alerts.outdated.threshold}/{alerts.outdated.replaced_at}"] if alerts.outdated else []
+    return " ".join([*parts, *(f"{'-' if one.below else '+'}{one.level}" for one in alerts.watched)])
+
+
+def alerts_from(text: str | None) -> Alerts | None:
+    """Return the alerts that `alerts_text` wrote, None where there are none."""
+    if text is None:
+        return None
+    parts = text.split()
+    kept = dict(part.split("=", 1) for part in parts if part[0] not in "-+")
+    stamp, _, replaced_at = kept.get("outdated", "").partition("/")
+    return Alerts(
+        watched=tuple(Watched(level=Level.parse(one[1:]), below=one[0] == "-") for one in parts if one[0] in "-+"),
+        own="own" in kept,
+        full=int(kept["full"]) if "full" in kept else None,
+        look_at=Instant(kept["look"]) if "look" in kept else None,
+        outdated=Outdated(threshold=int(stamp), replaced_at=Instant(replaced_at)) if stamp else None,
+    )
+
+
+def grace_text(grace: Grace) -> str:
+    """Return a grace: its start, its end by time or `-`, its credits and those used, and when and why it is over."""
+    over = f" {grace.over[0]} {grace.over[1]}" if grace.over else ""
+    return f"{grace.started_at} {grace.until or '-'} {grace.credits} {grace.used}{over}"
+
+
+def grace_from(text: str | None) -> Grace | None:
+    """Return the grace that `grace_text` wrote, None where there is none."""
+    if text is None:
+        return None
+    started_at, until, limit, used, *over = text.split()
+    return Grace(
+        started_at=Instant(started_at),
+        until=None if until == "-" else Instant(until),
+        credits=int(limit),
+        used=int(used),
+        over=(Instant(over[0]), End(over[1])) if over else None,
+    )
+
+
+def grace_terms_text(terms: GraceTerms) -> str:
+    """Return an account's own limits of a grace: its hours and its credits."""
+    return f"{terms.hours} {terms.credits}"
+
+
+def grace_terms_from(text: str | None) -> GraceTerms | None:
+    """Return the limits that `grace_terms_text` wrote, None where there are none."""
+    if text is None:
+        return None
+    hours, limit = map(int, text.split())
+    return GraceTerms(hours=hours, credits=limit)

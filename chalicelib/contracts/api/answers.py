@@ -11,7 +11,7 @@ from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
 from chalicelib.domain import ledger
-from chalicelib.domain.closure import status_reason, status_since
+from chalicelib.domain.closure import status_reason, status_since, status_transaction
 from chalicelib.domain.ids import Instant, credit_id
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -132,7 +132,7 @@ class Account(Model):
                 status="enabled" if account.enabled else "disabled",
                 reason=status_reason(account),
                 since=status_since(account),
-                transaction_id=None if account.closed else account.status_transaction_id,
+                transaction_id=status_transaction(account),
             ),
             low_balance_threshold=account.low_balance_threshold,
             threshold=account.threshold,

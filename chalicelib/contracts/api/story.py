@@ -11,9 +11,11 @@ from typing import Self
 
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.sentences import OF_PAYMENTS, credits_text, movement_sentence
+from chalicelib.contracts.api.sentences_time import GRACE_ENDS, grace_sentence, level_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.domain.closure import status_reason, status_since
+from chalicelib.domain.closure import status_reason, status_since, status_transaction
 from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
 from chalicelib.domain.plugin_status import Reason
@@ -127,7 +129,7 @@ def tell(account: Account, told: Excerpt) -> Story:
         status="enabled" if account.enabled else "disabled",
         reason=status_reason(account),
         since=status_since(account),
-        transaction_id=None if account.closed else account.status_transaction_id,
+        transaction_id=status_transaction(account),
         balance=account.balance,
         threshold=account.threshold,
         because=_because(account, decided),
@@ -142,6 +144,8 @@ def tell(account: Account, told: Excerpt) -> Story:
 def _because(account: Account, decided: Transaction | None) -> str:
     if account.closed:
         return "The shop has removed the app."
+    if status_transaction(account) is None and account.status_transaction_id is not None:
+        return GRACE_ENDS[End.TIME]
     return movement_sentence(decided) if decided else "The transaction that decided it cannot be read."
 
 
@@ -169,6 +173,9 @@ _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
     Crossing.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
     Crossing.SHOP_CLOSED: lambda _: "The shop removed the app.",
     Crossing.SHOP_REOPENED: lambda _: "The shop came back.",
+    Crossing.LEVEL_CROSSED: lambda crossing: level_sentence(crossing.details),
+    Crossing.GRACE_STARTED: lambda crossing: grace_sentence(crossing.details),
+    Crossing.GRACE_ENDED: lambda crossing: GRACE_ENDS[End(str(crossing.details["reason"]))],
     Crossing.PLUGIN_STATUS_CHANGED: lambda crossing: f"The plugin went {'on' if crossing.balance else 'off'}.",
 }
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from chalicelib.domain.alerts import Unit
 from chalicelib.domain.findings import Drift
+from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 
 Status = Literal["enabled", "disabled"]
@@ -66,7 +68,10 @@ class BalanceExhausted(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChanged(Payload):
-    """The shop's plugin was switched on or off; without a transaction, the shop has gone or has come back."""
+    """The shop's plugin was switched on or off.
+
+    Without a transaction, the shop has gone or has come back, or the time of a grace is over.
+    """
 
     previous_status: Status
     current_status: Status
@@ -90,6 +95,35 @@ class CreditsExpired(Payload):
     transaction_id: TransactionId
     credits: int
     expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelCrossed(Payload):
+    """The account fell to a level or below it (`down`), or rose above it (`up`).
+
+    Without a transaction, time alone did it, or an admin or a setting changed the levels.
+    """
+
+    level: str
+    at: int
+    unit: Unit
+    direction: Literal["down", "up"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraceStarted(Payload):
+    """The last credit is used, and the plugin stays on until `ends_at`, or until so many `credits` are owed."""
+
+    transaction_id: TransactionId
+    ends_at: Instant | None
+    credits: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraceEnded(Payload):
+    """A grace is over; without a transaction, its time was. Only an inflow leaves the plugin on."""
+
+    reason: End
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

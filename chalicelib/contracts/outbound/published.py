@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, cast
 from uuid import UUID, uuid5
 
 from chalicelib.contracts.outbound.payloads import (
@@ -18,6 +18,9 @@ from chalicelib.contracts.outbound.payloads import (
     CreditsExpiring,
     CreditsMoved,
     DriftDetected,
+    GraceEnded,
+    GraceStarted,
+    LevelCrossed,
     Payload,
     PaymentReversed,
     StatusChanged,
@@ -59,6 +62,9 @@ PUBLISHED: Mapping[str, type[Payload]] = {
     "evt.credits.balance_restored": ThresholdPassed,
     "evt.credits.balance_exhausted": BalanceExhausted,
     "evt.credits.plugin_status_changed": StatusChanged,
+    "evt.credits.level_crossed": LevelCrossed,
+    "evt.credits.grace_started": GraceStarted,
+    "evt.credits.grace_ended": GraceEnded,
     "evt.credits.drift_detected": DriftDetected,
 }
 """The types of events out, and their payloads."""
@@ -186,12 +192,14 @@ def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version
         ValueError: a crossing that only a movement can cause names none.
     """
     event_type = _TYPE_PREFIX + (Crossing.PLUGIN_STATUS_CHANGED if crossing.type in _OF_SHOPS else crossing.type)
+    details = crossing.details
+    # One write may cross several levels.
+    level = f":{details['level']}" if crossing.type is Crossing.LEVEL_CROSSED else ""
     if crossing.transaction_id:
-        fact = uuid5(UUID(crossing.transaction_id), event_type)
+        fact = uuid5(UUID(crossing.transaction_id), f"{event_type}{level}")
     else:
-        details = crossing.details
         named = f"{details['expires_at']}:{details['days']}" if crossing.type is Crossing.EXPIRING else version
-        fact = uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{named}")
+        fact = uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{named}{level}")
     return PublishedEvent(
         event_id=str(fact),
         event_type=event_type,
@@ -255,8 +263,30 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
         return _status_changed(
             merchant_id, crossing, enabled=crossing.type is Crossing.SHOP_REOPENED, reason=_OF_SHOPS[crossing.type]
         )
+    if crossing.type in (Crossing.LEVEL_CROSSED, Crossing.GRACE_ENDED):
+        of_type = LevelCrossed if crossing.type is Crossing.LEVEL_CROSSED else GraceEnded
+        return of_type(
+            merchant_id=merchant_id,
+            transaction_id=crossing.transaction_id,
+            sequence=crossing.sequence,
+            balance=crossing.balance,
+            **cast("Any", crossing.details),
+        )
+    if crossing.type is Crossing.PLUGIN_STATUS_CHANGED:
+        enabled = crossing.balance > 0
+        reason = "Sufficient credits" if enabled else "Insufficient credits"
+        return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
     if crossing.transaction_id is None:
         raise ValueError(f"a crossing of type {crossing.type} without its transaction")
+    if crossing.type is Crossing.GRACE_STARTED:
+        return GraceStarted(
+            merchant_id=merchant_id,
+            transaction_id=crossing.transaction_id,
+            sequence=crossing.sequence,
+            balance=crossing.balance,
+            ends_at=cast("Instant | None", crossing.details.get("ends_at")),
+            credits=cast("int | None", crossing.details.get("credits")),
+        )
     if crossing.type is Crossing.BALANCE_EXHAUSTED:
         return BalanceExhausted(
             merchant_id=merchant_id,
@@ -264,9 +294,7 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             sequence=crossing.sequence,
             balance=crossing.balance,
         )
-    enabled = crossing.balance > 0
-    reason = "Sufficient credits" if enabled else "Insufficient credits"
-    return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
+    raise AssertionError(crossing)
 
 
 def _status_changed(merchant_id: MerchantId, crossing: CrossingRecord, *, enabled: bool, reason: str) -> StatusChanged:

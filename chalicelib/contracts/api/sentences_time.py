@@ -1,0 +1,35 @@
+"""Sentences about levels and grace, for whoever reads why a plugin is on or off."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from chalicelib.contracts.api.sentences import credits_text
+from chalicelib.domain.alerts import Unit
+from chalicelib.domain.grace import End
+
+GRACE_ENDS: Final[Mapping[End, str]] = {
+    End.TIME: "The grace without credits was over by time.",
+    End.CREDITS: "The credits that may be owed in the grace were used up, which ended it.",
+    End.INFLOW: "The debt was paid and credits are left, which ended the grace.",
+}
+"""What ended a grace, by its reason."""
+_UNITS: Final[Mapping[str, str]] = {
+    Unit.CREDITS: "credits",
+    Unit.PERCENT: "percent of the balance after the last inflow",
+    Unit.DAYS: "days of credits",
+}
+
+
+def level_sentence(details: Mapping[str, str | int]) -> str:
+    """Return which level an account fell below or rose above."""
+    level = f'level "{details["level"]}", {details["at"]} {_UNITS[str(details["unit"])]}'
+    return (
+        f"That is at or below the {level}." if details["direction"] == "down" else f"That is above the {level}, again."
+    )
+
+
+def grace_sentence(details: Mapping[str, str | int]) -> str:
+    """Return that a grace keeps the plugin on, and how far."""
+    limits = [f"until {details['ends_at']}"] if "ends_at" in details else []
+    limits += [f"until {credits_text(int(details['credits']))} are owed"] if "credits" in details else []
+    return f"A grace keeps the plugin on {' or '.join(limits)}."
