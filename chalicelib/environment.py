@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
+from chalicelib.domain.alerts import Level, Levels, checked
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.lines import LEVELS
 
@@ -111,6 +112,14 @@ class Reader:
                 f"commas between them, or {NONE}"
             )
         return tuple(sorted({int(part) for part in parts}, reverse=True))
+
+    def levels(self, name: str) -> Levels:
+        """Return levels with commas between them, such as `week=7 days, half=50%`; none where it is not set."""
+        text = self.text(name)
+        try:
+            return checked(Level.named(part) for part in text.split(",")) if text and text != NONE else ()
+        except ValueError as error:
+            raise SettingError(f"{name} is {text!r}: {error}") from None
 
     def percent(self, name: str) -> Decimal:
         """Return a percentage from 0 to 100, 0 where it is not set."""

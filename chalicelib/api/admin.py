@@ -1,4 +1,4 @@
-"""The routes for admins (contract, section 6): adjustments, thresholds, and the accounts at zero or low.
+"""The routes for admins (contract, section 6): adjustments, thresholds, levels, grace, accounts at zero or low.
 
 Changes of the ledger are made by other functions, which this one invokes: the API itself may only read.
 """
@@ -61,6 +61,20 @@ def set_threshold(call: Call, merchant_id: str) -> Reply:
     return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
 
 
+@routes.put(
+    "/api/v1/credits/admin/accounts/{merchant_id}/levels", access=Access.ADMIN, summary="A merchant's own levels"
+)
+def set_levels(call: Call, merchant_id: str) -> Reply:
+    """Set the account's own levels, or with null restore the fleet's; return the account."""
+    return _overridden(call, merchant_id, "levels")
+
+
+@routes.put("/api/v1/credits/admin/accounts/{merchant_id}/grace", access=Access.ADMIN, summary="A merchant's own grace")
+def set_grace(call: Call, merchant_id: str) -> Reply:
+    """Set the limits of the account's next grace, or with null restore the fleet's; return the account."""
+    return _overridden(call, merchant_id, "grace")
+
+
 @routes.get("/api/v1/credits/admin/zero-balance", access=Access.ADMIN, summary="Accounts without credits")
 def zero_balance(call: Call) -> Reply:
     """Return a page of the accounts without credits, by cursor."""
@@ -78,6 +92,19 @@ def low_balance(call: Call) -> Reply:
     from chalicelib.api.level_listing import low_page
 
     return low_page(call, levels=for_api.levels(), key=for_api.cursor_key())
+
+
+def _overridden(call: Call, merchant_id: str, name: str) -> Reply:
+    from chalicelib.contracts.inbound.overrides import override
+
+    admin, merchant = call.caller.name(), merchant_of(merchant_id)
+    fields = call.json_object()
+    if name not in fields:
+        raise bad_request(name, f"{name} is missing")
+    whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
+    asked = override({name: fields[name], **whose})
+    account = for_api.ledger_functions().set_threshold(asked.model_dump())
+    return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
 
 
 def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply:

@@ -16,6 +16,8 @@ class Did(StrEnum):
 
     ADJUSTED = "adjusted"
     THRESHOLD_SET = "threshold_set"
+    LEVELS_SET = "levels_set"
+    GRACE_SET = "grace_set"
     LETTER_RETRIED = "letter_retried"
     LETTER_DISCARDED = "letter_discarded"
     LINKED = "linked"

@@ -54,9 +54,23 @@ class Level:
         name, _, rest = text.rpartition(":")
         return cls(name=name, at=int(rest[:-1]), unit=_UNITS[rest[-1]])
 
+    @classmethod
+    def named(cls, text: str) -> "Level":
+        """Return the level that people write, such as `week=7 days`, `half=50%` or `few=20`, which are credits.
+
+        Raises:
+            ValueError: it is none.
+        """
+        found = _WRITTEN.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{text!r} is no level: write name=number unit, such as week=7 days, half=50% or few=20")
+        unit = (found["unit"] or Unit.CREDITS).replace("%", Unit.PERCENT)
+        return cls(name=found["name"], at=int(found["at"]), unit=Unit(unit if unit in list(Unit) else f"{unit}s"))
+
 
 _LETTERS: Final = {Unit.CREDITS: "c", Unit.PERCENT: "%", Unit.DAYS: "d"}
 _UNITS: Final = {letter: unit for unit, letter in _LETTERS.items()}
+_WRITTEN: Final = re.compile(r"(?P<name>[^=\s]+)=(?P<at>[0-9]{1,10}) ?(?P<unit>credits?|percent|%|days?)?", re.ASCII)
 _NAME: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}", re.ASCII)
 Levels = tuple[Level, ...]
 

@@ -1,9 +1,14 @@
-"""A low-balance threshold of an account's own, which an admin sets in place of the default (contract, section 5)."""
+"""What an admin sets for one account in place of the fleet's: its low-balance threshold, its levels, its grace.
+
+(contract, sections 5 and 16)
+"""
 
 from dataclasses import replace
 
+from chalicelib.domain.alerts import Alerts, Levels, after_change
+from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, later_than
-from chalicelib.domain.ledger import Account, CrossingRecord
+from chalicelib.domain.ledger import Account, CrossingRecord, levels_crossed, standing
 from chalicelib.domain.thresholds import crossings
 
 
@@ -41,3 +46,34 @@ def change_threshold(
         account, low_balance_threshold=low_balance_threshold, threshold=threshold, updated_at=time, outdated=None
     )
     return changed, crossed
+
+
+def change_levels(
+    account: Account, own: Levels | None, *, fleet: Levels, correlation_id: str | None, now: Instant
+) -> tuple[Account, tuple[CrossingRecord, ...]]:
+    """Return the account with levels of its own (None: the fleet's), and those that it is on the other side of now.
+
+    An account that already has these is returned unchanged. `version` does not change, as with `apply`.
+    """
+    known = account.alerts or Alerts()
+    if (known.own, known.levels) == (own is not None, fleet if own is None else own):
+        return account, ()
+    time = later_than(account.updated_at, now=now)
+    alerts, crossed = after_change(account.alerts, own, fleet, standing(account, now=time))
+    # Levels in days may change by time alone: whoever posts what is due computes when, so it is due at once.
+    looks = alerts is not None and alerts.look_at is not None
+    due_at = min(account.due_at or time, time) if looks else account.due_at
+    changed = replace(account, alerts=alerts, due_at=due_at, updated_at=time)
+    return changed, levels_crossed(account, crossed, time=time, correlation_id=correlation_id)
+
+
+def change_grace_terms(
+    account: Account, own: GraceTerms | None, *, now: Instant
+) -> tuple[Account, tuple[CrossingRecord, ...]]:
+    """Return the account with limits of its own for its next grace (None: the fleet's); that crosses nothing.
+
+    An account that already has these is returned unchanged. `version` does not change, as with `apply`.
+    """
+    if account.grace_terms == own:
+        return account, ()
+    return replace(account, grace_terms=own, updated_at=later_than(account.updated_at, now=now)), ()

@@ -1,6 +1,6 @@
-"""Low-balance thresholds set by admins, invoked as a function, which has no right to the transactions.
+"""What admins set for one account: its threshold, levels and grace. A function, which has no right to the transactions.
 
-The API's route ends here too: the API itself has no right to write to the ledger.
+The API's routes end here too: the API itself has no right to write to the ledger.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 from chalice.app import Blueprint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chalicelib.contracts.inbound.overrides import Override
+    from chalicelib.domain.actions import Did
     from chalicelib.domain.ledger import Account
 
 blueprint = Blueprint(__name__)
@@ -15,54 +19,90 @@ blueprint = Blueprint(__name__)
 
 @blueprint.lambda_function(name="set_threshold")
 def set_threshold(event: Any, context: Any) -> dict[str, Any]:
-    """Return the account with the low-balance threshold asked for, or `{"error": {"code", "message", "details"}}`.
+    """Return the account with what was asked for, or `{"error": {"code", "message", "details"}}`.
 
-    Takes `{merchant_id, low_balance_threshold, admin_id, correlation_id}`; a threshold of null is the default.
-    A function of its own, because it needs no right to the transactions.
+    Takes `{merchant_id, admin_id, correlation_id}` and one of `low_balance_threshold`, `levels` and `grace`; null goes
+    back to the fleet's. A function of its own, because it needs no right to the transactions.
     """
     from chalicelib.contracts.api.answers import Account
-    from chalicelib.contracts.inbound.adjustments import refusal, threshold
+    from chalicelib.contracts.inbound.adjustments import refusal
+    from chalicelib.contracts.inbound.overrides import override
     from chalicelib.domain.errors import CreditsError
-    from chalicelib.settings import settings
     from chalicelib.telemetry import logger
-    from chalicelib.usecases import overriding
     from chalicelib.wiring import for_posting
 
     try:
-        asked = threshold(event)
-        account = overriding.set_threshold(
-            for_posting.ledger(),
-            asked.merchant_id,
-            asked.low_balance_threshold,
-            default_threshold=settings().default_threshold,
-            correlation_id=asked.correlation_id,
-            time=for_posting.call_time(context),
-        )
+        asked = override(event)
+        account = _set(asked, context)
     except CreditsError as error:
         logger.warning("threshold refused", code=error.code, field=error.field)
         return refusal(error)
+    did, details = _told(asked)
     try:
-        _note(account, asked.admin_id)
+        _note(account, asked.admin_id, did, details)
     except CreditsError as error:
-        # A threshold that is set already is not set again, so a repeated call notes it.
+        # What is set already is not set again, so a repeated call notes it.
         logger.warning("threshold not noted", code=error.code)
         return refusal(error)
     logger.info(
-        "threshold set",
+        did.replace("_", " "),
         merchant_id=account.merchant_id,
-        low_balance_threshold=account.low_balance_threshold,
         admin_id=asked.admin_id,
         version=account.version,
+        extra={**details},
     )
     return Account.of(account, now=for_posting.now()).model_dump(mode="json")
 
 
-def _note(account: "Account", admin_id: str) -> None:
-    """Note who set the threshold, as of its write; raises `RetryLater` where that did not work.
+def _set(asked: "Override", context: Any) -> "Account":
+    """Set what was asked for, and return the account."""
+    from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
+    from chalicelib.settings import settings
+    from chalicelib.usecases import overriding
+    from chalicelib.wiring import for_posting
+
+    store, time = for_posting.ledger(), for_posting.call_time(context)
+    if isinstance(asked, LevelsRequest):
+        return overriding.set_levels(
+            store,
+            asked.merchant_id,
+            asked.own(),
+            fleet=settings().lapsing.levels,
+            correlation_id=asked.correlation_id,
+            time=time,
+        )
+    if isinstance(asked, GraceRequest):
+        return overriding.set_grace_terms(store, asked.merchant_id, asked.own(), time=time)
+    return overriding.set_threshold(
+        store,
+        asked.merchant_id,
+        asked.low_balance_threshold,
+        default_threshold=settings().default_threshold,
+        correlation_id=asked.correlation_id,
+        time=time,
+    )
+
+
+def _told(asked: "Override") -> "tuple[Did, Mapping[str, str | int | None]]":
+    """Return what was done, and what it was about."""
+    from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
+    from chalicelib.domain.actions import Did
+
+    if isinstance(asked, LevelsRequest):
+        own = asked.own()
+        return Did.LEVELS_SET, {"levels": None if own is None else " ".join(map(str, own))}
+    if isinstance(asked, GraceRequest):
+        terms = asked.own()
+        return Did.GRACE_SET, {"hours": terms.hours if terms else None, "credits": terms.credits if terms else None}
+    return Did.THRESHOLD_SET, {"low_balance_threshold": asked.low_balance_threshold}
+
+
+def _note(account: "Account", admin_id: str, did: "Did", details: "Mapping[str, str | int | None]") -> None:
+    """Note who set it, as of its write; raises `RetryLater` where that did not work.
 
     If the account has moved since that write, it was set before: who asks for it again did so now.
     """
-    from chalicelib.domain.actions import Action, Did
+    from chalicelib.domain.actions import Action
     from chalicelib.wiring import for_figures, for_posting
 
     moved_since = account.updated_at == account.last_transaction_at
@@ -71,10 +111,10 @@ def _note(account: "Account", admin_id: str) -> None:
         desk.note(
             Action(
                 time=for_posting.now() if moved_since else account.updated_at,
-                did=Did.THRESHOLD_SET,
+                did=did,
                 admin_id=admin_id,
-                fact=f"threshold#{account.merchant_id}#{account.version}",
+                fact=f"{did.partition('_')[0]}#{account.merchant_id}#{account.version}",
                 merchant_id=account.merchant_id,
-                details={"low_balance_threshold": account.low_balance_threshold},
+                details=details,
             )
         )

@@ -1,15 +1,20 @@
-"""An account changed without a transaction: a threshold of its own, closed, reopened (contract, sections 7 and 15)."""
+"""An account changed without a transaction: a threshold, levels or a grace of its own, closed, reopened.
+
+(contract, sections 7, 15 and 16)
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 
+from chalicelib.domain.alerts import Levels
 from chalicelib.domain.closure import change_closure
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, transaction_id, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord
 from chalicelib.domain.movements import TRIAL_KEY
-from chalicelib.domain.override import change_threshold
+from chalicelib.domain.override import change_grace_terms, change_levels, change_threshold
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 
@@ -40,6 +45,40 @@ def set_threshold(
             correlation_id=correlation_id,
             now=now,
         )
+
+    return _change(store, merchant_id, changed, time=time)
+
+
+def set_levels(
+    store: LedgerStore,
+    merchant_id: MerchantId,
+    own: Levels | None,
+    *,
+    fleet: Levels,
+    correlation_id: str | None,
+    time: CallTime,
+) -> Account:
+    """Give the account levels of its own, or the fleet's again with None, and return it.
+
+    Raises:
+        RetryLater: there is no such account, or the levels were not set yet.
+    """
+
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+        return change_levels(account, own, fleet=fleet, correlation_id=correlation_id, now=now)
+
+    return _change(store, merchant_id, changed, time=time)
+
+
+def set_grace_terms(store: LedgerStore, merchant_id: MerchantId, own: GraceTerms | None, *, time: CallTime) -> Account:
+    """Give the account limits of its own for its next grace, or the fleet's again with None, and return it.
+
+    Raises:
+        RetryLater: there is no such account, or the limits were not set yet.
+    """
+
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+        return change_grace_terms(account, own, now=now)
 
     return _change(store, merchant_id, changed, time=time)
 

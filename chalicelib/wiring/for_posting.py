@@ -65,7 +65,12 @@ def posting() -> Posting:
 def time_terms() -> TimeTerms:
     """Return the settings that decide what time changes."""
     lapsing = settings().lapsing
-    return TimeTerms(notice_days=lapsing.notice_days, refund_grace_days=lapsing.refund_grace_days)
+    return TimeTerms(
+        notice_days=lapsing.notice_days,
+        refund_grace_days=lapsing.refund_grace_days,
+        levels=lapsing.levels,
+        grace=lapsing.grace,
+    )
 
 
 def terms(configured: Settings) -> "Terms":

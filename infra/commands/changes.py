@@ -90,7 +90,7 @@ def adjust(
         if merchant or add or remove or reason or adjustment_id or expires_at or expires_in_days:
             raise unable("--file says the merchants, credits and reasons itself: leave them out.")
         target, asked = find(stage, profile), Asked(file=file, undo=undo, partial=partial, dry_run=dry_run)
-        adjust_file(context, target, _functions(target).adjust, asked, person, as_json=as_json)
+        adjust_file(context, target, functions(target).adjust, asked, person, as_json=as_json)
         return
     if undo or partial or merchant is None or reason is None:
         raise unable("Say MERCHANT and --reason, or --file FILE, which --undo and --partial are for.")
@@ -142,7 +142,7 @@ def _adjust_one(
         **one.lapsing,
     }
     with repeatable(context, *made_up):
-        answered = _functions(target).adjust(asked)
+        answered = functions(target).adjust(asked)
     _say_adjusted(key, answered, as_json=as_json)
 
 
@@ -189,7 +189,7 @@ def threshold(
             "admin_id": admin or getpass.getuser(),
         }
         with repeatable(context):
-            shown = _functions(target).set_threshold(asked)
+            shown = functions(target).set_threshold(asked)
     if as_json:
         print_json(shown)
         return
@@ -233,7 +233,8 @@ def _preview(effect: dict[str, Any], *, as_json: bool) -> None:
         say(f"Would be {effect['sentence']}. Nothing was changed.")
 
 
-def _functions(target: Target) -> LedgerFunctions:
+def functions(target: Target) -> LedgerFunctions:
+    """Return the target's functions that change the ledger."""
     return LedgerFunctions(
         target.client("lambda"),
         adjust=target.in_use("adjust_credits"),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.commands import (
+    alerting,
     changes,
     checking,
     directory,
@@ -48,6 +49,8 @@ application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
 application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
+application.command(name="levels", rich_help_panel=CHANGING)(alerting.levels)
+application.command(name="grace", rich_help_panel=CHANGING)(alerting.grace)
 application.command(name="link", rich_help_panel=CHANGING)(linking.link)
 application.command(name="export", rich_help_panel=OPERATING)(exporting.export)
 application.command(name="match", rich_help_panel=OPERATING)(match.match)

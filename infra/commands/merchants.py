@@ -72,7 +72,7 @@ def balance(
     if account.balance and (lasts := runway_of(account, now=instant(datetime.now(UTC)))) is not None:
         say(_lasting(lasts))
     if account.debt:
-        say(f"{counted(account.debt)} owed for reversed payments: the next credits pay them first", style="red")
+        say(f"{counted(account.debt)} owed: the next credits pay them first", style="red")
     if account.total_shortfall:
         say(f"{counted(account.total_shortfall)} short in all: orders and reversals that found too few")
 

@@ -8,7 +8,7 @@ from openapi_pydantic import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.problem import Problem
 from chalicelib.contracts.api.problems import MEDIA_TYPE
 from infra.interfaces import samples
 from infra.interfaces.explaining import explained
@@ -83,7 +83,7 @@ def openapi() -> dict[str, Any]:
 
 def schemas() -> dict[str, Any]:
     """Return the schemas of all models that routes take and answer, by name."""
-    models: set[type[BaseModel]] = {answers.Problem}
+    models: set[type[BaseModel]] = {Problem}
     for route in ROUTES:
         models |= {said.model for said in route.answers.values() if said.model is not None}
     asked = [route.body.model for route in ROUTES if route.body is not None]

@@ -2,11 +2,12 @@
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
 from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.orders import CREDITS_MAX, Direction
 from chalicelib.domain.runway import DAYS_MAX
-from infra.interfaces import samples
+from infra.interfaces import samples, samples_time
 from infra.interfaces.operations import (
     API,
     BODY_ERRORS,
@@ -119,6 +120,65 @@ _SET_THRESHOLD = Route(
     errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
 )
 
+_WEEK = {"name": "week", "at": 7, "unit": "days"}
+_SET_LEVELS = Route(
+    view="set_levels",
+    tag=Tag.ADMIN,
+    description=(
+        "Levels in credits, in percent of the balance after the last inflow, or in days of runway. Each crossing is "
+        "published once, both ways; setting levels publishes those that the account is on the other side of now."
+    ),
+    parameters=(MERCHANT_IN_PATH,),
+    body=Body(
+        model=LevelsRequest,
+        name="Levels",
+        members=("levels",),
+        examples={
+            "own": {
+                "levels": [{"name": "week", "at": 7, "unit": "days"}, {"name": "half", "at": 50, "unit": "percent"}]
+            },
+            "none": {"levels": []},
+            "fleet": {"levels": None},
+        },
+    ),
+    answers={
+        200: Success(
+            description="The account as it is now.",
+            model=answers.Answer[answers.Account],
+            examples={"changed": samples.answer(samples_time.with_levels())},
+        )
+    },
+    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+)
+
+_SET_GRACE = Route(
+    view="set_grace",
+    tag=Tag.ADMIN,
+    description=(
+        "How long the plugin stays on without credits, and how many may be owed meanwhile. A grace that runs keeps the "
+        "limits that it started with."
+    ),
+    parameters=(MERCHANT_IN_PATH,),
+    body=Body(
+        model=GraceRequest,
+        name="Grace",
+        members=("grace",),
+        examples={
+            "own": {"grace": {"hours": 48, "credits": 100}},
+            "none": {"grace": {"hours": 0, "credits": 0}},
+            "fleet": {"grace": None},
+        },
+    ),
+    answers={
+        200: Success(
+            description="The account as it is now.",
+            model=answers.Answer[answers.Account],
+            examples={"changed": samples.answer(samples_time.with_grace())},
+        )
+    },
+    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+)
+
 _ZERO = Route(
     view="zero_balance",
     tag=Tag.ADMIN,
@@ -172,4 +232,4 @@ _LOW = Route(
     errors=(400, 401, 403, *STORE_ERRORS),
 )
 
-ADMIN = (_ADJUST, _ADJUST_BY_THE_OLD_ROUTE, _SET_THRESHOLD, _ZERO, _LOW)
+ADMIN = (_ADJUST, _ADJUST_BY_THE_OLD_ROUTE, _SET_THRESHOLD, _SET_LEVELS, _SET_GRACE, _ZERO, _LOW)

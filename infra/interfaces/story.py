@@ -14,13 +14,16 @@ from typing import Any
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, drift_event, transaction_event
+from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import fold
+from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import grounds
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Posted
+from chalicelib.domain.terms import TimeTerms
 
 MERCHANT = MerchantId("6f30229d-c05f-57e4-9353-d107f77a72fa")
 OTHER_MERCHANT = MerchantId("0b6a3d3c-52f5-4c0e-8f0b-2a4b1c7d9e10")
@@ -140,7 +143,7 @@ def published(event_type: str) -> PublishedEvent:
     if event_type == DRIFT_DETECTED:
         return _drift()
     told = (event for one in story() for event in one.published)
-    return next(event for event in (*told, *_lapsing()) if event.event_type == event_type)
+    return next(event for event in (*told, *_lapsing(), *_graced()) if event.event_type == event_type)
 
 
 @cache
@@ -158,6 +161,25 @@ def _lapsing() -> tuple[PublishedEvent, ...]:
         told += [crossing_event(MERCHANT, crossing, version=account.version) for crossing in commit.crossings]
         told += map(transaction_event, commit.transactions)
     return tuple(event for event in told if event is not None)
+
+
+@cache
+def _graced() -> tuple[PublishedEvent, ...]:
+    """Return what is published of an order that uses the last credits, and of the grace that it starts."""
+    terms = TimeTerms(levels=(Level(name="few", at=20, unit=Unit.CREDITS),), grace=GraceTerms(hours=48, credits=100))
+    payload = {"merchant_id": MERCHANT, "order_id": "5901", "total": "24.90"}
+    body = envelope("evt.shopify.webhook.order_paid", payload, number=97, happened=OPENED)
+    [movement] = read_event(json.dumps(body), TERMS, now=OPENED).movements
+    account = replace(story()[0].account, balance=1)
+    told = []
+    for movements in ([movement], []):
+        now = instant(OPENED) if movements else account.due_at
+        assert now is not None, "a grace ends"
+        commit = fold(MERCHANT, account, movements, stored={}, default_threshold=THRESHOLD, now=now, terms=terms).commit
+        assert commit is not None, "something is due"
+        account = commit.after
+        told += [crossing_event(MERCHANT, crossing, version=account.version) for crossing in commit.crossings]
+    return tuple(told)
 
 
 def _drift() -> PublishedEvent:

@@ -1,8 +1,9 @@
-"""What each member about time means: credits that lapse (contract, section 16). See `words`."""
+"""What each member about time means: credits that lapse, levels, grace (contract, section 16). See `words`."""
 
 from collections.abc import Mapping
 
-from infra.interfaces.words import TIME_FORM, Word
+from chalicelib.domain.alerts import NAME_LENGTH_MAX
+from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, Word
 
 WORDS_OF_TIME: Mapping[str, Word] = {
     "lots": Word("The credits that lapse, in the order in which they do; the rest of the balance never lapses."),
@@ -22,5 +23,35 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "CreditsExpiring.expires_at": Word("When they will lapse.", TIME_FORM),
     "CreditsExpiring.days": Word("How many days before that it is announced.", {"minimum": 1}),
     "CreditsExpired.credits": Word("How many lapsed.", {"minimum": 1}),
+    "levels": Word("The levels in force; null if there are none."),
+    "Levels.levels": Word("Up to five."),
+    "LevelsRequest.levels": Word("Up to five, each with a name of its own; empty: none; null: the fleet's."),
+    "own": Word("Whether an admin set them for this account; otherwise they are the fleet's."),
+    "WatchedLevel.name": Word("What the level is called."),
+    "AlertLevel.name": Word(
+        "What the level is called: small letters, digits, - and _.", {"maxLength": NAME_LENGTH_MAX}
+    ),
+    "at": Word("How many of the unit: the account is below the level at that many or fewer.", COUNT_FORM),
+    "unit": Word("Credits, percent of the balance after the last inflow, or days of runway."),
+    "below": Word("Whether the account is below it."),
+    "level": Word("The level's name."),
+    "direction": Word("`down`: it is below the level now; `up`: it is above it again."),
+    "LevelCrossed.transaction_id": Word("What crossed it; null: time alone, or changed levels.", UUID_FORM),
+    "grace": Word("The grace, running or over; null once the balance was above the low-balance threshold again."),
+    "GraceRequest.grace": Word("The limits of the next grace; null: the fleet's."),
+    "grace_terms": Word("Limits of its own, set by an admin; null: the fleet's."),
+    "hours": Word("How long a grace lasts; 0: no such limit.", COUNT_FORM),
+    "GraceTerms.credits": Word("How many credits may be owed in it; 0: no such limit.", COUNT_FORM),
+    "GraceLimits.credits": Word("How many credits may be owed in it; 0: no such limit.", COUNT_FORM),
+    "Grace.credits": Word("How many credits may be owed in it; null: no such limit.", {"minimum": 1}),
+    "GraceStarted.credits": Word("How many credits may be owed in it; null: no such limit.", {"minimum": 1}),
+    "running": Word("Whether it keeps the plugin on."),
+    "started_at": Word("When the last credit was used.", TIME_FORM),
+    "ends_at": Word("When it ends at the latest; null: no such limit.", TIME_FORM),
+    "Grace.used": Word("How many credits are owed because of it.", COUNT_FORM),
+    "ended_at": Word("When it ended.", TIME_FORM),
+    "ended_by": Word("What ended it: its time, its credits, or an inflow above the debt."),
+    "GraceEnded.reason": Word("What ended it: its time, its credits, or an inflow above the debt."),
+    "GraceEnded.transaction_id": Word("What ended it; null: time.", UUID_FORM),
     "CreditsExpired.expires_at": Word("When they were to lapse; recorded at that time, or soon after it.", TIME_FORM),
 }

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import pytest
 
-from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.problem import Problem
 from infra.local.engines import launch
 from infra.local.proxy import BODY_BYTES
 from tests.support.engines import LOOPBACK, clean_environment, free_port, stop
@@ -195,7 +195,7 @@ def test_the_public_key_is_served(client: http.client.HTTPConnection) -> None:
 
 def test_a_body_beyond_what_the_gateway_takes_is_answered_413(client: http.client.HTTPConnection) -> None:
     answer, body = ask(client, "POST", "/", b"x" * (2 * BODY_BYTES))
-    problem = answers.Problem.model_validate_json(body)
+    problem = Problem.model_validate_json(body)
     assert (answer.status, problem.error.code) == (413, "PAYLOAD_TOO_LARGE")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["X-Correlation-ID"] == problem.meta.correlation_id
@@ -220,7 +220,7 @@ def test_without_the_emulator_the_answer_is_503_as_the_gateways_would_be(tmp_pat
     try:
         with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
             answer, body = ask(connection, "GET", "/")
-            assert (answer.status, answers.Problem.model_validate_json(body).status) == (503, 503)
+            assert (answer.status, Problem.model_validate_json(body).status) == (503, 503)
             assert answer.headers["Retry-After"] == "1"
             assert ask(connection, "GET", "/.well-known/jwks.json")[0].status == 200
     finally:

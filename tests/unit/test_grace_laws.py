@@ -129,7 +129,7 @@ def test_a_grace_owes_every_shortfall_and_the_audit_proves_it(
     starts = {one.transaction_id for one in of_type(told, Crossing.GRACE_STARTED)}
     running, owed, until = False, 0, None
     for one in transactions:
-        running = running and (until is None or one.created_at < until)
+        running = running and (until is None or one.created_at < str(until))
         if one.transaction_id in starts:
             running, until = True, one.metadata.get("grace_until")
         if one.kind is Kind.ORDER_USED or (one.kind is Kind.EDIT_REMOVED and one.metadata["policy"] != str(TEN_EARNED)):

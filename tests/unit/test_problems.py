@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
-from chalicelib.contracts.api import answers
+from chalicelib.contracts.api import problem as models
 from chalicelib.contracts.api.problems import (
     STATUS,
     Problem,
@@ -42,7 +42,7 @@ def test_every_code_has_a_status_that_is_an_error() -> None:
 def test_a_body_is_what_the_document_says_a_problem_is(problem: Problem) -> None:
     body = problem.body(instance="/api/v1/x", meta=META)
 
-    assert answers.Problem.model_validate_json(json.dumps(body)).status == problem.status
+    assert models.Problem.model_validate_json(json.dumps(body)).status == problem.status
     assert body["error"]["message"] == body["detail"]
 
 

@@ -10,6 +10,7 @@ import pytest
 from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
+from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.orders import Basis, Direction, Policy
 from chalicelib.environment import SettingError
 from chalicelib.settings import Bus, Feed, Functions, Jwt, Lapsing, Queues, Settings, Tables, Versions, Webhooks
@@ -27,7 +28,13 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         renewal_repeat_days=20,
         debt_owed=True,
         lapsing=Lapsing(
-            trial_days=0, renewal_days=0, renewal_with_period=False, refund_grace_days=7, notice_days=(7, 1)
+            trial_days=0,
+            renewal_days=0,
+            renewal_with_period=False,
+            refund_grace_days=7,
+            notice_days=(7, 1),
+            levels=(),
+            grace=GraceTerms(),
         ),
         ground_retry_seconds_min=1,
         ground_retry_seconds_max=900,

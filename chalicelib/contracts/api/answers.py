@@ -7,6 +7,7 @@ tests compare both with the models here.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
+from chalicelib.contracts.api.alerts import Grace, GraceTerms, Levels, grace_terms
 from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
@@ -114,6 +115,9 @@ class Account(Model):
     total_shortfall: int
     debt: int
     runway: Runway | None
+    levels: Levels | None
+    grace: Grace | None
+    grace_terms: GraceTerms | None
     lots: list[Lot]
     created_at: str
     updated_at: str
@@ -141,6 +145,9 @@ class Account(Model):
             total_shortfall=account.total_shortfall,
             debt=account.debt,
             runway=Runway.of(account, now=now),
+            levels=Levels.of(account),
+            grace=Grace.of(account),
+            grace_terms=grace_terms(account),
             lots=Lot.of(account.lots),
             created_at=account.created_at,
             updated_at=account.updated_at,
@@ -258,34 +265,6 @@ class Transaction(Model):
             updated_at=transaction.refunded_at or transaction.created_at,
             drawn=[(part.expires_at, part.credits) for part in transaction.drawn],
         )
-
-
-class ErrorMember(Model):
-    """The platform's member of a problem."""
-
-    code: str
-    message: str
-    details: dict[str, Any]
-
-
-class ProblemMeta(Model):
-    """Which request is refused; what the gateway refuses has its time in Unix milliseconds."""
-
-    request_id: str
-    correlation_id: str
-    timestamp: str | None = None
-
-
-class Problem(Model):
-    """A refusal (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    error: ErrorMember
-    meta: ProblemMeta
 
 
 def answer_text(data: Model, meta: Mapping[str, str]) -> str:

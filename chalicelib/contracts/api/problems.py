@@ -1,7 +1,7 @@
 """Refusals over HTTP: problem bodies (RFC 9457) with the platform's member `error` (contract, section 6).
 
 Standard library only, because the plugin-status route answers them too; the pydantic twin for the API's
-document is `answers.Problem`, and a test compares the two. An answer's texts come from the table below or from the
+document is `problem.Problem`, and a test compares the two. An answer's texts come from the table below or from the
 request: never a trace, a table's name or another merchant's data.
 """
 

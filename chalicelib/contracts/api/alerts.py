@@ -1,0 +1,77 @@
+"""An account's levels and grace, as answers have them (contract, section 16)."""
+
+from typing import Self
+
+from chalicelib.contracts.api.model import Model
+from chalicelib.domain import grace
+from chalicelib.domain.alerts import Unit
+from chalicelib.domain.ledger import Account
+
+
+class WatchedLevel(Model):
+    """A level in force, and whether the account is below it."""
+
+    name: str
+    at: int
+    unit: Unit
+    below: bool
+
+
+class Levels(Model):
+    """The levels in force at the account's last write; `own` tells that an admin set them for it."""
+
+    own: bool
+    levels: list[WatchedLevel]
+
+    @classmethod
+    def of(cls, account: Account) -> Self | None:
+        """Return the account's levels, None if it has none."""
+        if account.alerts is None:
+            return None
+        watched = [
+            WatchedLevel(name=one.level.name, at=one.level.at, unit=one.level.unit, below=one.below)
+            for one in account.alerts.watched
+        ]
+        return cls(own=account.alerts.own, levels=watched)
+
+
+class GraceTerms(Model):
+    """How many hours a grace lasts, and how many credits may be owed in it; 0: no such limit, both 0: no grace."""
+
+    hours: int
+    credits: int
+
+
+class Grace(Model):
+    """A grace, running or over; null again once the balance was above the low-balance threshold."""
+
+    running: bool
+    started_at: str
+    ends_at: str | None
+    credits: int | None
+    used: int
+    ended_at: str | None
+    ended_by: grace.End | None
+
+    @classmethod
+    def of(cls, account: Account) -> Self | None:
+        """Return the account's grace, None if it has none."""
+        found = account.grace
+        if found is None:
+            return None
+        ended_at, ended_by = found.over or (None, None)
+        return cls(
+            running=found.running,
+            started_at=found.started_at,
+            ends_at=found.until,
+            credits=found.credits or None,
+            used=found.used,
+            ended_at=ended_at,
+            ended_by=ended_by,
+        )
+
+
+def grace_terms(account: Account) -> GraceTerms | None:
+    """Return the account's own limits of a grace, None if it has none."""
+    own = account.grace_terms
+    return None if own is None else GraceTerms(hours=own.hours, credits=own.credits)

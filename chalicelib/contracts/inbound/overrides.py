@@ -1,0 +1,96 @@
+"""What an admin sets for one account in place of the fleet's: levels and a grace (contract, section 16)."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+
+from chalicelib.contracts.inbound.adjustments import ThresholdRequest, threshold
+from chalicelib.contracts.inbound.envelopes import rejected
+from chalicelib.contracts.values import Id, Merchant, OptionalTrace
+from chalicelib.domain.alerts import LEVELS_MAX, Level, Levels, Unit, checked
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.grace import HOURS_MAX, GraceTerms
+from chalicelib.domain.orders import CREDITS_MAX
+
+_STRICT = ConfigDict(frozen=True, extra="ignore")
+
+
+class AlertLevel(BaseModel):
+    """A level: the account is below it at `at` of `unit` or less."""
+
+    model_config = _STRICT
+
+    name: str
+    at: StrictInt
+    unit: Unit
+
+    def level(self) -> Level:
+        """Return the level."""
+        return Level(name=self.name, at=self.at, unit=self.unit)
+
+
+class LevelsRequest(BaseModel):
+    """Levels that an admin gives an account, up to five; an empty list is none, null goes back to the fleet's."""
+
+    model_config = _STRICT
+
+    merchant_id: Merchant
+    levels: Annotated[list[AlertLevel] | None, Field(max_length=LEVELS_MAX)]
+    admin_id: Id
+    correlation_id: OptionalTrace = None
+
+    def own(self) -> Levels | None:
+        """Return the levels, None for the fleet's."""
+        return None if self.levels is None else tuple(one.level() for one in self.levels)
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        checked(self.own() or ())
+        return self
+
+
+class GraceLimits(BaseModel):
+    """How many hours a grace lasts, and how many credits may be owed in it; 0: no such limit, both 0: no grace."""
+
+    model_config = _STRICT
+
+    hours: Annotated[StrictInt, Field(ge=0, le=HOURS_MAX)] = 0
+    credits: Annotated[StrictInt, Field(ge=0, le=CREDITS_MAX)] = 0
+
+
+class GraceRequest(BaseModel):
+    """Limits of its own that an admin gives an account for its next grace; null goes back to the fleet's."""
+
+    model_config = _STRICT
+
+    merchant_id: Merchant
+    grace: GraceLimits | None
+    admin_id: Id
+    correlation_id: OptionalTrace = None
+
+    def own(self) -> GraceTerms | None:
+        """Return the limits, None for the fleet's."""
+        return None if self.grace is None else GraceTerms(hours=self.grace.hours, credits=self.grace.credits)
+
+
+Override = ThresholdRequest | LevelsRequest | GraceRequest
+
+
+def override(request: Any) -> Override:
+    """Return what an admin sets: `levels` or `grace` where the request has one of them, else a threshold.
+
+    Raises:
+        Rejected: the request lacks something or holds something wrong; `field` names the first.
+    """
+    if not isinstance(request, dict):
+        raise Rejected(Code.FIELD_INVALID, "what an admin sets is an object")
+    model = next((model for name, model in _OVERRIDES.items() if name in request), None)
+    if model is None:
+        return threshold(request)
+    try:
+        return model.model_validate(request)
+    except ValidationError as error:
+        raise rejected(error) from None
+
+
+_OVERRIDES: dict[str, type[LevelsRequest | GraceRequest]] = {"levels": LevelsRequest, "grace": GraceRequest}

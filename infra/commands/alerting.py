@@ -1,0 +1,143 @@
+"""`credits levels` and `grace`: what an admin sets for one merchant, through the function that holds the right."""
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from chalicelib.contracts.api import answers
+from chalicelib.domain.alerts import Level, checked
+from chalicelib.domain.grace import HOURS_MAX
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.orders import CREDITS_MAX
+from infra.commands.changes import functions
+from infra.commands.ledger import TargetLedger
+from infra.commands.merchants import counted
+from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage
+from infra.commands.output import print_json, say, unable
+from infra.commands.repeating import repeatable
+from infra.commands.target import Target, find
+
+Fleet = Annotated[bool, typer.Option("--fleet", help="Go back to the fleet's.")]
+None_ = Annotated[bool, typer.Option("--none", help="Have none, whatever the fleet has.")]
+
+
+def levels(
+    context: typer.Context,
+    merchant: Merchant,
+    wanted: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20.", show_default=False
+        ),
+    ] = None,
+    *,
+    fleet: Fleet = False,
+    none: None_ = False,
+    admin: Admin = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a merchant's levels, or set them: up to five, in credits, percent of the last inflow, or days.
+
+    Each crossing publishes evt.credits.level_crossed once, both ways. Setting levels publishes those that the account
+    is on the other side of now.
+    """
+    if sum((bool(wanted), fleet, none)) > 1:
+        raise unable("Give levels, --fleet or --none.")
+    target = find(stage, profile)
+    if not (wanted or fleet or none):
+        _show(_account(target, merchant), as_json=as_json)
+        return
+    try:
+        own = checked(map(Level.named, wanted or []))
+    except ValueError as error:
+        raise unable(f"{error}.") from None
+    asked = [{"name": one.name, "at": one.at, "unit": one.unit} for one in own]
+    _show(_set(context, target, merchant, admin, "levels", None if fleet else asked), as_json=as_json)
+
+
+def grace(
+    context: typer.Context,
+    merchant: Merchant,
+    *,
+    hours: Annotated[
+        int | None, typer.Option(min=0, max=HOURS_MAX, help="How long it lasts; 0: no limit.", show_default=False)
+    ] = None,
+    credits_owed: Annotated[
+        int | None,
+        typer.Option(
+            "--credits", min=0, max=CREDITS_MAX, help="How many may be owed; 0: no limit.", show_default=False
+        ),
+    ] = None,
+    fleet: Fleet = False,
+    none: None_ = False,
+    admin: Admin = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a merchant's grace, or set the limits of its next one: how long the plugin stays on without credits.
+
+    A grace that runs keeps the limits that it started with.
+    """
+    limited = hours is not None or credits_owed is not None
+    if sum((limited, fleet, none)) > 1:
+        raise unable("Give --hours and --credits, --fleet or --none.")
+    target = find(stage, profile)
+    if not (limited or fleet or none):
+        _show(_account(target, merchant), as_json=as_json)
+        return
+    limits = None if fleet else {"hours": hours or 0, "credits": credits_owed or 0}
+    _show(_set(context, target, merchant, admin, "grace", limits), as_json=as_json)
+
+
+def _account(target: Target, merchant: str) -> dict[str, Any]:
+    account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
+    return answers.Account.of(account, now=instant(datetime.now(UTC))).model_dump(mode="json")
+
+
+def _set(
+    context: typer.Context, target: Target, merchant: str, admin: str | None, name: str, value: Any
+) -> dict[str, Any]:
+    _account(target, merchant)
+    with repeatable(context):
+        return functions(target).set_threshold(
+            {"merchant_id": merchant, name: value, "admin_id": admin or getpass.getuser()}
+        )
+
+
+def _show(account: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(account)
+        return
+    found = account["levels"] or {"own": False, "levels": []}
+    whose = "its own" if found["own"] else "the fleet's"
+    if not found["levels"]:
+        say(f"no levels ({whose})")
+    for level in found["levels"]:
+        side = "below" if level["below"] else "above"
+        say(f"level {level['name']}, {level['at']} {level['unit']} ({whose}): {side}")
+    terms, running = account["grace_terms"], account["grace"]
+    limits = (
+        "the fleet's limits" if terms is None else f"limits of its own: {_limits(terms['hours'], terms['credits'])}"
+    )
+    say(f"grace: {_state(running)}; {limits}")
+
+
+def _limits(hours: int, owed: int) -> str:
+    found = [f"{hours:,} hours"] if hours else []
+    found += [counted(owed)] if owed else []
+    return " and ".join(found) or "no grace"
+
+
+def _state(grace: dict[str, Any] | None) -> str:
+    if grace is None:
+        return "none"
+    if not grace["running"]:
+        return f"over since {grace['ended_at']} ({grace['ended_by']}), until the balance is above the threshold again"
+    end = f" until {grace['ends_at']}" if grace["ends_at"] else ""
+    most = f" of {grace['credits']:,}" if grace["credits"] else ""
+    return f"runs since {grace['started_at']}{end}, {counted(grace['used'])}{most} owed"
