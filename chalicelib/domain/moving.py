@@ -4,7 +4,6 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from chalicelib.domain.alerts import CROSSED, Alerts, Standing, after_movement, crossed_text
 from chalicelib.domain.debt import owed_by
@@ -56,8 +55,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     # If this clock is behind the last writer's, time must not run backwards within the account.
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
-    after_it = Standing(balance=account.balance + amount, use=None, last=created_at, now=created_at)
-    metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, after_it, terms)
+    metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, amount, created_at, terms)
     lots, drawn, merged = _change_lots(account.lots, amount, parts)
     transaction = Transaction(
         transaction_id=movement.transaction_id,
@@ -139,14 +137,11 @@ def _kept_by_time(
     kind: Kind,
     requested: int,
     metadata: Mapping[str, str | int],
-    standing: Standing,
+    amount: int,
+    at: Instant,
     terms: TimeTerms,
 ) -> tuple[Mapping[str, str | int], Use | None, Alerts | None]:
-    """Return what the transaction notes of a grace and of levels, and the account's use and alerts after it.
-
-    `standing` is the account after it, but for its use.
-    """
-    at, amount = standing.now, standing.balance - account.balance
+    """Return what the transaction notes of a grace and of levels, and the account's use and alerts after it."""
     given = NO_GRACE if account.closed else account.grace_terms or terms.grace
     if account.grace is not None or given.given:
         noted = notes(
@@ -164,7 +159,8 @@ def _kept_by_time(
     use = use_after(account.use, kind, requested, metadata, last=account.last_transaction_at, at=at)
     if account.alerts is None and not terms.levels:
         return metadata, use, None
-    alerts, crossed = after_movement(account.alerts, terms.levels, kind, replace(standing, use=use))
+    standing = Standing(balance=account.balance + amount, use=use, last=at, now=at)
+    alerts, crossed = after_movement(account.alerts, terms.levels, kind, standing)
     return ({**metadata, CROSSED: crossed_text(crossed)} if crossed else metadata), use, alerts
 
 

@@ -1,6 +1,7 @@
 """Payloads of events out: plain dataclasses, whose types hold what the contract says of them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -30,17 +31,23 @@ def test_a_changed_threshold_is_published_without_a_transaction(crossing: Crossi
     assert json.loads(event.detail())["payload"]["transaction_id"] is None
 
 
-@pytest.mark.parametrize("crossing", [Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED])
-def test_a_changed_threshold_can_neither_use_a_credit_nor_switch_a_plugin(crossing: Crossing) -> None:
+@pytest.mark.parametrize("crossing", [Crossing.BALANCE_EXHAUSTED, Crossing.GRACE_STARTED])
+def test_what_only_an_order_can_do_names_its_transaction(crossing: Crossing) -> None:
     with pytest.raises(ValueError, match="without its transaction"):
         crossing_event(SHOP, replace(CROSSED, type=crossing, transaction_id=None), version=8)
 
 
+DETAILS: Mapping[Crossing, Mapping[str, str | int]] = {
+    Crossing.EXPIRING: {"credits": 5, "expires_at": NOON, "days": 7},
+    Crossing.LEVEL_CROSSED: {"level": "week", "at": 7, "unit": "days", "direction": "down"},
+    Crossing.GRACE_STARTED: {"ends_at": NOON},
+    Crossing.GRACE_ENDED: {"reason": "time"},
+}
+
+
 @pytest.mark.parametrize("crossing", Crossing)
 def test_each_crossing_publishes_the_payload_of_its_type(crossing: Crossing) -> None:
-    noticed: dict[str, str | int] = {"credits": 5, "expires_at": NOON, "days": 7}
-    details = noticed if crossing is Crossing.EXPIRING else {}
-    event = crossing_event(SHOP, replace(CROSSED, type=crossing, details=details), version=8)
+    event = crossing_event(SHOP, replace(CROSSED, type=crossing, details=DETAILS.get(crossing, {})), version=8)
 
     assert type(event.payload) is PUBLISHED[event.event_type]
     assert event.merchant_id == SHOP
