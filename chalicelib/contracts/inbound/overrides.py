@@ -1,8 +1,8 @@
 """What an admin sets for one account in place of the fleet's: levels and a grace (contract, section 16)."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
 
 from chalicelib.contracts.inbound.adjustments import ThresholdRequest, threshold
 from chalicelib.contracts.inbound.envelopes import rejected
@@ -43,10 +43,11 @@ class LevelsRequest(BaseModel):
         """Return the levels, None for the fleet's."""
         return None if self.levels is None else tuple(one.level() for one in self.levels)
 
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        checked(self.own() or ())
-        return self
+    @field_validator("levels", mode="after")
+    @classmethod
+    def _together(cls, levels: list[AlertLevel] | None) -> list[AlertLevel] | None:
+        checked(one.level() for one in levels or [])
+        return levels
 
 
 class GraceLimits(BaseModel):
