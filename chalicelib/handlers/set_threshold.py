@@ -49,7 +49,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
         merchant_id=account.merchant_id,
         admin_id=asked.admin_id,
         version=account.version,
-        extra={**details},
+        **details,
     )
     return Account.of(account, now=for_posting.now()).model_dump(mode="json")
 

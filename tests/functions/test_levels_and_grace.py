@@ -44,7 +44,8 @@ def told(system: System) -> list[tuple[str, dict[str, Any]]]:
 
 
 def asked(**fields: Any) -> dict[str, Any]:
-    return app.set_threshold({"merchant_id": SHOP, "admin_id": "ada", **fields}, Context())
+    answered: dict[str, Any] = app.set_threshold({"merchant_id": SHOP, "admin_id": "ada", **fields}, Context())
+    return answered
 
 
 def proven(system: System) -> bool:
