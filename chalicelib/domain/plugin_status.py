@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, instant
 
 
 class Reason(StrEnum):
@@ -30,35 +30,45 @@ class Closure:
 class KnownStatus:
     """The plugin's status at the account's `version`, last known to be true at `as_of`.
 
-    `closed` tells that it is off because the shop has removed the app.
+    `closed` tells that it is off because the shop has removed the app, `grace` that it is on without credits. From
+    `until` on it may be another, by time alone; None: not before a write.
     """
 
     version: int
     enabled: bool
     as_of: datetime
     closed: bool = False
+    grace: bool = False
+    until: Instant | None = None
 
     @property
     def reason(self) -> Reason:
         """Why the plugin is on or off."""
         if self.closed:
             return Reason.CLOSED
-        return Reason.SUFFICIENT_CREDITS if self.enabled else Reason.INSUFFICIENT_CREDITS
+        if not self.enabled:
+            return Reason.INSUFFICIENT_CREDITS
+        return Reason.GRACE if self.grace else Reason.SUFFICIENT_CREDITS
+
+    def holds(self, now: datetime) -> bool:
+        """Return whether time alone has not ended it by `now`."""
+        return self.until is None or instant(now) < self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginStatus:
     """Whether a shop's plugin is on, as read at `as_of`; `stale` where the table could not be read since.
 
-    `fresh_seconds` is how much longer a cache may answer it.
+    `fresh_seconds` is how much longer a cache may answer it; with `ends`, not a moment longer.
     """
 
     reason: Reason
     as_of: Instant
     fresh_seconds: int
     stale: bool = False
+    ends: bool = False
 
     @property
     def status(self) -> str:
-        """`enabled` or `disabled`. Only a known account with credits is enabled."""
-        return "enabled" if self.reason is Reason.SUFFICIENT_CREDITS else "disabled"
+        """`enabled` or `disabled`. Only a known account with credits or in a grace is enabled."""
+        return "enabled" if self.reason in (Reason.SUFFICIENT_CREDITS, Reason.GRACE) else "disabled"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
 
 if TYPE_CHECKING:
@@ -96,11 +96,19 @@ class PluginStatuses:
         return answers
 
     def _fresh(self, known: KnownStatus, now: datetime) -> PluginStatus:
-        left = max(0, int(self._cache_seconds - _age(known, now)))
-        return PluginStatus(reason=known.reason, as_of=instant(known.as_of), fresh_seconds=left)
+        left = self._cache_seconds - _age(known, now)
+        if known.until is not None:
+            left = min(left, _until(known.until, now))
+        return PluginStatus(
+            reason=known.reason,
+            as_of=instant(known.as_of),
+            fresh_seconds=max(0, int(left)),
+            ends=known.until is not None,
+        )
 
     def _usable(self, known: KnownStatus | None, now: datetime) -> KnownStatus | None:
-        return known if known is not None and _age(known, now) < self._stale_seconds else None
+        fresh = known is not None and known.holds(now) and _age(known, now) < self._stale_seconds
+        return known if fresh else None
 
     def _remember(self, merchant: MerchantId, known: KnownStatus) -> None:
         self._remembered.pop(merchant, None)
@@ -113,13 +121,20 @@ def _without_the_table(known: KnownStatus | None, now: datetime) -> PluginStatus
     if known is None:
         return PluginStatus(reason=Reason.UNAVAILABLE, as_of=instant(now), fresh_seconds=0)
     # A second at most, so that the table is asked again as soon as it answers.
-    return PluginStatus(reason=known.reason, as_of=instant(known.as_of), fresh_seconds=1, stale=True)
+    ends = known.until is not None and _until(known.until, now) < 1
+    return PluginStatus(
+        reason=known.reason, as_of=instant(known.as_of), fresh_seconds=0 if ends else 1, stale=True, ends=ends
+    )
 
 
 def _newer(one: KnownStatus | None, other: KnownStatus) -> KnownStatus:
     if one is None or (one.version, one.as_of) < (other.version, other.as_of):
         return other
     return one
+
+
+def _until(end: Instant, now: datetime) -> float:
+    return (datetime.fromisoformat(end) - now).total_seconds()
 
 
 def _age(known: KnownStatus, now: datetime) -> float:

@@ -95,6 +95,20 @@ def test_a_status_stands_in_redis_with_its_version_and_time_until_it_is_of_no_us
     assert shared.read([SHOP, merchant("nobody")]) == {SHOP: written}
 
 
+@pytest.mark.parametrize(("grace", "word"), [(False, b"enabled"), (True, b"grace")])
+def test_a_status_that_ends_by_time_is_dropped_then(
+    shared: RedisStatuses, held: Redis, grace: bool, word: bytes
+) -> None:
+    ends = replace(known(12), grace=grace, until=instant(NOW + timedelta(seconds=40)))
+
+    assert shared.write({SHOP: ends}, now=NOW) == {SHOP: ends}
+    assert shared.write({SHOP: known(11)}, now=NOW) == {SHOP: ends}
+
+    assert held.get(KEY) == b"12 " + word + b" 2025-06-01T12:00:00.000Z 2025-06-01T12:00:40.000Z"
+    assert 38_000 < held.pttl(KEY) <= 40_001
+    assert shared.write({SHOP: known(13)}, now=NOW) == {SHOP: known(13)}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "stands"),
     [

@@ -51,12 +51,14 @@ class FakeShared:
 class FakeTable:
     """The credits table as DynamoDB answers: (version, balance) of each merchant that has an account.
 
-    It cannot be read while `broken`, and leaves `unprocessed` keys of each batch unanswered.
+    All have the attributes `of_time` too. It cannot be read while `broken`, and leaves `unprocessed` keys of each batch
+    unanswered.
     """
 
     rows: dict[MerchantId, tuple[int, int]] = field(default_factory=dict)
     broken: bool = False
     unprocessed: int = 0
+    of_time: Mapping[str, str] = field(default_factory=dict)
     calls: list[int] = field(default_factory=list)
 
     def get_item(self, **request: Any) -> dict[str, Any]:
@@ -83,7 +85,8 @@ class FakeTable:
         if row is None:
             return None
         version, balance = row
-        return {**key, "version": {"N": str(version)}, "balance": {"N": str(balance)}}
+        texts = {name: {"S": text} for name, text in self.of_time.items()}
+        return {**key, "version": {"N": str(version)}, "balance": {"N": str(balance)}, **texts}
 
 
 def container(table: FakeTable, shared: SharedStatuses | None = None) -> PluginStatuses:

@@ -6,9 +6,13 @@ from itertools import product
 
 import pytest
 
+from chalicelib.adapters.dynamodb.due_items import lots_text
 from chalicelib.adapters.dynamodb.status_table import BATCH_TRIES
+from chalicelib.adapters.dynamodb.time_attributes import grace_text
 from chalicelib.contracts.api.plugin_status import cache_control, entity_tag
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.grace import Grace
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.lots import Lot
 from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
 from tests.support.builders import SHOP, merchant
 from tests.support.status_sources import CACHE_SECONDS, STALE_SECONDS, FakeShared, FakeTable, container
@@ -227,3 +231,61 @@ def test_of_many_each_is_stale_or_unavailable_by_what_is_known_of_it() -> None:
         (Reason.UNAVAILABLE, False),
         (Reason.SUFFICIENT_CREDITS, True),
     ]
+
+
+NOON = instant(NOW)
+LAPSES = {"lots": lots_text((Lot(expires_at=NOON, credits=5),))}
+IN_GRACE = {
+    "grace": grace_text(Grace(started_at=instant(ago(3600)), until=NOON, credits=0)),
+}
+
+
+@pytest.mark.parametrize(
+    ("balance", "of_time", "reason"),
+    [(5, LAPSES, Reason.SUFFICIENT_CREDITS), (0, IN_GRACE, Reason.GRACE)],
+    ids=["lapse", "grace"],
+)
+@pytest.mark.parametrize("shared", [None, FakeShared()], ids=["memory", "shared"])
+def test_what_ends_at_noon_is_on_until_then_and_off_after_it_also_from_caches(
+    balance: int, of_time: dict[str, str], reason: Reason, shared: FakeShared | None
+) -> None:
+    table = FakeTable(rows={SHOP: (3, balance)}, of_time=of_time)
+    statuses = container(table, shared)
+    if shared is not None:
+        shared.held.clear()
+
+    for milliseconds in (14_000, 100, 1):
+        before = statuses.of(SHOP, now=ago(milliseconds / 1000))
+        assert (before.status, before.reason) == ("enabled", reason)
+        assert before.fresh_seconds <= milliseconds // 1000
+        assert cache_control(before) == f"public, max-age={before.fresh_seconds}"
+    assert len(table.calls) == 1
+    for milliseconds in (0, 100):
+        after = statuses.of(SHOP, now=ago(-milliseconds / 1000))
+        assert (after.status, after.reason) == ("disabled", Reason.INSUFFICIENT_CREDITS)
+
+
+@pytest.mark.parametrize(("balance", "of_time"), [(5, LAPSES), (0, IN_GRACE)], ids=["lapse", "grace"])
+def test_an_unreadable_table_keeps_nothing_on_beyond_its_end(balance: int, of_time: dict[str, str]) -> None:
+    table = FakeTable(rows={SHOP: (3, balance)}, of_time=of_time)
+    statuses = container(table)
+    statuses.of(SHOP, now=ago(60))
+    table.broken = True
+
+    before, after = (statuses.of(SHOP, now=ago(seconds)) for seconds in (0.5, 0))
+
+    assert (before.status, before.stale, before.fresh_seconds) == ("enabled", True, 0)
+    assert after.reason is Reason.UNAVAILABLE
+
+
+def test_credits_that_never_lapse_keep_the_plugin_on() -> None:
+    table = FakeTable(rows={SHOP: (3, 6)}, of_time=LAPSES)
+
+    assert container(table).of(SHOP, now=ago(-1)).reason is Reason.SUFFICIENT_CREDITS
+
+
+def test_a_grace_without_an_end_by_time_is_cached_as_any_other_status() -> None:
+    grace = grace_text(Grace(started_at=NOON, until=None, credits=9))
+    found = container(FakeTable(rows={SHOP: (3, 0)}, of_time={"grace": grace})).of(SHOP, now=NOW)
+
+    assert (found.status, found.reason, found.ends, found.fresh_seconds) == ("enabled", Reason.GRACE, False, 15)

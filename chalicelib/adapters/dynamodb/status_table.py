@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, batch_read
+from chalicelib.adapters.dynamodb.due_items import lots_from
+from chalicelib.adapters.dynamodb.time_attributes import grace_from
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.grace import after_time
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.plugin_status import KnownStatus
 from chalicelib.telemetry import logger
 
@@ -22,7 +25,7 @@ CLOSED = "closed "
 BATCH_TRIES = 3
 """How often keys that DynamoDB leaves unprocessed in a batch are requested."""
 
-_ATTRIBUTES = "balance,version,closure"
+_ATTRIBUTES = "balance,version,closure,lots,grace"
 
 
 class DynamoDBStatusTable:
@@ -67,11 +70,31 @@ def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId,
     try:
         version, balance = int(item["version"]["N"]), int(item["balance"]["N"])
         closed = item.get("closure", {"S": ""})["S"].startswith(CLOSED)
+        lots, grace = lots_from(_text(item, "lots")), grace_from(_text(item, "grace"))
     except (KeyError, ValueError):
         # Not written by this service: no reason to report the plugin as enabled, nor to fail other merchants.
         logger.warning("plugin status unreadable", merchant_id=merchant, reason="the item is none of ours")
         return {}
-    return {merchant: KnownStatus(version=version, enabled=balance > 0 and not closed, as_of=now, closed=closed)}
+    # As of now, whether what time has changed since the last write was posted or not.
+    at = instant(now)
+    left = balance - sum(lot.credits for lot in lots if lot.expires_at <= at)
+    grace = after_time(grace, at)
+    running = left <= 0 and grace is not None and grace.running
+    ends = [lot.expires_at for lot in lots if lot.expires_at > at]
+    ends += [grace.until] if running and grace is not None and grace.until is not None else []
+    status = KnownStatus(
+        version=version,
+        enabled=(left > 0 or running) and not closed,
+        as_of=now,
+        closed=closed,
+        grace=running,
+        until=min(ends, default=None),
+    )
+    return {merchant: status}
+
+
+def _text(item: Any, name: str) -> str | None:
+    return item[name]["S"] if name in item else None
 
 
 def _reason(error: ClientError | BotoCoreError | RetryLater) -> str:

@@ -2,7 +2,8 @@
 
 `12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to hold. Only a
 newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
-computes its age from that time; Redis drops it when it is too old to be of use.
+computes its age from that time; Redis drops it when it is too old to be of use. A second time is that from which on it
+may be another, by time alone: Redis drops it then at the latest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib.adapters.redis.connection import RedisLine
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.due import as_of
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import KnownStatus
 
@@ -21,21 +23,26 @@ LEARN_SECONDS = 0.5
 """The longest that a batch of the stream waits for Redis; no request does."""
 
 _CLOSED: Final = "closed"
-_MEANINGS: Final = {"enabled": True, "disabled": False, _CLOSED: False}
+_GRACE: Final = "grace"
+_MEANINGS: Final = {"enabled": True, "disabled": False, _CLOSED: False, _GRACE: True}
 
 _KEEP_THE_NEWEST = """
 local standing = {}
 for i, key in ipairs(KEYS) do
-  local version, as_of = tonumber(ARGV[4 * i - 3]), ARGV[4 * i - 1]
+  local version, as_of = tonumber(ARGV[5 * i - 4]), ARGV[5 * i - 2]
   local held = redis.call('GET', key) or ''
-  local held_version, word, held_as_of = string.match(held, '^(%d+) (%l+) (%d+%-%d+%-%d+T[%d:.]+Z)$')
-  if word ~= 'enabled' and word ~= 'disabled' and word ~= 'closed' then held_version = nil end
+  local time = '(%d+%-%d+%-%d+T[%d:.]+Z)'
+  local held_version, word, held_as_of = string.match(held, '^(%d+) (%l+) ' .. time .. '$')
+  if not held_version then
+    held_version, word, held_as_of = string.match(held, '^(%d+) (%l+) ' .. time .. ' ' .. time .. '$')
+  end
+  if word ~= 'enabled' and word ~= 'disabled' and word ~= 'closed' and word ~= 'grace' then held_version = nil end
   held_version = tonumber(held_version)
   if held_version and (held_version > version or held_version == version and held_as_of >= as_of) then
     standing[i] = held
   else
-    standing[i] = ARGV[4 * i - 3] .. ' ' .. ARGV[4 * i - 2] .. ' ' .. as_of
-    redis.call('SET', key, standing[i], 'PX', ARGV[4 * i])
+    standing[i] = ARGV[5 * i - 4] .. ' ' .. ARGV[5 * i - 3] .. ' ' .. as_of .. ARGV[5 * i - 1]
+    redis.call('SET', key, standing[i], 'PX', ARGV[5 * i])
   end
 end
 return standing
@@ -92,10 +99,12 @@ class RedisStatuses:
                 version=account.version,
                 enabled=account.enabled,
                 closed=account.closed,
+                grace=not account.balance and account.in_grace,
+                until=account.due_at,
                 # Another container's clock may be ahead of this one.
                 as_of=min(datetime.fromisoformat(account.updated_at), now),
             )
-            for merchant, account in newest.items()
+            for merchant, account in ((one, as_of(found, instant(now))) for one, found in newest.items())
         }
         self._write(statuses, now, LEARN_SECONDS)
 
@@ -111,10 +120,13 @@ class RedisStatuses:
         written: list[MerchantId] = []
         for merchant, status in statuses.items():
             left = self._stale_seconds - (now - status.as_of).total_seconds()
+            if status.until is not None:
+                left = min(left, (datetime.fromisoformat(status.until) - now).total_seconds())
             if left > 0:
                 written.append(merchant)
                 keys.append(self._prefix + merchant)
-                arguments += [status.version, _word(status), instant(status.as_of), int(left * 1000) + 1]
+                until = f" {status.until}" if status.until is not None else ""
+                arguments += [status.version, _word(status), instant(status.as_of), until, int(left * 1000) + 1]
         if not written:
             return {}
         standing = self._line.ask(
@@ -129,7 +141,9 @@ def _known(merchants: Iterable[MerchantId], held: Iterable[Any]) -> dict[Merchan
 
 
 def _word(status: KnownStatus) -> str:
-    return _CLOSED if status.closed else "enabled" if status.enabled else "disabled"
+    if status.closed or not status.enabled:
+        return _CLOSED if status.closed else "disabled"
+    return _GRACE if status.grace else "enabled"
 
 
 def _status(held: bytes | None) -> KnownStatus | None:
@@ -137,12 +151,14 @@ def _status(held: bytes | None) -> KnownStatus | None:
     if held is None:
         return None
     try:
-        version, word, as_of = held.decode("ascii").split(" ")
+        version, word, as_of, *until = held.decode("ascii").split(" ")
         return KnownStatus(
             version=int(version),
             enabled=_MEANINGS[word],
             as_of=datetime.fromisoformat(as_of).astimezone(UTC),
             closed=word == _CLOSED,
+            grace=word == _GRACE,
+            until=Instant(until[0]) if until else None,
         )
     except (ValueError, KeyError):
         return None

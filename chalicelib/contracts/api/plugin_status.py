@@ -35,7 +35,7 @@ def cache_control(status: PluginStatus) -> str:
     """Return how long browsers and shared caches may keep the answer."""
     if status.reason is Reason.UNAVAILABLE:
         return "no-store"
-    if status.reason is Reason.ACCOUNT_NOT_FOUND or status.stale:
+    if status.reason is Reason.ACCOUNT_NOT_FOUND or status.stale or status.ends:
         return f"public, max-age={status.fresh_seconds}"
     return (
         f"public, max-age={status.fresh_seconds}, "
