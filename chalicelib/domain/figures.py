@@ -22,7 +22,7 @@ class Figures:
     """Sums over accounts, or the difference of two such sums.
 
     `zero` and `low` count accounts without credits, and those above zero at or below their threshold; `closed` those
-    with credits whose shop has gone.
+    with credits whose shop has gone, less those without that a grace keeps on.
     """
 
     merchants: int = 0
@@ -41,7 +41,7 @@ class Figures:
 
     @property
     def disabled(self) -> int:
-        """Merchants whose plugin is off: those at zero, since a balance is never below, and those that are closed."""
+        """Merchants whose plugin is off: those at zero but in no grace, and those that are closed."""
         return self.zero + self.closed
 
     @property
@@ -106,7 +106,7 @@ def contribution(account: Account) -> Counted:
             balance=account.balance,
             shortfall=account.total_shortfall,
             debt=account.debt,
-            closed=int(account.closed and account.balance > 0),
+            closed=int(not account.enabled) - int(not account.balance),
             totals=dict(account.totals),
         ),
     )

@@ -9,6 +9,7 @@ import pytest
 import app
 from chalicelib.adapters.dynamodb.crossings import crossings_from
 from chalicelib.domain.audit import audit
+from chalicelib.domain.figures import contribution
 from chalicelib.domain.ids import instant
 from chalicelib.wiring import for_posting
 from tests.support.api import CREDITS_TABLE
@@ -151,6 +152,8 @@ def test_a_grace_keeps_the_plugin_on_until_its_time_is_over(system: System, at: 
     assert (account["debt"], account["total_shortfall"]) == (2, 2)
     assert account["grace"]["ends_at"] == ends_at
     assert [name for name, _ in told(system)] == ["low_balance_reached", "balance_exhausted", "grace_started"]
+    figures = contribution(system.account()).figures
+    assert (figures.enabled, figures.disabled, figures.zero) == (1, 0, 1)
 
     at(25)
     system.ingest(paid(5))
