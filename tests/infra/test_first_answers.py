@@ -14,9 +14,13 @@ from chalicelib.api import door
 from infra.bench.imports import Taken, aws, first_answers, taken
 
 HEAVY = {"pydantic", "pynamodb", "boto3", "aws_lambda_powertools", "jwt", "cryptography", "prometheus_client", "redis"}
-MODULES_MAX = {"status": 165, "authorizer": 86, "ingest": 240}
+MODULES_MAX = {"status": 205, "authorizer": 86, "ingest": 295}
 """Modules of ours and of libraries; the standard library's differ from one Python to the next."""
-ALLOWED = {"status": set[str](), "authorizer": {"jwt", "cryptography"}, "ingest": {"pydantic"}}
+ALLOWED = {
+    "status": {"aws_lambda_powertools"},
+    "authorizer": {"jwt", "cryptography"},
+    "ingest": {"aws_lambda_powertools", "pydantic"},
+}
 NEVER_BEFORE_A_STATUS = {"app", "chalicelib.domain.ledger", "chalicelib.domain.fold", "chalicelib.ports"}
 
 

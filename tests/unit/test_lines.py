@@ -1,4 +1,4 @@
-"""Log lines and metrics are those of Powertools, byte for byte but for what the clock says."""
+"""Log lines are those of Powertools, byte for byte but for what the clock says."""
 
 import json
 import re
@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from chalicelib import telemetry
 from chalicelib.environment import SettingError
 from chalicelib.lines import LEVELS, Lines
 
@@ -105,21 +103,3 @@ def test_half_a_character_costs_no_call(monkeypatch: pytest.MonkeyPatch, tmp_pat
         lines.info("closed", merchant_id="\ud800")
 
     assert json.loads((tmp_path / "log").read_text())["merchant_id"] == "\ud800"
-
-
-@pytest.mark.parametrize("service", ["", "credit-service"])
-@pytest.mark.parametrize(
-    ("unit", "labels"), [("Count", {"code": "not_json", "type": "Order"}), ("Seconds", {}), ("None", {})]
-)
-def test_a_metric_is_the_one_that_powertools_prints(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], service: str, unit: str, labels: dict[str, str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
-    telemetry._say("credits_x", [2, 0.25], unit, labels)
-    with single_metric("credits_x", MetricUnit(unit), 2, namespace=telemetry.NAMESPACE) as metric:
-        metric.metric_set["credits_x"]["Value"].append(0.25)
-        for name, value in labels.items():
-            metric.add_dimension(name, value)
-
-    written, expected = (re.sub(r'"Timestamp":\d{13}', "now", line) for line in capsys.readouterr().out.splitlines())
-    assert written == expected
