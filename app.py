@@ -12,6 +12,7 @@ from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.authorize import authorize
 from chalicelib.handlers.ingest_events import ingest_events
 from chalicelib.handlers.match_orders import match_orders
+from chalicelib.handlers.post_due import post_due
 from chalicelib.handlers.publish_threshold_events import publish_threshold_events
 from chalicelib.handlers.publish_transaction_events import publish_transaction_events
 from chalicelib.handlers.reconcile import reconcile
@@ -26,6 +27,7 @@ __all__ = [
     "authorize",
     "ingest_events",
     "match_orders",
+    "post_due",
     "publish_threshold_events",
     "publish_transaction_events",
     "reconcile",
@@ -41,6 +43,7 @@ for functions in (
     handlers.publish_transaction_events,
     handlers.roll_up,
     handlers.report_marks,
+    handlers.post_due,
     handlers.reconcile,
     handlers.match_orders,
     handlers.adjust_credits,

@@ -110,6 +110,22 @@ class LedgerStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueAccount:
+    """An account that something is due for, as the store lists it."""
+
+    merchant_id: MerchantId
+    due_at: Instant
+
+
+class DueList(Protocol):
+    """Which accounts fall due when. The method may raise `RetryLater` (`unavailable`)."""
+
+    def listed(self, hour: Instant, *, until: Instant) -> Iterator[DueAccount]:
+        """Yield the accounts due in the hour that begins then, no later than `until`; a little behind the writes."""
+        ...
+
+
 class FiguresStore(Protocol):
     """The fleet's figures. Every method may raise `RetryLater` (`unavailable`) when the store cannot answer."""
 

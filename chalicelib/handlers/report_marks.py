@@ -15,6 +15,7 @@ STREAMS_FAILING = "credits_bridge_streams_failing"
 STREAM_OLDEST_SECONDS = "credits_bridge_stream_oldest_seconds"
 DROPPED = "credits_bridge_stream_dropped_messages"
 DRIFT = "credits_ledger_drift"
+DUE_LAG_SECONDS = "credits_due_lag_seconds"
 
 DROPPED_FOR = timedelta(hours=1)
 """How long dropped messages are reported: long enough for the alarm."""
@@ -24,7 +25,7 @@ blueprint = Blueprint(__name__)
 
 @blueprint.schedule("rate(1 minute)", name="report_marks")
 def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of the call is what counts
-    """Report the bridge's heartbeat and streams and the drift to CloudWatch; leave out what is unknown.
+    """Report the bridge's heartbeat and streams, the drift and how late the sweep is; leave out what is unknown.
 
     Raises:
         RetryLater: the figures cannot be read. The next call tries again.
@@ -40,6 +41,8 @@ def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of 
         gauge(DROPPED, sum(one.dropped for one in marks.seen.streams if _lately(one.dropped_at, now)))
     if marks.drift is not None:
         gauge(DRIFT, marks.drift)
+    if marks.due_until is not None:
+        gauge(DUE_LAG_SECONDS, max(0.0, (now - marks.due_until).total_seconds()))
     logger.info("marks reported", heartbeat=marks.heartbeat is not None, drift=marks.drift, failing=failing)
 
 

@@ -97,6 +97,23 @@ class Posting:
             raise outcome
         return outcome
 
+    def bring(self, merchants: Sequence[MerchantId], *, time: CallTime) -> dict[MerchantId, int | RetryLater]:
+        """Post what is due for these merchants, and return how many writes that took: 0 if others were faster.
+
+        Accounts are read, not remembered: one that was written meanwhile costs a read and no write.
+        """
+        works = [Work(merchant_id, []) for merchant_id in dict.fromkeys(merchants)]
+        try:
+            known = self._store.read(merchants, [])
+        except RetryLater as error:
+            return dict.fromkeys(merchants, error)
+        for work in works:
+            work.know(known, None)
+            work.unreadable = known.unreadable.get(work.merchant_id)
+            work.brings = work.due(time.now())
+        self._side_by_side(works, time)
+        return {work.merchant_id: work.failed or work.brought for work in works}
+
     def take_lost_races(self) -> int:
         """Return the number of races lost to other writers since the last call."""
         lost_races, self._lost_races = self._lost_races, 0
@@ -116,8 +133,9 @@ class Posting:
                 work.unreadable = next((known.unreadable[item] for item in items if item in known.unreadable), None)
 
     def _side_by_side(self, works: Sequence[Work], time: CallTime) -> None:
-        if len(works) == 1:
-            self._post_merchant(works[0], time)
+        if len(works) <= 1:
+            for work in works:
+                self._post_merchant(work, time)
             return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(MERCHANTS_AT_ONCE, thread_name_prefix="posting")
@@ -144,7 +162,7 @@ class Posting:
             RetryLater: the attempts or the time of this call are used up.
         """
         attempt = lost_races = 0
-        while work.undecided:
+        while work.undecided or work.brings:
             if lost_races > LOST_RACES_MAX:
                 # The account from the refusal is outdated: others went on writing during the pause.
                 self._read_again(work)

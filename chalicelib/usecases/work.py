@@ -9,7 +9,7 @@ from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import of_an_amount
-from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement, RefundMovement
 from chalicelib.domain.names import torn
@@ -33,7 +33,10 @@ _REFUSED_ALONE = frozenset(
 
 
 class Work:
-    """One merchant's part of a batch: its movements, what is known of its ledger, and the outcomes so far."""
+    """One merchant's part of a batch: its movements, what is known of its ledger, and the outcomes so far.
+
+    Where it `brings`, what is due is posted even if there is no movement; `brought` counts its writes.
+    """
 
     def __init__(self, merchant_id: MerchantId, requests: Sequence[Request]) -> None:
         self.merchant_id = merchant_id
@@ -47,6 +50,9 @@ class Work:
         self.guards: dict[TransactionId, TransactionId] = {}
         self.absent: set[TransactionId] = set()
         self.lost_races = 0
+        self.brings = False
+        self.brought = 0
+        self.failed: RetryLater | None = None
         self._requests = requests
         self._request_of = [place for place, request in enumerate(requests) for _ in request]
         self._leaning: set[int] | None = None
@@ -97,6 +103,10 @@ class Work:
                     f"{transaction.sequence}, {transaction.transaction_id}: credits rebuild {self.merchant_id}",
                 )
         return None
+
+    def due(self, now: Instant) -> bool:
+        """Return whether time has changed something of the account that is not posted."""
+        return self.account is not None and self.account.due_at is not None and self.account.due_at <= now
 
     def require_readable(self) -> None:
         """Raise the error of an unreadable item that the movements depend on, if there is one."""
@@ -154,9 +164,11 @@ class Work:
             else:
                 self._outcomes[index] = outcome
         self._count_undecided()
+        self.brings = False
 
     def give_back(self, error: RetryLater) -> None:
         """Leave what is undecided for a later delivery."""
+        self.failed = error
         self._leaning = None
         self._count_undecided()
         self.settle([error] * len(self.undecided))
@@ -169,6 +181,7 @@ class Work:
         """Take over what was written. It is not `fresh`: if the store answered late, others may have written since."""
         self.account = commit.after
         self.fresh = False
+        self.brought += 1
         self.absent.clear()
         self.stored.update({transaction.transaction_id: transaction for transaction in commit.transactions})
         self.guards.update({guard.transaction_id: guard.names for guard in commit.guards})

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
     from chalicelib.adapters.dynamodb.desk import Desk
     from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
+    from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList
+    from chalicelib.adapters.dynamodb.due_marks import DueMarks
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.adapters.dynamodb.fleet import FleetReader
     from chalicelib.adapters.dynamodb.fleet_days import FleetDays
@@ -85,6 +87,24 @@ def bookmarks() -> "Bookmarks":
     from chalicelib.wiring.for_posting import dynamodb
 
     return Bookmarks(dynamodb(), table=settings().tables.figures)
+
+
+@cache
+def due_list() -> "DynamoDBDueList":
+    """Return which accounts fall due when, for the function that posts it."""
+    from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList
+
+    client = _client(connect_seconds=1.0, read_seconds=4.0, tries=2)
+    return DynamoDBDueList(client, credits_table=settings().tables.credits)
+
+
+@cache
+def due_marks() -> "DueMarks":
+    """Return how far what is due has been posted."""
+    from chalicelib.adapters.dynamodb.due_marks import DueMarks
+    from chalicelib.wiring.for_posting import dynamodb
+
+    return DueMarks(dynamodb(), table=settings().tables.figures)
 
 
 @cache

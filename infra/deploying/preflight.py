@@ -118,7 +118,14 @@ def _names(client: Clients, plan: Plan) -> Iterator[Obstacle]:
 
 
 def _log_groups(stack: str) -> Iterator[str]:
-    functions = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up", "reconcile")
+    functions = (
+        "ingest_events",
+        "publish_threshold_events",
+        "publish_transaction_events",
+        "roll_up",
+        "reconcile",
+        "post_due",
+    )
     for function in (*functions, "adjust_credits", "set_threshold", "smoke_test", "report_marks", "authorize", "api"):
         yield f"/aws/lambda/{stack}-{function}"
 

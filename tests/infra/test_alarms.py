@@ -48,6 +48,7 @@ EMITTED = {
     # tests/functions/test_emitted.py shows each of these.
     ("credits", "credits_ledger_drift"): OURS,
     ("credits", "credits_match_differences"): OURS,
+    ("credits", "credits_due_lag_seconds"): OURS,
     ("credits", "credits_bridge_heartbeat_age_seconds"): OURS,
     ("credits", "credits_bridge_streams_failing"): OURS,
     ("credits", "credits_bridge_stream_oldest_seconds"): OURS,
@@ -79,6 +80,7 @@ VALUES = {
     # The last comparison stands until the next one says something else.
     "LedgerDriftAlarm": ("Maximum", 300, 1, 1, 0, "ignore"),
     "OrdersDifferAlarm": ("Maximum", 86_400, 1, 1, 0, "ignore"),
+    "DueLagAlarm": ("Maximum", 60, 2, 2, 300, "notBreaching"),
     "BridgeHeartbeatAlarm": ("Maximum", 60, 2, 2, 60, "notBreaching"),
     "BridgeStreamsAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "BridgeWaitingAlarm": ("Maximum", 60, 2, 2, 300, "notBreaching"),
@@ -104,6 +106,7 @@ WATCHED = {
     "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"},
     "LedgerDriftAlarm": {"ServiceName"},
     "OrdersDifferAlarm": {"ServiceName"},
+    "DueLagAlarm": {"ServiceName"},
     "BridgeHeartbeatAlarm": {"ServiceName"},
     "BridgeStreamsAlarm": {"ServiceName"},
     "BridgeWaitingAlarm": {"ServiceName"},
@@ -236,7 +239,7 @@ def test_a_release_is_taken_back_by_more_than_an_error_now_and_then(resources: R
     found = alarms(resources)["ReleaseErrorsAlarm"]
     watched = {text(one["Value"]) for metric, _ in metrics(found) for one in metric["Dimensions"]}
 
-    assert watched == functions(resources) - {"MatchOrders", "ReportMarks", "Reconcile", "SmokeTest"}
+    assert watched == functions(resources) - {"MatchOrders", "PostDue", "ReportMarks", "Reconcile", "SmokeTest"}
     assert found["Threshold"] > 1
 
 

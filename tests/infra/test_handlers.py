@@ -39,6 +39,7 @@ FUNCTIONS = [
     "chalicelib.handlers.roll_up.roll_up",
     "chalicelib.handlers.ingest_events.ingest_events",
     "chalicelib.handlers.report_marks.report_marks",
+    "chalicelib.handlers.post_due.post_due",
     "chalicelib.handlers.match_orders.match_orders",
     "chalicelib.handlers.reconcile.reconcile",
     "chalicelib.handlers.publish_threshold_events.publish_threshold_events",

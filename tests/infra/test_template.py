@@ -36,6 +36,7 @@ FUNCTIONS = {
     "PublishThresholdEvents": "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
     "PublishTransactionEvents": "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
     "Reconcile": "chalicelib.handlers.reconcile.reconcile",
+    "PostDue": "chalicelib.handlers.post_due.post_due",
     "ReportMarks": "chalicelib.handlers.report_marks.report_marks",
     "RollUp": "chalicelib.handlers.roll_up.roll_up",
     "SetThreshold": "chalicelib.handlers.set_threshold.set_threshold",

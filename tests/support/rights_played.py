@@ -22,6 +22,7 @@ from chalicelib.contracts import canary
 from chalicelib.contracts.api.dead_letters import Discarded
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Transaction
 from chalicelib.environment import SettingError
 from chalicelib.settings import settings
@@ -56,6 +57,7 @@ FUNCTIONS = {
     "authorize": "Authorize",
     "ingest_events": "IngestEvents",
     "match_orders": "MatchOrders",
+    "post_due": "PostDue",
     "publish_threshold_events": "PublishThresholdEvents",
     "publish_transaction_events": "PublishTransactionEvents",
     "reconcile": "Reconcile",
@@ -223,6 +225,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[Need]]:
             TableName=FIGURES_TABLE, Item={"id": {"S": HEARTBEAT}, "at": {"S": "2025-06-01T12:00:00.000+00:00"}}
         )
         on.call("report_marks", dict.fromkeys(SCHEDULED, ""))
+        _due(on)
         _releases(on)
         _reconciliation(on)
         _matching(on)
@@ -270,6 +273,15 @@ def _movements(on: Stage) -> None:
     for threshold in (5, 10_000, None):
         asked = {"merchant_id": SHOP, "low_balance_threshold": threshold, "admin_id": "a", "correlation_id": "c"}
         assert "error" not in on.call("set_threshold", asked)
+
+
+def _due(on: Stage) -> None:
+    """Post what is due: the credits of a trial that have lapsed."""
+    given = {"merchant_id": merchant("due"), "credits_to_use": 5, "expires_in_days": 1}
+    on.call("ingest_events", batch([seen(asking("evt.account.created", given))]))
+    with on.system.monkeypatch.context() as patched:
+        patched.setattr(for_posting, "now", lambda: instant(datetime.now(UTC) + timedelta(days=1, minutes=1)))
+        assert on.call("post_due", dict.fromkeys(SCHEDULED, ""))["brought"] == 1
 
 
 def _webhooks(on: Stage) -> None:

@@ -1,6 +1,5 @@
 """What time adds to items: the text of lots, and where the sparse index `by_due` lists an account."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from string import ascii_lowercase, digits
 from typing import Any, Final
@@ -46,15 +45,12 @@ def due_attributes(account: Account) -> dict[str, Any]:
 
 def due_partition(merchant_id: MerchantId, due_at: Instant) -> str:
     """Return the partition of the index that lists the merchant's account: the hour of its instant, and a shard."""
-    return f"{due_at[:_HOUR_LENGTH]}#{crc32(merchant_id.encode()) % DUE_SHARDS}"
+    return f"{hour_of(due_at)}#{crc32(merchant_id.encode()) % DUE_SHARDS}"
 
 
-def due_partitions(first: Instant, last: Instant) -> Iterator[str]:
-    """Yield the partitions of the hours from the first instant's to the last one's, in the order of time."""
-    hour = datetime.fromisoformat(first).replace(minute=0, second=0, microsecond=0)
-    while (name := instant(hour)[:_HOUR_LENGTH]) <= last:
-        yield from (f"{name}#{shard}" for shard in range(DUE_SHARDS))
-        hour += timedelta(hours=1)
+def hour_of(time: Instant) -> str:
+    """Return the hour of an instant, as partitions of the index are named."""
+    return time[:_HOUR_LENGTH]
 
 
 def _milliseconds(time: Instant) -> int:

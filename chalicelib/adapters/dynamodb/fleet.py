@@ -19,6 +19,8 @@ HEARTBEAT = "heartbeat#bridge"
 """The bridge's heartbeat: its attribute `at` is a time, `look` the bridge's view of NATS, as JSON."""
 RECONCILED = "reconcile"
 """The daily comparison's last result: its attribute `drift` counts the differences."""
+DUE = "due"
+"""The sweep of what falls due: its attribute `until` is a time by which all that was due has been posted."""
 MERCHANTS_MAX = 1000
 """The most merchants for which each has its own metric (contract, section 7)."""
 
@@ -68,11 +70,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """Marks of other parts. `heartbeat` is the bridge's last, `drift` the last comparison's; None: none yet."""
+    """Marks of other parts; None: none yet.
+
+    `heartbeat` is the bridge's last, `drift` the last comparison's. All that was due by `due_until` has been posted.
+    """
 
     heartbeat: datetime | None
     seen: Seen
     drift: int | None
+    due_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +109,14 @@ class FleetReader:
 
     def marks(self) -> Marks:
         """Return the marks of other parts; raises `RetryLater` when they cannot be read."""
-        marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED])}
+        marks = {item["id"]["S"]: item for item in self._figures.read([HEARTBEAT, RECONCILED, DUE])}
         heartbeat = marks.get(HEARTBEAT)
         reconciled = marks.get(RECONCILED)
         return Marks(
             heartbeat=datetime.fromisoformat(heartbeat["at"]["S"]) if heartbeat else None,
             seen=Seen.of(heartbeat),
             drift=int(reconciled["drift"]["N"]) if reconciled and "drift" in reconciled else None,
+            due_until=_instant(marks[DUE]["until"]["S"]) if DUE in marks else None,
         )
 
     def balances(self) -> dict[MerchantId, int] | None:

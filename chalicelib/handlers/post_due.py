@@ -1,0 +1,51 @@
+"""Posts what time has changed of accounts to which nobody else wrote: every minute (contract, section 16)."""
+
+from typing import Any
+
+from chalice.app import Blueprint, CloudWatchEvent
+
+blueprint = Blueprint(__name__)
+
+FAILED_SAID_MAX = 20
+"""The most accounts that one call names in its log, of those that it could not write."""
+
+
+@blueprint.schedule("rate(1 minute)", name="post_due")
+def post_due(event: CloudWatchEvent) -> dict[str, Any]:
+    """Post what is due, as much as the call's time allows, and return `{"looked_at", "brought", "until", …}`.
+
+    An account that cannot be written does not stop others: it is named in the log, and holds back the mark from which
+    the alarm takes how late the sweep is.
+
+    Raises:
+        RetryLater: the index or the mark cannot be read or written. The next call goes on from the last mark.
+    """
+    from chalicelib.telemetry import count, logger
+    from chalicelib.usecases import falling_due
+    from chalicelib.wiring import for_figures, for_posting
+
+    marks, posting = for_figures.due_marks(), for_posting.posting()
+    swept = falling_due.post_due(
+        for_figures.due_list(), posting, marks.last(), time=for_posting.call_time(event.context)
+    )
+    marks.keep(swept.until)
+    for account, error in swept.failed[:FAILED_SAID_MAX]:
+        logger.error(
+            "due and not posted",
+            merchant_id=account.merchant_id,
+            due_at=account.due_at,
+            code=error.code,
+            reason=error.message,
+        )
+    told: dict[str, Any] = {
+        "looked_at": swept.looked_at,
+        "brought": swept.brought,
+        "failed": len(swept.failed),
+        "finished": swept.finished,
+        "until": swept.until,
+    }
+    count("credits_due_posted_total", swept.brought)
+    count("credits_lost_races_total", posting.take_lost_races())
+    (logger.warning if swept.failed or not swept.finished else logger.info)("due posted", **told)
+    for_figures.counter_writer().write()
+    return told
