@@ -7,6 +7,7 @@ import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
 
+import tests.support.quick_aws  # noqa: F401 - moto and botocore, quicker
 from app import app
 from chalicelib import telemetry
 from chalicelib.adapters.functions import LedgerFunctions

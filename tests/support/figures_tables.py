@@ -11,6 +11,7 @@ import boto3
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
+import tests.support.quick_aws  # noqa: F401 - moto and botocore, quicker
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.wiring.for_posting import _CLIENT
 from infra.deploying.emulator import ROOT

@@ -17,6 +17,7 @@ import pytest
 from moto import mock_aws
 
 import app
+import tests.support.quick_aws  # noqa: F401 - moto and botocore, quicker
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.contracts import canary
 from chalicelib.contracts.api.dead_letters import Discarded

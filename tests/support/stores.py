@@ -18,6 +18,7 @@ from botocore.config import Config
 from moto import mock_aws
 from samtranslator.yaml_helper import yaml_parse
 
+import tests.support.quick_aws  # noqa: F401 - moto and botocore, quicker
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.wiring.for_posting import _CLIENT
