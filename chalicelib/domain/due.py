@@ -86,6 +86,8 @@ def as_of(account: Account, now: Instant) -> Account:
 
 def next_at(account: Account, terms: TimeTerms, *, after: Instant) -> Instant | None:
     """Return the next instant at which time changes something of an account that is up to date `after` this time."""
+    if not account.lots and account.alerts is None and account.grace is None:
+        return None  # As most accounts, at every order: their kinds need not be asked.
     return min((at for kind in KINDS for at in kind.ahead(account, terms, after)), default=None)
 
 

@@ -224,6 +224,21 @@ def test_a_setting_beyond_its_range_is_named(name: str, text: str) -> None:
         Settings.read({name: text})
 
 
+def test_levels_are_read_as_people_write_them() -> None:
+    found = Settings.read({"ALERT_LEVELS": "week=7 days, half=50%,few=20 , one=1 day"}).lapsing.levels
+
+    assert [str(level) for level in found] == ["week:7d", "half:50%", "few:20c", "one:1d"]
+    assert Settings.read({"ALERT_LEVELS": "none"}).lapsing.levels == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["week", "week=7 weeks", "=7", "a=1,a=2", "half=101%", "day=0 days", "a=1,,b=2", "A=1"]
+)
+def test_levels_that_are_none_are_named(text: str) -> None:
+    with pytest.raises(SettingError, match="ALERT_LEVELS"):
+        Settings.read({"ALERT_LEVELS": text})
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -7,13 +7,18 @@ import pytest
 
 from chalicelib.contracts.api import story
 from chalicelib.contracts.api.sentences import movement_sentence
+from chalicelib.contracts.api.sentences_time import GRACE_ENDS
 from chalicelib.contracts.api.story import Chapter, Story, gathered, tell
 from chalicelib.contracts.outbound.published import crossing_event
+from chalicelib.domain.alerts import Level, Unit
+from chalicelib.domain.fold import fold
+from chalicelib.domain.grace import End, GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, OrderMovement
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.override import change_threshold
+from chalicelib.domain.terms import TimeTerms
 from tests.support.builders import (
     EARNED_TENTH,
     LATER,
@@ -229,3 +234,27 @@ def test_an_account_reads_as_it_stands() -> None:
     told = story_of(ledger)
 
     assert (told.merchant_id, told.threshold, told.since) == (SHOP, account.threshold, account.status_changed_at)
+
+
+def test_a_grace_is_told_with_its_limits_and_what_ends_it() -> None:
+    store = FakeLedger()
+    terms = TimeTerms(grace=GraceTerms(hours=48, credits=5), levels=(Level(name="few", at=1, unit=Unit.CREDITS),))
+    settle(store, [trial(2), order("1"), order("2")], now=NOON, terms=terms)
+
+    running = story_of(store)
+
+    assert (running.status, running.reason) == ("enabled", "grace")
+    assert running.remedy == (
+        "A grace keeps the plugin on until 2025-06-03T12:00:00.000Z or until 5 credits are owed. What comes in pays "
+        "what is owed first, and what is above it ends the grace."
+    )
+    assert events(running.chapters[-1]) == ["evt.credits.balance_exhausted", "evt.credits.grace_started"]
+    assert running.chapters[1].sentence.endswith('That is at or below the level "few", 1 credit.')
+
+    over = Instant("2025-06-03T12:00:00.000Z")
+    decided = fold(SHOP, store.accounts[SHOP], [], stored={}, default_threshold=20, now=over, terms=terms)
+    assert decided.commit is not None
+    store.commit(decided.commit)
+    ended = story_of(store)
+    assert (ended.status, ended.since, ended.because) == ("disabled", over, GRACE_ENDS[End.TIME])
+    assert ended.transaction_id is None

@@ -114,8 +114,9 @@ def _of_time(account: Account) -> Item:
 
 def _timed(account: Account) -> bool:
     """Return whether the account has anything that a release from before section 16 would lose with its next write."""
-    kept = (account.due_at, account.alerts, account.grace, account.grace_terms)
-    return bool(account.lots) or any(one is not None for one in kept) or Kind.EXPIRY in account.totals
+    if account.lots or account.due_at is not None or account.alerts is not None or account.grace is not None:
+        return True
+    return account.grace_terms is not None or Kind.EXPIRY in account.totals
 
 
 def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account:

@@ -13,19 +13,18 @@ GRACE_ENDS: Final[Mapping[End, str]] = {
     End.INFLOW: "The debt was paid and credits are left, which ended the grace.",
 }
 """What ended a grace, by its reason."""
-_UNITS: Final[Mapping[str, str]] = {
-    Unit.CREDITS: "credits",
-    Unit.PERCENT: "percent of the balance after the last inflow",
-    Unit.DAYS: "days of credits",
+_UNITS: Final[Mapping[str, tuple[str, str]]] = {
+    Unit.CREDITS: ("credit", "credits"),
+    Unit.PERCENT: ("percent of the balance after the last inflow", "percent of the balance after the last inflow"),
+    Unit.DAYS: ("day of credits", "days of credits"),
 }
 
 
 def level_sentence(details: Mapping[str, str | int]) -> str:
-    """Return which level an account fell below or rose above."""
-    level = f'level "{details["level"]}", {details["at"]} {_UNITS[str(details["unit"])]}'
-    return (
-        f"That is at or below the {level}." if details["direction"] == "down" else f"That is above the {level}, again."
-    )
+    """Return which level an account fell to or below, or rose above."""
+    one, many = _UNITS[str(details["unit"])]
+    side = "at or below" if details["direction"] == "down" else "above"
+    return f'That is {side} the level "{details["level"]}", {details["at"]} {one if details["at"] == 1 else many}.'
 
 
 def grace_sentence(details: Mapping[str, str | int]) -> str:

@@ -150,7 +150,11 @@ def _because(account: Account, decided: Transaction | None) -> str:
 
 
 def _remedy(account: Account) -> str | None:
-    """Return what switches the plugin on again, None where it is on."""
+    """Return what switches the plugin on again, or keeps it on without credits; None where it is on by credits."""
+    if account.enabled and account.grace is not None and account.in_grace:
+        limits = {"ends_at": account.grace.until, "credits": account.grace.credits}
+        sentence = grace_sentence({name: limit for name, limit in limits.items() if limit})
+        return f"{sentence} What comes in pays what is owed first, and what is above it ends the grace."
     if account.enabled:
         return None
     if account.closed:

@@ -519,6 +519,8 @@ const PAGE = 25;
 const SENTENCES = {
   adjusted: ({ amount, reason, transaction_id }) => html`${amount > 0 ? "added" : "removed"} <a href="#/transaction/${transaction_id}">${credits(Math.abs(amount))}</a>: ${visible(String(reason))}`,
   threshold_set: ({ low_balance_threshold }) => (low_balance_threshold === null ? "went back to the default threshold" : `set the threshold to ${number(low_balance_threshold)}`),
+  levels_set: ({ levels }) => (levels === null ? "went back to the fleet's levels" : levels ? `set the levels ${visible(String(levels))}` : "set no levels"),
+  grace_set: ({ hours, credits: owed }) => (hours === null ? "went back to the fleet's grace" : hours || owed ? `set a grace of ${hours ? `${number(hours)} hours` : ""}${hours && owed ? " or " : ""}${owed ? credits(owed) : ""}` : "set no grace"),
   letter_retried: ({ code, event_type }) => `retried a dead letter (${visible(String(code)).replaceAll("_", " ")}${event_type ? `, ${visible(event_type)}` : ""})`,
   letter_discarded: ({ code, reason }) => `discarded a dead letter (${visible(String(code)).replaceAll("_", " ")}): ${visible(String(reason ?? ""))}`,
   linked: ({ name }) => `linked ${visible(String(name))}`,
@@ -1169,11 +1171,14 @@ function Status({ account, story }) {
     <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
       <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
       <div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
+      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
-      ${on && account.balance <= account.threshold && html` <span>It runs low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
+      ${on && account.balance > 0 && account.balance <= account.threshold && html` <span>It runs low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
+    ${account.levels?.levels.length > 0 && html`<p class="small" data-test="levels">${account.levels.own ? "Its own levels" : "Levels"}: ${account.levels.levels
+      .map((level) => `${level.name} (${number(level.at)} ${level.unit})${level.below ? ", below it now" : ""}`).join("; ")}.</p>`}
   </section>`;
 }
 
@@ -1182,7 +1187,7 @@ function Chapters({ story }) {
     <ol class="story">${story.chapters.map((chapter) => html`<li key=${`${chapter.time}${chapter.sequence}`}>
       <p class="when"><${Time} at=${chapter.time} />${chapter.transaction_id && html` · <a href="#/transaction/${chapter.transaction_id}">transaction ${number(chapter.sequence)}</a>`}</p>
       <p>${chapter.sentence}</p>
-      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_type}><${EventName} of=${event.event_type} title=${event.event_id ?? "no id can be derived"} /></li>`)}</ul>`}
+      ${chapter.events.length > 0 && html`<ul class="said">${chapter.events.map((event) => html`<li key=${event.event_id ?? event.event_type}><${EventName} of=${event.event_type} title=${event.event_id ?? "no id can be derived"} /></li>`)}</ul>`}
     </li>`)}</ol>
     <p class="small muted">${story.source}${story.complete ? "" : " The history is long: only the transactions around this one were read."}</p>
   <//>`;
