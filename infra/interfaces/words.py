@@ -73,7 +73,7 @@ WORDS: Mapping[str, Word] = {
     "credit_id": Word("The account's id, derived from the merchant's.", UUID_FORM),
     "balance": Word("The credits left; never below 0.", COUNT_FORM),
     "plugin_status": Word("Whether the shop's plugin is on, and since when."),
-    "status": Word("`enabled` while the balance is above zero.", STATUS_FORM),
+    "status": Word("`enabled` while the balance is above zero or a grace runs.", STATUS_FORM),
     "Health.status": Word("`ok`: the process answers.", {"const": "ok"}),
     "reason": Word("Why."),
     "since": Word("When the status last changed.", TIME_FORM),

@@ -218,3 +218,31 @@ def test_a_grace_keeps_the_plugin_on_until_its_very_last_instant(given_credits: 
     assert account.due_at == instant(end)
     assert as_of(account, instant(end - timedelta(milliseconds=1 + left))).enabled
     assert not as_of(account, instant(end + timedelta(milliseconds=left))).enabled
+
+
+def test_an_inflow_of_no_more_than_the_debt_switches_nothing() -> None:
+    terms = TimeTerms(grace=GraceTerms(credits=9))
+    store = FakeLedger()
+    settle(store, [trial(1), *(order(str(number)) for number in range(5))], now=NOON, terms=terms)
+
+    settle(store, [payment("p1", 3)], now=NOON, terms=terms)
+    account = store.accounts[SHOP]
+
+    assert (account.balance, account.debt, account.in_grace) == (0, 1, True)
+    assert account.grace is not None
+    assert account.grace.used == 1
+    assert of_type(store.crossings(SHOP), Crossing.PLUGIN_STATUS_CHANGED) == []
+    settle(store, [order("6"), order("7", policy=TEN_PER_ITEM)], now=NOON, terms=terms)
+    assert [one.type for one in store.crossings(SHOP)[-2:]] == [Crossing.GRACE_ENDED, Crossing.PLUGIN_STATUS_CHANGED]
+
+
+def test_a_new_grace_needs_a_balance_above_the_threshold_first() -> None:
+    terms = TimeTerms(grace=GraceTerms(credits=2))
+    store = FakeLedger()
+    settle(store, [trial(1), order("1"), order("2"), order("3")], now=NOON, terms=terms)
+    assert not store.accounts[SHOP].in_grace
+
+    settle(store, [payment("p1", 3), *(order(str(number)) for number in range(4, 8))], now=NOON, terms=terms)
+    assert not store.accounts[SHOP].in_grace
+    settle(store, [payment("p2", 23), *(order(str(number)) for number in range(10, 33))], now=NOON, terms=terms)
+    assert store.accounts[SHOP].in_grace
