@@ -44,15 +44,13 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
 ) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
     """Return the account after `movement`, its transaction and the thresholds it crossed.
 
-    An order (or the refund of one that earned) takes what is left and records the rest as shortfall. An increase puts
-    `parts` of its credits into lots; a decrease takes from the lots of `parts` before all others.
-    `version` and `due_at` stay: they are the write's, which may hold many movements.
+    A decrease takes what is left, first from the lots of `parts`, and records the rest as shortfall; an increase puts
+    `parts` into lots. `version` and `due_at` stay: they are the write's, which may hold many movements.
 
     Raises:
         Rejected: `insufficient_credits` where an admin's decrease would go below 0.
     """
     amount = _moved(account, kind, requested)
-    # If this clock is behind the last writer's, time must not run backwards within the account.
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
     metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, amount, created_at, terms)

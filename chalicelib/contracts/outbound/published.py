@@ -276,6 +276,10 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
         enabled = crossing.balance > 0
         reason = "Sufficient credits" if enabled else "Insufficient credits"
         return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
+    return _last_credit_used(merchant_id, crossing)
+
+
+def _last_credit_used(merchant_id: MerchantId, crossing: CrossingRecord) -> Payload:
     if crossing.transaction_id is None:
         raise ValueError(f"a crossing of type {crossing.type} without its transaction")
     if crossing.type is Crossing.GRACE_STARTED:
@@ -287,14 +291,12 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             ends_at=cast("Instant | None", crossing.details.get("ends_at")),
             credits=cast("int | None", crossing.details.get("credits")),
         )
-    if crossing.type is Crossing.BALANCE_EXHAUSTED:
-        return BalanceExhausted(
-            merchant_id=merchant_id,
-            transaction_id=crossing.transaction_id,
-            sequence=crossing.sequence,
-            balance=crossing.balance,
-        )
-    raise AssertionError(crossing)
+    return BalanceExhausted(
+        merchant_id=merchant_id,
+        transaction_id=crossing.transaction_id,
+        sequence=crossing.sequence,
+        balance=crossing.balance,
+    )
 
 
 def _status_changed(merchant_id: MerchantId, crossing: CrossingRecord, *, enabled: bool, reason: str) -> StatusChanged:
