@@ -45,6 +45,8 @@ STATUS_ASKED_SECONDS, STATUS_KEPT_SECONDS = 5, 15
 """A shop's pages ask every five seconds, and an answer may be kept for fifteen: one in three passes an edge cache."""
 BATCH = 100
 FOLD = 99
+WINDOW_SECONDS, COUNTED_SECONDS = 1.0, 60.0
+"""How long the inbox and the stream of accounts collect (infra/template.yaml)."""
 
 START, END = "<!-- costs: python -m infra.bench.costs --write -->", "<!-- /costs -->"
 
@@ -70,12 +72,16 @@ def text(lines: Sequence[Line]) -> str:
 
 
 def _orders(counted: Mapping[str, float]) -> list[Line]:
+    from infra.bench.traffic import figures_dollars, ordinary  # noqa: PLC0415 - it reckons with these prices
+
     lines = []
-    # Every account write is counted for the fleet once, in a batch with a hundred others of a busy fleet.
+    # Orders alone are counted by the minute, at ten a second; a fold's account in a batch of a hundred.
+    by_the_minute = figures_dollars(10, COUNTED_SECONDS) / MILLION
     count_units = counted["roll_up of 100 merchants: write units an account"]
     for what, together, seconds in (("order alone", 1, CALL_SECONDS), ("order, 99 together", FOLD, FOLD_SECONDS)):
         write = counted[f"{what}: write units"] * WRITE_UNIT
-        fleet = (count_units * WRITE_UNIT + READ_UNIT + _call(STREAM_GB, FOLD_SECONDS) / BATCH) / together
+        counted_once = count_units * WRITE_UNIT + READ_UNIT + _call(STREAM_GB, FOLD_SECONDS) / BATCH
+        fleet = by_the_minute if together == 1 else counted_once / together
         function = _call(INGEST_GB, seconds) / together
         # Sent alone or ten at once, received and deleted as many at once.
         queue = 3 * QUEUE_REQUEST / min(together, RECEIVED_AT_ONCE)
@@ -88,6 +94,9 @@ def _orders(counted: Mapping[str, float]) -> list[Line]:
                 f"function {function * MILLION:,.2f}, queue {queue * MILLION:,.2f}",
             )
         )
+    usual = {**ordinary(10, WINDOW_SECONDS).dollars(), "figures": by_the_minute * MILLION}
+    parts = ", ".join(f"{what} {dollars:,.2f}" for what, dollars in usual.items())
+    lines.append(Line("… as they come: ten a second, of a thousand shops", sum(usual.values()), f"simulated: {parts}"))
     lines.append(Line("plus the bus, if they arrive by it", BUS_EVENT * MILLION, "paid by the sender"))
     return lines
 

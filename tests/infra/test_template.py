@@ -207,7 +207,7 @@ def test_a_function_reads_its_stream_from_the_start_with_bounded_retries(
         "Stream": {"Fn::GetAtt": [table, "StreamArn"]},
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": 100,
-        "MaximumBatchingWindowInSeconds": {"Fn::If": ["SharesStatuses", 0, 5]} if function == "RollUp" else 0,
+        "MaximumBatchingWindowInSeconds": {"Fn::If": ["SharesStatuses", 0, 60]} if function == "RollUp" else 0,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "BisectBatchOnFunctionError": True,
         "MaximumRetryAttempts": 1000,
