@@ -28,4 +28,6 @@ def serve(event: dict[str, Any], context: Any) -> Any:
     """Return the answer to an event of API Gateway, the same as `app.app` gives."""
     if event.get("requestContext", {}).get("resourcePath") not in _PATHS:
         import_module("app")
+    elif (answer := merchants.routes.answer(event)) is not None:
+        return answer
     return application(event, context)

@@ -31,6 +31,7 @@ _PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
+_NONE: frozenset[str] = frozenset()
 _MILLISECOND = timedelta(milliseconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -237,6 +238,8 @@ def transaction_of(text: str) -> TransactionId:
 
 def _repeated(headers: Mapping[str, Sequence[str]]) -> frozenset[str]:
     # The gateway lists each spelling of a header's name separately; in HTTP they are one name.
+    if len({name.lower() for name in headers}) == sum(map(len, headers.values())):
+        return _NONE
     given = Counter(name.lower() for name, values in headers.items() for _ in values)
     return frozenset(name for name, times in given.items() if times > 1)
 

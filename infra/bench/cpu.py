@@ -5,6 +5,7 @@ the same run, by a default client, with the same parameters as the function's.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 
+from chalicelib.domain.ids import MerchantId
 from infra.bench import functions
 from infra.bench.counted import BALANCE, NINETY_NINE, STATUS, TEN
 from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
@@ -63,6 +65,37 @@ def cpu_measurements() -> list[Measurement]:
             Measurement("CPU, status cached", cached * 1e6, "µs", 60),
         ]
     return figures
+
+
+def called(together: int = 0) -> float:
+    """Return how many functions are called for an order, of so many together; for a cached status with none.
+
+    Unlike time it is the same on every machine, and what takes time here are calls. The SDK's are among them.
+    """
+    shop = merchant(1)
+    opening, _ = account(shop, balance=BALANCE)
+    with _null_transport(item_of(opening)), container():
+        prepare, call = _orders(shop, together) if together else (lambda: [_asked(shop)], functions.answer)
+        # What is done once a container, once a second or for the first time is done before.
+        for event in [*prepare(), *prepare(), *prepare()]:
+            call(event)
+        (event, *_) = prepare()
+        counted = 0
+
+        def count(_frame: object, kind: str, _what: object) -> None:
+            nonlocal counted
+            counted += kind in ("call", "c_call")
+
+        sys.setprofile(count)
+        try:
+            call(event)
+        finally:
+            sys.setprofile(None)
+    return counted / max(1, together)
+
+
+def _asked(shop: MerchantId) -> Item:
+    return http_event(STATUS, path={"merchant_id": shop})
 
 
 def _orders(shop: str, together: int) -> Work:

@@ -227,12 +227,14 @@ def figures_dollars(rate: float, window_seconds: float, *, skew: float = 1.0, ba
 
 
 def _counted(batch: Sequence[int]) -> float:
-    """Return what it costs to count a batch of a stream: each merchant read and written, each bucket's sums added to."""
+    """Return what counting a batch of a stream costs: each merchant read and written, each bucket's sums added to."""
     merchants = set(batch)
     buckets = Counter(merchant % BUCKETS for merchant in merchants)
     units = 2 * len(merchants) + sum(2 * ceil(of_bucket / FOLD_MAX) for of_bucket in buckets.values())
     seconds = REQUEST_SECONDS * (1 + len(buckets)) + ORDER_SECONDS * len(batch)
-    call = costs.LAMBDA_CALL + costs.LINE_BYTES / 1e9 * costs.LOG_GB + costs.STREAM_GB * seconds * costs.LAMBDA_GB_SECOND
+    call = (
+        costs.LAMBDA_CALL + costs.LINE_BYTES / 1e9 * costs.LOG_GB + costs.STREAM_GB * seconds * costs.LAMBDA_GB_SECOND
+    )
     return units * costs.WRITE_UNIT + len(merchants) * costs.READ_UNIT + call
 
 
@@ -248,7 +250,10 @@ def text() -> str:
             cells += [f"{ran.delay(share):.2f} s" for share in (0.5, 0.99)]
             cells += [f"{dollars:.2f}" for dollars in parts.values()]
             rows.append("| " + " | ".join([*cells, f"{sum(parts.values()):.2f}"]) + " |")
-    rows += ["", "| counting a million orders at 10 a second, in dollars | window | all shops alike | the n-th with 1/n |"]
+    rows += [
+        "",
+        "| counting a million orders at 10 a second, in dollars | window | all shops alike | the n-th with 1/n |",
+    ]
     rows.append("|---|---|---|---|")
     for window in STREAM_WINDOWS:
         alike, skewed = (figures_dollars(10, window, skew=skew) for skew in (0.0, 1.0))
@@ -260,8 +265,10 @@ def text() -> str:
         f"| all written after | {fair.drained_at / 60:.1f} min | {line.drained_at / 60:.1f} min |",
         f"| other shops, p50 | {fair.delay(0.5):.2f} s | {line.delay(0.5):,.0f} s |",
         f"| other shops, p99 | {fair.delay(0.99):.2f} s | {line.delay(0.99):,.0f} s |",
-        f"| the merchant's own orders, p99 | {fair.delay(0.99, busy=True):,.0f} s "
-        f"| {line.delay(0.99, busy=True):,.0f} s |",
+        (
+            f"| the merchant's own orders, p99 | {fair.delay(0.99, busy=True):,.0f} s "
+            f"| {line.delay(0.99, busy=True):,.0f} s |"
+        ),
     ]
     return "\n".join(rows)
 
