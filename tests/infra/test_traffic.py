@@ -59,9 +59,7 @@ def test_orders_as_they_come_cost_at_most_five_dollars_and_twenty_cents() -> Non
 
 
 def test_a_shop_beyond_its_partition_delays_nobody_else_where_the_queue_is_fair() -> None:
-    fair, line = (
-        run(Queue(window_seconds=1.0, fair=fair), rate=50, seconds=60, busy=3_000) for fair in (True, False)
-    )
+    fair, line = (run(Queue(window_seconds=1.0, fair=fair), rate=50, seconds=60, busy=3_000) for fair in (True, False))
 
     assert fair.delay(0.99) < 1.1
     assert line.delay(0.99) > 60
