@@ -206,7 +206,7 @@ def test_a_function_reads_its_stream_from_the_start_with_bounded_retries(
     assert event_source == {
         "Stream": {"Fn::GetAtt": [table, "StreamArn"]},
         "StartingPosition": "TRIM_HORIZON",
-        "BatchSize": 100,
+        "BatchSize": 1000 if function == "RollUp" else 100,
         "MaximumBatchingWindowInSeconds": {"Fn::If": ["SharesStatuses", 0, 60]} if function == "RollUp" else 0,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "BisectBatchOnFunctionError": True,
