@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from string import ascii_lowercase, digits
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.domain.ledger import Account
 from chalicelib.domain.lots import Lot, Lots
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ledger import Account
 
 DUE_SHARDS = 8
 """How many partitions each hour of the index is spread over: 8,000 accounts may fall due in a second."""
@@ -36,7 +38,7 @@ def lots_from(text: str | None) -> Lots:
     )
 
 
-def due_attributes(account: Account) -> dict[str, Any]:
+def due_attributes(account: "Account") -> dict[str, Any]:
     """Return the two attributes by which the index lists an account, none where nothing will fall due."""
     if account.due_at is None:
         return {}
