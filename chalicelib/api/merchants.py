@@ -106,6 +106,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
     """Return the merchant's current balance, or with the parameter `at` the one of that time."""
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.runway import Runway
+    from chalicelib.domain.due import as_of
 
     if (at := call.moment("at", last=True)) is not None:
         from chalicelib.api.statements import balance_at
@@ -113,8 +114,8 @@ def balance(call: Call, merchant_id: str) -> Reply:
         merchant = merchant_of(merchant_id)
         then = balance_at(call, merchant, at, history=for_api.history(), ends=for_figures.month_ends())
         return _about(call, then, merchant)
-    found = _account(merchant_id)
     now = instant(call.now)
+    found = as_of(_account(merchant_id), now)
     data = answers.Balance(
         merchant_id=found.merchant_id,
         balance=found.balance,

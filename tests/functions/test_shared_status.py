@@ -29,7 +29,7 @@ from tests.support.engines import LOOPBACK, free_port, redis_server
 from tests.support.redis_faults import proxy, silent_server, tls_server
 from tests.support.status_sources import STALE_SECONDS, FakeTable, container
 
-KEY = "{credits}:plugin-status:" + SHOP
+KEY = "{credits}:status:" + SHOP
 BUDGET_SECONDS = 0.05
 MACHINE_SECONDS = 0.1
 """What a busy test machine may add."""

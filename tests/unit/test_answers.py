@@ -129,7 +129,8 @@ def test_the_status_route_says_what_the_document_says_it_does(reason: Reason) ->
 
     said = answers.Answer[answers.PluginStatus].model_validate_json(json_text(data(status), META))
 
-    assert said.data.status == ("enabled" if reason is Reason.SUFFICIENT_CREDITS else "disabled")
+    on = reason in (Reason.SUFFICIENT_CREDITS, Reason.GRACE)
+    assert said.data.status == ("enabled" if on else "disabled")
     assert json.loads(said.model_dump_json())["data"] == data(status)
 
 

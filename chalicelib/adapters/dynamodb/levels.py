@@ -6,13 +6,15 @@ batches, and accounts that have left the level since are left out.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 
 from chalicelib.adapters.dynamodb.history import translated
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_from, level_shard
 from chalicelib.adapters.dynamodb.models import AccountRow, bound
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.due import as_of
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
 
 BATCH = 100
@@ -41,8 +43,9 @@ class Listed:
 class Levels:
     """Lists the levels of the index. Every method may raise `RetryLater` (`unavailable`)."""
 
-    def __init__(self, *, credits_table: str) -> None:
+    def __init__(self, *, credits_table: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._accounts = bound(AccountRow, credits_table)
+        self._now = now
 
     def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, only: Only | None = None) -> Listed:
         """Return up to `wanted` accounts of the level after `after`, of them only those that `only` lets pass.
@@ -78,9 +81,10 @@ class Levels:
                 yield MerchantId(row.merchant_id)
 
     def _read(self, keys: list[MerchantId]) -> list[Account]:
-        """Return the accounts in the order of their keys."""
+        """Return the accounts as of now, in the order of their keys."""
         rows = {row.merchant_id: row for row in self._accounts.batch_get(keys)}
-        return [account_from(rows[key].to_dynamodb_dict(), answering=True) for key in keys if key in rows]
+        now = instant(self._now())
+        return [as_of(account_from(rows[key].to_dynamodb_dict(), answering=True), now) for key in keys if key in rows]
 
 
 def _is(level: Level, account: Account) -> bool:

@@ -66,7 +66,8 @@ class RedisStatuses:
     ) -> None:
         self._line = line
         # In braces: all keys of a stage are in one slot, as a cluster requires for a command with many keys.
-        self._prefix = f"{{{prefix}}}:plugin-status:"
+        # Not `plugin-status:`, where releases write that do not know what time does: they would leave out `until`.
+        self._prefix = f"{{{prefix}}}:status:"
         self._stale_seconds = stale_seconds
         self._clock = clock
 

@@ -13,6 +13,7 @@ from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
 from chalicelib.domain import ledger
 from chalicelib.domain.closure import status_reason, status_since, status_transaction
+from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, credit_id
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -124,10 +125,11 @@ class Account(Model):
 
     @classmethod
     def of(cls, account: ledger.Account, *, now: Instant) -> Self:
-        """Return the answer about `account` as of `now`.
+        """Return the answer about `account` as of `now`, whether what is due by then was posted or not.
 
         `low_balance_threshold` is its own, `threshold` the one in force.
         """
+        last_transaction_id, account = account.last_transaction_id, as_of(account, now)
         return cls(
             id=credit_id(account.merchant_id),
             merchant_id=account.merchant_id,
@@ -140,7 +142,7 @@ class Account(Model):
             ),
             low_balance_threshold=account.low_balance_threshold,
             threshold=account.threshold,
-            last_transaction_id=account.last_transaction_id,
+            last_transaction_id=last_transaction_id,
             totals=totals_by_type(account.totals),
             total_shortfall=account.total_shortfall,
             debt=account.debt,
