@@ -15,6 +15,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
+from botocore.parsers import BaseJSONParser
 from botocore.retries import quota
 
 from tests.simulator.tables import AwsError
@@ -63,6 +64,7 @@ class Client:
         # Half of a request's time goes into signing and endpoints, which nobody examines here.
         self.client._user_agent_creator.to_string = lambda: "simulator"
         self.client._ruleset_resolver = None
+        self.client._endpoint.prepare_request = _prepared
         self._quotas = made
         self._service = service
         self.client.meta.events.register_first("before-send", self._answer)
@@ -83,6 +85,22 @@ class Client:
         headers = HTTPHeaders()
         headers["Content-Type"] = "application/x-amz-json-1.0"
         return AWSResponse(request.url, status, headers, _Raw(json.dumps(content).encode()))
+
+
+def _prepared(request: Any) -> AWSPreparedRequest:
+    # Headers are for the network, where nothing goes.
+    return AWSPreparedRequest(request.method, request.url, request.headers, request.data, False)
+
+
+def _parsed(parser: Any, shape: Any, value: Any) -> Any:
+    # botocore looks for each of the ten types that an attribute may have, where a value has one.
+    if shape.name == "AttributeValue":
+        return {name: parser._parse_shape(shape.members[name], part) for name, part in value.items()}
+    return _parsed_by_botocore(parser, shape, value)
+
+
+_parsed_by_botocore: Callable[..., Any] = vars(BaseJSONParser)["_handle_structure"]
+setattr(BaseJSONParser, "_handle_structure", _parsed)  # noqa: B010 - a method, as far as mypy knows
 
 
 class _Raw(BytesIO):
