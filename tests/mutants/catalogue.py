@@ -23,6 +23,7 @@ FIGURES, ENDING = "chalicelib/handlers/roll_up.py", "chalicelib/usecases/ending.
 SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/contracts/inbound/payloads.py"
 ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
 RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domain/moving.py"
+ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
@@ -297,7 +298,7 @@ MUTANTS = (
     ),
     _mutant(
         "a refund of what was asked for, not of what was taken",
-        (EDITS, "    return abs(order.amount) + newest", "    return order.requested + newest"),
+        (EDITS, "    return _charged(order) + newest", "    return order.requested + newest"),
     ),
     # Edited orders.
     _mutant(
@@ -369,8 +370,8 @@ MUTANTS = (
         "a shortfall unsaid",
         (
             MOVING,
-            "        shortfall=requested - abs(amount),\n",
-            "        shortfall=0,\n",
+            "        shortfall=requested - abs(amount),\n        threshold=threshold,\n",
+            "        shortfall=0,\n        threshold=threshold,\n",
         ),
     ),
     _mutant(
@@ -472,8 +473,8 @@ MUTANTS = (
         "a threshold set in the instant of a transaction",
         (
             OVERRIDE,
-            "    time = later_than(account.updated_at, now=now)\n",
-            "    time = max(now, account.updated_at)\n",
+            "    time = later_than(account.updated_at, now=now)\n    crossed = tuple(\n",
+            "    time = max(now, account.updated_at)\n    crossed = tuple(\n",
         ),
     ),
     _mutant(
@@ -725,7 +726,33 @@ MUTANTS = (
     ),
     _mutant(
         "since when a plugin is off, not kept",
-        (MOVING, "(account.balance > 0) != (transaction.balance_after > 0)", "account.balance is None"),
+        (MOVING, "transaction.sequence == 1 or switched(transaction)", "transaction.sequence == 1"),
+    ),
+    # Levels and grace.
+    _mutant(
+        "a level in days that a weekend lifts",
+        (ALERTS, "_RISE: Final = 2\n", "_RISE: Final = 1\n"),
+        tests="tests/unit/test_alerts.py",
+    ),
+    _mutant(
+        "a percentage of a refund",
+        (ALERTS, "frozenset({Kind.REFUND_RETURNED, Kind.EDIT_ADDED})", "frozenset({Kind.EDIT_ADDED})"),
+        tests="tests/unit/test_alerts.py",
+    ),
+    _mutant(
+        "a plugin switched by an inflow that only pays debt in a grace",
+        (GRACE, "    return {GRACE: Note.KEPT_ON} if amount else {}\n", "    return {}\n"),
+        tests="tests/unit/test_grace_laws.py",
+    ),
+    _mutant(
+        "a grace after a grace",
+        (GRACE, "starts = grace is None and terms.given", "starts = terms.given"),
+        tests="tests/unit/test_grace_laws.py",
+    ),
+    _mutant(
+        "a shortfall in a grace that nobody owes",
+        (GRACE, "    return {DEBT: shortfall} if shortfall else {}\n", "    return {}\n"),
+        tests="tests/unit/test_grace_laws.py",
     ),
     # Payments that go back.
     _mutant(

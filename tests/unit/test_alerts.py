@@ -90,7 +90,8 @@ def test_a_level_in_percent_is_of_the_balance_after_the_last_inflow() -> None:
     assert shop.move(1, Kind.ORDER_USED, 49) == ()
     assert shop.move(1, Kind.ORDER_USED, 1) == ("-half:50%",)
     assert shop.move(1, Kind.REFUND_RETURNED, 1) == ("+half:50%",)
-    assert shop.move(2, Kind.PAYMENT, 149) == ()
+    assert shop.move(1, Kind.ORDER_USED, 1) == ("-half:50%",)
+    assert shop.move(2, Kind.PAYMENT, 150) == ("+half:50%",)
     assert shop.move(3, Kind.ORDER_USED, 100) == ("-half:50%",)
 
 
