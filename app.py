@@ -6,7 +6,7 @@ Every function is an attribute of this module and callable as `handler(event, co
 """
 
 from chalicelib import handlers
-from chalicelib.api import admin, console, desk, documents, links, operations, people, webhooks, widget
+from chalicelib.api import admin, console, desk, documents, links, many, operations, people, webhooks, widget
 from chalicelib.api.door import application as app
 from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.authorize import authorize
@@ -52,5 +52,5 @@ for functions in (
     handlers.smoke_test,
 ):
     app.register_blueprint(functions.blueprint)
-for routes in (admin, links, desk, operations, people, webhooks, documents, console, widget):
+for routes in (admin, many, links, desk, operations, people, webhooks, documents, console, widget):
     app.register_blueprint(routes.blueprint)

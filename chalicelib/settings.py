@@ -195,6 +195,7 @@ class Settings:
     feed: Feed
     jwt: Jwt
     webhooks: Webhooks
+    confirm_above: int | None
     unlinked_opens: bool
     credits_by_price: Mapping[str, int]
     cursor_key_parameter: str
@@ -244,6 +245,7 @@ class Settings:
             feed=Feed.read(read),
             jwt=Jwt.read(read),
             webhooks=Webhooks.read(read),
+            confirm_above=read.whole("ADJUSTMENT_CONFIRM_ABOVE", 0) if read.text("ADJUSTMENT_CONFIRM_ABOVE") else None,
             unlinked_opens=read.choice("UNLINKED", ("wait", "open")) == "open",
             credits_by_price=read.credits_by_name("CREDITS_BY_PRICE"),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),

@@ -112,7 +112,7 @@ def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply
 
     whose = {"adjustment_id": key, "admin_id": admin, "correlation_id": call.correlation_id}
     # Checked before anything is invoked, and passed on without any other members of the request.
-    movement = adjustment({**fields, **whose})
+    movement, asked = adjustment({**fields, **whose, "confirmed_by": None})
     answer = for_api.ledger_functions().adjust(
         {
             "merchant_id": movement.merchant_id,
@@ -121,6 +121,7 @@ def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply
             "reason": movement.metadata["reason"],
             "expires_at": movement.expires_at,
             "expires_in_days": movement.expires_in_days,
+            "batch_credits": asked.batch_credits,
             **whose,
         }
     )

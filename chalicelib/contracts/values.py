@@ -24,6 +24,7 @@ from chalicelib.domain.orders import CREDITS_MAX
 ID_LENGTH_MAX = 64
 KEY_LENGTH_MAX = 255
 REASON_LENGTH_MAX = 500
+BATCH_CREDITS_MAX = 10**15
 ALIASES_MAX = 4
 """Other ids of the same fact that an event may name (contract, section 13)."""
 MONEY_DIGITS_MAX = 16
@@ -82,6 +83,14 @@ def _credits(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= CREDITS_MAX:
         raise PydanticCustomError(
             Code.CREDITS_INVALID, "credits are a whole number from 1 to {most}", {"most": CREDITS_MAX}
+        )
+    return value
+
+
+def _batch_credits(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= BATCH_CREDITS_MAX:
+        raise PydanticCustomError(
+            Code.FIELD_INVALID, "a batch's credits are a whole number from 0 to {most}", {"most": BATCH_CREDITS_MAX}
         )
     return value
 
@@ -238,6 +247,11 @@ Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_alias
 ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(GLOBAL_ID_LENGTH_MAX))]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
 Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
+BatchCredits = Annotated[
+    int,
+    BeforeValidator(_batch_credits),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": BATCH_CREDITS_MAX}),
+]
 Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]
 Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema(_REASON_FORM)]
 

@@ -43,6 +43,7 @@ class Code(StrEnum):
     ORDER_IMPORTED = "order_imported"
     CURRENCY_MISMATCH = "currency_mismatch"
     INSUFFICIENT_CREDITS = "insufficient_credits"
+    CONFIRMATION_NEEDED = "confirmation_needed"
     # It may work later.
     MERCHANT_UNLINKED = "merchant_unlinked"
     ACCOUNT_MISSING = "account_missing"

@@ -234,6 +234,11 @@ def edit_key(order_id: str, updated_at: Instant) -> str:
     return f"{order_key(order_id)}_EDIT_{milliseconds}"
 
 
+def adjustment_key(adjustment_id: str) -> str:
+    """Return the idempotency key of an admin's adjustment (contract, "Keys")."""
+    return f"MANUAL_ADJUSTMENT_{adjustment_id}"
+
+
 def refund_key(refund_id: str) -> str:
     """Return the idempotency key of a refund by its id (contract, "Keys")."""
     # A refund that calls itself ORDER_… must not take the key of that order's refund without an id.

@@ -22,7 +22,10 @@ blueprint = Blueprint(__name__)
 def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     """Return the transaction of an adjustment, or `{"error": {"code", "message", "details"}}`.
 
-    The same adjustment again returns the same transaction; under the same id with other content `key_reused`.
+    The same adjustment again returns the same transaction; under the same id with other content `key_reused`. Above
+    `ADJUSTMENT_CONFIRM_ABOVE` it is `confirmation_needed` until another admin asks for the same, or `confirmed_by`
+    names another person.
+
     Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead.
     """
     from chalicelib.contracts.api.answers import Transaction
@@ -30,12 +33,17 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.outcomes import Posted
     from chalicelib.telemetry import logger
-    from chalicelib.wiring import for_posting
+    from chalicelib.wiring import for_adjusting, for_posting
 
     started = time.perf_counter()
     try:
-        movement = adjustment(event)
-        outcome = for_posting.posting().post_one(movement, time=for_posting.call_time(context))
+        movement, asked = adjustment(event)
+        outcome = for_adjusting.adjusting().adjust(
+            movement,
+            batch_credits=asked.batch_credits,
+            confirmed_by=asked.confirmed_by,
+            time=for_posting.call_time(context),
+        )
     except CreditsError as error:
         _count(error, time.perf_counter() - started)
         logger.warning("adjustment refused", code=error.code, field=error.field)

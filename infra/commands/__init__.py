@@ -13,7 +13,7 @@ history.py    history
 exporting.py  export; exported.py are its files, parquet.py one form of them
 match.py      match
 proving.py    what `verify --file` finds in such a file
-changes.py    adjust, threshold; bulk.py adjusts by a file, which bulk_rows.py reads
+changes.py    adjust, threshold; bulk.py adjusts by a file
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it, facts.py looks for it
 doctor.py     doctor; checks.py looks at the components, diagnoses.py describes what they found
 figures.py    recount

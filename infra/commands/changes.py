@@ -14,10 +14,11 @@ from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
+from chalicelib.domain.bulk import foreseen
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
-from infra.commands.bulk import Asked, Person, adjust_file, foreseen, require_second_person
+from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.options import Admin, AsJson, Merchant, OneMerchant, Profile, Stage, Yes
@@ -127,7 +128,6 @@ def _adjust_one(
     if dry_run:
         _preview(effect, as_json=as_json)
         return
-    note = require_second_person(abs(one.credits), person)
     if target.local is None and not person.yes:
         typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Go on?", abort=True, err=True)
     if made_up:
@@ -136,10 +136,11 @@ def _adjust_one(
         "merchant_id": one.merchant_id,
         "operation_type": "INCREASE" if one.credits > 0 else "DECREASE",
         "credits": abs(one.credits),
-        "reason": f"{one.reason}{note}",
+        "reason": one.reason,
         "admin_id": person.name,
         "adjustment_id": key,
         **one.lapsing,
+        **person.confirming(),
     }
     with repeatable(context, *made_up):
         answered = functions(target).adjust(asked)

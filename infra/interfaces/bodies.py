@@ -36,3 +36,12 @@ class LinkRequest(BaseModel):
 
     merchant_id: Merchant
     label: Label | None = None
+
+
+class PreviewRequest(BaseModel):
+    """A file of adjustments, as text; `undo` asks for what would take it back."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    csv: str
+    undo: bool = False

@@ -7,9 +7,10 @@ from infra.interfaces.operations import Route
 from infra.interfaces.routes_admin import ADMIN
 from infra.interfaces.routes_desk import DESK
 from infra.interfaces.routes_links import LINKS
+from infra.interfaces.routes_many import MANY
 from infra.interfaces.routes_people import PEOPLE
 from infra.interfaces.routes_reading import READING
 from infra.interfaces.routes_service import SERVICE
 from infra.interfaces.routes_webhooks import WEBHOOKS
 
-ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *LINKS, *DESK, *PEOPLE, *WEBHOOKS, *SERVICE)
+ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *MANY, *LINKS, *DESK, *PEOPLE, *WEBHOOKS, *SERVICE)

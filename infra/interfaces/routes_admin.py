@@ -44,13 +44,15 @@ _ADJUST = Route(
     description=(
         "Once under its `Idempotency-Key`, however often it is sent: a repeat answers 200 with the same `data`, "
         "another content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may succeed "
-        "later. The admin is the token's subject. The amount may also be called `credits_to_use` or `credits_used`."
+        "later. The admin is the token's subject. Above `ADJUSTMENT_CONFIRM_ABOVE` credits, or as a row of a batch "
+        "above it (`batch_credits`), it is 409 with `CONFIRMATION_NEEDED` until another admin sends the same. The "
+        "amount may also be called `credits_to_use` or `credits_used`."
     ),
     parameters=(IDEMPOTENCY_KEY,),
     body=Body(
         model=AdjustmentRequest,
         name="Adjustment",
-        members=("merchant_id", "operation_type", "credits", "reason"),
+        members=("merchant_id", "operation_type", "credits", "reason", "batch_credits"),
         examples={
             "goodwill": {
                 "merchant_id": MERCHANT,

@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contracts.adjustment_files import batch_of, read_rows
+from chalicelib.domain.bulk import foreseen
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
-from infra.commands import bulk, changes
-from infra.commands.bulk_rows import batch_of, read_rows
+from infra.commands import changes
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Functions
 from tests.support.builders import SHOP, merchant
 from tests.support.command_line import Said, said, target_of
 from tests.support.events import asking, paid
+from tests.support.figures_tables import DESK_TABLE, created
 from tests.support.system import System, _client
 
 NOBODY = merchant("nobody")
@@ -39,7 +41,6 @@ def shops(system: System, functions: Functions, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr(Target, "in_use", lambda _target, name: f"{name.partition('_')[0]}-test")
     monkeypatch.setattr(changes, "find", lambda *_: target)
-    monkeypatch.delenv(bulk.CONFIRM_ABOVE, raising=False)
     monkeypatch.chdir(tmp_path)
     system.ingest(
         asking("evt.account.created", {"merchant_id": SHOP, "credits_to_use": 5}),
@@ -50,7 +51,8 @@ def shops(system: System, functions: Functions, monkeypatch: pytest.MonkeyPatch,
 
 def adjusted(rows: str, *more: str, answer: str | None = None) -> Said:
     Path("rows.csv").write_text(HEADING + rows)
-    return said("adjust", "--file", "rows.csv", "--admin", "ada", *more, answer=answer)
+    who = () if "--admin" in more else ("--admin", "ada")
+    return said("adjust", "--file", "rows.csv", *who, *more, answer=answer)
 
 
 def told(said_so: Said) -> Any:
@@ -90,7 +92,7 @@ def test_a_preview_pays_debt_first_and_lets_no_closed_account_turn_on(shops: Sys
     one = said("adjust", SHOP, "--add", "3", "--reason", "a gift", "--dry-run", "--json")
     assert (told(one)["balance_after"], told(one)["sentence"]) == (0, "0 → 0 credits")
     closed = replace(account, closure=Closure(closed=True, at=account.updated_at))
-    assert (after := bulk.foreseen(closed, 9)) is not None
+    assert (after := foreseen(closed, 9)) is not None
     assert (after.balance, after.enabled) == (5, False)
 
 
@@ -161,8 +163,8 @@ def test_a_batch_is_taken_back_and_what_was_spent_is_refused_by_row(shops: Syste
 
     assert held.status == 1
     assert "3 left, 10 cannot be removed: it was spent meanwhile" in held.out
-    assert [one["state"] for one in told(undone)["items"]] == ["refused", "applied", "applied"]
-    assert [one["state"] for one in told(again)["items"]] == ["refused", "done", "done"]
+    assert [one["state"] for one in told(undone)["items"]] == ["applied", "applied", "refused"]
+    assert [one["state"] for one in told(again)["items"]] == ["done", "done", "refused"]
     assert (shops.balance(), shops.balance(OTHER)) == (3, 100)
 
 
@@ -173,19 +175,37 @@ def test_what_was_never_applied_is_not_taken_back(shops: System) -> None:
     assert (undone.status, shops.balance()) == (0, 5)
 
 
-def test_above_the_limit_somebody_else_has_to_confirm(shops: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(bulk.CONFIRM_ABOVE, "56")
+def test_above_the_limit_somebody_else_has_to_confirm(shops: System) -> None:
+    created(shops.dynamodb, DESK_TABLE, logical_id="DeskTable")
+    shops.configure(ADJUSTMENT_CONFIRM_ABOVE="56", DESK_TABLE=DESK_TABLE)
 
-    refused = adjusted(ROWS, "--yes")
+    waiting = adjusted(ROWS, "--yes")
+    again = adjusted(ROWS, "--yes", "--json")
     oneself = adjusted(ROWS, "--yes", "--confirmed-by", "Ada ")
     one = said("adjust", OTHER, "--add", 57, "--reason", "r", "--admin", "ada", "--yes")
     fine = said("adjust", OTHER, "--add", 56, "--reason", "r", "--admin", "ada", "--yes")
 
-    assert [each.status for each in (refused, oneself, one, fine)] == [1, 1, 1, 0]
-    assert "--confirmed-by" in refused.err
+    assert [each.status for each in (waiting, again, oneself, one, fine)] == [1, 1, 1, 1, 0]
+    assert "4 rows wait for somebody else" in waiting.err
+    assert {each["state"] for each in told(again)["items"]} == {"waiting"}
+    assert "cannot confirm it too" in oneself.out
+    assert (shops.balance(), shops.balance(OTHER)) == (5, 156)
     confirmed = adjusted(ROWS, "--yes", "--confirmed-by", "grace")
     assert confirmed.status == 0
     assert shops.history()[-1].metadata["reason"] == "returned (confirmed by grace)"
+
+
+def test_another_admin_confirms_by_running_the_same_file(shops: System) -> None:
+    created(shops.dynamodb, DESK_TABLE, logical_id="DeskTable")
+    shops.configure(ADJUSTMENT_CONFIRM_ABOVE="56", DESK_TABLE=DESK_TABLE)
+    adjusted(ROWS, "--yes")
+
+    confirmed = adjusted(ROWS, "--yes", "--admin", "grace")
+
+    assert confirmed.status == 0
+    last = shops.history()[-1].metadata
+    assert (last["admin_id"], last["reason"]) == ("ada", "returned (confirmed by grace)")
+    assert (shops.balance(), shops.balance(OTHER)) == (0, 72)
 
 
 def test_a_deployed_stage_is_asked_about_first(shops: System) -> None:
@@ -217,7 +237,7 @@ def test_a_row_that_is_none_is_named_with_line_and_column(tmp_path: Path, row: s
     path = tmp_path / "rows.csv"
     path.write_text(f"{HEADING}{SHOP},1,r\n{row}\n")
 
-    [_, bad] = read_rows(path)
+    [_, bad] = read_rows(path.read_bytes())
 
     assert isinstance(bad, BadRow)
     assert (bad.line, bad.column) == (3, column)
@@ -239,7 +259,7 @@ def test_a_file_that_is_none_is_refused_with_its_line(tmp_path: Path, content: b
     path.write_bytes(content)
 
     with pytest.raises(NotOrdersError, match=why):
-        read_rows(path)
+        read_rows(path.read_bytes())
 
 
 def test_another_content_is_another_batch(tmp_path: Path) -> None:
@@ -247,7 +267,7 @@ def test_another_content_is_another_batch(tmp_path: Path) -> None:
     one.write_text(HEADING + ROWS)
     other.write_text(HEADING + ROWS + f"{SHOP},1,r\n")
 
-    assert batch_of(one) != batch_of(other)
+    assert batch_of(one.read_bytes()) != batch_of(other.read_bytes())
 
 
 @pytest.mark.usefixtures("shops")

@@ -28,7 +28,7 @@ from chalicelib.domain.ledger import Transaction
 from chalicelib.environment import SettingError
 from chalicelib.settings import settings
 from chalicelib.usecases import checking
-from chalicelib.wiring import for_api, for_figures, for_orders, for_posting, for_releases
+from chalicelib.wiring import for_adjusting, for_api, for_figures, for_orders, for_posting, for_releases
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, asking, batch, charged, opened, paid, refunded, stream_record
@@ -202,7 +202,7 @@ def _caller(function: str) -> Callable[[Any], Any]:
 
 def forget_the_container() -> None:
     """Make the next call the first one of its container."""
-    for module in (for_posting, for_api, for_figures, for_orders, for_releases):
+    for module in (for_adjusting, for_posting, for_api, for_figures, for_orders, for_releases):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()

@@ -65,6 +65,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ),
         versions=Versions(dict.fromkeys(("API_VERSION", "ADJUST_VERSION", "INGEST_VERSION"), "")),
         webhooks=Webhooks({"SHOPIFY_SECRET_PARAMETER": "", "STRIPE_SECRET_PARAMETER": ""}),
+        confirm_above=None,
         unlinked_opens=False,
         credits_by_price={},
         bus=Bus({"EVENT_BUS": ""}),

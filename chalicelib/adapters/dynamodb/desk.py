@@ -2,25 +2,31 @@
 
     topic "merchants#{first digit of the id}"   place: the merchant's id
     topic "actions", "actions#{merchant id}"    place: the action's position
+    topic "waiting"                             place: the id of the transaction that waits for another admin
 
 Every write is one unit and may be repeated.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.dynamodb.faults import FAILED_CONDITION, transient_faults
 from chalicelib.domain.actions import Action, Did
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.confirming import Waiting
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 SHARDS = "0123456789abcdef"
 """The list of merchants is split by the first digit of their ids, which keeps its order."""
+
+WAITING = "waiting"
+"""The topic of adjustments that wait for another admin."""
 
 _WHO = "the desk's table"
 _POSITION_DIGITS = 20
@@ -71,6 +77,30 @@ class Desk:
         below = "" if before is None else f"{before:0{_POSITION_DIGITS}}"
         return [_action(item) for item in self._query(topic, before=below, newest_first=True, limit=wanted)]
 
+    def put_waiting(self, waiting: Waiting) -> None:
+        """Let an adjustment wait for another admin, unless one waits under its transaction's id."""
+        members = json.dumps(asdict(waiting), separators=(",", ":"))
+        self._put({**_waiting_key(waiting.transaction_id), "asked": {"S": members}}, only_if=_NEW)
+
+    def waiting(self, transaction_id: TransactionId) -> Waiting | None:
+        """Return the adjustment that waits under this id, None if there is none."""
+        with transient_faults(_WHO):
+            answer = self._client.get_item(TableName=self._table, Key=_waiting_key(transaction_id), ConsistentRead=True)
+        return Waiting(**json.loads(answer["Item"]["asked"]["S"])) if "Item" in answer else None
+
+    def remove_waiting(self, transaction_id: TransactionId) -> bool:
+        """Let an adjustment wait no longer; return whether it did."""
+        with transient_faults(_WHO):
+            answer = self._client.delete_item(
+                TableName=self._table, Key=_waiting_key(transaction_id), ReturnValues="ALL_OLD"
+            )
+        return "Attributes" in answer
+
+    def all_waiting(self, *, wanted: int) -> list[Waiting]:
+        """Return up to `wanted` adjustments that wait, the oldest first."""
+        found = [Waiting(**json.loads(item["asked"]["S"])) for item in self._query(WAITING, limit=wanted)]
+        return sorted(found, key=lambda one: (one.asked_at, one.adjustment_id))
+
     def _put(self, item: Mapping[str, Any], *, only_if: Mapping[str, Any] | None = None) -> None:
         """Write an item, if the condition of `only_if` holds."""
         try:
@@ -111,6 +141,10 @@ class Desk:
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _waiting_key(transaction_id: TransactionId) -> dict[str, Any]:
+    return {"topic": {"S": WAITING}, "place": {"S": transaction_id}}
 
 
 def _action(item: Mapping[str, Any]) -> Action:

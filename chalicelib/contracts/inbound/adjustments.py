@@ -45,8 +45,8 @@ class ThresholdRequest(BaseModel):
     correlation_id: OptionalTrace = None
 
 
-def adjustment(request: Any) -> FixedMovement:
-    """Return the movement that an admin asks for.
+def adjustment(request: Any) -> tuple[FixedMovement, AdjustmentRequest]:
+    """Return the movement that an admin asks for, and the request itself.
 
     Raises:
         Rejected: the request lacks something or holds something wrong; `field` names the first.
@@ -58,7 +58,7 @@ def adjustment(request: Any) -> FixedMovement:
         envelope = Envelope.model_validate(
             {"event_type": EVENT_TYPE, "correlation_id": request.get("correlation_id"), "payload": {}}
         )
-        return asked.movement(envelope)
+        return asked.movement(envelope), asked
     except ValidationError as error:
         raise rejected(error) from None
     except Rejected as error:

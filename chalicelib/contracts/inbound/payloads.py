@@ -10,10 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.links import LINKS_MAX, Label, LinkName, named_alone
-from chalicelib.contracts.values import Aliases, Credits, Id, Merchant, Reading, Reason
+from chalicelib.contracts.values import Aliases, BatchCredits, Credits, Id, Merchant, Reading, Reason
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, payment_key
+from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, adjustment_key, payment_key
 from chalicelib.domain.orders import Direction, Policy
 
 MovementT = TypeVar("MovementT", bound=Movement)
@@ -196,7 +196,7 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
             raise Rejected(Code.FIELD_INVALID, "only credits that are added can lapse", field=field)
         kind = Kind.MANUAL_ADDED if self.operation_type is Direction.INCREASE else Kind.MANUAL_REMOVED
         amount = self.amount("credits", "credits_to_use", "credits_used")
-        key, *others = (f"MANUAL_ADJUSTMENT_{name}" for name in (self.adjustment_id, *self.aliases))
+        key, *others = (adjustment_key(name) for name in (self.adjustment_id, *self.aliases))
         kept = {"reason": self.reason, "admin_id": self.admin_id}
         adjustment = fixed_movement(
             envelope,
@@ -215,10 +215,16 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
 
 
 class AdjustmentRequest(ManualAdjustment):
-    """An adjustment that an admin asks for directly: it says why, and by whom."""
+    """An adjustment that an admin asks for directly: it says why, and by whom.
+
+    `batch_credits` are all credits that its batch moves, 0 for one alone. `confirmed_by` is another person, for whom
+    the caller vouches.
+    """
 
     reason: Reason
     admin_id: Id
+    batch_credits: BatchCredits = 0
+    confirmed_by: Id | None = None
 
 
 def fixed_movement(

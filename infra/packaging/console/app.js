@@ -4,6 +4,7 @@ import { html, render, useEffect, useState } from "./preact.js";
 import { ask, onSession, signIn, signOut, who, whyEnded } from "./api.js";
 import { Concepts } from "./concepts.js";
 import { Letters } from "./letters.js";
+import { Many } from "./many.js";
 import { Merchant } from "./merchant.js";
 import { Merchants } from "./merchants.js";
 import { Accounts, Overview } from "./overview.js";
@@ -134,6 +135,7 @@ function View({ address, session }) {
       Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
   }
   if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
+  if (name === "many") return html`<${Many} />`;
   if (name === "actions") return html`<${Actions} merchant=${null} />`;
   if (name === "dead-letters") return html`<${Letters} key=${address.join("/")} code=${decoded(id)} merchant=${uuid(address[2] ?? "")} />`;
   if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
@@ -153,6 +155,7 @@ function App() {
       ${session.admin && html`<nav aria-label="Views">
         <a href="#/" aria-current=${here("")}>Overview</a>
         <a href="#/merchants" aria-current=${here("merchants")}>Merchants</a>
+        <a href="#/many" aria-current=${here("many")}>Many at once</a>
         <a href="#/actions" aria-current=${here("actions")}>Actions</a>
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
         <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>

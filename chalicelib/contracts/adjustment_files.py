@@ -7,13 +7,12 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from chalicelib.contracts.order_files import utf_8
 from chalicelib.contracts.values import REASON_LENGTH_MAX
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.bulk import AdjustmentRow
+from chalicelib.domain.ids import merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 
@@ -23,38 +22,27 @@ CELL_LENGTH_MAX = 64 * 1024
 _WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdjustmentRow:
-    """A row of the file: the `number` counts rows from 1, `credits` are signed."""
-
-    line: int
-    number: int
-    merchant_id: MerchantId
-    credits: int
-    reason: str
-
-
-def batch_of(path: Path) -> str:
+def batch_of(content: bytes) -> str:
     """Return the id of a file's batch: the same content is the same batch, so a run can be repeated."""
-    return f"batch-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    return f"batch-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
-def read_rows(path: Path) -> list[AdjustmentRow | BadRow]:
+def read_rows(content: bytes) -> list[AdjustmentRow | BadRow]:
     """Return the rows of a file, in their order.
 
     Raises:
         NotOrdersError: the file is no such table, not UTF-8, or too long.
     """
     csv.field_size_limit(CELL_LENGTH_MAX)
-    with path.open("rb") as file:
-        reader = csv.reader((utf_8(line, number=number) for number, line in enumerate(file, 1)), strict=True)
-        try:
-            columns = [name.strip().lower() for name in next(reader, [])]
-            if missing := [name for name in COLUMNS if columns.count(name) != 1]:
-                raise NotOrdersError(f"line 1: the heading needs a column {missing[0]!r}, once: {','.join(COLUMNS)}")
-            return list(_rows(reader, columns))
-        except csv.Error as error:
-            raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
+    lines = enumerate(content.splitlines(keepends=True), 1)
+    reader = csv.reader((utf_8(line, number=number) for number, line in lines), strict=True)
+    try:
+        columns = [name.strip().lower() for name in next(reader, [])]
+        if missing := [name for name in COLUMNS if columns.count(name) != 1]:
+            raise NotOrdersError(f"line 1: the heading needs a column {missing[0]!r}, once: {','.join(COLUMNS)}")
+        return list(_rows(reader, columns))
+    except csv.Error as error:
+        raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
 
 
 def _rows(reader: Any, columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:

@@ -1,0 +1,38 @@
+"""A second pair of eyes: above a limit, an adjustment that one admin asks for counts once another confirms it."""
+
+from dataclasses import dataclass
+
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An adjustment that waits for another admin than `asked_by`; `credits` are signed.
+
+    `batch_credits` are all credits that the batch moves to which it belongs, itself included.
+    """
+
+    transaction_id: TransactionId
+    merchant_id: MerchantId
+    adjustment_id: str
+    credits: int
+    batch_credits: int
+    reason: str
+    asked_by: str
+    asked_at: Instant
+
+
+def needs_confirming(credits_moved: int, *, batch_credits: int, limit: int | None) -> bool:
+    """Return whether somebody else has to confirm so many credits, alone or as a part of a batch; None: no limit."""
+    return limit is not None and max(abs(credits_moved), batch_credits) > limit
+
+
+def same_person(one: str, other: str) -> bool:
+    """Return whether two names are one person's, whatever their case and the spaces around them."""
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def confirmed_reason(reason: str, confirmed_by: str, *, longest: int) -> str:
+    """Return the reason that is recorded: what was asked for, and who confirmed it."""
+    note = f" (confirmed by {confirmed_by.strip()})"
+    return f"{reason[: longest - len(note)]}{note}"

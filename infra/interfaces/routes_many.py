@@ -1,0 +1,100 @@
+"""The routes for many adjustments at once."""
+
+from chalicelib.api.many import ROWS_MAX
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.many import Plan, PlannedRow, WaitingAdjustment, WaitingAdjustments
+from chalicelib.domain.ids import MerchantId, transaction_id
+from chalicelib.domain.movements import adjustment_key
+from infra.interfaces import samples
+from infra.interfaces.bodies import PreviewRequest
+from infra.interfaces.operations import BODY_ERRORS, READ_ERRORS, STORE_ERRORS, Body, Route, Success, Tag, parameter
+from infra.interfaces.story import MERCHANT
+
+_BATCH = "batch-5d41402abc4b"
+_FILE = f'merchant_id,credits,reason\n{MERCHANT},25,"goodwill, ticket 4711"\n'
+_PLAN = Plan(
+    batch=_BATCH,
+    batch_credits=25,
+    needs_confirming=False,
+    rows=[
+        PlannedRow(
+            line=2,
+            merchant_id=MERCHANT,
+            adjustment_id=f"{_BATCH}-1",
+            credits=25,
+            reason="goodwill, ticket 4711",
+            state="apply",
+            before=0,
+            after=25,
+            turns="on",
+            why=None,
+        )
+    ],
+    bad=[],
+)
+_WAITING = WaitingAdjustment(
+    transaction_id=transaction_id(MerchantId(MERCHANT), adjustment_key(f"{_BATCH}-1")),
+    merchant_id=MERCHANT,
+    adjustment_id=f"{_BATCH}-1",
+    operation_type="INCREASE",
+    credits=25,
+    batch_credits=60_000,
+    reason="goodwill, ticket 4711",
+    asked_by="ada",
+    asked_at="2025-06-01T10:00:00.000Z",
+)
+
+_PREVIEW = Route(
+    view="preview",
+    tag=Tag.ADMIN,
+    description=(
+        f"A CSV of up to {ROWS_MAX:,} rows, `merchant_id,credits,reason`, credits signed. Nothing is changed: apply "
+        "each row of `state` `apply` with the route for adjustments, in their order, its `adjustment_id` as "
+        "`Idempotency-Key` and the plan's `batch_credits`. The same text is the same batch, so a run that broke off is "
+        "run again. With `undo` it is the plan that takes the same file back, the last row first."
+    ),
+    body=Body(model=PreviewRequest, examples={"one row": {"csv": _FILE, "undo": False}}),
+    answers={
+        200: Success(description="The plan.", model=answers.Answer[Plan], examples={"one row": samples.answer(_PLAN)})
+    },
+    errors=(400, 401, 403, *BODY_ERRORS, *STORE_ERRORS),
+)
+
+_LIST = Route(
+    view="waiting",
+    tag=Tag.ADMIN,
+    description="Those above `ADJUSTMENT_CONFIRM_ABOVE`, the oldest first, without pages.",
+    answers={
+        200: Success(
+            description="What waits.",
+            model=answers.Answer[WaitingAdjustments],
+            examples={"one": samples.answer(WaitingAdjustments(waiting=[_WAITING], more=False))},
+        )
+    },
+    errors=(401, 403, *STORE_ERRORS),
+)
+
+_WITHDRAW = Route(
+    view="withdraw",
+    tag=Tag.ADMIN,
+    description="Whoever asked for it, or another admin, withdraws it. It may be asked for again.",
+    parameters=(
+        parameter(
+            "transaction_id",
+            "path",
+            {"type": "string", "format": "uuid"},
+            "The id that its transaction would have.",
+            example=_WAITING.transaction_id,
+        ),
+    ),
+    answers={
+        200: Success(
+            description="What was withdrawn.",
+            model=answers.Answer[WaitingAdjustment],
+            examples={"one": samples.answer(_WAITING)},
+        )
+    },
+    errors=READ_ERRORS,
+)
+
+MANY = (_PREVIEW, _LIST, _WITHDRAW)
