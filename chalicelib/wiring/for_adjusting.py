@@ -1,6 +1,4 @@
-"""Builds what adjusts credits for admins, once a container and on first use."""
-
-from functools import cache
+"""Builds what adjusts credits for admins."""
 
 from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.confirming import Waiting
@@ -23,7 +21,6 @@ class _Desk:
         return for_figures.desk_reader().remove_waiting(transaction_id)
 
 
-@cache
 def adjusting() -> Adjusting:
     """Return what adjusts credits, under the rule of the second person."""
     return Adjusting(

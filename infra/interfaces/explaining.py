@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.interfaces.words import WORDS, Word
+from infra.interfaces.words_many import WORDS_OF_MANY
 from infra.interfaces.words_people import WORDS_OF_PEOPLE
 from infra.interfaces.words_time import WORDS_OF_TIME
 
 _SOURCES = re.compile(r" \((contract, |decisions? \d)[^)]*\)")
 """Where a docstring names the source of a rule, which readers of the documents do not have."""
 
-_ALL = {**WORDS, **WORDS_OF_PEOPLE, **WORDS_OF_TIME}
+_ALL = {**WORDS, **WORDS_OF_PEOPLE, **WORDS_OF_MANY, **WORDS_OF_TIME}
 
 
 def explained(schemas: Mapping[str, Any], used: set[str] | None = None) -> dict[str, Any]:

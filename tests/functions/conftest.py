@@ -12,7 +12,7 @@ from app import app
 from chalicelib import telemetry
 from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.settings import settings
-from chalicelib.wiring import for_adjusting, for_api, for_figures, for_posting
+from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import (
     CREDITS_TABLE,
     REGION,
@@ -58,7 +58,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def forget_the_container() -> None:
-    for module in (for_adjusting, for_posting, for_api):
+    for module in (for_posting, for_api):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()

@@ -38,7 +38,7 @@ def tab(
     desk: System,
     table: FiguresTable,
     functions: Functions,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Tab]:
     """Open tabs at the page, each of an admin, on a ledger with two shops."""
     monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
@@ -89,7 +89,7 @@ def test_a_file_is_chosen_previewed_and_applied_once(tab: Tab, desk: System, tmp
     assert "3 rows, 55 credits moved in all, 3 to apply, 1 plugins go off" in summary(page)
     assert desk.everything() == before
     applied(page)
-    assert effects(page) == ["5 → 15 applied", "100 → 70 applied", "15 → 0 applied"]
+    assert effects(page) == ["5 → 15 applied", "100 → 70 applied", "15 → 0, the plugin goes off applied"]
     assert (desk.balance(), desk.balance(OTHER)) == (0, 70)
 
     page.get_by_role("button", name="Preview", exact=True).click()

@@ -211,7 +211,7 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_resources(resources: Resour
                 assert "*" not in name(resource) or statement["Sid"] in MANY
 
 
-def test_nobody_may_delete_an_item_but_the_api_a_link_and_the_inbox_the_words_of_a_label(resources: Resources) -> None:
+def test_nobody_may_delete_an_item_but_links_the_words_of_a_label_and_what_waits(resources: Resources) -> None:
     may = {}
     for role in roles(resources):
         for statement in statements(resources, role, keys_are_set=True):
@@ -219,7 +219,13 @@ def test_nobody_may_delete_an_item_but_the_api_a_link_and_the_inbox_the_words_of
                 may[role, name(statement["Resource"])] = statement.get("Condition")
 
     words = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["word:*"]}}
-    assert may == {("ApiHandlerRole", "LinksTable.Arn"): None, ("IngestEventsRole", "LinksTable.Arn"): words}
+    waiting = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["waiting"]}}
+    assert may == {
+        ("ApiHandlerRole", "LinksTable.Arn"): None,
+        ("IngestEventsRole", "LinksTable.Arn"): words,
+        ("ApiHandlerRole", "DeskTable.Arn"): waiting,
+        ("AdjustCreditsRole", "DeskTable.Arn"): waiting,
+    }
 
 
 def test_only_the_functions_of_the_ledger_may_write_to_it(resources: Resources) -> None:

@@ -23,12 +23,13 @@ from chalicelib.contracts import canary
 from chalicelib.contracts.api.dead_letters import Discarded
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.webhooks import Source
-from chalicelib.domain.ids import instant
+from chalicelib.domain.ids import instant, transaction_id
 from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import adjustment_key
 from chalicelib.environment import SettingError
 from chalicelib.settings import settings
 from chalicelib.usecases import checking
-from chalicelib.wiring import for_adjusting, for_api, for_figures, for_orders, for_posting, for_releases
+from chalicelib.wiring import for_api, for_figures, for_orders, for_posting, for_releases
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, asking, batch, charged, opened, paid, refunded, stream_record
@@ -202,7 +203,7 @@ def _caller(function: str) -> Callable[[Any], Any]:
 
 def forget_the_container() -> None:
     """Make the next call the first one of its container."""
-    for module in (for_adjusting, for_posting, for_api, for_figures, for_orders, for_releases):
+    for module in (for_posting, for_api, for_figures, for_orders, for_releases):
         for built_once in vars(module).values():
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
@@ -271,6 +272,7 @@ def _movements(on: Stage) -> None:
     adjustment = {"merchant_id": SHOP, "operation_type": "DECREASE", "credits": 30, "reason": "r", "admin_id": "a"}
     for adjustment_id in ("a1", "a1", "a2"):
         on.call("adjust_credits", {**adjustment, "adjustment_id": adjustment_id})
+    _second_person(on, adjustment)
     for threshold in (5, 10_000, None):
         asked = {"merchant_id": SHOP, "low_balance_threshold": threshold, "admin_id": "a", "correlation_id": "c"}
         assert "error" not in on.call("set_threshold", asked)
@@ -283,6 +285,14 @@ def _due(on: Stage) -> None:
     with on.system.monkeypatch.context() as patched:
         patched.setattr(for_posting, "now", lambda: instant(datetime.now(UTC) + timedelta(days=1, minutes=1)))
         assert on.call("post_due", dict.fromkeys(SCHEDULED, ""))["brought"] == 1
+
+
+def _second_person(on: Stage, adjustment: Mapping[str, Any]) -> None:
+    """Ask for an adjustment above the limit, confirm it as another admin, and leave a second one to be withdrawn."""
+    on.system.configure(ADJUSTMENT_CONFIRM_ABOVE="20")
+    for key, admin in (("w1", "a"), ("w1", "b"), ("w1", "b"), ("w2", "a")):
+        on.call("adjust_credits", {**adjustment, "adjustment_id": key, "admin_id": admin})
+    on.system.unset("ADJUSTMENT_CONFIRM_ABOVE")
 
 
 def _webhooks(on: Stage) -> None:
@@ -412,9 +422,12 @@ def _queries(path: str, record: Transaction) -> list[dict[str, str]]:
 def _event(path: str, method: str, query: Mapping[str, str], record: Transaction) -> dict[str, Any]:
     values = {"merchant_id": SHOP, "transaction_id": record.transaction_id, "month": "2025-05"}
     values |= {"kind": "shopify", "name": DOMAIN}
+    if path.endswith("/waiting/{transaction_id}"):
+        values["transaction_id"] = transaction_id(SHOP, adjustment_key("w2"))
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     body = {
         "merchant_ids": [SHOP],
+        "csv": f"merchant_id,credits,reason\n{SHOP},1,r\n",
         "merchant_id": SHOP,
         "operation_type": "INCREASE",
         "credits": 1,
@@ -450,6 +463,8 @@ def _members(path: str) -> tuple[str, ...]:
         return ("merchant_ids",)
     if path.endswith("/low-balance-threshold"):
         return ("low_balance_threshold",)
+    if path.endswith("/preview"):
+        return ("csv",)
     return ("merchant_id", "operation_type", "credits", "reason")
 
 

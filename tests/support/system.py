@@ -30,7 +30,7 @@ from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.usecases import posting
-from chalicelib.wiring import for_adjusting, for_figures, for_posting
+from chalicelib.wiring import for_figures, for_posting
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP
 from tests.support.events import Context, batch, sqs_record
@@ -241,7 +241,6 @@ def forget_the_container() -> None:
         for_posting.linking,
         for_posting.bus,
         for_posting.queues,
-        for_adjusting.adjusting,
         for_figures.desk_reader,
     ):
         built_once.cache_clear()
