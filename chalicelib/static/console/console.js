@@ -117,6 +117,15 @@ async function ask(path, options = {}) {
   throw refused;
 }
 
+async function askText(path, { accept, parameters }) {
+  const used = token;
+  const answer = await sent(path, { headers: { Accept: accept }, parameters });
+  if (answer.ok) return { text: await answer.text(), next: answer.headers.get("X-Next-Cursor") };
+  const refused = refusal(answer, await answer.json().catch(() => null));
+  if (answer.status === 401 && used === token) signOut(refused.title);
+  throw refused;
+}
+
 function refusal(answer, content, method = "GET") {
   const said = content?.error ?? {};
   const seconds = Number(answer.headers.get("Retry-After")) || 1;
@@ -145,7 +154,7 @@ function refusal(answer, content, method = "GET") {
   return new Refused(given);
 }
 
-return { Refused: Refused, who: who, whyEnded: whyEnded, onSession: onSession, signIn: signIn, signOut: signOut, ask: ask };
+return { Refused: Refused, who: who, whyEnded: whyEnded, onSession: onSession, signIn: signIn, signOut: signOut, ask: ask, askText: askText };
 })();
 m["words.js"] = (() => {
 
@@ -1357,6 +1366,119 @@ function Merchants({ search }) {
 
 return { recent: recent, visited: visited, AccountTable: AccountTable, Merchants: Merchants };
 })();
+m["papers.js"] = (() => {
+
+const { html, useEffect, useRef, useState } = m["preact.js"];
+const { ask, askText } = m["api.js"];
+const { Section, Trouble, useLoad, Waiting } = m["parts.js"];
+const { credits, number, signed, TYPES } = m["words.js"];
+
+const PAGE = 100;
+const FORMS = { csv: "text/csv", jsonl: "application/x-ndjson" };
+const monthName = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
+const named = (month) => monthName.format(new Date(`${month}-01T00:00:00Z`));
+
+function months(opened) {
+  const found = [];
+  const [year, month] = opened.split("-").map(Number);
+  const now = new Date();
+  for (let turn = now.getUTCFullYear() * 12 + now.getUTCMonth(); turn >= year * 12 + month - 1; turn -= 1) {
+    found.push(`${String(Math.floor(turn / 12)).padStart(4, "0")}-${String((turn % 12) + 1).padStart(2, "0")}`);
+  }
+  return found;
+}
+
+function bounds(month) {
+  const [year, number] = month.split("-").map(Number);
+  const ends = new Date(Date.UTC(year, number, 1) - 1).toISOString();
+  return { start_date: `${month}-01T00:00:00.000Z`, end_date: ends };
+}
+
+function save(parts, name, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(parts, { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function Months({ account, month, set }) {
+  return html`<label for="month">Month (UTC)</label>
+    <select id="month" value=${month} onChange=${(event) => set(event.currentTarget.value)}>
+      ${months(account.created_at).map((one) => html`<option key=${one} value=${one}>${named(one)}</option>`)}</select>`;
+}
+
+function Statement({ id, month, newest }) {
+  const place = `credits/accounts/${id}/statements/${month}`;
+  const { data, error, loading, reload } = useLoad(() => ask(place), [place, newest]);
+  const [failed, setFailed] = useState(null);
+  const said = data?.data;
+  const print = async () => {
+    setFailed(null);
+    try {
+      const { text } = await askText(place, { accept: "text/html" });
+      save([text], `statement-${id}-${month}.html`, "text/html");
+    } catch (refused) {
+      setFailed(refused);
+    }
+  };
+  return html`<${Trouble} error=${error ?? failed} retry=${error ? reload : print} />
+    ${loading && !said && html`<${Waiting} what="Reading the statement…" />`}
+    ${said && html`<table data-test="statement"><caption class="sr">What moved in ${named(month)}</caption>
+      <thead><tr><th scope="col">Type</th><th scope="col" class="num">Count</th><th scope="col" class="num">Credits</th></tr></thead>
+      <tbody><tr><th scope="row">Opening balance</th><td></td><td class="num">${number(said.opening.balance)}</td></tr>
+      ${Object.entries(said.by_type).map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th><td class="num">${number(total.increases + total.decreases)}</td><td class="num">${signed(total.credits_in - total.credits_out)}</td></tr>`)}
+      <tr><th scope="row"><strong>${said.open ? "Balance now" : "Closing balance"}</strong></th><td class="num">${number(said.transaction_count)}</td><td class="num"><strong>${number(said.closing.balance)}</strong></td></tr></tbody></table>
+      ${said.total_shortfall > 0 && html`<p class="small muted">${credits(said.total_shortfall)} that orders asked for were not there.</p>`}
+      <p><button type="button" onClick=${print}>Download to print</button></p>`}`;
+}
+
+function Export({ id, month }) {
+  const [all, setAll] = useState(false);
+  const [state, setState] = useState({ rows: 0, busy: false, error: null, done: false });
+  const open = useRef(true);
+  useEffect(() => () => { open.current = false; }, []);
+  const write = async (form) => {
+    const parts = [];
+    let cursor = null;
+    let rows = 0;
+    setState({ rows, busy: true, error: null, done: false });
+    try {
+      do {
+        const parameters = { merchant_id: id, limit: PAGE, cursor, ...(all ? {} : bounds(month)) };
+        const { text, next } = await askText("credits/transactions", { accept: FORMS[form], parameters });
+        const lines = form === "csv" && parts.length ? text.slice(text.indexOf("\n") + 1) : text;
+        parts.push(lines);
+        rows += PAGE;
+        cursor = next;
+        setState({ rows, busy: true, error: null, done: false });
+      } while (cursor && open.current);
+      if (open.current) save(parts, `transactions-${id}${all ? "" : `-${month}`}.${form}`, FORMS[form]);
+      setState({ rows, busy: false, error: null, done: true });
+    } catch (error) {
+      setState({ rows, busy: false, error, done: false });
+    }
+  };
+  return html`<fieldset><legend>Transactions as a file</legend>
+      <label class="choice"><input type="radio" name="range" checked=${!all} onChange=${() => setAll(false)} /> Of this month</label>
+      <label class="choice"><input type="radio" name="range" checked=${all} onChange=${() => setAll(true)} /> All</label></fieldset>
+    <p><button type="button" disabled=${state.busy} onClick=${() => write("csv")}>CSV</button> <button type="button" disabled=${state.busy} onClick=${() => write("jsonl")}>JSON Lines</button></p>
+    <div role="status" class="small muted" data-test="export">${state.busy && `About ${number(state.rows)} rows so far…`}${state.done && "The file is among your downloads, newest first."}</div>
+    <${Trouble} error=${state.error} />`;
+}
+
+function Papers({ account }) {
+  const id = account.merchant_id;
+  const [month, setMonth] = useState(() => months(account.created_at)[0]);
+  return html`<${Section} name="Statement and export">
+    <${Months} account=${account} month=${month} set=${setMonth} />
+    <${Statement} key=${month} id=${id} month=${month} newest=${account.last_transaction_id} />
+    <${Export} id=${id} month=${month} />
+  <//>`;
+}
+
+return { Papers: Papers };
+})();
 m["merchant.js"] = (() => {
 
 const { html, useEffect, useRef, useState } = m["preact.js"];
@@ -1368,6 +1490,7 @@ const { Adjust, Threshold } = m["forms.js"];
 const { Ledger } = m["ledger.js"];
 const { visited } = m["merchants.js"];
 const { useNames } = m["names.js"];
+const { Papers } = m["papers.js"];
 const { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
 const { credits, number, TYPES, visible } = m["words.js"];
 
@@ -1438,6 +1561,7 @@ function Merchant({ id, admin }) {
       </div><div>
         ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
+        <${Papers} account=${known} />
         ${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
@@ -1831,6 +1955,10 @@ function App() {
         <a href="#/many" aria-current=${here("many")}>Many at once</a>
         <a href="#/actions" aria-current=${here("actions")}>Actions</a>
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
+        <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
+      </nav>`}
+      ${!session.admin && session.merchant && html`<nav aria-label="Views">
+        <a href="#/" aria-current=${here("")}>Your shop</a>
         <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
       </nav>`}
       <p class="me"><span class="small" title="Signed in">${session.name}</span>

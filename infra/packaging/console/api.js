@@ -112,6 +112,16 @@ export async function ask(path, options = {}) {
   throw refused;
 }
 
+// Returns an answer that is no JSON as its text, with the cursor of its next page, null at the end.
+export async function askText(path, { accept, parameters }) {
+  const used = token;
+  const answer = await sent(path, { headers: { Accept: accept }, parameters });
+  if (answer.ok) return { text: await answer.text(), next: answer.headers.get("X-Next-Cursor") };
+  const refused = refusal(answer, await answer.json().catch(() => null));
+  if (answer.status === 401 && used === token) signOut(refused.title);
+  throw refused;
+}
+
 function refusal(answer, content, method = "GET") {
   const said = content?.error ?? {};
   const seconds = Number(answer.headers.get("Retry-After")) || 1;

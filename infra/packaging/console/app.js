@@ -160,6 +160,10 @@ function App() {
         <a href="#/dead-letters" aria-current=${here("dead-letters")}>Dead letters</a>
         <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
       </nav>`}
+      ${!session.admin && session.merchant && html`<nav aria-label="Views">
+        <a href="#/" aria-current=${here("")}>Your shop</a>
+        <a href="#/concepts" aria-current=${here("concepts")}>Concepts</a>
+      </nav>`}
       <p class="me"><span class="small" title="Signed in">${session.name}</span>
         <button type="button" class="quiet" onClick=${() => signOut()}>Sign out</button></p>
     </header>

@@ -9,6 +9,7 @@ import { Adjust, Threshold } from "./forms.js";
 import { Ledger } from "./ledger.js";
 import { visited } from "./merchants.js";
 import { useNames } from "./names.js";
+import { Papers } from "./papers.js";
 import { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
 import { credits, number, TYPES, visible } from "./words.js";
 
@@ -80,6 +81,7 @@ export function Merchant({ id, admin }) {
       </div><div>
         ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
+        <${Papers} account=${known} />
         ${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
