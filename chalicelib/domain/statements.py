@@ -104,17 +104,27 @@ def turn(before: Account, after: Account) -> Turn | None:
     start from an account that a restore put behind its transactions.
     """
     last, next_one = before.last_transaction_at, after.last_transaction_at
-    if last is None or next_one is None or last[: _DAY.stop] == next_one[: _DAY.stop]:
+    if last is None or next_one is None or after.version != before.version + 1:
         return None
-    if after.version != before.version + 1:
+    return turned(before.merchant_id, last, next_one, Closing.of(before))
+
+
+def turned(merchant_id: MerchantId, last: Instant, next_one: Instant, closing: Closing) -> Turn | None:
+    """Return the day and months that are over between two neighbouring transactions, None if they are of one day.
+
+    `closing` is the account after the last one, all of its counters known.
+    """
+    if last[: _DAY.stop] == next_one[: _DAY.stop]:
         return None
+    assert closing.totals is not None, "an account's closing holds them"
+    assert closing.total_shortfall is not None, "the same"
     months = tuple(_months(month_of(last), month_of(next_one)))
     return Turn(
-        merchant_id=before.merchant_id,
+        merchant_id=merchant_id,
         month=month_of(last),
         day=day_of(last),
-        closing=Closing.of(before),
-        sums=Sums.of(before.totals, shortfall=before.total_shortfall),
+        closing=closing,
+        sums=Sums.of(closing.totals, shortfall=closing.total_shortfall),
         months=months[-MONTHS_CLOSED_MAX:],
     )
 

@@ -16,7 +16,7 @@ proving.py    what `verify --file` finds in such a file
 changes.py    adjust, threshold; bulk.py adjusts by a file
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it, facts.py looks for it
 doctor.py     doctor; checks.py looks at the components, diagnoses.py describes what they found
-figures.py    recount
+figures.py    recount; months.py refills the ends of days and months
 letters.py    dead-letters list, show, redrive
 checking.py   verify, rebuild
 telling.py    republish; republished.py reports what came of it

@@ -23,6 +23,7 @@ from infra.commands import (
     linking,
     match,
     merchants,
+    months,
     telling,
     tokens,
 )
@@ -61,6 +62,7 @@ application.command(name="rebuild", rich_help_panel=OPERATING)(checking.rebuild)
 application.add_typer(letters.application, name="dead-letters", rich_help_panel=OPERATING)
 application.command(name="republish", rich_help_panel=OPERATING)(telling.republish)
 application.command(name="recount", rich_help_panel=OPERATING)(figures.recount_command)
+application.command(name="refill-months", rich_help_panel=OPERATING)(months.refill_months)
 application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
 
 

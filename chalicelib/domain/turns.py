@@ -1,0 +1,34 @@
+"""The ends of an account's days and months, derived from its transactions alone: after a restore, which loses them."""
+
+from collections.abc import Iterable, Iterator
+
+from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.statements import Closing, Turn, turned
+from chalicelib.domain.walk import Walk
+
+
+def turns(walk: Walk, records: Iterable[Transaction | Unreadable]) -> Iterator[Turn]:
+    """Yield each end that the transactions prove, walking them all from the first one on; `walk` has not begun.
+
+    The same ends as the writes of these transactions showed. After a transaction that is missing, changed or
+    unreadable nothing is proven: then it ends, and the walk is not `intact`.
+    """
+    for record in records:
+        walk.step(record)
+        if not walk.intact or isinstance(record, Unreadable):
+            return
+        last = walk.last
+        if last is None or last.sequence == record.sequence:
+            continue
+        closing = Closing(
+            sequence=last.sequence,
+            balance=last.balance_after,
+            debt=walk.debt,
+            total_shortfall=walk.total_shortfall,
+            hash=last.hash,
+            totals=dict(walk.totals),
+        )
+        over = turned(walk.merchant_id, last.created_at, record.created_at, closing)
+        if over is not None:
+            yield over

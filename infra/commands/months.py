@@ -1,0 +1,94 @@
+"""`credits refill-months`: the ends of days and months, written anew from the transactions (contract, section 17)."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Annotated, Any
+
+import typer
+
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.adapters.dynamodb.month_ends import MonthEnds
+from chalicelib.domain.findings import UnreadableAccount
+from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.turns import turns
+from chalicelib.domain.walk import Walk
+from infra.commands.checking import ledger_reader
+from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.output import FOUND, aside, print_json, say
+from infra.commands.repeating import repeatable
+from infra.commands.target import find
+
+SHOWN_EVERY = 100
+"""Accounts between two lines of progress."""
+
+
+def refill_months(
+    context: typer.Context,
+    merchants: Annotated[
+        list[str] | None, typer.Argument(metavar="[MERCHANT]...", help="All, if none is named.", show_default=False)
+    ] = None,
+    *,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the ends of days and months anew from the transactions: a restore loses them; exit status 1 if some cannot.
+
+    Statements and balances of the past are right without them, in more requests. Reads all transactions of each
+    merchant, and writes a unit for each day and month on which something was recorded. It may be repeated, and the
+    service may go on writing meanwhile.
+    """
+    target = find(stage, profile)
+    reader = ledger_reader(target)
+    ends = MonthEnds(target.client("dynamodb"), table=target.figures_table)
+    counts = {"accounts": 0, "records": 0, "ends": 0}
+    broken: list[str] = []
+    with repeatable(context):
+        for merchant in map(_merchant, merchants) if merchants else _all(reader):
+            walk = Walk(merchant)
+            for over in turns(walk, chain.from_iterable(reader.records(merchant, 1, None))):
+                ends.note(over)
+                counts["ends"] += 1
+            counts["accounts"] += 1
+            counts["records"] += walk.walked
+            if not walk.intact:
+                broken.append(merchant)
+            if counts["accounts"] % SHOWN_EVERY == 0:
+                aside(f"{counts['accounts']:,} accounts, {counts['records']:,} transactions so far")
+    _tell(counts, broken, as_json=as_json)
+
+
+def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
+    after: MerchantId | None = None
+    while True:
+        page = reader.accounts(after)
+        for found in page.accounts:
+            yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
+        if page.last is None:
+            return
+        after = page.last
+
+
+def _merchant(text: str) -> MerchantId:
+    try:
+        return merchant_id(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from None
+
+
+def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
+    if as_json:
+        told: dict[str, Any] = {**counts, "broken": broken}
+        print_json(told)
+    else:
+        for merchant in broken:
+            say(
+                f"{merchant}: its transactions do not prove themselves. `credits verify {merchant}` shows more.",
+                style="red",
+            )
+        say(
+            f"{counts['accounts']:,} accounts, {counts['records']:,} transactions: {counts['ends']:,} days written.",
+            style=None if broken else "green",
+        )
+    if broken:
+        raise typer.Exit(FOUND)
