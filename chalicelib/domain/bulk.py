@@ -57,16 +57,16 @@ def applying(
     rows: Sequence[AdjustmentRow],
     batch: str,
     accounts: Mapping[MerchantId, Account],
-    records: Mapping[TransactionId, Transaction],
+    transactions: Mapping[TransactionId, Transaction],
 ) -> list[Planned]:
     """Return what applying the rows, one after another, would do."""
     planned, left = [], dict(accounts)
     for row in rows:
         key = _key(batch, row)
         one = _planned(row, key, row.credits, row.reason)
-        record = records.get(_name(row.merchant_id, key))
-        if record is not None:
-            _already(one, record)
+        transaction = transactions.get(_name(row.merchant_id, key))
+        if transaction is not None:
+            _already(one, transaction)
         else:
             _effect(one, left, spent="")
         planned.append(one)
@@ -77,7 +77,7 @@ def undoing(
     rows: Sequence[AdjustmentRow],
     batch: str,
     accounts: Mapping[MerchantId, Account],
-    records: Mapping[TransactionId, Transaction],
+    transactions: Mapping[TransactionId, Transaction],
 ) -> list[Planned]:
     """Return what taking back the rows would do, the last one first; those never applied are skipped.
 
@@ -86,9 +86,9 @@ def undoing(
     planned, left = [], dict(accounts)
     for row in reversed(rows):
         key = _key(batch, row)
-        applied = records.get(_name(row.merchant_id, key))
+        applied = transactions.get(_name(row.merchant_id, key))
         one = _planned(row, _undo_key(key), -applied.amount if applied else -row.credits, f"undo of {key}")
-        undone = records.get(_name(row.merchant_id, one.adjustment_id))
+        undone = transactions.get(_name(row.merchant_id, one.adjustment_id))
         if applied is None:
             one.state, one.why = State.SKIPPED, "it was never applied"
         elif undone is not None:
@@ -128,13 +128,12 @@ def _planned(row: AdjustmentRow, key: str, credits_moved: int, reason: str) -> P
     )
 
 
-def _already(one: Planned, record: Transaction) -> None:
-    one.before, one.after, one.state = record.balance_before, record.balance_after, State.DONE
-    if record.amount != one.credits:
+def _already(one: Planned, transaction: Transaction) -> None:
+    one.before, one.after, one.state = transaction.balance_before, transaction.balance_after, State.DONE
+    if transaction.amount != one.credits:
         one.state = State.REFUSED
-        one.why = (
-            f"{one.adjustment_id} is recorded with {record.amount:+d} credits: transaction {record.transaction_id}"
-        )
+        recorded = f"{transaction.amount:+d} credits: transaction {transaction.transaction_id}"
+        one.why = f"{one.adjustment_id} is recorded with {recorded}"
 
 
 def _effect(one: Planned, accounts: dict[MerchantId, Account], *, spent: str) -> None:

@@ -8,18 +8,18 @@ from chalicelib.domain.statements import Closing, Turn, turned
 from chalicelib.domain.walk import Walk
 
 
-def turns(walk: Walk, records: Iterable[Transaction | Unreadable]) -> Iterator[Turn]:
+def turns(walk: Walk, transactions: Iterable[Transaction | Unreadable]) -> Iterator[Turn]:
     """Yield each end that the transactions prove, walking them all from the first one on; `walk` has not begun.
 
     The same ends as the writes of these transactions showed. After a transaction that is missing, changed or
     unreadable nothing is proven: then it ends, and the walk is not `intact`.
     """
-    for record in records:
-        walk.step(record)
-        if not walk.intact or isinstance(record, Unreadable):
+    for transaction in transactions:
+        walk.step(transaction)
+        if not walk.intact or isinstance(transaction, Unreadable):
             return
         last = walk.last
-        if last is None or last.sequence == record.sequence:
+        if last is None or last.sequence == transaction.sequence:
             continue
         closing = Closing(
             sequence=last.sequence,
@@ -29,6 +29,6 @@ def turns(walk: Walk, records: Iterable[Transaction | Unreadable]) -> Iterator[T
             hash=last.hash,
             totals=dict(walk.totals),
         )
-        over = turned(walk.merchant_id, last.created_at, record.created_at, closing)
+        over = turned(walk.merchant_id, last.created_at, transaction.created_at, closing)
         if over is not None:
             yield over

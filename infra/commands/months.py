@@ -41,20 +41,20 @@ def refill_months(
     target = find(stage, profile)
     reader = ledger_reader(target)
     ends = MonthEnds(target.client("dynamodb"), table=target.figures_table)
-    counts = {"accounts": 0, "records": 0, "ends": 0}
+    counts = {"accounts": 0, "transactions": 0, "ends": 0}
     broken: list[str] = []
     with repeatable(context):
         for merchant in map(_merchant, merchants) if merchants else _all(reader):
             walk = Walk(merchant)
-            for over in turns(walk, chain.from_iterable(reader.records(merchant, 1, None))):
+            for over in turns(walk, chain.from_iterable(reader.transactions(merchant, 1, None))):
                 ends.note(over)
                 counts["ends"] += 1
             counts["accounts"] += 1
-            counts["records"] += walk.walked
+            counts["transactions"] += walk.walked
             if not walk.intact:
                 broken.append(merchant)
             if counts["accounts"] % SHOWN_EVERY == 0:
-                aside(f"{counts['accounts']:,} accounts, {counts['records']:,} transactions so far")
+                aside(f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions so far")
     _tell(counts, broken, as_json=as_json)
 
 
@@ -86,9 +86,7 @@ def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
                 f"{merchant}: its transactions do not prove themselves. `credits verify {merchant}` shows more.",
                 style="red",
             )
-        say(
-            f"{counts['accounts']:,} accounts, {counts['records']:,} transactions: {counts['ends']:,} days written.",
-            style=None if broken else "green",
-        )
+        walked = f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions"
+        say(f"{walked}: {counts['ends']:,} days written.", style=None if broken else "green")
     if broken:
         raise typer.Exit(FOUND)
