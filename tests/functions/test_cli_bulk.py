@@ -188,7 +188,7 @@ def test_above_the_limit_somebody_else_has_to_confirm(shops: System) -> None:
     assert [each.status for each in (waiting, again, oneself, one, fine)] == [1, 1, 1, 1, 0]
     assert "4 rows wait for somebody else" in waiting.err
     assert {each["state"] for each in told(again)["items"]} == {"waiting"}
-    assert "cannot confirm it too" in oneself.out
+    assert "cannot confirm it too" in oneself.err
     assert (shops.balance(), shops.balance(OTHER)) == (5, 156)
     confirmed = adjusted(ROWS, "--yes", "--confirmed-by", "grace")
     assert confirmed.status == 0

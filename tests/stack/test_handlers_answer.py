@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import boto3
 import pytest
 
 from infra.deploying.emulator import package_directory
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from tests.oracles.recount import facts
 from tests.support.marketplace import happened, merchant
+from tests.support.order_exports import exported
+from tests.support.order_exports import row as order_row
 from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
@@ -52,8 +55,8 @@ class Package:
     folder: Path
     stack: Stack
 
-    def answer(self, function: str, handler: str, event: Mapping[str, Any]) -> Any:
-        """Return what `handler` answers to a raw event, in the environment of the deployed `function`."""
+    def answer(self, function: str, handler: str, event: Mapping[str, Any], **more: str) -> Any:
+        """Return what `handler` answers to a raw event, in the environment of the deployed `function` and `more`."""
         deployed = self.stack.description.functions[function]
         configuration = self.stack.lambdas.get_function_configuration(FunctionName=deployed)
         assert configuration["Handler"] == handler
@@ -61,6 +64,7 @@ class Package:
             **configuration["Environment"]["Variables"],
             **FAKE_AWS_ENVIRONMENT,
             "AWS_ENDPOINT_URL": self.stack.description.aws_endpoint,
+            **more,
         }
         ran = subprocess.run(
             [sys.executable, "-I", "-S", "-c", CALLING, str(self.folder), handler],
@@ -220,6 +224,36 @@ def test_reconcile_walks_the_ledger(package: Package) -> None:
 
     assert answer["finished"]
     assert answer["walked"] > 0
+
+
+def test_match_orders_compares_a_file_in_s3_in_as_many_calls_as_it_takes(package: Package) -> None:
+    shop, endpoint = merchant("matches in a fresh process"), package.stack.description.aws_endpoint
+    package.stack.tell(happened("evt.merchant.created", shop))
+    s3: Any = boto3.client(
+        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    s3.create_bucket(Bucket="shop-orders")
+    s3.put_object(Bucket="shop-orders", Key=f"orders/{shop}/a.csv", Body=exported(order_row(1), order_row(2)))
+    event = dict.fromkeys(
+        ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources"), ""
+    )
+    told: dict[str, Any] = {"compared": []}
+
+    for _ in range(5):
+        told = package.answer(
+            "match_orders",
+            "chalicelib.handlers.match_orders.match_orders",
+            event,
+            ORDERS_BUCKET="shop-orders",
+            ORDERS_PREFIX="orders/",
+        )
+        if told["compared"]:
+            break
+
+    [summary] = told["compared"]
+    assert (summary["found"], summary["fault"]) == ({"missing": 2}, None)
+    lines = s3.get_object(Bucket="shop-orders", Key=summary["differences"])["Body"].read().splitlines()
+    assert [json.loads(line)["order_id"] for line in lines] == ["1", "2"]
 
 
 def test_authorize_lets_in_who_has_a_token_and_nobody_else(package: Package) -> None:
