@@ -20,6 +20,13 @@ class Waiting:
     reason: str
     asked_by: str
     asked_at: Instant
+    expires_at: Instant | None = None
+    expires_in_days: int | None = None
+
+    @property
+    def content(self) -> tuple[int, Instant | None, int | None]:
+        """What another admin has to ask for too: the credits, and when they lapse."""
+        return self.credits, self.expires_at, self.expires_in_days
 
 
 def needs_confirming(credits_moved: int, *, batch_credits: int, limit: int | None) -> bool:

@@ -66,7 +66,7 @@ class Adjusting:
             self._waiting.put_waiting(asked)
             # Another admin may have asked at the same moment: whose request stays is the one that waits.
             found = self._waiting.waiting(asked.transaction_id) or asked
-        if found.credits != asked.credits:
+        if found.content != asked.content:
             raise Rejected(Code.KEY_REUSED, f"{movement.key} waits with another content: {found.credits:+d} credits.")
         if same_person(found.asked_by, asked.asked_by):
             raise self._needed(asked)
@@ -111,4 +111,6 @@ def _waiting(movement: FixedMovement, batch_credits: int, time: CallTime) -> Wai
         reason=str(movement.metadata["reason"]),
         asked_by=str(movement.metadata["admin_id"]),
         asked_at=time.now(),
+        expires_at=movement.expires_at,
+        expires_in_days=movement.expires_in_days,
     )

@@ -42,6 +42,8 @@ _WAITING = WaitingAdjustment(
     reason="goodwill, ticket 4711",
     asked_by="ada",
     asked_at="2025-06-01T10:00:00.000Z",
+    expires_at=None,
+    expires_in_days=None,
 )
 
 _PREVIEW = Route(

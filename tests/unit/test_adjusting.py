@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.confirming import Waiting
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.ids import TransactionId
+from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.usecases.adjusting import Adjusting
@@ -47,9 +47,18 @@ class Desk:
         self._adjusting = Adjusting(posting, self.ledger, self.list, limit=limit, reason_length=500)
 
     def ask(
-        self, admin: str, change: int = 60, *, key: str = "a1", batch: int = 0, confirmed_by: str | None = None
+        self,
+        admin: str,
+        change: int = 60,
+        *,
+        key: str = "a1",
+        batch: int = 0,
+        confirmed_by: str | None = None,
+        lapses: Instant | None = None,
     ) -> Posted | Duplicate:
-        asked: FixedMovement = replace(adjustment(key, change), metadata={"reason": "goodwill", "admin_id": admin})
+        asked: FixedMovement = replace(
+            adjustment(key, change), metadata={"reason": "goodwill", "admin_id": admin}, expires_at=lapses
+        )
         return self._adjusting.adjust(asked, batch_credits=batch, confirmed_by=confirmed_by, time=FakeCall().time)
 
     def waits(self, admin: str, change: int = 60, *, key: str = "a1", batch: int = 0) -> str:
@@ -110,6 +119,15 @@ def test_who_asks_for_other_credits_under_the_key_confirms_nothing(desk: Desk) -
             desk.ask("grace", change)
         assert refused.value.code is Code.KEY_REUSED
     assert desk.balance == 100
+
+
+def test_credits_that_lapse_otherwise_are_another_content(desk: Desk) -> None:
+    desk.waits("ada", 60)
+
+    with pytest.raises(Rejected) as refused:
+        desk.ask("grace", 60, lapses=Instant("2099-01-01T00:00:00.000Z"))
+
+    assert (refused.value.code, desk.balance) == (Code.KEY_REUSED, 100)
 
 
 def test_what_the_ledger_refuses_goes_on_waiting(desk: Desk) -> None:

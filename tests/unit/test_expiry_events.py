@@ -118,7 +118,7 @@ def test_a_period_end_that_cannot_be_read_stops_a_renewal_only_where_it_decides(
 def test_an_adjustment_asked_for_directly_may_lapse_too() -> None:
     asked = {"merchant_id": SHOP, "operation_type": "INCREASE", "credits": 5, "reason": "goodwill"}
     request = json.loads(json.dumps({**asked, "admin_id": "admin-7", "adjustment_id": "a1", "expires_in_days": 9}))
-    assert adjustment(request).expires_in_days == 9
+    assert adjustment(request)[0].expires_in_days == 9
     with pytest.raises(Rejected) as caught:
         adjustment({**request, "operation_type": "DECREASE"})
     assert (caught.value.field, caught.value.message) == ("expires_in_days", "only credits that are added can lapse")

@@ -72,6 +72,8 @@ class WaitingAdjustment(Model):
     reason: str
     asked_by: str
     asked_at: str
+    expires_at: str | None
+    expires_in_days: int | None
 
     @classmethod
     def of(cls, waiting: confirming.Waiting) -> Self:

@@ -545,11 +545,11 @@ function kept(run) {
   }
 }
 
-const adjust = ({ merchant_id, adjustment_id, credits: change, reason }, batch_credits) =>
+const adjust = ({ merchant_id, adjustment_id, credits: change, reason, expires_at, expires_in_days }, batch_credits) =>
   ask(ADJUSTMENTS, {
     method: "POST",
     headers: { "Idempotency-Key": adjustment_id },
-    body: { merchant_id, operation_type: change > 0 ? "INCREASE" : "DECREASE", credits: Math.abs(change), reason, batch_credits },
+    body: { merchant_id, operation_type: change > 0 ? "INCREASE" : "DECREASE", credits: Math.abs(change), reason, batch_credits, ...(expires_at && { expires_at }), ...(expires_in_days && { expires_in_days }) },
   });
 
 function Effect({ row }) {
