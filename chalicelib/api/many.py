@@ -10,7 +10,7 @@ from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.contracts.api.problems import bad_request, not_found
-from chalicelib.domain.ids import TransactionId, merchant_id
+from chalicelib.domain.ids import TransactionId, instant, merchant_id
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
@@ -37,6 +37,7 @@ def preview(call: Call) -> Reply:
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.many import Plan
     from chalicelib.domain.bulk import AdjustmentRow, applying, names_of, undoing
+    from chalicelib.domain.due import as_of
     from chalicelib.wiring import for_posting
 
     asked = call.json_object()
@@ -56,7 +57,9 @@ def preview(call: Call) -> Reply:
     merchants, names = {row.merchant_id for row in good}, names_of(good, batch, undo=undo)
     known = for_posting.ledger().read(merchants, names)
     known.require(*merchants)
-    planned = (undoing if undo else applying)(good, batch, known.accounts, known.named(names))
+    # What has lapsed is gone, whether it was posted yet or not.
+    accounts = {name: as_of(account, instant(call.now)) for name, account in known.accounts.items()}
+    planned = (undoing if undo else applying)(good, batch, accounts, known.named(names))
     bad = [row for row in rows if isinstance(row, BadRow)]
     plan = Plan.of(batch, planned, bad, limit=settings().confirm_above)
     return Reply(body=answer_text(plan, call.meta()))
