@@ -24,6 +24,7 @@ SHOP_ORDERS, PAYLOADS = "chalicelib/contracts/inbound/orders.py", "chalicelib/co
 ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
 RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domain/moving.py"
 ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
+LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
@@ -930,5 +931,35 @@ MUTANTS = (
         "the content of an old movement compared with its opening",
         (OUTCOMES, "    if transaction.kind is Kind.OPENING:\n", "    if transaction.kind is Kind.TRIAL:\n"),
         tests="tests/functions/test_cli_import.py",
+    ),
+    # Credits that lapse.
+    _mutant(
+        "what never lapses used first",
+        (LOTS, "        if taken := min(lot.credits, left):", "        if taken := min(lot.credits, left, 1):"),
+        tests="tests/unit/test_lots_laws.py",
+    ),
+    _mutant(
+        "a refund that returns to the lot that lapses soonest",
+        (
+            LOTS,
+            "    lowest, place, found = held - credits_back, 0, {}",
+            "    held, lowest, place, found = credits_back, 0, 0, {}",
+        ),
+        tests="tests/unit/test_lots_laws.py",
+    ),
+    _mutant(
+        "a lot too many lost",
+        (LOTS, "            held[joined] += moved\n", ""),
+        tests="tests/unit/test_lots_merged.py",
+    ),
+    _mutant(
+        "what is due left to the sweep",
+        (FOLD, "        if account is not None and self._due:", "        if account is None and self._due:"),
+        tests="tests/functions/test_lots.py",
+    ),
+    _mutant(
+        "a sweep that forgets whom it could not write",
+        (FALLING_DUE, "        until=min([until, *(one.due_at for one, _ in failed)]),", "        until=until,"),
+        tests="tests/functions/test_post_due.py",
     ),
 )
