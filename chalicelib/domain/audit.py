@@ -92,6 +92,8 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         threshold = last.threshold
     # As with a changed threshold: what this write carries is not what the newest transaction crossed.
     time = later_than(last.created_at, now=now)
+    # At once, so that whoever knows the settings computes when what falls due next; and not after a lot's end.
+    due_at = min([time, *(lot.expires_at for lot in walk.lots)])
     return replace(
         account,
         balance=last.balance_after,
@@ -103,8 +105,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         use=walk.use,
         grace=after_time(walk.grace, time),
         lots=walk.lots,
-        # At once, so that whoever knows the settings computes when what falls due next.
-        due_at=time if walk.lots or walk.grace or account.alerts else None,
+        due_at=due_at if walk.lots or walk.grace or account.alerts else None,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,

@@ -25,6 +25,7 @@ ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
 RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domain/moving.py"
 ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
+DUE, DUE_ITEMS = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/due_items.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
@@ -961,5 +962,71 @@ MUTANTS = (
         "a sweep that forgets whom it could not write",
         (FALLING_DUE, "        until=min([until, *(one.due_at for one, _ in failed)]),", "        until=until,"),
         tests="tests/functions/test_post_due.py",
+    ),
+    # Time.
+    _mutant(
+        "a lapse a second early",
+        (DUE, "        if lot.expires_at <= until:\n", "        if lot.expires_at[:19] <= until:\n"),
+        (DUE, "    if since is None or since > until:\n", "    if since is None or since[:19] > until:\n"),
+        (FOLD, "account.due_at <= self._now\n", "account.due_at[:19] <= self._now\n"),
+    ),
+    _mutant(
+        "a lapse a millisecond late",
+        (DUE, "        if lot.expires_at <= until:\n", "        if lot.expires_at < until:\n"),
+        tests="tests/unit/test_lots_laws.py",
+    ),
+    _mutant(
+        "writers bring nothing",
+        (FOLD, "account.due_at is not None and account.due_at <= self._now", "account.due_at == self._now"),
+    ),
+    _mutant(
+        "credits drawn latest first",
+        (
+            LOTS,
+            "in sorted(lots, key=lambda one: (one.expires_at not",
+            "in sorted(lots[::-1], key=lambda one: (one.expires_at not",
+        ),
+        (LOTS, "not in preferred, one.expires_at)):", "not in preferred,)):"),
+    ),
+    _mutant(
+        "a reversal that does not start with its own lot",
+        (LOTS, "(one.expires_at not in preferred, one.expires_at)):", "one.expires_at):"),
+    ),
+    _mutant(
+        "what has lapsed meanwhile comes back lapsed",
+        (LOTS, "part.expires_at if part.expires_at > now else late", "part.expires_at or late"),
+    ),
+    _mutant(
+        "a ninth lot joins the one before it",
+        (
+            LOTS,
+            "            joins, joined = instants[place], instants[place + 1]\n",
+            "            joined, joins = instants[place], instants[place + 1]\n",
+        ),
+    ),
+    _mutant(
+        "a notice twice",
+        (
+            DUE,
+            "            if (at := days_after(lot.expires_at, -days)) > after:\n",
+            "            if (at := days_after(lot.expires_at, -days)) >= after[:17]:\n",
+        ),
+    ),
+    _mutant(
+        "a notice of what has lapsed",
+        (DUE, "        if passed and lot.expires_at > until:\n", "        if passed:\n"),
+    ),
+    _mutant("due_at not moved", (FOLD, "due_at=due_at, updated_at=time)", "updated_at=time)")),
+    _mutant(
+        "listed under the hour of the last write",
+        (
+            DUE_ITEMS,
+            "due_partition(account.merchant_id, account.due_at)",
+            "due_partition(account.merchant_id, account.updated_at)",
+        ),
+    ),
+    _mutant(
+        "a repeat from before its end taken for one that is too late",
+        (POSTING, "movement.expires_at <= soon:", "movement.expires_at > soon:"),
     ),
 )

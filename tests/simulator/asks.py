@@ -28,7 +28,8 @@ class Ask:
 
     What goes back of a `payment` says in `kept` how much, `so_far` where it is a cumulative figure; `dispute` is won.
     A trial `of_settings` is of as many credits as the settings say. `at` is a renewal's own time, or that of an order's
-    version. `others` are the keys under its other names.
+    version. `others` are the keys under its other names. What it gives lapses at `expires_at`, or `expires_in_days`
+    after it is recorded, or as the settings say, with a renewal's period at `period_end` perhaps.
     """
 
     merchant: str
@@ -51,6 +52,9 @@ class Ask:
     at: str | None = None
     kept: tuple[tuple[str, Any], ...] = ()
     others: tuple[str, ...] = ()
+    expires_at: str | None = None
+    expires_in_days: int | None = None
+    period_end: str | None = None
 
     @property
     def transaction_id(self) -> str:
@@ -219,4 +223,6 @@ def _plain(value: Mapping[str, Any]) -> Any:
     [(kind, content)] = value.items()
     if kind == "M":
         return plain(content)
+    if kind == "L":
+        return [_plain(each) for each in content]
     return int(content) if kind == "N" else content

@@ -232,13 +232,16 @@ class Planned(Calm):
 
 
 class Weather(Calm):
-    """Faults by chance until `until`: a rate of single ones, and outages of a service that last for a while."""
+    """Faults by chance until `until`: a rate of single ones, and outages of a service that last for a while.
 
-    def __init__(self, random: Random, *, start: float, until: float) -> None:
+    `rate_max` bounds the rate, so that the longest calls may succeed at some time.
+    """
+
+    def __init__(self, random: Random, *, start: float, until: float, rate_max: float = 1.0) -> None:
         self.seen = set()
         self._random = random
         self._until = until
-        self._rate = random.choice([0.0, 0.02, 0.05, 0.1, 0.25])
+        self._rate = min(random.choice([0.0, 0.02, 0.05, 0.1, 0.25]), rate_max)
         # Not always all kinds at once: a frequent one hides the effects of others.
         self._kinds = random.sample(list(Fault), random.choice([2, 5, len(Fault)]))
         self._outages = [

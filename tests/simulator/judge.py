@@ -5,15 +5,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
+from chalicelib.adapters.dynamodb.items import account_from
+from chalicelib.domain import runway
+from chalicelib.domain.ids import Instant
 from chalicelib.telemetry import sample
 from chalicelib.wiring import for_figures
+from tests.oracles.runway import agrees, per_day
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.judge_derived import judge_derived
 from tests.simulator.judge_ledger import Ledger, read_ledger
 from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
+from tests.simulator.judge_time import EXPIRY
 from tests.simulator.letters import CANARY
 from tests.simulator.product import handler
+from tests.simulator.readers import instant_of, wrong
 from tests.simulator.releases import NEWER, THIS, newer_since, run_as
 from tests.simulator.restoring import judge_restored
 from tests.simulator.running import Context
@@ -41,6 +47,8 @@ def judge(world: World) -> None:
     judge_messages(world, ledger)
     judge_admins(world, ledger)
     judge_calls(world)
+    _statuses(world, ledger)
+    _daily_use(world, ledger)
     _events(world, ledger)
     judge_derived(world)
     _figures(world)
@@ -50,6 +58,25 @@ def judge(world: World) -> None:
         judge_restored(world)
         _figures(world)
         _reconciled(world)
+
+
+def _statuses(world: World, ledger: Ledger) -> None:
+    """Every status that a reader got was right as of its time."""
+    for answered in world.statuses:
+        books = ledger.books.get(answered.merchant)
+        if why := wrong(answered, books.history if books else []):
+            world.violated(f"{answered.call.name} at {answered.call.started:.3f} got {answered.call.answer}, {why}")
+
+
+def _daily_use(world: World, ledger: Ledger) -> None:
+    """What an account uses a day is what its transactions tell."""
+    now = instant_of(world.clock.now)
+    for item in world.aws.tables.tables[CREDITS].items.values():
+        account = account_from(item)
+        told = runway.per_day(account.use, last=account.last_transaction_at, now=Instant(now))
+        counted = per_day(ledger.books[account.merchant_id].rows, now=now)
+        if not agrees(told, counted):
+            world.violated(f"a daily use of {told} thousandths, should be {counted}: {account.merchant_id}")
 
 
 def _events(world: World, ledger: Ledger) -> None:
@@ -89,6 +116,8 @@ def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     if kind == REPAID:
         return None
+    if kind == EXPIRY:
+        return _event("expired", row, {**common, "credits": -row["amount"], "expires_at": row["occurred_at"]})
     if kind in (REVERSAL, RETURNED):
         kept = row["extra_metadata"]
         reason = "dispute_won" if kind == RETURNED else "disputed" if "dispute_id" in kept else "refunded"
@@ -114,11 +143,13 @@ def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
 def _of_crossing(crossing: Mapping[str, Any]) -> dict[str, Any]:
     kind, row = crossing["type"], crossing["row"]
     if row is None:
-        payload = {name: crossing[name] for name in ("merchant_id", "sequence", "balance", "threshold")}
+        of_kind = ("credits", "expires_at", "days") if kind == "expiring" else ("threshold",)
+        payload = {name: crossing[name] for name in ("merchant_id", "sequence", "balance", *of_kind)}
         event_type = f"evt.credits.{kind}"
         credit = record_id(crossing["merchant_id"], "CREDIT")
+        fact = f"{crossing['expires_at']}:{crossing['days']}" if kind == "expiring" else crossing["version"]
         return {
-            "event_id": str(uuid5(UUID(credit), f"{event_type}:{crossing['version']}")),
+            "event_id": str(uuid5(UUID(credit), f"{event_type}:{fact}")),
             "event_type": event_type,
             "timestamp": crossing["time"],
             "payload": {**payload, "transaction_id": None},

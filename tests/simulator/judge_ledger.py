@@ -39,6 +39,21 @@ from tests.simulator.editions import (
     order_record,
     refunded_by,
 )
+from tests.simulator.judge_time import (
+    EXPIRY,
+    MERGED,
+    Moved,
+    TimeBooks,
+    broken_laws,
+    drawn_of,
+    due_of,
+    lapse_of,
+    said_of,
+    told_ahead,
+    wrong_before,
+    wrong_lots,
+)
+from tests.simulator.readers import Standing
 from tests.simulator.releases import LOTS, NEWER, is_newer
 from tests.simulator.senders import traces_in
 from tests.simulator.tables import Change, Write
@@ -71,7 +86,8 @@ class Books:
     refunds: dict[str, Refunds] = field(default_factory=dict)
     ways_back: dict[str, WaysBack] = field(default_factory=dict)
     editions: dict[str, Editions] = field(default_factory=dict)
-    balances: list[tuple[float, int]] = field(default_factory=list)
+    time: TimeBooks = field(default_factory=TimeBooks)
+    history: list[Standing] = field(default_factory=list)
 
 
 @dataclass
@@ -124,6 +140,11 @@ def read_ledger(world: World) -> Ledger:
             return ledger
     for merchant, books in ledger.books.items():
         _chain(world, merchant, books)
+        account = plain(world.aws.tables.tables[CREDITS].items[(merchant,)])
+        for law in broken_laws(books.rows, account, books.time.lots.left):
+            world.violated(f"{law}: {merchant}")
+        if "due_at" in account:
+            world.violated(f"due, and nobody brought it: {account}")
     return ledger
 
 
@@ -153,6 +174,7 @@ class _Judged:
         self._write = write
         self._environment = world.environment_of(write.by)
         self._edit_direction = ""
+        self._held = 0
 
     def read(self, changes: Sequence[Change]) -> None:
         guards = [change for change in changes if "names" in (change.new or {})]
@@ -177,20 +199,23 @@ class _Judged:
         inserted = [change for change in changes if change.table == TRANSACTIONS and change.old is None]
         rows = sorted((plain(change.new or {}) for change in inserted), key=lambda row: row["sequence"])
         opening = not books.rows
+        by_admin = self._world.calls[self._write.by].function == "set_threshold"
+        if not by_admin:
+            self._told_ahead(books, account, alone=not rows and not opening)
         if rows:
             books.threshold = self._records(merchant, books, rows)
-        elif not opening:
+        elif by_admin:
             self._threshold_changed(merchant, books, account)
         for change in changes:
             if change.table == TRANSACTIONS and change.old is not None:
                 self._tallied(change)
         books.version += 1
-        if not rows:
+        if by_admin:
             # A changed threshold takes a version that no write can have had, since its event's id derives from it.
             books.version = max(books.version, account["version"])
             if account["version"] < (self._write.at - CLOCKS_DIFFER_SECONDS) * 1000:
                 self._violated(f"a threshold set with a version that a write may have had: {account}")
-        self._account(merchant, books, account, opening=opening)
+        self._account(merchant, books, account, opening=opening, by_admin=by_admin)
         self._editions(changes, books)
         self._tallies(rows, changes, books)
 
@@ -250,7 +275,7 @@ class _Judged:
 
     def _all_named(self, row: Row) -> None:
         """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
-        if row["transaction_type"] == REPAID:
+        if row["transaction_type"] in (REPAID, EXPIRY):
             return
         if not any(all(self._ledger.find(name) == row for name in ask.names) for ask in self._asked(row)):
             self._violated(f"a record that is not known under its other names: {row}")
@@ -260,9 +285,12 @@ class _Judged:
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
             self._violated(f"a record under a wrong id or merchant: {row}")
-        asks = [_repayment(inflow, min(books.debt, books.balance))] if inflow is not None else self._asked(row)
+        asks = self._why(books, row, inflow)
         if not asks:
             self._violated(f"a record that nobody asked for: {row}")
+            return
+        if why := wrong_before(books.time, row, at=self._write.at):
+            self._violated(f"{why}: {row}")
             return
         if identity in self._ledger.rows or identity in self._ledger.guards:
             self._violated(f"recorded twice: {row}")
@@ -285,14 +313,11 @@ class _Judged:
         wrong = {name: (row.get(name), value) for name, value in expected.items() if row.get(name) != value}
         if wrong:
             self._violated(f"a record with wrong (is, should be) {wrong}: {row}")
+        self._lots(books, asks, row)
         books.debt += self._owed(row)
-        if books.rows and row["created_at"] < books.rows[-1]["created_at"]:
-            self._violated(f"time runs backwards: {row}")
         opening = not books.rows
         if not opening:
-            named = row["extra_metadata"].get("threshold_before", books.rows[-1]["threshold"])
-            if named != low_before:
-                self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
+            self._follows(books.rows[-1], row, low_before=low_before)
         self._traced(row)
         self._note(books, row, opening=opening)
         if not opening:
@@ -334,7 +359,7 @@ class _Judged:
         kept = {
             name: value
             for name, value in row["extra_metadata"].items()
-            if name not in ("policy", "reason", "admin_id", "threshold_before", "debt", "edited_total")
+            if name not in (MERGED, "policy", "reason", "admin_id", "threshold_before", "debt", "edited_total")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         follows = ask.type in ("ORDER_PAID", "REFUND", EDITED) or ask.payment is not None
@@ -376,6 +401,7 @@ class _Judged:
             self._violated(f"a refund in {ask.currency} of an order that was sold in {sold}: {row}")
         state = books.editions.setdefault(ask.order_id, editions_of(order))
         refunds = books.refunds.setdefault(ask.order_id, Refunds())
+        self._held = abs(order["amount"]) + state.taken - refunds.credits
         if ask.type == EDITED:
             found = edited(state, ask, row, order, refunded=refunds.credits, at=self._write.at)
             if isinstance(found, str):
@@ -427,7 +453,6 @@ class _Judged:
         was_enabled = books.balance > 0
         books.balance = row["balance_after"]
         books.rows.append(row)
-        books.balances.append((self._write.at, books.balance))
         books.shortfall += row.get("shortfall", 0)
         short = SHORT_NAMES.get((row["transaction_type"], row["operation_type"]))
         counted, moved = ("n", "c") if short else MEMBERS[row["operation_type"]]
@@ -517,7 +542,7 @@ class _Judged:
             if stands != should:
                 self._violated(f"a payment's wrong tally {stands}, should be {should}")
 
-    def _account(self, merchant: str, books: Books, account: Row, *, opening: bool) -> None:
+    def _account(self, merchant: str, books: Books, account: Row, *, opening: bool, by_admin: bool) -> None:
         if opening and not books.rows:
             self._violated(f"an account without its first record: {account}")
             return
@@ -540,9 +565,63 @@ class _Judged:
             "created_at": books.rows[0]["created_at"],
             "level": level and f"{level}#{crc32(merchant.encode()) % SHARDS_OF_LEVEL}",
         }
+        expected |= due_of(books.time, account, self._environment, by_admin=by_admin)
+        books.history.append(Standing(self._write.at, books.balance, dict(books.time.lots.left)))
         wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
+        if (lots := said_of(account)) != books.time.lots.left:
+            wrong["lots"] = lots, books.time.lots.left
         if wrong:
             self._violated(f"an account with wrong (is, should be) {wrong}: {account}")
+
+    def _follows(self, before: Row, row: Row, *, low_before: int) -> None:
+        """Judge what a record says of its time and of the threshold before it."""
+        if row["created_at"] < before["created_at"]:
+            self._violated(f"time runs backwards: {row}")
+        if row["extra_metadata"].get("threshold_before", before["threshold"]) != low_before:
+            self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
+
+    def _why(self, books: Books, row: Row, inflow: Row | None) -> list[Ask]:
+        """Return what asked for a record: an event, an inflow while there is debt, or time alone."""
+        if row["transaction_type"] == EXPIRY:
+            return self._lapses(row["merchant_id"], books, row)
+        if inflow is not None:
+            return [_repayment(inflow, min(books.debt, books.balance))]
+        return self._asked(row)
+
+    def _lapses(self, merchant: str, books: Books, row: Row) -> list[Ask]:
+        """Return what asks for a lapse: the lot that the judge knows, whole."""
+        left = books.time.lots.left.get(row.get("occurred_at", ""))
+        return [] if left is None else [lapse_of(merchant, row["occurred_at"], left)]
+
+    def _told_ahead(self, books: Books, account: Row, *, alone: bool) -> None:
+        """Note the notices that this write must publish; a write `alone` has nothing else to do."""
+        told = told_ahead(books.time, self._environment, account)
+        for notice in told:
+            found = {"type": "expiring", "row": None, "merchant_id": account["merchant_id"]}
+            now = {"balance": books.balance - notice["lapsed"], "sequence": len(books.rows) + notice["lapses"]}
+            self._ledger.crossings.append({**found, **now, **notice, "time": account["updated_at"]})
+        if alone and not told:
+            self._violated(f"a write for nothing: {account}")
+
+    def _lots(self, books: Books, asks: Sequence[Ask], row: Row) -> None:
+        """Judge what a record says it did to the lots."""
+        ask = asks[0]
+        held, order = self._held, self._ledger.find(ask.order_id) if ask.order_id else None
+        if ask.dispute is not None:
+            # What a lost dispute took comes back as it was taken; what others took, or was owed, is of no lot.
+            order = self._ledger.rows.get(record_id(ask.merchant, f"BILLING_DISPUTE_{ask.dispute}"))
+            held = max(row["amount"], abs(order["amount"])) if order else 0
+        paid = record_id(ask.merchant, payment_key(ask.payment)) if ask.payment is not None else None
+        moved = Moved(
+            row=row,
+            asks=asks,
+            environment=self._environment,
+            order=order["transaction_id"] if order else None,
+            held=held,
+            payment=paid,
+        )
+        if why := wrong_lots(books.time, moved):
+            self._violated(f"{why}: {row}")
 
 
 def _seconds(earlier: str, later: str) -> float:
@@ -569,5 +648,6 @@ def _chain(world: World, merchant: str, books: Books) -> None:
         item = plain({name: value for name, value in stands[(row["transaction_id"],)].items() if name not in TALLY})
         answer = {name: item.get(name) for name in (*FIELDS, "previous_hash", "hash")}
         answers.append({**answer, "id": item["transaction_id"], "shortfall": item.get("shortfall", 0)})
+        answers[-1]["drawn"] = drawn_of(item)
     if broken := broken_links_in_answers(answers):
         world.violated(f"the chain of {merchant} is broken at {broken}")

@@ -25,6 +25,7 @@ from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.mappings import Delivered
 from tests.simulator.queues import Message
+from tests.simulator.readers import Standing, instant_of
 from tests.simulator.releases import THIS, is_newer, newer_since
 from tests.simulator.running import Call
 from tests.simulator.ways_back import payment_key
@@ -284,6 +285,13 @@ class _Parked:
             return False
         return was_below(self._ledger, ask, self._call.started, self._message.sent_at)
 
+    def _expiry_past(self, ask: Ask) -> bool:
+        """Whether what an ask gives had lapsed when it was to be recorded for the first time."""
+        with_period = self._call.container.environment.get("SUBSCRIPTION_EXPIRES") == "period"
+        end = ask.expires_at or (ask.period_end if with_period else None)
+        late = instant_of(self._call.ended + SKEW_SECONDS_MAX)
+        return end is not None and end <= late and not self._before(ask.transaction_id)
+
     def _account_missing(self, ask: Ask) -> bool:
         opened = record_id(ask.merchant, "TRIAL_MERCHANT")
         return not self._before(opened) and self._waited()
@@ -330,6 +338,7 @@ _EXCUSES = (
     "total_missing",
     "currency_mismatch",
     "period_repeated",
+    "expiry_past",
 )
 
 
@@ -338,10 +347,12 @@ def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
     books = ledger.books.get(ask.merchant)
     if books is None:
         return True
-    balances = [(0.0, 0), *books.balances]
-    for place, (at, balance) in enumerate(balances):
-        until = balances[place + 1][0] if place + 1 < len(balances) else float("inf")
-        if at <= end and until >= start and balance < ask.credits:
+    standing = [Standing(0.0, 0, {}), *books.history]
+    for place, one in enumerate(standing):
+        until = standing[place + 1].since if place + 1 < len(standing) else float("inf")
+        # What lapses meanwhile may be brought by the very write that is refused.
+        least = one.left(instant_of(min(until, end) + SKEW_SECONDS_MAX))
+        if one.since <= end and until >= start and least < ask.credits:
             return True
     return False
 

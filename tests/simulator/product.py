@@ -24,6 +24,7 @@ from chalicelib import settings, telemetry
 from chalicelib.adapters import sdk
 from chalicelib.handlers import roll_up
 from chalicelib.telemetry import Counters
+from tests.simulator import readers
 from tests.simulator.running import Clock, Container, Runs
 
 for _found in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
@@ -37,7 +38,9 @@ _COUNTERS = telemetry.counters
 
 
 def handler(function: str) -> Callable[[Any, Any], Any]:
-    """Return a function as Lambda calls it."""
+    """Return a function as Lambda calls it; the API's way to a status is called like one."""
+    if function == readers.FUNCTION:
+        return readers.plugin_status
     module = sys.modules[f"chalicelib.handlers.{function}"]
     found: Callable[[Any, Any], Any] = getattr(module, function)
     return found
@@ -46,6 +49,8 @@ def handler(function: str) -> Callable[[Any, Any], Any]:
 @cache
 def timeout_seconds(function: str) -> float:
     """Return the function's deployed timeout."""
+    if function == readers.FUNCTION:
+        return readers.TIMEOUT_SECONDS
     declared = json.loads((ROOT / ".chalice/config.json").read_text())["lambda_functions"]
     return float(declared[function]["lambda_timeout"])
 

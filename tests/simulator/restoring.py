@@ -29,6 +29,7 @@ from tests.simulator.asks import INCREASE, plain, record_id, refund_key
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.editions import ATTRIBUTE, EDITED, net_taken, order_record
 from tests.simulator.judge_derived import derived_again
+from tests.simulator.judge_time import EXPIRY, broken_laws, drawn_of, replay_of
 from tests.simulator.product import handler
 from tests.simulator.running import Context
 from tests.simulator.tables import Item, Key
@@ -55,7 +56,8 @@ def judge_restored(world: World) -> None:
     if torn := {name for name, record in guards.items() if record not in rows}:
         world.violated(f"guards without their records after a restore: {sorted(torn)}")
     # Where the newest version of an order comes first, the ones before it are no edits any more.
-    edits = {identity for identity, row in before.items() if row["transaction_type"] == EDITED}
+    # What has lapsed depends on what was drawn before.
+    edits = {identity for identity, row in before.items() if row["transaction_type"] in (EDITED, EXPIRY)}
     needless = {identity for identity, row in before.items() if _needless(row, rows)}
     renamed = {identity for identity, row in before.items() if _renamed(row, rows, guards) in rows}
     if lost := set(before) - edits - needless - renamed - set(rows) - set(guards) - told - _refused(world):
@@ -63,7 +65,9 @@ def judge_restored(world: World) -> None:
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = plain(item)
         own = [row for row in rows.values() if row["merchant_id"] == account["merchant_id"]]
-        _judge_ledger(world, account, sorted(own, key=lambda row: row["sequence"]))
+        ordered = sorted(own, key=lambda row: row["sequence"])
+        _judge_ledger(world, account, ordered)
+        _judge_time(world, account, ordered)
     for identity in set(before) & set(rows) - told:
         if _newest(rows[identity]) < _newest(before[identity]):
             world.violated(f"a newer version was forgotten in a restore: {before[identity]}, {rows[identity]}")
@@ -250,6 +254,19 @@ def _judge_ways_back(world: World, merchant: str, rows: list[Mapping[str, Any]])
             world.violated(f"a payment's tally after a restore should be {known.tally()}: {row}")
 
 
+def _judge_time(world: World, account: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:
+    """Judge that the lots are those that the records leave, and that nothing waits."""
+    merchant = account["merchant_id"]
+    lots = replay_of(rows)
+    if isinstance(lots, str):
+        world.violated(f"lots of {merchant} after a restore: {lots}")
+    else:
+        for law in broken_laws(rows, account, lots):
+            world.violated(f"after a restore: {law}")
+    if "due_at" in account:
+        world.violated(f"due after a restore, and nobody brought it: {account}")
+
+
 def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:
     merchant, balance = account["merchant_id"], 0
     if [row["sequence"] for row in rows] != list(range(1, len(rows) + 1)):
@@ -286,6 +303,7 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
             **{name: row.get(name) for name in (*FIELDS, "previous_hash", "hash")},
             "id": row["transaction_id"],
             "shortfall": row.get("shortfall", 0),
+            "drawn": drawn_of(row),
         }
         for row in rows
     ]

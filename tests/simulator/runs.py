@@ -15,6 +15,8 @@ from tests.simulator.world import DEAD_LETTERS, World
 
 STORM_SECONDS = 60.0
 """How long faults may continue after the last event has arrived."""
+RATE_OF_MONTHS = 0.05
+"""The most faults of a story of months, in which `post_due` makes thirty requests a call."""
 CLEANED_AFTER = 25
 """Runs between two garbage collections. Collecting all the time would take a fifth of the time."""
 
@@ -39,8 +41,9 @@ class Verdict:
 def world_of(seed: int) -> World:
     """Return the world of a seed, before anything has happened in it."""
     told = story(seed)
-    until = START + told.seconds + STORM_SECONDS
-    return World(told, seed, Weather(Random(f"weather {seed}"), start=START, until=until))
+    until = START + told.ends + STORM_SECONDS
+    rate_max = RATE_OF_MONTHS if told.later else 1.0
+    return World(told, seed, Weather(Random(f"weather {seed}"), start=START, until=until, rate_max=rate_max))
 
 
 def verdict_on(world: World, name: str) -> Verdict:

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
+from tests.simulator import times
 from tests.simulator.asks import INCREASE, Ask
 from tests.simulator.letters import (
     POISON,
@@ -22,6 +23,7 @@ from tests.simulator.letters import (
 )
 from tests.simulator.releases import shares
 from tests.simulator.senders import as_sent, letters_of
+from tests.simulator.times import Read
 from tests.simulator.ways_back import ways_back
 
 DAY_SECONDS = 86_400.0
@@ -57,7 +59,8 @@ class AdminCall:
 class Story:
     """A run's story. `environments` are the settings, each from so many seconds on, `shares` the newer release's.
 
-    If `replayed`, all events are sent again a day later; if `torn`, the tables are then restored.
+    If `replayed`, all events are sent again a day later; if `torn`, the tables are then restored. What happens in the
+    months that follow ends `later`; nothing calls `post_due` in the spans `without_sweep`.
     """
 
     environments: list[tuple[float, Mapping[str, str]]]
@@ -67,6 +70,14 @@ class Story:
     admin_calls: list[AdminCall] = field(default_factory=list)
     replayed: bool = False
     torn: bool = False
+    later: float = 0.0
+    reads: list[Read] = field(default_factory=list)
+    without_sweep: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def ends(self) -> float:
+        """The seconds after which nothing happens any more but what follows from the rest."""
+        return max(self.seconds, self.later)
 
 
 def merchant(name: str) -> str:
@@ -118,7 +129,8 @@ def story(seed: int) -> Story:
         debt = dice.choice(["owed", "owed", "forgiven"])
         made.environments = [(since, {**found, "REVERSAL_DEBT": debt}) for since, found in made.environments]
     _sent_otherwise(Random(f"senders {seed}"), made, shops)
-    made.shares = shares(seed, made.seconds)
+    _in_months(Random(f"times {seed}"), made, shops)
+    made.shares = shares(seed, made.ends)
     made.replayed = random.random() < 0.2
     # Under other settings some asks would differ, so a replay has the same settings.
     made.torn = random.random() < 0.4 and len(made.environments) == 1
@@ -143,6 +155,36 @@ def _sent_otherwise(random: Random, made: Story, shops: Sequence[str]) -> None:
             for _ in range(random.choice([1, 1, 2])):
                 body = as_sent(letter, letter.body(random), random)
                 made.posted.append(Posted(random.uniform(0, made.seconds), letter, body))
+
+
+def _in_months(random: Random, made: Story, shops: Sequence[str]) -> None:
+    """Let some stories go on for months, in which credits lapse."""
+    if random.random() > times.CHANCE:
+        return
+    made.later = random.choice(times.LENGTHS_DAYS) * DAY_SECONDS
+    found = times.settings(random)
+    made.environments = [(since, {**settings, **found}) for since, settings in made.environments]
+    ends = times.instants(random, made.later)
+    for shop in shops[: random.choice([1, 1, 2])]:
+        told = times.openings(random, shop, ends) + times.arrivals(random, shop, ends, made.later)
+        for arrival in told:
+            for after in times.repeated(random, arrival.after, made.later):
+                made.posted.append(Posted(after, arrival.letter, times.body(random, arrival.letter)))
+        _admins_in_months(random, made, shop, ends)
+    made.reads = times.reads(random, shops, ends, made.later)
+    made.without_sweep = times.without_sweep(random, ends, made.later)
+
+
+def _admins_in_months(random: Random, made: Story, shop: str, ends: Sequence[float]) -> None:
+    """Let admins take credits and set thresholds while something lapses."""
+    for number in range(random.choice([0, 1, 3])):
+        after = max(0.0, random.choice(ends) + random.choice(times.CLOSE_SECONDS))
+        if random.random() < 0.5:
+            asked = {"merchant_id": shop, "low_balance_threshold": random.choice([None, 3, 20]), "admin_id": "admin-7"}
+            made.admin_calls.append(AdminCall(after, "set_threshold", asked))
+            continue
+        ask = adjustment_ask(shop, f"month{number}", random.choice([3, -2, -30]))
+        made.admin_calls.append(AdminCall(after, "adjust_credits", _adjustment_request(ask), ask))
 
 
 def _of_shop(random: Random, shop: str, *, facts: int, opened: bool = True) -> list[Letter]:

@@ -28,6 +28,7 @@ from tests.simulator.letters import (
 )
 from tests.simulator.runs import Verdict, reproduced_by, tidy, verdict_on
 from tests.simulator.stories import AdminCall, Posted, Story, merchant
+from tests.simulator.times import lapsing
 from tests.simulator.ways_back import disputed, went_back
 from tests.simulator.world import World
 
@@ -38,6 +39,7 @@ GIVES_UP_AFTER = 3
 SHOP = merchant("sweep")
 EARNING = {"ORDER_CREDIT_DIRECTION": "INCREASE", "ORDER_CREDIT_FIXED_AMOUNT": "10"}
 BY_TOTAL = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"}
+SEVEN = {"ORDER_CREDIT_FIXED_AMOUNT": "7"}
 BY_ITEM = {"ORDER_CREDIT_BASIS": "item", "ORDER_CREDIT_FIXED_AMOUNT": "2"}
 
 Step = Letter | AdminCall
@@ -93,6 +95,10 @@ def _threshold(low_balance_threshold: int | None) -> AdminCall:
     return AdminCall(0, "set_threshold", asked)
 
 
+def _lot(name: str, given: int, ends: float) -> Letter:
+    return lapsing(payment(SHOP, name, given), expires_at=ends)
+
+
 _PART = Refund(1, "r1", "2.50", "10")
 _SALE = Order(1, "10")
 
@@ -105,7 +111,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "order by items": Scenario([_order(lines=3)], BY_ITEM),
     "order that earns": Scenario([_order()], EARNING),
     "order that earns by total": Scenario([_order(total="99.90")], {**EARNING, **BY_TOTAL}),
-    "order of more than is left": Scenario([_order()], {"ORDER_CREDIT_FIXED_AMOUNT": "7"}, trial=5),
+    "order of more than is left": Scenario([_order()], SEVEN, trial=5),
     "orders in one message": Scenario([paid(SHOP, [Order(1), Order(2), Order(3)])]),
     "orders to the last credit": Scenario([[_order(1), _order(2), _order(3)]], trial=2),
     "order updated": Scenario([paid(SHOP, [_SALE], updated=True)]),
@@ -123,7 +129,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "edits that move nothing": Scenario(
         [_edition(10, "40"), [_edition(12, "50"), refunded(SHOP, [Refund(1, "r1", "10")])], _edition(11, "10")],
-        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+        SEVEN,
     ),
     "edits of more than is left": Scenario(
         [_edition(10, "40"), _edition(11, "99"), _edition(12, "70")], BY_TOTAL, trial=5
@@ -136,11 +142,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "refund beside its order": Scenario([[refunded(SHOP, [Refund(1)]), _order()]]),
     "refund in parts": Scenario(
         [paid(SHOP, [_SALE]), refunded(SHOP, [_PART]), refunded(SHOP, [Refund(1, "r2", "7.50", "10")])],
-        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+        SEVEN,
     ),
     "refunds in one message": Scenario(
         [paid(SHOP, [_SALE, Order(2)]), refunded(SHOP, [_PART, Refund(1, "r2", "1", "10"), Refund(2, "r3")])],
-        {"ORDER_CREDIT_FIXED_AMOUNT": "7"},
+        SEVEN,
     ),
     "refund of what was earned": Scenario(
         [_order(), adjustment(SHOP, "less", -30), refunded(SHOP, [Refund(1, "r1")])], EARNING
@@ -185,6 +191,32 @@ SCENARIOS: Mapping[str, Scenario] = {
     "conflict": Scenario([payment(SHOP, "p1", 30), payment(SHOP, "p1", 31)]),
     "conflict of one of three": Scenario(
         [_order(total="10"), paid(SHOP, [Order(1, "90"), Order(2, "10"), Order(3, "10")])], BY_TOTAL
+    ),
+    "trial that lapses": Scenario([opening(SHOP, 25, named=False)], {"TRIAL_EXPIRES_DAYS": "1"}, trial=None),
+    "lots that lapse": Scenario([[_lot("p1", 5, 100), _lot("p2", 7, 130)], _order()], SEVEN, trial=1),
+    "lots of three shops at once": Scenario(
+        [[lapsing(opening(merchant(f"sweep {n}"), n, named=True), expires_at=100 + n / 100) for n in (1, 2, 3)]],
+        trial=None,
+    ),
+    "lot that an order finds lapsed": Scenario([_lot("p1", 9, 15), _order(), _order(2)], SEVEN, trial=4),
+    "lot that a threshold finds lapsed": Scenario([_lot("p1", 9, 15), _threshold(3), _threshold(30)], trial=4),
+    "lot that an admin finds lapsed": Scenario(
+        [_lot("p1", 9, 15), _adjusting("a1", -5), _adjusting("a2", -4)], trial=4
+    ),
+    "refund to its lots": Scenario(
+        [
+            [_lot("p1", 2, 35), _lot("p2", 3, 400)],
+            paid(SHOP, [_SALE]),
+            refunded(SHOP, [_PART]),
+            refunded(SHOP, [Refund(1, "r2", "2.50", "10")]),
+            refunded(SHOP, [Refund(1, "r3")]),
+        ],
+        SEVEN,
+        trial=4,
+    ),
+    "nine lots": Scenario([[_lot(f"p{n}", n, 100 + n / 10) for n in range(1, 10)], _order()], SEVEN),
+    "payment that goes back from its lot": Scenario(
+        [[_lot("p1", 9, 300), _lot("p2", 3, 200)], disputed(SHOP, "p1", "d1"), disputed(SHOP, "p1", "d1", won=True)]
     ),
     "poison": Scenario([POISON["one bad order of three"](SHOP)]),
     "types of other subjects": Scenario(

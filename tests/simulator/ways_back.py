@@ -21,6 +21,7 @@ SHORT_NAMES = {
     (REPAID, DECREASE): "DR",
     ("ORDER_EDITED", INCREASE): "EA",
     ("ORDER_EDITED", DECREASE): "ER",
+    ("EXPIRY", DECREASE): "EX",
 }
 """Under which names an account's item keeps the totals of these types."""
 

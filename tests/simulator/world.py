@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from tests.simulator import product
+from tests.simulator import product, readers
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS, Aws
 from tests.simulator.clients import answering
 from tests.simulator.faults import AwsRequest, Calm, Fault, Point
@@ -18,7 +18,10 @@ from tests.simulator.queues import Message
 from tests.simulator.releases import NEWER, THIS, run_as
 from tests.simulator.running import START, Agenda, Call, Clock, Container, Killed, Runs
 from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story
+from tests.simulator.sweeping import FUNCTION as SWEEP
+from tests.simulator.sweeping import Schedule
 from tests.simulator.tables import SHARDS
+from tests.simulator.times import Read
 
 INBOX = "http://aws.invalid/inbox"
 WAITING = "http://aws.invalid/waiting"
@@ -59,6 +62,7 @@ class World:
         self.calls: dict[str, Call] = {}
         self.letters: dict[str, Letter] = {posted.body: posted.letter for posted in story.posted}
         self.answered: list[Answered] = []
+        self.statuses: list[readers.Answered] = []
         self.requests: list[tuple[str, str, str]] = []
         self.violations: list[str] = []
         self.output = ""
@@ -66,6 +70,7 @@ class World:
         self._random = Random(f"world {seed}")
         self.weather = weather or Calm()
         self._rough_until = START + (story.seconds and story.seconds + ROUGH_SECONDS)
+        self._limit = 0.0
         self._agenda = Agenda(self.clock, Random(f"agenda {seed}"))
         self._runs = Runs(self.clock, self._agenda)
         self.aws = Aws(clock=self.clock.read, stale=lambda: self._random.random() < 0.5)
@@ -126,6 +131,11 @@ class World:
         self.inbox = QueuePoller(self._lab, self.aws.queues, INBOX, at_once=at_once("InboxQueue"))
         self.waiting = QueuePoller(self._lab, self.aws.queues, WAITING, at_once=at_once("WaitingQueue"))
         self._streams = self._opened_streams()
+        self.schedule = Schedule(
+            self._lab, self.aws, self.clock, self._agenda, without=self.story.without_sweep, on_call=self._swept
+        )
+        for read in self.story.reads:
+            self._agenda.after(read.after, partial(self._read, read))
         for after, environment in self.story.environments[1:]:
             self._agenda.after(after, partial(self._deploy, environment))
         for after, share in self.story.shares:
@@ -162,7 +172,22 @@ class World:
     def _rough(self) -> bool:
         return self.clock.now < self._rough_until
 
+    def _lively(self) -> None:
+        """Let AWS misbehave for a while, where a story of months goes on."""
+        if self.story.later:
+            self._rough_until = max(self._rough_until, self.clock.now + ROUGH_SECONDS)
+
+    def _swept(self) -> None:
+        self._limit = max(self._limit, self.clock.now + DRAINED_WITHIN_SECONDS)
+        self._lively()
+
+    def _read(self, read: Read) -> None:
+        self._lively()
+        call = self._start(readers.FUNCTION, {"merchant_id": read.merchant}, lambda _: None)
+        self.statuses.append(readers.Answered(read.merchant, call))
+
     def _arrive(self, posted: Posted) -> None:
+        self._lively()
         subject = self.letters[posted.body].subject
         named = {"origin": "nats", "subject": subject} if subject else {}
         attributes = {name: {"DataType": "String", "StringValue": text} for name, text in named.items()}
@@ -192,6 +217,7 @@ class World:
         prepare()
         if self.violations:
             return
+        self.schedule.watch_all()
         again = [Answered(one.asked) for one in self.answered if one.asked.function == "adjust_credits"]
         for number, answered in enumerate(again, start=len(self.answered)):
             self._open.add(number)
@@ -215,7 +241,7 @@ class World:
         self._drain()
 
     def _drain(self) -> None:
-        limit = max(self._rough_until, self.clock.now) + DRAINED_WITHIN_SECONDS
+        self._limit = max(self._rough_until, self.clock.now + self.story.ends) + DRAINED_WITHIN_SECONDS
         for _ in range(STEPS_MAX):
             if self.violations:
                 return
@@ -225,7 +251,7 @@ class World:
                     return
                 self.violated(f"nothing happens any more, and {self._left()}")
                 return
-            if self.clock.now > limit:
+            if self.clock.now > self._limit:
                 break
         self.violated(f"not drained in time: {self._left()}")
 
@@ -264,7 +290,8 @@ class World:
             call.container.leave()
         else:
             self._idle[call.function, call.container.release].append(call.container)
-        if call.error is not None:
+        # A schedule's call may fail where AWS does: the next one goes on.
+        if call.error is not None and not (call.function == SWEEP and call.disturbed):
             self.violated(f"{call.name} raised {call.error!r}")
         ended(call)
         for stream in self._streams:
@@ -316,6 +343,7 @@ class World:
 
     def _effect(self, call: Call, service: str, operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = self.aws.answer(service, operation, request, by=call.name)
+        self.schedule.watch()
         if operation == "SendMessageBatch":
             self._agenda.after(self._random.uniform(*LATENCY_SECONDS), self.waiting.wake)
         # Pollers of the streams may have new records.

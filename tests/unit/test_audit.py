@@ -12,6 +12,7 @@ from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.findings import Drift, Unreadable
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, transaction_hash
+from chalicelib.domain.lots import days_after
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.override import change_threshold
@@ -359,6 +360,20 @@ def test_an_account_rebuilt_in_the_instant_of_the_newest_record_is_no_drift() ->
     compared(walk, account)
 
     assert found(rebuilt(walk, account, now=account.updated_at), transactions, ()) == []
+
+
+def test_an_account_rebuilt_after_the_end_of_its_lot_is_no_drift() -> None:
+    ledger = FakeLedger()
+    end = days_after(NOON, 1)
+    settle(ledger, [trial(50), replace(payment("p1", 5), expires_at=end)], now=NOON, default_threshold=20)
+    transactions = ledger.history(SHOP)
+    walk = walk_of(transactions)
+    compared(walk, None)
+
+    after = rebuilt(walk, None, now=days_after(end, 1))
+
+    assert found(after, transactions) == []
+    assert after.due_at == end
 
 
 def walk_of(transactions: Sequence[Transaction]) -> Walk:
