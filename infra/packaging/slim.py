@@ -79,13 +79,15 @@ UNUSED_FOLDERS = (
             "idempotency",
             "kafka",
             "metadata",
+            "parameters",
             "parser",
             "streaming",
             "validation",
         )
     ),
-    PurePosixPath("boto3/data"),
-    PurePosixPath("boto3/examples"),
+    # Functions make botocore's clients (decision 0021); Powertools' parameters alone would need these.
+    PurePosixPath("boto3"),
+    PurePosixPath("s3transfer"),
     # Databases on top of Redis, and clients that choose among servers: nothing imports them by default.
     *(PurePosixPath("redis/commands") / name for name in ("bf", "json", "search", "timeseries", "vectorset")),
     *(PurePosixPath("redis") / name for name in ("asyncio/http", "asyncio/multidb", "http", "multidb")),
