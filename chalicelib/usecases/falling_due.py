@@ -17,7 +17,7 @@ from chalicelib.usecases.posting import Posting
 BEHIND = timedelta(hours=1)
 """How long before the last sweep accounts are looked for again: clocks differ, and the index follows the table."""
 LOOK_BACK = timedelta(days=40)
-"""How far back what is due is looked for: a restored table may bring back an account as it was 35 days ago."""
+"""How far behind the mark what is due is looked for: a restored table may bring back an account of 35 days ago."""
 AT_ONCE = 200
 """Accounts that are read and posted together."""
 SWEEP_MARGIN_SECONDS = 8.0
@@ -87,7 +87,8 @@ def _hours(last: Instant | None, now: Instant) -> Iterator[Instant]:
     One of them lies in the past, another one with each minute: so what a restore brought back is found within a day.
     """
     end = datetime.fromisoformat(now).replace(minute=0, second=0, microsecond=0)
-    begins = max(end - LOOK_BACK, (end if last is None else _hour(last)) - BEHIND)
+    # However long ago that was: nobody else looks for what fell due in an outage.
+    begins = (end if last is None else _hour(last)) - BEHIND
     minutes = int(datetime.fromisoformat(now).timestamp()) // 60
     past = end - timedelta(hours=minutes % (LOOK_BACK // timedelta(hours=1)))
     if past < begins:

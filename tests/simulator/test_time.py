@@ -16,7 +16,7 @@ from tests.simulator.world import World
 
 IDLE, BUSY, LATER = merchant("idle"), merchant("busy"), merchant("later")
 SETTINGS = {"TRIAL_CREDITS": "25", "ORDER_CREDIT_FIXED_AMOUNT": "2"}
-OUTAGE_DAYS = (2, 9)
+OUTAGE_DAYS, LONG_OUTAGE_DAYS = (2, 9), 45
 LAPSES = 10 * MINUTE_SECONDS
 SEEDS = range(12)
 
@@ -64,6 +64,19 @@ def test_a_week_without_the_sweep_is_caught_up_and_writers_bring_what_is_theirs_
     assert not [
         call for call in world.schedule.calls if first < call.started - world.calls["ingest_events 0"].started < last
     ]
+
+
+def test_what_fell_due_in_an_outage_of_many_weeks_is_caught_up() -> None:
+    letters = [(0.0, opening(shop, 25, named=True)) for shop in (IDLE, BUSY)]
+    letters += [(1.0, lapsing(payment(IDLE, "p", 5), expires_at=2 * DAY_SECONDS))]
+    letters += [(LONG_OUTAGE_DAYS * DAY_SECONDS, paid(BUSY, [Order(1)]))]
+    found = told(letters)
+    found.without_sweep = [(0.0, (LONG_OUTAGE_DAYS - 1) * DAY_SECONDS)]
+
+    world = World(found, 1).play(judge)
+
+    assert world.violations == []
+    assert lapses_of(world, IDLE) == {expiry_key(at(2 * DAY_SECONDS)): FUNCTION}
 
 
 @pytest.mark.parametrize("swept", [True, False], ids=["beside the sweep", "without a sweep"])
