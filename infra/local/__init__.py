@@ -6,7 +6,8 @@ watch.py        which programs run, and whether they still do
 engines.py      starts and ends programs; NATS and the AWS emulator among them
 ports.py        which ports this stack gets
 parameters.py   settings of the caller's environment become parameters of the stack
-tokens.py       a key pair made at each start, and the tokens signed with it
+keeping.py      what KEEP=on keeps from one start to the next
+tokens.py       a key pair, and the tokens signed with it
 proxy.py        the API at a plain address, the public key, and the pages
 pages.py        the page to start from (start.html), and the demo shop (demo_shop.html)
 description.py  stack.json: where everything is

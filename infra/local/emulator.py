@@ -1,14 +1,33 @@
-"""The AWS emulator, with the partner event buses that it lacks: `python -m infra.local.emulator`.
+"""The AWS emulator, with two things that it lacks: `python -m infra.local.emulator`.
 
-Shopify and Stripe put their events with PutPartnerEvents; on AWS they appear on the bus with their source's name.
-ministack 1.5.33 takes them and drops them. From anybody else it refuses a source that begins with `aws.`, as AWS does.
+Partner event buses: Shopify and Stripe put their events with PutPartnerEvents; on AWS they appear on the bus with their
+source's name. ministack 1.5.33 takes them and drops them. From anybody else it refuses a source that begins with
+`aws.`, as AWS does.
+
+A state that fits together (with PERSIST_STATE=1, for KEEP=on): ministack saves one service after the other while its
+functions run on, and forgets what the tables' streams still hold, but not how far the functions have read. Here SIGUSR1
+first lets running functions finish and starts no other; then everything is saved, the unread part of the streams too.
 """
 
+import signal
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 from ministack import app
-from ministack.services import eventbridge
+from ministack.core import persistence
+from ministack.core.responses import AccountRegionScopedDict
+from ministack.services import dynamodb, eventbridge, lambda_svc
+
+from infra.local.engines import SAVED
+
+_STREAMS = "dynamodb_stream_records"
+_POLL_SECONDS = 0.02
+_polling = Lock()
+_POLLERS = ("_poll_sqs", "_poll_kinesis", "_poll_dynamodb_streams")
 
 
 def put_partner_events(request: dict[str, Any]) -> Any:
@@ -17,6 +36,65 @@ def put_partner_events(request: dict[str, Any]) -> Any:
     return eventbridge._put_events({"Entries": entries}, allow_aws_source=True)  # noqa: SLF001 - as its own emitters do
 
 
+def unread() -> dict[str, Any]:
+    """Return the records of the tables' streams that some function has not read, and how many were before them."""
+    records, before = AccountRegionScopedDict(), AccountRegionScopedDict()
+    for (account, region, table), live in dynamodb._stream_records.all_items():  # noqa: SLF001 - nothing public has them
+        first = dynamodb.stream_start_position(table, account_id=account, region=region)
+        readers = [
+            lambda_svc._dynamodb_stream_positions.get_scoped(account, region, mapping["UUID"], first)  # noqa: SLF001
+            for _, _, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001
+            if f":table/{table}/stream/" in mapping["EventSourceArn"]
+        ]
+        read = max(first, min(readers, default=first + len(live)))
+        records.set_scoped(account, region, table, live[read - first :])
+        before.set_scoped(account, region, table, read)
+    return {"records": records, "before": before}
+
+
+def save() -> None:
+    """Let the running functions finish, start no other, and save everything; a file says when that is done."""
+    _polling.acquire()
+    while lambda_svc._esm_inflight:  # noqa: SLF001 - nothing public has them
+        time.sleep(_POLL_SECONDS)
+    services = {**app._build_persistence_save_dict(), _STREAMS: unread}  # noqa: SLF001 - as its own end does
+    persistence.save_all(services)
+    folder = Path(persistence.STATE_DIR)
+    # ministack logs a service that it cannot save, and goes on: then nothing counts as saved.
+    if all((folder / f"{service}.json").exists() for service in services):
+        (folder / SAVED).touch()
+
+
+def load(load_all: Callable[[], None]) -> None:
+    """Restore everything that was saved before any function starts."""
+    with _polling:
+        load_all()
+        streams = persistence.load_state(_STREAMS)
+        if streams:
+            dynamodb._stream_records.update(streams["records"])  # noqa: SLF001
+            dynamodb._stream_trimmed.update(streams["before"])  # noqa: SLF001
+
+
+def _unless_saving(poll: Callable[[], bool]) -> Callable[[], bool]:
+    def polled() -> bool:
+        with _polling:
+            return poll()
+
+    return polled
+
+
+def _keep_state() -> None:
+    load_all = app._load_persisted_state  # noqa: SLF001 - the emulator offers no other place
+    app._load_persisted_state = lambda: load(load_all)  # noqa: SLF001
+    # Its own save at the end would come while functions run.
+    app.save_all = lambda _: None
+    for name in _POLLERS:
+        setattr(lambda_svc, name, _unless_saving(getattr(lambda_svc, name)))
+    signal.signal(signal.SIGUSR1, lambda *_: Thread(target=save, daemon=True).start())
+
+
 if __name__ == "__main__":
     eventbridge._put_partner_events = put_partner_events  # noqa: SLF001 - the emulator offers no other place
+    if persistence.PERSIST_STATE:
+        _keep_state()
     sys.exit(app.main())

@@ -30,6 +30,11 @@ PROBE_SECONDS = 1.0
 LOG_BYTES = 8192
 LOG_LINES = 10
 LEASH = ("setpriv", "--pdeathsig", "TERM")
+STATE = Path("ministack", "state")
+"""Where the emulator saves its state, below a stack's folder."""
+EMULATOR = "the AWS emulator"
+SAVED = "saved"
+"""The file in the state's folder that is there once everything is saved."""
 
 FAKE_AWS_ENVIRONMENT: Mapping[str, str] = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -137,10 +142,13 @@ def launch_redis(directory: Path, port: int, *, password: str = "", leashed: boo
     return Engine(name="Redis", process=process, log=log, ready=lambda: _pongs(port))
 
 
-def launch_ministack(directory: Path, port: int, *, leashed: bool = False) -> Engine:
-    """Start an AWS emulator that is empty at first; all its files stay below `directory`."""
+def launch_ministack(directory: Path, port: int, *, leashed: bool = False, keeps: bool = False) -> Engine:
+    """Start an AWS emulator; all its files stay below `directory`.
+
+    It is empty at first, but one that `keeps` has what an earlier one saved below `STATE` (see emulator.py).
+    """
     scratch = directory / "ministack"
-    for folder in (scratch / "tmp", scratch / "state"):
+    for folder in (scratch / "tmp", directory / STATE):
         folder.mkdir(parents=True, exist_ok=True)
     environment = clean_environment(
         {
@@ -151,14 +159,15 @@ def launch_ministack(directory: Path, port: int, *, leashed: bool = False) -> En
             "MINISTACK_REGION": REGION,
             "IOT_MTLS_ENABLED": "0",
             "TMPDIR": str(scratch / "tmp"),
-            "STATE_DIR": str(scratch / "state"),
+            "STATE_DIR": str(directory / STATE),
+            "PERSIST_STATE": str(int(keeps)),
         }
     )
     log = directory / "ministack.log"
     command = [sys.executable, "-m", "infra.local.emulator"]
     process = launch(command, log=log, environment=environment, directory=ROOT, leashed=leashed)
     address = f"http://{LOOPBACK}:{port}/_ministack/health"
-    return Engine(name="the AWS emulator", process=process, log=log, ready=lambda: answers(address))
+    return Engine(name=EMULATOR, process=process, log=log, ready=lambda: answers(address))
 
 
 @contextmanager

@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from infra.local.connected import CONNECTED
-from infra.local.description import Description, steering
+from infra.local.description import Description, short, steering
+from infra.local.keeping import Keeping
 from infra.local.shops import DEMO_SHOP, SHOPS
 from infra.packaging.region import REGION
 
 SHOP = next(shop for shop in SHOPS if shop.spends_all)
 NEW_SHOP = "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d"
-NOT_KEPT = "Everything is kept in memory: Ctrl-C ends the stack, and its data with it."
+NOT_KEPT = "Everything is kept in memory: Ctrl-C ends the stack, and its data with it (KEEP=on keeps them)."
+RUN_OUT = (
+    f"{SHOP.name} and {DEMO_SHOP.name} run out within a minute or two: their plugins go off, and on when they pay."
+)
 
 
 def command_of(environment: Mapping[str, str]) -> str:
@@ -34,17 +38,26 @@ def places(description: Description, directory: str, command: str) -> Mapping[st
     }
 
 
-def happening(*, with_traffic: bool) -> Sequence[str]:
+def kept(keeping: Keeping) -> str:
+    """Return what becomes of the data when the stack ends, and whether they come from an earlier start."""
+    if not keeping.on:
+        return NOT_KEPT
+    before = "Everything of the last start with KEEP=on is here again. " if keeping.runs else ""
+    return f"{before}Ctrl-C keeps everything in {short(keeping.folder)} (KEEP=on); remove that folder to start empty."
+
+
+def happening(*, with_traffic: bool, keeping: Keeping) -> Sequence[str]:
     """Return plain sentences on what appears from now on."""
     if not with_traffic:
-        return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.", NOT_KEPT)
+        return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.", kept(keeping))
+    opened = "are open" if keeping.runs else "open now"
     connected = " and ".join(shop.name for shop in CONNECTED)
     return (
-        f"{len(SHOPS)} made-up shops open now and sell about once a second, over NATS and over the bus in turn.",
+        f"{len(SHOPS)} made-up shops {opened} and sell about once a second, over NATS and over the bus in turn.",
         f"{connected} are connected: signed webhooks of Shopify and Stripe reach the API.",
         "Some events come twice, some are broken. Each line below was read back from ledger, NATS or dead letters.",
-        f"{SHOP.name} and {DEMO_SHOP.name} run out within a minute or two: their plugins go off, and on when they pay.",
-        NOT_KEPT,
+        RUN_OUT,
+        kept(keeping),
     )
 
 

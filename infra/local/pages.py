@@ -12,13 +12,17 @@ START_PAGE = Path(__file__).with_name("start.html")
 DEMO_SHOP_PAGE = Path(__file__).with_name("demo_shop.html")
 
 
-def write_pages(directory: Path, environment: Mapping[str, str]) -> Path:
-    """Write the pages of a stack into its folder, with commands that find this stack; return their own folder."""
+def write_pages(directory: Path, environment: Mapping[str, str], kept: str) -> Path:
+    """Write the pages of a stack into its folder, with commands that find this stack; return their own folder.
+
+    `kept` says what becomes of the data.
+    """
     pages = directory / "pages"
     pages.mkdir(exist_ok=True)
     filled = {
         "command": html.escape(command_of(environment)),
         "shop": NEW_SHOP,
+        "kept": html.escape(kept),
         "shops": html.escape(json.dumps([{"id": shop.merchant_id, "name": shop.name} for shop in SHOPS])),
         "merchant": DEMO_SHOP.merchant_id,
     }

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from itertools import count
 from typing import Final
 
 NAMESPACE: Final = uuid.UUID("6f1d3c1e-3f0a-4f4e-9a57-2b1f0d6a9c11")
 SAMPLE: Final = "sample-"
 """How the correlation ids of the sample traffic begin."""
 FIRST_ORDER: Final = 1001
+ORDERS_IN_A_RUN: Final = 1_000_000
 OPENING_PAUSE_SECONDS: Final = 0.3
 MEAN_PAUSE_SECONDS: Final = 0.7
 LONGEST_PAUSE_SECONDS: Final = 3.0
@@ -107,11 +109,15 @@ class _Books:
     refundable: list[tuple[int, Decimal]] = field(default_factory=list)
 
 
-def emissions(seed: int) -> Iterator[Emission]:
-    """Yield events of `SHOPS` without end: every shop opens first, then they sell."""
-    chance = random.Random(seed)  # noqa: S311 - sample traffic, not a secret
-    street = _Street(chance)
-    yield from street.openings()
+def emissions(seed: int, runs: int = 0) -> Iterator[Emission]:
+    """Yield events of `SHOPS` without end: every shop opens first, then they sell.
+
+    After `runs` runs whose data are still there, all shops are open, and other facts follow.
+    """
+    chance = random.Random(seed + runs)  # noqa: S311 - sample traffic, not a secret
+    street = _Street(chance, FIRST_ORDER + runs * ORDERS_IN_A_RUN)
+    if not runs:
+        yield from street.openings()
     while True:
         yield from street.next_moment()
 
@@ -119,10 +125,10 @@ def emissions(seed: int) -> Iterator[Emission]:
 class _Street:
     """All shops, drawing from one random generator."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, first_order: int) -> None:
         self._chance = chance
         self._books = {shop.name: _Books(balance=shop.credits) for shop in SHOPS}
-        self._orders = iter(range(FIRST_ORDER, 10**9))
+        self._orders = count(first_order)
         self._last_order: Emission | None = None
 
     def openings(self) -> Iterator[Emission]:

@@ -7,6 +7,7 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ from infra.local.engines import (
     launch_nats,
     launch_redis,
 )
+from infra.local.examples import kept
+from infra.local.keeping import Keeping
 from infra.local.pages import write_pages
 from infra.local.parameters import choose_parameters, declared_parameters
 from infra.local.partners import BUSES, secret_parameter
@@ -36,6 +39,7 @@ from infra.local.ports import REDIS_PORT, Port
 from infra.local.screen import Screen
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
 from infra.local.watch import StackFailedError, Watch, in_background
+from infra.packaging.build import UNLINTED
 from infra.packaging.region import REGION
 
 if TYPE_CHECKING:
@@ -47,14 +51,14 @@ ENGINES, SERVICES, VISITORS = 0, 1, 2
 
 STACK_NAME = "credits-local"
 BACKLOG = 1024
-WARM_SECONDS = 60
+WARM_SECONDS = 150
 WARM_STATUSES = (200, 404)
 BRIDGE_PATIENCE: Mapping[str, str] = {"BRIDGE_POLL_SECONDS": "1", "BRIDGE_DRAIN_SECONDS": "5"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The inputs of one stack: its folder, stage, ports, keys, secrets and the caller's settings."""
+    """The inputs of one stack: its folder, stage, ports, keys, secrets, the caller's settings, and what it keeps."""
 
     directory: Path
     stage: str
@@ -62,6 +66,7 @@ class Site:
     signer: Signer
     webhook_secrets: Mapping[str, str]
     environment: Mapping[str, str]
+    keeping: Keeping
 
     @property
     def addresses(self) -> Addresses:
@@ -76,16 +81,17 @@ class Site:
 
 
 def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
-    """Start, package, deploy and warm everything, and return the outputs of the deployed stack.
+    """Start, package and deploy everything, and return the outputs of the deployed stack.
 
-    When it returns the API answers, the bridge is connected and each function has run once.
+    When it returns the API answers and the bridge is connected; the first call of each other function is under way.
 
     Raises:
         StackFailedError, AskedToEndError: See `watch`.
         DeploymentFailedError: The emulator refused the stack.
     """
     nats = watch.add(launch_nats(site.directory, site.ports["NATS_PORT"].number, leashed=True), layer=ENGINES)
-    emulator = watch.add(launch_ministack(site.directory, site.ports["AWS_PORT"].number, leashed=True), layer=ENGINES)
+    port = site.ports["AWS_PORT"].number
+    emulator = watch.add(launch_ministack(site.directory, port, leashed=True, keeps=site.keeping.on), layer=ENGINES)
     if REDIS_PORT in site.ports:
         watch.add(launch_redis(site.directory, site.ports[REDIS_PORT].number, leashed=True), layer=ENGINES)
         screen.note(f"Redis with the shared plugin statuses: {_redis_url(site)}")
@@ -96,22 +102,26 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     outputs = _deploy(site, watch, screen)
     bridge = watch.add(_launch_bridge(site, outputs), layer=SERVICES)
     proxy = watch.add(_launch_proxy(site, outputs), layer=SERVICES)
-    with screen.step("The bridge, the API and a first call of each function"):
+    with screen.step("The bridge, the API and its first call"):
         watch.wait(proxy.ready, "the API")
-        _warm(site, outputs, watch)
+        watch.wait_for(in_background(lambda: _call_api(site)), "the first call of the API")
         watch.wait(bridge.ready, "the bridge")
+    _warm(site, outputs)
     return outputs
 
 
 def launch_traffic(site: Site, watch: Watch) -> Engine:
-    """Start the sample traffic; it begins once stack.json exists, and its lines go to the screen."""
+    """Start the sample traffic; it begins once stack.json exists, and its lines go to the screen.
+
+    Where data of earlier runs are still there, it sends other orders than theirs.
+    """
     environment = clean_environment({**FAKE_AWS_ENVIRONMENT, "LOCAL_DIR": str(site.directory)})
     for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TRAFFIC_SEED"):
         if name in site.environment:
             environment[name] = site.environment[name]
     log = site.directory / "traffic.log"
     process = launch(
-        [sys.executable, "-m", "infra.local.traffic"],
+        [sys.executable, "-m", "infra.local.traffic", "--runs", str(site.keeping.runs)],
         log=log,
         environment=environment,
         directory=ROOT,
@@ -129,7 +139,7 @@ def _package(site: Site, watch: Watch, screen: Screen) -> None:
     """
     log = site.directory / "packaging.log"
     with screen.step("Packaging the application, as for AWS"):
-        command = [sys.executable, "-m", "infra.packaging.build", site.stage]
+        command = [sys.executable, "-m", "infra.packaging.build", site.stage, UNLINTED]
         process = launch(command, log=log, environment=site.environment, directory=ROOT, leashed=True)
         build = Engine(name="packaging", process=process, log=log, ready=lambda: process.poll() == 0, finishes=True)
         watch.add(build, layer=SERVICES)
@@ -162,7 +172,8 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
             ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
         events: EventBridgeClient = _client(endpoint, "events")
         for bus in BUSES.values():
-            events.create_event_bus(Name=bus)
+            with suppress(events.exceptions.ResourceAlreadyExistsException):
+                events.create_event_bus(Name=bus)
         return deploy(endpoint, site.stage, STACK_NAME, choice.parameters)
 
     with screen.step("Deploying the package into the emulator"):
@@ -202,7 +213,7 @@ def _launch_bridge(site: Site, outputs: Mapping[str, str]) -> Engine:
 def _launch_proxy(site: Site, outputs: Mapping[str, str]) -> Engine:
     keys = site.directory / "jwks.json"
     keys.write_text(json.dumps(site.signer.public_keys))
-    pages = write_pages(site.directory, site.environment)
+    pages = write_pages(site.directory, site.environment, kept(site.keeping))
     upstream = api_address(site.addresses.aws_endpoint, site.stage, outputs)
     log = site.directory / "api.log"
     with socket.create_server((LOOPBACK, site.ports["API_PORT"].number), backlog=BACKLOG) as listening:
@@ -220,8 +231,8 @@ def _launch_proxy(site: Site, outputs: Mapping[str, str]) -> Engine:
     return Engine(name="API", process=process, log=log, ready=lambda: answers(address))
 
 
-def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
-    """Call every function once, side by side: the first call of each costs a second or two."""
+def _warm(site: Site, outputs: Mapping[str, str]) -> None:
+    """Begin to call each other function once, side by side: its first call costs it a second or two."""
     names = function_names(outputs)
     lambdas = _client(site.addresses.aws_endpoint, "lambda")
 
@@ -230,10 +241,8 @@ def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
         lambdas.invoke(FunctionName=names[name], Qualifier="live", Payload=b'{"Records": []}')
 
     dry = [name for name in names if name.startswith(("ingest", "publish", "adjust", "set", "roll"))]
-    work = [in_background(lambda name=name: invoke(name)) for name in dry]  # type: ignore[misc]
-    work.append(in_background(lambda: _call_api(site)))
-    for call in work:
-        watch.wait_for(call, "the first call of each function")
+    for name in dry:
+        in_background(lambda name=name: invoke(name))  # type: ignore[misc]
 
 
 def _call_api(site: Site) -> None:

@@ -18,18 +18,20 @@ from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.stages import UnknownStageError, values
 from infra.local import examples
 from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, describe, local_directory, short, write
+from infra.local.engines import EMULATOR
+from infra.local.keeping import Keeping
 from infra.local.parameters import SETTINGS, LocalSettingError, seed, switched
 from infra.local.partners import new_secrets
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
-from infra.local.stack import Site, bring_up, launch_traffic
-from infra.local.tokens import new_signer
+from infra.local.stack import ENGINES, Site, bring_up, launch_traffic
+from infra.local.tokens import PRIVATE_KEY_FILE, new_signer, signer_with
 from infra.local.watch import AskedToEndError, StackFailedError, Watch
 
 ASKED_TO_END = 0
 FAILED = 1
 BAD_SETTING = 2
-DIES_WITH_IT = ("nats", "ministack", "jwks.json", "pages", "jwt-private-key.pem", OPS_TOKEN_FILE, FILE_NAME)
+DIES_WITH_IT = ("nats", "ministack", "jwks.json", "pages", PRIVATE_KEY_FILE, OPS_TOKEN_FILE, FILE_NAME)
 """Files of no use without the processes; the logs stay until the next start."""
 GONE = "gone-"
 """The name of a folder while it is being removed."""
@@ -67,6 +69,7 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     # The functions would report the same at their first call: in a log, and a minute later.
     Settings.read({name: environment.get(name, "") for name in SETTINGS})
     with_traffic = switched(environment, "TRAFFIC", default=True)
+    keeps = switched(environment, "KEEP", default=False)
     seed(environment)
     stage = environment.get("STAGE") or "dev"
     values(stage)
@@ -75,13 +78,22 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     held.callback(_clear, directory, DIES_WITH_IT)
     ports = choose_ports(environment, held)
     screen.moved_ports(ports)
-    signer = new_signer(directory)
+    keeping = Keeping(directory=directory, on=keeps, aws_port=ports["AWS_PORT"].number)
+    keeping.restore()
+    signer = signer_with(directory / PRIVATE_KEY_FILE) if keeping.runs else new_signer(directory)
     shared = new_secrets()
     site = Site(
-        directory=directory, stage=stage, ports=ports, signer=signer, webhook_secrets=shared, environment=environment
+        directory=directory,
+        stage=stage,
+        ports=ports,
+        signer=signer,
+        webhook_secrets=shared,
+        environment=environment,
+        keeping=keeping,
     )
-    held.callback(watch.stop_all)
+    held.callback(_end, watch, keeping, screen)
     outputs = bring_up(site, watch, screen)
+    keeping.emulator = watch.named(EMULATOR)
     if with_traffic:
         launch_traffic(site, watch)
     pids = {"supervisor": os.getpid(), **watch.pids()}
@@ -89,11 +101,23 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     held.callback((directory / FILE_NAME).unlink, missing_ok=True)
     command = examples.command_of(environment)
     screen.places(examples.places(description, short(directory), command))
-    screen.sentences(examples.happening(with_traffic=with_traffic))
+    screen.sentences(examples.happening(with_traffic=with_traffic, keeping=keeping))
     screen.lines_to_try(examples.lines(description, command, with_traffic=with_traffic))
     path = write(description, directory)
     screen.plain(f"READY {description.api_url} (everything else: {short(path)}; Ctrl-C ends it)")
     watch.keep_watch()
+
+
+def _end(watch: Watch, keeping: Keeping, screen: Screen) -> None:
+    """End every program; before that, let a stack that was complete and is asked to end save what it keeps."""
+    if watch.asked_to_end and keeping.emulator is not None and keeping.on:
+        watch.stop_above(ENGINES)
+        keeping.save()
+    watch.stop_all()
+    if keeping.keep():
+        screen.plain(f"Kept in {short(keeping.folder)}: the next start with KEEP=on has it.")
+    elif keeping.on:
+        screen.failure(f"Nothing of this run was kept; {short(keeping.folder)} is as it was.")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A key pair made at each start, and tokens signed with it: the local stack's identity provider."""
+"""A key pair, made at a start where none was kept, and tokens signed with it: the local stack's identity provider."""
 
 import base64
 import hashlib
@@ -21,6 +21,7 @@ ADMIN_SCOPE = "credits:admin credits:read"
 OPS_SCOPE = "credits:ops"
 OWNER_SCOPE = "credits:read"
 PRIVATE_MODE = 0o600
+PRIVATE_KEY_FILE = "jwt-private-key.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,21 @@ class Signer:
 def new_signer(directory: Path) -> Signer:
     """Make a key pair; the private key is in `directory`, readable by its owner only, and replaces the old one."""
     private_key = ec.generate_private_key(ec.SECP256R1())
-    path = directory / "jwt-private-key.pem"
+    path = directory / PRIVATE_KEY_FILE
     path.unlink(missing_ok=True)
     pem = private_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "wb") as file:
         file.write(pem)
+    return signer_with(path)
+
+
+def signer_with(path: Path) -> Signer:
+    """Return the signer whose private key is in the file `path`."""
+    private_key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(private_key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{path} holds no key of an elliptic curve")
     public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(private_key.public_key()))
     key_id = _thumbprint(public)
     key = {**public, "kid": key_id, "alg": ALGORITHM, "use": "sig"}

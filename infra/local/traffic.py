@@ -2,6 +2,7 @@
 
     python -m infra.local.traffic            into the stack of .local (or LOCAL_DIR), until Ctrl-C
     python -m infra.local.traffic --watch    send nothing, only print
+    python -m infra.local.traffic --runs N   new orders, other than those of N runs before
 
 The seed is `TRAFFIC_SEED`, 1 by default: the same seed sends the same events.
 """
@@ -56,6 +57,8 @@ SETTLED_SECONDS = 4.0
 """How long after a repeat the ledger is read: by then the inbox has been processed."""
 
 RECORDS_READ = 1000
+ROUNDS_IN_A_RUN = 10_000
+"""More rounds of the connected shops than one run has; a run is given numbers of its own."""
 
 
 class LedgerStream:
@@ -185,10 +188,10 @@ class Sender:
         self._events.put_events(Entries=[entry])  # type: ignore[list-item]
 
 
-async def send_webhooks(description: Description, console: Console, sender: Sender) -> None:
+async def send_webhooks(description: Description, console: Console, sender: Sender, runs: int) -> None:
     """Send the webhooks of the connected shops, and print each that is refused; never returns."""
     await sender.open_connected()
-    for around in count():
+    for around in count(runs * ROUNDS_IN_A_RUN):
         for shop, webhook in all_webhooks(around, _now()):
             await asyncio.sleep(PAUSE_SECONDS)
             secret = description.webhook_secrets[webhook.source]
@@ -202,7 +205,7 @@ async def send_webhooks(description: Description, console: Console, sender: Send
                 console.print(refused_line(_now(), shop.name, webhook.source, f"answered {status}"))
 
 
-async def run(description: Description, console: Console, *, sending: bool, seed: int) -> None:
+async def run(description: Description, console: Console, *, sending: bool, seed: int, runs: int) -> None:
     """Send (unless not `sending`) and print until the task is cancelled."""
     observer = Observer(description=description, console=console)
     connection = await nats.connect(description.nats_url, allow_reconnect=True)
@@ -212,17 +215,19 @@ async def run(description: Description, console: Console, *, sending: bool, seed
         tasks.create_task(observer.follow_parked())
         if sending:
             sender = Sender(description, connection)
-            tasks.create_task(send_webhooks(description, console, sender))
-            for emission in emissions(seed):
+            tasks.create_task(send_webhooks(description, console, sender, runs))
+            for emission in emissions(seed, runs):
                 await asyncio.sleep(emission.pause_seconds)
                 await sender.send(emission)
                 if emission.happening is Happening.AGAIN:
                     tasks.create_task(observer.say_what_became_of(emission))
 
 
-async def run_until_signalled(description: Description, console: Console, *, sending: bool, seed: int) -> None:
+async def run_until_signalled(
+    description: Description, console: Console, *, sending: bool, seed: int, runs: int
+) -> None:
     """Run `run` until SIGTERM or SIGINT."""
-    work = asyncio.create_task(run(description, console, sending=sending, seed=seed))
+    work = asyncio.create_task(run(description, console, sending=sending, seed=seed, runs=runs))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
     try:
@@ -235,10 +240,15 @@ def main() -> None:
     """Find the stack and run with the command line's options."""
     parser = argparse.ArgumentParser(description="Sample traffic for the local stack.")
     parser.add_argument("--watch", action="store_true", help="send nothing, only print what happens")
+    parser.add_argument("--runs", type=int, default=0, help="send other orders than those of so many runs before")
     arguments = parser.parse_args()
     description = _stack()
     console = Console(soft_wrap=True, highlight=False)
-    asyncio.run(run_until_signalled(description, console, sending=not arguments.watch, seed=seed(os.environ)))
+    asyncio.run(
+        run_until_signalled(
+            description, console, sending=not arguments.watch, seed=seed(os.environ), runs=arguments.runs
+        )
+    )
 
 
 def _stack() -> Description:

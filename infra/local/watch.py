@@ -15,7 +15,7 @@ from infra.local.engines import POLL_SECONDS, Engine, stop
 
 SETUP_SECONDS = 180.0
 STOP_SECONDS = 12.0
-"""How long ending all programs may take; those that still run are then killed. Nothing of a local stack is kept."""
+"""How long ending all programs may take; those that still run are then killed. What KEEP=on keeps is saved before."""
 LAYER_SECONDS = 6.0
 """How long one layer may take; the bridge needs it to finish its messages."""
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,6 +46,11 @@ class Watch:
     def ask_to_end(self) -> None:
         """Make the wait that is under way, or else the next one, raise `AskedToEndError`."""
         self._asked_to_end = True
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Return whether somebody asked the stack to end."""
+        return self._asked_to_end
 
     def add(self, engine: Engine, *, layer: int) -> Engine:
         """Watch `engine` from now on, and return it."""
@@ -95,13 +100,20 @@ class Watch:
                 if engine.has_died():
                     raise StackFailedError(_obituary(engine))
 
+    def named(self, name: str) -> Engine:
+        """Return the program of that name."""
+        return next(engine for engines in self._layers.values() for engine in engines if engine.name == name)
+
     def stop_all(self) -> None:
         """End every program, the users of others first; afterwards none is left."""
+        self.stop_above(min(self._layers, default=0) - 1)
+
+    def stop_above(self, lowest: int) -> None:
+        """End the programs of the layers above `lowest`, the users of others first; afterwards none of them is left."""
         deadline = time.monotonic() + STOP_SECONDS
-        for _, engines in sorted(self._layers.items(), reverse=True):
+        for layer in sorted((layer for layer in self._layers if layer > lowest), reverse=True):
             seconds = min(LAYER_SECONDS, max(0.0, deadline - time.monotonic()))
-            stop(*(engine.process for engine in engines), seconds=seconds)
-        self._layers.clear()
+            stop(*(engine.process for engine in self._layers.pop(layer)), seconds=seconds)
 
 
 def in_background(work: Callable[[], Result]) -> "Future[Result]":

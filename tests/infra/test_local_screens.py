@@ -18,6 +18,7 @@ from infra.local import watch as watching
 from infra.local.description import Description, Jwt
 from infra.local.engines import Engine
 from infra.local.examples import NOT_KEPT, command_of, happening, lines, places
+from infra.local.keeping import Keeping
 from infra.local.pages import write_pages
 from infra.local.parameters import LocalSettingError, seed, switched
 from infra.local.screen import Screen
@@ -56,18 +57,25 @@ def test_the_first_stack_and_one_beside_it_are_named_as_short_as_can_be() -> Non
     assert command_of({"LOCAL_DIR": "/a b"}) == "LOCAL_DIR='/a b' .venv/bin/credits"
 
 
-def test_it_is_said_that_nothing_is_kept() -> None:
-    assert NOT_KEPT in happening(with_traffic=True)
-    assert NOT_KEPT in happening(with_traffic=False)
+@pytest.mark.parametrize("traffic", [True, False])
+def test_it_is_said_what_is_kept(tmp_path: Path, traffic: bool) -> None:
+    off = Keeping(directory=tmp_path, on=False, aws_port=4566)
+    first = Keeping(directory=tmp_path, on=True, aws_port=4566)
+    again = Keeping(directory=tmp_path, on=True, aws_port=4566, runs=1)
+
+    assert NOT_KEPT in happening(with_traffic=traffic, keeping=off)
+    assert f"Ctrl-C keeps everything in {tmp_path}/kept" in happening(with_traffic=traffic, keeping=first)[-1]
+    assert "last start with KEEP=on is here again" in happening(with_traffic=traffic, keeping=again)[-1]
 
 
 def test_the_pages_name_the_stack_and_its_shops(tmp_path: Path) -> None:
-    pages = write_pages(tmp_path, {"LOCAL_DIR": str(tmp_path)})
+    pages = write_pages(tmp_path, {"LOCAL_DIR": str(tmp_path)}, NOT_KEPT)
 
     for name in ("start.html", "demo-shop.html"):
         assert re.findall(r"\{\{\w+\}\}", (pages / name).read_text()) == []
     start = (pages / "start.html").read_text()
     assert f"LOCAL_DIR={tmp_path} .venv/bin/credits token --admin" in start
+    assert NOT_KEPT in start
     [shops] = re.findall(r'data-shops="([^"]*)"', start)
     assert [shop["name"] for shop in json.loads(html.unescape(shops))] == [shop.name for shop in SHOPS]
 

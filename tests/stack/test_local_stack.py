@@ -52,6 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         ("TRAFFIC", "foo"),
         ("TRAFFIC_SEED", "often"),
         ("REDIS", "maybe"),
+        ("KEEP", "forever"),
         ("STAGE", "nowhere"),
     ],
 )
