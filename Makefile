@@ -11,11 +11,17 @@ IMAGE ?= credits-bridge:latest
 PUSH ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-REQUIREMENTS := $(shell cat requirements.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
+REQUIREMENTS := $(shell cat requirements.txt requirements-stack.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
 READY := .venv/installed-$(REQUIREMENTS)
+# What `make run` needs, which is a third of it; whoever has everything has this too.
+STACK_READY := .venv/stack-$(REQUIREMENTS)
 COMMAND := $(BIN)/credits
 # A recent pip, and no compiling ahead, take a third of the time that Python 3.11's own pip takes.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
+define FRESH_VENV
+$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed: make PYTHON=/path/to/python3.11")' \
+	&& $(PYTHON) -m venv .venv && $(INSTALL) pip==26.2.1
+endef
 SOURCES := app.py chalicelib infra tests
 PYTEST := $(BIN)/python -m pytest -q
 # Two workers suit two cores; tests of one group share an engine and stay together.
@@ -28,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(COMMAND) ## Run the whole system on loopback until Ctrl-C (TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
+run: $(STACK_READY) ## Run the whole system on loopback until Ctrl-C (KEEP=on, TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
 
 test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
@@ -96,10 +102,17 @@ clean: ## Remove everything that was made, but .venv.
 $(COMMAND): $(READY) infra/commands/install.py
 	@$(BIN)/python -m infra.commands.install
 
+# What ships is installed a second time, for the functions' platform: side by side, since pip waits for the network.
+$(STACK_READY):
+	@echo "Setting up .venv for the local stack"
+	@$(FRESH_VENV)
+	@$(BIN)/python -m infra.packaging.dependencies & shipping=$$!; \
+		$(INSTALL) -r requirements-stack.txt -c constraints.txt && wait $$shipping
+	@$(BIN)/python -m infra.commands.install
+	@rm -f .venv/stack-* && touch $@
+
 $(READY):
 	@echo "Setting up .venv for these requirements (about half a minute)"
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed: make PYTHON=/path/to/python3.11")'
-	@$(PYTHON) -m venv .venv
-	@$(INSTALL) pip==26.2.1
+	@$(FRESH_VENV)
 	@$(INSTALL) -r requirements-dev.txt -c constraints.txt
-	@rm -f .venv/installed-* && touch $@
+	@rm -f .venv/installed-* .venv/stack-* && touch $@ $(STACK_READY)

@@ -18,7 +18,8 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 from infra.bench.measurements import PAGE, Measurement, document, put_between, table
-from infra.packaging.build import BUILD, package
+from infra.packaging.build import package
+from infra.packaging.dependencies import BUILD
 
 ZIP_MEGABYTES_MAX = 14.5
 START, END = "<!-- measured: python -m infra.bench --write -->", "<!-- /measured -->"

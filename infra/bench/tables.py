@@ -32,7 +32,7 @@ from infra.bench.units import (
     read_units,
     write_units,
 )
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 
 LOGICAL_IDS = MappingProxyType(
     {"CreditsTable": "credits", "TransactionsTable": "transactions", "FiguresTable": "figures"}

@@ -28,7 +28,7 @@ from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.names import stack_to_deploy
 from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
-from infra.packaging.build import BUILD
+from infra.packaging.dependencies import BUILD
 from infra.packaging.region import REGION
 from infra.recovery.tables import Tables, restore
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,17 @@ def api_address(endpoint_url: str, stage: str, outputs: Mapping[str, str]) -> st
     return f"{endpoint_url}/_aws/execute-api/{outputs['RestAPIId']}/{stage}"
 
 
+def parsed(template: Path) -> Mapping[str, Any]:
+    """Return a template's content, which is parsed once for each text: that takes half a second."""
+    return _parsed(template.read_text())
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = yaml_parse(text)
+    return content
+
+
 def _client(endpoint_url: str, service: str) -> Any:
     session = boto3.Session(aws_access_key_id=MADE_UP, aws_secret_access_key=MADE_UP, region_name=REGION)
     config = Config(retries={"total_max_attempts": 3}, s3={"addressing_style": "path"}, proxies={})
@@ -98,7 +110,7 @@ def _client(endpoint_url: str, service: str) -> Any:
 
 
 def _unknown_to_emulator(folder: Path) -> dict[str, str]:
-    declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
+    declared = parsed(folder / "sam.yaml")["Parameters"]
     return {name: value for name, value in UNKNOWN_TO_EMULATOR.items() if name in declared}
 
 
@@ -111,7 +123,7 @@ def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:
     code = (folder / "deployment.zip").read_bytes()
     code_key = f"{hashlib.sha256(code).hexdigest()}.zip"
     template = (folder / "sam.yaml").read_text().replace(CODE_PLACEHOLDER, f"s3://{BUCKET}/{code_key}")
-    packaged = yaml_parse(template)["Parameters"].get("Release", {}).get("Default", "")
+    packaged = parsed(folder / "sam.yaml")["Parameters"].get("Release", {}).get("Default", "")
     if packaged:
         template = template.replace(packaged, release(packaged, parameters))
     template_key = f"{hashlib.sha256(template.encode()).hexdigest()}.yaml"
@@ -169,8 +181,7 @@ def _put_gateway_responses(gateway: Any, api_id: str, stage: str, folder: Path) 
 
     AWS takes them from the API's definition; ministack 1.5.33 knows them, but only by this call, and without a time.
     """
-    template = yaml_parse((folder / "sam.yaml").read_text())
-    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
+    definition = parsed(folder / "sam.yaml")["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]
     for response_type, response in definition.get(GATEWAY_RESPONSES, {}).items():
         templates = {kind: without_time(text) for kind, text in response["responseTemplates"].items()}
         known = {**response, "responseTemplates": templates}

@@ -8,7 +8,7 @@ from typing import Any
 
 from infra.interfaces.asyncapi import asyncapi
 from infra.interfaces.openapi import openapi
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 
 DOCUMENTS: Mapping[Path, Callable[[], dict[str, Any]]] = {
     ROOT / "chalicelib/static/openapi.json": openapi,

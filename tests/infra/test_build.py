@@ -12,7 +12,8 @@ import pytest
 
 from infra.packaging import build
 from infra.packaging.archive import compile_folder, write_archive
-from infra.packaging.build import BUILD, ROOT, package
+from infra.packaging.build import package
+from infra.packaging.dependencies import BUILD, ROOT
 from infra.packaging.slim import CALLED_OPERATIONS, CALLED_SERVICES, shipped, ships
 
 LARGEST_ZIP_BYTES = 14_500_000
@@ -59,6 +60,29 @@ def test_a_build_with_nothing_changed_touches_nothing(packaged: Path) -> None:
     package("dev")
 
     assert {path.name: path.stat().st_mtime_ns for path in packaged.iterdir()} == before
+
+
+def test_what_was_packaged_without_the_linter_is_linted_once_for_whoever_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linted: list[Path] = []
+
+    def built(_: str, scratch: Path, __: Path) -> Path:
+        for name in ("deployment.zip", "sam.yaml"):
+            (scratch / name).touch()
+        return scratch
+
+    monkeypatch.setattr(build, "_build", built)
+    monkeypatch.setattr(build, "dependencies", lambda folder: folder)
+    monkeypatch.setattr(build, "_refuse_findings", lambda sam, _: linted.append(sam))
+
+    package("dev", tmp_path, linted=False)
+    assert linted == []
+    for _ in range(2):
+        package("dev", tmp_path)
+    assert linted == [tmp_path / "dev" / "sam.yaml"]
+    package("dev", tmp_path, linted=False)
+    assert len(linted) == 1
 
 
 def test_the_zip_keeps_every_file_of_the_application(packaged: Path) -> None:

@@ -11,7 +11,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.cloudformation_rights import BESIDE_SCHEMAS, READ_ALL_THE_SAME, UNUSED, needed, of_schema
 from infra.deploying.stages import STAGES, values
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import translated
 from infra.packaging.refusals.policies import INLINE_BYTES, MANAGED_BYTES, length
 from infra.packaging.refusals.resolved import listed, resources

@@ -13,7 +13,7 @@ from chalicelib.adapters.dynamodb.items import transaction_item
 from chalicelib.adapters.dynamodb.models import TransactionRow
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import GENESIS_HASH
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from tests.support.api import NOON
 from tests.support.builders import SHOP, merchant, order, trial
 from tests.support.ends_of_months import lived

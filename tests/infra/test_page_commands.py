@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from infra.commands.cli import application
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from infra.recovery.__main__ import application as recovery
 
 PLANNED = ROOT / "infra/docs/contract.md"

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from infra.packaging.archive import RUNTIME
-from infra.packaging.build import HASHES, ROOT
+from infra.packaging.dependencies import HASHES, ROOT
 from infra.packaging.pins import HEAD
 
 VERSION = ".".join(str(number) for number in RUNTIME)
@@ -18,7 +18,7 @@ TOOLS = {"pip", "setuptools", "wheel"}
 def pins_tested() -> set[str]:
     return {
         spelled(re.sub(r"\[.*\]", "", line.partition(";")[0]).strip())
-        for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt")
+        for name in ("requirements.txt", "requirements-stack.txt", "requirements-dev.txt", "constraints.txt")
         for line in (ROOT / name).read_text().splitlines()
         if "==" in line
     }

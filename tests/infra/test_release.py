@@ -23,7 +23,7 @@ from infra.deploying.change_sets import Change, guard
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.stages import UnknownStageError, values
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack

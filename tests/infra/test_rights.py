@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import app
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from tests.infra.test_policies import Grants, grants, listed, name, statements
 from tests.support.rights import Need
 from tests.support.rights_played import FUNCTIONS, played

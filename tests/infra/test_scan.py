@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.packaging.build import ROOT
+from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import findings_of_cloudformation
 from infra.scanning.scan import FailedCheck, exceptions, unargued
 
