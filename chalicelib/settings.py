@@ -178,6 +178,7 @@ class Settings:
     count_test_orders: bool
     month_as_period: bool
     renewal_repeat_days: int
+    discarded_days: int
     debt_owed: bool
     lapsing: Lapsing
     ground_retry_seconds_min: int
@@ -227,6 +228,7 @@ class Settings:
             count_test_orders=read.choice("TEST_ORDERS", ("ignore", "count")) == "count",
             month_as_period=read.choice("RENEWAL_WITHOUT_PERIOD", ("park", "calendar_month")) == "calendar_month",
             renewal_repeat_days=read.whole("RENEWAL_REPEAT_DAYS", 20, most=DAYS_MAX),
+            discarded_days=read.whole("DISCARDED_DAYS", 400, most=DAYS_MAX),
             debt_owed=read.choice("REVERSAL_DEBT", ("owed", "forgiven")) == "owed",
             lapsing=Lapsing.read(read),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),

@@ -150,8 +150,12 @@ class DeadLetters:
         with self._found(letter_id, seconds) as (_, letter):
             return letter
 
-    def redrive(self, letter_id: str, *, seconds: float) -> Letter | None:
+    def redrive(
+        self, letter_id: str, *, seconds: float, first: Callable[[Letter], None] = lambda _: None
+    ) -> Letter | None:
         """Put the letter with this id back to where it came from, and return it as it was; None if there is none.
+
+        `first` is called with it before: what it raises leaves the letter parked.
 
         Raises:
             NotRedrivable: it holds nothing to put back, for example only a pointer to records of a stream. RetryLater:
@@ -159,6 +163,7 @@ class DeadLetters:
         """
         with self._found(letter_id, seconds) as (look, letter):
             if look is not None and letter is not None:
+                first(letter)
                 self._put_back(look, letter)
             return letter
 
@@ -179,9 +184,15 @@ class DeadLetters:
             return letter
 
     def redrive_all(
-        self, matching: Callable[[Letter], bool], *, parkings: Sequence[Parking] = ALL
+        self,
+        matching: Callable[[Letter], bool],
+        *,
+        parkings: Sequence[Parking] = ALL,
+        first: Callable[[Letter], None] = lambda _: None,
     ) -> Iterator[tuple[Letter, str | None]]:
         """Put back every letter that matches, and yield each with None, or with the reason it stays parked.
+
+        `first` as for `redrive`.
 
         A letter that is parked again meanwhile is not put back again.
         """
@@ -193,6 +204,7 @@ class DeadLetters:
                         continue
                     put_back.add(_as_seen_again(letter))
                     try:
+                        first(letter)
                         self._put_back(look, letter)
                     except (NotRedrivable, RetryLater) as error:
                         yield letter, str(error)

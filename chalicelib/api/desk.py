@@ -1,7 +1,6 @@
 """The operators' routes: the live view's figures, and parked messages (contract, section 6)."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chalice.app import Blueprint
@@ -14,14 +13,10 @@ from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePositio
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
-from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.ids import instant
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_api, for_figures
-
-if TYPE_CHECKING:
-    from chalicelib.contracts.api.dead_letters import DeadLetter
-    from chalicelib.domain.actions import Action
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
@@ -126,37 +121,21 @@ def redrive(call: Call, letter_id: str) -> Reply:
     """Put a parked message back to where it came from, and return it as it was; safe to repeat."""
     from chalicelib.adapters.dead_letters import NotRedrivable
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.dead_letters import DeadLetter
+    from chalicelib.contracts.api.dead_letters import DeadLetter, settled
 
-    named = _letter_id(letter_id)
+    named, admin = _letter_id(letter_id), call.caller.name()
+    discarded = for_figures.discarded_letters()
     try:
-        letter = for_api.dead_letters().redrive(named, seconds=SEARCH_SECONDS)
+        # An earlier discard that ended before the letter was taken out did not happen.
+        letter = for_api.dead_letters().redrive(named, seconds=SEARCH_SECONDS, first=discarded.forget)
     except NotRedrivable as error:
         raise Problem(Refusal.NOT_REDRIVABLE, f"The dead letter cannot be put back: {error}.") from None
     if letter is None:
         raise not_found("dead letter")
     answered = DeadLetter.of(letter)
     # A letter that is back in its queue cannot be put back again.
-    trail.note_or_report(_done(call, Did.LETTER_RETRIED, answered))
+    trail.note_or_report(settled(Did.LETTER_RETRIED, answered, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(answered, call.meta()), merchant_id=letter.merchant_id)
-
-
-def _done(call: Call, did: Did, letter: "DeadLetter") -> "Action":
-    from chalicelib.contracts.inbound.events import INBOUND
-
-    # A sender may have written anything where its type should be, and what is noted stays for ever.
-    named = letter.parking != Parking.INBOX or letter.event_type in INBOUND
-    details: dict[str, str | int | None] = {
-        "letter_id": letter.id,
-        "code": letter.code,
-        "event_type": letter.event_type if named else None,
-    }
-    merchant = MerchantId(letter.merchant_id) if letter.merchant_id else None
-    why = letter.discarded
-    if why is None:
-        return trail.done(call, did, letter.id, merchant, details)
-    details["reason"] = why.reason
-    return trail.done(call, did, letter.id, merchant, details, time=Instant(why.time), admin_id=why.admin_id)
 
 
 @routes.post(
@@ -165,13 +144,13 @@ def _done(call: Call, did: Did, letter: "DeadLetter") -> "Action":
 def discard(call: Call, letter_id: str) -> Reply:
     """Keep who discards a parked message and why, take it out of its queue, and return it; safe to repeat."""
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.dead_letters import Discarded, discard_reason
+    from chalicelib.contracts.api.dead_letters import Discarded, discard_reason, settled
 
     named, admin = _letter_id(letter_id), call.caller.name()
     why = Discarded(admin_id=admin, time=instant(call.now), reason=discard_reason(call.json_object()))
     discarded = for_figures.discarded_letters()
     letter = for_api.dead_letters().remove(
-        named, seconds=SEARCH_SECONDS, first=lambda letter: discarded.keep(letter, why)
+        named, seconds=SEARCH_SECONDS, first=lambda letter: discarded.keep(letter, why, days=settings().discarded_days)
     )
     kept = discarded.find(named)
     if kept is None:
@@ -179,7 +158,7 @@ def discard(call: Call, letter_id: str) -> Reply:
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
     # Of the one who discarded it, also where an earlier call ended before its note.
-    trail.note(_done(call, Did.LETTER_DISCARDED, kept))
+    trail.note(settled(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(kept, call.meta()))
 
 

@@ -14,7 +14,7 @@ from chalicelib.api.webhooks import send_to_inbox
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
-from chalicelib.domain.actions import Did
+from chalicelib.domain.actions import Did, done
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
@@ -75,7 +75,7 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
         opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
-    trail.note(trail.done(call, Did.LINKED, full, merchant, {"name": full}))
+    trail.note(done(Did.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full}))
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
     return _answer(call, _standing(full))
 
@@ -87,7 +87,10 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
     if not for_api.links().remove(found):
         raise not_found("link")
     # A link that is gone cannot be removed again.
-    trail.note_or_report(trail.done(call, Did.UNLINKED, found.name, found.merchant_id, {"name": found.name}))
+    said, owner = {"name": found.name}, found.merchant_id
+    trail.note_or_report(
+        done(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=said)
+    )
     logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
     return _answer(call, found)
 

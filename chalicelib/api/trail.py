@@ -1,34 +1,8 @@
 """Notes who did what, for the routes that do it themselves (contract, section 6, "Who did what")."""
 
-from collections.abc import Mapping
-
-from chalicelib.api.requests import Call
-from chalicelib.domain.actions import Action, Did
-from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.actions import Action
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_figures
-
-
-def done(
-    call: Call,
-    did: Did,
-    subject: str,
-    merchant_id: MerchantId | None,
-    details: Mapping[str, str | int | None],
-    *,
-    time: Instant | None = None,
-    admin_id: str | None = None,
-) -> Action:
-    """Return what the caller did to a subject in this call, or what an admin did to it at another time."""
-    when = time or instant(call.now)
-    return Action(
-        time=when,
-        did=did,
-        admin_id=admin_id or call.caller.subject,
-        fact=f"{did}#{subject}#{when}",
-        merchant_id=merchant_id,
-        details=details,
-    )
 
 
 def note(action: Action) -> None:

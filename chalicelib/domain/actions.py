@@ -12,7 +12,7 @@ _HASH_BITS = 22
 
 
 class Did(StrEnum):
-    """What was done."""
+    """What was done, as far as this release knows: a newer one may have noted more."""
 
     ADJUSTED = "adjusted"
     THRESHOLD_SET = "threshold_set"
@@ -28,11 +28,12 @@ class Did(StrEnum):
 class Action:
     """One thing that an admin did. `merchant_id` is None if it concerns no known merchant.
 
-    `fact` identifies it: noted again, it is the same action. `details` describe it, as a flat object.
+    `did` is a `Did`, or a word of a newer release. `fact` identifies the action: noted again, it is the same one.
+    `details` describe it, as a flat object.
     """
 
     time: Instant
-    did: Did
+    did: str
     admin_id: str
     fact: str
     merchant_id: MerchantId | None = None
@@ -43,3 +44,23 @@ class Action:
         """Its position in the order of time: the milliseconds since 1970, then a hash of the fact."""
         milliseconds = round(datetime.fromisoformat(self.time).timestamp() * 1000)
         return (milliseconds << _HASH_BITS) | (crc32(self.fact.encode()) >> (32 - _HASH_BITS))
+
+
+def done(
+    did: Did,
+    subject: str,
+    *,
+    admin_id: str,
+    time: Instant,
+    merchant_id: MerchantId | None = None,
+    details: Mapping[str, str | int | None],
+) -> Action:
+    """Return what an admin did to a subject at a time: one action, however often it is noted."""
+    return Action(
+        time=time,
+        did=did,
+        admin_id=admin_id,
+        fact=f"{did}#{subject}#{time}",
+        merchant_id=merchant_id,
+        details=details,
+    )

@@ -14,13 +14,12 @@ import typer
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import LedgerStore
-from chalicelib.settings import Settings
 from infra.commands.old_tables import OldTables
 from infra.commands.openings import Opened, Openings, standing
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, progress_bar, refused, say
 from infra.commands.repeating import repeatable
-from infra.commands.target import Target, find
+from infra.commands.target import Target, find, settings_of
 
 SHOWN_MAX = 20
 """Rows named of each kind; the JSON names all of them."""
@@ -70,8 +69,7 @@ def import_command(
 
 def default_threshold(target: Target) -> int:
     """Return the low-balance threshold that the target's service gives to accounts, in credits."""
-    found = target.client("lambda").get_function_configuration(FunctionName=target.in_use("ingest_events"))
-    return Settings.read(found.get("Environment", {}).get("Variables", {})).default_threshold
+    return settings_of(target).default_threshold
 
 
 def _store(target: Target) -> DynamoDBLedger:

@@ -1,6 +1,5 @@
 """`credits dead-letters`: what is parked and why; puts it back once the cause is gone, or discards it (section 9)."""
 
-import getpass
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,13 +14,15 @@ from chalicelib.adapters.letter_looks import DeadLetterQueue
 from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup, discard_reason
 from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
-from chalicelib.domain.ids import instant
+from chalicelib.domain.ids import Instant, instant
+from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
 from infra.commands.tables import print_table
-from infra.commands.target import Target, find
+from infra.commands.target import Target, find, settings_of
 from infra.commands.times import shown, zone
 
 STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "roll_up")
@@ -120,6 +121,7 @@ def redrive(
     code: Code = None,
     merchant: MerchantOption = None,
     queue: Queue = None,
+    admin: Admin = None,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -130,12 +132,15 @@ def redrive(
     """
     if bool(letters) == everything:
         raise unable("Give either the ids of dead letters, or --all.")
-    desk = dead_letters(find(stage, profile))
+    target = find(stage, profile)
+    trail = Trail(target, admin)
     stayed = 0
     told: list[dict[str, Any]] = []
     with repeatable(context):
-        for letter_id, letter, why in _put_back(desk, letters or [], _like(code, merchant), queue):
+        for letter_id, letter, why in _put_back(target, letters or [], _like(code, merchant), queue):
             stayed += why is not None
+            if letter is not None and why is None:
+                trail.letter(Did.LETTER_RETRIED, DeadLetter.of(letter), instant(datetime.now(UTC)))
             told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
             if not as_json:
                 name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
@@ -171,23 +176,26 @@ def discard(
     if bool(letters) == everything:
         raise unable("Give either the ids of dead letters, or --all.")
     target = find(stage, profile)
-    why = Discarded(admin_id=admin or getpass.getuser(), time=instant(datetime.now(UTC)), reason=_reason(reason))
+    why = Discarded(admin_id=responsible(admin), time=instant(datetime.now(UTC)), reason=_reason(reason))
     if target.local is None and not yes:
         typer.confirm(f"Stage {target.stage}: what is discarded cannot be put back. Go on?", abort=True, err=True)
-    desk, kept = dead_letters(target), discarded_letters(target)
+    desk, kept, trail = dead_letters(target), discarded_letters(target), Trail(target, admin)
+    days = settings_of(target).discarded_days
 
     def keep(letter: Letter) -> None:
-        kept.keep(letter, why)
+        kept.keep(letter, why, days=days)
 
     gone: list[str] = []
-    unknown: list[str] = []
     with repeatable(context):
         if everything:
             removed = desk.remove_all(_like(code, merchant), first=keep, parkings=queue or tuple(Parking))
-            gone.extend(letter.letter_id for letter in removed)
-        for letter_id in letters or []:
-            found = desk.remove(letter_id, seconds=SEARCH_SECONDS, first=keep)
-            (gone if found else unknown).append(letter_id)
+            found: Iterator[DeadLetter] = (DeadLetter.of(letter, discarded=why) for letter in removed)
+        else:
+            found = _removed(desk, letters or [], keep, kept)
+        for letter in found:
+            gone.append(letter.id)
+            trail.letter(Did.LETTER_DISCARDED, letter, Instant(why.time))
+    unknown = [letter_id for letter_id in letters or [] if letter_id not in gone]
     if as_json:
         print_json({"discarded": gone, "unknown": unknown})
     else:
@@ -221,16 +229,28 @@ def discarded_letters(target: Target) -> DiscardedLetters:
     return DiscardedLetters(target.client("dynamodb"), table=target.figures_table)
 
 
+def _removed(
+    desk: DeadLetters, wanted: list[str], keep: Callable[[Letter], None], kept: DiscardedLetters
+) -> Iterator[DeadLetter]:
+    """Remove the letters with these ids, and yield each that is discarded now, also by an earlier call."""
+    for letter_id in wanted:
+        desk.remove(letter_id, seconds=SEARCH_SECONDS, first=keep)
+        found = kept.find(letter_id)
+        if found is not None:
+            yield found
+
+
 def _put_back(
-    desk: DeadLetters, wanted: list[str], like: Callable[[Letter], bool], queue: list[Parking] | None
+    target: Target, wanted: list[str], like: Callable[[Letter], bool], queue: list[Parking] | None
 ) -> Iterator[tuple[str, Letter | None, str | None]]:
     """Yield each letter's id, the letter if there is one, and why it stays parked."""
+    desk, discarded = dead_letters(target), discarded_letters(target)
     if not wanted:
-        for letter, why in desk.redrive_all(like, parkings=queue or tuple(Parking)):
+        for letter, why in desk.redrive_all(like, parkings=queue or tuple(Parking), first=discarded.forget):
             yield letter.letter_id, letter, why
     for letter_id in wanted:
         try:
-            found = desk.redrive(letter_id, seconds=SEARCH_SECONDS)
+            found = desk.redrive(letter_id, seconds=SEARCH_SECONDS, first=discarded.forget)
         except (NotRedrivable, RetryLater) as error:
             yield letter_id, None, str(error)
         else:

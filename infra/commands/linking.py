@@ -9,10 +9,12 @@ from rich.text import Text
 
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
+from chalicelib.domain.actions import Did
 from chalicelib.domain.ids import MerchantId, instant, merchant_id
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from infra.commands.ledger import TargetLedger
-from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.noting import Trail
+from infra.commands.options import Admin, AsJson, Profile, Stage
 from infra.commands.output import print_json, print_list, refused, say, say_beside, unable
 from infra.commands.target import Target, find
 
@@ -32,6 +34,7 @@ def link(
     *,
     label: Annotated[str | None, typer.Option(help="What people call the shop.", show_default=False)] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the link.")] = False,
+    admin: Admin = None,
     of: Annotated[str | None, typer.Option("--of", help="List the names of this merchant.", show_default=False)] = None,
     stage: Stage = None,
     profile: Profile = None,
@@ -56,12 +59,14 @@ def link(
     if merchant is not None:
         if remove:
             raise unable("Give either a merchant or --remove.")
-        _reopen(target, _put(table, full, merchant, label))
+        linked = _put(table, full, merchant, label)
+        _reopen(target, linked.merchant_id)
+        Trail(target, admin).link(Did.LINKED, linked, linked.since)
     found = table.get(full)
     if found is None:
         raise refused(f"{full} is linked to no merchant.")
-    if remove and not table.remove(found):
-        raise refused(f"{full} has changed meanwhile; nothing was removed.")
+    if remove:
+        _remove(table, found, Trail(target, admin))
     if as_json:
         print_json(LinkAnswer.of(found).model_dump(mode="json"))
     else:
@@ -70,7 +75,13 @@ def link(
         say("Removed. Workers forget it within five minutes.", style="yellow")
 
 
-def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> MerchantId:
+def _remove(table: DynamoDBLinks, found: Link, trail: Trail) -> None:
+    if not table.remove(found):
+        raise refused(f"{found.name} has changed meanwhile; nothing was removed.")
+    trail.link(Did.UNLINKED, found, instant(datetime.now(UTC)))
+
+
+def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> Link:
     try:
         merchant = merchant_id(text)
     except ValueError:
@@ -78,10 +89,11 @@ def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> Merch
     called = label.strip() if label is not None else None
     if called is not None and not (1 <= len(called) <= LABEL_LENGTH_MAX and called.isprintable()):
         raise unable(f"A label is a text of 1 to {LABEL_LENGTH_MAX} printable characters.")
-    owner = table.put(Link(name=name, merchant_id=merchant, label=called, since=instant(datetime.now(UTC))))
+    link = Link(name=name, merchant_id=merchant, label=called, since=instant(datetime.now(UTC)))
+    owner = table.put(link)
     if owner != merchant:
         raise refused(f"{name} belongs to merchant {owner}: `credits link {name} --remove` first.")
-    return merchant
+    return link
 
 
 def _reopen(target: Target, merchant: MerchantId) -> None:

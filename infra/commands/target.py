@@ -8,6 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ProfileNotFound
 
+from chalicelib.settings import Settings
 from infra.commands.output import unable
 from infra.deploying.aws_session import aws_session
 from infra.deploying.names import stack_name
@@ -55,6 +56,12 @@ def find(stage: str | None = None, profile: str | None = None) -> Target:
     Ends the command with a sentence on what to do where there is no such system.
     """
     return local_target() if stage is None else _deployed(stage, profile)
+
+
+def settings_of(target: Target) -> Settings:
+    """Return the settings with which the target's service runs."""
+    found = target.client("lambda").get_function_configuration(FunctionName=target.in_use("ingest_events"))
+    return Settings.read(found.get("Environment", {}).get("Variables", {}))
 
 
 def local_target() -> Target:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.usecases.overriding import set_closed
 from chalicelib.wiring import for_posting
 from infra.commands import linking
@@ -11,6 +12,7 @@ from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.command_line import said
 from tests.support.events import Context, opened
+from tests.support.figures_tables import DESK_TABLE, created
 from tests.support.system import System, _client
 
 DOMAIN = "shopify:teegeist.myshopify.com"
@@ -22,11 +24,13 @@ def linkable(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
         links_table = LINKS_TABLE
         credits_table = CREDITS_TABLE
         transactions_table = TRANSACTIONS_TABLE
+        desk_table = DESK_TABLE
         inbox_queue_url = system.urls["INBOX_QUEUE_URL"]
 
         def client(self, service: Any) -> Any:
             return _client(service, of="functions")
 
+    created(system.dynamodb, DESK_TABLE, logical_id="DeskTable")
     monkeypatch.setattr(linking, "find", lambda *_: Found())
     return system
 
@@ -42,6 +46,18 @@ def test_a_shop_is_linked_shown_listed_and_removed(linkable: System) -> None:
     assert [one["name"] for one in said("link", "--of", SHOP, "--json").json["items"]] == [DOMAIN, "stripe:cus_1"]
     assert said("link", DOMAIN, "--remove").status == 0
     assert said("link", DOMAIN).status == 1
+
+
+def test_links_are_among_what_admins_did(linkable: System) -> None:
+    said("link", DOMAIN, SHOP, "--admin", "ada")
+    said("link", DOMAIN, "--remove", "--admin", "ben")
+    said("link", DOMAIN)
+
+    noted = Desk(linkable.dynamodb, table=DESK_TABLE).actions(SHOP, before=None, wanted=10)
+    assert [(one.did, one.admin_id, one.details) for one in noted] == [
+        ("unlinked", "ben", {"name": DOMAIN}),
+        ("linked", "ada", {"name": DOMAIN}),
+    ]
 
 
 def test_a_taken_name_is_refused_with_the_way_out(linkable: System) -> None:

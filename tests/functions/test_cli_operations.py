@@ -9,7 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import app
+from chalicelib.adapters.dynamodb.desk import Desk as DeskTable
 from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.domain.actions import Action
+from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.usecases.checking import check
 from infra.commands import changes, checking, cli, emitting, letters, telling
@@ -575,7 +578,43 @@ def test_a_letter_is_discarded_with_a_reason_that_is_kept(desk: Desk) -> None:
         "sent again",
     )
     assert "by support: sent again" in desk.run("dead-letters", "show", letter["id"]).stdout
-    assert desk.run("dead-letters", "discard", letter["id"], "--reason", "again", "-y").exit_code == 1
+    assert desk.run("dead-letters", "discard", letter["id"], "--reason", "again", "-y").exit_code == 0
+    assert desk.told("dead-letters", "show", letter["id"])["discarded"]["reason"] == "sent again"
+    assert desk.run("dead-letters", "discard", "no-letter", "--reason", "again", "-y").exit_code == 1
+    [noted] = actions(desk)
+    assert (noted.did, noted.admin_id, noted.details["reason"]) == ("letter_discarded", "support", "sent again")
+
+
+def actions(desk: Desk) -> list[Action]:
+    return DeskTable(desk.system.dynamodb, table=DESK_TABLE).actions(None, before=None, wanted=100)
+
+
+def test_letters_that_are_put_back_or_discarded_are_among_what_admins_did(desk: Desk) -> None:
+    desk.system.ingest(POISON, charged("p9", 0), "no event")
+    codes = {letter["code"]: letter["id"] for letter in desk.told("dead-letters", "list")["items"]}
+
+    desk.told("dead-letters", "redrive", codes["not_json"], "--admin", "ada")
+    desk.told("dead-letters", "discard", "--all", "--reason", "a test", "--admin", "ben", "-y")
+
+    noted = [(action.did, action.admin_id, action.details["code"]) for action in actions(desk)]
+    assert sorted(noted) == [
+        ("letter_discarded", "ben", "credits_invalid"),
+        ("letter_discarded", "ben", "credits_invalid"),
+        ("letter_retried", "ada", "not_json"),
+    ]
+
+
+def test_what_could_not_be_noted_is_done_and_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unable(*_: object) -> None:
+        raise RetryLater(Code.UNAVAILABLE, "no answer")
+
+    desk.system.ingest(POISON)
+    monkeypatch.setattr(DeskTable, "note", unable)
+
+    said = desk.run("dead-letters", "redrive", "--all")
+
+    assert (said.exit_code, said.stdout.splitlines()[-1]) == (0, "1 put back, 0 stay parked.")
+    assert "does not have it: no answer" in " ".join(said.stderr.split())
 
 
 def test_all_letters_of_a_code_are_discarded_and_the_others_stay(desk: Desk) -> None:

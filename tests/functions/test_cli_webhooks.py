@@ -50,7 +50,7 @@ def inbox(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
     desk.system.configure(SHOPIFY_SECRET_PARAMETER="/shopify", STRIPE_SECRET_PARAMETER="/stripe")
     monkeypatch.setattr(for_api, "webhook_queue", lambda: found)
     monkeypatch.setattr(for_api, "webhook_secrets", lambda name: (SECRETS[name.strip("/")],))
-    desk.functions.get_function_configuration = lambda **_: {  # type: ignore[attr-defined]
+    desk.functions.get_function_configuration = lambda **_: {  # type: ignore[method-assign]
         "Environment": {"Variables": dict(os.environ)}
     }
 
@@ -65,7 +65,7 @@ def inbox(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
         def log_message(self, *_: object) -> None:
             return
 
-    target: Target = emitting.find(None, None)  # type: ignore[attr-defined]
+    target: Target = emitting.find(None, None)  # type: ignore[method-assign]
     with HTTPServer((LOOPBACK, 0), Route) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         local = cast("Any", SimpleNamespace(webhook_secrets=SECRETS))

@@ -69,6 +69,9 @@ class Functions:
             raise lost
         return {"Payload": BytesIO(answered)}
 
+    def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: ARG002, N803 - boto3's names
+        return {}
+
 
 class Desk:
     """The dead letters of a system, and what its tests put there."""

@@ -1,9 +1,12 @@
 """Dead letters over HTTP: the newest of those asked for, grouped, and discarded with a reason that is kept."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from chalicelib.adapters.letter_looks import Look
+from chalicelib.domain.errors import Code, RetryLater
 from tests.functions.test_http_desk import LETTERS, api, listed, redriven
 from tests.support.api import ADMIN, OPS, OWNER, Answered, Api
 from tests.support.builders import SHOP, merchant
@@ -80,6 +83,51 @@ def test_a_discarded_letter_is_gone_and_who_did_it_when_and_why_is_kept(
     assert (kept["body"], kept["discarded"]) == (letter["body"], why)
     assert redriven(api, letter["id"]).status == 404
     assert desk.in_inbox() == []
+
+
+def test_a_discard_that_ended_halfway_did_not_happen_once_the_letter_is_put_back(
+    api: Api, desk: System, table: FiguresTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(opened(), charged("p1", 0))
+    [letter] = listed(api)
+    with monkeypatch.context() as broken:
+        broken.setattr(Look, "delete", unanswered)
+        assert discarded(api, letter["id"]).status == 503
+    assert len(listed(api)) == 1
+
+    assert redriven(api, letter["id"]).status == 200
+
+    assert shown(api, letter["id"]).status == 404
+    assert discarded(api, letter["id"]).status == 404
+
+
+def test_a_discard_that_ended_halfway_is_that_of_whoever_ends_it(
+    api: Api, desk: System, table: FiguresTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(opened(), charged("p1", 0))
+    [letter] = listed(api)
+    with monkeypatch.context() as broken:
+        broken.setattr(Look, "delete", unanswered)
+        discarded(api, letter["id"], {"reason": "first"})
+
+    assert discarded(api, letter["id"], {"reason": "second"}).body["data"]["discarded"]["reason"] == "second"
+
+
+def unanswered(*_: object) -> None:
+    raise RetryLater(Code.UNAVAILABLE, "no answer")
+
+
+def test_a_discarded_letter_is_kept_for_as_long_as_the_setting_says(
+    api: Api, desk: System, table: FiguresTable
+) -> None:
+    desk.ingest(opened(), charged("p1", 0))
+    desk.configure(DISCARDED_DAYS="30")
+    [letter] = listed(api)
+
+    why = discarded(api, letter["id"]).body["data"]["discarded"]
+
+    item = table.item(f"discarded#{letter['id']}")
+    assert int(item["expires_at"]["N"]) == int(datetime.fromisoformat(why["time"]).timestamp()) + 30 * 86_400
 
 
 def test_a_long_letter_is_kept_whole_when_it_is_discarded(api: Api, desk: System, table: FiguresTable) -> None:

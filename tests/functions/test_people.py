@@ -9,10 +9,11 @@ from botocore.exceptions import ClientError
 
 import app
 from chalicelib.api import trail
+from chalicelib.domain.actions import Action
 from chalicelib.domain.days import end_of_fleet
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.ids import instant
+from chalicelib.domain.ids import Instant, instant
 from chalicelib.handlers.roll_up import _Said
 from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, Functions, throttled
@@ -237,6 +238,17 @@ def test_actions_are_paged_to_their_end(api: Api, desk: System, clock: Clock) ->
     values = [one["details"]["low_balance_threshold"] for one in [*found(first), *found(second)]]
     assert sorted(values) == [0, 1, 2, 3, 4]
     assert second.body["pagination"]["next_cursor"] is None
+
+
+def test_a_kind_of_a_newer_release_is_listed_by_its_name(api: Api, desk: System) -> None:
+    newer = Action(
+        time=Instant(f"{day(0)}T10:00:00.000Z"), did="moved_to_mars", admin_id="ada", fact="1", details={"planet": 4}
+    )
+    for_figures.desk_reader().note(newer)
+
+    [noted] = found(api.get(ACTIONS, token=ADMIN))
+
+    assert (noted["did"], noted["details"]) == ("moved_to_mars", {"planet": 4})
 
 
 def test_a_change_that_could_not_be_noted_is_answered_so_and_noted_when_it_is_repeated(

@@ -66,6 +66,7 @@ DEFAULT_SETTINGS = {
     "TEST_ORDERS": "ignore",
     "RENEWAL_WITHOUT_PERIOD": "park",
     "RENEWAL_REPEAT_DAYS": 20,
+    "DISCARDED_DAYS": 400,
     "REVERSAL_DEBT": "owed",
     "ADJUSTMENT_CONFIRM_ABOVE": "",
     "UNLINKED": "wait",

@@ -484,7 +484,7 @@ def _dead_letters(on: Stage) -> None:
         letters.remove(
             discarded.letter_id,
             seconds=20.0,
-            first=lambda letter: for_figures.discarded_letters().keep(letter, why),
+            first=lambda letter: for_figures.discarded_letters().keep(letter, why, days=400),
         )
         assert for_figures.discarded_letters().find(discarded.letter_id) is not None
         for letter in put_back:

@@ -26,6 +26,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         count_test_orders=False,
         month_as_period=False,
         renewal_repeat_days=20,
+        discarded_days=400,
         debt_owed=True,
         lapsing=Lapsing(
             trial_days=0,

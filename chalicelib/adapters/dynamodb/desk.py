@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.dynamodb.faults import FAILED_CONDITION, transient_faults
-from chalicelib.domain.actions import Action, Did
+from chalicelib.domain.actions import Action
 from chalicelib.domain.confirming import Waiting
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 
@@ -150,7 +150,7 @@ def _waiting_key(transaction_id: TransactionId) -> dict[str, Any]:
 def _action(item: Mapping[str, Any]) -> Action:
     return Action(
         time=Instant(item["at"]["S"]),
-        did=Did(item["did"]["S"]),
+        did=item["did"]["S"],
         admin_id=item["admin_id"]["S"],
         fact=item["fact"]["S"],
         merchant_id=MerchantId(item["merchant_id"]["S"]) if "merchant_id" in item else None,

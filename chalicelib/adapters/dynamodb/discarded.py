@@ -1,5 +1,10 @@
-"""Discarded dead letters, each in an item of the figures table: its content, and who discarded it, when and why."""
+"""Discarded dead letters, each in an item of the figures table: its content, and who discarded it, when and why.
 
+DynamoDB deletes an item when its time `expires_at` is over.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
@@ -8,6 +13,7 @@ from chalicelib.contracts.letters import Letter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 BODY_BYTES_MAX: Final = 350_000
 """Bytes of a body, as an answer has it, that fit into an item: DynamoDB takes 400 KB."""
@@ -16,19 +22,23 @@ _DISCARDED: Final = "discarded#"
 
 
 class DiscardedLetters:
-    """Keeps and finds discarded letters by id, for ever. Both may raise `RetryLater`."""
+    """Keeps and finds discarded letters by id. Every method may raise `RetryLater`."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
         self._client = client
         self._table = table
 
-    def keep(self, letter: Letter, why: Discarded) -> None:
-        """Keep a letter as it was, with who discarded it, when and why; again under the same id replaces it.
+    def keep(self, letter: Letter, why: Discarded, *, days: int) -> None:
+        """Keep a letter for so many days as it was, with who discarded it, when and why; again replaces it.
 
         Only a body that no item can hold is cut, and marked so.
         """
         kept = DeadLetter.of(letter, most=None, discarded=why).cut_to(BODY_BYTES_MAX)
-        item = {"id": {"S": f"{_DISCARDED}{kept.id}"}, "letter": {"S": kept.model_dump_json()}}
+        item = {
+            "id": {"S": f"{_DISCARDED}{kept.id}"},
+            "letter": {"S": kept.model_dump_json()},
+            **_until(why.time, days),
+        }
         with transient_faults("the figures"):
             self._client.put_item(TableName=self._table, Item=item)
 
@@ -37,4 +47,16 @@ class DiscardedLetters:
         key = {"id": {"S": f"{_DISCARDED}{letter_id}"}}
         with transient_faults("the figures"):
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return DeadLetter.model_validate_json(item["letter"]["S"]) if item else None
+        return DeadLetter.model_validate_json(item["letter"]["S"]) if item and "letter" in item else None
+
+    def forget(self, letter: Letter) -> None:
+        """Take back that a letter was discarded, if that is kept."""
+        key = f"{_DISCARDED}{letter.letter_id}"
+        emptied = {"id": {"S": key}, **_until(letter.parked_at, days=0)}
+        with transient_faults("the figures"), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.put_item(TableName=self._table, Item=emptied, ConditionExpression="attribute_exists(id)")
+
+
+def _until(time: str, days: int) -> dict[str, "AttributeValueTypeDef"]:
+    ends = datetime.fromisoformat(time) + timedelta(days=days)
+    return {"expires_at": {"N": str(int(ends.timestamp()))}}

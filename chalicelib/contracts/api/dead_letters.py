@@ -14,8 +14,11 @@ from pydantic import ConfigDict, ValidationError
 
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.inbound.envelopes import rejected
-from chalicelib.contracts.letters import Letter
+from chalicelib.contracts.inbound.events import INBOUND
+from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.values import Reason
+from chalicelib.domain.actions import Action, Did, done
+from chalicelib.domain.ids import Instant, MerchantId
 
 BODY_LENGTH_MAX: Final = 16_384
 """The most characters of a body in a list."""
@@ -105,6 +108,23 @@ class DeadLetter(Model):
         if length == len(self.body):
             return self
         return self.model_copy(update={"body": self.body[:length], "body_cut": True})
+
+
+def settled(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:
+    """Return that an admin retried or discarded a letter; a discarded one says itself who did it and when."""
+    # A sender may have written anything where its type should be, and what is noted stays for ever.
+    named = letter.parking != Parking.INBOX or letter.event_type in INBOUND
+    details: dict[str, str | int | None] = {
+        "letter_id": letter.id,
+        "code": letter.code,
+        "event_type": letter.event_type if named else None,
+    }
+    why = letter.discarded
+    if why is not None:
+        details["reason"] = why.reason
+        admin_id, time = why.admin_id, Instant(why.time)
+    merchant = MerchantId(letter.merchant_id) if letter.merchant_id else None
+    return done(did, letter.id, admin_id=admin_id, time=time, merchant_id=merchant, details=details)
 
 
 def discard_reason(request: object) -> str:

@@ -75,10 +75,10 @@ class FleetDays(Model):
 
 
 class Action(Model):
-    """What an admin did, and when; `details` depend on `did`."""
+    """What an admin did, and when; `details` depend on `did`, to which a newer release may add words."""
 
     time: str
-    did: actions.Did
+    did: str
     admin_id: str
     merchant_id: str | None
     details: dict[str, str | int | None]
