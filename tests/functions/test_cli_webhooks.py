@@ -65,7 +65,7 @@ def inbox(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
         def log_message(self, *_: object) -> None:
             return
 
-    target: Target = emitting.find(None, None)  # type: ignore[method-assign]
+    target: Target = emitting.find(None, None)  # type: ignore[attr-defined]
     with HTTPServer((LOOPBACK, 0), Route) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         local = cast("Any", SimpleNamespace(webhook_secrets=SECRETS))

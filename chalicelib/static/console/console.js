@@ -762,7 +762,7 @@ function List({ merchant, turn }) {
     ${data && !rows.length && html`<p class="muted">No admin has changed anything yet.</p>`}
     <ol class="story" data-test="actions">${rows.map((row) => html`<li key=${`${row.time}${row.did}${JSON.stringify(row.details)}`}>
       <p class="when"><${Time} at=${row.time} />${!merchant && row.merchant_id && html` · <a href="#/merchant/${row.merchant_id}">${named(row.merchant_id) ? visible(named(row.merchant_id)) : html`<code>${row.merchant_id.slice(0, 8)}</code>`}</a>`}</p>
-      <p><strong>${visible(row.admin_id)}</strong> ${SENTENCES[row.did]?.(row.details) ?? row.did}</p></li>`)}</ol>
+      <p><strong>${visible(row.admin_id)}</strong> ${SENTENCES[row.did]?.(row.details) ?? visible(row.did).replaceAll("_", " ")}</p></li>`)}</ol>
     ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
 }
 
