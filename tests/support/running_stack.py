@@ -310,7 +310,9 @@ def connected(directory: Path) -> Iterator[Stack]:
 @contextmanager
 def running_stack(directory: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
     """Yield a separate stack with these settings; it ends with the context."""
-    package("dev", linted=False)  # The first stack after a change would pass its time to start in waiting for the package.
+    package(
+        "dev", linted=False
+    )  # The first stack after a change would pass its time to start in waiting for the package.
     with started(directory, settings) as run:
         run.wait_for_line("READY ")
         with connected(run.directory) as stack:
