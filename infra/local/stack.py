@@ -81,9 +81,9 @@ class Site:
 
 
 def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
-    """Start, package and deploy everything, and return the outputs of the deployed stack.
+    """Start, package, deploy and warm everything, and return the outputs of the deployed stack.
 
-    When it returns the API answers and the bridge is connected; the first call of each other function is under way.
+    When it returns the API answers, the bridge is connected and each function has run once.
 
     Raises:
         StackFailedError, AskedToEndError: See `watch`.
@@ -102,11 +102,10 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     outputs = _deploy(site, watch, screen)
     bridge = watch.add(_launch_bridge(site, outputs), layer=SERVICES)
     proxy = watch.add(_launch_proxy(site, outputs), layer=SERVICES)
-    with screen.step("The bridge, the API and its first call"):
+    with screen.step("The bridge, the API and a first call of each function"):
         watch.wait(proxy.ready, "the API")
-        watch.wait_for(in_background(lambda: _call_api(site)), "the first call of the API")
+        _warm(site, outputs, watch)
         watch.wait(bridge.ready, "the bridge")
-    _warm(site, outputs)
     return outputs
 
 
@@ -231,8 +230,8 @@ def _launch_proxy(site: Site, outputs: Mapping[str, str]) -> Engine:
     return Engine(name="API", process=process, log=log, ready=lambda: answers(address))
 
 
-def _warm(site: Site, outputs: Mapping[str, str]) -> None:
-    """Begin to call each other function once, side by side: its first call costs it a second or two."""
+def _warm(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
+    """Call every function once, side by side: the first call of each costs a second or two."""
     names = function_names(outputs)
     lambdas = _client(site.addresses.aws_endpoint, "lambda")
 
@@ -241,8 +240,10 @@ def _warm(site: Site, outputs: Mapping[str, str]) -> None:
         lambdas.invoke(FunctionName=names[name], Qualifier="live", Payload=b'{"Records": []}')
 
     dry = [name for name in names if name.startswith(("ingest", "publish", "adjust", "set", "roll"))]
-    for name in dry:
-        in_background(lambda name=name: invoke(name))  # type: ignore[misc]
+    work = [in_background(lambda name=name: invoke(name)) for name in dry]  # type: ignore[misc]
+    work.append(in_background(lambda: _call_api(site)))
+    for call in work:
+        watch.wait_for(call, "the first call of each function")
 
 
 def _call_api(site: Site) -> None:

@@ -113,7 +113,7 @@ def test_a_merchant_a_transaction_and_an_order_are_found_and_what_is_unknown_is_
     console.find(merchant("console: nobody"))
     expect(console.page.get_by_text("Nothing is known under this id")).to_be_visible()
     console.find("shop no. 5")
-    expect(console.page.get_by_text("Give the id of a merchant")).to_be_visible()
+    expect(console.page.get_by_text("No merchant matches.")).to_be_visible()
 
 
 @pytest.mark.parametrize("view", ["%", "%E0%A4%A", "merchant/%", "transaction/%25%"])

@@ -69,23 +69,30 @@ async function found(id, order) {
   }
 }
 
+// Which merchant is meant by a name: its id where it is the only one so called, else null.
+async function called(name) {
+  const { data } = await ask("credits/admin/merchants", { parameters: { search: name, limit: 2 } });
+  return data.length === 1 ? data[0].merchant_id : null;
+}
+
 function Search() {
   const [state, setState] = useState({ busy: false, said: null, error: null });
   const send = async (event) => {
     event.preventDefault();
     const { id, order } = event.currentTarget.elements;
     const [field, asked] = [document.activeElement, [id.value, order.value]];
-    const wanted = uuid(id.value);
-    if (!wanted) {
-      setState({ busy: false, error: null, said: "Give the id of a merchant or of a transaction: a UUID." });
+    const sought = id.value.trim();
+    if (!sought) {
+      setState({ busy: false, error: null, said: "Give a merchant's name, domain or id, or the id of a transaction." });
       id.focus();
       return;
     }
     setState({ busy: true, said: null, error: null });
     try {
-      const place = await found(wanted, order.value.trim());
+      const wanted = uuid(sought) ?? (await called(sought));
+      const place = wanted ? await found(wanted, order.value.trim()) : `merchants/${encodeURIComponent(sought)}`;
       const said = order.value.trim()
-        ? "This merchant has no such order in the ledger. It may not have arrived, or may be among the dead letters."
+        ? html`This merchant has no such order in the ledger. It may not have arrived, or may be among its <a href="#/dead-letters/-/${wanted}">dead letters</a>.`
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
       if (!place) return;
@@ -102,7 +109,7 @@ function Search() {
   return html`<search class="search">
     <form onSubmit=${send} aria-label="Find a merchant, a transaction or an order">
       <div><label for="find">Merchant or transaction</label>
-        <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
+        <input id="find" name="id" placeholder="name, domain or id" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
       <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
         <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
       <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
@@ -138,7 +145,7 @@ function View({ address, session }) {
   if (name === "many") return html`<${Many} />`;
   if (name === "actions") return html`<${Actions} merchant=${null} />`;
   if (name === "dead-letters") return html`<${Letters} key=${address.join("/")} code=${decoded(id)} merchant=${uuid(address[2] ?? "")} />`;
-  if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
+  if (name === "off" || name === "low" || name === "week") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
   return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
 }

@@ -124,20 +124,26 @@ const address = (code, merchant) => ["#/dead-letters", ...(code || merchant ? [e
 
 export function Letters({ code: asked, merchant }) {
   const code = asked === ANY ? "" : asked;
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code, merchant_id: merchant } }), [code, merchant]);
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 100, code, merchant_id: merchant } }), [code, merchant]);
   const [chosen, setChosen] = useState([]);
   const [ends, setEnds] = useState({});
-  const letters = data?.data ?? [];
-  const unseen = data ? data.pagination.total - letters.length : 0;
+  const [within, setWithin] = useState("");
+  const all = data?.data ?? [];
+  const sought = within.trim().toLowerCase();
+  const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
+  const unseen = data ? data.pagination.total - all.length : 0;
   const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
   const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
     <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
     <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
+    ${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}>
+      <div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}
     ${data && html`<${Groups} code=${code} merchant=${merchant} />`}
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
+    ${all.length > 0 && !letters.length && html`<p class="muted" role="status">None of the ${number(all.length)} newest has this text.</p>`}
+    ${data && !all.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;

@@ -7,6 +7,7 @@ import { Chart } from "./chart.js";
 import { AccountDays } from "./days.js";
 import { Adjust, Threshold } from "./forms.js";
 import { Ledger } from "./ledger.js";
+import { Links } from "./links.js";
 import { visited } from "./merchants.js";
 import { useNames } from "./names.js";
 import { Papers } from "./papers.js";
@@ -82,6 +83,7 @@ export function Merchant({ id, admin }) {
         ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
         <${Papers} account=${known} />
+        ${admin && html`<${Links} id=${id} done=${changed} />`}
         ${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;

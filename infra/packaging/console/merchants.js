@@ -62,7 +62,7 @@ export function Merchants({ search }) {
   return html`<${Title} name="Merchants">Merchants<//>
     <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
       <div class="grow"><label for="starting">Name, domain or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="Last Penny Books, last-penny.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
-      <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
+      <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a><a class="button" href="#/week">Out within a week</a>
     </form>
     <${Recent} />
     <${Trouble} error=${error} retry=${reload} />

@@ -6,6 +6,8 @@ import { ask } from "./api.js";
 const known = new Map();
 const MOST = 100;
 
+export const forgetName = (id) => known.delete(id);
+
 // Returns the names of these merchants, by id; those that have none, or are not known yet, are missing.
 export function useNames(ids) {
   const [, setTurn] = useState(0);

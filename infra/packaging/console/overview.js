@@ -116,22 +116,30 @@ export function Overview() {
 const LISTS = {
   off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
   low: ["low-balance", "Merchants that run low", "Nobody runs low."],
+  week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as their orders tell.", { days: 7 }],
+};
+
+// What the last column of each list tells.
+const LAST = {
+  off: ["Off since", (row) => row.plugin_status.since],
+  low: ["Last change", (row) => row.updated_at],
+  week: ["Runs out", (row) => row.runway?.empty_on],
 };
 
 export function Accounts({ which }) {
-  const [path, title, none] = LISTS[which];
+  const [path, title, none, narrowed] = LISTS[which];
   const [rows, setRows] = useState([]);
   const [cursor, setCursor] = useState(null);
   const more = async (from) => {
-    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from } });
+    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from, ...narrowed } });
     setRows((before) => (from ? [...before, ...page.data] : page.data));
     setCursor(page.pagination.next_cursor);
     return page;
   };
-  const { error, loading, data, reload } = useLoad(() => more(null), [path]);
+  const { error, loading, data, reload } = useLoad(() => more(null), [which]);
   return html`<${Title} name=${title}>${title}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${which === "off" ? "Off since" : "Last change"} at=${(row) => (which === "off" ? row.plugin_status.since : row.updated_at)} />
+    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${LAST[which][0]} at=${LAST[which][1]} />
       ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
 }
