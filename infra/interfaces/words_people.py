@@ -28,8 +28,8 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
         {"minimum": 0},
     ),
     "did": Word(
-        "What was done: `adjusted`, `threshold_set`, `letter_retried`, `letter_discarded`, `linked`, `unlinked`, or "
-        "what a newer release does."
+        "What was done: `adjusted`, `threshold_set`, `levels_set`, `grace_set`, `letter_retried`, "
+        "`letter_discarded`, `linked`, `unlinked`, or what a newer release does."
     ),
     "Action.merchant_id": Word("The merchant that it concerns; null where none is known.", UUID_FORM),
     "Action.details": Word("What it was about; which members there are depends on `did`."),
