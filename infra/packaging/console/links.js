@@ -46,7 +46,7 @@ export function Links({ id, done }) {
       <input id="linked" required value=${name} maxlength="255" autocomplete="off" spellcheck=${false} placeholder=${KINDS[kind][1]} onInput=${(event) => setName(event.currentTarget.value)} />
       <label for="label">Name <span class="muted">(optional)</span></label>
       <input id="label" value=${label} maxlength="255" autocomplete="off" placeholder="what people call the shop" onInput=${(event) => setLabel(event.currentTarget.value)} />
-      <button type="submit" disabled=${state.busy || !name.trim()}>${state.busy ? "Linking…" : "Link"}</button>
+      <p><button type="submit" disabled=${state.busy || !name.trim()}>${state.busy ? "Linking…" : "Link"}</button></p>
     </form>
     <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
     <${Trouble} error=${state.error ?? error} />
