@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 ALL = tuple(Parking)
+_First = Callable[[Letter], None]
+_NOTHING: _First = lambda _: None  # noqa: E731 - a default of three methods
 
 
 class NotRedrivable(Exception):  # noqa: N818 - named by what the letter is
@@ -150,9 +152,7 @@ class DeadLetters:
         with self._found(letter_id, seconds) as (_, letter):
             return letter
 
-    def redrive(
-        self, letter_id: str, *, seconds: float, first: Callable[[Letter], None] = lambda _: None
-    ) -> Letter | None:
+    def redrive(self, letter_id: str, *, seconds: float, first: _First = _NOTHING) -> Letter | None:
         """Put the letter with this id back to where it came from, and return it as it was; None if there is none.
 
         `first` is called with it before: what it raises leaves the letter parked.
@@ -167,9 +167,7 @@ class DeadLetters:
                 self._put_back(look, letter)
             return letter
 
-    def remove(
-        self, letter_id: str, *, seconds: float, first: Callable[[Letter], None] = lambda _: None
-    ) -> Letter | None:
+    def remove(self, letter_id: str, *, seconds: float, first: _First = _NOTHING) -> Letter | None:
         """Remove a letter that is settled in another way, and return it; None if there is none.
 
         `first` is called with it before: what it raises leaves the letter parked.
@@ -188,7 +186,7 @@ class DeadLetters:
         matching: Callable[[Letter], bool],
         *,
         parkings: Sequence[Parking] = ALL,
-        first: Callable[[Letter], None] = lambda _: None,
+        first: _First = _NOTHING,
     ) -> Iterator[tuple[Letter, str | None]]:
         """Put back every letter that matches, and yield each with None, or with the reason it stays parked.
 
@@ -212,7 +210,7 @@ class DeadLetters:
                         yield letter, None
 
     def remove_all(
-        self, matching: Callable[[Letter], bool], *, first: Callable[[Letter], None], parkings: Sequence[Parking] = ALL
+        self, matching: Callable[[Letter], bool], *, first: _First, parkings: Sequence[Parking] = ALL
     ) -> Iterator[Letter]:
         """Remove every letter that matches, and yield each; `first` as for `remove`."""
         for place in (self._places[parking] for parking in parkings):

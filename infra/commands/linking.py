@@ -10,7 +10,7 @@ from rich.text import Text
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.domain.actions import Did
-from chalicelib.domain.ids import MerchantId, instant, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import Trail
@@ -59,9 +59,7 @@ def link(
     if merchant is not None:
         if remove:
             raise unable("Give either a merchant or --remove.")
-        linked = _put(table, full, merchant, label)
-        _reopen(target, linked.merchant_id)
-        Trail(target, admin).link(Did.LINKED, linked, linked.since)
+        _put(target, table, Link(name=full, merchant_id=_merchant(merchant), label=_called(label), since=_now()), admin)
     found = table.get(full)
     if found is None:
         raise refused(f"{full} is linked to no merchant.")
@@ -78,22 +76,33 @@ def link(
 def _remove(table: DynamoDBLinks, found: Link, trail: Trail) -> None:
     if not table.remove(found):
         raise refused(f"{found.name} has changed meanwhile; nothing was removed.")
-    trail.link(Did.UNLINKED, found, instant(datetime.now(UTC)))
+    trail.link(Did.UNLINKED, found, _now())
 
 
-def _put(table: DynamoDBLinks, name: str, text: str, label: str | None) -> Link:
+def _put(target: Target, table: DynamoDBLinks, link: Link, admin: str | None) -> None:
+    owner = table.put(link)
+    if owner != link.merchant_id:
+        raise refused(f"{link.name} belongs to merchant {owner}: `credits link {link.name} --remove` first.")
+    _reopen(target, link.merchant_id)
+    Trail(target, admin).link(Did.LINKED, link, link.since)
+
+
+def _merchant(text: str) -> MerchantId:
     try:
-        merchant = merchant_id(text)
+        return merchant_id(text)
     except ValueError:
         raise unable(f"{text!r} is no merchant id: a UUID.") from None
+
+
+def _called(label: str | None) -> str | None:
     called = label.strip() if label is not None else None
     if called is not None and not (1 <= len(called) <= LABEL_LENGTH_MAX and called.isprintable()):
         raise unable(f"A label is a text of 1 to {LABEL_LENGTH_MAX} printable characters.")
-    link = Link(name=name, merchant_id=merchant, label=called, since=instant(datetime.now(UTC)))
-    owner = table.put(link)
-    if owner != merchant:
-        raise refused(f"{name} belongs to merchant {owner}: `credits link {name} --remove` first.")
-    return link
+    return called
+
+
+def _now() -> Instant:
+    return instant(datetime.now(UTC))
 
 
 def _reopen(target: Target, merchant: MerchantId) -> None:
