@@ -190,9 +190,7 @@ class DeadLetters:
     ) -> Iterator[tuple[Letter, str | None]]:
         """Put back every letter that matches, and yield each with None, or with the reason it stays parked.
 
-        `first` as for `redrive`.
-
-        A letter that is parked again meanwhile is not put back again.
+        `first` as for `redrive`. A letter that is parked again meanwhile is not put back again.
         """
         put_back: set[tuple[str, str | None, int]] = set()
         for place in (self._places[parking] for parking in parkings):
