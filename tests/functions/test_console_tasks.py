@@ -92,7 +92,7 @@ def undoes_that(stranger: Stranger) -> None:
 def exports_its_month(stranger: Stranger) -> None:
     finds_the_shop(stranger)
     with stranger.page.expect_download() as found:
-        stranger.clicks("Transactions (CSV)")
+        stranger.clicks("CSV")
     rows = Path(found.value.path()).read_text().splitlines()
     assert len(rows) == 1 + 4, "the heading and all transactions"
     assert found.value.suggested_filename.endswith(f"{datetime.now(UTC):%Y-%m}.csv")

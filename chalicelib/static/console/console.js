@@ -357,6 +357,8 @@ const { ask } = m["api.js"];
 const known = new Map();
 const MOST = 100;
 
+const forgetName = (id) => known.delete(id);
+
 function useNames(ids) {
   const [, setTurn] = useState(0);
   const wanted = [...new Set(ids)].filter((id) => id && !known.has(id)).slice(0, MOST);
@@ -370,7 +372,7 @@ function useNames(ids) {
   return (id) => known.get(id) ?? null;
 }
 
-return { useNames: useNames };
+return { forgetName: forgetName, useNames: useNames };
 })();
 m["letters.js"] = (() => {
 
@@ -494,20 +496,26 @@ const address = (code, merchant) => ["#/dead-letters", ...(code || merchant ? [e
 
 function Letters({ code: asked, merchant }) {
   const code = asked === ANY ? "" : asked;
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 50, code, merchant_id: merchant } }), [code, merchant]);
+  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 100, code, merchant_id: merchant } }), [code, merchant]);
   const [chosen, setChosen] = useState([]);
   const [ends, setEnds] = useState({});
-  const letters = data?.data ?? [];
-  const unseen = data ? data.pagination.total - letters.length : 0;
+  const [within, setWithin] = useState("");
+  const all = data?.data ?? [];
+  const sought = within.trim().toLowerCase();
+  const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
+  const unseen = data ? data.pagination.total - all.length : 0;
   const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
   const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
     <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
     <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
+    ${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}>
+      <div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}
     ${data && html`<${Groups} code=${code} merchant=${merchant} />`}
     <${Trouble} error=${error} retry=${reload} />
     ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${data && !letters.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
+    ${all.length > 0 && !letters.length && html`<p class="muted" role="status">None of the ${number(all.length)} newest has this text.</p>`}
+    ${data && !all.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;
@@ -1004,14 +1012,14 @@ function effect(account, direction, amount) {
   return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
 }
 
-function Outcome({ outcome, another }) {
+function Outcome({ outcome, another, undo }) {
   const { repeated, record } = outcome;
   return html`<div class="done" role="status">
     <p><strong>${repeated ? "Already applied." : "Applied."}</strong>
       ${repeated ? " This form's adjustment had been recorded before; nothing was moved again." : ""}
       ${` ${record.amount > 0 ? "Added" : "Removed"} ${credits(record.credits_used)}: balance ${number(record.balance_before)} → ${number(record.balance_after)}.`}</p>
     <p>Transaction <${Id} of=${record.id} to="transaction" /></p>
-    <button type="button" onClick=${another}>Another adjustment</button>
+    <button type="button" onClick=${another}>Another adjustment</button> <button type="button" class="quiet" onClick=${() => undo(record)}>Undo it</button>
   </div>`;
 }
 
@@ -1056,8 +1064,15 @@ function Adjust({ account, done }) {
     setState({ busy: false, error: null, outcome: null });
   };
 
+  const undo = (record) => {
+    another();
+    setDirection(record.amount > 0 ? "DECREASE" : "INCREASE");
+    setAmount(String(Math.abs(record.amount)));
+    setReason(`Undo of transaction ${record.id}`);
+  };
+
   return html`<${Section} name="Adjust credits">
-    ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} />` : html`<form onSubmit=${send}>
+    ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} undo=${undo} />` : html`<form onSubmit=${send}>
       <fieldset><legend>Direction</legend>
         ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
           <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}
@@ -1291,6 +1306,63 @@ function Ledger({ id, newest, turn }) {
 
 return { Ledger: Ledger };
 })();
+m["links.js"] = (() => {
+
+const { html, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { forgetName } = m["names.js"];
+const { Section, Trouble, useLoad } = m["parts.js"];
+const { visible } = m["words.js"];
+
+const KINDS = { shopify: ["Shopify shop", "teegeist.myshopify.com"], stripe: ["Stripe customer", "cus_…"] };
+
+function Links({ id, done }) {
+  const { data, error, reload } = useLoad(() => ask("credits/admin/names", { method: "POST", body: { merchant_ids: [id] } }), [id]);
+  const names = data?.data.names[id]?.names ?? [];
+  const [kind, setKind] = useState("shopify");
+  const [name, setName] = useState("");
+  const [label, setLabel] = useState("");
+  const [state, setState] = useState({ busy: false, error: null, said: null });
+  const change = async (method, full, body, said) => {
+    setState({ busy: true, error: null, said: null });
+    const [first, ...rest] = full.split(":");
+    try {
+      await ask(`credits/admin/links/${first}/${encodeURIComponent(rest.join(":"))}`, { method, body });
+      setState({ busy: false, error: null, said });
+      setName("");
+      setLabel("");
+      forgetName(id);
+      reload();
+      done();
+    } catch (error) {
+      setState({ busy: false, error, said: null });
+    }
+  };
+  const link = (event) => {
+    event.preventDefault();
+    const called = label.trim();
+    change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, "Linked. Its webhooks are this merchant's from now on.");
+  };
+  return html`<${Section} name="Shops and customers">
+    ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
+      <button type="button" class="quiet small" aria-label="Unlink ${one.name}" disabled=${state.busy} onClick=${() => change("DELETE", one.name, undefined, "Unlinked. Workers forget it within five minutes.")}>Unlink</button></li>`)}</ul>`
+      : data && html`<p class="muted">No shop and no customer is linked to this merchant.</p>`}
+    <form onSubmit=${link} aria-label="Link a shop or customer">
+      <label for="kind">Kind</label>
+      <select id="kind" value=${kind} onChange=${(event) => setKind(event.currentTarget.value)}>${Object.entries(KINDS).map(([value, [shown]]) => html`<option key=${value} value=${value}>${shown}</option>`)}</select>
+      <label for="linked">${kind === "shopify" ? "Domain" : "Customer"}</label>
+      <input id="linked" required value=${name} maxlength="255" autocomplete="off" spellcheck=${false} placeholder=${KINDS[kind][1]} onInput=${(event) => setName(event.currentTarget.value)} />
+      <label for="label">Name <span class="muted">(optional)</span></label>
+      <input id="label" value=${label} maxlength="255" autocomplete="off" placeholder="what people call the shop" onInput=${(event) => setLabel(event.currentTarget.value)} />
+      <p><button type="submit" disabled=${state.busy || !name.trim()}>${state.busy ? "Linking…" : "Link"}</button></p>
+    </form>
+    <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
+    <${Trouble} error=${state.error ?? error} />
+  <//>`;
+}
+
+return { Links: Links };
+})();
 m["merchants.js"] = (() => {
 
 const { html, useEffect, useState } = m["preact.js"];
@@ -1355,7 +1427,7 @@ function Merchants({ search }) {
   return html`<${Title} name="Merchants">Merchants<//>
     <form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}>
       <div class="grow"><label for="starting">Name, domain or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="Last Penny Books, last-penny.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div>
-      <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a>
+      <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a><a class="button" href="#/week">Out within a week</a>
     </form>
     <${Recent} />
     <${Trouble} error=${error} retry=${reload} />
@@ -1488,6 +1560,7 @@ const { Chart } = m["chart.js"];
 const { AccountDays } = m["days.js"];
 const { Adjust, Threshold } = m["forms.js"];
 const { Ledger } = m["ledger.js"];
+const { Links } = m["links.js"];
 const { visited } = m["merchants.js"];
 const { useNames } = m["names.js"];
 const { Papers } = m["papers.js"];
@@ -1562,6 +1635,7 @@ function Merchant({ id, admin }) {
         ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
         <${Papers} account=${known} />
+        ${admin && html`<${Links} id=${id} done=${changed} />`}
         ${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}
       </div></div>
       <${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
@@ -1686,23 +1760,30 @@ function Overview() {
 const LISTS = {
   off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
   low: ["low-balance", "Merchants that run low", "Nobody runs low."],
+  week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as their orders tell.", { days: 7 }],
+};
+
+const LAST = {
+  off: ["Off since", (row) => row.plugin_status.since],
+  low: ["Last change", (row) => row.updated_at],
+  week: ["Runs out", (row) => row.runway?.empty_on],
 };
 
 function Accounts({ which }) {
-  const [path, title, none] = LISTS[which];
+  const [path, title, none, narrowed] = LISTS[which];
   const [rows, setRows] = useState([]);
   const [cursor, setCursor] = useState(null);
   const more = async (from) => {
-    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from } });
+    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from, ...narrowed } });
     setRows((before) => (from ? [...before, ...page.data] : page.data));
     setCursor(page.pagination.next_cursor);
     return page;
   };
-  const { error, loading, data, reload } = useLoad(() => more(null), [path]);
+  const { error, loading, data, reload } = useLoad(() => more(null), [which]);
   return html`<${Title} name=${title}>${title}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${which === "off" ? "Off since" : "Last change"} at=${(row) => (which === "off" ? row.plugin_status.since : row.updated_at)} />
+    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${LAST[which][0]} at=${LAST[which][1]} />
       ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
 }
 
@@ -1868,23 +1949,29 @@ async function found(id, order) {
   }
 }
 
+async function called(name) {
+  const { data } = await ask("credits/admin/merchants", { parameters: { search: name, limit: 2 } });
+  return data.length === 1 ? data[0].merchant_id : null;
+}
+
 function Search() {
   const [state, setState] = useState({ busy: false, said: null, error: null });
   const send = async (event) => {
     event.preventDefault();
     const { id, order } = event.currentTarget.elements;
     const [field, asked] = [document.activeElement, [id.value, order.value]];
-    const wanted = uuid(id.value);
-    if (!wanted) {
-      setState({ busy: false, error: null, said: "Give the id of a merchant or of a transaction: a UUID." });
+    const sought = id.value.trim();
+    if (!sought) {
+      setState({ busy: false, error: null, said: "Give a merchant's name, domain or id, or the id of a transaction." });
       id.focus();
       return;
     }
     setState({ busy: true, said: null, error: null });
     try {
-      const place = await found(wanted, order.value.trim());
+      const wanted = uuid(sought) ?? (await called(sought));
+      const place = wanted ? await found(wanted, order.value.trim()) : `merchants/${encodeURIComponent(sought)}`;
       const said = order.value.trim()
-        ? "This merchant has no such order in the ledger. It may not have arrived, or may be among the dead letters."
+        ? html`This merchant has no such order in the ledger. It may not have arrived, or may be among its <a href="#/dead-letters/-/${wanted}">dead letters</a>.`
         : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
       if (!place) return;
@@ -1900,7 +1987,7 @@ function Search() {
   return html`<search class="search">
     <form onSubmit=${send} aria-label="Find a merchant, a transaction or an order">
       <div><label for="find">Merchant or transaction</label>
-        <input id="find" name="id" placeholder="UUID" autocomplete="off" spellcheck=${false} maxlength="64" /></div>
+        <input id="find" name="id" placeholder="name, domain or id" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
       <div class="narrow"><label for="order">Order <span class="muted">(with its merchant)</span></label>
         <input id="order" name="order" placeholder="optional" autocomplete="off" spellcheck=${false} maxlength="255" /></div>
       <button class="main" type="submit" disabled=${state.busy}>${state.busy ? "Looking…" : "Find"}</button>
@@ -1935,7 +2022,7 @@ function View({ address, session }) {
   if (name === "many") return html`<${Many} />`;
   if (name === "actions") return html`<${Actions} merchant=${null} />`;
   if (name === "dead-letters") return html`<${Letters} key=${address.join("/")} code=${decoded(id)} merchant=${uuid(address[2] ?? "")} />`;
-  if (name === "off" || name === "low") return html`<${Accounts} key=${name} which=${name} />`;
+  if (name === "off" || name === "low" || name === "week") return html`<${Accounts} key=${name} which=${name} />`;
   if (!name) return html`<${Overview} />`;
   return html`<${Title} key=${address.join("/")} name="Not found">There is no such page<//><p><a href="#/">To the overview</a></p>`;
 }
