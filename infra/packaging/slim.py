@@ -127,7 +127,11 @@ def shipped(path: PurePosixPath, content: bytes) -> bytes:
             }
         return json.dumps(listed, separators=(",", ":")).encode()
     if path.is_relative_to(BOTOCORE_DATA) and path.name == "service-2.json.gz":
-        described = _without_words(json.loads(gzip.decompress(content)))
+        whole = json.loads(gzip.decompress(content))
+        described = _without_words(whole)
+        if (settings := whole.get("clientContextParams")) is not None:
+            # botocore reads the words of these, S3's among them.
+            described["clientContextParams"] = settings
         if (called := CALLED_OPERATIONS.get(path.relative_to(BOTOCORE_DATA).parts[0])) is not None:
             described = _of_operations(described, called)
         return gzip.compress(json.dumps(described, separators=(",", ":")).encode(), mtime=0)

@@ -167,6 +167,15 @@ def test_a_description_ships_without_its_words_but_with_a_member_of_that_name() 
     }
 
 
+def test_a_description_keeps_the_words_that_a_client_reads() -> None:
+    described = {"documentation": "What it does", "clientContextParams": {"A": {"documentation": "B", "type": "C"}}}
+    content = gzip.compress(json.dumps(described).encode())
+
+    ships_as = shipped(PurePosixPath("botocore/data/s3/2006-03-01/service-2.json.gz"), content)
+
+    assert json.loads(gzip.decompress(ships_as)) == {"clientContextParams": described["clientContextParams"]}
+
+
 def test_a_description_keeps_the_operations_that_functions_may_call_and_what_these_reach() -> None:
     described = {
         "operations": {
