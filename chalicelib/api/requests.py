@@ -17,6 +17,8 @@ from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, merchant_id
 
+HTTP_API_FORMAT = "1.0"
+"""The `version` of an event that came over the HTTP API; an event of the REST API has none."""
 PARAMETER_LENGTH_MAX = 512
 BODY_BYTES_MAX = 64 * 1024
 IDEMPOTENCY_KEY_LENGTH_MAX = 64
@@ -41,7 +43,8 @@ class Call:
     """One request. `path` is as the client sees it, without parameters; `route` names it in the log.
 
     `caller` has passed the access that the route declares. `headers` have names in lower case and one value each,
-    `sent_headers` names as they were sent, with a list of values where one came more than once.
+    `sent_headers` names as they were sent, with a list of values where one came more than once. `by_http_api`: no
+    authorizer stands before the function, and `authorizer` is None.
     """
 
     route: str
@@ -56,6 +59,7 @@ class Call:
     authorizer: Mapping[str, Any] | None
     body: str
     body_in_base64: bool
+    by_http_api: bool = False
     caller: Caller = NO_CALLER
 
     @classmethod
@@ -63,6 +67,8 @@ class Call:
         """Return the request of an API Gateway proxy event."""
         context = event["requestContext"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        # Without an authorizer an HTTP API puts claims of nobody here, which must not pass for somebody's.
+        by_http_api = event.get("version") == HTTP_API_FORMAT
         request_id = _trace(headers.get("x-request-id")) or context.get("requestId") or str(uuid4())
         return cls(
             route=context["resourcePath"],
@@ -74,9 +80,10 @@ class Call:
             repeated_headers=_repeated(event.get("multiValueHeaders") or {}),
             sent_headers=_sent(event),
             parameters=event.get("multiValueQueryStringParameters") or {},
-            authorizer=context.get("authorizer"),
+            authorizer=None if by_http_api else context.get("authorizer"),
             body=event.get("body") or "",
             body_in_base64=bool(event.get("isBase64Encoded")),
+            by_http_api=by_http_api,
         )
 
     @property

@@ -18,9 +18,9 @@ from chalice.app import Blueprint, Request, Response
 from chalicelib.api.access import Access
 from chalicelib.api.requests import BODY_BYTES_MAX, Call, merchant_of
 from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
-from chalicelib.domain.errors import CreditsError
+from chalicelib.domain.errors import Code, CreditsError
 from chalicelib.environment import SettingError
-from chalicelib.handlers.authorize import authorize
+from chalicelib.handlers.authorize import authorize, context_of
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_figures
@@ -145,7 +145,7 @@ class Routes:
             def responding(event: Mapping[str, Any], named: Mapping[str, str]) -> _Answer:
                 def admitted(call: Call) -> Reply:
                     call.require_small_body(body_bytes_max)
-                    caller = access.admit(call.authorizer, now=call.now)
+                    caller = access.admit(_context(call, access), now=call.now)
                     if of_merchant:
                         caller.require_merchant(merchant_of(named["merchant_id"]), what)
                     return asked(call if caller is call.caller else replace(call, caller=caller), **named)
@@ -235,6 +235,18 @@ class Routes:
 def _response(answer: _Answer) -> Response:
     status, headers, body = answer
     return Response(body=body, status_code=status, headers=dict(headers))
+
+
+def _context(call: Call, access: Access) -> Mapping[str, Any] | None:
+    """Return what is known of the caller: from the gateway's authorizer, over the HTTP API from the token itself."""
+    if not (call.by_http_api and access.by_token):
+        return call.authorizer
+    try:
+        return context_of(call.headers.get("authorization", ""))
+    except Exception as error:
+        # As the gateway answers when its authorizer fails: nobody is called a forger for a key that cannot be read.
+        logger.exception("token not verified", request_id=call.request_id)
+        raise Problem(Code.UNAVAILABLE, "Try again in a second.", headers={"Retry-After": "1"}) from error
 
 
 def refusal_of_the_framework(request: Request, response: Response) -> Response:

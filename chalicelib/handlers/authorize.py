@@ -30,6 +30,18 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     Raises:
         Exception: no key was available to verify the token, or a setting is bad; the gateway answers 500.
     """
+    context = context_of(request.token)
+    if context is None:
+        return _denial()
+    return AuthResponse(routes=["*"], principal_id=context["subject"] or "unnamed", context=context)
+
+
+def context_of(token: str) -> dict[str, str] | None:
+    """Return the claims of a bearer token by the names that routes know, None for a token that is refused.
+
+    Raises:
+        Exception: no key was available to verify the token, or a setting is bad.
+    """
     from chalicelib.adapters.tokens import TokenRefusedError
     from chalicelib.wiring.for_api import token_verifier
 
@@ -37,14 +49,14 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
     verifier = token_verifier()
     if verifier is None:
         logger.warning("token refused", reason="JWT_ALGORITHM, JWT_ISSUER and JWT_AUDIENCE are not set")
-        return _denial()
+        return None
     try:
-        bearer = verifier.bearer(request.token)
+        bearer = verifier.bearer(token)
     except TokenRefusedError as error:
         logger.info("token refused", reason=str(error), ms=_since(started))
-        return _denial()
+        return None
     logger.info("token accepted", merchant_id=bearer.merchant_id, scope=bearer.scope, ms=_since(started))
-    return AuthResponse(routes=["*"], principal_id=bearer.subject or "unnamed", context=_context(bearer))
+    return _context(bearer)
 
 
 def _context(bearer: "Bearer") -> dict[str, str]:

@@ -23,6 +23,7 @@ LAMBDA_GB_SECOND = 0.0000166667  # the same, x86
 QUEUE_REQUEST = 0.40 / MILLION  # sqs/pricing, standard queues
 BUS_EVENT = 1.00 / MILLION  # eventbridge/pricing, custom events
 GATEWAY_REQUEST = 3.50 / MILLION  # api-gateway/pricing, REST
+HTTP_API_REQUEST = 1.00 / MILLION  # the same, HTTP APIs, the first 300 million a month
 LOG_GB = 0.50  # cloudwatch/pricing
 EDGE_REQUEST = 1.00 / MILLION  # cloudfront/pricing, HTTPS, without transfer
 REDIS_NODE_HOUR = 0.016  # elasticache/pricing, cache.t4g.micro
@@ -32,17 +33,22 @@ INGEST_GB, STREAM_GB, API_GB = 1.0, 0.5, 1.0
 """Memory of the functions (.chalice/config.json)."""
 CALL_SECONDS = 0.030
 """A write or a read and all around it: some 10 ms at DynamoDB, and the CPU of `make bench`."""
+READ_SECONDS = 0.015
+"""A read of one item and all around it: some 5 ms at DynamoDB, and the CPU of `make bench`."""
 FOLD_SECONDS = 0.100
 """A call that writes 99 orders of one merchant, or counts a hundred merchants."""
 CACHED_SECONDS = 0.002
 LINE_BYTES = 400
 """A call's log line; Lambda writes one of its own about a call that failed only (`SystemLogLevel`)."""
+ACCESS_LINE_BYTES = 350
+"""The gateway's own line of a request."""
 POLLERS, LONG_POLL_SECONDS = 5, 20
 """Lambda's pollers of an idle queue, each with one long poll after another (SQS as an event source)."""
 QUEUES_POLLED = 2
 RECEIVED_AT_ONCE = 10
-STATUS_ASKED_SECONDS, STATUS_KEPT_SECONDS = 5, 15
-"""A shop's pages ask every five seconds, and an answer may be kept for fifteen: one in three passes an edge cache."""
+STATUS_ASKED_SECONDS, STATUS_KEPT_SECONDS, VISITORS = 5, 15, 5
+"""A visitor sees a page every five seconds, and browsers and the edge keep an answer for fifteen: one check in three
+leaves the browser. Of those of five visitors of a shop at a time, one in five passes the edge."""
 BATCH = 100
 FOLD = 99
 WINDOW_SECONDS, COUNTED_SECONDS = 1.0, 60.0
@@ -103,20 +109,26 @@ def _orders(counted: Mapping[str, float]) -> list[Line]:
 
 def _statuses(counted: Mapping[str, float]) -> list[Line]:
     read = counted["status, uncached: read units"] * READ_UNIT
-    uncached = GATEWAY_REQUEST + _call(API_GB, CALL_SECONDS) + read
-    cached = GATEWAY_REQUEST + _call(API_GB, CACHED_SECONDS)
-    share = STATUS_ASKED_SECONDS / STATUS_KEPT_SECONDS
-    batch = (GATEWAY_REQUEST + _call(API_GB, CALL_SECONDS)) / BATCH + read
+    beside = {"table": _call(API_GB, READ_SECONDS) + read, "memory": _call(API_GB, CACHED_SECONDS)}
+    rest, public = (price + ACCESS_LINE_BYTES / 10**9 * LOG_GB for price in (GATEWAY_REQUEST, HTTP_API_REQUEST))
+    leaving = STATUS_ASKED_SECONDS / STATUS_KEPT_SECONDS
+    edge = leaving * (EDGE_REQUEST + (public + beside["table"]) / VISITORS)
+    batch = (public + _call(API_GB, CALL_SECONDS)) / BATCH + read
     node = REDIS_NODE_HOUR * HOURS_A_MONTH
     return [
-        Line("a million status checks, from the table", uncached * MILLION, f"reads {read * MILLION:,.2f}"),
+        Line("a million status checks, from the table", (public + beside["table"]) * MILLION, "over the HTTP API"),
         Line(
-            "… from the function's memory or Redis", cached * MILLION, f"Redis: {node:,.2f} a month for a node besides"
+            "… from the function's memory or Redis",
+            (public + beside["memory"]) * MILLION,
+            f"Redis: {node:,.2f} a month for a node besides",
         ),
+        Line("… over the REST API, from the table", (rest + beside["table"]) * MILLION, "the same answers"),
         Line(
-            "… with an edge cache",
-            (EDGE_REQUEST + share * uncached) * MILLION,
-            f"a shop asked every {STATUS_ASKED_SECONDS} s: one in {round(1 / share)} comes through",
+            "… of pages, with the edge before the HTTP API",
+            edge * MILLION,
+            f"{VISITORS} visitors a shop, a page every {STATUS_ASKED_SECONDS} s: one in {round(1 / leaving)} gets to "
+            f"the edge, one in {round(VISITORS / leaving)} passes it; a million requests of the edge are "
+            f"{EDGE_REQUEST * MILLION:,.2f}",
         ),
         Line("… in batches of a hundred", batch * MILLION, "one request and one read for all"),
         Line("… from the browser's cache", 0.0, f"{STATUS_KEPT_SECONDS} s each"),

@@ -23,7 +23,6 @@ ORDERS, STATUSES = 300, 3_000
 """A shop's month: ten orders a day, and a hundred statuses a day that no cache has answered."""
 MONTHS_KEPT: Final = 12
 SECONDS_A_MONTH: Final = costs.HOURS_A_MONTH * 3600
-ACCESS_LINE_BYTES: Final = 350
 EVENTS_OUT: Final = 0.1
 """Events that an order publishes, on average: crossings, refunds, payments."""
 METRICS: Final = 40
@@ -62,14 +61,14 @@ def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
     return {
         "ledger": orders * counted["order alone: write units"] * costs.WRITE_UNIT,
         "figures (roll_up)": orders * (share * costs.WRITE_UNIT + _call(costs.STREAM_GB) / together),
-        "functions": orders * _call(costs.INGEST_GB) + statuses * _call(costs.API_GB),
+        "functions": orders * _call(costs.INGEST_GB) + statuses * _call(costs.API_GB, costs.READ_SECONDS),
         "queues and bus": orders * (3 * costs.QUEUE_REQUEST + costs.BUS_EVENT)
         + events * (costs.BUS_EVENT + 3 * costs.QUEUE_REQUEST)
         + _polls(),
-        "API Gateway": statuses * costs.GATEWAY_REQUEST,
+        "API Gateway": statuses * costs.HTTP_API_REQUEST,
         "reads": statuses * counted["status, uncached: read units"] * costs.READ_UNIT,
         "logs": (2 * orders + statuses) * costs.LINE_BYTES / 10**9 * costs.LOG_GB
-        + statuses * ACCESS_LINE_BYTES / 10**9 * costs.LOG_GB,
+        + statuses * costs.ACCESS_LINE_BYTES / 10**9 * costs.LOG_GB,
         "kept for a year": orders
         * MONTHS_KEPT
         * (2 * counted["largest order's item"] * costs.STORED_GB_MONTH + EVENT_BYTES * ARCHIVE_GB)
@@ -108,8 +107,8 @@ def text(figures: Sequence[Measurement]) -> str:
     return "\n".join([head, "|---|" + "---|" * len(SIZES), *rows, total, f"{each} |"])
 
 
-def _call(gigabytes: float) -> float:
-    return costs.LAMBDA_CALL + gigabytes * costs.CALL_SECONDS * costs.LAMBDA_GB_SECOND
+def _call(gigabytes: float, seconds: float = costs.CALL_SECONDS) -> float:
+    return costs.LAMBDA_CALL + gigabytes * seconds * costs.LAMBDA_GB_SECOND
 
 
 def _polls() -> float:

@@ -19,6 +19,7 @@ IDENTITY, RESOURCE = "IDENTITY_POLICY", "RESOURCE_POLICY"
 TRUST = "AWS::IAM::AssumeRolePolicyDocument"
 STOPPING = frozenset({"ERROR", "SECURITY_WARNING"})
 ATTACHED = ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+LOGGING = "AWS::Logs::ResourcePolicy"
 ARNS = {
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
     "AWS::Events::EventBus": "events:{region}:{account}:event-bus/{name}",
@@ -85,6 +86,10 @@ def documents(names: Names) -> Iterator[Document]:
             yield Document(name=name, kind=RESOURCE, content=trust, of=TRUST)
         elif one["Type"] == "AWS::IAM::ManagedPolicy":
             yield Document(name=name, kind=IDENTITY, content=_named(properties["PolicyDocument"], names))
+        elif one["Type"] == LOGGING:
+            # The one policy that CloudFormation takes as text.
+            text = json.loads(_named(properties["PolicyDocument"], names))
+            yield Document(name=name, kind=RESOURCE, content=text)
         elif one["Type"] in ATTACHED:
             yield Document(name=name, kind=RESOURCE, content=_named(properties["PolicyDocument"], names))
 

@@ -14,6 +14,9 @@ HANDLERS = ("create", "read", "update", "delete")
 
 UNUSED = {
     "apigateway:UpdateRestApiPolicy": "the API has no resource policy",
+    "cloudfront:*ConnectionGroup": "no distribution is shared by tenants",
+    "cloudfront:GetVpcOrigin": "the origin of the edge is a public API",
+    "cloudfront:UpdateDistributionWithStagingConfig": "no distribution is staged",
     "codedeploy:RegisterOnPremisesInstance": "nothing runs outside AWS",
     "dynamodb:AssociateTableReplica": "no table has replicas",
     "dynamodb:BatchWriteItem": "no table has replicas",
@@ -55,7 +58,13 @@ UNUSED = {
     "logs:PutLogEvents": "no table is imported",
     "logs:PutBearerTokenAuthentication": "logs are written with AWS credentials only",
     "logs:PutLogGroupDeletionProtection": "logs may be deleted",
-    "logs:DeleteResourcePolicy": "the policy of log delivery is the account's and stays",
+    "logs:AllowVendedLogDeliveryForResource": "nothing but the bus delivers its log",
+    "autoloop:*": "nothing but the bus delivers its log",
+    "codewhisperer:*": "nothing but the bus delivers its log",
+    "workmail:*": "nothing but the bus delivers its log",
+    "logs:*DeliveryDestinationPolicy": "no other account delivers logs",
+    "payments:*": "no rule asks for a payment",
+    "s3:getObject": "the HTTP API's routes are resources, not a file",
     "s3:GetObjectMetadata": "no table is imported",
     "s3:GetObjectVersion": "code is named by its hash, not by a version",
     "s3:ListBucket": "no table is imported",
@@ -70,6 +79,7 @@ READ_ALL_THE_SAME = frozenset(
         "lambda:GetFunctionCodeSigningConfig",
         "lambda:GetProvisionedConcurrencyConfig",
         "logs:DescribeIndexPolicies",
+        "logs:GetDeliveryDestinationPolicy",
         "logs:GetDataProtectionPolicy",
         "sns:GetDataProtectionPolicy",
     }
@@ -78,6 +88,7 @@ READ_ALL_THE_SAME = frozenset(
 
 BESIDE_SCHEMAS = {
     "cloudwatch:DescribeAlarms": "CodeDeploy's groups name alarms that must be there",
+    "events:AllowVendedLogDeliveryForResource": "the bus's log: docs.aws.amazon.com/eventbridge, eb-event-bus-logs",
     "logs:CreateLogDelivery": "API Gateway's access log: docs.aws.amazon.com/apigateway, set-up-logging",
     "logs:DeleteLogDelivery": "the same",
     "logs:DescribeLogGroups": "the same",

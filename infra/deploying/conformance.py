@@ -10,12 +10,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +28,7 @@ from chalicelib.contracts.canary import CANARY, bodies
 from infra.commands.events import made
 from infra.deploying.aws import DeploymentRefusedError, deploy_stage
 from infra.deploying.aws_session import aws_session, clients
-from infra.deploying.emulator import DeploymentFailedError
+from infra.deploying.emulator import UNKNOWN_TO_EMULATOR, DeploymentFailedError, api_address, public_api_address
 from infra.deploying.names import stack_to_deploy
 from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
 from infra.packaging.dependencies import BUILD
@@ -33,7 +36,10 @@ from infra.packaging.region import REGION
 from infra.recovery.tables import Tables, restore
 
 SUFFIX: Final = "-conformance"
-EMULATED: Final = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
+EMULATED: Final = " ".join(
+    f"{name}={value}" for name, value in {**UNKNOWN_TO_EMULATOR, "GradualDeployment": "false"}.items()
+)
+"""Parameters of a deployment into the emulator."""
 OPENED: Final = "evt.account.created"
 ALARM_METRICS: Final = 60
 ALARM_MONTH: Final = 0.10
@@ -60,6 +66,14 @@ class Run:
     def stack(self) -> str:
         """Return the name of the stack of this walk."""
         return stack_to_deploy(self.stage, {"SUFFIX": SUFFIX})
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Return where the REST API and the HTTP API answer."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        if endpoint is None:
+            return self.outputs["ApiUrl"], self.outputs["PublicApiUrl"]
+        return api_address(endpoint, self.stage, self.outputs), public_api_address(endpoint, self.outputs)
 
     def deploy(self, **settings: str) -> dict[str, str]:
         """Deploy with these settings, and return the outputs."""
@@ -163,6 +177,45 @@ def _smoke_test(run: Run) -> str:
     raise AssertionError(f"no canary account in {SETTLED_SECONDS:.0f} s")
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an API answered, without what differs from call to call."""
+
+    status: int
+    tag: str | None
+    data: str
+
+
+def _asked(address: str, headers: Mapping[str, str] | None = None) -> Answer:
+    try:
+        with urlopen(Request(address, headers=dict(headers or {}))) as response:  # noqa: S310 - this stack's address
+            data = json.dumps(json.loads(response.read())["data"])
+            return Answer(response.status, response.headers["ETag"], data)
+    except HTTPError as error:
+        return Answer(error.code, error.headers["ETag"], "")
+
+
+def _public_api(run: Run) -> str:
+    """Ask for a status by both APIs, and once more with the tag of the first answer."""
+    path = f"/api/v1/plugin-status/{CANARY}"
+    first, second = (_asked(f"{address}{path}") for address in run.addresses)
+    assert first == second, f"{first} is not {second}"
+    again = _asked(f"{run.addresses[1]}{path}", {"If-None-Match": str(second.tag)})
+    assert again.status == HTTPStatus.NOT_MODIFIED, f"{again} for a copy that is current"
+    return f"both say {json.loads(first.data)['status']}; 304 for the tag {second.tag}"
+
+
+def _schedules(run: Run) -> str:
+    """Look whether what runs by the clock is enabled, in the stack's group, with a queue for calls that fail."""
+    scheduler = run.client("scheduler")
+    names = [one["Name"] for one in scheduler.list_schedules(GroupName=run.stack)["Schedules"]]
+    found = [scheduler.get_schedule(GroupName=run.stack, Name=name) for name in names]
+    assert found, "nothing runs by the clock"
+    assert all("DeadLetterConfig" in one["Target"] for one in found), "a call that fails is dropped"
+    enabled = [one["Name"].removeprefix(f"{run.stack}-") for one in found if one["State"] == "ENABLED"]
+    return f"{len(names)}, enabled are {', '.join(sorted(enabled))}"
+
+
 def _alarms(run: Run) -> str:
     cloudwatch = run.client("cloudwatch")
     name = f"{run.stack}-dead-letters"
@@ -204,6 +257,10 @@ STEPS = (
     Step(name="alias shift", only_aws="weights of the alias while calls move", run=_shift),
     Step(name="real events", only_aws="delays, throttles, the archive, real batches of up to 100", run=_events),
     Step(name="smoke test", only_aws="that CodeDeploy calls it, takes its report and stops a release", run=_smoke_test),
+    Step(name="both APIs", only_aws="the HTTP API's own limits, log and metrics; an edge before it", run=_public_api),
+    Step(
+        name="schedules", only_aws="retries, the role's rights, the queue of calls that were not made", run=_schedules
+    ),
     Step(name="alarms", only_aws="alarms on several metrics, mails, metrics of the services", run=_alarms),
     Step(name="restore", only_aws="a moment in the past, the time that it takes, streams afterwards", run=_restore),
     Step(name="delete", only_aws="what stays behind: log groups, the archive, versions", run=_delete),

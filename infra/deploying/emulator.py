@@ -32,9 +32,9 @@ BUCKET = "credits-artifacts"
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 300.0
 EVENTS_SHOWN = 5
-UNKNOWN_TO_EMULATOR = {"AlarmsOnSums": "false", "ArchiveDays": "0"}
-"""Parameters that leave out what ministack 1.5.33 does not know: archives, and alarms on several metrics. It has no
-CodeDeploy either, which nothing but `make deploy STAGE=prod` asks for."""
+UNKNOWN_TO_EMULATOR = {"AlarmsOnSums": "false", "ArchiveDays": "0", "BusLogLevel": "OFF"}
+"""Parameters that leave out what ministack 1.5.33 does not know: archives, alarms on several metrics, and the delivery
+of logs. It has no CodeDeploy either, which nothing but `make deploy STAGE=prod` asks for."""
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
 
 
@@ -101,6 +101,11 @@ def parsed(template: Path) -> Mapping[str, Any]:
 def _parsed(text: str) -> Mapping[str, Any]:
     content: Mapping[str, Any] = yaml_parse(text)
     return content
+
+
+def public_api_address(endpoint_url: str, outputs: Mapping[str, str]) -> str:
+    """Return where the emulator serves the stack's HTTP API, without a slash at the end; empty where there is none."""
+    return f"{endpoint_url}/_aws/execute-api/{outputs['PublicApiId']}/$default" if "PublicApiId" in outputs else ""
 
 
 def _client(endpoint_url: str, service: str) -> Any:

@@ -4,10 +4,12 @@ What CloudFormation would say after ten minutes and roll back for is said at onc
 What the caller may not ask is a note, and stops nobody.
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,9 +22,21 @@ from infra.deploying.stack_state import stack_there
 from infra.deploying.stages import UnknownStageError, values
 from infra.packaging.refusals.wiring import UNRESERVED
 
+ROOT = Path(__file__).resolve().parents[2]
+BUS_LOGS = "/aws/vendedlogs/events/event-bus/"
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
-ROLES_MADE, POLICIES_MADE = 13, 1
-CODE_BYTES = 11 * 15_000_000
+FUNCTIONS = [
+    name.removesuffix("_handler")
+    for name in json.loads((ROOT / ".chalice/config.json").read_text())["lambda_functions"]
+]
+"""The functions as their logs are called."""
+ROLES_MADE, POLICIES_MADE = len(FUNCTIONS) + 6, 1
+"""One a function, that of CodeDeploy, that of the gateway, and one for each function that runs on a schedule."""
+EDGE_REGION = "us-east-1"
+"""Where AWS keeps what belongs to CloudFront."""
+LOG_POLICIES = 10
+"""Resource policies of CloudWatch Logs in an account and region: docs.aws.amazon.com, cloudwatch_limits_cwl."""
+CODE_BYTES = len(FUNCTIONS) * 15_000_000
 """What one release adds: a version of each function, each with the whole package."""
 
 
@@ -111,23 +125,42 @@ def _names(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     if any(bus["Name"] == plan.stack for bus in buses):
         yield Obstacle(text=f"there is an event bus {plan.stack}: {hint}")
     logs = client("logs")
-    for prefix in (f"/aws/lambda/{plan.stack}-", f"/aws/apigateway/{plan.stack}"):
+    taken = {f"/aws/lambda/{plan.stack}-{one}" for one in FUNCTIONS}
+    taken |= {f"/aws/apigateway/{plan.stack}", f"/aws/apigateway/{plan.stack}-public", f"{BUS_LOGS}{plan.stack}"}
+    for prefix in (f"/aws/lambda/{plan.stack}-", f"/aws/apigateway/{plan.stack}", f"{BUS_LOGS}{plan.stack}"):
         for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
-            if group["logGroupName"] in (f"/aws/apigateway/{plan.stack}", *_log_groups(plan.stack)):
+            if group["logGroupName"] in taken:
                 yield Obstacle(text=f"there is a log group {group['logGroupName']}: {hint}")
+    groups = client("scheduler").list_schedule_groups(NamePrefix=plan.stack)["ScheduleGroups"]
+    if any(one["Name"] == plan.stack for one in groups):
+        yield Obstacle(text=f"there is a group of schedules {plan.stack}: {hint}")
 
 
-def _log_groups(stack: str) -> Iterator[str]:
-    functions = (
-        "ingest_events",
-        "publish_threshold_events",
-        "publish_transaction_events",
-        "roll_up",
-        "reconcile",
-        "post_due",
-    )
-    for function in (*functions, "adjust_credits", "set_threshold", "smoke_test", "report_marks", "authorize", "api"):
-        yield f"/aws/lambda/{stack}-{function}"
+def _log_policies(client: Clients, plan: Plan) -> Iterator[Obstacle]:
+    """Look whether the policy for the bus's log has a place."""
+    own = f"{plan.stack}-bus-log"
+    found = [one["policyName"] for one in client("logs").describe_resource_policies()["resourcePolicies"]]
+    if plan.values.get("BusLogLevel") != "OFF" and own not in found and len(found) >= LOG_POLICIES:
+        yield Obstacle(
+            text=f"CloudWatch Logs has {len(found)} resource policies and takes no more: delete one, or leave the bus "
+            'without a log (PARAMETERS="BusLogLevel=OFF")'
+        )
+
+
+def _edge(client: Clients, plan: Plan) -> Iterator[Obstacle]:
+    """Look whether AWS makes what the edge asks for, where this stack is."""
+    del client
+    if plan.values.get("Edge") != "on":
+        return
+    if int(plan.values.get("EdgeRequestsPerAddress", "0")) and plan.region != EDGE_REGION:
+        yield Obstacle(
+            text=f"EdgeRequestsPerAddress works in {EDGE_REGION} only, and this is {plan.region}: make a web ACL "
+            "there and name it in EdgeWebAclArn"
+        )
+    if plan.values.get("PublicApi") == "false":
+        yield Obstacle(
+            text="the edge stands before the HTTP API: Edge=on needs PublicApi=true, and makes nothing", stops=False
+        )
 
 
 def _bucket(client: Clients, plan: Plan) -> Iterator[Obstacle]:
@@ -157,6 +190,8 @@ CHECKS: Mapping[str, Check] = {
     "Lambda's concurrency": _concurrency,
     "the number of roles": _roles,
     "names that are taken": _names,
+    "policies of CloudWatch Logs": _log_policies,
+    "the edge": _edge,
     "the bucket for releases": _bucket,
     "API Gateway's logs": _gateway,
 }

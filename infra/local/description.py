@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.deploying.emulator import ROOT
+from infra.deploying.emulator import ROOT, public_api_address
 from infra.deploying.outputs import Deployed, function_names, parts
 from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, OPS_SCOPE, Signer
 from infra.packaging.region import REGION
@@ -30,13 +30,14 @@ class Jwt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description(Deployed):
-    """A running stack; `pids` gives the process of each program.
+    """A running stack; `pids` gives the process of each program. `public_api_url` is empty without an HTTP API.
 
     `webhook_secrets` are those with which Shopify (`shopify`) and Stripe (`stripe`) would sign webhooks.
     """
 
     aws_endpoint: str
     aws_region: str
+    public_api_url: str
     nats_url: str
     bridge_health_url: str
     jwt: Jwt
@@ -83,6 +84,7 @@ def describe(
     """Return the description of a stack that was deployed with these outputs."""
     return Description(
         **asdict(addresses),
+        public_api_url=public_api_address(addresses.aws_endpoint, outputs),
         aws_region=REGION,
         stage=stage,
         **parts(outputs),

@@ -1,4 +1,4 @@
-"""The AWS emulator, with two things that it lacks: `python -m infra.local.emulator`.
+"""The AWS emulator, with three things that it lacks: `python -m infra.local.emulator`.
 
 Partner event buses: Shopify and Stripe put their events with PutPartnerEvents; on AWS they appear on the bus with their
 source's name. ministack 1.5.33 takes them and drops them. From anybody else it refuses a source that begins with
@@ -7,6 +7,8 @@ source's name. ministack 1.5.33 takes them and drops them. From anybody else it 
 A state that fits together (with PERSIST_STATE=1, for KEEP=on): ministack saves one service after the other while its
 functions run on, and forgets what the tables' streams still hold, but not how far the functions have read. Here SIGUSR1
 first lets running functions finish and starts no other; then everything is saved, the unread part of the streams too.
+
+Payload format 1.0 of HTTP APIs: http_api.py.
 """
 
 import signal
@@ -22,6 +24,7 @@ from ministack.core import persistence
 from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import dynamodb, eventbridge, lambda_svc
 
+from infra.local import http_api
 from infra.local.engines import SAVED
 
 _STREAMS = "dynamodb_stream_records"
@@ -95,6 +98,7 @@ def _keep_state() -> None:
 
 if __name__ == "__main__":
     eventbridge._put_partner_events = put_partner_events  # noqa: SLF001 - the emulator offers no other place
+    http_api.install()
     if persistence.PERSIST_STATE:
         _keep_state()
     sys.exit(app.main())

@@ -1,15 +1,19 @@
 """The template beside Chalice's output: joined from its parts first, and completed after Chalice has merged them.
 
-Chalice merges one file, but several are easier to read: the tables, queues and overrides, the alarms, the dashboard.
+Chalice merges one file, but several are easier to read: the tables, queues and overrides, the public
+API, the alarms, the dashboard.
 """
 
 import hashlib
 from pathlib import Path
 from typing import Any
 
+from infra.packaging.schedules import call_by_scheduler
+
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE, ALARMS, DASHBOARD = "infra/template.yaml", "infra/monitoring/alarms.yaml", "infra/monitoring/dashboard.json"
-PARTS = (TEMPLATE, ALARMS, DASHBOARD)
+TEMPLATE, PUBLIC_API = "infra/template.yaml", "infra/public_api.yaml"
+ALARMS, DASHBOARD = "infra/monitoring/alarms.yaml", "infra/monitoring/dashboard.json"
+PARTS = (TEMPLATE, PUBLIC_API, ALARMS, DASHBOARD)
 UNQUALIFIED, ALIAS = ".Arn}/invocations", ".Arn}:live/invocations"
 FUNCTION, PERMISSION, ROLE = "AWS::Serverless::Function", "AWS::Lambda::Permission", "AWS::IAM::Role"
 BOUNDARY = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
@@ -26,7 +30,7 @@ def whole_template() -> str:
         TemplatePartsError: Two parts have an entry of the same name in the same section.
     """
     whole: dict[str, Any] = {}
-    for part in (TEMPLATE, ALARMS):
+    for part in (TEMPLATE, PUBLIC_API, ALARMS):
         for section, entries in _read(ROOT / part).items():
             known = whole.setdefault(section, {})
             if twice := sorted(known.keys() & entries.keys()):
@@ -41,10 +45,11 @@ def finish(sam: Path, *, stage: str, code: Path) -> None:
     """Rewrite Chalice's `sam` so that stages differ only in the defaults of two parameters, and calls go to aliases.
 
     Chalice writes the stage into each function and points the gateway at functions without an alias, which a gradual
-    deployment would never reach. Every role, Chalice's too, gets the permissions boundary. YAML's own aliases, which
-    CloudFormation refuses, are spelled out.
+    deployment would never reach. Scheduled rules become schedules of EventBridge Scheduler. Every role, Chalice's too,
+    gets the permissions boundary. YAML's own aliases, which CloudFormation refuses, are spelled out.
     """
     template = _read(sam)
+    call_by_scheduler(template["Resources"])
     for resource in template["Resources"].values():
         if resource["Type"] == FUNCTION:
             resource["Properties"].pop("Tags", None)

@@ -19,7 +19,9 @@ PLACEHOLDERS = {"MERCHANT": "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d", "ID": "a-let
 
 QUEUE, FUNCTION, RULE = ("QueueName",), ("FunctionName",), ("EventBusName", "RuleName")
 API, TABLE, OURS = ("ApiName", "Stage"), ("TableName",), ("service",)
-INDEX = ("TableName", "GlobalSecondaryIndexName")
+INDEX, HTTP_API = ("TableName", "GlobalSecondaryIndexName"), ("ApiId",)
+OTHERS = {"IndexThrottlesAlarm": INDEX, "PublicApiErrorsAlarm": HTTP_API, "PublicApiLatencyAlarm": HTTP_API}
+"""Alarms on metrics whose names are also those of other dimensions."""
 EMITTED = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): QUEUE,
@@ -40,6 +42,8 @@ EMITTED = {
     ("AWS/ApiGateway", "4XXError"): API,
     ("AWS/ApiGateway", "Count"): API,
     ("AWS/ApiGateway", "Latency"): API,
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    ("AWS/ApiGateway", "5xx"): HTTP_API,
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
     ("AWS/DynamoDB", "ReadThrottleEvents"): TABLE,
     ("AWS/DynamoDB", "WriteThrottleEvents"): TABLE,
@@ -61,6 +65,7 @@ VALUES = {
     "DeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "OutboxDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "StreamDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
+    "ScheduleDeadLettersAlarm": ("Maximum", 60, 1, 1, 0, "notBreaching"),
     "InboxAgeAlarm": ("Maximum", 60, 5, 5, 300, "notBreaching"),
     "WaitingAlarm": ("Maximum", 60, 5, 5, 10_000, "notBreaching"),
     "InboxInFlightAlarm": ("Maximum", 60, 5, 5, 60_000, "notBreaching"),
@@ -70,12 +75,15 @@ VALUES = {
     "RuleFailuresAlarm": ("Sum", 60, 1, 1, 0, "notBreaching"),
     "ApiErrorsAlarm": ("Average", 60, 3, 2, 0.01, "notBreaching"),
     "ApiLatencyAlarm": ("p95", 60, 5, 3, {"Ref": "ApiLatencyMilliseconds"}, "notBreaching"),
+    "PublicApiErrorsAlarm": ("Sum", 60, 3, 2, 0.01, "notBreaching"),
+    "PublicApiLatencyAlarm": ("p95", 60, 5, 3, {"Ref": "ApiLatencyMilliseconds"}, "notBreaching"),
     "FunctionErrorsAlarm": ("Sum", 60, 3, 2, 0, "notBreaching"),
     "EventFunctionErrorsAlarm": ("Sum", 60, 3, 2, 0, "notBreaching"),
     "ReleaseErrorsAlarm": ("Sum", 60, 3, 2, 10, "notBreaching"),
     "FunctionThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     "EventFunctionThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     "TableThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
+    "LookupTableThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     "IndexThrottlesAlarm": ("Sum", 60, 5, 3, 0, "notBreaching"),
     # The last comparison stands until the next one says something else.
     "LedgerDriftAlarm": ("Maximum", 300, 1, 1, 0, "ignore"),
@@ -93,17 +101,21 @@ WATCHED = {
     "DeadLettersAlarm": {"DeadLetterQueue.QueueName"},
     "OutboxDeadLettersAlarm": {"OutboxDeadLetterQueue.QueueName"},
     "StreamDeadLettersAlarm": {"StreamDeadLetterQueue.QueueName"},
+    "ScheduleDeadLettersAlarm": {"ScheduleDeadLetterQueue.QueueName"},
     "InboxAgeAlarm": {"InboxQueue.QueueName"},
     "OutboxAgeAlarm": {"OutboxQueue.QueueName"},
     "OutboxStuckAlarm": {"OutboxQueue.QueueName"},
     "WaitingAlarm": {"WaitingQueue.QueueName"},
     "InboxInFlightAlarm": {"InboxQueue.QueueName"},
-    "IndexThrottlesAlarm": {"CreditsTable", "by_level", "by_due", "TransactionsTable", "by_merchant"},
+    "IndexThrottlesAlarm": {
+        *("CreditsTable", "by_level", "by_due", "TransactionsTable", "by_merchant", "LinksTable", "by_kind")
+    },
     "RuleFailuresAlarm": {
         *("CreditsBus", "${AWS::StackName}-inbound", "${AWS::StackName}-inbound-bare", "${AWS::StackName}-outbound"),
         *("ShopifyEventBus", "${AWS::StackName}-shopify", "StripeEventBus", "${AWS::StackName}-stripe"),
     },
-    "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable"},
+    "TableThrottlesAlarm": {"CreditsTable", "TransactionsTable", "FiguresTable"},
+    "LookupTableThrottlesAlarm": {"LinksTable", "DeskTable"},
     "LedgerDriftAlarm": {"ServiceName"},
     "OrdersDifferAlarm": {"ServiceName"},
     "DueLagAlarm": {"ServiceName"},
@@ -114,6 +126,8 @@ WATCHED = {
     "StatusUnavailableAlarm": {"ServiceName"},
     "ApiErrorsAlarm": {"AWS::StackName", "Stage"},
     "ApiLatencyAlarm": {"AWS::StackName", "Stage"},
+    "PublicApiErrorsAlarm": {"PublicHttpApi"},
+    "PublicApiLatencyAlarm": {"PublicHttpApi"},
 }
 
 
@@ -210,8 +224,7 @@ def test_an_alarms_metric_is_one_that_is_emitted_with_these_dimensions(resources
         namespace = "credits" if metric["Namespace"] == {"Ref": "AWS::StackName"} else metric["Namespace"]
         dimensions = tuple(one["Name"] for one in metric["Dimensions"])
 
-        of_index = INDEX if alarm == "IndexThrottlesAlarm" else EMITTED[namespace, metric["MetricName"]]
-        assert dimensions == of_index
+        assert dimensions == OTHERS.get(alarm, EMITTED[namespace, metric["MetricName"]])
 
 
 @pytest.mark.parametrize("alarm", WATCHED)
@@ -256,7 +269,18 @@ def test_an_outbox_with_events_that_none_leaves_is_stuck(resources: Resources) -
 
 
 def test_few_answers_do_not_make_the_api_slow(resources: Resources) -> None:
-    assert alarms(resources)["ApiLatencyAlarm"]["EvaluateLowSampleCountPercentile"] == "ignore"
+    for alarm in ("ApiLatencyAlarm", "PublicApiLatencyAlarm"):
+        assert alarms(resources)[alarm]["EvaluateLowSampleCountPercentile"] == "ignore"
+
+
+def test_the_http_api_counts_errors_so_their_share_is_computed(resources: Resources) -> None:
+    whole, *parts = alarms(resources)["PublicApiErrorsAlarm"]["Metrics"]
+
+    assert whole["Expression"] == "IF(m2 > 0, m1 / m2, 0)"
+    assert [(one["Id"], one["MetricStat"]["Metric"]["MetricName"], one["ReturnData"]) for one in parts] == [
+        ("m1", "5xx", False),
+        ("m2", "Count", False),
+    ]
 
 
 def test_every_function_behind_a_stream_counts_in_the_alarm_of_streams(resources: Resources) -> None:
@@ -282,6 +306,7 @@ ON_SUMS = [
     "FunctionThrottlesAlarm",
     "IndexThrottlesAlarm",
     "IteratorAgeAlarm",
+    "LookupTableThrottlesAlarm",
     "ReleaseErrorsAlarm",
     "RuleFailuresAlarm",
     "TableThrottlesAlarm",

@@ -66,6 +66,13 @@ def test_a_folded_order_costs_less_than_one_alone_and_a_cached_status_less_than_
     assert dollars["… from the function's memory or Redis"] < dollars["a million status checks, from the table"]
 
 
+def test_a_status_costs_what_a_storefront_can_bear(figures: list[Measurement]) -> None:
+    dollars = {line.what: line.dollars for line in costs.sheet({figure.name: figure.value for figure in figures})}
+
+    assert dollars["a million status checks, from the table"] <= 1.9
+    assert dollars["… of pages, with the edge before the HTTP API"] <= 0.8
+
+
 @pytest.mark.slow
 def test_a_ledger_ten_times_as_large_costs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long, "LARGE", (1_000, 10))

@@ -12,7 +12,7 @@ from infra.packaging.lint import translated
 
 Resources = dict[str, dict[str, Any]]
 
-FUNCTION = "AWS::Serverless::Function"
+FUNCTION, SCHEDULE = "AWS::Serverless::Function", "AWS::Scheduler::Schedule"
 ROLLED_BACK_BY = ["ApiErrorsAlarm", "ApiLatencyAlarm", "StatusUnavailableAlarm", "ReleaseErrorsAlarm"]
 
 
@@ -101,17 +101,16 @@ def test_the_api_has_one_stage_with_limits_and_logs(production: Resources) -> No
 
 def test_queues_streams_and_schedules_wake_aliases(production: Resources) -> None:
     sources = of_type(production, "AWS::Lambda::EventSourceMapping")
-    scheduled = [
-        target["Arn"]
-        for rule in of_type(production, "AWS::Events::Rule")
-        if "ScheduleExpression" in rule["Properties"]
-        for target in rule["Properties"]["Targets"]
-    ]
+    scheduled = [one["Properties"]["Target"]["Arn"] for one in of_type(production, SCHEDULE)]
 
     assert sources
     assert scheduled
     for reference in [one["Properties"]["FunctionName"] for one in sources] + scheduled:
         assert reference["Ref"].endswith("Aliaslive")
+
+
+def test_no_rule_calls_by_the_clock(production: Resources) -> None:
+    assert not [one for one in of_type(production, "AWS::Events::Rule") if "ScheduleExpression" in one["Properties"]]
 
 
 def test_without_gradual_deployment_nothing_of_it_is_set_up(packaged: Path) -> None:

@@ -39,6 +39,8 @@ WITHOUT_RESOURCE = {
     "logs:CreateLogGroup",
     "logs:CreateLogStream",
     "logs:DeleteLogDelivery",
+    "logs:DeleteResourcePolicy",
+    "logs:DescribeDeliveries",
     "logs:DescribeLogGroups",
     "logs:DescribeLogStreams",
     "logs:DescribeResourcePolicies",
@@ -47,6 +49,7 @@ WITHOUT_RESOURCE = {
     "logs:PutLogEvents",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "scheduler:ListScheduleGroups",
 }
 """What may be granted on everything: the calls know no resource, or write the log of a whole account."""
 CODE_DEPLOY = {"lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"}
@@ -60,15 +63,25 @@ def github() -> dict[str, Any]:
     return found
 
 
-def statements(role: str) -> Statements:
+def inline(role: str) -> Statements:
     (policy,) = github()[role]["Properties"]["Policies"]
     found: Statements = policy["PolicyDocument"]["Statement"]
     return found
 
 
-def boundary() -> Statements:
-    found: Statements = github()["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+def attached(policy: str) -> Statements:
+    found: Statements = github()[policy]["Properties"]["PolicyDocument"]["Statement"]
     return found
+
+
+def statements(role: str) -> Statements:
+    """Return what a role may do, by its own policy and by those of this template that are attached to it."""
+    others = [one["Ref"] for one in github()[role]["Properties"].get("ManagedPolicyArns", [])]
+    return [*inline(role), *(statement for one in others for statement in attached(one))]
+
+
+def boundary() -> Statements:
+    return attached("Boundary")
 
 
 def actions(found: Statements) -> set[str]:
@@ -77,7 +90,7 @@ def actions(found: Statements) -> set[str]:
 
 @pytest.fixture(scope="module")
 def types(packaged: Path) -> set[str]:
-    """Return the types of all resources of all stages."""
+    """Return the types of all resources of all stages, those of a condition that does not hold among them."""
     found: set[str] = set()
     for stage in STAGES:
         template = json.loads(translated((packaged / "sam.yaml").read_text(), values(stage)))
@@ -95,11 +108,10 @@ def test_every_exception_is_needed_and_argued(types: set[str]) -> None:
     assert all(any(fnmatchcase(action, pattern) for action in of_schemas) for pattern in UNUSED)
     assert all(UNUSED.values())
     assert of_schemas >= READ_ALL_THE_SAME
-    assert not of_schemas & BESIDE_SCHEMAS.keys() - {"cloudwatch:DescribeAlarms", *_of_log_groups()}
-
-
-def _of_log_groups() -> set[str]:
-    return {action for action in BESIDE_SCHEMAS if action.startswith("logs:")}
+    assert not of_schemas & BESIDE_SCHEMAS.keys() - {
+        "cloudwatch:DescribeAlarms",
+        *(action for action in BESIDE_SCHEMAS if action.startswith("logs:")),
+    }
 
 
 def test_event_sources_can_be_tagged(packaged: Path) -> None:
@@ -142,14 +154,18 @@ def test_no_deployment_can_change_the_boundary_or_the_roles_that_deploy() -> Non
         assert not fnmatchcase(f"credits-github-{stage}-CloudFormationRole-x", pattern)
 
 
-def test_roles_are_handed_to_three_services_only() -> None:
+def test_roles_are_handed_to_the_services_that_the_roles_of_the_stack_trust_and_no_others(packaged: Path) -> None:
     (passing,) = [one for one in statements("CloudFormationRole") if "iam:PassRole" in listed(one["Action"])]
+    template: dict[str, Any] = yaml_parse((packaged / "sam.yaml").read_text())["Resources"]
+    trusted = {
+        statement["Principal"]["Service"]
+        for one in template.values()
+        if one["Type"] == "AWS::IAM::Role"
+        for statement in one["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    }
 
-    assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == [
-        "apigateway.amazonaws.com",
-        "codedeploy.amazonaws.com",
-        "lambda.amazonaws.com",
-    ]
+    assert passing["Condition"]["StringEquals"]["iam:PassedToService"] == sorted(trusted)
+    assert "scheduler.amazonaws.com" in trusted
 
 
 def test_policies_of_aws_are_attached_only_where_a_role_of_a_service_needs_them(packaged: Path) -> None:
@@ -177,6 +193,7 @@ def test_the_boundary_allows_what_the_roles_of_the_stack_do_and_nothing_of_admin
 
 
 def test_the_policies_fit() -> None:
-    assert length({"Statement": statements("CloudFormationRole")}) < INLINE_BYTES
-    assert length({"Statement": statements("DeployRole")}) < INLINE_BYTES
+    assert length({"Statement": inline("CloudFormationRole")}) < INLINE_BYTES
+    assert length({"Statement": inline("DeployRole")}) < INLINE_BYTES
+    assert length({"Statement": attached("ServingPolicy")}) < MANAGED_BYTES
     assert length({"Statement": boundary()}) < MANAGED_BYTES

@@ -192,6 +192,7 @@ def test_the_gateway_may_call_those_aliases_which_are_there_before_it(resources:
     assert {name: one["FunctionName"] for name, one in permissions.items()} == {
         "APIHandlerInvokePermission": {"Ref": "APIHandler.Alias"},
         "AuthorizeInvokePermission": {"Ref": "Authorize.Alias"},
+        "PublicInvokePermission": {"Ref": "APIHandler.Alias"},
     }
     assert {one["Principal"] for one in permissions.values()} == {"apigateway.amazonaws.com"}
     assert set(resources["RestAPI"]["DependsOn"]) == {"APIHandlerAliaslive", "AuthorizeAliaslive"}

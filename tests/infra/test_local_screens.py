@@ -30,7 +30,9 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 
 def description() -> Description:
     jwt = Jwt(algorithm="ES256", private_key_path="key", issuer="us", audience="us", key_id="1")
-    names = dict.fromkeys((*PARTS, "stage", "aws_endpoint", "aws_region", "nats_url", "bridge_health_url"), "name")
+    names = dict.fromkeys(
+        (*PARTS, "stage", "aws_endpoint", "aws_region", "public_api_url", "nats_url", "bridge_health_url"), "name"
+    )
     tokens = {"admin_token": "token", "ops_token": "token"}
     return Description(
         api_url="http://127.0.0.1:8015", **names, **tokens, functions={}, jwt=jwt, webhook_secrets={}, pids={}

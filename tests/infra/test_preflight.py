@@ -1,11 +1,12 @@
 """What is looked at before anything is made: limits, names, the bucket, the gateway's logs, and who asks."""
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from infra.deploying.preflight import Obstacle, Plan, obstacles, plan_of, shown
+from infra.deploying.preflight import BUS_LOGS, FUNCTIONS, ROLES_MADE, Obstacle, Plan, obstacles, plan_of, shown
 from infra.deploying.stages import values
 from tests.support.fake_account import Answer, FakeAccount, refused
 
@@ -25,10 +26,17 @@ NEW: dict[str, Answer] = {
     },
     "events.list_event_buses": {"EventBuses": [{"Name": "credits-prod-2"}]},
     "logs.describe_log_groups": {"logGroups": [{"logGroupName": "/aws/lambda/credits-prod-2-api"}]},
+    "logs.describe_resource_policies": {"resourcePolicies": [{"policyName": f"other-{one}"} for one in range(9)]},
+    "scheduler.list_schedule_groups": {"ScheduleGroups": [{"Name": "credits-prod-2"}]},
     "s3.head_bucket": refused("404"),
     "apigateway.get_account": {},
 }
 """A new account in which nothing is in the way; another stack of the stage is there."""
+
+
+ALL_POLICIES: dict[str, Answer] = {
+    "logs.describe_resource_policies": {"resourcePolicies": [{"policyName": f"other-{one}"} for one in range(10)]}
+}
 
 
 def plan(before: dict[str, str] | None = None, **chosen: str) -> Plan:
@@ -96,15 +104,49 @@ def test_what_the_stack_has_reserved_already_counts(
             {"logs.describe_log_groups": {"logGroups": [{"logGroupName": f"/aws/lambda/{STACK}-api"}]}},
             f"a log group /aws/lambda/{STACK}-api",
         ),
+        (
+            {"logs.describe_log_groups": {"logGroups": [{"logGroupName": f"{BUS_LOGS}{STACK}"}]}},
+            f"a log group {BUS_LOGS}{STACK}",
+        ),
+        ({"scheduler.list_schedule_groups": {"ScheduleGroups": [{"Name": STACK}]}}, f"a group of schedules {STACK}"),
+        (ALL_POLICIES, "10 resource policies and takes no more"),
         ({"s3.head_bucket": refused("403")}, "credits-releases-123456789012-eu-west-1 for releases cannot be used"),
     ],
-    ids=["code", "roles", "bus", "logs", "bucket"],
+    ids=["code", "roles", "bus", "logs", "log of the bus", "schedules", "log policies", "bucket"],
 )
 def test_what_would_make_a_creation_fail_is_said_before(changed: dict[str, Answer], text: str) -> None:
     stopping = [one for one in found(changed) if one.stops]
 
     assert stopping
     assert all(text in one.text for one in stopping)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "stops"),
+    [
+        ({}, []),
+        ({"Edge": "on"}, []),
+        ({"Edge": "off", "EdgeRequestsPerAddress": "500"}, []),
+        ({"Edge": "on", "EdgeRequestsPerAddress": "500"}, [True]),
+        ({"Edge": "on", "PublicApi": "false"}, [False]),
+    ],
+)
+def test_a_limit_for_the_edge_is_made_in_one_region_only(chosen: dict[str, str], stops: list[bool]) -> None:
+    assert [one.stops for one in found({}, plan(None, **chosen))] == stops
+
+
+def test_a_bus_without_a_log_needs_no_policy_and_one_that_is_there_counts_once() -> None:
+    assert found(ALL_POLICIES, plan(BusLogLevel="OFF")) == []
+    named = [{"policyName": f"{STACK}-bus-log"}, *({"policyName": f"other-{one}"} for one in range(9))]
+    assert found({"logs.describe_resource_policies": {"resourcePolicies": named}}) == []
+
+
+def test_the_roles_that_a_stack_makes_are_not_more_than_are_counted(resources: dict[str, dict[str, Any]]) -> None:
+    made = [name for name, one in resources.items() if one["Type"] == "AWS::IAM::Role"]
+    groups = {one["Properties"]["LogGroupName"]["Fn::Sub"] for one in resources.values() if "LogGroup" in one["Type"]}
+
+    assert len(FUNCTIONS) < len(made) <= ROLES_MADE
+    assert {f"/aws/lambda/${{AWS::StackName}}-{one}" for one in FUNCTIONS} <= groups
 
 
 @pytest.mark.parametrize("service", ["events.list_event_buses", "logs.describe_log_groups", "iam.get_account_summary"])

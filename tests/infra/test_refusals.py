@@ -6,12 +6,28 @@ from typing import Any
 
 import pytest
 
+from infra.deploying.names import PATTERN
 from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import findings, translated
+from infra.packaging.refusals.deliveries import LOG_TYPES
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
+from infra.packaging.refusals.schedules import STACK_CHARACTERS
 from infra.packaging.refusals.wiring import reserved_copies, rights_to_tag
-from tests.support.refused import OLD, OTHERS, ROLE_OF_OLD, SOURCE, Resource, hooked, resource
+from tests.support.refused import (
+    OLD,
+    OTHERS,
+    ROLE_OF_OLD,
+    SOURCE,
+    Resource,
+    delivered,
+    edge,
+    hooked,
+    kept,
+    public,
+    resource,
+    scheduled,
+)
 
 
 def said(template: dict[str, Resource]) -> list[str]:
@@ -39,6 +55,43 @@ def test_a_rule_names_what_breaks_it(rule: str, template: dict[str, Resource], t
 @pytest.mark.parametrize(("name", "called"), [("credits-smoke", True), ("CodeDeployHook_smoke", False)])
 def test_a_hook_that_codedeploy_may_call_and_that_reports_breaks_no_rule(name: str, called: bool) -> None:
     assert said(hooked(name, called=called, reporting=True)) == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        scheduled(),
+        scheduled("cron(17 3 * * ? *)"),
+        scheduled("at(2026-12-01T00:00:00)"),
+        scheduled(FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}),
+        public("ANY /a", "GET /a/{id}", "$default"),
+        {"Edge": edge("/a/batch", "/a/*"), "Policy": kept(0, 0, 60)},
+        delivered("OFF"),
+        delivered("ERROR", "ERROR_LOGS"),
+        delivered("INFO", "ERROR_LOGS", "INFO_LOGS", before="DERROR_LOGS"),
+    ],
+)
+def test_schedules_and_logs_as_aws_takes_them_break_no_rule(template: dict[str, Resource]) -> None:
+    assert said(template) == []
+
+
+def test_the_longest_name_of_a_stack_is_the_one_that_the_rules_count_with() -> None:
+    assert PATTERN.fullmatch("x" * STACK_CHARACTERS)
+    assert not PATTERN.fullmatch("x" * (STACK_CHARACTERS + 1))
+
+
+@pytest.mark.parametrize("level", ["OFF", *LOG_TYPES])
+def test_todays_template_breaks_no_rule_at_any_level_of_the_buss_log(packaged: Path, level: str) -> None:
+    given = {**values("prod"), "BusLogLevel": level, "Stage": "prod"}
+
+    assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
+
+
+@pytest.mark.parametrize("limit", ["0", "2000"])
+def test_nor_does_it_with_an_edge(packaged: Path, limit: str) -> None:
+    given = {**values("prod"), "Edge": "on", "EdgeRequestsPerAddress": limit, "Stage": "prod"}
+
+    assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
 
 
 def test_every_rule_has_a_source_and_an_extract_that_breaks_it() -> None:

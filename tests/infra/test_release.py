@@ -20,6 +20,7 @@ from infra.deploying.aws import (
 )
 from infra.deploying.aws_session import aws_session, region_of
 from infra.deploying.change_sets import Change, guard
+from infra.deploying.conformance import EMULATED
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.stages import UnknownStageError, values
@@ -29,7 +30,6 @@ from infra.packaging.region import REGION
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.fake_account import FakeAccount
 
-EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
 ASKED: set[str] = set()
 """What deployments asked of the account, as service and operation."""
 ACTIONS = {

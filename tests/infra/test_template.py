@@ -24,6 +24,7 @@ QUEUES = (
     "DeadLetterQueue",
     "OutboxQueue",
     "OutboxDeadLetterQueue",
+    "ScheduleDeadLetterQueue",
     "StreamDeadLetterQueue",
 )
 TABLES = ("CreditsTable", "TransactionsTable", "FiguresTable", "DeskTable")

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from infra.deploying.aws import deploy_stage
+from infra.deploying.conformance import EMULATED
 from infra.deploying.emulator import ROOT
 from infra.local.tokens import new_signer
 from infra.packaging.region import REGION
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("upgr
 
 # The emulator makes an imported table anew when a property of it changes, which AWS does not: so here none changes.
 AS_IMPORTED = "DeletionProtection=true"
-EMULATED = "ArchiveDays=0 AlarmsOnSums=false GradualDeployment=false"
 SHOP = "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d"
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from infra.packaging.refusals.http_apis import ERRORS_KEPT
+
 Resource = dict[str, Any]
 
 
@@ -72,6 +74,83 @@ def hooked(name: str, *, called: bool, reporting: bool) -> dict[str, Resource]:
         "Caller": role(*["lambda:InvokeFunction"] * called),
         "HookRole": role(*["codedeploy:PutLifecycleEventHookExecutionStatus"] * reporting),
     }
+
+
+def scheduled(expression: str = "rate(1 minute)", **changed: Any) -> dict[str, Resource]:
+    """Return a schedule as Scheduler takes it, but for what is `changed`: of the schedule, its target or its role."""
+    trusted = changed.pop("trusted", "schedule-group/credits")
+    rights = changed.pop("rights", ("lambda:InvokeFunction", "sqs:SendMessage"))
+    fifo = changed.pop("fifo", False)
+    target = {
+        "Arn": {"Ref": "Alias"},
+        "RoleArn": arn("Role"),
+        "DeadLetterConfig": {"Arn": arn("Queue")},
+        **changed.pop("target", {}),
+    }
+    allowed = [{"Effect": "Allow", "Action": one, "Resource": [{"Ref": "Alias"}, arn("Queue")]} for one in rights]
+    trust = {"Principal": {"Service": "scheduler.amazonaws.com"}, "Condition": f"arn:aws:scheduler:r:a:{trusted}"}
+    return {
+        "Timer": resource(
+            "Scheduler::Schedule",
+            **{
+                "Name": {"Fn::Sub": "${AWS::StackName}-report_marks"},
+                "ScheduleExpression": expression,
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": target,
+                **changed,
+            },
+        ),
+        "Queue": resource("SQS::Queue", FifoQueue=fifo),
+        "Role": resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument={"Statement": [trust]},
+            Policies=[{"PolicyDocument": {"Statement": allowed}}],
+        ),
+    }
+
+
+def delivered(
+    level: str, *kinds: str, before: str = "", writer: str = "delivery.logs.amazonaws.com"
+) -> dict[str, Resource]:
+    """Return a bus with a log of `level`, and deliveries of these kinds of lines, each made after the one `before`."""
+    found = {
+        "Bus": resource("Events::EventBus", LogConfig={"Level": level}),
+        "Group": resource("Logs::LogGroup"),
+        "Policy": resource("Logs::ResourcePolicy", PolicyDocument={"Fn::Sub": f"{writer} ${{Group.Arn}}"}),
+        "Place": resource("Logs::DeliveryDestination", Name="place", DestinationResourceArn=arn("Group")),
+    }
+    for kind in kinds:
+        found[kind] = resource("Logs::DeliverySource", Name=kind, LogType=kind, ResourceArn=arn("Bus"))
+        delivery = resource("Logs::Delivery", DeliverySourceName={"Ref": kind}, DeliveryDestinationArn=arn("Place"))
+        found[f"D{kind}"] = {**delivery, "DependsOn": before if kind != kinds[0] else ""}
+    return found
+
+
+def public(*keys: str, permitted: bool = True, **integration: Any) -> dict[str, Resource]:
+    """Return an HTTP API with these routes."""
+    asked = {"IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "1.0", **integration}
+    found = {"Api": resource("ApiGatewayV2::Api"), "Call": resource("ApiGatewayV2::Integration", **asked)}
+    if permitted:
+        place = {"Fn::Sub": "arn:aws:execute-api:r:a:${Api}/*"}
+        found["May"] = resource("Lambda::Permission", FunctionName={"Ref": "F"}, SourceArn=place)
+    routes = {f"R{number}": key for number, key in enumerate(keys)}
+    return found | {n: resource("ApiGatewayV2::Route", ApiId={"Ref": "Api"}, RouteKey=key) for n, key in routes.items()}
+
+
+def edge(*patterns: str, methods: tuple[str, ...] = ("GET", "HEAD"), errors: tuple[int, ...] = ERRORS_KEPT) -> Resource:
+    """Return a distribution with behaviours for these patterns, which asks again after these errors."""
+    config = {
+        "DefaultCacheBehavior": {"AllowedMethods": list(methods)},
+        "CacheBehaviors": [{"PathPattern": one} for one in patterns],
+        "CustomErrorResponses": [{"ErrorCode": one, "ErrorCachingMinTTL": 0} for one in errors],
+    }
+    return resource("CloudFront::Distribution", DistributionConfig=config)
+
+
+def kept(least: int, default: int, most: int) -> Resource:
+    return resource(
+        "CloudFront::CachePolicy", CachePolicyConfig={"MinTTL": least, "DefaultTTL": default, "MaxTTL": most}
+    )
 
 
 OLD: tuple[tuple[int, str, dict[str, Resource], str], ...] = (
@@ -196,5 +275,63 @@ OTHERS: tuple[tuple[str, dict[str, Resource], str], ...] = (
             )
         },
         "MaximumConcurrency of 1",
+    ),
+    (
+        "alarm-tables",
+        {
+            "CreditsTable": resource("DynamoDB::Table"),
+            "LinksTable": resource("DynamoDB::Table"),
+            "Throttles": summed(
+                metric("DynamoDB", "WriteThrottleEvents", TableName={"Ref": "CreditsTable"}),
+                metric("DynamoDB", "ReadThrottleEvents", TableName={"Ref": "CreditsTable"}),
+            ),
+        },
+        "LinksTable: nobody watches its WriteThrottleEvents",
+    ),
+    ("schedules", scheduled(Name="a name"), "has one that is refused"),
+    ("schedules", scheduled(Name={"Fn::Sub": "${AWS::StackName}-publish_transaction_events"}), "longer than 64"),
+    ("schedules", scheduled("rate(0 minutes)"), "is no rate, cron or at"),
+    ("schedules", scheduled("cron(17 3 * * *)"), "needs six fields"),
+    ("schedules", scheduled("cron(17 3 * * * *)"), "? as exactly one of the days"),
+    ("schedules", scheduled(FlexibleTimeWindow={"Mode": "FLEXIBLE"}), "a flexible window has"),
+    ("schedules", scheduled(target={"RetryPolicy": {"MaximumEventAgeInSeconds": 30}}), "60 to 86400 are allowed"),
+    ("schedules", scheduled(target={"RetryPolicy": {"MaximumRetryAttempts": 186}}), "0 to 185 are allowed"),
+    ("schedules", scheduled(target={"Input": "only: unfinished"}), "is not JSON"),
+    ("schedules", scheduled(trusted="schedule/credits/report_marks"), "Role trusts a schedule"),
+    ("schedules", scheduled(rights=("sqs:SendMessage",)), "Role may not call Alias"),
+    ("schedules", scheduled(rights=("lambda:InvokeFunction",)), "Role may not send to Queue"),
+    ("schedules", scheduled(fifo=True), "Queue is a FIFO queue"),
+    ("bus-logs", delivered("ERROR"), "Bus: its ERROR_LOGS are delivered nowhere"),
+    ("bus-logs", delivered("INFO", "ERROR_LOGS"), "Bus: its INFO_LOGS are delivered nowhere"),
+    (
+        "bus-logs",
+        delivered("INFO", "ERROR_LOGS", "INFO_LOGS"),
+        "DINFO_LOGS: it is made at the same time as DERROR_LOGS",
+    ),
+    ("bus-logs", delivered("ERROR", "ERROR_LOGS", writer="events.amazonaws.com"), "may not write into Group"),
+    (
+        "bus-logs",
+        {"Long": resource("Logs::DeliverySource", Name="x" * 61, LogType="ERROR_LOGS", ResourceArn=arn("Bus"))},
+        "longer than 60",
+    ),
+    ("http-api", public(permitted=False), "Api: it may not call its function"),
+    ("http-api", {"Api": resource("ApiGatewayV2::Api", CorsConfiguration={})}, "answers OPTIONS itself"),
+    ("http-api", public(PayloadFormatVersion=None), "Call: a function needs PayloadFormatVersion"),
+    ("http-api", public(TimeoutInMillis=30_001), "50 to 30000 are allowed"),
+    ("http-api", public("/widget-1.js"), "is no method with a path"),
+    ("http-api", public("GET /a", "GET /a"), "R1: R0 has the key"),
+    ("edge", {"Policy": kept(0, 60, 60)}, "keeps answers that say `no-store`, or nothing"),
+    ("edge", {"Policy": kept(0, 0, -1)}, "must not fall"),
+    ("edge", {"Edge": edge("/a/*", "/a/batch")}, "/a/batch is never reached, /a/* fits before"),
+    ("edge", {"Edge": edge(methods=("GET", "POST"))}, "the default allows a set of methods"),
+    ("edge", {"Edge": edge(errors=ERRORS_KEPT[1:])}, "keeps errors for ten seconds: 400"),
+    (
+        "edge",
+        {
+            "Acl": resource(
+                "WAFv2::WebACL", Rules=[{"Name": "rate", "Statement": {"RateBasedStatement": {"Limit": "9"}}}]
+            )
+        },
+        "10 to 2000000000 are allowed",
     ),
 )

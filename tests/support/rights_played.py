@@ -243,6 +243,8 @@ def _keys(on: Stage) -> None:
     for name in (TOKEN_KEY, CURSOR_KEY, SHOPIFY, STRIPE):
         secrets.create_secret(Name=name, SecretString=SECRET)
     on.call("authorize", event)
+    assert on.call("app", _over_http(token))["statusCode"] == HTTPStatus.OK
+    forget_the_container()
     secrets.create_secret(Name=REDIS, SecretString="no address")
     with on.recorder.running("app"):
         assert for_api.cursor_key() == SECRET
@@ -253,8 +255,36 @@ def _keys(on: Stage) -> None:
     forget_the_container()
     for name in (TOKEN_KEY, CURSOR_KEY, SHOPIFY, STRIPE):
         ssm.put_parameter(Name=name, Value=SECRET, Type="SecureString")
+    assert on.call("app", _over_http(token))["statusCode"] == HTTPStatus.OK
     allowed = on.call("authorize", event)
     assert allowed["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+
+
+def _over_http(token: str) -> dict[str, Any]:
+    """Return a request over the HTTP API, where the function itself checks the token."""
+    path = "/api/v1/credits/plugin-status/batch"
+    context = {
+        "resourcePath": path,
+        "httpMethod": "POST",
+        "path": path,
+        "requestId": "r",
+        "authorizer": {"claims": None},
+    }
+    return {
+        "version": "1.0",
+        "resource": path,
+        "path": path,
+        "httpMethod": "POST",
+        "headers": {"authorization": token, "content-type": "application/json"},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": context,
+        "body": json.dumps({"merchant_ids": [SHOP]}),
+        "isBase64Encoded": False,
+    }
 
 
 def _movements(on: Stage) -> None:

@@ -73,6 +73,20 @@ def indexes(found: Resources) -> Iterator[str]:
                     yield f"{table}: {name} of its index {index['IndexName']} do not count"
 
 
+def tables(found: Resources) -> Iterator[str]:
+    """Yield tables whose throttles no alarm reads, although those of other tables are read."""
+    watched = {
+        (metric["MetricName"], *dimensions(metric).values())
+        for _, alarm in of_type(found, ALARM)
+        for metric in metrics(alarm)
+        if metric["MetricName"] in THROTTLES
+    }
+    for table, _ in of_type(found, TABLE):
+        for name in THROTTLES:
+            if watched and (name, table) not in watched:
+                yield f"{table}: nobody watches its {name}"
+
+
 def ages(found: Resources) -> Iterator[str]:
     """Yield queues that allow many receives, and whose age is watched but not their number of messages."""
     watched: dict[str, set[str]] = {}

@@ -1,9 +1,8 @@
 """Hooks of gradual deployments that CodeDeploy may not call, or that cannot report to it."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from infra.packaging.refusals.resolved import Resources, listed, named
+from infra.packaging.refusals.resolved import Resources, allowed, named
 
 PREFIX = "CodeDeployHook_"
 """AWS's managed policy for CodeDeploy allows functions whose name begins so, and no others."""
@@ -23,20 +22,8 @@ def hooks(found: Resources) -> Iterator[str]:
 def _of_hook(found: Resources, alias: str, hook: str, group: str) -> Iterator[str]:
     caller = named(found[group]["Properties"]["ServiceRoleArn"])
     function = found[hook]["Properties"]
-    if not str(function.get("FunctionName", "")).startswith(PREFIX) and hook not in _allowed(found, caller, INVOKE):
+    if not str(function.get("FunctionName", "")).startswith(PREFIX) and hook not in allowed(found, caller, INVOKE):
         yield f"{alias}: {caller} may not call {hook}, which is not named {PREFIX}…"
     role = named(function["Role"])
-    if not _allowed(found, role, REPORT):
+    if not allowed(found, role, REPORT):
         yield f"{alias}: {role} may not report the result of {hook}, and the deployment would wait in vain"
-
-
-def _allowed(found: Resources, role: str, action: str) -> set[str]:
-    """Return what a role's own policies allow an action on, resources of the template by their logical ids."""
-    policies: list[Mapping[str, Any]] = found[role]["Properties"].get("Policies", [])
-    return {
-        named(resource)
-        for policy in policies
-        for statement in policy["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Allow" and action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-    }

@@ -43,6 +43,18 @@ def named(reference: Any) -> str:
     return str(target[0]) if isinstance(target, list) else str(target)
 
 
+def allowed(found: Resources, role: str, action: str) -> set[str]:
+    """Return what a role's own policies allow an action on, resources of the template by their logical ids."""
+    policies: list[Mapping[str, Any]] = found[role]["Properties"].get("Policies", [])
+    return {
+        named(resource)
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow" and action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
 def _resolved(node: Any, conditions: Mapping[str, Any], known: Mapping[str, str]) -> Any:
     if isinstance(node, list):
         return [_resolved(one, conditions, known) for one in node if not _left_out(one, conditions, known)]

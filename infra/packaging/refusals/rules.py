@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.packaging.refusals import alarms, policies, releases, tables, wiring
+from infra.packaging.refusals import alarms, deliveries, http_apis, policies, releases, schedules, tables, wiring
 from infra.packaging.refusals.resolved import Resources, resources
 
 AWS = "https://docs.aws.amazon.com"
@@ -52,6 +52,11 @@ RULES = (
         broken=alarms.indexes,
     ),
     Rule(
+        name="alarm-tables",
+        source=f"{AWS}/amazondynamodb/latest/developerguide/metrics-dimensions.html",
+        broken=alarms.tables,
+    ),
+    Rule(
         name="alarm-age",
         source=f"{AWS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html",
         broken=alarms.ages,
@@ -95,6 +100,26 @@ RULES = (
         name="warm-throughput",
         source=f"{AWS}/amazondynamodb/latest/developerguide/warm-throughput.html",
         broken=tables.throughput,
+    ),
+    Rule(
+        name="schedules",
+        source=f"{AWS}/scheduler/latest/APIReference/API_CreateSchedule.html",
+        broken=schedules.schedules,
+    ),
+    Rule(
+        name="bus-logs",
+        source=f"{AWS}/eventbridge/latest/userguide/eb-event-bus-logs.html",
+        broken=deliveries.bus_logs,
+    ),
+    Rule(
+        name="http-api",
+        source=f"{AWS}/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html",
+        broken=http_apis.http_apis,
+    ),
+    Rule(
+        name="edge",
+        source=f"{AWS}/AmazonCloudFront/latest/DeveloperGuide/Expiration.html",
+        broken=http_apis.edges,
     ),
     Rule(
         name="reserved-copies",
