@@ -15,7 +15,7 @@ def post_due(event: CloudWatchEvent) -> dict[str, Any]:
     """Post what is due, as much as the call's time allows, and return `{"looked_at", "brought", "until", …}`.
 
     An account that cannot be written does not stop others: it is named in the log, and holds back the mark from which
-    the alarm takes how late the sweep is.
+    the alarm takes how late the sweep is, by a day at most.
 
     Raises:
         RetryLater: the index or the mark cannot be read or written. The next call goes on from the last mark.
@@ -25,10 +25,8 @@ def post_due(event: CloudWatchEvent) -> dict[str, Any]:
     from chalicelib.wiring import for_figures, for_posting
 
     marks, posting = for_figures.due_marks(), for_posting.posting()
-    swept = falling_due.post_due(
-        for_figures.due_list(), posting, marks.last(), time=for_posting.call_time(event.context)
-    )
-    marks.keep(swept.until)
+    time = for_posting.call_time(event.context)
+    swept = falling_due.post_due(for_figures.due_list(), posting, marks.last(), keep=marks.keep, time=time)
     for account, error in swept.failed[:FAILED_SAID_MAX]:
         logger.error(
             "due and not posted",

@@ -4,7 +4,7 @@ It posts through the same `Posting` as every movement, so a sweep and a writer t
 nothing happens twice. Bounded in time: what is left is for the next call, which goes on where this one ended.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -18,6 +18,10 @@ BEHIND = timedelta(hours=1)
 """How long before the last sweep accounts are looked for again: clocks differ, and the index follows the table."""
 LOOK_BACK = timedelta(days=40)
 """How far behind the mark what is due is looked for: a restored table may bring back an account of 35 days ago."""
+HELD_BACK = timedelta(hours=24)
+"""How far at most an account that cannot be written holds back the mark: every call looks at each hour since then."""
+KEPT_EVERY = timedelta(hours=12)
+"""After how many hours of the index a call that catches up keeps how far it has come."""
 AT_ONCE = 200
 """Accounts that are read and posted together."""
 SWEEP_MARGIN_SECONDS = 8.0
@@ -26,7 +30,7 @@ SWEEP_MARGIN_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What a sweep did. All that was due by `until` is posted, but for accounts in `failed`, with the errors.
+    """What a sweep did. All that was due by `until` is posted; accounts in `failed`, with their errors, hold it back.
 
     `looked_at` counts the accounts that the index listed, `brought` those that were written. Without `finished` the
     call's time ran out, and the next one goes on.
@@ -39,20 +43,29 @@ class Sweep:
     finished: bool
 
 
-def post_due(due: DueList, posting: Posting, last: Instant | None, *, time: CallTime) -> Sweep:
+def post_due(
+    due: DueList, posting: Posting, last: Instant | None, *, keep: Callable[[Instant], None], time: CallTime
+) -> Sweep:
     """Post what is due by now, hour by hour from where the last sweep had come to (None: there was none).
 
+    `keep` takes the instant by which all is posted: at the end, and on the way while there is much to catch up with, so
+    that a call that is torn has not been in vain.
+
     Raises:
-        RetryLater: the index cannot be read.
+        RetryLater: the index cannot be read, or the mark cannot be kept.
     """
     now = time.now()
     looked_at = brought = 0
     failed: list[tuple[DueAccount, RetryLater]] = []
     until, finished = now, True
+    next_kept = instant(datetime.fromisoformat(last or now) + KEPT_EVERY)
     for hour, some in _batches(due, last, now):
         if time.remaining_seconds() < SWEEP_MARGIN_SECONDS:
             until, finished = min(hour, now), False
             break
+        if hour >= next_kept:
+            keep(_posted_until(hour, failed))
+            next_kept = instant(datetime.fromisoformat(hour) + KEPT_EVERY)
         outcomes = posting.bring([one.merchant_id for one in some], time=time) if some else {}
         looked_at += len(outcomes)
         for one in some:
@@ -61,13 +74,21 @@ def post_due(due: DueList, posting: Posting, last: Instant | None, *, time: Call
                 failed.append((one, outcome))
             else:
                 brought += outcome
+    until = _posted_until(until, failed)
+    keep(until)
     return Sweep(
-        until=min([until, *(one.due_at for one, _ in failed)]),
+        until=until,
         looked_at=looked_at,
         brought=brought,
         failed=tuple(failed),
         finished=finished,
     )
+
+
+def _posted_until(until: Instant, failed: Sequence[tuple[DueAccount, RetryLater]]) -> Instant:
+    """Return the mark for a sweep that has come to `until`: not beyond what failed, but at most a day behind."""
+    earliest = instant(datetime.fromisoformat(until) - HELD_BACK)
+    return min([until, *(max(earliest, one.due_at) for one, _ in failed)])
 
 
 def _batches(due: DueList, last: Instant | None, now: Instant) -> Iterator[tuple[Instant, list[DueAccount]]]:

@@ -216,6 +216,7 @@ def test_json_lines_name_their_merchants_themselves(feed: Feed) -> None:
         (f"{SHOP}/a.csv", exported(row(1), row(2)) + b'"never closed', "line 4: no CSV"),
         (f"{SHOP}/a.csv", b"", "no column"),
     ],
+    ids=["no shop", "utf-16", "never closed", "empty"],
 )
 def test_a_file_that_cannot_be_read_is_a_finding_with_its_place(
     feed: Feed, name: str, content: bytes, fault: str

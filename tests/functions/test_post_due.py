@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import app
+from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import instant
 from chalicelib.usecases import falling_due
 from chalicelib.wiring import for_figures
@@ -129,6 +130,47 @@ def test_an_account_that_cannot_be_written_stops_no_other_and_holds_back_the_mar
     assert [line["merchant_id"] for line in system.lines() if line["message"] == "due and not posted"] == [
         merchant("shop 1")
     ]
+
+
+def test_an_account_that_stays_unwritable_holds_back_the_mark_by_a_day_at_most(system: System, clock: Clock) -> None:
+    shops(system, 1)
+    system.dynamodb.update_item(
+        TableName=CREDITS_TABLE,
+        Key={"merchant_id": {"S": merchant("shop 0")}},
+        UpdateExpression="SET balance = :bad",
+        ExpressionAttributeValues={":bad": {"S": "five"}},
+    )
+    clock.pass_days(10)
+
+    answer = post_due()
+
+    assert (answer["failed"], answer["until"]) == (1, instant(clock.moment - timedelta(days=1)))
+    queries = system.requests.count("Query")
+    post_due()
+    assert system.requests.count("Query") - queries < 30 * 8
+
+
+def test_a_call_that_is_torn_while_it_catches_up_has_not_been_in_vain(
+    system: System, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shops(system, 2)
+    post_due()
+    begun = clock()
+    clock.pass_days(7)
+    listed_by, asked = for_figures.due_list().listed, []
+
+    def torn(self: object, hour: str, *, until: str) -> Iterator[Any]:
+        asked.append(hour)
+        if len(asked) == 100:
+            raise RetryLater(Code.UNAVAILABLE, "torn")
+        return listed_by(hour, until=until)
+
+    monkeypatch.setattr(type(for_figures.due_list()), "listed", torn)
+    with pytest.raises(RetryLater):
+        post_due()
+
+    assert (for_figures.due_marks().last() or "") > instant(datetime.fromisoformat(begun) + timedelta(days=3))
+    assert post_due()["until"] == clock()
 
 
 def test_a_fault_of_any_request_is_made_up_for_by_the_next_call(system: System, clock: Clock) -> None:
