@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Self
 
 from chalicelib.domain.alerts import Level, Levels, checked
+from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.lines import LEVELS
 
@@ -49,6 +50,18 @@ class Required(Text):
     def __get__(self, group: "Group", owner: type["Group"]) -> str:
         """Return the group's text, which is not empty."""
         return present(self.name, super().__get__(group, owner))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shops:
+    """Some merchants, or with `everyone` all of them."""
+
+    everyone: bool = False
+    named: frozenset[MerchantId] = frozenset()
+
+    def __contains__(self, merchant: MerchantId) -> bool:
+        """Return whether the merchant is one of them."""
+        return self.everyone or merchant in self.named
 
 
 @dataclass(frozen=True)
@@ -176,6 +189,18 @@ class Reader:
                     "without a path, with commas between them"
                 )
         return origins
+
+    def shops(self, name: str) -> Shops:
+        """Return a list of merchant ids with commas between them; `on` is every merchant, `off` none."""
+        text = self.text(name)
+        if text in ("", "off", "on"):
+            return Shops(everyone=text == "on")
+        try:
+            return Shops(named=frozenset(merchant_id(part.strip()) for part in text.split(",")))
+        except ValueError:
+            raise SettingError(
+                f"{name} is {text!r}: it takes off, on, or merchant ids with commas between them"
+            ) from None
 
     def choice(self, name: str, choices: Sequence[str], default: str = "") -> str:
         """Return one of the choices: `default`, else the first of them, where it is not set."""

@@ -12,7 +12,7 @@ from typing import Self
 from chalicelib.domain.alerts import Levels
 from chalicelib.domain.grace import HOURS_MAX, GraceTerms
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.environment import DAYS_MAX, Group, Reader, Required, SettingError, Text, present
+from chalicelib.environment import DAYS_MAX, Group, Reader, Required, SettingError, Shops, Text, present
 
 SCOPE_CLAIMS = ("scope", "scp", "scopes")
 """The claims in which issuers grant scopes: RFC 8693's, Microsoft's and Okta's, and a plural of some."""
@@ -201,6 +201,7 @@ class Settings:
     credits_by_price: Mapping[str, int]
     cursor_key_parameter: str
     cors_origins: tuple[str, ...]
+    widget_days_left: Shops
     metrics_per_merchant: bool
     stage: str
 
@@ -214,10 +215,9 @@ class Settings:
         read = Reader(environment)
         read.log_level()
         trial_credits = read.whole("TRIAL_CREDITS", 100)
-        low_percent = read.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=100)
         return cls(
             trial_credits=trial_credits,
-            default_threshold=trial_credits * low_percent // 100,
+            default_threshold=trial_credits * read.whole("LOW_BALANCE_THRESHOLD_PERCENT", 20, most=100) // 100,
             policy=Policy(
                 direction=Direction(read.choice("ORDER_CREDIT_DIRECTION", tuple(Direction), Direction.DECREASE)),
                 basis=Basis(read.choice("ORDER_CREDIT_BASIS", tuple(Basis), Basis.ORDER)),
@@ -252,6 +252,7 @@ class Settings:
             credits_by_price=read.credits_by_name("CREDITS_BY_PRICE"),
             cursor_key_parameter=read.text("CURSOR_KEY_PARAMETER"),
             cors_origins=read.origins("CORS_ORIGINS"),
+            widget_days_left=read.shops("WIDGET_DAYS_LEFT"),
             metrics_per_merchant=read.choice("METRICS_PER_MERCHANT", ("off", "on")) == "on",
             stage=read.text("STAGE") or "dev",
         )

@@ -5,6 +5,7 @@ Heavy imports wait for the route that needs them: plugin status and health come 
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -64,11 +65,15 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     status = for_api.plugin_statuses().of(merchant, now=call.now)
     _count([status])
     headers = {"Cache-Control": cache_control(status)}
-    if (tag := entity_tag(status)) is not None:
+    more: dict[str, int | None] = {}
+    # Whoever may not have the days gets the same answer as whoever does not ask for them, byte for byte.
+    if call.parameters.get("days_left") == ["1"] and merchant in settings().widget_days_left:
+        more["days_left"] = _days_left(status, merchant, call.now)
+    if (tag := entity_tag(status, more)) is not None:
         headers["ETag"] = tag
         if call.holds(tag):
             return Reply(body="", status=HTTPStatus.NOT_MODIFIED, headers=headers, merchant_id=merchant)
-    return Reply(body=json_text(data(status), call.meta()), headers=headers, merchant_id=merchant)
+    return Reply(body=json_text(data(status) | more, call.meta()), headers=headers, merchant_id=merchant)
 
 
 @routes.post("/api/v1/credits/plugin-status/batch", access=Access.TOKEN, summary="Are these shops' plugins on?")
@@ -217,6 +222,21 @@ def _count(statuses: Collection[PluginStatus]) -> None:
         add_up(CHECKS[status.status])
     unreadable = sum(status.stale or status.reason is Reason.UNAVAILABLE for status in statuses)
     count("credits_plugin_status_unavailable_total", unreadable)
+
+
+def _days_left(status: PluginStatus, merchant: MerchantId, now: datetime) -> int | None:
+    if status.stale or status.reason in (Reason.ACCOUNT_NOT_FOUND, Reason.UNAVAILABLE):
+        return None
+    from chalicelib.contracts.api.runway import runway_of
+    from chalicelib.domain.due import as_of
+    from chalicelib.domain.errors import RetryLater
+
+    try:
+        found = for_api.history().account(merchant)
+    except RetryLater:
+        return None
+    runway = runway_of(as_of(found, instant(now)), now=instant(now)) if found is not None else None
+    return None if runway is None else runway.days_left
 
 
 def _account(text: str) -> "Account":

@@ -30,6 +30,14 @@ def widget(_call: Call) -> Reply:
     return Reply(body=_script("widget-1.js"), headers=_HEADERS)
 
 
+@routes.get(
+    "/widget-2.js", open_to_all_origins=True, access=Access.ANYONE, summary="The storefront widget, with days left"
+)
+def widget_with_days(_call: Call) -> Reply:
+    """Return the widget's second version, which also shows how many days the credits last where a page asks for it."""
+    return Reply(body=_script("widget-2.js"), headers=_HEADERS)
+
+
 @cache
 def _script(name: str) -> str:
     return (_STATIC / name).read_text()

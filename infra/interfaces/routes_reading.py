@@ -39,17 +39,28 @@ _STATUS = Route(
         "or `disabled` with the reason `unavailable`; never `enabled` out of nothing. Never the balance. "
         "Any origin may ask."
     ),
-    parameters=(MERCHANT_IN_PATH, IF_NONE_MATCH),
+    parameters=(
+        MERCHANT_IN_PATH,
+        parameter(
+            "days_left",
+            "query",
+            {"type": "string", "enum": ["1"]},
+            "Answer `days_left` too. Where the setting `WIDGET_DAYS_LEFT` does not name the merchant, the "
+            "answer is the same as without.",
+        ),
+        IF_NONE_MATCH,
+    ),
     answers={
         200: Success(
             description="The status.",
-            model=answers.Answer[answers.PluginStatus],
+            model=answers.Answer[answers.PluginStatus | answers.StatusWithDays],
             examples={
                 "enabled": samples.status(Reason.SUFFICIENT_CREDITS),
                 "disabled": samples.status(Reason.INSUFFICIENT_CREDITS),
                 "no such account": samples.status(Reason.ACCOUNT_NOT_FOUND),
                 "the table cannot be read": samples.status(Reason.SUFFICIENT_CREDITS, stale=True),
                 "nothing is known": samples.status(Reason.UNAVAILABLE),
+                "with the days left": samples.status_with_days(8),
             },
             headers=("ETag", "Cache-Control"),
         ),

@@ -1,5 +1,7 @@
 """The routes about the service itself: health, figures, and this document."""
 
+from dataclasses import replace
+
 from chalicelib.api.console_files import CHART, SCRIPT
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.fleet import FleetStatus
@@ -99,6 +101,13 @@ _WIDGET = Route(
     errors=(500,),
 )
 
+_WIDGET_WITH_DAYS = replace(
+    _WIDGET,
+    view="widget_with_days",
+    description="The same script, which also sets `data-credits-days-left` on the page: only where the page asks for "
+    "it (`data-days-left`) and the setting `WIDGET_DAYS_LEFT` allows it.",
+)
+
 _CONSOLE_FILE = Route(
     view="console_file",
     tag=Tag.DOCUMENTS,
@@ -152,4 +161,4 @@ _METRICS = Route(
     errors=(401, 403, *STORE_ERRORS),
 )
 
-SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS, _CONSOLE, _CONSOLE_FILE, _WIDGET)
+SERVICE = (_HEALTH, _DETAILED, _FLEET, _METRICS, _OPENAPI, _DOCS, _CONSOLE, _CONSOLE_FILE, _WIDGET, _WIDGET_WITH_DAYS)

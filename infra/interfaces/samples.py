@@ -74,6 +74,12 @@ def status(reason: Reason, *, stale: bool = False) -> Any:
     return {"data": json.loads(json.dumps(data(said))), "meta": META}
 
 
+def status_with_days(days_left: int) -> Any:
+    """Return a plugin-status answer that says how long the credits last."""
+    said = status(Reason.SUFFICIENT_CREDITS)
+    return said | {"data": said["data"] | {"days_left": days_left}}
+
+
 def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
     """Return the answer about many shops."""
     return {

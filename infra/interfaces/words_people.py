@@ -21,6 +21,9 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
     "FleetDay.parked": Word("Messages parked on the day.", COUNT_FORM),
     "Action.time": Word("When it was done.", TIME_FORM),
     "runway": Word("How long the credits last; null until three days and ten orders have passed."),
+    "StatusWithDays.days_left": Word(
+        "Whole days that the credits last, rounded down; null if more than ten years, or not known.", COUNT_FORM
+    ),
     "days_left": Word("Whole days that the credits last, rounded down; null if more than ten years.", COUNT_FORM),
     "empty_on": Word("The day on which the last credit is used, in UTC.", {"format": "date"}),
     "per_day": Word(

@@ -5,18 +5,21 @@ React's hooks are played by those of Preact, which ships with the console; a the
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 import app
-from chalicelib.wiring import for_api
+from chalicelib.domain.ids import instant
+from chalicelib.settings import settings
+from chalicelib.wiring import for_api, for_posting
 from infra.packaging.dependencies import ROOT
 from tests.support.browser import chromium, needs_chromium
-from tests.support.builders import SHOP
+from tests.support.builders import SHOP, merchant
 from tests.support.console import WAIT_MS
-from tests.support.events import adjusted, opened
+from tests.support.events import adjusted, opened, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import PageApi
 from tests.support.system import System
@@ -97,6 +100,33 @@ def test_the_liquid_snippet_shows_the_plugin_while_there_are_credits_and_nothing
     expect(page.get_by_text("your plugin")).to_be_hidden()
     expect(page.get_by_role("button", name="Add to cart")).to_be_visible()
     assert page.evaluate("window.shifted") == 0
+
+
+def test_the_days_left_are_on_the_page_where_both_the_page_and_the_setting_ask_for_it(
+    page: Page, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lasting = merchant("lasting")
+    now = datetime.now(UTC)
+    for hours in range(96, 0, -8):
+        monkeypatch.setattr(for_posting, "now", lambda hours=hours: instant(now - timedelta(hours=hours)))
+        desk.ingest(opened(lasting) if hours == 96 else paid(hours, merchant_id=lasting))
+    line = next(block for block in lines_of("html") if "widget-2.js" in block).replace(SHOP, lasting)
+    days = "document.documentElement.dataset.creditsDaysLeft"
+    status = "document.documentElement.dataset.credits"
+
+    def days_shown(head: str, setting: str) -> str | None:
+        monkeypatch.setenv("WIDGET_DAYS_LEFT", setting)
+        settings.cache_clear()
+        for_api.plugin_statuses.cache_clear()
+        page.evaluate("try { sessionStorage.clear() } catch {}")
+        shown(page, head, "")
+        page.wait_for_function(f"{status} === 'enabled'")
+        found: str | None = page.evaluate(f"{days} ?? null")
+        return found
+
+    assert days_shown(line, "off") is None
+    assert days_shown(line.replace(" data-days-left", ""), lasting) is None
+    assert days_shown(line, lasting) == "3"
 
 
 def test_the_snippet_without_a_metafield_leaves_the_plugin_hidden(page: Page) -> None:

@@ -91,6 +91,7 @@ DEFAULT_SETTINGS = {
     "JWT_KEY_PARAMETER": "",
     "CURSOR_KEY_PARAMETER": "",
     "CORS_ORIGINS": "",
+    "WIDGET_DAYS_LEFT": "off",
     "LOG_LEVEL": "INFO",
     "SERVICE_NAME": "credit-service",
     "METRICS_PER_MERCHANT": "off",

@@ -4,6 +4,7 @@ import runpy
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -11,9 +12,13 @@ from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.grace import GraceTerms
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.environment import SettingError
+from chalicelib.environment import SettingError, Shops
 from chalicelib.settings import Bus, Feed, Functions, Jwt, Lapsing, Queues, Settings, Tables, Versions, Webhooks
+from tests.support.builders import SHOP, merchant
+
+OTHER = merchant("other")
 
 
 def test_an_empty_environment_gives_the_documented_defaults() -> None:
@@ -83,6 +88,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ),
         cursor_key_parameter="",
         cors_origins=(),
+        widget_days_left=Shops(),
         stage="dev",
         redis_url="",
         redis_url_parameter="",
@@ -224,6 +230,21 @@ def test_a_bad_choice_is_named_with_what_it_takes(name: str, text: str, choices:
 def test_a_setting_beyond_its_range_is_named(name: str, text: str) -> None:
     with pytest.raises(SettingError, match=name):
         Settings.read({name: text})
+
+
+@pytest.mark.parametrize(
+    ("text", "shows"), [("", []), ("off", []), ("on", [SHOP, OTHER]), (f" {SHOP.upper()}, {uuid4()}", [SHOP])]
+)
+def test_the_widget_shows_days_of_the_shops_that_are_named(text: str, shows: list[MerchantId]) -> None:
+    allowed = Settings.read({"WIDGET_DAYS_LEFT": text}).widget_days_left
+
+    assert [shop for shop in (SHOP, OTHER) if shop in allowed] == shows
+
+
+@pytest.mark.parametrize("text", ["yes", f"{SHOP},", f"{SHOP} {OTHER}", f"on,{SHOP}"])
+def test_shops_that_are_none_are_named(text: str) -> None:
+    with pytest.raises(SettingError, match="WIDGET_DAYS_LEFT"):
+        Settings.read({"WIDGET_DAYS_LEFT": text})
 
 
 def test_levels_are_read_as_people_write_them() -> None:

@@ -78,6 +78,12 @@ class PluginStatus(Model):
     stale: bool
 
 
+class StatusWithDays(PluginStatus):
+    """The same, with how long the credits last, for a page that asks and may know (contract, section 16)."""
+
+    days_left: int | None
+
+
 class StatusBatch(Model):
     """The plugin statuses of many shops, by merchant id in lower case with hyphens."""
 

@@ -5,6 +5,7 @@ describes the same answer for the API's document, and a test compares the two.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from chalicelib.contracts.api.problems import bad_request
@@ -24,11 +25,15 @@ def data(status: PluginStatus) -> dict[str, Any]:
     return {"status": status.status, "reason": status.reason, "as_of": status.as_of, "stale": status.stale}
 
 
-def entity_tag(status: PluginStatus) -> str | None:
-    """Return a weak tag, the same for answers that differ only in time; None if the status is unknown."""
+def entity_tag(status: PluginStatus, more: Mapping[str, int | None] = MappingProxyType({})) -> str | None:
+    """Return a weak tag, the same for answers that differ only in time; None if the status is unknown.
+
+    `more` is what the answer has besides the status.
+    """
     if status.reason is Reason.UNAVAILABLE:
         return None
-    return f'W/"{status.status}-{status.reason}{"-stale" if status.stale else ""}"'
+    added = "".join(f"-{value}" for value in more.values())
+    return f'W/"{status.status}-{status.reason}{"-stale" if status.stale else ""}{added}"'
 
 
 def cache_control(status: PluginStatus) -> str:
