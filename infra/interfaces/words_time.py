@@ -25,6 +25,9 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "CreditsExpired.credits": Word("How many lapsed.", {"minimum": 1}),
     "levels": Word("The levels in force; null if there are none."),
     "Levels.levels": Word("Up to five."),
+    "percent_of": Word(
+        "The balance after the last inflow, of which levels in percent are a share; null if there are none.", COUNT_FORM
+    ),
     "LevelsRequest.levels": Word("Up to five, each with a name of its own; empty: none; null: the fleet's."),
     "own": Word("Whether an admin set them for this account; otherwise they are the fleet's."),
     "WatchedLevel.name": Word("What the level is called."),

@@ -74,7 +74,7 @@ def test_levels_are_set_shown_crossed_and_given_up(shop: Shop) -> None:
         "grace: none; the fleet's limits",
     ]
     assert "evt.credits.adjusted, evt.credits.level_crossed" in shop.run("why", SHOP)
-    assert shop.told("levels", SHOP, "--none")["levels"] == {"own": True, "levels": []}
+    assert shop.told("levels", SHOP, "--none")["levels"] == {"own": True, "percent_of": None, "levels": []}
     assert shop.run("levels", SHOP, "--fleet").startswith("no levels (the fleet's)")
 
 

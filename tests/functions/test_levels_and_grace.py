@@ -82,6 +82,7 @@ def test_an_admins_levels_cross_at_once_and_are_kept_on_the_account(system: Syst
 
     assert account["levels"] == {
         "own": True,
+        "percent_of": None,
         "levels": [
             {"name": "few", "at": 100, "unit": "credits", "below": True},
             {"name": "week", "at": 7, "unit": "days", "below": False},

@@ -18,9 +18,13 @@ class WatchedLevel(Model):
 
 
 class Levels(Model):
-    """The levels in force at the account's last write; `own` tells that an admin set them for it."""
+    """The levels in force at the account's last write; `own` tells that an admin set them for it.
+
+    `percent_of` is the balance of which levels in percent are a share, None if there are none.
+    """
 
     own: bool
+    percent_of: int | None
     levels: list[WatchedLevel]
 
     @classmethod
@@ -32,7 +36,7 @@ class Levels(Model):
             WatchedLevel(name=one.level.name, at=one.level.at, unit=one.level.unit, below=one.below)
             for one in account.alerts.watched
         ]
-        return cls(own=account.alerts.own, levels=watched)
+        return cls(own=account.alerts.own, percent_of=account.alerts.full, levels=watched)
 
 
 class GraceTerms(Model):

@@ -780,9 +780,39 @@ const ActionsOf = ({ merchant, turn }) => html`<${Section} name="Who did what"><
 
 return { Actions: Actions, ActionsOf: ActionsOf };
 })();
+m["ahead.js"] = (() => {
+
+const { html } = m["preact.js"];
+const { Time } = m["parts.js"];
+const { number } = m["words.js"];
+
+function lapses(account) {
+  let left = account.balance;
+  return account.lots.map(({ expires_at, credits }) => ({ at: expires_at, moment: new Date(expires_at) / 1000, credits, left: (left -= credits) }));
+}
+
+function levels(account) {
+  const { percent_of: full, levels: found } = account.levels ?? { levels: [] };
+  const each = { credits: 1, percent: full === null ? null : full / 100, days: account.runway?.per_day ?? null };
+  return found.map((level) => ({ ...level, credits: each[level.unit] === null ? null : Math.floor(level.at * each[level.unit]) }));
+}
+
+function Ahead({ account }) {
+  const [lots, lines] = [lapses(account), levels(account)];
+  return html`${lots.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Lapses to come"><table data-test="lapses"><caption>Lapses to come</caption>
+      <thead><tr><th scope="col">When</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Left, if no orders come</th></tr></thead>
+      <tbody>${lots.map((lot) => html`<tr key=${lot.at}><td><${Time} at=${lot.at} /> <span class="muted">(<${Time} at=${lot.at} relative />)</span></td><td class="num">${number(lot.credits)}</td><td class="num">${number(lot.left)}</td></tr>`)}</tbody></table></div>`}
+    ${lines.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Levels"><table data-test="level-lines"><caption>Levels</caption>
+      <thead><tr><th scope="col">Level</th><th scope="col" class="num">At</th><th scope="col" class="num">In credits now</th><th scope="col">State</th></tr></thead>
+      <tbody>${lines.map((line) => html`<tr key=${line.name}><td>${line.name}</td><td class="num">${number(line.at)} ${line.unit}</td><td class="num">${line.credits === null ? "not known yet" : number(line.credits)}</td><td>${line.below ? "below" : "above"}</td></tr>`)}</tbody></table></div>`}`;
+}
+
+return { lapses: lapses, levels: levels, Ahead: Ahead };
+})();
 m["chart.js"] = (() => {
 
 const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
+const { Ahead, lapses, levels } = m["ahead.js"];
 const { ask } = m["api.js"];
 const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
 const { number, time } = m["words.js"];
@@ -791,6 +821,9 @@ const PAGE = 100;
 const PAGES_MAX = 3;
 const DAY = 86_400;
 const AHEAD = 0.5;
+const LAPSES_AHEAD = 2;
+const LEVELS_ABOVE = 1.5;
+const DAYS_MAX = 36_525;
 const LABEL = 76;
 const DIGIT = 7.5;
 
@@ -808,11 +841,18 @@ async function newest(id) {
 
 const at = (record) => new Date(record.created_at) / 1000;
 
-function projected(records, balance, now) {
+function projected(records, { balance, runway }, now) {
+  if (balance > 0 && runway?.days_left != null) return { perDay: runway.per_day, empty: now + (balance * DAY) / runway.per_day };
   const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
   const days = records.length ? (now - at(records[0])) / DAY : 0;
-  if (!(balance > 0) || !(used > 0) || !(days > 0)) return null;
-  return { perDay: used / days, empty: now + (balance * days * DAY) / used };
+  if (!(balance > 0) || !(used > 0) || !(days > 0) || (balance * days) / used > DAYS_MAX) return null;
+  return { perDay: used / days, empty: now + (balance * days * DAY) / used, since: records[0].created_at };
+}
+
+function end(records, account, outlook, now) {
+  const shown = now - at(records[0]);
+  const near = lapses(account).map((lot) => lot.moment).filter((moment) => moment <= now + shown * LAPSES_AHEAD);
+  return Math.max(now, Math.min(outlook?.empty ?? now, now + shown * AHEAD), ...near);
 }
 
 function perTime(perDay) {
@@ -827,12 +867,12 @@ function colours() {
 }
 
 function lines(records, account, outlook, now) {
-  const first = at(records[0]);
-  const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
+  const until = end(records, account, outlook, now);
+  const come = until > now ? [...(outlook?.empty < until ? [outlook.empty] : []), until] : [];
   const changed = new Date(account.updated_at) / 1000;
   const since = changed > at(records.at(-1)) && changed < now ? [changed, now] : [now];
-  const later = [...since.map(() => account.balance), ...(until > now ? [null] : [])];
-  const times = [...records.map(at), ...since, ...(until > now ? [until] : [])];
+  const later = [...since.map(() => account.balance), ...come.map(() => null)];
+  const times = [...records.map(at), ...since, ...come];
   const balances = [...records.map((one) => one.balance_after), ...later];
   const thresholds = [...records.map((one) => one.threshold), ...later.map(() => account.threshold)];
   const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
@@ -850,8 +890,38 @@ function moments(plot, ticks) {
   return ticks.map((tick) => form.format(tick * 1000));
 }
 
-function options(Plot, place, say) {
+function ahead(account, now, colour) {
+  return (plot) => {
+    const { ctx, bbox } = plot;
+    const right = bbox.left + bbox.width;
+    const [x, y] = [(moment) => Math.min(right, plot.valToPos(moment, "x", true)), (value) => plot.valToPos(value, "y", true)];
+    const band = (until, low, high, fill) => { ctx.fillStyle = fill; ctx.fillRect(x(now), y(high), x(until) - x(now), y(low) - y(high)); };
+    const lots = lapses(account);
+    ctx.save();
+    if (lots.length) band(plot.scales.x.max, 0, lots.at(-1).left, `${colour.accent}1f`);
+    lots.forEach((lot, place) => {
+      band(lot.moment, lot.left, lot.left + lot.credits, `${colour.warn}${place % 2 ? "2b" : "4d"}`);
+      ctx.fillStyle = colour.warn;
+      if (lot.moment <= plot.scales.x.max) ctx.fillRect(x(lot.moment) - 2, bbox.top, 2, bbox.height);
+    });
+    ctx.fillStyle = ctx.strokeStyle = colour.muted;
+    ctx.textAlign = "left";
+    ctx.setLineDash([1, 3]);
+    for (const { name, credits } of levels(account)) {
+      if (credits === null || credits > plot.scales.y.max) continue;
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y(credits));
+      ctx.lineTo(right, y(credits));
+      ctx.stroke();
+      ctx.fillText(name, bbox.left + 4, y(credits) - 4);
+    }
+    ctx.restore();
+  };
+}
+
+function options(Plot, place, say, account, now) {
   const colour = colours();
+  const lines = levels(account).map((level) => level.credits);
   const stepped = Plot.paths.stepped({ align: 1 });
   const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
   return {
@@ -860,7 +930,7 @@ function options(Plot, place, say) {
     padding: [null, LABEL / 2, null, null],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, ...[most, ...lines.filter((line) => line <= most * LEVELS_ABOVE)].map((line) => line * 1.08))] } },
     axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
     series: [
       {},
@@ -868,7 +938,7 @@ function options(Plot, place, say) {
       { stroke: colour.warn, width: 1.5, dash: [6, 4], paths: stepped, points: { show: false } },
       { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
     ],
-    hooks: { setCursor: [(plot) => say(plot.cursor.idx)] },
+    hooks: { drawAxes: [ahead(account, now, colour)], setCursor: [(plot) => say(plot.cursor.idx)] },
   };
 }
 
@@ -887,7 +957,7 @@ function Plotted({ records, account, outlook, now }) {
       const { default: Plot } = await import("./uplot.js");
       if (gone || !place.current) return;
       plot?.destroy();
-      plot = new Plot(options(Plot, place.current, say), data, place.current);
+      plot = new Plot(options(Plot, place.current, say, account, now), data, place.current);
     };
     draw();
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -910,19 +980,20 @@ function Chart({ account }) {
   if (data) last.current = data;
   const records = last.current;
   const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
-  const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
+  const outlook = useMemo(() => records && projected(records, account, now), [now]);
   return html`<${Section} name="Burn-down" first kind="card chart">
     <${Trouble} error=${error} retry=${reload} />
     ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
     ${records?.length > 0 && html`<p data-test="outlook">${outlook
-      ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
-      : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
+      ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
+      : account.balance === 0 ? "It is empty." : "Orders used few credits or none lately: there is no date to project."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.</p>`}
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${account.lots.length > 0 && " Bands: credits that lapse, until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
+      <${Ahead} account=${account} />`}
   <//>`;
 }
 
-return { projected: projected, Chart: Chart };
+return { Chart: Chart };
 })();
 m["days.js"] = (() => {
 
@@ -1568,6 +1639,7 @@ const { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useL
 const { credits, number, TYPES, visible } = m["words.js"];
 
 const EVERY_SECONDS = 5;
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
 function Status({ account, story }) {
   const on = account.plugin_status.status === "enabled";
@@ -1577,7 +1649,8 @@ function Status({ account, story }) {
     <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
       <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
       <div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
-      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>`}
+      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
+        ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}

@@ -1,6 +1,7 @@
 // The balance as it burns down, the low-balance threshold, and when it would be empty.
 
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
+import { Ahead, lapses, levels } from "./ahead.js";
 import { ask } from "./api.js";
 import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
 import { number, time } from "./words.js";
@@ -10,6 +11,12 @@ const PAGES_MAX = 3;
 const DAY = 86_400;
 // Of the time that is shown, at most this share more is given to what is to come.
 const AHEAD = 0.5;
+// More of it where credits lapse then.
+const LAPSES_AHEAD = 2;
+// Levels above the balance are drawn up to this share of it, so that they do not flatten the line.
+const LEVELS_ABOVE = 1.5;
+// Further off than a century is no date.
+const DAYS_MAX = 36_525;
 // Widths in the axes' font, in pixels: of the widest time, and of a digit.
 const LABEL = 76;
 const DIGIT = 7.5;
@@ -28,12 +35,21 @@ async function newest(id) {
 
 const at = (record) => new Date(record.created_at) / 1000;
 
-// What orders and their edits use, less what their refunds give back, over the time that is looked at.
-export function projected(records, balance, now) {
+// By the account's daily use, once that is known; before, by what orders and their edits use, less what their refunds give
+// back, over the time that is looked at.
+function projected(records, { balance, runway }, now) {
+  if (balance > 0 && runway?.days_left != null) return { perDay: runway.per_day, empty: now + (balance * DAY) / runway.per_day };
   const used = records.reduce((sum, one) => (["ORDER_PAID", "ORDER_EDITED", "REFUND"].includes(one.transaction_type) ? sum - one.amount : sum), 0);
   const days = records.length ? (now - at(records[0])) / DAY : 0;
-  if (!(balance > 0) || !(used > 0) || !(days > 0)) return null;
-  return { perDay: used / days, empty: now + (balance * days * DAY) / used };
+  if (!(balance > 0) || !(used > 0) || !(days > 0) || (balance * days) / used > DAYS_MAX) return null;
+  return { perDay: used / days, empty: now + (balance * days * DAY) / used, since: records[0].created_at };
+}
+
+// Where the axis ends: with the projection, or the last lapse that is near enough to be shown.
+function end(records, account, outlook, now) {
+  const shown = now - at(records[0]);
+  const near = lapses(account).map((lot) => lot.moment).filter((moment) => moment <= now + shown * LAPSES_AHEAD);
+  return Math.max(now, Math.min(outlook?.empty ?? now, now + shown * AHEAD), ...near);
 }
 
 function perTime(perDay) {
@@ -50,12 +66,12 @@ function colours() {
 // Lines over one axis of times: the balance and the threshold in steps, and what is to come. A threshold that changed
 // after the last transaction did so when the account did.
 function lines(records, account, outlook, now) {
-  const first = at(records[0]);
-  const until = outlook ? Math.min(outlook.empty, now + (now - first) * AHEAD) : now;
+  const until = end(records, account, outlook, now);
+  const come = until > now ? [...(outlook?.empty < until ? [outlook.empty] : []), until] : [];
   const changed = new Date(account.updated_at) / 1000;
   const since = changed > at(records.at(-1)) && changed < now ? [changed, now] : [now];
-  const later = [...since.map(() => account.balance), ...(until > now ? [null] : [])];
-  const times = [...records.map(at), ...since, ...(until > now ? [until] : [])];
+  const later = [...since.map(() => account.balance), ...come.map(() => null)];
+  const times = [...records.map(at), ...since, ...come];
   const balances = [...records.map((one) => one.balance_after), ...later];
   const thresholds = [...records.map((one) => one.threshold), ...later.map(() => account.threshold)];
   const ahead = times.map((moment) => (moment < now || !outlook ? null : Math.max(0, account.balance * (1 - (moment - now) / (outlook.empty - now)))));
@@ -74,8 +90,40 @@ function moments(plot, ticks) {
   return ticks.map((tick) => form.format(tick * 1000));
 }
 
-function options(Plot, place, say) {
+// Credits that lapse as bands from now until they do, above those that never lapse, with a mark where each ends; and
+// the levels as lines with their names.
+function ahead(account, now, colour) {
+  return (plot) => {
+    const { ctx, bbox } = plot;
+    const right = bbox.left + bbox.width;
+    const [x, y] = [(moment) => Math.min(right, plot.valToPos(moment, "x", true)), (value) => plot.valToPos(value, "y", true)];
+    const band = (until, low, high, fill) => { ctx.fillStyle = fill; ctx.fillRect(x(now), y(high), x(until) - x(now), y(low) - y(high)); };
+    const lots = lapses(account);
+    ctx.save();
+    if (lots.length) band(plot.scales.x.max, 0, lots.at(-1).left, `${colour.accent}1f`);
+    lots.forEach((lot, place) => {
+      band(lot.moment, lot.left, lot.left + lot.credits, `${colour.warn}${place % 2 ? "2b" : "4d"}`);
+      ctx.fillStyle = colour.warn;
+      if (lot.moment <= plot.scales.x.max) ctx.fillRect(x(lot.moment) - 2, bbox.top, 2, bbox.height);
+    });
+    ctx.fillStyle = ctx.strokeStyle = colour.muted;
+    ctx.textAlign = "left";
+    ctx.setLineDash([1, 3]);
+    for (const { name, credits } of levels(account)) {
+      if (credits === null || credits > plot.scales.y.max) continue;
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, y(credits));
+      ctx.lineTo(right, y(credits));
+      ctx.stroke();
+      ctx.fillText(name, bbox.left + 4, y(credits) - 4);
+    }
+    ctx.restore();
+  };
+}
+
+function options(Plot, place, say, account, now) {
   const colour = colours();
+  const lines = levels(account).map((level) => level.credits);
   const stepped = Plot.paths.stepped({ align: 1 });
   const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
   return {
@@ -85,7 +133,7 @@ function options(Plot, place, say) {
     padding: [null, LABEL / 2, null, null],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, ...[most, ...lines.filter((line) => line <= most * LEVELS_ABOVE)].map((line) => line * 1.08))] } },
     axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
     series: [
       {},
@@ -93,7 +141,7 @@ function options(Plot, place, say) {
       { stroke: colour.warn, width: 1.5, dash: [6, 4], paths: stepped, points: { show: false } },
       { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
     ],
-    hooks: { setCursor: [(plot) => say(plot.cursor.idx)] },
+    hooks: { drawAxes: [ahead(account, now, colour)], setCursor: [(plot) => say(plot.cursor.idx)] },
   };
 }
 
@@ -112,7 +160,7 @@ function Plotted({ records, account, outlook, now }) {
       const { default: Plot } = await import("./uplot.js");
       if (gone || !place.current) return;
       plot?.destroy();
-      plot = new Plot(options(Plot, place.current, say), data, place.current);
+      plot = new Plot(options(Plot, place.current, say, account, now), data, place.current);
     };
     draw();
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -135,14 +183,15 @@ export function Chart({ account }) {
   if (data) last.current = data;
   const records = last.current;
   const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
-  const outlook = useMemo(() => records && projected(records, account.balance, now), [now]);
+  const outlook = useMemo(() => records && projected(records, account, now), [now]);
   return html`<${Section} name="Burn-down" first kind="card chart">
     <${Trouble} error=${error} retry=${reload} />
     ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
     ${records?.length > 0 && html`<p data-test="outlook">${outlook
-      ? html`At ${perTime(outlook.perDay)}, as since <${Time} at=${records[0].created_at} />, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
-      : account.balance === 0 ? "It is empty." : "Orders used no credits lately: there is no date to project."}</p>
+      ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
+      : account.balance === 0 ? "It is empty." : "Orders used few credits or none lately: there is no date to project."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.</p>`}
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${account.lots.length > 0 && " Bands: credits that lapse, until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
+      <${Ahead} account=${account} />`}
   <//>`;
 }

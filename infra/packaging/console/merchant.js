@@ -15,6 +15,8 @@ import { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, use
 import { credits, number, TYPES, visible } from "./words.js";
 
 const EVERY_SECONDS = 5;
+// The API names days in UTC.
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
 function Status({ account, story }) {
   const on = account.plugin_status.status === "enabled";
@@ -24,7 +26,8 @@ function Status({ account, story }) {
     <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
       <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
       <div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
-      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>`}
+      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
+        ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}

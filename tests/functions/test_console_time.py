@@ -1,0 +1,146 @@
+"""What time does to a shop, as the console shows it: lapses to come, levels and days left, in a real Chromium."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import app
+from chalicelib.domain.ids import instant
+from chalicelib.wiring import for_api, for_posting
+from tests.functions.test_console_many import violations, wider
+from tests.support.browser import chromium, needs_chromium
+from tests.support.builders import SHOP
+from tests.support.console import WAIT_MS
+from tests.support.events import charged, opened, paid
+from tests.support.figures_tables import FiguresTable
+from tests.support.page_api import ORIGIN, PageApi, admin_token
+from tests.support.system import System
+
+pytestmark = needs_chromium
+expect.set_options(timeout=WAIT_MS)
+
+FILLED = """
+  window.filled = []
+  const fill = CanvasRenderingContext2D.prototype.fillRect
+  CanvasRenderingContext2D.prototype.fillRect = function (x, y, width, height) {
+    filled.push({ colour: this.fillStyle, x, y, width, height })
+    return fill.call(this, x, y, width, height)
+  }
+  window.named = []
+  const write = CanvasRenderingContext2D.prototype.fillText
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    if (this.textAlign === 'left') named.push({ text, y })
+    return write.call(this, text, x, y)
+  }
+"""
+"""Keeps what a page fills: rectangles, and the texts that begin at a place."""
+WARN = (133, 83, 0)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def shop_page(
+    browser: Browser, desk: System, table: FiguresTable, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Page]]:
+    """Return what opens the page of a shop that has sold for ten days, twice a day, in a tab of this width."""
+    monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
+    desk.configure(ALERT_LEVELS="week=7 days, half=50%, few=20")
+    now = datetime.now(UTC)
+
+    def at(ago: timedelta, *bodies: str) -> None:
+        monkeypatch.setattr(for_posting, "now", lambda: instant(now - ago))
+        desk.ingest(*bodies)
+
+    lots = ((40, 12), (30, 15), (20, 400))
+    at(timedelta(days=10), opened())
+    for credits_paid, days in lots:
+        at(timedelta(days=10), charged(f"p{days}", credits_paid, expires_in_days=days))
+    for number in range(1, 20):
+        at(timedelta(days=10) - number * timedelta(hours=12), paid(number))
+    contexts = []
+
+    def open_page(width: int = 1280) -> Page:
+        context = browser.new_context(
+            locale="en-GB", timezone_id="Europe/Berlin", viewport={"width": width, "height": 900}, color_scheme="light"
+        )
+        contexts.append(context)
+        context.add_init_script(f"sessionStorage.setItem('credits.token', '{admin_token()}')")
+        context.add_init_script(FILLED)
+        page = context.new_page()
+        PageApi(app.app).serve(page)
+        page.goto(f"{ORIGIN}/console#/merchant/{SHOP}")
+        expect(page.locator("section.chart canvas")).to_be_visible()
+        page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def rows(page: Page, name: str) -> list[list[str]]:
+    table = page.locator(f"[data-test={name}] tbody tr")
+    return [row.locator("td").all_inner_texts() for row in table.all()]
+
+
+def test_lapses_and_levels_are_in_tables_under_the_chart(shop_page: Callable[..., Page]) -> None:
+    page = shop_page()
+
+    lapses, levels = rows(page, "lapses"), rows(page, "level-lines")
+
+    assert [row[1:] for row in lapses] == [["21", "72"], ["30", "42"], ["20", "22"]]
+    assert ["in 2 days" in lapses[0][0], "in 5 days" in lapses[1][0]] == [True, True]
+    assert [(row[0], row[1], row[3]) for row in levels] == [
+        ("week", "7 days", "above"),
+        ("half", "50 percent", "above"),
+        ("few", "20 credits", "above"),
+    ]
+    assert [row[2] for row in levels][1:] == ["56", "20"]
+    assert 13 <= int(levels[0][2]) <= 15
+
+
+def test_days_left_and_the_day_of_the_last_credit_stand_beside_the_balance(shop_page: Callable[..., Page]) -> None:
+    page = shop_page()
+    days = int(page.locator("[data-test=days-left]").inner_text())
+
+    empty = datetime.fromisoformat(str(page.locator("[data-test=empty-on] time").get_attribute("datetime")))
+
+    assert 43 <= days <= 49
+    assert abs(empty.replace(tzinfo=UTC) - datetime.now(UTC) - timedelta(days=days)) < timedelta(days=2)
+    expect(page.locator("[data-test=outlook]")).to_contain_text("by its use of the last weeks")
+
+
+def test_the_chart_has_a_band_for_each_lot_a_mark_for_each_near_lapse_and_named_lines(
+    shop_page: Callable[..., Page],
+) -> None:
+    page = shop_page()
+    filled: list[dict[str, Any]] = page.evaluate("filled")
+
+    bands = [one for one in filled if str(one["colour"]).startswith("rgba({}, {}, {}".format(*WARN))][-3:]
+    marks = [one for one in filled if one["colour"] == "#{:02x}{:02x}{:02x}".format(*WARN)]
+
+    heights, widths = ([band[side] for band in bands] for side in ("height", "width"))
+    assert heights[0] / heights[2] == pytest.approx(21 / 20, rel=0.02)
+    assert heights[1] / heights[2] == pytest.approx(30 / 20, rel=0.02)
+    assert widths[1] / widths[0] == pytest.approx(5 / 2, rel=0.05)
+    # The last one lapses in a year: its band goes on to the end, without a mark.
+    assert widths[2] >= widths[1]
+    assert bands[0]["y"] < bands[1]["y"] < bands[2]["y"]
+    assert len({mark["x"] for mark in marks[-2:]}) == 2
+    named = {one["text"]: one["y"] for one in page.evaluate("named")}
+    assert named.keys() == {"week", "half", "few"}
+    assert named["half"] < named["few"] < named["week"]
+
+
+def test_a_phone_shows_it_without_scrolling_sideways_and_axe_finds_nothing(shop_page: Callable[..., Page]) -> None:
+    page = shop_page(360)
+
+    assert (wider(page), violations(page)) == (0, [])
