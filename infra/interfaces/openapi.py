@@ -96,15 +96,15 @@ def schemas() -> dict[str, Any]:
     )
     found = {_short(name): _renamed(schema) for name, schema in made["$defs"].items()}
     for body in (route.body for route in ROUTES if route.body is not None and route.body.members):
-        found[body.name] = _part(found[_name(body.model)], body.members)
+        found[body.name] = _part(found[_name(body.model)], body.members, body.optional)
         del found[_name(body.model)]
     return found
 
 
-def _part(schema: Mapping[str, Any], members: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema of a model of which a caller gives `members` only, all of them."""
+def _part(schema: Mapping[str, Any], members: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
+    """Return the schema of a model of which a caller gives all of `members`, and what he likes of `optional`."""
     properties = {}
-    for member in members:
+    for member in (*members, *optional):
         form = schema["properties"][member]
         # Where the model has a default for it, null would be taken for a missing one.
         said = [branch for branch in form.get("anyOf", []) if branch != {"type": "null"} or "default" not in form]

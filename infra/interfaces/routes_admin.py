@@ -52,7 +52,8 @@ _ADJUST = Route(
     body=Body(
         model=AdjustmentRequest,
         name="Adjustment",
-        members=("merchant_id", "operation_type", "credits", "reason", "batch_credits"),
+        members=("merchant_id", "operation_type", "credits", "reason"),
+        optional=("batch_credits", "expires_at", "expires_in_days"),
         examples={
             "goodwill": {
                 "merchant_id": MERCHANT,

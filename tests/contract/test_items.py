@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.adapters.dynamodb.crossings import crossings_attribute, crossings_from
@@ -184,11 +184,13 @@ crossings = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(accounts)
 def test_an_account_comes_back_from_its_item_as_it_was(account: Account) -> None:
     assert account_from(account_item(account)) == account
 
 
+@settings(deadline=None)
 @given(transactions())
 def test_a_record_comes_back_from_its_item_as_it_was(transaction: Transaction) -> None:
     assert transaction_from(transaction_item(transaction)) == transaction

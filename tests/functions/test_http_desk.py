@@ -51,6 +51,7 @@ def test_only_admins_see_what_is_parked_and_what_is_going_on(api: Api, desk: Sys
     assert redriven(api, "x", token).status == 403
 
 
+@pytest.mark.usefixtures("table")
 def test_a_parked_message_is_listed_with_its_reason_and_put_back(api: Api, desk: System) -> None:
     poison = charged("p1", 0)
     desk.ingest(opened(), poison)
@@ -66,6 +67,7 @@ def test_a_parked_message_is_listed_with_its_reason_and_put_back(api: Api, desk:
     assert [message["body"] for message in desk.in_inbox()] == [poison]
 
 
+@pytest.mark.usefixtures("table")
 def test_a_letter_that_is_not_there_is_404_as_often_as_one_asks(api: Api, desk: System) -> None:
     desk.ingest(opened(), charged("p1", 0))
     [letter] = listed(api)
@@ -92,6 +94,7 @@ def test_one_queue_may_be_asked_for(api: Api, desk: System) -> None:
     assert listed(api, parking="outbox") == []
 
 
+@pytest.mark.usefixtures("table")
 def test_what_points_to_a_streams_records_holds_nothing_to_put_back_and_shows_no_address(
     api: Api, desk: System
 ) -> None:
@@ -165,6 +168,7 @@ def test_the_longest_message_of_a_queue_is_answered_whole() -> None:
         assert body_bytes(text * (1024 * 1024 // len(text.encode()))) < LAMBDA_ANSWER_BYTES - 50_000
 
 
+@pytest.mark.usefixtures("table")
 def test_a_letter_of_an_unknown_function_says_that_it_cannot_be_put_back(api: Api, desk: System) -> None:
     desk.sqs.send_message(QueueUrl=desk.urls["STREAM_DEAD_LETTER_QUEUE_URL"], MessageBody="{}")
 

@@ -136,7 +136,7 @@ def test_an_unknown_merchant_is_disabled_and_asked_for_again_each_time(api: Api,
     assert status_of(api, SHOP).body["data"]["status"] == "enabled"
 
 
-def test_a_status_is_one_eventually_consistent_read_of_three_attributes_then_kept(
+def test_a_status_is_one_eventually_consistent_read_of_five_attributes_then_kept(
     api: Api, ledger: Ledger, aws: Aws
 ) -> None:
     ledger.post(trial())
@@ -149,7 +149,7 @@ def test_a_status_is_one_eventually_consistent_read_of_three_attributes_then_kep
         third = status_of(api, SHOP)
 
     assert aws.operations() == ["GetItem", "GetItem"]
-    assert aws.calls[0][1]["ProjectionExpression"] == "balance,version,closure"
+    assert aws.calls[0][1]["ProjectionExpression"] == "balance,version,closure,lots,grace"
     assert not aws.calls[0][1].get("ConsistentRead")
     assert first.body["data"]["as_of"] == second.body["data"]["as_of"] < third.body["data"]["as_of"]
     assert second.headers["Cache-Control"].startswith("public, max-age=5,")

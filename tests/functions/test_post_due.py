@@ -9,7 +9,7 @@ import pytest
 
 import app
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.ids import instant
+from chalicelib.domain.ids import Instant, instant
 from chalicelib.usecases import falling_due
 from chalicelib.wiring import for_figures
 from tests.functions.test_lots import Clock, clock, listed, told
@@ -159,7 +159,7 @@ def test_a_call_that_is_torn_while_it_catches_up_has_not_been_in_vain(
     clock.pass_days(7)
     listed_by, asked = for_figures.due_list().listed, []
 
-    def torn(self: object, hour: str, *, until: str) -> Iterator[Any]:
+    def torn(self: object, hour: Instant, *, until: Instant) -> Iterator[Any]:
         asked.append(hour)
         if len(asked) == 100:
             raise RetryLater(Code.UNAVAILABLE, "torn")

@@ -9,7 +9,7 @@ Grants = dict[str, set[str]]
 
 LEDGER = ("CreditsTable", "TransactionsTable")
 LEDGER_READ = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
-WRITING_LEDGER = {"AdjustCreditsRole", "IngestEventsRole", "SetThresholdRole"}
+WRITING_LEDGER = {"AdjustCreditsRole", "IngestEventsRole", "PostDueRole", "SetThresholdRole"}
 KEY_READERS = {
     "ApiHandlerRole": (
         "CursorKeyParameter",
@@ -253,6 +253,7 @@ def test_only_own_items_of_the_figures_may_be_written(resources: Resources) -> N
         "ApiHandlerRole": ["container#*", "discarded#*"],
         "RollUpRole": ["container#*", "day#*", "fleet#*", "merchant#*", "month#*", "recent"],
         "ReconcileRole": ["container#*", "reconcile"],
+        "PostDueRole": ["container#*", "due"],
     }
     for role in roles(resources):
         for statement in statements(resources, role, keys_are_set=True):

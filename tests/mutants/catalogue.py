@@ -960,7 +960,7 @@ MUTANTS = (
     ),
     _mutant(
         "a sweep that forgets whom it could not write",
-        (FALLING_DUE, "        until=min([until, *(one.due_at for one, _ in failed)]),", "        until=until,"),
+        (FALLING_DUE, "    until = _posted_until(until, failed)\n", ""),
         tests="tests/functions/test_post_due.py",
     ),
     # Time.

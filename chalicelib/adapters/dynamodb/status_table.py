@@ -1,4 +1,4 @@
-"""Plugin statuses from the credits table: eventually consistent reads of three attributes.
+"""Plugin statuses from the credits table: eventually consistent reads of a few attributes.
 
 An account that cannot be read is omitted from the result; one that does not exist is None in it.
 """
