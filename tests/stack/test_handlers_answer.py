@@ -45,7 +45,7 @@ context = SimpleNamespace(
 answer = handler(json.load(sys.stdin), context)
 print(json.dumps({"answer": answer, "modules": sorted(sys.modules), "path": sys.path}))
 """
-API = "app.app"
+API = "chalicelib.api.door.serve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

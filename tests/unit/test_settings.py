@@ -4,7 +4,6 @@ import runpy
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -233,7 +232,7 @@ def test_a_setting_beyond_its_range_is_named(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shows"), [("", []), ("off", []), ("on", [SHOP, OTHER]), (f" {SHOP.upper()}, {uuid4()}", [SHOP])]
+    ("text", "shows"), [("", []), ("off", []), ("on", [SHOP, OTHER]), (f" {SHOP.upper()}, {merchant('third')}", [SHOP])]
 )
 def test_the_widget_shows_days_of_the_shops_that_are_named(text: str, shows: list[MerchantId]) -> None:
     allowed = Settings.read({"WIDGET_DAYS_LEFT": text}).widget_days_left
