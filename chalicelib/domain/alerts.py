@@ -71,7 +71,8 @@ class Level:
 _LETTERS: Final = {Unit.CREDITS: "c", Unit.PERCENT: "%", Unit.DAYS: "d"}
 _UNITS: Final = {letter: unit for unit, letter in _LETTERS.items()}
 _WRITTEN: Final = re.compile(r"(?P<name>[^=\s]+)=(?P<at>[0-9]{1,10}) ?(?P<unit>credits?|percent|%|days?)?", re.ASCII)
-_NAME: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}", re.ASCII)
+NAME_PATTERN: Final = f"^[a-z0-9][a-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}$"
+_NAME: Final = re.compile(NAME_PATTERN, re.ASCII)
 Levels = tuple[Level, ...]
 
 
@@ -134,6 +135,11 @@ class Standing:
 Compared = tuple[Alerts | None, tuple[LevelCrossed, ...]]
 
 
+def least(unit: Unit) -> int:
+    """Return the lowest number at which a level in this unit may stand."""
+    return int(unit is not Unit.CREDITS)
+
+
 def checked(levels: Iterable[Level]) -> Levels:
     """Return levels that may be in force together.
 
@@ -149,9 +155,9 @@ def checked(levels: Iterable[Level]) -> Levels:
                 f"the name of a level has 1 to {NAME_LENGTH_MAX} small letters, digits, - or _, and begins with a "
                 "letter or a digit"
             )
-        least, most = int(level.unit is not Unit.CREDITS), AT_MOST[level.unit]
-        if not least <= level.at <= most:
-            raise ValueError(f"a level in {level.unit} takes a whole number from {least} to {most}")
+        lowest, most = least(level.unit), AT_MOST[level.unit]
+        if not lowest <= level.at <= most:
+            raise ValueError(f"a level in {level.unit} takes a whole number from {lowest} to {most}")
     if len({level.name for level in found}) < len(found):
         raise ValueError("each level needs a name of its own")
     return found

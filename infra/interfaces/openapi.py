@@ -104,11 +104,12 @@ def schemas() -> dict[str, Any]:
 def _part(schema: Mapping[str, Any], members: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
     """Return the schema of a model of which a caller gives all of `members`, and what he likes of `optional`."""
     properties = {}
-    for member in (*members, *optional):
+    for member in members:
         form = schema["properties"][member]
         # Where the model has a default for it, null would be taken for a missing one.
         said = [branch for branch in form.get("anyOf", []) if branch != {"type": "null"} or "default" not in form]
         properties[member] = {"anyOf": said} if len(said) > 1 else said[0] if said else form
+    properties |= {member: schema["properties"][member] for member in optional}
     return {"type": "object", "description": schema["description"], "properties": properties, "required": list(members)}
 
 

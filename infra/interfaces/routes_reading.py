@@ -44,9 +44,9 @@ _STATUS = Route(
         parameter(
             "days_left",
             "query",
-            {"type": "string", "enum": ["1"]},
-            "Answer `days_left` too. Where the setting `WIDGET_DAYS_LEFT` does not name the merchant, the "
-            "answer is the same as without.",
+            {"type": "string"},
+            "1: answer `days_left` too; any other value is as none. Where the setting `WIDGET_DAYS_LEFT` does not "
+            "name the merchant, the answer is the same as without.",
         ),
         IF_NONE_MATCH,
     ),

@@ -14,11 +14,11 @@ Resources = dict[str, dict[str, Any]]
 
 OF_THE_API = {
     *("PublicHttpApi", "PublicIntegration", "PublicStage", "PublicInvokePermission", "PublicAccessLogGroup"),
-    *("StatusRoute", "StatusByOldNameRoute", "StatusesRoute", "WidgetRoute"),
+    *("StatusRoute", "StatusByOldNameRoute", "StatusesRoute", "WidgetRoute", "WidgetWithDaysRoute"),
     *("PublicApiErrorsAlarm", "PublicApiLatencyAlarm"),
 }
 OF_THE_EDGE = {"EdgeDistribution", "EdgeCachePolicy"}
-ROUTES = ("StatusRoute", "StatusByOldNameRoute", "StatusesRoute", "WidgetRoute")
+ROUTES = ("StatusRoute", "StatusByOldNameRoute", "StatusesRoute", "WidgetRoute", "WidgetWithDaysRoute")
 TAGS = {"service": {"Ref": "ServiceName"}, "stage": {"Ref": "Stage"}}
 LISTED_TAGS = [{"Key": key, "Value": value} for key, value in TAGS.items()]
 API = {"Ref": "PublicHttpApi"}

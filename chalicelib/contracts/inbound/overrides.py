@@ -2,25 +2,38 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictInt,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+)
 
 from chalicelib.contracts.inbound.adjustments import ThresholdRequest, threshold
 from chalicelib.contracts.inbound.envelopes import rejected
 from chalicelib.contracts.values import Id, Merchant, OptionalTrace
-from chalicelib.domain.alerts import LEVELS_MAX, Level, Levels, Unit, checked
+from chalicelib.domain.alerts import AT_MOST, LEVELS_MAX, NAME_PATTERN, Level, Levels, Unit, checked, least
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.grace import HOURS_MAX, GraceTerms
 from chalicelib.domain.orders import CREDITS_MAX
 
 _STRICT = ConfigDict(frozen=True, extra="ignore")
+_AT_BY_UNIT: list[JsonValue] = [
+    {"properties": {"unit": {"const": unit.value}, "at": {"minimum": least(unit), "maximum": AT_MOST[unit]}}}
+    for unit in Unit
+]
 
 
 class AlertLevel(BaseModel):
     """A level: the account is below it at `at` of `unit` or less."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra={"oneOf": _AT_BY_UNIT})
 
-    name: str
+    name: Annotated[str, WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
     at: StrictInt
     unit: Unit
 
