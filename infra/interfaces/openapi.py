@@ -109,8 +109,15 @@ def _part(schema: Mapping[str, Any], members: tuple[str, ...], optional: tuple[s
         # Where the model has a default for it, null would be taken for a missing one.
         said = [branch for branch in form.get("anyOf", []) if branch != {"type": "null"} or "default" not in form]
         properties[member] = {"anyOf": said} if len(said) > 1 else said[0] if said else form
-    properties |= {member: schema["properties"][member] for member in optional}
+    for member in optional:
+        form = schema["properties"][member]
+        nothing = form.get("default", 0) is None and "anyOf" not in form
+        properties[member] = {"anyOf": [_bare(form), {"type": "null"}]} if nothing else form
     return {"type": "object", "description": schema["description"], "properties": properties, "required": list(members)}
+
+
+def _bare(form: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in form.items() if name not in ("title", "default")}
 
 
 def _paths() -> dict[str, Any]:

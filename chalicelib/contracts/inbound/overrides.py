@@ -48,7 +48,7 @@ class LevelsRequest(BaseModel):
     model_config = _STRICT
 
     merchant_id: Merchant
-    levels: Annotated[list[AlertLevel] | None, Field(max_length=LEVELS_MAX)]
+    levels: Annotated[list[AlertLevel], Field(max_length=LEVELS_MAX, json_schema_extra={"uniqueItems": True})] | None
     admin_id: Id
     correlation_id: OptionalTrace = None
 
