@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from zlib import crc32
 
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ids import Instant, MerchantId, milliseconds
 
 _HASH_BITS = 22
 
@@ -42,8 +41,7 @@ class Action:
     @property
     def position(self) -> int:
         """Its position in the order of time: the milliseconds since 1970, then a hash of the fact."""
-        milliseconds = round(datetime.fromisoformat(self.time).timestamp() * 1000)
-        return (milliseconds << _HASH_BITS) | (crc32(self.fact.encode()) >> (32 - _HASH_BITS))
+        return (milliseconds(self.time) << _HASH_BITS) | (crc32(self.fact.encode()) >> (32 - _HASH_BITS))
 
 
 def done(

@@ -6,13 +6,12 @@ fall due. To add one, write the two functions of a `Kind` and list it: `fold`, t
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from chalicelib.domain.alerts import after_time
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, milliseconds
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, account_crossing, levels_crossed, standing
 from chalicelib.domain.lots import Lot, days_after
 from chalicelib.domain.movements import FixedMovement
@@ -78,7 +77,7 @@ def as_of(account: Account, now: Instant) -> Account:
     It is the account after what is due, each posted at its very instant: so every reader sees the same. `due_at` is
     the next instant at which that changes.
     """
-    if account.due_at is None or account.due_at > now:
+    if not account.is_due(now):
         return account
     brought = _brought(account, AS_IT_IS, account.threshold, until=now, time_of=lambda due: due.at).account
     return replace(brought, due_at=next_at(brought, AS_IT_IS, after=now))
@@ -116,7 +115,7 @@ def _left(account: Account, terms: TimeTerms, since: Instant, until: Instant, do
 
 def lapse_key(expires_at: Instant) -> str:
     """Return the idempotency key under which the lot of this instant lapses."""
-    return f"EXPIRY_{round(datetime.fromisoformat(expires_at).timestamp() * 1000)}"
+    return f"EXPIRY_{milliseconds(expires_at)}"
 
 
 def _ends(account: Account, _terms: TimeTerms, _after: Instant) -> Iterator[Instant]:

@@ -102,7 +102,7 @@ class _Write:
         self._names = Names(guards, stored=stored, transactions=self._transactions)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[CrossingRecord] = []
-        self._due = account is not None and account.due_at is not None and account.due_at <= self._now
+        self._due = account is not None and account.is_due(self._now)
         if account is not None and self._due:
             brought = bring(account, terms=terms, default_threshold=default_threshold, now=self._now)
             self._account = brought.account

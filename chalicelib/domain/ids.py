@@ -19,6 +19,11 @@ def instant(moment: datetime) -> Instant:
     return Instant(moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
+def milliseconds(time: Instant) -> int:
+    """Return the milliseconds from 1970 to `time`."""
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
 def version_never_had(version: int, *, now: Instant) -> int:
     """Return a version above `version` that no write to the account has had, even if a restore cut its history.
 
@@ -26,7 +31,7 @@ def version_never_had(version: int, *, now: Instant) -> int:
     version is used twice. A version counts writes of two write units each, and DynamoDB takes 1,000 units of an item a
     second: the milliseconds since 1970 are above every version, including earlier results of this function.
     """
-    return max(version + 1, round(datetime.fromisoformat(now).timestamp() * 1000))
+    return max(version + 1, milliseconds(now))
 
 
 def later_than(time: Instant, *, now: Instant) -> Instant:

@@ -99,6 +99,10 @@ class Account:
         """Whether the balance is above zero and at or below the threshold."""
         return 0 < self.balance <= self.threshold
 
+    def is_due(self, now: Instant) -> bool:
+        """Return whether time has changed something of the account by `now` that is not posted."""
+        return self.due_at is not None and self.due_at <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:

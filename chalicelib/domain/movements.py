@@ -5,11 +5,10 @@ And the grounds of a movement, which decide the order within one write.
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId, escaped, transaction_id
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, escaped, milliseconds, transaction_id
 from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.reversals import Portion
 
@@ -230,8 +229,7 @@ def order_key(order_id: str) -> str:
 
 def edit_key(order_id: str, updated_at: Instant) -> str:
     """Return the idempotency key of an order's edit, the time of its version in milliseconds (contract, section 12)."""
-    milliseconds = round(datetime.fromisoformat(updated_at).timestamp() * 1000)
-    return f"{order_key(order_id)}_EDIT_{milliseconds}"
+    return f"{order_key(order_id)}_EDIT_{milliseconds(updated_at)}"
 
 
 def adjustment_key(adjustment_id: str) -> str:

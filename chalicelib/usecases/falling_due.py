@@ -61,7 +61,7 @@ def post_due(
     next_kept = instant(datetime.fromisoformat(last or now) + KEPT_EVERY)
     for hour, some in _batches(due, last, now):
         if time.remaining_seconds() < SWEEP_MARGIN_SECONDS:
-            until, finished = min(hour, now), False
+            until, finished = hour, False
             break
         if hour >= next_kept:
             keep(_posted_until(hour, failed))
@@ -107,7 +107,7 @@ def _hours(last: Instant | None, now: Instant) -> Iterator[Instant]:
 
     One of them lies in the past, another one with each minute: so what a restore brought back is found within a day.
     """
-    end = datetime.fromisoformat(now).replace(minute=0, second=0, microsecond=0)
+    end = _hour(now)
     # However long ago that was: nobody else looks for what fell due in an outage.
     begins = (end if last is None else _hour(last)) - BEHIND
     minutes = int(datetime.fromisoformat(now).timestamp()) // 60

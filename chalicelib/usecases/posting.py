@@ -110,7 +110,7 @@ class Posting:
         for work in works:
             work.know(known, None)
             work.unreadable = known.unreadable.get(work.merchant_id)
-            work.brings = work.due(time.now())
+            work.brings = work.account is not None and work.account.is_due(time.now())
         self._side_by_side(works, time)
         return {work.merchant_id: work.failed or work.brought for work in works}
 

@@ -9,7 +9,7 @@ from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import of_an_amount
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Movement, RefundMovement
 from chalicelib.domain.names import torn
@@ -103,10 +103,6 @@ class Work:
                     f"{transaction.sequence}, {transaction.transaction_id}: credits rebuild {self.merchant_id}",
                 )
         return None
-
-    def due(self, now: Instant) -> bool:
-        """Return whether time has changed something of the account that is not posted."""
-        return self.account is not None and self.account.due_at is not None and self.account.due_at <= now
 
     def require_readable(self) -> None:
         """Raise the error of an unreadable item that the movements depend on, if there is one."""

@@ -968,7 +968,7 @@ MUTANTS = (
         "a lapse a second early",
         (DUE, "        if lot.expires_at <= until:\n", "        if lot.expires_at[:19] <= until:\n"),
         (DUE, "    if since is None or since > until:\n", "    if since is None or since[:19] > until:\n"),
-        (FOLD, "account.due_at <= self._now\n", "account.due_at[:19] <= self._now\n"),
+        (LEDGER, "self.due_at <= now\n", "self.due_at[:19] <= now\n"),
     ),
     _mutant(
         "a lapse a millisecond late",
@@ -977,7 +977,7 @@ MUTANTS = (
     ),
     _mutant(
         "writers bring nothing",
-        (FOLD, "account.due_at is not None and account.due_at <= self._now", "account.due_at == self._now"),
+        (FOLD, "account.is_due(self._now)", "account.due_at == self._now"),
     ),
     _mutant(
         "credits drawn latest first",

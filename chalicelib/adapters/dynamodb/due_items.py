@@ -5,7 +5,7 @@ from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.ids import Instant, MerchantId, instant, milliseconds
 from chalicelib.domain.lots import Lot, Lots
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def lots_text(lots: Lots) -> str:
 
     In digits and JSON, eight lots would take another 200 bytes, and an account's item has 1 KB.
     """
-    return " ".join(f"{_text(_milliseconds(lot.expires_at))}:{_text(lot.credits)}" for lot in lots)
+    return " ".join(f"{_text(milliseconds(lot.expires_at))}:{_text(lot.credits)}" for lot in lots)
 
 
 def lots_from(text: str | None) -> Lots:
@@ -53,10 +53,6 @@ def due_partition(merchant_id: MerchantId, due_at: Instant) -> str:
 def hour_of(time: Instant) -> str:
     """Return the hour of an instant, as partitions of the index are named."""
     return time[:_HOUR_LENGTH]
-
-
-def _milliseconds(time: Instant) -> int:
-    return (datetime.fromisoformat(time) - _EPOCH) // _MILLISECOND
 
 
 def _text(number: int) -> str:

@@ -95,8 +95,9 @@ class RedisStatuses:
             if other is None or other.version < account.version:
                 newest[account.merchant_id] = account
         now = self._clock()
+        at = instant(now)
         statuses = {
-            merchant: KnownStatus(
+            account.merchant_id: KnownStatus(
                 version=account.version,
                 enabled=account.enabled,
                 closed=account.closed,
@@ -105,7 +106,7 @@ class RedisStatuses:
                 # Another container's clock may be ahead of this one.
                 as_of=min(datetime.fromisoformat(account.updated_at), now),
             )
-            for merchant, account in ((one, as_of(found, instant(now))) for one, found in newest.items())
+            for account in (as_of(one, at) for one in newest.values())
         }
         self._write(statuses, now, LEARN_SECONDS)
 
