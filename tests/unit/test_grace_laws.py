@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.contracts.outbound.derived import derived
@@ -35,17 +35,10 @@ from tests.support.builders import (
     reversal,
     trial,
 )
-from tests.support.examples import examples
+from tests.support.examples import repeatable
 from tests.support.fakes import FakeLedger, settle
 
-FEW = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=examples(80),
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+FEW = repeatable(80)
 HOURS = 24
 TERMS = st.builds(
     TimeTerms,

@@ -13,7 +13,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -42,17 +42,10 @@ from tests.support.builders import (
     trial,
 )
 from tests.support.calls import FakeCall
-from tests.support.examples import examples
+from tests.support.examples import repeatable
 from tests.support.fakes import FakeClock, FakeLedger, decide, settle
 
-FEW = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
-MANY = settings(FEW, derandomize=False, max_examples=1_000)
+MANY = settings(repeatable(1_000), derandomize=False, max_examples=1_000)
 
 LAWS: dict[str, Callable[[], None]] = {}
 
@@ -62,7 +55,7 @@ def law(*strategies: st.SearchStrategy[object], few: int = 25) -> Callable[[Call
 
     def made(body: Callable[..., None]) -> Callable[[], None]:
         LAWS[body.__name__] = MANY(given(*strategies)(body))
-        return settings(FEW, max_examples=examples(few))(given(*strategies)(body))
+        return repeatable(few)(given(*strategies)(body))
 
     return made
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
@@ -33,17 +33,10 @@ from tests.support.builders import (
     reversal,
     trial,
 )
-from tests.support.examples import examples
+from tests.support.examples import repeatable
 from tests.support.fakes import FakeLedger, settle
 
-FEW = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=examples(60),
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+FEW = repeatable(60)
 DAYS = (1, 2, 3, 5, 8, 13, 21, 34, 40, 60)
 STEPS = (0, 1, 3_600, 43_200, 86_399, 86_400, 200_000, 700_000, 3_000_000)
 """Seconds between two batches."""

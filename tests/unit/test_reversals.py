@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
@@ -34,17 +34,10 @@ from tests.support.builders import (
     trial,
 )
 from tests.support.calls import FakeCall
-from tests.support.examples import examples
+from tests.support.examples import repeatable
 from tests.support.fakes import FakeLedger, decide, settle
 
-FEW = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=examples(60),
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+FEW = repeatable(60)
 
 
 def ledger(*batches: Sequence[Movement]) -> tuple[FakeLedger, list[Outcome]]:
