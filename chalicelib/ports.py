@@ -58,7 +58,7 @@ class Known:
         return self.accounts.get(merchant_id)
 
     def named(self, names: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:
-        """Return the transactions that there are by the ids asked for, which may be those of other names.
+        """Return the transactions that exist, by the ids asked for; each may be the id of another name of its fact.
 
         Raises the error of one that cannot be read.
         """
@@ -122,7 +122,7 @@ class DueList(Protocol):
     """Which accounts fall due when. The method may raise `RetryLater` (`unavailable`)."""
 
     def listed(self, hour: Instant, *, until: Instant) -> Iterator[DueAccount]:
-        """Yield the accounts due in the hour that begins then, no later than `until`; a little behind the writes."""
+        """Yield the accounts due in the hour that begins then, no later than `until`; it may lack the newest writes."""
         ...
 
 

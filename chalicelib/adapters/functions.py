@@ -39,7 +39,7 @@ class LedgerFunctions:
         return self._invoke(self._adjust, {**request, "with_outcome": True})
 
     def set_threshold(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the account with the threshold, the levels or the grace of its own that was asked for."""
+        """Set the threshold, the levels or the grace of one account, and return the account after that."""
         return self._invoke(self._set_threshold, request)
 
     def _invoke(self, function: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ REPORTED_MAX = 100_000
 
 
 class Scratch:
-    """An SQLite file. `connection` is for what the comparison keeps in it besides."""
+    """An SQLite file. Through `connection`, the comparison keeps its own tables in it."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path)

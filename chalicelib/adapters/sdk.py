@@ -22,7 +22,7 @@ def _session() -> Session:
     # The next client need not read the same descriptions of services again.
     session = get_session()
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-        # Lambda puts a function's credentials into its environment. To look nowhere else saves the places where else
-        # they might be, which are prepared for the look: files, processes and metadata over HTTP.
+        # Lambda puts a function's credentials into its environment. By default botocore also prepares to look into
+        # files, processes and metadata over HTTP, which takes time.
         session.register_component("credential_provider", CredentialResolver(providers=[EnvProvider()]))
     return session

@@ -1,7 +1,7 @@
-"""Levels that an account's credits fall below or rise above, each told once (contract, section 16, "Levels").
+"""Levels that an account's credits fall below or rise above, each reported once (contract, section 16, "Levels").
 
 Pure. An account keeps the levels in force at its last write and which of them it is below; every write compares again,
-so a crossing is the difference between the two and cannot be told twice.
+so a crossing is the difference between the two and cannot be reported twice.
 """
 
 import re
@@ -92,7 +92,7 @@ class LevelCrossed:
     down: bool
 
     def details(self) -> Mapping[str, str | int]:
-        """Return what its event says besides, by the names there."""
+        """Return the members that only its event has, by their names there."""
         direction = "down" if self.down else "up"
         return {"level": self.level.name, "at": self.level.at, "unit": self.level.unit, "direction": direction}
 
@@ -136,7 +136,7 @@ Compared = tuple[Alerts | None, tuple[LevelCrossed, ...]]
 
 
 def least(unit: Unit) -> int:
-    """Return the lowest number at which a level in this unit may stand."""
+    """Return the lowest number that a level in this unit may have."""
     return int(unit is not Unit.CREDITS)
 
 
@@ -265,8 +265,8 @@ def _below(watched: Watched, balance: int, full: int | None, daily: int | None, 
         return watched.below
     if not watched.below:
         return not lasts_beyond(balance, daily, at)
-    # A daily use goes up and down by itself, so the way up is longer: a quarter more after an inflow, else twice as
-    # much.
+    # The daily use varies, so more is needed to rise above a level than to stay above it: a quarter more after an
+    # inflow, else twice as much.
     return not (lasts_beyond(4 * balance, daily, 5 * at) if inflow else lasts_beyond(balance, daily, _RISE * at))
 
 

@@ -1,4 +1,4 @@
-"""A second pair of eyes: above a limit, an adjustment that one admin asks for counts once another confirms it."""
+"""The second person: above a limit, an adjustment counts only after another admin has confirmed it."""
 
 from dataclasses import dataclass
 

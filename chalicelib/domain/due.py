@@ -66,7 +66,7 @@ class Brought:
 def bring(account: Account, *, terms: TimeTerms, default_threshold: int, now: Instant) -> Brought:
     """Return the account after what is due by `now`, in the order of its instants; the account itself if nothing is.
 
-    `due_at` and `version` do not change: they are the write's.
+    `due_at` and `version` do not change: the write sets them, once for all that it holds.
     """
     return _brought(account, terms, default_threshold, until=now, time_of=lambda _: now)
 

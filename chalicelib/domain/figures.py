@@ -22,7 +22,7 @@ class Figures:
     """Sums over accounts, or the difference of two such sums.
 
     `zero` and `low` count accounts without credits, and those above zero at or below their threshold; `closed` those
-    with credits whose shop has gone, less those without that a grace keeps on.
+    with credits whose shop has gone, minus those without credits whose plugin a grace keeps on.
     """
 
     merchants: int = 0

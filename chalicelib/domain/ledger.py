@@ -141,7 +141,7 @@ class Transaction:
 class CrossingRecord:
     """A threshold passed by a movement (or, without a transaction, by a changed threshold), to be published.
 
-    `details` are what its event says besides, by their names there.
+    `details` are the members that only its event has, by their names there.
     """
 
     type: Crossing
@@ -233,7 +233,7 @@ def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRe
 
 
 def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[Crossing, Mapping[str, str | int]]]:
-    """Yield what a transaction passed, with what the event says besides; the status event comes last."""
+    """Yield what a transaction passed, with the `details` of each; the status event comes last."""
     before, after, metadata = transaction.balance_before, transaction.balance_after, transaction.metadata
     for crossing in crossings(before, after, low_before=low_before, low_after=transaction.threshold):
         # A grace may keep the plugin on, or switch it off later.

@@ -1,7 +1,7 @@
 """Credits that lapse: an account's lots, and how movements change them (contract, section 16).
 
-A lot is credits that lapse together. What of a balance is in no lot never lapses. Lots are in the order of their
-instants, and no two have the same one. What a transaction took from lots or put into them has the same form.
+A lot is credits that lapse together. The part of a balance that is in no lot never lapses. Lots are in the order of
+their instants, and no two have the same one. What a transaction took from lots or put into them has the same form.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, instant
 
 LOTS_MAX: Final = 8
-"""The most lots of an account, so that its item stays small: what is more joins a later one."""
+"""The most lots of an account, so that its item stays small: one more joins a later lot."""
 MERGED: Final = "merged"
 """In a transaction's metadata: which lots joined a later one, because there were too many."""
 

@@ -83,7 +83,7 @@ class FixedMovement(Movement):
     A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
     wrong name: it is no duplicate (contract, section 12). `ahead` is its own time where that lies too far ahead to be
     `occurred_at`. Its credits lapse at `expires_at`, or so many days after they are recorded; never, where neither is
-    given. `expiry_stated` tells that the event said when, and not a setting.
+    given. `expiry_stated`: the event has `expires_at`, it does not come from a setting.
     """
 
     kind: Kind

@@ -45,7 +45,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     """Return the account after `movement`, its transaction and the thresholds it crossed.
 
     A decrease takes what is left, first from the lots of `parts`, and records the rest as shortfall; an increase puts
-    `parts` into lots. `version` and `due_at` stay: they are the write's, which may hold many movements.
+    `parts` into lots. `version` and `due_at` do not change: the write sets them, once for all its movements.
 
     Raises:
         Rejected: `insufficient_credits` where an admin's decrease would go below 0.
@@ -85,7 +85,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
 def _noted(
     account: Account, metadata: Mapping[str, str | int], *, threshold: int, merged: str
 ) -> Mapping[str, str | int]:
-    """Return what is kept with a transaction: also what nothing else in it tells of the account."""
+    """Return a transaction's metadata, with what no other member of it shows about the account."""
     # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
     if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
         metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}

@@ -51,7 +51,7 @@ def change_threshold(
 def change_levels(
     account: Account, own: Levels | None, *, fleet: Levels, correlation_id: str | None, now: Instant
 ) -> tuple[Account, tuple[CrossingRecord, ...]]:
-    """Return the account with levels of its own (None: the fleet's), and those that it is on the other side of now.
+    """Return the account with levels of its own (None: the fleet's), and the levels that this crossed.
 
     An account that already has these is returned unchanged. `version` does not change, as with `apply`.
     """

@@ -30,8 +30,8 @@ class Closure:
 class KnownStatus:
     """The plugin's status at the account's `version`, last known to be true at `as_of`.
 
-    `closed` tells that it is off because the shop has removed the app, `grace` that it is on without credits. From
-    `until` on it may be another, by time alone; None: not before a write.
+    `closed` tells that it is off because the shop has removed the app, `grace` that it is on without credits. At
+    `until`, time alone may change it; None: only a write can.
     """
 
     version: int

@@ -77,7 +77,7 @@ def use_after(
 
     `credits_moved` are those asked for where it uses credits, unsigned: an order that falls short is use too, or a shop
     that runs dry would seem to need little. What goes back of orders reduces the use, never below 0. Whatever else
-    moves credits is no use. None: there was no order yet.
+    moves credits does not count. None: there was no order yet.
     """
     if uses_credits(kind, metadata):
         change = credits_moved
@@ -98,7 +98,7 @@ def use_after(
 
 
 def per_day(use: Use | None, *, last: Instant | None, now: Instant) -> int | None:
-    """Return the daily use as of `now`, in thousandths of a credit; None until it can be told.
+    """Return the daily use as of `now`, in thousandths of a credit; None while it is unknown (`ORDERS_MIN`, `AGE_MIN`).
 
     Young accounts are not underestimated: the sum is divided by the weight of the time that was observed.
     """
@@ -135,7 +135,7 @@ def lasts_beyond(balance: int, daily: int, days: int) -> bool:
 
 
 def known_from(use: Use) -> Instant | None:
-    """Return the instant from which the daily use can be told if no order comes, None if more are needed, or none."""
+    """Return from when the daily use is known if no order comes; None if it needs more of them, or is long known."""
     if use.orders < ORDERS_MIN or use.since is None:
         return None
     return _instant(use.since + _AGE_MIN_MINUTES)

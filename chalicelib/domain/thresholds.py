@@ -13,7 +13,7 @@ SETTLING = timedelta(hours=1)
 class Crossing(StrEnum):
     """A threshold passed by one movement, or by time or a change alone.
 
-    No movement's are that a shop has gone or come back, and that credits will lapse soon.
+    No movement causes three of them: that a shop has gone, that it has come back, and that credits will lapse soon.
     """
 
     LOW_BALANCE_REACHED = "low_balance_reached"

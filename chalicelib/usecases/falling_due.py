@@ -1,7 +1,7 @@
 """Posts what time has changed of accounts that nobody else wrote to (contract, section 16).
 
-It posts through the same `Posting` as every movement, so a sweep and a writer that meet come to the same end, and
-nothing happens twice. Bounded in time: what is left is for the next call, which goes on where this one ended.
+It posts through the same `Posting` as every movement, so a sweep and a writer that meet have the same result, and
+nothing is posted twice. Bounded in time: the next call continues where this one ended.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +17,11 @@ from chalicelib.usecases.posting import Posting
 BEHIND = timedelta(hours=1)
 """How long before the last sweep accounts are looked for again: clocks differ, and the index follows the table."""
 LOOK_BACK = timedelta(days=40)
-"""How far behind the mark what is due is looked for: a restored table may bring back an account of 35 days ago."""
+"""How long ago an account may have been due and still be found: a restore may bring back one of 35 days ago."""
 HELD_BACK = timedelta(hours=24)
 """How far at most an account that cannot be written holds back the mark: every call looks at each hour since then."""
 KEPT_EVERY = timedelta(hours=12)
-"""After how many hours of the index a call that catches up keeps how far it has come."""
+"""A call that catches up keeps its mark each time it has gone over so many hours of the index."""
 AT_ONCE = 200
 """Accounts that are read and posted together."""
 SWEEP_MARGIN_SECONDS = 8.0
@@ -49,7 +49,7 @@ def post_due(
     """Post what is due by now, hour by hour from where the last sweep had come to (None: there was none).
 
     `keep` takes the instant by which all is posted: at the end, and on the way while there is much to catch up with, so
-    that a call that is torn has not been in vain.
+    that the next call need not repeat what an interrupted one has done.
 
     Raises:
         RetryLater: the index cannot be read, or the mark cannot be kept.
@@ -92,7 +92,7 @@ def _posted_until(until: Instant, failed: Sequence[tuple[DueAccount, RetryLater]
 
 
 def _batches(due: DueList, last: Instant | None, now: Instant) -> Iterator[tuple[Instant, list[DueAccount]]]:
-    """Yield the accounts that are due, some at a time, with their hour; of an hour without any, none once."""
+    """Yield the accounts that are due, some at a time, with their hour; an empty list for an hour without any."""
     for hour in _hours(last, now):
         listed = due.listed(hour, until=now)
         some = list(islice(listed, AT_ONCE))
@@ -105,7 +105,7 @@ def _batches(due: DueList, last: Instant | None, now: Instant) -> Iterator[tuple
 def _hours(last: Instant | None, now: Instant) -> Iterator[Instant]:
     """Yield the beginnings of the hours to look at, oldest first.
 
-    One of them lies in the past, another one with each minute: so what a restore brought back is found within a day.
+    One of them is from long ago, another one each minute: so what a restore brought back is found within a day.
     """
     end = _hour(now)
     # However long ago that was: nobody else looks for what fell due in an outage.

@@ -1,4 +1,4 @@
-"""The crossings of an account's last write, as they stand on its item until the next one."""
+"""The crossings of an account's last write: an attribute of its item, which the next write replaces."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -33,8 +33,8 @@ Item = dict[str, Any]
 """A low-level item: attribute name -> `{"S": …}`, `{"N": …}`, `{"M": …}` or `{"BOOL": …}`."""
 
 ACCOUNT_VERSION = 2
-"""The newest form of an account's item: that of one on which time acts. Any other keeps the first form, which every
-release may write; so does one from before the form was said."""
+"""The newest form of an account's item, for accounts on which time acts. All others have the first form, which every
+release may write; an item without `schema_version` has the first form too."""
 LEVEL_SHARDS = 8
 """How many partitions each level of the sparse index is spread over."""
 

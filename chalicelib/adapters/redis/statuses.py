@@ -2,8 +2,8 @@
 
 `12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to hold. Only a
 newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
-computes its age from that time; Redis drops it when it is too old to be of use. A second time is that from which on it
-may be another, by time alone: Redis drops it then at the latest.
+computes its age from that time; Redis drops it when it is too old to be of use. A second time, if there is
+one, is when time alone may change the status: Redis drops it then at the latest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -66,7 +66,7 @@ class RedisStatuses:
     ) -> None:
         self._line = line
         # In braces: all keys of a stage are in one slot, as a cluster requires for a command with many keys.
-        # Not `plugin-status:`, where releases write that do not know what time does: they would leave out `until`.
+        # Not `plugin-status:`: earlier releases write there, without the time at which a status ends.
         self._prefix = f"{{{prefix}}}:status:"
         self._stale_seconds = stale_seconds
         self._clock = clock

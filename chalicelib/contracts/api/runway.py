@@ -20,7 +20,7 @@ class Runway(Model):
 
     @classmethod
     def of(cls, account: Account, *, now: Instant) -> Self | None:
-        """Return the account's runway as of `now`, None until it can be told."""
+        """Return the member `runway` of an answer as of `now`, None while the daily use is unknown."""
         found = runway_of(account, now=now)
         if found is None:
             return None
@@ -28,5 +28,5 @@ class Runway(Model):
 
 
 def runway_of(account: Account, *, now: Instant) -> runway.Runway | None:
-    """Return the account's runway as of `now`, None until it can be told."""
+    """Return how long the account's credits last as of `now`, None while the daily use is unknown."""
     return runway.runway(account.use, account.balance, last=account.last_transaction_at, now=now)
