@@ -59,9 +59,12 @@ class Adjusting:
             self._refuse_oneself(asked.asked_by, confirmed_by)
             return self._confirmed(movement, confirmed_by, time)
         found = self._waiting.waiting(asked.transaction_id)
-        if found is None and asked.transaction_id in self._store.read([], [asked.transaction_id]).transactions:
+        if asked.transaction_id in self._store.read([], [asked.transaction_id]).transactions:
             # It was recorded before: a duplicate, or refused as another content.
-            return self._posting.post_one(movement, time=time)
+            outcome = self._posting.post_one(movement, time=time)
+            if found is not None:
+                self._waiting.remove_waiting(asked.transaction_id)
+            return outcome
         if found is None:
             self._waiting.put_waiting(asked)
             # Another admin may have asked at the same moment: whose request stays is the one that waits.

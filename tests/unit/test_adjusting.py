@@ -151,6 +151,17 @@ def test_a_confirmation_whose_answer_was_lost_may_be_repeated(desk: Desk) -> Non
     assert (desk.balance, desk.list.asked) == (160, {})
 
 
+def test_what_was_recorded_no_longer_waits_for_who_asked_first(desk: Desk) -> None:
+    desk.waits("ada", 60)
+    desk.list.fault = RetryLater(Code.UNAVAILABLE, "no")
+    with pytest.raises(RetryLater):
+        desk.ask("grace", 60)
+    desk.list.fault = None
+
+    assert isinstance(desk.ask("ada", 60), Duplicate)
+    assert (desk.balance, desk.list.asked) == (160, {})
+
+
 def test_another_person_whom_the_caller_vouches_for_confirms_at_once(desk: Desk) -> None:
     desk.waits("ada", 60)
 
