@@ -97,7 +97,7 @@ class Desk:
         return "Attributes" in answer
 
     def all_waiting(self, *, wanted: int) -> list[Waiting]:
-        """Return up to `wanted` adjustments that wait, the oldest first."""
+        """Return the adjustments that wait, the oldest first; if more than `wanted` wait, any `wanted` of them."""
         found = [Waiting(**json.loads(item["asked"]["S"])) for item in self._query(WAITING, limit=wanted)]
         return sorted(found, key=lambda one: (one.asked_at, one.adjustment_id))
 
