@@ -141,6 +141,26 @@ def test_what_cannot_be_set_is_refused(system: System, at: Any, wrong: dict[str,
     assert refused["error"]["details"]["field"].startswith(next(iter(wrong)))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"levels": [FEW, FEW]}, "levels: each level needs a name of its own"),
+        ({"levels": [{**FEW, "at": -1}]}, "levels: a level in credits takes a whole number from 0 to 1000000000"),
+        ({"levels": [{**FEW, "at": "5"}]}, "levels.0.at: a whole number is needed"),
+        ({"levels": [{**FEW, "name": 5}]}, "levels.0.name: a text is needed"),
+        ({"levels": [{**FEW, "unit": "weeks"}]}, "levels.0.unit: it must be 'credits', 'percent' or 'days'"),
+        ({"levels": [FEW] * 6}, "levels: at most 5 entries are allowed"),
+        ({"levels": {}}, "levels: a list is needed"),
+        ({"levels": [5]}, "levels.0: an object is needed"),
+        ({"grace": {"hours": -1}}, "grace.hours: 0 is the least"),
+        ({"grace": {"hours": 8761}}, "grace.hours: 8760 is the most"),
+    ],
+    ids=str,
+)
+def test_a_refusal_says_in_plain_words_what_is_needed(wrong: dict[str, Any], message: str) -> None:
+    assert asked(**wrong)["error"]["message"] == message
+
+
 def test_a_grace_keeps_the_plugin_on_until_its_time_is_over(system: System, at: Any) -> None:
     system.configure(GRACE_HOURS="24", TRIAL_CREDITS="2", LOW_BALANCE_THRESHOLD_PERCENT="0")
     system.ingest(opened())

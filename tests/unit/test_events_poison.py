@@ -1,14 +1,22 @@
 """Poison: what is refused whole, under which code and field, and without repeating what it held."""
 
+import itertools
 import json
 import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from chalicelib.contracts.inbound.events import read_event
-from chalicelib.contracts.inbound.payloads import Terms
-from chalicelib.domain.errors import Rejected
+from chalicelib.contracts.api.dead_letters import DiscardRequest
+from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+from chalicelib.contracts.inbound.envelopes import WORDS, Envelope
+from chalicelib.contracts.inbound.events import INBOUND, read_event
+from chalicelib.contracts.inbound.overrides import AlertLevel, GraceLimits, GraceRequest, LevelsRequest
+from chalicelib.contracts.inbound.payloads import AdjustmentRequest, Terms
+from chalicelib.contracts.values import Reading
+from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import OrderMovement
 from chalicelib.domain.orders import Basis, Policy
 from tests.support.builders import READ_AT
@@ -464,3 +472,21 @@ def test_more_than_a_hundred_refunds_are_poison() -> None:
     code, _ = payload_verdict(REFUNDED, {"order_id": 1, "refunds": [{"refund_id": n} for n in range(101)]})
 
     assert code == "too_large"
+
+
+OF_ADMINS = (AdjustmentRequest, ThresholdRequest, LevelsRequest, AlertLevel, GraceRequest, GraceLimits, DiscardRequest)
+MODELS = (Envelope, *INBOUND.values(), *OF_ADMINS)
+WRONG: tuple[Any, ...] = (5, -1, 10**12, Decimal("1.5"), True, "x" * 300, [], [5], [{}] * 200, {}, {"a": 5}, None)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_fault_that_a_model_finds_has_a_message_of_this_service(model: type[BaseModel]) -> None:
+    found = set()
+    for field, value in itertools.product(model.model_fields, WRONG):
+        try:
+            model.model_validate({field: value}, context=Reading(now=READ_AT))
+        except ValidationError as error:
+            found |= {fault["type"] for fault in error.errors()}
+
+    assert found
+    assert found <= {"missing", *Code, *WORDS}

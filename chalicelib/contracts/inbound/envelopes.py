@@ -17,6 +17,22 @@ from chalicelib.contracts.values import OptionalKey, OptionalTime, OptionalTrace
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, merchant_id
 
+WORDS: Final[Mapping[str, str]] = {
+    "value_error": "{error}",
+    "enum": "it must be {expected}",
+    "int_type": "a whole number is needed",
+    "greater_than_equal": "{ge} is the least",
+    "less_than_equal": "{le} is the most",
+    "string_type": "a text is needed",
+    "string_too_long": "a text of at most {max_length} characters is needed",
+    "list_type": "a list is needed",
+    "tuple_type": "a list is needed",
+    "too_long": "at most {max_length} entries are allowed",
+    "dict_type": "an object is needed",
+    "model_type": "an object is needed",
+}
+"""Messages for the faults that pydantic finds itself, by its names for them: its own messages are about Python."""
+
 _OWN_CODES = frozenset(Code)
 
 
@@ -80,12 +96,13 @@ def read_envelope(
 
 def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
     """Return the first fault that a model found as the reason to reject, without the value at fault."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     field = prefix + ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return Rejected(Code.FIELD_MISSING, f"{field} is missing", field=field)
     code = Code(first["type"]) if first["type"] in _OWN_CODES else Code.FIELD_INVALID
-    return Rejected(code, f"{field}: {first['msg']}", field=field)
+    words = WORDS[first["type"]].format_map(first.get("ctx", {})) if first["type"] in WORDS else first["msg"]
+    return Rejected(code, f"{field}: {words}", field=field)
 
 
 def _from_event_bridge(fields: Mapping[str, Any], reading: Reading) -> Envelope:
