@@ -46,7 +46,8 @@ def preview(call: Call) -> Reply:
         raise bad_request("csv", "csv is the text of the file: merchant_id,credits,reason, a row each.")
     if not isinstance(undo, bool):
         raise bad_request("undo", "undo is true or false.")
-    content = text.encode()
+    # Half of a surrogate pair, which JSON may hold, is then refused with its line.
+    content = text.encode(errors="surrogatepass")
     try:
         rows = read_rows(content)
     except NotOrdersError as error:

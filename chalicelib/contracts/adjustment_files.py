@@ -6,6 +6,7 @@ A cell that cannot be read for certain is reported with its line and column, nev
 import csv
 import hashlib
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,8 +24,12 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
 def batch_of(content: bytes) -> str:
-    """Return the id of a file's batch: the same content is the same batch, so a run can be repeated."""
-    return f"batch-{hashlib.sha256(content).hexdigest()[:12]}"
+    """Return the id of a file's batch: the same lines are the same batch, so a run can be repeated.
+
+    A mark of the encoding and the ends of lines do not count: browsers change both.
+    """
+    lines = b"".join(line + b"\n" for line in content.removeprefix(BOM_UTF8).splitlines())
+    return f"batch-{hashlib.sha256(lines).hexdigest()[:12]}"
 
 
 def read_rows(content: bytes) -> list[AdjustmentRow | BadRow]:

@@ -270,6 +270,14 @@ def test_another_content_is_another_batch(tmp_path: Path) -> None:
     assert batch_of(one.read_bytes()) != batch_of(other.read_bytes())
 
 
+def test_a_file_and_its_text_pasted_from_a_spreadsheet_are_one_batch() -> None:
+    # A browser drops the mark of the encoding, and a text field the carriage returns and often the last line's end.
+    saved = f"{HEADING}{ROWS}".replace("\n", "\r\n").encode("utf-8-sig")
+
+    assert batch_of(saved) == batch_of(f"{HEADING}{ROWS}".encode())
+    assert batch_of(saved) == batch_of(f"{HEADING}{ROWS}".rstrip("\n").encode())
+
+
 @pytest.mark.usefixtures("shops")
 def test_a_file_and_a_merchant_together_are_refused() -> None:
     assert adjusted(ROWS, "--add", "5").status == 2

@@ -73,6 +73,13 @@ def test_a_plan_says_what_each_row_would_do_and_changes_nothing(api: Api, desk: 
     assert desk.everything() == before
 
 
+def test_a_text_that_is_no_utf_8_is_refused_with_its_line(api: Api) -> None:
+    answered = api.post(PREVIEW, {"csv": f"{ROWS}{SHOP},1,\ud800\n"}, token=ADMIN)
+
+    assert (answered.status, answered.body["error"]["details"]) == (400, {"field": "csv"})
+    assert answered.body["detail"].startswith("line 5, byte ")
+
+
 @pytest.mark.parametrize("torn", range(4))
 def test_a_run_torn_at_any_row_and_planned_again_counts_each_row_once_and_is_undone(
     api: Api, desk: System, torn: int
