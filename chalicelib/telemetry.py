@@ -170,8 +170,8 @@ class CounterWriter:
         """Write the counters, unless they were written less than ten seconds ago.
 
         Called at the end of every call. What is pressing goes at once, with a second try. A failure never fails the
-        call: it is logged, and the next write makes up for it. Where somebody waits for the call, a container's first
-        one tells CloudWatch alone: the store is reached over a client that its second call makes.
+        call: it is logged, and the next write makes up for it. With `awaited`, somebody waits for the call's answer:
+        then a container's first call tells CloudWatch only, and the second makes the client that the store needs.
         """
         first, self._new = self._new, False
         if awaited and first and not self._counted.pressing:

@@ -1,7 +1,7 @@
-"""The API's function as it is deployed: a merchant's routes start alone, all others with the whole application.
+"""The API's function as it is deployed: it starts with the merchants' routes, and loads all others on first use.
 
 Shops wait for the first answer of a new container, and most requests ask for a status. So this module imports what a
-status needs, AWS's client too, and `app`, which registers every route, only for a route of somebody else.
+status needs, including AWS's client. `app`, which registers every route, is imported for a request to any other route.
 """
 
 from importlib import import_module

@@ -45,11 +45,9 @@ def _page(
     call: Call, level: Level, *, levels: Levels, key: str | None, narrowed: Mapping[str, int], only: Only | None
 ) -> Reply:
     asked = call.page_by_cursor()
-    scope = (
-        level,
-        str(narrowed.get("threshold", "")),
-        *(str(narrowed[name]) for name in ("days",) if name in narrowed),
-    )
+    scope = [level, str(narrowed.get("threshold", ""))]
+    # Only where it is given: a cursor of an earlier release has no third part.
+    scope += [str(narrowed["days"])] if "days" in narrowed else []
     after = None
     if asked.cursor is not None:
         after = cursors.merchant(asked.cursor, scope=scope, key=required_key(key))

@@ -67,7 +67,7 @@ class Call:
         """Return the request of an API Gateway proxy event."""
         context = event["requestContext"]
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        # Without an authorizer an HTTP API puts claims of nobody here, which must not pass for somebody's.
+        # An HTTP API without an authorizer sends an `authorizer` all the same, with claims of null: no caller.
         by_http_api = event.get("version") == HTTP_API_FORMAT
         request_id = _trace(headers.get("x-request-id")) or context.get("requestId") or str(uuid4())
         return cls(

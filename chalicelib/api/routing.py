@@ -180,11 +180,11 @@ class Routes:
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the answer to a GET or HEAD without a body as API Gateway takes it, None for any other request.
 
-        It is what Chalice would answer, which spends more on a status than the status does.
+        Chalice would give the same answer, but itself takes longer than a status does.
         """
         context = event["requestContext"]
         view = self._views.get((context["resourcePath"], context["httpMethod"]))
-        if view is None or context["httpMethod"] == "POST" or event.get("body"):
+        if view is None or context["httpMethod"] not in ("GET", "HEAD") or event.get("body"):
             return None
         if any(name.lower() == "content-type" for name in event.get("headers") or {}):
             return None
@@ -238,13 +238,13 @@ def _response(answer: _Answer) -> Response:
 
 
 def _context(call: Call, access: Access) -> Mapping[str, Any] | None:
-    """Return what is known of the caller: from the gateway's authorizer, over the HTTP API from the token itself."""
+    """Return the caller's claims, None for no caller: those of the gateway's authorizer, else of the token itself."""
     if not (call.by_http_api and access.by_token):
         return call.authorizer
     try:
         return context_of(call.headers.get("authorization", ""))
     except Exception as error:
-        # As the gateway answers when its authorizer fails: nobody is called a forger for a key that cannot be read.
+        # The gateway answers 500 when its authorizer fails: a token is not refused because no key was available.
         logger.exception("token not verified", request_id=call.request_id)
         raise Problem(Code.UNAVAILABLE, "Try again in a second.", headers={"Retry-After": "1"}) from error
 

@@ -1,4 +1,4 @@
-"""Posts what time has changed of accounts to which nobody else wrote: every minute (contract, section 16)."""
+"""Posts, every minute, what has fallen due on accounts that nobody else wrote to (contract, section 16)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from chalice.app import Blueprint, CloudWatchEvent
 blueprint = Blueprint(__name__)
 
 FAILED_SAID_MAX = 20
-"""The most accounts that one call names in its log, of those that it could not write."""
+"""The most accounts that one call names in its log because it could not write them."""
 
 
 @blueprint.schedule("rate(1 minute)", name="post_due")

@@ -21,8 +21,8 @@ blueprint = Blueprint(__name__)
 def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     """Return the account with what was asked for, or `{"error": {"code", "message", "details"}}`.
 
-    Takes `{merchant_id, admin_id, correlation_id}` and one of `low_balance_threshold`, `levels` and `grace`; null goes
-    back to the fleet's. A function of its own, because it needs no right to the transactions.
+    Takes `{merchant_id, admin_id, correlation_id}` and one of `low_balance_threshold`, `levels` and `grace`; null
+    restores the fleet's. A function of its own, because it needs no right to the transactions.
     """
     from chalicelib.contracts.api.answers import Account
     from chalicelib.contracts.inbound.adjustments import refusal

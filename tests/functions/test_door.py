@@ -47,6 +47,12 @@ EVENTS = {
     "its alias": event("/api/v1/plugin-status/{merchant_id}"),
     "HEAD": event(STATUS, method="HEAD"),
     "a copy that is current": event(STATUS, headers={"If-None-Match": 'W/"enabled-sufficient_credits"'}),
+    "HEAD of a copy that is current": event(
+        STATUS, method="HEAD", headers={"If-None-Match": 'W/"enabled-sufficient_credits"'}
+    ),
+    "its days": event(STATUS, multiValueQueryStringParameters={"days_left": ["1"]}),
+    "over the HTTP API": event(STATUS, version="1.0", token={"claims": None, "scopes": None}),
+    "an account over the HTTP API": event(ACCOUNT, version="1.0", token=OWNER),
     "a browser": event(STATUS, headers={"Origin": "https://shop.example"}),
     "nobody": event(STATUS, merchant=OTHER),
     "no merchant id": event(STATUS, merchant="x%0A"),

@@ -35,7 +35,7 @@ def _threshold(value: Any) -> int | None:
 
 
 class ThresholdRequest(BaseModel):
-    """A low-balance threshold that an admin gives an account, in credits; null goes back to the default."""
+    """A low-balance threshold that an admin gives an account, in credits; null restores the default."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

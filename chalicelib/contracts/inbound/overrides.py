@@ -43,7 +43,7 @@ class AlertLevel(BaseModel):
 
 
 class LevelsRequest(BaseModel):
-    """Levels that an admin gives an account, up to five; an empty list is none, null goes back to the fleet's."""
+    """The levels that an admin sets for an account, up to five; an empty list means none, null restores the fleet's."""
 
     model_config = _STRICT
 
@@ -73,7 +73,7 @@ class GraceLimits(BaseModel):
 
 
 class GraceRequest(BaseModel):
-    """Limits of its own that an admin gives an account for its next grace; null goes back to the fleet's."""
+    """The limits that an admin sets for an account's next grace; null restores the fleet's."""
 
     model_config = _STRICT
 

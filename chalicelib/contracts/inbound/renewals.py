@@ -38,7 +38,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
         """Return the renewal, which is known by its period too where it has an id (contract, section 13).
 
         Raises:
-            Rejected: nothing names the period; a delivery id would count a repeat as a period of its own.
+            Rejected: nothing names the period. The delivery's id does not: a repeated delivery would count twice.
         """
         period = self._period(envelope, terms, reading)
         names = [period, *self.aliases]
