@@ -160,7 +160,8 @@ def test_the_edge_keeps_an_answer_as_long_as_its_headers_say(resources: Resource
         "EnableAcceptEncodingBrotli": True,
         "HeadersConfig": {"HeaderBehavior": "none"},
         "CookiesConfig": {"CookieBehavior": "none"},
-        "QueryStringsConfig": {"QueryStringBehavior": "none"},
+        # What the second widget asks for; without it here, no request behind the edge would have it.
+        "QueryStringsConfig": {"QueryStringBehavior": "whitelist", "QueryStrings": ["days_left"]},
     }
     assert edge(resources)["CustomErrorResponses"] == [
         {"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in ERRORS_KEPT
