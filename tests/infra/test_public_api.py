@@ -1,12 +1,14 @@
 """The HTTP API beside the REST API, and the edge before it: the same function, its own limits, log and alarms."""
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
 from chalicelib.api import merchants, widget
 from chalicelib.api.access import Access
+from infra.interfaces.routes import ROUTES as DOCUMENTED
 from infra.packaging.refusals.http_apis import ERRORS_KEPT
 from infra.packaging.refusals.resolved import resources as in_effect
 
@@ -166,6 +168,22 @@ def test_the_edge_keeps_an_answer_as_long_as_its_headers_say(resources: Resource
     assert edge(resources)["CustomErrorResponses"] == [
         {"ErrorCode": code, "ErrorCachingMinTTL": 0} for code in ERRORS_KEPT
     ]
+
+
+def test_the_edge_passes_on_every_parameter_on_which_a_kept_answer_depends(resources: Resources) -> None:
+    _, *kept = edge(resources)["CacheBehaviors"]
+    policy = properties(resources, "EdgeCachePolicy")["CachePolicyConfig"]
+    asked = {
+        one["name"]
+        for route in DOCUMENTED
+        for path in route.declared.paths
+        if any(fnmatchcase(path, behaviour["PathPattern"]) for behaviour in kept)
+        for one in route.parameters
+        if one["in"] == "query"
+    }
+
+    assert asked
+    assert set(policy["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]["QueryStrings"]) == asked
 
 
 def test_one_address_may_be_limited_at_the_edge(resources: Resources) -> None:
