@@ -164,3 +164,10 @@ def test_conditions_and_parameters_are_resolved_as_cloudformation_would(
 
     assert found.keys() == {"Always", "Mostly"}
     assert found["Always"]["Properties"] == properties
+
+
+def test_a_condition_that_cloudformation_refuses_is_named() -> None:
+    template = {"Conditions": {"Odd": {"Fn::Join": ["", []]}}, "Resources": {"Queue": {"Condition": "Odd"}}}
+
+    with pytest.raises(ValueError, match="Fn::Join in a condition"):
+        in_effect(template, {})

@@ -12,7 +12,11 @@ _NAME = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 
 
 def resources(template: Mapping[str, Any], values: Mapping[str, str]) -> Resources:
-    """Return the resources that CloudFormation makes of `template` with `values`; references to resources remain."""
+    """Return the resources that CloudFormation makes of `template` with `values`; references to resources remain.
+
+    Raises:
+        ValueError: a condition has a function that CloudFormation refuses there.
+    """
     known = {name: str(one["Default"]) for name, one in template.get("Parameters", {}).items() if "Default" in one}
     known |= values
     conditions = template.get("Conditions", {})
@@ -102,4 +106,4 @@ def _holds(condition: Any, conditions: Mapping[str, Any], known: Mapping[str, st
         case "Fn::Or":
             return any(_holds(one, conditions, known) for one in arguments)
         case _:
-            raise NotImplementedError(f"a condition of {function}")
+            raise ValueError(f"{function} in a condition: CloudFormation takes Fn::And, Fn::Equals, Fn::Not and Fn::Or")
