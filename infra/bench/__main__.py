@@ -46,7 +46,7 @@ def packaged() -> list[Measurement]:
 
 
 def imports() -> list[Measurement]:
-    """Return the CPU of each function's start."""
+    """Return what each function's first answer in a new container takes."""
     from infra.bench.imports import first_answer_measurements  # noqa: PLC0415 - the same
 
     with TemporaryDirectory() as folder:

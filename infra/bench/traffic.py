@@ -2,10 +2,11 @@
 
     python -m infra.bench.traffic [--write]
 
-Pollers of a queue: five of them read side by side (SQS as an event source, "Configuring scaling behavior"), each takes
-what is there, ten messages a request, until its batch is full or its window over, calls the function and waits for it.
-A batch's orders of one merchant are one write, at the counted units. A function's time is a request to DynamoDB and
-CPU, both below as constants. Where messages wait, a fair queue gives those of merchants first that have few under way.
+Five pollers read a queue side by side (SQS as an event source, "Configuring scaling behavior"). Each takes the messages
+that are there, ten a request, until its batch is full or its window is over; then it calls the function and waits for
+it. All orders of one merchant in a batch are one write, at the counted units. A function's time is a request to
+DynamoDB and CPU, both constants below. Where messages wait, a fair queue hands out first those of merchants with few in
+flight.
 """
 
 import heapq
@@ -27,11 +28,11 @@ RECEIVED_AT_ONCE = 10
 REQUEST_SECONDS = 0.010
 """A write to DynamoDB and all the rest of a call's waiting."""
 MERCHANT_SECONDS, ORDER_SECONDS = 0.0015, 0.0002
-"""CPU of a write and of an order in it, at the share of a core that 1,024 MB have; above the measured ones."""
+"""CPU of a write and of an order in it, at 1,024 MB, which have a share of a core; more than was measured."""
 PARTITION_ORDERS_A_SECOND = 1_000
 """Orders of one merchant that the index takes: a write unit each, a thousand units a partition."""
 BUSY = 0
-"""The merchant of most orders, by number."""
+"""The number of the merchant with the most orders."""
 RATES, WINDOWS = (1, 10, 100, 1_000), (0.0, 1.0, 2.0, 5.0)
 STREAM_WINDOWS = (0, 5, 60, 300)
 BUCKETS = 8
@@ -50,7 +51,10 @@ class Queue:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run came to: seconds from arrival to the write by merchant, and what was asked of AWS."""
+    """The result of a run: seconds from arrival to the write, and what was asked of AWS.
+
+    `delays` has those of the busy merchant under True, all others' under False.
+    """
 
     delays: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
     orders: int = 0
@@ -97,7 +101,7 @@ def arrivals(rate: float, seconds: float, rng: random.Random, *, of: Sequence[fl
 
 
 class _Backlog:
-    """Messages that wait: one line, or where the queue is fair the busy merchant's behind all others'."""
+    """Messages that wait: in one line; where the queue is fair, the busy merchant's come after all others'."""
 
     def __init__(self, *, fair: bool) -> None:
         self._fair = fair
@@ -131,7 +135,7 @@ class Simulation:
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
-        """Let all orders arrive and be written, and return what it came to."""
+        """Let all orders arrive and be written, and return the result."""
         for message in self._arriving:
             self._until(message[0])
             self._arrive(message)
@@ -195,7 +199,7 @@ class Simulation:
 
 
 def ordinary(rate: float, window_seconds: float, *, seed: int = 1) -> Outcome:
-    """Return what orders of a thousand shops come to at this rate and window."""
+    """Return the result for orders of a thousand shops at this rate and window."""
     rng = random.Random(seed)  # noqa: S311 - the same every time
     seconds = max(200.0, 20_000 / rate) if rate < 1_000 else 60.0  # noqa: PLR2004 - enough orders for a p99
     arriving = arrivals(rate, seconds, rng, of=shares())
@@ -203,7 +207,7 @@ def ordinary(rate: float, window_seconds: float, *, seed: int = 1) -> Outcome:
 
 
 def beyond_a_partition(*, fair: bool, rate: int = 3_000, seconds: int = 600, others: int = 50) -> Outcome:
-    """Return what comes of one merchant's orders at three times its partition's limit, beside those of other shops."""
+    """Return the result where one merchant orders at three times its partition's limit, beside other shops."""
     rng = random.Random(7)  # noqa: S311 - the same every time
     busy = [(moment, BUSY) for moment, _ in arrivals(rate, seconds, rng, of=(1.0,))]
     # Others order until the busy merchant's queue is empty again.

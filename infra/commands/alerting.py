@@ -1,6 +1,5 @@
 """`credits levels` and `grace`: what an admin sets for one merchant, through the function that holds the right."""
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
+from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage
 from infra.commands.output import print_json, say, unable
 from infra.commands.repeating import repeatable
@@ -104,9 +104,7 @@ def _set(
 ) -> dict[str, Any]:
     _account(target, merchant)
     with repeatable(context):
-        return functions(target).set_threshold(
-            {"merchant_id": merchant, name: value, "admin_id": admin or getpass.getuser()}
-        )
+        return functions(target).set_threshold({"merchant_id": merchant, name: value, "admin_id": responsible(admin)})
 
 
 def _show(account: dict[str, Any], *, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """`credits adjust` and `threshold`: what an admin changes, through the functions that hold the rights."""
 
-import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
+from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, Merchant, OneMerchant, Profile, Stage, Yes
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
@@ -86,7 +86,7 @@ def adjust(
     --file applies many: it shows a preview, then applies each row once, however often the command is repeated. --undo
     takes the same file back. Nothing is applied while a row is bad or refused, unless --partial.
     """
-    person = Person(admin or getpass.getuser(), confirmed_by, yes)
+    person = Person(responsible(admin), confirmed_by, yes)
     if file is not None:
         if merchant or add or remove or reason or adjustment_id or expires_at or expires_in_days:
             raise unable("--file says the merchants, credits and reasons itself: leave them out.")
@@ -187,7 +187,7 @@ def threshold(
         asked = {
             "merchant_id": merchant,
             "low_balance_threshold": _threshold(value),
-            "admin_id": admin or getpass.getuser(),
+            "admin_id": responsible(admin),
         }
         with repeatable(context):
             shown = functions(target).set_threshold(asked)

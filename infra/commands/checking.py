@@ -173,16 +173,21 @@ def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[Merch
         yield merchant_id
 
 
-def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
-    """Yield every merchant that has an account, and then every other one that has transactions."""
-    after = None
+def with_accounts(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
+    """Yield every merchant that has an account, readable or not."""
+    after: MerchantId | None = None
     while True:
         page = reader.accounts(after)
         for found in page.accounts:
             yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
         if page.last is None:
-            break
+            return
         after = page.last
+
+
+def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
+    """Yield every merchant that has an account, and then every other one that has transactions."""
+    yield from with_accounts(reader)
     place, given = None, set()
     while True:
         more = reader.merchants(place)

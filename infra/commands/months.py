@@ -1,18 +1,15 @@
 """`credits refill-months`: the ends of days and months, written anew from the transactions (contract, section 17)."""
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated, Any
 
 import typer
 
-from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
-from chalicelib.domain.findings import UnreadableAccount
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.turns import turns
 from chalicelib.domain.walk import Walk
-from infra.commands.checking import ledger_reader
+from infra.commands.checking import ledger_reader, with_accounts
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, aside, print_json, say
 from infra.commands.repeating import repeatable
@@ -44,7 +41,7 @@ def refill_months(
     counts = {"accounts": 0, "transactions": 0, "ends": 0}
     broken: list[str] = []
     with repeatable(context):
-        for merchant in map(_merchant, merchants) if merchants else _all(reader):
+        for merchant in map(_merchant, merchants) if merchants else with_accounts(reader):
             walk = Walk(merchant)
             for over in turns(walk, chain.from_iterable(reader.transactions(merchant, 1, None))):
                 ends.note(over)
@@ -56,17 +53,6 @@ def refill_months(
             if counts["accounts"] % SHOWN_EVERY == 0:
                 aside(f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions so far")
     _tell(counts, broken, as_json=as_json)
-
-
-def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
-    after: MerchantId | None = None
-    while True:
-        page = reader.accounts(after)
-        for found in page.accounts:
-            yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
-        if page.last is None:
-            return
-        after = page.last
 
 
 def _merchant(text: str) -> MerchantId:

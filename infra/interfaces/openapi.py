@@ -102,7 +102,7 @@ def schemas() -> dict[str, Any]:
 
 
 def _part(schema: Mapping[str, Any], members: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema of a model of which a caller gives all of `members`, and what he likes of `optional`."""
+    """Return the schema of a model of which a caller gives all of `members`, and any of `optional`."""
     properties = {}
     for member in members:
         form = schema["properties"][member]

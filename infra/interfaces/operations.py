@@ -58,8 +58,8 @@ WHO: Mapping[Access, str] = {
 class Body:
     """A body in JSON: its model and examples by name.
 
-    `members` are those of the model that a caller gives, required and not null, and `optional` those that he may
-    give: path, key and token say the others. `name` is the schema's then.
+    `members` are those of the model that a caller gives, required and not null, and `optional` those that the
+    caller may leave out: path, key and token say the others. `name` is the schema's then.
     """
 
     model: type[BaseModel]

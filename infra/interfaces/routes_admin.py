@@ -99,39 +99,47 @@ _ADJUST_BY_THE_OLD_ROUTE = Route(
     errors=_ADJUSTMENT_ERRORS,
 )
 
-_SET_THRESHOLD = Route(
+
+def _setting(view: str, *, description: str, body: Body, changed: answers.Account) -> Route:
+    """Return a route that sets something for one account, and answers the account as `changed` shows it."""
+    return Route(
+        view=view,
+        tag=Tag.ADMIN,
+        description=description,
+        parameters=(MERCHANT_IN_PATH,),
+        body=body,
+        answers={
+            200: Success(
+                description="The account as it is now.",
+                model=answers.Answer[answers.Account],
+                examples={"changed": samples.answer(changed)},
+            )
+        },
+        errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+    )
+
+
+_SET_THRESHOLD = _setting(
     view="set_threshold",
-    tag=Tag.ADMIN,
     description=(
         "Null goes back to the default. A change that puts the balance on the threshold's other side is published "
         "as an event."
     ),
-    parameters=(MERCHANT_IN_PATH,),
     body=Body(
         model=ThresholdRequest,
         name="Threshold",
         members=("low_balance_threshold",),
         examples={"own": {"low_balance_threshold": 50}, "default": {"low_balance_threshold": None}},
     ),
-    answers={
-        200: Success(
-            description="The account as it is now.",
-            model=answers.Answer[answers.Account],
-            examples={"changed": samples.answer(samples.with_threshold(50))},
-        )
-    },
-    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+    changed=samples.with_threshold(50),
 )
 
-_WEEK = {"name": "week", "at": 7, "unit": "days"}
-_SET_LEVELS = Route(
+_SET_LEVELS = _setting(
     view="set_levels",
-    tag=Tag.ADMIN,
     description=(
         "Levels in credits, in percent of the balance after the last inflow, or in days of runway. Each crossing is "
         "published once, both ways; setting levels publishes those that the account is on the other side of now."
     ),
-    parameters=(MERCHANT_IN_PATH,),
     body=Body(
         model=LevelsRequest,
         name="Levels",
@@ -144,24 +152,15 @@ _SET_LEVELS = Route(
             "fleet": {"levels": None},
         },
     ),
-    answers={
-        200: Success(
-            description="The account as it is now.",
-            model=answers.Answer[answers.Account],
-            examples={"changed": samples.answer(samples_time.with_levels())},
-        )
-    },
-    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+    changed=samples_time.with_levels(),
 )
 
-_SET_GRACE = Route(
+_SET_GRACE = _setting(
     view="set_grace",
-    tag=Tag.ADMIN,
     description=(
         "How long the plugin stays on without credits, and how many may be owed meanwhile. A grace that runs keeps the "
         "limits that it started with."
     ),
-    parameters=(MERCHANT_IN_PATH,),
     body=Body(
         model=GraceRequest,
         name="Grace",
@@ -172,14 +171,7 @@ _SET_GRACE = Route(
             "fleet": {"grace": None},
         },
     ),
-    answers={
-        200: Success(
-            description="The account as it is now.",
-            model=answers.Answer[answers.Account],
-            examples={"changed": samples.answer(samples_time.with_grace())},
-        )
-    },
-    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+    changed=samples_time.with_grace(),
 )
 
 _ZERO = Route(

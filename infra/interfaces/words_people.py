@@ -20,16 +20,6 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
     "FleetDay.shortfall": Word("Credits asked for on the day and not there.", COUNT_FORM),
     "FleetDay.parked": Word("Messages parked on the day.", COUNT_FORM),
     "Action.time": Word("When it was done.", TIME_FORM),
-    "runway": Word("How long the credits last; null until three days and ten orders have passed."),
-    "StatusWithDays.days_left": Word(
-        "Whole days that the credits last, rounded down; null if more than ten years, or not known.", COUNT_FORM
-    ),
-    "days_left": Word("Whole days that the credits last, rounded down; null if more than ten years.", COUNT_FORM),
-    "empty_on": Word("The day on which the last credit is used, in UTC.", {"format": "date"}),
-    "per_day": Word(
-        "Credits that orders use a day, less what goes back of them: recent days count most, half after a week.",
-        {"minimum": 0},
-    ),
     "did": Word(
         "What was done: `adjusted`, `threshold_set`, `levels_set`, `grace_set`, `letter_retried`, "
         "`letter_discarded`, `linked`, `unlinked`, or what a newer release does."

@@ -1,4 +1,4 @@
-"""What each member about time means: credits that lapse, levels, grace (contract, section 16). See `words`."""
+"""What each member about time means: runway, credits that lapse, levels, grace (contract, section 16). See `words`."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,16 @@ from chalicelib.domain.alerts import NAME_LENGTH_MAX
 from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, Word
 
 WORDS_OF_TIME: Mapping[str, Word] = {
+    "runway": Word("How long the credits last; null until three days and ten orders have passed."),
+    "StatusWithDays.days_left": Word(
+        "Whole days that the credits last, rounded down; null if more than ten years, or not known.", COUNT_FORM
+    ),
+    "days_left": Word("Whole days that the credits last, rounded down; null if more than ten years.", COUNT_FORM),
+    "empty_on": Word("The day on which the last credit is used, in UTC.", {"format": "date"}),
+    "per_day": Word(
+        "Credits that orders use a day, less what goes back of them: recent days count most, half after a week.",
+        {"minimum": 0},
+    ),
     "lots": Word("The credits that lapse, in the order in which they do; the rest of the balance never lapses."),
     "Lot.expires_at": Word("When they lapse.", TIME_FORM),
     "Lot.credits": Word("How many are left.", {"minimum": 1}),

@@ -2,7 +2,7 @@
 
 Chalice makes a rule of EventBridge for each `@app.schedule`, and a rule drops a call that it cannot deliver. A schedule
 of EventBridge Scheduler puts it into a queue, which an alarm watches, calls by a role of its own instead of a
-permission on the function, and can be named. Every function gets this by itself.
+permission on the function, and can be named. No function has to ask for this.
 """
 
 import re
@@ -24,9 +24,9 @@ _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def call_by_scheduler(resources: dict[str, Any]) -> None:
-    """Make every event by the clock below a function of `resources` a schedule, with a role for each function.
+    """Turn every scheduled event of a function in `resources` into a schedule, with a role for each function.
 
-    What an event says itself stays: its description, input, retry policy or state.
+    What an event sets stays: its description, input, retry policy or state.
     """
     for name, function in list(resources.items()):
         events = function.get("Properties", {}).get("Events", {})
@@ -41,11 +41,11 @@ def call_by_scheduler(resources: dict[str, Any]) -> None:
 
 
 def _schedule(given: dict[str, Any], function: str, which: str) -> dict[str, Any]:
-    """Return the whole of what is `given`; `which` tells several schedules of one function apart."""
-    said = {"ScheduleExpression" if key == RULE else key: value for key, value in given.items()}
+    """Return the schedule with the `given` properties; `which` tells several schedules of one function apart."""
+    own = {"ScheduleExpression" if key == RULE else key: value for key, value in given.items()}
     words = "-".join(_WORDS.sub("_", one).lower() for one in (function, which) if one)
-    # The next call is due when an older one is a minute late: what every minute does, it does once.
-    patience = MINUTE_SECONDS if _EVERY_MINUTE.fullmatch(said["ScheduleExpression"]) else HOUR_SECONDS
+    # A call that is due every minute is given up after a minute: the next one is due then, and does the same.
+    patience = MINUTE_SECONDS if _EVERY_MINUTE.fullmatch(own["ScheduleExpression"]) else HOUR_SECONDS
     properties = {
         "Name": {"Fn::Sub": f"${{AWS::StackName}}-{words}"},
         "GroupName": {"Ref": GROUP},
@@ -53,7 +53,7 @@ def _schedule(given: dict[str, Any], function: str, which: str) -> dict[str, Any
         "DeadLetterConfig": {"Arn": {"Fn::GetAtt": [QUEUE, "Arn"]}},
         "RetryPolicy": {"MaximumEventAgeInSeconds": patience, "MaximumRetryAttempts": ATTEMPTS},
     }
-    return {"Type": SCHEDULE, "Properties": properties | said}
+    return {"Type": SCHEDULE, "Properties": properties | own}
 
 
 def _role(function: str) -> dict[str, Any]:
