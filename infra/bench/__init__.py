@@ -5,10 +5,11 @@ tables.py     the tables in memory under botocore, metered
 functions.py  the functions as AWS calls them, in this process
 counted.py    requests, units and items of every event and route: gates of the tests
 cpu.py        CPU of orders and statuses on a transport that answers at once
-imports.py    CPU of a function's start, from the zip alone
+imports.py    a function's first answer in a new container, from the zip alone
 busy.py       one merchant with many workers, on the emulator
 limits.py     the same against DynamoDB's limits, simulated
 long.py       100,000 accounts and 1,000,000 transactions beside a small ledger
-costs.py      the cost sheet, from counted units and published prices
+costs.py      the cost sheet, from counted units and published prices; months.py a month of three fleets
+traffic.py    batches, delays and costs of simulated traffic
 latency.py    from an event to the balance and from a write to the event, on a running local stack
 """

@@ -4,6 +4,7 @@ supervisor.py   from the first line on the screen to the last process ended
 stack.py        brings the parts up, side by side where they do not need each other
 watch.py        which programs run, and whether they still do
 engines.py      starts and ends programs; NATS and the AWS emulator among them
+emulator.py     the AWS emulator with what it lacks; http_api.py is a part of that
 ports.py        which ports this stack gets
 parameters.py   settings of the caller's environment become parameters of the stack
 keeping.py      what KEEP=on keeps from one start to the next
