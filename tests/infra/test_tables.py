@@ -50,6 +50,8 @@ def test_the_figures_table_has_a_key_and_no_stream(resources: Resources) -> None
 
     assert keys(table["KeySchema"]) == ["id"]
     assert "StreamSpecification" not in table
+    # Discarded dead letters end on their own, after DISCARDED_DAYS; no other item has the attribute.
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
 def test_the_links_table_has_a_key_an_index_for_lists_and_no_stream(resources: Resources) -> None:

@@ -32,7 +32,7 @@ def used_by(row: Mapping[str, Any]) -> int:
 
 
 def per_day(rows: Iterable[Mapping[str, Any]], *, now: str) -> float | None:
-    """Return the daily use as of now by an account's transactions, oldest first, None until it can be told."""
+    """Return the daily use as of now by an account's transactions, oldest first, None while it is unknown."""
     weighted, last, first, orders = 0.0, 0.0, 0.0, 0
     for row in rows:
         at = _seconds(row["created_at"])
@@ -44,7 +44,9 @@ def per_day(rows: Iterable[Mapping[str, Any]], *, now: str) -> float | None:
         weighted = max(0.0, weighted * _share(at - last) + used_by(row))
         last = at
     age = _seconds(now) - first
-    if orders < ORDERS_MIN or age < DAYS_MIN * DAY_SECONDS:
+    # The age counts in whole minutes, as in the service, so that both know a use from the same minute on.
+    minutes = _seconds(now) // MINUTE_SECONDS - first // MINUTE_SECONDS
+    if orders < ORDERS_MIN or minutes * MINUTE_SECONDS < DAYS_MIN * DAY_SECONDS:
         return None
     weighted *= _share(_seconds(now) - last)
     return weighted * log(2) / 7 / (1 - _share(age))

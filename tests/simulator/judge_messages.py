@@ -347,6 +347,10 @@ def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
     books = ledger.books.get(ask.merchant)
     if books is None:
         return True
+    # A write of many decides each by what those before it left.
+    passed = (row["balance_after"] for row in books.rows if start <= ledger.committed[row["transaction_id"]][0] <= end)
+    if any(balance < ask.credits for balance in passed):
+        return True
     standing = [Standing(0.0, 0, {}), *books.history]
     for place, one in enumerate(standing):
         until = standing[place + 1].since if place + 1 < len(standing) else float("inf")

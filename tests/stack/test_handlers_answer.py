@@ -55,8 +55,11 @@ class Package:
     folder: Path
     stack: Stack
 
-    def answer(self, function: str, handler: str, event: Mapping[str, Any], **more: str) -> Any:
-        """Return what `handler` answers to a raw event, in the environment of the deployed `function` and `more`."""
+    def answer(self, function: str, handler: str, event: Mapping[str, Any], *, whole: bool = False, **more: str) -> Any:
+        """Return what `handler` answers to a raw event, in the environment of the deployed `function` and `more`.
+
+        `whole`: all of the application was needed for it, as for a route of the API that is not a merchant's.
+        """
         deployed = self.stack.description.functions[function]
         configuration = self.stack.lambdas.get_function_configuration(FunctionName=deployed)
         assert configuration["Handler"] == handler
@@ -77,7 +80,7 @@ class Package:
         assert ran.returncode == 0, ran.stderr
         said = json.loads(ran.stdout.splitlines()[-1])
         assert not [folder for folder in said["path"] if "site-packages" in folder]
-        assert ("app" in said["modules"]) is (handler == API)
+        assert ("app" in said["modules"]) is whole
         return said["answer"]
 
 
@@ -269,13 +272,17 @@ def test_authorize_lets_in_who_has_a_token_and_nobody_else(package: Package) -> 
     assert effect("not.a.token") == ("Deny", None)
 
 
-def test_the_api_answers_health_and_a_status(package: Package) -> None:
+def test_the_api_answers_health_and_a_status_alone_and_its_document_with_the_whole_application(
+    package: Package,
+) -> None:
     shop = merchant("is on in a fresh process")
     package.stack.tell(happened("evt.merchant.created", shop))
 
     health = package.answer("api_handler", API, gateway_event("/api/v1/health"))
     route = "/api/v1/credits/plugin-status/{merchant_id}"
     status = package.answer("api_handler", API, gateway_event(route, merchant_id=shop))
+    document = package.answer("api_handler", API, gateway_event("/api/v1/openapi.json"), whole=True)
 
     assert (health["statusCode"], json.loads(health["body"])["data"]["status"]) == (200, "ok")
     assert (status["statusCode"], json.loads(status["body"])["data"]["status"]) == (200, "enabled")
+    assert document["statusCode"] == 200
