@@ -163,9 +163,10 @@ def statement(call: Call, merchant_id: str, month: str) -> Reply:
 def story(call: Call, merchant_id: str) -> Reply:
     """Return why the merchant's plugin is off or on, in order, and what was published."""
     from chalicelib.contracts.api.story import gathered, tell
+    from chalicelib.domain.closure import deciding_transaction
 
     found, history = _account(merchant_id), for_api.history()
-    deciding = found.status_transaction_id
+    deciding = deciding_transaction(found)
     decided = history.transaction(deciding) if deciding else None
     told = gathered(found, decided, lambda _, lowest, highest: history.transactions(found, lowest, highest))
     return _about(call, tell(found, told), found.merchant_id)

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
-from chalicelib.domain.lots import in_lots, in_words, ordered
+from chalicelib.domain.lots import Lots, in_lots, in_words, ordered
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.walk import Walk
@@ -92,8 +93,8 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         threshold = last.threshold
     # As with a changed threshold: what this write carries is not what the newest transaction crossed.
     time = later_than(last.created_at, now=now)
-    # At once, so that whoever knows the settings computes when what falls due next; and not after a lot's end.
-    due_at = min([time, *(lot.expires_at for lot in walk.lots)])
+    # At once, so that whoever knows the settings computes when what falls due next; and not after an end.
+    due_at = min([time, *_ends(walk.lots, walk.freeze)])
     return replace(
         account,
         balance=last.balance_after,
@@ -104,8 +105,9 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         debt=walk.debt,
         use=walk.use,
         grace=after_time(walk.grace, time),
+        freeze=walk.freeze,
         lots=walk.lots,
-        due_at=due_at if walk.lots or walk.grace or account.alerts else None,
+        due_at=due_at if walk.lots or walk.grace or walk.freeze or account.alerts else None,
         hash=last.hash,
         last_transaction_id=last.transaction_id,
         last_transaction_at=last.created_at,
@@ -138,13 +140,18 @@ def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Dr
         yield Drift.ACCOUNT_COUNTER, f"the account owes {account.debt} and has a balance of {account.balance}"
     if account.lots and (in_lots(account.lots) > account.balance or not ordered(account.lots)):
         yield Drift.ACCOUNT_LOTS, f"of a balance of {account.balance}, the account's lots are {in_words(account.lots)}"
-    if account.lots and (account.due_at is None or account.due_at > account.lots[0].expires_at):
-        detail = (
-            f"credits lapse at {account.lots[0].expires_at}, and the account is due at {account.due_at or 'no time'}"
-        )
-        yield Drift.ACCOUNT_DUE, detail
+    ends = min(_ends(account.lots, account.freeze), default=None)
+    if ends is not None and (account.due_at is None or account.due_at > ends):
+        what = "credits lapse" if account.lots and account.lots[0].expires_at == ends else "a freeze ends"
+        yield Drift.ACCOUNT_DUE, f"{what} at {ends}, and the account is due at {account.due_at or 'no time'}"
     if now is not None and account.updated_at > instant(datetime.fromisoformat(now) + CLOCKS_DIFFER):
         yield Drift.ACCOUNT_TIME, f"the account was updated at {account.updated_at}, which is in the future"
+
+
+def _ends(lots: Lots, freeze: Freeze | None) -> list[Instant]:
+    """Return when lots lapse and a freeze ends."""
+    ends = [lot.expires_at for lot in lots]
+    return ends if freeze is None or freeze.until is None else [*ends, freeze.until]
 
 
 def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tuple[Drift, str, object, object]]:
@@ -164,7 +171,10 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_COUNTER, "time of the last transaction", account.last_transaction_at, last.created_at),
     ]
     grace, proven_grace = (after_time(one, account.updated_at) for one in (account.grace, walk.grace))
-    pairs.append((Drift.ACCOUNT_STATUS, "grace", grace, proven_grace))
+    pairs += [
+        (Drift.ACCOUNT_STATUS, "grace", grace, proven_grace),
+        (Drift.ACCOUNT_STATUS, "freeze", account.freeze, walk.freeze),
+    ]
     if account.lots != walk.lots:
         pairs.append((Drift.ACCOUNT_LOTS, "lots", in_words(account.lots), in_words(walk.lots)))
     if walk.first is not None:

@@ -62,6 +62,8 @@ def status_reason(account: Account) -> Reason:
     """Return why the account's plugin is on or off."""
     if account.closed:
         return Reason.CLOSED
+    if account.freeze is not None:
+        return Reason.FROZEN
     if account.balance:
         return Reason.SUFFICIENT_CREDITS
     return Reason.GRACE if account.in_grace else Reason.INSUFFICIENT_CREDITS
@@ -70,9 +72,11 @@ def status_reason(account: Account) -> Reason:
 def status_since(account: Account) -> Instant:
     """Return since when the plugin is on or off.
 
-    That is the time of the crossing, of the account's closing or reopening, or of the end of its grace.
+    That is the time of the crossing, of the account's freeze, closing or reopening, or of the end of its grace.
     """
     closure = account.closure
+    if account.freeze is not None and not account.closed:
+        return account.freeze.since
     changed_at = _out_of_time(account) or account.status_changed_at
     if closure is None or not (closure.closed or account.enabled):
         return changed_at
@@ -81,7 +85,18 @@ def status_since(account: Account) -> Instant:
 
 def status_transaction(account: Account) -> TransactionId | None:
     """Return the transaction that switched the plugin, None if it was closed, or a grace ended by time alone."""
-    return None if account.closed or _out_of_time(account) else account.status_transaction_id
+    if account.closed:
+        return None
+    return account.freeze.transaction_id if account.freeze else _switched_by(account)
+
+
+def deciding_transaction(account: Account) -> TransactionId | None:
+    """Return the transaction around which the plugin's status is explained, also where something else switched it."""
+    return account.freeze.transaction_id if account.freeze else account.status_transaction_id
+
+
+def _switched_by(account: Account) -> TransactionId | None:
+    return None if _out_of_time(account) else account.status_transaction_id
 
 
 def _out_of_time(account: Account) -> Instant | None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chalicelib.domain.alerts import after_time
+from chalicelib.domain.freeze import Note, end_key
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, account_crossing, levels_crossed, standing
 from chalicelib.domain.lots import Lot, days_after
-from chalicelib.domain.movements import FixedMovement
+from chalicelib.domain.movements import FixedMovement, FreezeMovement
 from chalicelib.domain.movements import Kind as Movements
 from chalicelib.domain.moving import apply
 from chalicelib.domain.terms import AS_IT_IS, TimeTerms
@@ -85,7 +86,7 @@ def as_of(account: Account, now: Instant) -> Account:
 
 def next_at(account: Account, terms: TimeTerms, *, after: Instant) -> Instant | None:
     """Return the next instant at which time changes something of an account that is up to date `after` this time."""
-    if not account.lots and account.alerts is None and account.grace is None:
+    if not account.lots and account.alerts is None and account.grace is None and account.freeze is None:
         return None  # As most accounts, at every order: their kinds need not be asked.
     return min((at for kind in KINDS for at in kind.ahead(account, terms, after)), default=None)
 
@@ -220,10 +221,43 @@ def _end_grace(account: Account, _default_threshold: int, now: Instant) -> Step:
     return Step(account=ended, crossings=(over, off) if account.enabled else (over,))
 
 
+def _freeze_ends(account: Account, _terms: TimeTerms, _after: Instant) -> Iterator[Instant]:
+    # Recorded by a transaction, so one that is there has not ended, however long ago its end was.
+    if account.freeze is not None and account.freeze.until is not None:
+        yield account.freeze.until
+
+
+def _freezes(account: Account, terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
+    for at in _freeze_ends(account, terms, until):
+        if at <= until:
+            yield Due(at=at, fact=end_key(at), post=_thaw(at, terms))
+
+
+def _thaw(at: Instant, terms: TimeTerms) -> Callable[[Account, int, Instant], Step]:
+    def post(account: Account, default_threshold: int, now: Instant) -> Step:
+        movement = FreezeMovement(
+            merchant_id=account.merchant_id, key=end_key(at), reference_id=at, occurred_at=at, note=Note.ENDED
+        )
+        after, transaction, crossed = apply(
+            account,
+            movement,
+            kind=movement.kind,
+            requested=movement.credits,
+            metadata={},
+            default_threshold=default_threshold,
+            now=now,
+            terms=terms,
+        )
+        return Step(account=after, transaction=transaction, crossings=crossed)
+
+    return post
+
+
 KINDS: Final = (
     Kind(ahead=_ends, due=_lapses),
     Kind(ahead=_announcements, due=_notices),
     Kind(ahead=_grace_ends, due=_graces),
+    Kind(ahead=_freeze_ends, due=_freezes),
     Kind(ahead=_looks, due=_levels),
 )
 """The kinds of things that fall due; of two at the same instant, that of the earlier kind comes first."""

@@ -44,6 +44,8 @@ class Code(StrEnum):
     CURRENCY_MISMATCH = "currency_mismatch"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     CONFIRMATION_NEEDED = "confirmation_needed"
+    NOT_FROZEN = "not_frozen"
+    UNTIL_PAST = "until_past"
     # It may work later.
     MERCHANT_UNLINKED = "merchant_unlinked"
     ACCOUNT_MISSING = "account_missing"

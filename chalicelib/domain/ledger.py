@@ -10,6 +10,7 @@ from json.encoder import encode_basestring
 from types import MappingProxyType
 
 from chalicelib.domain.alerts import CROSSED, Alerts, LevelCrossed, Standing, crossed_from
+from chalicelib.domain.freeze import FROZEN, OFF, ON, PLUGIN, Freeze
 from chalicelib.domain.grace import ENDS, GRACE, Grace, GraceTerms, Note, limits, switched
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.lots import Lots
@@ -76,6 +77,7 @@ class Account:
     alerts: Alerts | None = None
     grace: Grace | None = None
     grace_terms: GraceTerms | None = None
+    freeze: Freeze | None = None
     lots: Lots = ()
     due_at: Instant | None = None
 
@@ -87,7 +89,12 @@ class Account:
     @property
     def enabled(self) -> bool:
         """Whether the shop's plugin is on."""
-        return (self.balance > 0 or self.in_grace) and not self.closed
+        return self.covered and not self.closed and self.freeze is None
+
+    @property
+    def covered(self) -> bool:
+        """Whether credits or a grace keep the plugin on, unless the account is closed or frozen."""
+        return self.balance > 0 or self.in_grace
 
     @property
     def in_grace(self) -> bool:
@@ -247,8 +254,23 @@ def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[Crossin
             yield Crossing.GRACE_STARTED, limits(metadata)
         elif note in ENDS:
             yield Crossing.GRACE_ENDED, {"reason": ENDS[Note(str(note))]}
-    if switched(transaction) and CLOSED not in metadata:
-        yield Crossing.PLUGIN_STATUS_CHANGED, {}
+    if CLOSED not in metadata and (turned := _turned(transaction)) is not None:
+        yield turned, {}
+
+
+def _turned(transaction: Transaction) -> Crossing | None:
+    """Return how a transaction switched the plugin of an account that is not closed, None where it did not."""
+    if (plugin := transaction.metadata.get(PLUGIN)) is not None:
+        return Crossing.FROZEN if plugin == OFF else Crossing.UNFROZEN
+    return Crossing.PLUGIN_STATUS_CHANGED if switched(transaction) and FROZEN not in transaction.metadata else None
+
+
+def decides_status(transaction: Transaction) -> bool:
+    """Return whether the plugin is what it is since a transaction, unless the account is closed or frozen since.
+
+    The opening, what passed zero without a grace or used a grace up, and what unfroze an account with credits.
+    """
+    return transaction.sequence == 1 or switched(transaction) or transaction.metadata.get(PLUGIN) == ON
 
 
 _quoted = encode_basestring

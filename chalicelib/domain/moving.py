@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from chalicelib.domain.alerts import CROSSED, Alerts, Standing, after_movement, crossed_text
 from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.grace import NO_GRACE, after, notes, switched
+from chalicelib.domain.freeze import FREEZE, FROZEN
+from chalicelib.domain.freeze import after as freeze_after
+from chalicelib.domain.freeze import notes as freeze_notes
+from chalicelib.domain.grace import NO_GRACE, after, notes
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import (
     CLOSED,
@@ -20,10 +23,11 @@ from chalicelib.domain.ledger import (
     Total,
     Transaction,
     crossed_by,
+    decides_status,
     transaction_hash,
 )
 from chalicelib.domain.lots import MERGED, Lots, deposit, draw, merged_text, without
-from chalicelib.domain.movements import Kind, Movement
+from chalicelib.domain.movements import FreezeMovement, Kind, Movement
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, use_after
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
@@ -48,11 +52,15 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     `parts` into lots. `version` and `due_at` do not change: the write sets them, once for all its movements.
 
     Raises:
-        Rejected: `insufficient_credits` where an admin's decrease would go below 0.
+        Rejected: `insufficient_credits` where an admin's decrease would go below 0; a freeze that cannot be, or an end
+            of none.
     """
     amount = _moved(account, kind, requested)
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
+    if isinstance(movement, FreezeMovement):
+        noted = freeze_notes(account.freeze, movement.note, movement.until, covered=account.covered, now=created_at)
+        metadata = {**metadata, **noted}
     metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, amount, created_at, terms)
     lots, drawn, merged = _change_lots(account.lots, amount, parts)
     transaction = Transaction(
@@ -91,6 +99,8 @@ def _noted(
         metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
     if account.closed:
         metadata = {**metadata, CLOSED: 1}
+    if account.freeze is not None and FREEZE not in metadata:
+        metadata = {**metadata, FROZEN: 1}
     if merged:
         metadata = {**metadata, MERGED: merged}
     return metadata
@@ -175,7 +185,7 @@ def _after(
     debt = account.debt + owed_by(kind, transaction.amount, transaction.metadata)
     total = account.totals.get(kind, Total())
     # The opening sets the status too: its transaction is the answer to "since when".
-    status_changed = transaction.sequence == 1 or switched(transaction)
+    status_changed = decides_status(transaction)
     return Account(
         merchant_id=account.merchant_id,
         balance=transaction.balance_after,
@@ -202,6 +212,7 @@ def _after(
         alerts=alerts,
         grace=after(account.grace, transaction, debt=debt),
         grace_terms=account.grace_terms,
+        freeze=freeze_after(account.freeze, transaction),
         lots=lots,
         due_at=account.due_at,
     )

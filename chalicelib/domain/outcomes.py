@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.freeze import FREEZE, UNTIL
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import (
     ORDER_UPDATED,
     DisputeWonMovement,
     FixedMovement,
+    FreezeMovement,
     Kind,
     Movement,
     OrderMovement,
@@ -54,6 +56,7 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
             movement.kind is transaction.kind
             and movement.credits == transaction.requested
             and not _lapses_otherwise(movement, transaction)
+            and not (isinstance(movement, FreezeMovement) and _freezes_otherwise(movement, transaction))
         )
     elif isinstance(movement, RefundMovement):
         same = (
@@ -82,6 +85,12 @@ def _lapses_otherwise(movement: FixedMovement, transaction: Transaction) -> bool
     return stated is not None and any(part.expires_at != stated for part in transaction.drawn)
 
 
+def _freezes_otherwise(movement: FreezeMovement, transaction: Transaction) -> bool:
+    """Return whether the transaction does something else to a freeze, or names another end; why and who may differ."""
+    recorded = transaction.metadata.get(FREEZE), transaction.metadata.get(UNTIL)
+    return recorded != (movement.note, movement.until)
+
+
 def _repeated_too_late(movement: Movement, transaction: Transaction) -> Rejected | None:
     """Return why a renewal cannot be a repeat of the recorded one, None where it can be (contract, section 12)."""
     if not isinstance(movement, FixedMovement) or movement.repeat_days is None:
@@ -105,6 +114,8 @@ def _repeated_too_late(movement: Movement, transaction: Transaction) -> Rejected
 def _differing(movement: Movement, transaction: Transaction) -> str | None:
     """Return the first field in which an event contradicts the transaction, None if no single field does."""
     if isinstance(movement, FixedMovement):
+        if isinstance(movement, FreezeMovement):
+            return "until" if transaction.metadata.get(FREEZE) == movement.note else None
         if movement.kind is transaction.kind:
             return "expires_at" if movement.credits == transaction.requested else "credits"
         return "operation_type"

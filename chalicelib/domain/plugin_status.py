@@ -14,6 +14,7 @@ class Reason(StrEnum):
     INSUFFICIENT_CREDITS = "insufficient_credits"
     GRACE = "grace"
     CLOSED = "closed"
+    FROZEN = "frozen"
     ACCOUNT_NOT_FOUND = "account_not_found"
     UNAVAILABLE = "unavailable"
 
@@ -30,14 +31,15 @@ class Closure:
 class KnownStatus:
     """The plugin's status at the account's `version`, last known to be true at `as_of`.
 
-    `closed` tells that it is off because the shop has removed the app, `grace` that it is on without credits. At
-    `until`, time alone may change it; None: only a write can.
+    `closed` tells that it is off because the shop has removed the app, `frozen` because an admin froze the account,
+    `grace` that it is on without credits. At `until`, time alone may change it; None: only a write can.
     """
 
     version: int
     enabled: bool
     as_of: datetime
     closed: bool = False
+    frozen: bool = False
     grace: bool = False
     until: Instant | None = None
 
@@ -46,6 +48,8 @@ class KnownStatus:
         """Why the plugin is on or off."""
         if self.closed:
             return Reason.CLOSED
+        if self.frozen:
+            return Reason.FROZEN
         if not self.enabled:
             return Reason.INSUFFICIENT_CREDITS
         return Reason.GRACE if self.grace else Reason.SUFFICIENT_CREDITS

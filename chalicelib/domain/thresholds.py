@@ -26,6 +26,8 @@ class Crossing(StrEnum):
     LEVEL_CROSSED = "level_crossed"
     GRACE_STARTED = "grace_started"
     GRACE_ENDED = "grace_ended"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
 
 
 def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:

@@ -7,9 +7,11 @@ walked; of the orders it keeps the refunded ones.
 from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
-from chalicelib.domain.grace import Grace, after, switched, wrongly_owed
+from chalicelib.domain.freeze import FREEZE, Freeze, Note, wrongly_frozen
+from chalicelib.domain.freeze import after as freeze_after
+from chalicelib.domain.grace import Grace, after, after_time, wrongly_owed
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, transaction_hash
+from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, decides_status, transaction_hash
 from chalicelib.domain.lots import Lots
 from chalicelib.domain.lots_replay import lots_after, wrongly_drawn
 from chalicelib.domain.movements import Kind
@@ -21,10 +23,10 @@ from chalicelib.domain.tallies import Tallies
 class Walk:
     """One merchant's transactions, walked from the first one on. It cannot be used after `close`.
 
-    `totals`, `total_shortfall`, `debt`, `grace`, `use` and `lots` are what the transactions add up to, `first` and
-    `last` the ends of them, `status` the one that switched the plugin last, `expected` the sequence that would come
-    next. `newest` are the thresholds that the last one passed, `tallies` what went back of each order and payment.
-    `newer` counts the transactions whose form only a newer release knows.
+    `totals`, `total_shortfall`, `debt`, `grace`, `freeze`, `use` and `lots` are what the transactions add up to,
+    `first` and `last` the ends of them, `status` the one that switched the plugin last, `expected` the sequence that
+    would come next. `newest` are the thresholds that the last one passed, `tallies` what went back of each order and
+    payment. `newer` counts the transactions whose form only a newer release knows.
 
     `intact`: none is missing and each is sealed, so they prove what the account must be. A finding's consequences are
     not reported too: after a transaction that is missing, changed or unreadable, balances and refunds prove nothing.
@@ -42,6 +44,7 @@ class Walk:
         self.debt = 0
         self.use: Use | None = None
         self.grace: Grace | None = None
+        self.freeze: Freeze | None = None
         self.lots: Lots = ()
         self.newest: Derived | None = None
         self.expected = 1
@@ -129,6 +132,8 @@ class Walk:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
         if self.intact and (why := self._wrongly_owed(transaction)) is not None:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
+        if self.intact and (why := wrongly_frozen(self.freeze, transaction, covered=self._covered(transaction))):
+            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
         if self.intact and (why := wrongly_drawn(transaction, self.lots)) is not None:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
 
@@ -143,6 +148,13 @@ class Walk:
         if not 0 <= owed <= transaction.shortfall:
             return f"it fell short of {transaction.shortfall} and made a debt of {transaction.metadata.get(DEBT)}"
         return wrongly_owed(self.grace, transaction)
+
+    def _covered(self, transaction: Transaction) -> bool:
+        """Return whether the account had credits or a grace before a transaction."""
+        # A freeze that ends by time does so at that instant, whenever it is recorded.
+        ended = transaction.occurred_at if transaction.metadata.get(FREEZE) == Note.ENDED else None
+        grace = after_time(self.grace, ended or transaction.created_at)
+        return transaction.balance_before > 0 or (grace is not None and grace.running)
 
     def _add(self, transaction: Transaction) -> None:
         total = self.totals.get(transaction.kind, Total())
@@ -160,7 +172,8 @@ class Walk:
         if transaction.drawn and self.intact:
             self.lots = lots_after(transaction, self.lots)
         self.grace = after(self.grace, transaction, debt=self.debt)
-        if transaction.sequence == 1 or switched(transaction):
+        self.freeze = freeze_after(self.freeze, transaction)
+        if decides_status(transaction):
             self.status = transaction
         self.newest = derived_crossings(transaction, before=self.last)
         if self.intact:

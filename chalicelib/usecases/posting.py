@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib.domain.commit import Fold
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import fold
+from chalicelib.domain.freeze import OF_A_FREEZE
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.lots import days_after
@@ -44,6 +45,8 @@ MARGIN_SECONDS = 1.0
 """The last seconds of a call are for answering: no write is started in them."""
 KNOWN_ACCOUNTS_MAX = 4096
 """Accounts remembered from the last writes of this container, about 1 KB each."""
+_OF_THE_ACCOUNT = frozenset({Code.INSUFFICIENT_CREDITS, *OF_A_FREEZE})
+"""Why a movement is declined that another state of the account would allow."""
 
 
 class Posting:
@@ -223,16 +226,16 @@ class Posting:
         work.fresh = True
 
     def _look_again(self, work: Work, outcomes: Sequence[Outcome | None]) -> bool:
-        """Before a decrease is declined, read again to be sure; return whether anything was read.
+        """Before an admin is declined, read again to be sure; return whether anything was read.
 
-        The balance must be the current one, and the adjustment may have been posted before: a read of its transaction
+        The account must be the current one, and the adjustment may have been posted before: a read of its transaction
         after that of the account shows it. (Other duplicates are found by the write itself.)
         """
         declined = [
             name
             for index, outcome in zip(work.undecided, outcomes, strict=True)
             for name in names_of(work.movements[index])
-            if isinstance(outcome, Rejected) and outcome.code is Code.INSUFFICIENT_CREDITS
+            if isinstance(outcome, Rejected) and outcome.code in _OF_THE_ACCOUNT
         ]
         if not declined:
             return False

@@ -8,6 +8,7 @@ from typing import TypeGuard
 from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.freeze import OF_A_FREEZE
 from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
@@ -27,6 +28,7 @@ _REFUSED_ALONE = frozenset(
         Code.ORDER_IMPORTED,
         Code.CURRENCY_MISMATCH,
         Code.INSUFFICIENT_CREDITS,
+        *OF_A_FREEZE,
     }
 )
 """Codes that refuse one movement and leave the rest of its message; any other rejection poisons the whole message."""

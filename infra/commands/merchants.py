@@ -7,8 +7,10 @@ from rich.text import Text
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.runway import runway_of
+from chalicelib.contracts.api.sentences import frozen_sentence
 from chalicelib.contracts.api.story import Story, gathered, tell
-from chalicelib.domain.closure import status_since
+from chalicelib.domain.closure import deciding_transaction, status_since
+from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.runway import MILLI, Runway
@@ -56,20 +58,23 @@ def balance(
     as_json: AsJson = False,
 ) -> None:
     """Print a merchant's balance, and since when the plugin is on or off."""
-    account = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant))
+    found, now = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant)), instant(datetime.now(UTC))
     if as_json:
-        print_json(answers.Account.of(account, now=instant(datetime.now(UTC))).model_dump(mode="json"))
+        print_json(answers.Account.of(found, now=now).model_dump(mode="json"))
         return
-    transactions = "1 transaction" if account.sequence == 1 else f"{account.sequence:,} transactions"
+    account = as_of(found, now)
+    transactions = "1 transaction" if found.sequence == 1 else f"{found.sequence:,} transactions"
     own = "its own" if account.low_balance_threshold is not None else "the default"
-    gone = ", closed" if account.closed else ""
+    gone = ", closed" if account.closed else ", frozen" if account.freeze else ""
     state = f"plugin {'on' if account.enabled else 'off'} since {shown(status_since(account), local=local)}{gone}"
     say(f"{counted(account.balance)} left, {state}", style=_style(account))
     say(
         f"low-balance threshold {account.threshold} ({own}), {transactions}, the last at "
-        f"{shown(account.last_transaction_at or account.created_at, local=local)}"
+        f"{shown(found.last_transaction_at or account.created_at, local=local)}"
     )
-    if account.balance and (lasts := runway_of(account, now=instant(datetime.now(UTC)))) is not None:
+    if account.freeze is not None:
+        say(frozen_sentence(account.freeze.admin_id, account.freeze.reason, account.freeze.until), style="red")
+    if account.balance and (lasts := runway_of(account, now=now)) is not None:
         say(_lasting(lasts))
     if account.debt:
         say(f"{counted(account.debt)} owed: the next credits pay them first", style="red")
@@ -100,10 +105,11 @@ def why(
     """
     reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))
-    decided = reader.transaction(account.status_transaction_id) if account.status_transaction_id else None
-    if decided is None and account.status_transaction_id:
+    deciding = deciding_transaction(account)
+    decided = reader.transaction(deciding) if deciding else None
+    if decided is None and deciding:
         raise unable(
-            f"Transaction {account.status_transaction_id}, which decided it, is not in the ledger: "
+            f"Transaction {deciding}, which decided it, is not in the ledger: "
             f"`credits verify {merchant}` checks the whole of it."
         )
     story = tell(account, gathered(account, decided, reader.history))

@@ -22,6 +22,7 @@ from chalicelib.adapters.dynamodb.items import (
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
 from chalicelib.domain.alerts import Alerts, Level, Unit, Watched
 from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import HOURS_MAX, End, Grace, GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
@@ -104,6 +105,8 @@ accounts = st.builds(
     alerts=st.none() | alerts,
     grace=st.none() | graces,
     grace_terms=st.none() | st.builds(GraceTerms, hours=st.integers(0, HOURS_MAX), credits=credit_sums),
+    freeze=st.none()
+    | st.builds(Freeze, since=instants, transaction_id=ids, reason=texts, admin_id=texts, until=st.none() | instants),
     lots=lots,
     due_at=st.none() | ends,
 )

@@ -149,7 +149,7 @@ def test_a_status_is_one_eventually_consistent_read_of_five_attributes_then_kept
         third = status_of(api, SHOP)
 
     assert aws.operations() == ["GetItem", "GetItem"]
-    assert aws.calls[0][1]["ProjectionExpression"] == "balance,version,closure,lots,grace"
+    assert aws.calls[0][1]["ProjectionExpression"] == "balance,version,closure,lots,grace,freeze"
     assert not aws.calls[0][1].get("ConsistentRead")
     assert first.body["data"]["as_of"] == second.body["data"]["as_of"] < third.body["data"]["as_of"]
     assert second.headers["Cache-Control"].startswith("public, max-age=5,")

@@ -10,11 +10,13 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
+from chalicelib.domain.freeze import Note
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction, open_account
 from chalicelib.domain.movements import (
     DisputeWonMovement,
     FixedMovement,
+    FreezeMovement,
     Kind,
     Movement,
     OrderMovement,
@@ -83,6 +85,33 @@ def adjustment(adjustment_id: str = "a1", change: int = 5, *, of: MerchantId = S
         kind=Kind.MANUAL_ADDED if change > 0 else Kind.MANUAL_REMOVED,
         credits=abs(change),
         metadata={"reason": "goodwill", "admin_id": "admin-7"},
+    )
+
+
+def freezing(
+    adjustment_id: str = "f1",
+    *,
+    until: Instant | None = None,
+    reason: str = "chargeback fraud",
+    of: MerchantId = SHOP,
+) -> FreezeMovement:
+    """Return that an admin freezes the account, until an instant or without an end."""
+    return _frozen(adjustment_id, Note.FROZEN, of, reason, until)
+
+
+def unfreezing(adjustment_id: str = "u1", *, reason: str = "settled", of: MerchantId = SHOP) -> FreezeMovement:
+    """Return that an admin unfreezes the account."""
+    return _frozen(adjustment_id, Note.UNFROZEN, of, reason, None)
+
+
+def _frozen(adjustment_id: str, note: Note, of: MerchantId, reason: str, until: Instant | None) -> FreezeMovement:
+    return FreezeMovement(
+        merchant_id=of,
+        key=f"MANUAL_ADJUSTMENT_{adjustment_id}",
+        reference_id=adjustment_id,
+        metadata={"reason": reason, "admin_id": "admin-7"},
+        note=note,
+        until=until,
     )
 
 

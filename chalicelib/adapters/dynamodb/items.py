@@ -14,6 +14,8 @@ from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.adapters.dynamodb.time_attributes import (
     alerts_from,
     alerts_text,
+    freeze_from,
+    freeze_text,
     grace_from,
     grace_terms_from,
     grace_terms_text,
@@ -107,6 +109,8 @@ def _of_time(account: Account) -> Item:
         item["grace"] = {"S": grace_text(account.grace)}
     if account.grace_terms is not None:
         item["grace_terms"] = {"S": grace_terms_text(account.grace_terms)}
+    if account.freeze is not None:
+        item["freeze"] = {"S": freeze_text(account.freeze)}
     if account.lots:
         item["lots"] = {"S": lots_text(account.lots)}
     return item
@@ -116,7 +120,7 @@ def _timed(account: Account) -> bool:
     """Return whether the account has anything that a release from before section 16 would lose with its next write."""
     if account.lots or account.due_at is not None or account.alerts is not None or account.grace is not None:
         return True
-    return account.grace_terms is not None or Kind.EXPIRY in account.totals
+    return account.grace_terms is not None or account.freeze is not None or Kind.EXPIRY in account.totals
 
 
 def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account:
@@ -158,6 +162,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         alerts=alerts_from(_text(item, "alerts")),
         grace=grace_from(_text(item, "grace")),
         grace_terms=grace_terms_from(_text(item, "grace_terms")),
+        freeze=freeze_from(_text(item, "freeze")),
         lots=lots_from(_text(item, "lots")),
         due_at=Instant(due_at) if (due_at := _text(item, "due_at")) else None,
     )

@@ -73,6 +73,7 @@ class AccountRow(Model):
     alerts = UnicodeAttribute(null=True)
     grace = UnicodeAttribute(null=True)
     grace_terms = UnicodeAttribute(null=True)
+    freeze = UnicodeAttribute(null=True)
     closure = UnicodeAttribute(null=True)
     outdated = UnicodeAttribute(null=True)
     status_changed_at = UnicodeAttribute()

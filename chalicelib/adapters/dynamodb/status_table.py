@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, batch_read
 from chalicelib.adapters.dynamodb.due_items import lots_from
-from chalicelib.adapters.dynamodb.time_attributes import grace_from
+from chalicelib.adapters.dynamodb.time_attributes import freeze_from, grace_from
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.grace import after_time
 from chalicelib.domain.ids import MerchantId, instant
@@ -25,7 +25,7 @@ CLOSED = "closed "
 BATCH_TRIES = 3
 """How often keys that DynamoDB leaves unprocessed in a batch are requested."""
 
-_ATTRIBUTES = "balance,version,closure,lots,grace"
+_ATTRIBUTES = "balance,version,closure,lots,grace,freeze"
 
 
 class DynamoDBStatusTable:
@@ -71,6 +71,7 @@ def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId,
         version, balance = int(item["version"]["N"]), int(item["balance"]["N"])
         closed = item.get("closure", {"S": ""})["S"].startswith(CLOSED)
         lots, grace = lots_from(_text(item, "lots")), grace_from(_text(item, "grace"))
+        freeze = freeze_from(_text(item, "freeze"))
     except (KeyError, ValueError):
         # Not written by this service: no reason to report the plugin as enabled, nor to fail other merchants.
         logger.warning("plugin status unreadable", merchant_id=merchant, reason="the item is none of ours")
@@ -80,13 +81,16 @@ def _reading(merchant: MerchantId, item: Any, now: datetime) -> dict[MerchantId,
     left = balance - sum(lot.credits for lot in lots if lot.expires_at <= at)
     grace = after_time(grace, at)
     running = left <= 0 and grace is not None and grace.running
+    frozen = freeze is not None and (freeze.until is None or freeze.until > at)
     ends = [lot.expires_at for lot in lots if lot.expires_at > at]
     ends += [grace.until] if running and grace is not None and grace.until is not None else []
+    ends += [freeze.until] if frozen and freeze is not None and freeze.until is not None else []
     status = KnownStatus(
         version=version,
-        enabled=(left > 0 or running) and not closed,
+        enabled=(left > 0 or running) and not closed and not frozen,
         as_of=now,
         closed=closed,
+        frozen=frozen,
         grace=running,
         until=min(ends, default=None),
     )

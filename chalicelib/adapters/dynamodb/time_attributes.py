@@ -1,10 +1,33 @@
 """What an account keeps because of time, as texts of its item: short, because an account is to stay under 1 KB."""
 
+import json
+
 from chalicelib.domain.alerts import Alerts, Level, Watched
+from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import End, Grace, GraceTerms
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.runway import ORDERS_MIN, Use
 from chalicelib.domain.thresholds import Outdated
+
+
+def freeze_text(freeze: Freeze) -> str:
+    """Return a freeze as JSON: its start, its transaction, its end or null, its admin and its reason."""
+    kept = [freeze.since, freeze.transaction_id, freeze.until, freeze.admin_id, freeze.reason]
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def freeze_from(text: str | None) -> Freeze | None:
+    """Return the freeze that `freeze_text` wrote, None where there is none."""
+    if text is None:
+        return None
+    since, transaction_id, until, admin_id, reason = json.loads(text)
+    return Freeze(
+        since=Instant(since),
+        transaction_id=TransactionId(transaction_id),
+        reason=reason,
+        admin_id=admin_id,
+        until=None if until is None else Instant(until),
+    )
 
 
 def use_text(use: Use) -> str:

@@ -23,8 +23,9 @@ LEARN_SECONDS = 0.5
 """The longest that a batch of the stream waits for Redis; no request does."""
 
 _CLOSED: Final = "closed"
+_FROZEN: Final = "frozen"
 _GRACE: Final = "grace"
-_MEANINGS: Final = {"enabled": True, "disabled": False, _CLOSED: False, _GRACE: True}
+_MEANINGS: Final = {"enabled": True, "disabled": False, _CLOSED: False, _FROZEN: False, _GRACE: True}
 
 _KEEP_THE_NEWEST = """
 local standing = {}
@@ -36,7 +37,8 @@ for i, key in ipairs(KEYS) do
   if not held_version then
     held_version, word, held_as_of = string.match(held, '^(%d+) (%l+) ' .. time .. ' ' .. time .. '$')
   end
-  if word ~= 'enabled' and word ~= 'disabled' and word ~= 'closed' and word ~= 'grace' then held_version = nil end
+  local known = {enabled = 1, disabled = 1, closed = 1, frozen = 1, grace = 1}
+  if not (word and known[word]) then held_version = nil end
   held_version = tonumber(held_version)
   if held_version and (held_version > version or held_version == version and held_as_of >= as_of) then
     standing[i] = held
@@ -101,6 +103,7 @@ class RedisStatuses:
                 version=account.version,
                 enabled=account.enabled,
                 closed=account.closed,
+                frozen=account.freeze is not None,
                 grace=not account.balance and account.in_grace,
                 until=account.due_at,
                 # Another container's clock may be ahead of this one.
@@ -143,8 +146,12 @@ def _known(merchants: Iterable[MerchantId], held: Iterable[Any]) -> dict[Merchan
 
 
 def _word(status: KnownStatus) -> str:
-    if status.closed or not status.enabled:
-        return _CLOSED if status.closed else "disabled"
+    if status.closed:
+        return _CLOSED
+    if status.frozen:
+        return _FROZEN
+    if not status.enabled:
+        return "disabled"
     return _GRACE if status.grace else "enabled"
 
 
@@ -159,6 +166,7 @@ def _status(held: bytes | None) -> KnownStatus | None:
             enabled=_MEANINGS[word],
             as_of=datetime.fromisoformat(as_of).astimezone(UTC),
             closed=word == _CLOSED,
+            frozen=word == _FROZEN,
             grace=word == _GRACE,
             until=Instant(until[0]) if until else None,
         )

@@ -1,4 +1,4 @@
-"""An account's levels and grace, as answers have them (contract, section 16)."""
+"""An account's levels, grace and freeze, as answers have them (contract, sections 16 and 17)."""
 
 from typing import Self
 
@@ -72,6 +72,30 @@ class Grace(Model):
             used=found.used,
             ended_at=ended_at,
             ended_by=ended_by,
+        )
+
+
+class Freeze(Model):
+    """That an account is frozen: why, by whom, since when by which transaction, and until when (null: no end)."""
+
+    reason: str
+    admin_id: str
+    since: str
+    until: str | None
+    transaction_id: str
+
+    @classmethod
+    def of(cls, account: Account) -> Self | None:
+        """Return the account's freeze, None if it is not frozen."""
+        found = account.freeze
+        if found is None:
+            return None
+        return cls(
+            reason=found.reason,
+            admin_id=found.admin_id,
+            since=found.since,
+            until=found.until,
+            transaction_id=found.transaction_id,
         )
 
 

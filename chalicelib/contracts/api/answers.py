@@ -7,7 +7,7 @@ tests compare both with the models here.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from chalicelib.contracts.api.alerts import Grace, GraceTerms, Levels, grace_terms
+from chalicelib.contracts.api.alerts import Freeze, Grace, GraceTerms, Levels, grace_terms
 from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
@@ -125,6 +125,7 @@ class Account(Model):
     levels: Levels | None
     grace: Grace | None
     grace_terms: GraceTerms | None
+    freeze: Freeze | None
     lots: list[Lot]
     created_at: str
     updated_at: str
@@ -156,6 +157,7 @@ class Account(Model):
             levels=Levels.of(account),
             grace=Grace.of(account),
             grace_terms=grace_terms(account),
+            freeze=Freeze.of(account),
             lots=Lot.of(account.lots),
             created_at=account.created_at,
             updated_at=account.updated_at,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chalicelib.domain.debt import DEBT
+from chalicelib.domain.freeze import FREEZE, UNTIL, Note
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Policy
@@ -35,11 +36,29 @@ def movement_sentence(transaction: Transaction) -> str:
         return _edit(transaction)
     if transaction.kind in OF_PAYMENTS:
         return _went_back(transaction)
+    if FREEZE in transaction.metadata:
+        return _freeze(transaction)
     if transaction.shortfall:
         asked = credits_text(transaction.requested)
         return f"{_subject(transaction)} asked for {asked} and found {abs(transaction.amount)}."
     reason = transaction.metadata.get("reason")
     return f"{_subject(transaction)} {_VERBS[transaction.kind]} {moved}{f': {reason}' if reason else ''}."
+
+
+def frozen_sentence(admin_id: str, reason: str, until: str | None) -> str:
+    """Return who froze an account, until when and why."""
+    return f"{admin_id or 'An admin'} froze the account{f' until {until}' if until else ''}: {reason}."
+
+
+def _freeze(transaction: Transaction) -> str:
+    """Return what a transaction did to a freeze, in a sentence."""
+    metadata = transaction.metadata
+    if metadata[FREEZE] == Note.ENDED:
+        return f"The freeze ended at {transaction.reference_id}, as it was set."
+    admin, reason, until = (str(metadata.get(name, "")) for name in ("admin_id", "reason", UNTIL))
+    if metadata[FREEZE] == Note.FROZEN:
+        return frozen_sentence(admin, reason, until)
+    return f"{admin or 'An admin'} unfroze the account{f': {reason}' if reason else ''}."
 
 
 _EDITED: Mapping[tuple[Direction, Kind], tuple[str, str]] = {

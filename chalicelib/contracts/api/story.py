@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.sentences import OF_PAYMENTS, credits_text, movement_sentence
+from chalicelib.contracts.api.sentences import OF_PAYMENTS, credits_text, frozen_sentence, movement_sentence
 from chalicelib.contracts.api.sentences_time import GRACE_ENDS, grace_sentence, level_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.domain.closure import status_reason, status_since, status_transaction
+from chalicelib.domain.closure import deciding_transaction, status_reason, status_since, status_transaction
 from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.freeze import FREEZE
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
@@ -117,7 +118,7 @@ def gathered(account: Account, decided: Transaction | None, read: Transactions) 
 
 def tell(account: Account, told: Excerpt) -> Story:
     """Return the story of `account`, from the gathered transactions only."""
-    decided = next((one for one in told.transactions if one.transaction_id == account.status_transaction_id), None)
+    decided = next((one for one in told.transactions if one.transaction_id == deciding_transaction(account)), None)
     chapters = [
         chapter
         for previous, transaction in zip([None, *told.transactions], told.transactions, strict=False)
@@ -144,6 +145,8 @@ def tell(account: Account, told: Excerpt) -> Story:
 def _because(account: Account, decided: Transaction | None) -> str:
     if account.closed:
         return "The shop has removed the app."
+    if (freeze := account.freeze) is not None:
+        return frozen_sentence(freeze.admin_id, freeze.reason, freeze.until)
     if status_transaction(account) is None and account.status_transaction_id is not None:
         return GRACE_ENDS[End.TIME]
     return movement_sentence(decided) if decided else "The transaction that decided it cannot be read."
@@ -159,12 +162,19 @@ def _remedy(account: Account) -> str | None:
         return None
     if account.closed:
         return "It is switched on again once the shop has installed the app again and has credits."
+    if account.freeze is not None:
+        return _thaws(account, account.freeze.until)
     if account.debt:
         return (
             f"The shop owes {credits_text(account.debt)}. A payment, a renewal, a refund or an adjustment pays them "
             "first; what is above them switches it on again."
         )
     return "The next credit switches it on again: a payment, a renewal, a refund or an adjustment."
+
+
+def _thaws(account: Account, until: Instant | None) -> str:
+    when = f"at {until}, or when it is unfrozen before" if until else "when it is unfrozen"
+    return f"It is switched on again {when}, {'as it has' if account.covered else 'if it then has'} credits."
 
 
 _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
@@ -177,6 +187,8 @@ _CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
     Crossing.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
     Crossing.SHOP_CLOSED: lambda _: "The shop removed the app.",
     Crossing.SHOP_REOPENED: lambda _: "The shop came back.",
+    Crossing.FROZEN: lambda _: "The plugin went off.",
+    Crossing.UNFROZEN: lambda _: "The plugin went on.",
     Crossing.LEVEL_CROSSED: lambda crossing: level_sentence(crossing.details),
     Crossing.GRACE_STARTED: lambda crossing: grace_sentence(crossing.details),
     Crossing.GRACE_ENDED: lambda crossing: GRACE_ENDS[End(str(crossing.details["reason"]))],
@@ -205,7 +217,8 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
         time=transaction.created_at,
     )
     opening = transaction.sequence == 1
-    if not (derived.crossings or changed or opening or decides or transaction.kind in OF_PAYMENTS):
+    told = transaction.kind in OF_PAYMENTS or FREEZE in transaction.metadata
+    if not (derived.crossings or changed or opening or decides or told):
         return None
     published = transaction_event(transaction)
     # Not the account's version: the fact of a movement is its transaction.

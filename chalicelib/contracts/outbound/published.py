@@ -179,7 +179,13 @@ def _gives_back(transaction: Transaction) -> bool:
     )
 
 
-_OF_SHOPS: Final = {Crossing.SHOP_CLOSED: "Account closed", Crossing.SHOP_REOPENED: "Account reopened"}
+_SWITCHED: Final[Mapping[Crossing, tuple[bool, str]]] = {
+    Crossing.SHOP_CLOSED: (False, "Account closed"),
+    Crossing.SHOP_REOPENED: (True, "Account reopened"),
+    Crossing.FROZEN: (False, "Account frozen"),
+    Crossing.UNFROZEN: (True, "Account unfrozen"),
+}
+"""What switched the plugin beside the balance: whether it is on by that, and the reason that its event names."""
 
 
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:
@@ -191,7 +197,7 @@ def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version
     Raises:
         ValueError: a crossing that only a movement can cause names none.
     """
-    event_type = _TYPE_PREFIX + (Crossing.PLUGIN_STATUS_CHANGED if crossing.type in _OF_SHOPS else crossing.type)
+    event_type = _TYPE_PREFIX + (Crossing.PLUGIN_STATUS_CHANGED if crossing.type in _SWITCHED else crossing.type)
     details = crossing.details
     # One write may cross several levels.
     level = f":{details['level']}" if crossing.type is Crossing.LEVEL_CROSSED else ""
@@ -259,10 +265,9 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             expires_at=Instant(str(crossing.details["expires_at"])),
             days=int(crossing.details["days"]),
         )
-    if crossing.type in _OF_SHOPS:
-        return _status_changed(
-            merchant_id, crossing, enabled=crossing.type is Crossing.SHOP_REOPENED, reason=_OF_SHOPS[crossing.type]
-        )
+    if crossing.type in _SWITCHED:
+        enabled, reason = _SWITCHED[crossing.type]
+        return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
     if crossing.type in (Crossing.LEVEL_CROSSED, Crossing.GRACE_ENDED):
         of_type = LevelCrossed if crossing.type is Crossing.LEVEL_CROSSED else GraceEnded
         return of_type(

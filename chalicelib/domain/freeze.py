@@ -1,0 +1,122 @@
+"""Freezing: an admin switches a shop's plugin off, whatever its balance and grace, until an end or until unfrozen.
+
+(contract, section 17, "Freeze")
+
+Pure. A freeze and its end are transactions that move nothing; their metadata say what they did, so the ledger proves
+whether an account is frozen. Every other transaction of a frozen account says that it was, and switches no plugin.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import Instant, TransactionId, milliseconds
+
+if TYPE_CHECKING:
+    from chalicelib.domain.ledger import Transaction
+
+FREEZE: Final = "freeze"
+"""In a transaction's metadata: what it did to a freeze, a `Note`."""
+UNTIL: Final = "until"
+"""In the metadata of a transaction that froze the account: when that ends, if it has an end."""
+PLUGIN, ON, OFF = "plugin", "on", "off"
+"""In the metadata of a transaction that did something to a freeze: which way the plugin went by it, if it did."""
+FROZEN: Final = "frozen"
+"""In a transaction's metadata: the account was frozen, so it switched no plugin."""
+
+
+OF_A_FREEZE: Final = frozenset({Code.NOT_FROZEN, Code.UNTIL_PAST})
+"""Why a freeze or its end is declined."""
+
+
+class Note(StrEnum):
+    """What a transaction did to a freeze: it began or replaced one, an admin ended it, or its end came."""
+
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """That an account is frozen, `since` when and by which transaction; why, by whom and `until` when (None: no end).
+
+    Another freeze replaces reason, admin and end alone: the plugin is off since the first.
+    """
+
+    since: Instant
+    transaction_id: TransactionId
+    reason: str
+    admin_id: str
+    until: Instant | None
+
+
+def end_key(until: Instant) -> str:
+    """Return the idempotency key under which a freeze ends by time."""
+    return f"UNFREEZE_{milliseconds(until)}"
+
+
+def notes(
+    freeze: Freeze | None, note: Note, until: Instant | None, *, covered: bool, now: Instant
+) -> Mapping[str, str | int]:
+    """Return what the metadata of a transaction say that does this to an account with this freeze.
+
+    `covered`: the account has credits or a grace, so its plugin is on where it is not frozen.
+
+    Raises:
+        Rejected: `until_past` where the freeze would be over at `now`, `not_frozen` where there is none to end.
+    """
+    if note is not Note.FROZEN:
+        if freeze is None:
+            raise Rejected(Code.NOT_FROZEN, "the account is not frozen")
+        return {FREEZE: note, **({PLUGIN: ON} if covered else {})}
+    if until is not None and until <= now:
+        message = f"a freeze until {until} would be over at {now}, when it begins"
+        raise Rejected(Code.UNTIL_PAST, message, field="until")
+    ends: Mapping[str, str | int] = {} if until is None else {UNTIL: until}
+    return {FREEZE: note, **ends, **({PLUGIN: OFF} if covered and freeze is None else {})}
+
+
+def after(freeze: Freeze | None, transaction: "Transaction") -> Freeze | None:
+    """Return an account's freeze after a transaction."""
+    metadata = transaction.metadata
+    note = metadata.get(FREEZE)
+    if note is None:
+        return freeze
+    if note != Note.FROZEN:
+        return None
+    until = metadata.get(UNTIL)
+    return Freeze(
+        since=freeze.since if freeze else transaction.created_at,
+        transaction_id=freeze.transaction_id if freeze else transaction.transaction_id,
+        reason=str(metadata.get("reason", "")),
+        admin_id=str(metadata.get("admin_id", "")),
+        until=None if until is None else Instant(str(until)),
+    )
+
+
+def wrongly_frozen(freeze: Freeze | None, transaction: "Transaction", *, covered: bool) -> str | None:
+    """Return why a transaction says of a freeze what cannot have been, None where it can.
+
+    `covered`: the account had credits or a grace at its time.
+    """
+    metadata = transaction.metadata
+    note = metadata.get(FREEZE)
+    if note is None:
+        if (FROZEN in metadata) is (freeze is not None):
+            return None
+        if freeze is None:
+            return "it says that the account was frozen, which it was not"
+        return "the account was frozen, and it does not say so"
+    if note != Note.FROZEN and freeze is None:
+        return "it ends a freeze that there is not"
+    if note == Note.ENDED and freeze is not None and transaction.reference_id != freeze.until:
+        return f"it ends a freeze at {transaction.reference_id}, which was until {freeze.until}"
+    turned = (OFF if freeze is None else None) if note == Note.FROZEN else ON
+    expected = turned if covered else None
+    found = metadata.get(PLUGIN)
+    if found == expected:
+        return None
+    return f"it switched the plugin {found}, and it can only have been {expected}"
