@@ -38,6 +38,10 @@ class LedgerFunctions:
         """Return the `outcome` of an adjustment and its `transaction`."""
         return self._invoke(self._adjust, {**request, "with_outcome": True})
 
+    def freeze(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Freeze an account or unfreeze it, and return the `outcome`, its `transaction` and the `account` after it."""
+        return self._invoke(self._adjust, request)
+
     def set_threshold(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Set the threshold, the levels or the grace of one account, and return the account after that."""
         return self._invoke(self._set_threshold, request)

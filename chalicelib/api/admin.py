@@ -1,4 +1,4 @@
-"""The routes for admins (contract, section 6): adjustments, thresholds, levels, grace, accounts at zero or low.
+"""The routes for admins (contract, sections 6 and 17): adjustments, thresholds, levels, grace, freezes, lists.
 
 Changes of the ledger are made by other functions, which this one invokes: the API itself may only read.
 """
@@ -75,6 +75,23 @@ def set_grace(call: Call, merchant_id: str) -> Reply:
     return _overridden(call, merchant_id, "grace")
 
 
+@routes.put(
+    "/api/v1/credits/admin/accounts/{merchant_id}/freeze", access=Access.ADMIN, summary="Freeze a merchant's account"
+)
+def freeze(call: Call, merchant_id: str) -> Reply:
+    """Freeze the account once under the request's key, until an instant or without an end; return the account."""
+    fields = call.json_object()
+    return _frozen(call, merchant_id, {"freeze": True, **{name: fields.get(name) for name in ("reason", "until")}})
+
+
+@routes.delete(
+    "/api/v1/credits/admin/accounts/{merchant_id}/freeze", access=Access.ADMIN, summary="Unfreeze a merchant's account"
+)
+def unfreeze(call: Call, merchant_id: str) -> Reply:
+    """Unfreeze the account once under the request's key, for the parameter `reason`; return the account."""
+    return _frozen(call, merchant_id, {"freeze": False, "reason": call.text("reason")})
+
+
 @routes.get("/api/v1/credits/admin/zero-balance", access=Access.ADMIN, summary="Accounts without credits")
 def zero_balance(call: Call) -> Reply:
     """Return a page of the accounts without credits, by cursor."""
@@ -105,6 +122,18 @@ def _overridden(call: Call, merchant_id: str, name: str) -> Reply:
     asked = override({name: fields[name], **whose})
     account = for_api.ledger_functions().set_threshold(asked.model_dump())
     return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
+
+
+def _frozen(call: Call, merchant_id: str, fields: dict[str, Any]) -> Reply:
+    from chalicelib.contracts.inbound.freezing import freezing
+
+    admin, merchant = call.caller.name(), merchant_of(merchant_id)
+    whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
+    asked = {**fields, **whose, "adjustment_id": call.idempotency_key()}
+    # Checked before anything is invoked.
+    freezing(asked)
+    answer = for_api.ledger_functions().freeze(asked)
+    return Reply(body=json_text(answer["account"], call.meta()), merchant_id=merchant)
 
 
 def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply:

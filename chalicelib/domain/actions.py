@@ -17,6 +17,8 @@ class Did(StrEnum):
     THRESHOLD_SET = "threshold_set"
     LEVELS_SET = "levels_set"
     GRACE_SET = "grace_set"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
     LETTER_RETRIED = "letter_retried"
     LETTER_DISCARDED = "letter_discarded"
     LINKED = "linked"

@@ -95,28 +95,3 @@ def after(freeze: Freeze | None, transaction: "Transaction") -> Freeze | None:
         admin_id=str(metadata.get("admin_id", "")),
         until=None if until is None else Instant(str(until)),
     )
-
-
-def wrongly_frozen(freeze: Freeze | None, transaction: "Transaction", *, covered: bool) -> str | None:
-    """Return why a transaction says of a freeze what cannot have been, None where it can.
-
-    `covered`: the account had credits or a grace at its time.
-    """
-    metadata = transaction.metadata
-    note = metadata.get(FREEZE)
-    if note is None:
-        if (FROZEN in metadata) is (freeze is not None):
-            return None
-        if freeze is None:
-            return "it says that the account was frozen, which it was not"
-        return "the account was frozen, and it does not say so"
-    if note != Note.FROZEN and freeze is None:
-        return "it ends a freeze that there is not"
-    if note == Note.ENDED and freeze is not None and transaction.reference_id != freeze.until:
-        return f"it ends a freeze at {transaction.reference_id}, which was until {freeze.until}"
-    turned = (OFF if freeze is None else None) if note == Note.FROZEN else ON
-    expected = turned if covered else None
-    found = metadata.get(PLUGIN)
-    if found == expected:
-        return None
-    return f"it switched the plugin {found}, and it can only have been {expected}"

@@ -1,6 +1,7 @@
 """An account's lots as its transactions prove them: each replayed, and checked for what no movement can do."""
 
 from chalicelib.domain.due import lapse_key
+from chalicelib.domain.freeze_replay import due_time
 from chalicelib.domain.ledger import SCHEMA_VERSION, Transaction
 from chalicelib.domain.lots import MERGED, Lots, deposit, draw, in_lots, in_words, merged_text, ordered, without
 from chalicelib.domain.movements import Kind
@@ -28,7 +29,7 @@ def wrongly_drawn(transaction: Transaction, lots: Lots) -> str | None:
         return f"it moved {transaction.amount} and drew {in_words(drawn)}"
     if transaction.kind is Kind.EXPIRY:
         return _wrongly_lapsed(transaction, lots)
-    if lots and lots[0].expires_at <= transaction.created_at:
+    if lots and lots[0].expires_at <= due_time(transaction):
         return f"it was created at {transaction.created_at}, and before that {in_words(lots[:1])} had to lapse"
     if transaction.kind.direction is Direction.INCREASE:
         return _wrongly_deposited(transaction, lots)

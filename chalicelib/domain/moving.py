@@ -58,9 +58,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     amount = _moved(account, kind, requested)
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
-    if isinstance(movement, FreezeMovement):
-        noted = freeze_notes(account.freeze, movement.note, movement.until, covered=account.covered, now=created_at)
-        metadata = {**metadata, **noted}
+    metadata = _freezing(account, movement, metadata, created_at)
     metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, amount, created_at, terms)
     lots, drawn, merged = _change_lots(account.lots, amount, parts)
     transaction = Transaction(
@@ -88,6 +86,16 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     _seal(transaction)
     changed = _after(account, transaction, outdated, lots=lots, use=use, alerts=alerts)
     return changed, transaction, crossed_by(transaction, low_before=account.threshold)
+
+
+def _freezing(
+    account: Account, movement: Movement, metadata: Mapping[str, str | int], at: Instant
+) -> Mapping[str, str | int]:
+    """Return a transaction's metadata, with what it does to a freeze; raises `Rejected` where it cannot do that."""
+    if not isinstance(movement, FreezeMovement):
+        return metadata
+    noted = freeze_notes(account.freeze, movement.note, movement.until, covered=account.covered, now=at)
+    return {**metadata, **noted}
 
 
 def _noted(

@@ -7,9 +7,10 @@ walked; of the orders it keeps the refunded ones.
 from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, Unreadable
-from chalicelib.domain.freeze import FREEZE, Freeze, Note, wrongly_frozen
+from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.freeze import after as freeze_after
-from chalicelib.domain.grace import Grace, after, after_time, wrongly_owed
+from chalicelib.domain.freeze_replay import wrongly_frozen
+from chalicelib.domain.grace import Grace, after, wrongly_owed
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, decides_status, transaction_hash
 from chalicelib.domain.lots import Lots
@@ -132,7 +133,7 @@ class Walk:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
         if self.intact and (why := self._wrongly_owed(transaction)) is not None:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
-        if self.intact and (why := wrongly_frozen(self.freeze, transaction, covered=self._covered(transaction))):
+        if self.intact and (why := wrongly_frozen(self.freeze, self.grace, transaction)):
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
         if self.intact and (why := wrongly_drawn(transaction, self.lots)) is not None:
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
@@ -148,13 +149,6 @@ class Walk:
         if not 0 <= owed <= transaction.shortfall:
             return f"it fell short of {transaction.shortfall} and made a debt of {transaction.metadata.get(DEBT)}"
         return wrongly_owed(self.grace, transaction)
-
-    def _covered(self, transaction: Transaction) -> bool:
-        """Return whether the account had credits or a grace before a transaction."""
-        # A freeze that ends by time does so at that instant, whenever it is recorded.
-        ended = transaction.occurred_at if transaction.metadata.get(FREEZE) == Note.ENDED else None
-        grace = after_time(self.grace, ended or transaction.created_at)
-        return transaction.balance_before > 0 or (grace is not None and grace.running)
 
     def _add(self, transaction: Transaction) -> None:
         total = self.totals.get(transaction.kind, Total())

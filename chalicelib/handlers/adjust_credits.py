@@ -1,4 +1,4 @@
-"""Adjustments by admins, invoked as a function (contract, section 7).
+"""Adjustments by admins, freezes and their ends, invoked as a function (contract, sections 7 and 17).
 
 The API's route ends here too: the API itself has no right to write to the ledger.
 """
@@ -11,7 +11,9 @@ from chalice.app import Blueprint
 from chalicelib.wiring import for_figures
 
 if TYPE_CHECKING:
+    from chalicelib.domain.actions import Did
     from chalicelib.domain.errors import CreditsError
+    from chalicelib.domain.ids import MerchantId
     from chalicelib.domain.ledger import Transaction
     from chalicelib.domain.outcomes import Duplicate, Posted
 
@@ -26,24 +28,19 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     `ADJUSTMENT_CONFIRM_ABOVE` it is `confirmation_needed` until another admin asks for the same, or `confirmed_by`
     names another person.
 
-    Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead.
+    Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead. With a
+    member `freeze` it freezes the account (true) or unfreezes it (false), and is answered so, with the `account` too.
     """
     from chalicelib.contracts.api.answers import Transaction
-    from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, adjustment, refusal
+    from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, refusal
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.outcomes import Posted
     from chalicelib.telemetry import logger
-    from chalicelib.wiring import for_adjusting, for_posting
 
     started = time.perf_counter()
+    freezes = isinstance(event, dict) and "freeze" in event
     try:
-        movement, asked = adjustment(event)
-        outcome = for_adjusting.adjusting().adjust(
-            movement,
-            batch_credits=asked.batch_credits,
-            confirmed_by=asked.confirmed_by,
-            time=for_posting.call_time(context),
-        )
+        outcome = _posted(event, context, freezes=freezes)
     except CreditsError as error:
         _count(error, time.perf_counter() - started)
         logger.warning("adjustment refused", code=error.code, field=error.field)
@@ -59,38 +56,73 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
         logger.warning("adjustment not noted", code=error.code)
         return refusal(error)
     logger.info(
-        "adjusted",
+        _told(transaction)[0],
         outcome=type(outcome).__name__,
         merchant_id=transaction.merchant_id,
         key=transaction.idempotency_key,
         sequence=transaction.sequence,
     )
     answer = Transaction.of(transaction).model_dump(mode="json")
-    if event.get("with_outcome") is True:
-        return {"outcome": POSTED if isinstance(outcome, Posted) else DUPLICATE, "transaction": answer}
-    return answer
+    with_outcome = {"outcome": POSTED if isinstance(outcome, Posted) else DUPLICATE, "transaction": answer}
+    if freezes:
+        return {**with_outcome, "account": _account(transaction.merchant_id)}
+    return with_outcome if event.get("with_outcome") is True else answer
+
+
+def _posted(event: Any, context: Any, *, freezes: bool) -> "Posted | Duplicate":
+    """Post what was asked for; raises `CreditsError` where that was not posted."""
+    from chalicelib.contracts.inbound.adjustments import adjustment
+    from chalicelib.contracts.inbound.freezing import freezing
+    from chalicelib.wiring import for_adjusting, for_posting
+
+    call = for_posting.call_time(context)
+    if freezes:
+        return for_posting.posting().post_one(freezing(event), time=call)
+    movement, asked = adjustment(event)
+    return for_adjusting.adjusting().adjust(
+        movement, batch_credits=asked.batch_credits, confirmed_by=asked.confirmed_by, time=call
+    )
+
+
+def _account(merchant_id: "MerchantId") -> dict[str, Any]:
+    """Return the account as it is now."""
+    from chalicelib.contracts.api.answers import Account
+    from chalicelib.wiring import for_posting
+
+    account = for_posting.ledger().read([merchant_id], []).account(merchant_id)
+    assert account is not None, "it has a transaction"
+    return Account.of(account, now=for_posting.now()).model_dump(mode="json")
 
 
 def _note(transaction: "Transaction") -> None:
-    """Note who adjusted the credits; raises `RetryLater` where that did not work."""
-    from chalicelib.domain.actions import Action, Did
+    """Note who did it; raises `RetryLater` where that did not work."""
+    from chalicelib.domain.actions import Action
 
     desk = for_figures.desk()
     if desk is not None:
+        did, details = _told(transaction)
         desk.note(
             Action(
                 time=transaction.created_at,
-                did=Did.ADJUSTED,
+                did=did,
                 admin_id=str(transaction.metadata.get("admin_id", "")),
                 fact=transaction.transaction_id,
                 merchant_id=transaction.merchant_id,
-                details={
-                    "transaction_id": transaction.transaction_id,
-                    "amount": transaction.amount,
-                    "reason": str(transaction.metadata.get("reason", "")),
-                },
+                details={"transaction_id": transaction.transaction_id, **details},
             )
         )
+
+
+def _told(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":
+    """Return what was done, and what it was about."""
+    from chalicelib.domain.actions import Did
+    from chalicelib.domain.freeze import FREEZE, UNTIL, Note
+
+    metadata = transaction.metadata
+    why: dict[str, str | int | None] = {"reason": str(metadata.get("reason", ""))}
+    if (note := metadata.get(FREEZE)) is None:
+        return Did.ADJUSTED, {"amount": transaction.amount, **why}
+    return (Did.FROZEN, {"until": metadata.get(UNTIL), **why}) if note == Note.FROZEN else (Did.UNFROZEN, why)
 
 
 def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:

@@ -13,7 +13,8 @@ history.py    history
 exporting.py  export; exported.py are its files, parquet.py one form of them
 match.py      match
 proving.py    what `verify --file` finds in such a file
-changes.py    adjust, threshold; bulk.py adjusts by a file; alerting.py levels and grace
+changes.py    adjust, threshold; bulk.py adjusts by a file; alerting.py levels and grace,
+              freezing.py freeze and unfreeze
 linking.py    link
 noting.py     who did what by a command
 importing.py  import; old_tables.py reads the old service's tables, openings.py opens their accounts

@@ -17,6 +17,7 @@ from infra.commands import (
     emitting,
     exporting,
     figures,
+    freezing,
     history,
     importing,
     letters,
@@ -52,6 +53,8 @@ application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
 application.command(name="levels", rich_help_panel=CHANGING)(alerting.levels)
 application.command(name="grace", rich_help_panel=CHANGING)(alerting.grace)
+application.command(name="freeze", rich_help_panel=CHANGING)(freezing.freeze)
+application.command(name="unfreeze", rich_help_panel=CHANGING)(freezing.unfreeze)
 application.command(name="link", rich_help_panel=CHANGING)(linking.link)
 application.command(name="export", rich_help_panel=OPERATING)(exporting.export)
 application.command(name="match", rich_help_panel=OPERATING)(match.match)

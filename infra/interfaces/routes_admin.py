@@ -1,7 +1,11 @@
-"""The routes for admins: adjustments, thresholds, and the accounts at zero or low."""
+"""The routes for admins: adjustments, thresholds, freezes, and the accounts at zero or low."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+from chalicelib.contracts.inbound.freezing import FreezeRequest
 from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
 from chalicelib.contracts.values import REASON_LENGTH_MAX
@@ -100,13 +104,21 @@ _ADJUST_BY_THE_OLD_ROUTE = Route(
 )
 
 
-def _setting(view: str, *, description: str, body: Body, changed: answers.Account) -> Route:
+def _setting(
+    view: str,
+    *,
+    description: str,
+    body: Body | None = None,
+    changed: answers.Account,
+    parameters: tuple[Mapping[str, Any], ...] = (),
+    errors: tuple[int, ...] = (),
+) -> Route:
     """Return a route that sets something for one account, and answers the account as `changed` shows it."""
     return Route(
         view=view,
         tag=Tag.ADMIN,
         description=description,
-        parameters=(MERCHANT_IN_PATH,),
+        parameters=(MERCHANT_IN_PATH, *parameters),
         body=body,
         answers={
             200: Success(
@@ -115,7 +127,7 @@ def _setting(view: str, *, description: str, body: Body, changed: answers.Accoun
                 examples={"changed": samples.answer(changed)},
             )
         },
-        errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+        errors=(400, 401, 403, 404, *errors, *(BODY_ERRORS if body else ()), *STORE_ERRORS),
     )
 
 
@@ -174,6 +186,49 @@ _SET_GRACE = _setting(
     changed=samples_time.with_grace(),
 )
 
+_FREEZE = _setting(
+    view="freeze",
+    description=(
+        "The plugin is off with the reason `frozen`, whatever the balance and a grace; movements are recorded as ever. "
+        "Recorded once under its `Idempotency-Key` as a transaction of type `MANUAL` that moves nothing: a repeat "
+        "changes nothing, another end under the same key is 409. Until `until`, or without an end; an `until` that is "
+        "not ahead is 422. Freezing again replaces reason and end."
+    ),
+    parameters=(IDEMPOTENCY_KEY,),
+    body=Body(
+        model=FreezeRequest,
+        name="Freeze",
+        members=("reason",),
+        optional=("until",),
+        examples={
+            "for a week": {"reason": "Chargebacks, ticket 4711", "until": "2026-11-28T12:00:00Z"},
+            "without an end": {"reason": "Chargebacks, ticket 4711"},
+        },
+    ),
+    changed=samples_time.frozen(),
+    errors=(409, 422),
+)
+
+_UNFREEZE = _setting(
+    view="unfreeze",
+    description=(
+        "The plugin is on again if there are credits or a grace. Recorded once under its `Idempotency-Key`, as a "
+        "freeze is; 409 `NOT_FROZEN` where the account is not frozen."
+    ),
+    parameters=(
+        IDEMPOTENCY_KEY,
+        parameter(
+            "reason",
+            "query",
+            {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX},
+            "Why; kept with the transaction.",
+            example="Settled with the shop",
+        ),
+    ),
+    changed=samples_time.unfrozen(),
+    errors=(409,),
+)
+
 _ZERO = Route(
     view="zero_balance",
     tag=Tag.ADMIN,
@@ -227,4 +282,4 @@ _LOW = Route(
     errors=(400, 401, 403, *STORE_ERRORS),
 )
 
-ADMIN = (_ADJUST, _ADJUST_BY_THE_OLD_ROUTE, _SET_THRESHOLD, _SET_LEVELS, _SET_GRACE, _ZERO, _LOW)
+ADMIN = (_ADJUST, _ADJUST_BY_THE_OLD_ROUTE, _SET_THRESHOLD, _SET_LEVELS, _SET_GRACE, _FREEZE, _UNFREEZE, _ZERO, _LOW)

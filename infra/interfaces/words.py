@@ -73,7 +73,7 @@ WORDS: Mapping[str, Word] = {
     "credit_id": Word("The account's id, derived from the merchant's.", UUID_FORM),
     "balance": Word("The credits left; never below 0.", COUNT_FORM),
     "plugin_status": Word("Whether the shop's plugin is on, and since when."),
-    "status": Word("`enabled` while the balance is above zero or a grace runs.", STATUS_FORM),
+    "status": Word("`enabled` with credits or in a grace, unless frozen or closed.", STATUS_FORM),
     "Health.status": Word("`ok`: the process answers.", {"const": "ok"}),
     "reason": Word("Why."),
     "since": Word("When the status last changed.", TIME_FORM),
@@ -223,7 +223,6 @@ WORDS: Mapping[str, Word] = {
     "PublishedEnvelope.idempotency_key": Word("The same as `event_id`.", UUID_FORM),
     "PublishedEnvelope.timestamp": Word("When the fact was recorded.", TIME_FORM),
     "StatusChanged.timestamp": Word("When the status changed.", TIME_FORM),
-    "StatusChanged.reason": Word("Why.", {"enum": ["Sufficient credits", "Insufficient credits"]}),
     "event_type": Word("The event's type, which is also its subject on NATS and its `detail-type` on the bus."),
     "Envelope.idempotency_key": Word(
         "Names the period of a renewal that names none itself; otherwise unused. One equal to `event_id` names nothing."

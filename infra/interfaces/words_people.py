@@ -21,8 +21,8 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
     "FleetDay.parked": Word("Messages parked on the day.", COUNT_FORM),
     "Action.time": Word("When it was done.", TIME_FORM),
     "did": Word(
-        "What was done: `adjusted`, `threshold_set`, `levels_set`, `grace_set`, `letter_retried`, "
-        "`letter_discarded`, `linked`, `unlinked`, or what a newer release does."
+        "What was done: `adjusted`, `threshold_set`, `levels_set`, `grace_set`, `frozen`, `unfrozen`, "
+        "`letter_retried`, `letter_discarded`, `linked`, `unlinked`, or what a newer release does."
     ),
     "Action.merchant_id": Word("The merchant that it concerns; null where none is known.", UUID_FORM),
     "Action.details": Word("What it was about; which members there are depends on `did`."),

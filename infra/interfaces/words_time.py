@@ -1,7 +1,11 @@
-"""What each member about time means: runway, credits that lapse, levels, grace (contract, section 16). See `words`."""
+"""What each member about time means: runway, credits that lapse, levels, grace, freeze. See `words`.
+
+(contract, sections 16 and 17)
+"""
 
 from collections.abc import Mapping
 
+from chalicelib.contracts.outbound.published import STATUS_REASONS
 from chalicelib.domain.alerts import NAME_LENGTH_MAX
 from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, Word
 
@@ -66,5 +70,14 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "ended_by": Word("What ended it: its time, its credits, or an inflow above the debt."),
     "GraceEnded.reason": Word("What ended it: its time, its credits, or an inflow above the debt."),
     "GraceEnded.transaction_id": Word("What ended it; null: time.", UUID_FORM),
+    "StatusChanged.reason": Word("Why.", {"enum": list(STATUS_REASONS)}),
+    "freeze": Word("That the account is frozen: its plugin is off; null: it is not."),
+    "Freeze.reason": Word("Why, as the admin wrote."),
+    "Freeze.admin_id": Word("Who froze it."),
+    "Freeze.since": Word("Since when it is frozen.", TIME_FORM),
+    "Freeze.until": Word("When the freeze ends; null: when somebody unfreezes it.", TIME_FORM),
+    "Freeze.transaction_id": Word("The transaction that froze it.", UUID_FORM),
+    "FreezeRequest.reason": Word("Why; kept with the transaction."),
+    "until": Word("When the freeze ends: an instant ahead, a date, or Unix time; left out or null: without an end."),
     "CreditsExpired.expires_at": Word("When they were to lapse; recorded at that time, or soon after it.", TIME_FORM),
 }

@@ -1,4 +1,4 @@
-"""`credits levels`, `grace` and what the other commands say of time."""
+"""`credits levels`, `grace`, `freeze` and what the other commands say of time."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from infra.commands import alerting, changes, checking, cli, merchants
+from infra.commands import alerting, changes, checking, cli, freezing, merchants
 from infra.commands.target import Target
 from tests.functions.test_dead_letters import Functions
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
@@ -54,7 +54,7 @@ def shop(system: System, monkeypatch: pytest.MonkeyPatch) -> Shop:
         return functions if service == "lambda" else _client(service, of="functions")
 
     monkeypatch.setattr(Target, "client", client)
-    for module in (alerting, changes, checking, merchants):
+    for module in (alerting, changes, checking, freezing, merchants):
         monkeypatch.setattr(module, "find", lambda *_: target)
     system.ingest(opened())
     return Shop(system)
@@ -91,6 +91,28 @@ def test_a_grace_is_set_runs_and_ends(shop: Shop) -> None:
     assert shop.run("grace", SHOP).endswith("grace: none; limits of its own: 48 hours and 10 credits\n")
     assert shop.told("grace", SHOP, "--none")["grace_terms"] == {"hours": 0, "credits": 0}
     assert shop.told("grace", SHOP, "--fleet")["grace_terms"] is None
+    assert "every hash, balance and counter agrees" in shop.run("verify", SHOP)
+
+
+def test_a_shop_is_frozen_explained_and_unfrozen(shop: Shop) -> None:
+    as_asked = ("freeze", SHOP, "--until", "2099-01-01", "--id", "t1", "--admin", "ada", "--yes")
+    until = "2099-01-01T00:00:00.000Z"
+    frozen = f"ada froze the account until {until}: chargebacks."
+
+    said = shop.run(*as_asked, "--reason", "chargebacks")
+    again = shop.run(*as_asked, "--reason", "in other words")
+    shop.run("freeze", SHOP, "--reason", "x", "--id", "t1", "--yes", status=1)
+    shop.run("freeze", SHOP, "--reason", "x", "--until", "2026-01-01", "--yes", status=1)
+
+    assert f"{frozen} The plugin is off: frozen." in said
+    assert "t1 was recorded before" in again
+    assert frozen in again
+    balance, why = (" ".join(shop.run(name, SHOP).split()) for name in ("balance", "why"))
+    assert frozen in balance
+    assert ", frozen low-balance threshold" in balance
+    assert f"UTC: {frozen} It is switched on again at {until}, or when it is unfrozen before" in why
+    assert "Not frozen. The plugin is on" in shop.run("unfreeze", SHOP, "--reason", "settled", "--yes")
+    shop.run("unfreeze", SHOP, "--yes", status=1)
     assert "every hash, balance and counter agrees" in shop.run("verify", SHOP)
 
 

@@ -26,6 +26,7 @@ RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domai
 ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
 DUE, DUE_ITEMS = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/due_items.py"
+STATUS_TABLE = "chalicelib/adapters/dynamodb/status_table.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
 
@@ -728,7 +729,7 @@ MUTANTS = (
     ),
     _mutant(
         "since when a plugin is off, not kept",
-        (MOVING, "transaction.sequence == 1 or switched(transaction)", "transaction.sequence == 1"),
+        (MOVING, "status_changed = decides_status(transaction)", "status_changed = transaction.sequence == 1"),
     ),
     # Levels and grace.
     _mutant(
@@ -755,6 +756,42 @@ MUTANTS = (
         "a shortfall in a grace that nobody owes",
         (GRACE, "    return {DEBT: shortfall} if shortfall else {}\n", "    return {}\n"),
         tests="tests/unit/test_grace_laws.py",
+    ),
+    # Freeze.
+    _mutant(
+        "a freeze whose end nobody brings",
+        (DUE, "    Kind(ahead=_freeze_ends, due=_freezes),\n", ""),
+        tests="tests/unit/test_freeze.py",
+    ),
+    _mutant(
+        "a frozen plugin that its status has on",
+        (STATUS_TABLE, "enabled=(left > 0 or running) and not closed and not frozen", "enabled=left > 0 or running"),
+        (STATUS_TABLE, "        frozen=frozen,\n", ""),
+        tests="tests/unit/test_freeze.py",
+    ),
+    _mutant(
+        "a status cached beyond the end of a freeze",
+        (STATUS_TABLE, "    ends += [freeze.until] if frozen and", "    ends += [] if frozen and"),
+        tests="tests/unit/test_freeze.py",
+    ),
+    _mutant(
+        "a frozen plugin that movements switch",
+        (
+            LEDGER,
+            " if switched(transaction) and FROZEN not in transaction.metadata else",
+            " if switched(transaction) else",
+        ),
+        tests="tests/unit/test_freeze_laws.py",
+    ),
+    _mutant(
+        "an unfreeze under a freeze's key",
+        (OUTCOMES, "    return recorded != (movement.note, movement.until)\n", "    return False\n"),
+        tests="tests/unit/test_freeze.py",
+    ),
+    _mutant(
+        "an unfreeze declined on an account that another froze",
+        (POSTING, "outcome.code in _OF_THE_ACCOUNT\n", "outcome.code is Code.INSUFFICIENT_CREDITS\n"),
+        tests="tests/functions/test_freeze.py",
     ),
     # Payments that go back.
     _mutant(

@@ -318,6 +318,7 @@ def sealed(history: list[Transaction], place: int, **changes: Any) -> list[Trans
         (1, {"freeze": "frozen"}, "it switched the plugin None, and it can only have been off"),
         (1, {"freeze": "ended", "plugin": "on"}, "it ends a freeze that there is not"),
         (2, {"policy": "DECREASE/1/ORDER"}, "the account was frozen, and it does not say so"),
+        (3, {"freeze": "ended", "plugin": "on"}, "it ends at t2 a freeze until None"),
         (4, {"policy": "DECREASE/1/ORDER", "frozen": 1}, "it says that the account was frozen, which it was not"),
     ],
 )
@@ -334,6 +335,16 @@ def test_what_a_freeze_cannot_have_left_is_found(
     found = audit(SHOP, None, wrong)
 
     assert (found[0].kind, found[0].detail) == ("record_wrong", why)
+
+
+def test_a_freeze_that_nobody_ended_in_time_is_found(store: FakeLedger) -> None:
+    settle(store, [freezing("t1", until=UNTIL)], now=at(1))
+    settle(store, [order("1")], now=at(2))
+    late = sealed(store.history(SHOP), 2, created_at=at(25))
+
+    [found] = audit(SHOP, None, late)[:1]
+
+    assert found.detail == f"it was created at {at(25)}, and before that the freeze had to end, at {UNTIL}"
 
 
 def test_the_story_says_who_froze_it_why_and_what_ends_it(store: FakeLedger) -> None:

@@ -186,6 +186,9 @@ _SWITCHED: Final[Mapping[Crossing, tuple[bool, str]]] = {
     Crossing.UNFROZEN: (True, "Account unfrozen"),
 }
 """What switched the plugin beside the balance: whether it is on by that, and the reason that its event names."""
+_BY_BALANCE: Final = {True: "Sufficient credits", False: "Insufficient credits"}
+STATUS_REASONS: Final = (*_BY_BALANCE.values(), *(reason for _, reason in _SWITCHED.values()))
+"""The reasons that events of a switched plugin name."""
 
 
 def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:
@@ -279,8 +282,7 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
         )
     if crossing.type is Crossing.PLUGIN_STATUS_CHANGED:
         enabled = crossing.balance > 0
-        reason = "Sufficient credits" if enabled else "Insufficient credits"
-        return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
+        return _status_changed(merchant_id, crossing, enabled=enabled, reason=_BY_BALANCE[enabled])
     return _last_credit_used(merchant_id, crossing)
 
 

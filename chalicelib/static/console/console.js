@@ -195,6 +195,10 @@ const TYPES = {
   EXPIRY: "Lapse",
 };
 
+const FREEZES = { frozen: "Freeze", unfrozen: "Unfreeze", ended: "End of the freeze" };
+
+const called = (record) => FREEZES[record.extra_metadata.freeze] ?? TYPES[record.transaction_type] ?? record.transaction_type;
+
 const EVENTS = {
   "evt.credits.low_balance_reached": ["Balance low", "warn"],
   "evt.credits.balance_restored": ["Balance restored", "good"],
@@ -231,7 +235,7 @@ function indented(text) {
 const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-return { number: number, signed: signed, time: time, shortTime: shortTime, credits: credits, short: short, ago: ago, TYPES: TYPES, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
+return { number: number, signed: signed, time: time, shortTime: shortTime, credits: credits, short: short, ago: ago, TYPES: TYPES, called: called, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
 })();
 m["parts.js"] = (() => {
 
@@ -748,6 +752,8 @@ const SENTENCES = {
   threshold_set: ({ low_balance_threshold }) => (low_balance_threshold === null ? "went back to the default threshold" : `set the threshold to ${number(low_balance_threshold)}`),
   levels_set: ({ levels }) => (levels === null ? "went back to the fleet's levels" : levels ? `set the levels ${visible(String(levels))}` : "set no levels"),
   grace_set: ({ hours, credits: owed }) => (hours === null ? "went back to the fleet's grace" : hours || owed ? `set a grace of ${hours ? `${number(hours)} hours` : ""}${hours && owed ? " or " : ""}${owed ? credits(owed) : ""}` : "set no grace"),
+  frozen: ({ reason, until, transaction_id }) => html`<a href="#/transaction/${transaction_id}">froze the account</a>${until ? html` until <${Time} at=${until} />` : ""}: ${visible(String(reason))}`,
+  unfrozen: ({ reason, transaction_id }) => html`<a href="#/transaction/${transaction_id}">unfroze the account</a>${reason ? `: ${visible(String(reason))}` : ""}`,
   letter_retried: ({ code, event_type }) => `retried a dead letter (${visible(String(code)).replaceAll("_", " ")}${event_type ? `, ${visible(event_type)}` : ""})`,
   letter_discarded: ({ code, reason }) => `discarded a dead letter (${visible(String(code)).replaceAll("_", " ")}): ${visible(String(reason ?? ""))}`,
   linked: ({ name }) => `linked ${visible(String(name))}`,
@@ -1078,7 +1084,7 @@ function effect(account, direction, amount) {
   if (after < 0) {
     return { said: `The balance is ${number(account.balance)}: ${credits(amount)} cannot be taken from it.`, possible: false };
   }
-  const plugin = (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
+  const plugin = account.freeze ? "The plugin stays off: the account is frozen." : (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
   const low = after > 0 && after <= account.threshold ? ` That is low: the threshold is ${number(account.threshold)}.` : "";
   return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
 }
@@ -1200,6 +1206,66 @@ function Threshold({ account, done }) {
 
 return { Adjust: Adjust, Threshold: Threshold };
 })();
+m["freezing.js"] = (() => {
+
+const { html, useRef, useState } = m["preact.js"];
+const { ask } = m["api.js"];
+const { Id, Section, Time, Trouble } = m["parts.js"];
+const { newKey, visible } = m["words.js"];
+
+function Frozen({ freeze }) {
+  return html`<p class="wrong" role="status" data-test="frozen"><strong>Frozen</strong> since <${Time} at=${freeze.since} /> by ${visible(freeze.admin_id)}${freeze.until ? html`, until <${Time} at=${freeze.until} />` : ", until it is unfrozen"}:
+    ${` ${visible(freeze.reason)}. `}Orders, payments and adjustments are recorded as ever. <${Id} of=${freeze.transaction_id} to="transaction" /></p>`;
+}
+
+function Freeze({ account, done }) {
+  const { freeze } = account;
+  const key = useRef(newKey());
+  const [reason, setReason] = useState("");
+  const [until, setUntil] = useState("");
+  const [state, setState] = useState({ busy: false, error: null, said: null });
+  const past = until !== "" && !(new Date(until) > new Date());
+  const possible = reason.trim() !== "" && !past && !state.busy;
+
+  const send = async (options, said) => {
+    setState({ busy: true, error: null, said: null });
+    try {
+      await ask(`credits/admin/accounts/${account.merchant_id}/freeze`, { ...options, headers: { "Idempotency-Key": key.current } });
+      key.current = newKey();
+      setReason("");
+      setUntil("");
+      setState({ busy: false, error: null, said });
+      done();
+    } catch (error) {
+      if (!error.unsure) key.current = newKey();
+      setState({ busy: false, error, said: null });
+    }
+  };
+  const freezes = (event) => {
+    event.preventDefault();
+    const body = { reason: reason.trim(), ...(until && { until: new Date(until).toISOString() }) };
+    if (possible) send({ method: "PUT", body }, freeze ? "The freeze was replaced." : "Frozen: the plugin is off.");
+  };
+  const ends = () => send({ method: "DELETE", parameters: { reason: reason.trim() } }, "Unfrozen.");
+
+  return html`<${Section} name="Freeze">
+    <p>${freeze ? "The account is frozen: its plugin is off whatever its balance." : "Switches the plugin off whatever the balance. Everything is recorded as ever."}</p>
+    <form onSubmit=${freezes}>
+      <label for="freeze-reason">Reason for it</label>
+      <input id="freeze-reason" autocomplete="off" maxlength="500" value=${reason} placeholder="for whoever asks why" onInput=${(event) => setReason(event.currentTarget.value)} />
+      <label for="freeze-until">Until (your time; empty: without an end)</label>
+      <input id="freeze-until" type="datetime-local" value=${until} aria-invalid=${past ? "true" : undefined} onInput=${(event) => setUntil(event.currentTarget.value)} />
+      ${past && html`<p class="wrong" role="alert">The end has to be ahead.</p>`}
+      <button type="submit" disabled=${!possible}>${freeze ? "Replace the freeze" : "Freeze the account"}</button>
+      ${freeze && html` <button type="button" class="quiet" disabled=${state.busy} onClick=${ends}>Unfreeze</button>`}
+    </form>
+    <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
+    <${Trouble} error=${state.error} also=${state.error?.unsure && html`<p>It may have been done. Send it again: under this form's key it counts once.</p>`} />
+  <//>`;
+}
+
+return { Frozen: Frozen, Freeze: Freeze };
+})();
 m["chain.js"] = (() => {
 
 const GENESIS = "0".repeat(64);
@@ -1260,7 +1326,7 @@ const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { broken, canCheck } = m["chain.js"];
 const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
-const { number, signed, TYPES } = m["words.js"];
+const { called, number, signed, TYPES } = m["words.js"];
 
 const PAGE = 25;
 const CHAIN_PAGE = 100;
@@ -1286,7 +1352,7 @@ function Row({ record }) {
   return html`<tr>
     <td class="num wide">${number(record.sequence)}</td>
     <td><${Time} at=${record.created_at} brief /></td>
-    <td><a href="#/transaction/${record.id}">${TYPES[record.transaction_type] ?? record.transaction_type} <span class="ref">${record.transaction_type === "TRIAL" ? "" : record.reference_id}</span></a>${note && html`<span class="small muted note">${note}</span>`}</td>
+    <td><a href="#/transaction/${record.id}">${called(record)} <span class="ref">${record.transaction_type === "TRIAL" ? "" : record.reference_id}</span></a>${note && html`<span class="small muted note">${note}</span>`}</td>
     <td class="num ${record.amount > 0 ? "good" : ""}">${signed(record.amount)}</td>
     <td class="num">${number(record.balance_after)}</td></tr>`;
 }
@@ -1630,6 +1696,7 @@ const { ActionsOf } = m["actions.js"];
 const { Chart } = m["chart.js"];
 const { AccountDays } = m["days.js"];
 const { Adjust, Threshold } = m["forms.js"];
+const { Freeze, Frozen } = m["freezing.js"];
 const { Ledger } = m["ledger.js"];
 const { Links } = m["links.js"];
 const { visited } = m["merchants.js"];
@@ -1652,6 +1719,7 @@ function Status({ account, story }) {
       ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
         ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
+    ${account.freeze && html`<${Frozen} freeze=${account.freeze} />`}
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
@@ -1705,7 +1773,7 @@ function Merchant({ id, admin }) {
         <${AccountDays} id=${id} newest=${known.last_transaction_id} />
         ${told.current && html`<${Chapters} story=${told.current} />`}
       </div><div>
-        ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
+        ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} /><${Freeze} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
         <${Papers} account=${known} />
         ${admin && html`<${Links} id=${id} done=${changed} />`}
@@ -1869,7 +1937,7 @@ const { ask } = m["api.js"];
 const { adds, canCheck, canonical, follows, GENESIS, hashOf } = m["chain.js"];
 const { useNames } = m["names.js"];
 const { Id, Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
-const { credits, number, signed, TYPES, visible } = m["words.js"];
+const { called, credits, number, signed, visible } = m["words.js"];
 
 const TRIES = 4;
 
@@ -1941,7 +2009,7 @@ function Transaction({ id, admin }) {
   const { data, error, reload } = useLoad(() => ask(`credits/transactions/${id}`), [id]);
   const record = data?.data;
   const shop = useNames(admin && record ? [record.merchant_id] : [])(record?.merchant_id);
-  const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
+  const name = record ? called(record) : "Transaction";
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}

@@ -29,7 +29,7 @@ function effect(account, direction, amount) {
   if (after < 0) {
     return { said: `The balance is ${number(account.balance)}: ${credits(amount)} cannot be taken from it.`, possible: false };
   }
-  const plugin = (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
+  const plugin = account.freeze ? "The plugin stays off: the account is frozen." : (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
   const low = after > 0 && after <= account.threshold ? ` That is low: the threshold is ${number(account.threshold)}.` : "";
   return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
 }

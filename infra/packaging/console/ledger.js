@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { broken, canCheck } from "./chain.js";
 import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
-import { number, signed, TYPES } from "./words.js";
+import { called, number, signed, TYPES } from "./words.js";
 
 const PAGE = 25;
 const CHAIN_PAGE = 100;
@@ -30,7 +30,7 @@ function Row({ record }) {
   return html`<tr>
     <td class="num wide">${number(record.sequence)}</td>
     <td><${Time} at=${record.created_at} brief /></td>
-    <td><a href="#/transaction/${record.id}">${TYPES[record.transaction_type] ?? record.transaction_type} <span class="ref">${record.transaction_type === "TRIAL" ? "" : record.reference_id}</span></a>${note && html`<span class="small muted note">${note}</span>`}</td>
+    <td><a href="#/transaction/${record.id}">${called(record)} <span class="ref">${record.transaction_type === "TRIAL" ? "" : record.reference_id}</span></a>${note && html`<span class="small muted note">${note}</span>`}</td>
     <td class="num ${record.amount > 0 ? "good" : ""}">${signed(record.amount)}</td>
     <td class="num">${number(record.balance_after)}</td></tr>`;
 }

@@ -6,6 +6,7 @@ import { ActionsOf } from "./actions.js";
 import { Chart } from "./chart.js";
 import { AccountDays } from "./days.js";
 import { Adjust, Threshold } from "./forms.js";
+import { Freeze, Frozen } from "./freezing.js";
 import { Ledger } from "./ledger.js";
 import { Links } from "./links.js";
 import { visited } from "./merchants.js";
@@ -29,6 +30,7 @@ function Status({ account, story }) {
       ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
         ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
+    ${account.freeze && html`<${Frozen} freeze=${account.freeze} />`}
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
@@ -83,7 +85,7 @@ export function Merchant({ id, admin }) {
         <${AccountDays} id=${id} newest=${known.last_transaction_id} />
         ${told.current && html`<${Chapters} story=${told.current} />`}
       </div><div>
-        ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} />`}
+        ${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} /><${Freeze} account=${known} done=${changed} />`}
         <${Totals} account=${known} />
         <${Papers} account=${known} />
         ${admin && html`<${Links} id=${id} done=${changed} />`}

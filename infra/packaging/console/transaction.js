@@ -5,7 +5,7 @@ import { ask } from "./api.js";
 import { adds, canCheck, canonical, follows, GENESIS, hashOf } from "./chain.js";
 import { useNames } from "./names.js";
 import { Id, Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
-import { credits, number, signed, TYPES, visible } from "./words.js";
+import { called, credits, number, signed, visible } from "./words.js";
 
 const TRIES = 4;
 
@@ -78,7 +78,7 @@ export function Transaction({ id, admin }) {
   const { data, error, reload } = useLoad(() => ask(`credits/transactions/${id}`), [id]);
   const record = data?.data;
   const shop = useNames(admin && record ? [record.merchant_id] : [])(record?.merchant_id);
-  const name = record ? TYPES[record.transaction_type] ?? record.transaction_type : "Transaction";
+  const name = record ? called(record) : "Transaction";
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}

@@ -38,6 +38,11 @@ export const TYPES = {
   EXPIRY: "Lapse",
 };
 
+const FREEZES = { frozen: "Freeze", unfrozen: "Unfreeze", ended: "End of the freeze" };
+
+// Returns what a transaction is called: its type, or what it did to a freeze.
+export const called = (record) => FREEZES[record.extra_metadata.freeze] ?? TYPES[record.transaction_type] ?? record.transaction_type;
+
 export const EVENTS = {
   "evt.credits.low_balance_reached": ["Balance low", "warn"],
   "evt.credits.balance_restored": ["Balance restored", "good"],

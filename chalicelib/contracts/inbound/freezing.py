@@ -1,0 +1,63 @@
+"""What an admin asks for who freezes an account or unfreezes it (contract, section 17, "Freeze")."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chalicelib.contracts.inbound.envelopes import rejected
+from chalicelib.contracts.inbound.expiry import End
+from chalicelib.contracts.values import Id, Merchant, OptionalTrace, Reason
+from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.freeze import Note
+from chalicelib.domain.movements import FreezeMovement, adjustment_key
+
+
+class _Asked(BaseModel):
+    """Who asks, and under which id: the same id again counts once, as that of an adjustment."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    merchant_id: Merchant
+    admin_id: Id
+    adjustment_id: Id
+    correlation_id: OptionalTrace = None
+
+
+class FreezeRequest(_Asked):
+    """Freeze the account until an instant, or without an end."""
+
+    reason: Reason
+    until: End = None
+
+
+class UnfreezeRequest(_Asked):
+    """Unfreeze the account."""
+
+    reason: Reason | None = None
+
+
+def freezing(request: Any) -> FreezeMovement:
+    """Return the movement that a request asks for, which freezes with `freeze` true and unfreezes with false.
+
+    Raises:
+        Rejected: the request lacks something or holds something wrong; `field` names the first.
+    """
+    if not isinstance(request, dict) or not isinstance(request.get("freeze"), bool):
+        raise Rejected(Code.FIELD_INVALID, "freeze is true or false", field="freeze")
+    try:
+        if request["freeze"]:
+            asked: FreezeRequest | UnfreezeRequest = FreezeRequest.model_validate(request)
+        else:
+            asked = UnfreezeRequest.model_validate(request)
+    except ValidationError as error:
+        raise rejected(error) from None
+    kept = {"reason": asked.reason, "admin_id": asked.admin_id}
+    return FreezeMovement(
+        merchant_id=asked.merchant_id,
+        key=adjustment_key(asked.adjustment_id),
+        reference_id=asked.adjustment_id,
+        correlation_id=asked.correlation_id,
+        metadata={name: text for name, text in kept.items() if text is not None},
+        note=Note.FROZEN if isinstance(asked, FreezeRequest) else Note.UNFROZEN,
+        until=asked.until if isinstance(asked, FreezeRequest) else None,
+    )
