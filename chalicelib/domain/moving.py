@@ -52,13 +52,11 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     `parts` into lots. `version` and `due_at` do not change: the write sets them, once for all its movements.
 
     Raises:
-        Rejected: `insufficient_credits` where an admin's decrease would go below 0; a freeze that cannot be, or an end
-            of none.
+        Rejected: an admin's decrease would go below 0, or a freeze or its end is impossible.
     """
     amount = _moved(account, kind, requested)
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
-    metadata = _freezing(account, movement, metadata, created_at)
     metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, amount, created_at, terms)
     lots, drawn, merged = _change_lots(account.lots, amount, parts)
     transaction = Transaction(
@@ -74,7 +72,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
         balance_after=account.balance + amount,
         idempotency_key=movement.key,
         reference_id=movement.reference_id,
-        metadata=_noted(account, metadata, threshold=threshold, merged=merged),
+        metadata=_noted(account, movement, metadata, created_at, threshold=threshold, merged=merged),
         correlation_id=movement.correlation_id,
         occurred_at=movement.occurred_at,
         created_at=created_at,
@@ -88,20 +86,11 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     return changed, transaction, crossed_by(transaction, low_before=account.threshold)
 
 
-def _freezing(
-    account: Account, movement: Movement, metadata: Mapping[str, str | int], at: Instant
-) -> Mapping[str, str | int]:
-    """Return a transaction's metadata, with what it does to a freeze; raises `Rejected` where it cannot do that."""
-    if not isinstance(movement, FreezeMovement):
-        return metadata
-    noted = freeze_notes(account.freeze, movement.note, movement.until, covered=account.covered, now=at)
-    return {**metadata, **noted}
-
-
 def _noted(
-    account: Account, metadata: Mapping[str, str | int], *, threshold: int, merged: str
+    account: Account, movement: Movement, metadata: Mapping[str, str | int], at: Instant, *, threshold: int, merged: str
 ) -> Mapping[str, str | int]:
     """Return a transaction's metadata, with what no other member of it shows about the account."""
+    metadata = _freezing(account, movement, metadata, at)
     # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
     if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
         metadata = {**metadata, THRESHOLD_BEFORE: account.threshold}
@@ -112,6 +101,16 @@ def _noted(
     if merged:
         metadata = {**metadata, MERGED: merged}
     return metadata
+
+
+def _freezing(
+    account: Account, movement: Movement, metadata: Mapping[str, str | int], at: Instant
+) -> Mapping[str, str | int]:
+    """Return a transaction's metadata, with what it does to a freeze; raises `Rejected` where it cannot do that."""
+    if not isinstance(movement, FreezeMovement):
+        return metadata
+    noted = freeze_notes(account.freeze, movement.note, movement.until, covered=account.covered, now=at)
+    return {**metadata, **noted}
 
 
 def _moved(account: Account, kind: Kind, requested: int) -> int:

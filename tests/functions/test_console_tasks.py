@@ -132,6 +132,20 @@ def connects_a_shopify_shop(stranger: Stranger) -> None:
     stranger.sees("shopify:penny-two.myshopify.com")
 
 
+def freezes_it_and_ends_that(stranger: Stranger) -> None:
+    finds_the_shop(stranger)
+    stranger.fills("Reason for it", "chargebacks")
+    stranger.clicks("Freeze the account")
+    expect(stranger.page.locator("[data-test=frozen]")).to_contain_text(
+        "by admin-7, until it is unfrozen: chargebacks."
+    )
+    stranger.sees("Why? admin-7 froze the account: chargebacks.")
+    stranger.clicks("Unfreeze")
+    stranger.sees("Unfrozen.")
+    expect(stranger.page.locator("[data-test=frozen]")).to_have_count(0)
+    stranger.sees("admin-7 unfroze the account")
+
+
 TASKS: dict[str, tuple[Callable[[Stranger], None], int]] = {
     "find the shop by its name": (finds_the_shop, 2),
     "see why its plugin is off": (says_why_it_is_off, 2),
@@ -143,6 +157,7 @@ TASKS: dict[str, tuple[Callable[[Stranger], None], int]] = {
     "see who changed the threshold": (sees_who_changed_the_threshold, 2),
     "list the shops that run out within a week": (lists_shops_that_run_out_this_week, 2),
     "connect a Shopify shop": (connects_a_shopify_shop, 4),
+    "freeze it, and end that": (freezes_it_and_ends_that, 5),
 }
 """Each task, with the steps that it takes."""
 

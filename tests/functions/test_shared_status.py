@@ -17,6 +17,7 @@ from chalicelib.adapters.parameters import Parameter, ParameterError
 from chalicelib.adapters.redis import connection
 from chalicelib.adapters.redis.connection import RedisLine
 from chalicelib.adapters.redis.statuses import RedisStatuses
+from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import KnownStatus, PluginStatus, Reason
@@ -24,7 +25,7 @@ from chalicelib.environment import SettingError
 from chalicelib.settings import Settings
 from chalicelib.usecases.plugin_status import PluginStatuses
 from chalicelib.wiring import for_api
-from tests.support.builders import SHOP, account_of, merchant
+from tests.support.builders import NOON, SHOP, account_of, merchant, trial
 from tests.support.engines import LOOPBACK, free_port, redis_server
 from tests.support.redis_faults import proxy, silent_server, tls_server
 from tests.support.status_sources import STALE_SECONDS, FakeTable, container
@@ -95,11 +96,18 @@ def test_a_status_stands_in_redis_with_its_version_and_time_until_it_is_of_no_us
     assert shared.read([SHOP, merchant("nobody")]) == {SHOP: written}
 
 
-@pytest.mark.parametrize(("grace", "word"), [(False, b"enabled"), (True, b"grace")])
+@pytest.mark.parametrize(
+    ("known_as", "word"),
+    [
+        (known(12), b"enabled"),
+        (replace(known(12), grace=True), b"grace"),
+        (replace(known(12, enabled=False), frozen=True), b"frozen"),
+    ],
+)
 def test_a_status_that_ends_by_time_is_dropped_then(
-    shared: RedisStatuses, held: Redis, grace: bool, word: bytes
+    shared: RedisStatuses, held: Redis, known_as: KnownStatus, word: bytes
 ) -> None:
-    ends = replace(known(12), grace=grace, until=instant(NOW + timedelta(seconds=40)))
+    ends = replace(known_as, until=instant(NOW + timedelta(seconds=40)))
 
     assert shared.write({SHOP: ends}, now=NOW) == {SHOP: ends}
     assert shared.write({SHOP: known(11)}, now=NOW) == {SHOP: ends}
@@ -163,6 +171,17 @@ def test_the_stream_teaches_many_accounts_at_once_each_by_its_newest_version(
     assert shared.read([one.merchant_id for one in others]) == {
         one.merchant_id: known(3, enabled=one.balance > 0) for one in others
     }
+
+
+def test_a_frozen_account_is_learned_with_its_end(shared: RedisStatuses) -> None:
+    until = instant(NOW + timedelta(seconds=40))
+    freeze = Freeze(since=NOON, transaction_id=trial().transaction_id, reason="r", admin_id="a", until=until)
+
+    shared.learn([replace(account(3, 100), freeze=freeze, due_at=until)])
+
+    learned = shared.read([SHOP])
+    assert learned is not None
+    assert (learned[SHOP].reason, learned[SHOP].enabled, learned[SHOP].until) == (Reason.FROZEN, False, until)
 
 
 def test_an_opening_is_learned_too(shared: RedisStatuses) -> None:

@@ -1210,12 +1210,11 @@ m["freezing.js"] = (() => {
 
 const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { Id, Section, Time, Trouble } = m["parts.js"];
+const { Section, Time, Trouble } = m["parts.js"];
 const { newKey, visible } = m["words.js"];
 
 function Frozen({ freeze }) {
-  return html`<p class="wrong" role="status" data-test="frozen"><strong>Frozen</strong> since <${Time} at=${freeze.since} /> by ${visible(freeze.admin_id)}${freeze.until ? html`, until <${Time} at=${freeze.until} />` : ", until it is unfrozen"}:
-    ${` ${visible(freeze.reason)}. `}Orders, payments and adjustments are recorded as ever. <${Id} of=${freeze.transaction_id} to="transaction" /></p>`;
+  return html`<p class="wrong" role="status" data-test="frozen"><strong>Frozen</strong> since <${Time} at=${freeze.since} /> by ${visible(freeze.admin_id)}, until ${freeze.until ? html`<${Time} at=${freeze.until} />` : "it is unfrozen"}: ${visible(freeze.reason)}. Everything is recorded as ever.</p>`;
 }
 
 function Freeze({ account, done }) {
@@ -1223,44 +1222,41 @@ function Freeze({ account, done }) {
   const key = useRef(newKey());
   const [reason, setReason] = useState("");
   const [until, setUntil] = useState("");
-  const [state, setState] = useState({ busy: false, error: null, said: null });
-  const past = until !== "" && !(new Date(until) > new Date());
-  const possible = reason.trim() !== "" && !past && !state.busy;
+  const [state, setState] = useState({});
+  const past = until && !(new Date(until) > new Date());
 
-  const send = async (options, said) => {
-    setState({ busy: true, error: null, said: null });
+  const send = async (method, options, said) => {
+    setState({ busy: true });
     try {
-      await ask(`credits/admin/accounts/${account.merchant_id}/freeze`, { ...options, headers: { "Idempotency-Key": key.current } });
+      await ask(`credits/admin/accounts/${account.merchant_id}/freeze`, { method, headers: { "Idempotency-Key": key.current }, ...options });
       key.current = newKey();
       setReason("");
       setUntil("");
-      setState({ busy: false, error: null, said });
+      setState({ said });
       done();
     } catch (error) {
       if (!error.unsure) key.current = newKey();
-      setState({ busy: false, error, said: null });
+      setState({ error });
     }
   };
   const freezes = (event) => {
     event.preventDefault();
-    const body = { reason: reason.trim(), ...(until && { until: new Date(until).toISOString() }) };
-    if (possible) send({ method: "PUT", body }, freeze ? "The freeze was replaced." : "Frozen: the plugin is off.");
+    send("PUT", { body: { reason: reason.trim(), until: until ? new Date(until).toISOString() : null } }, "Frozen.");
   };
-  const ends = () => send({ method: "DELETE", parameters: { reason: reason.trim() } }, "Unfrozen.");
 
   return html`<${Section} name="Freeze">
-    <p>${freeze ? "The account is frozen: its plugin is off whatever its balance." : "Switches the plugin off whatever the balance. Everything is recorded as ever."}</p>
+    <p>Switches the plugin off whatever the balance.</p>
     <form onSubmit=${freezes}>
       <label for="freeze-reason">Reason for it</label>
-      <input id="freeze-reason" autocomplete="off" maxlength="500" value=${reason} placeholder="for whoever asks why" onInput=${(event) => setReason(event.currentTarget.value)} />
-      <label for="freeze-until">Until (your time; empty: without an end)</label>
-      <input id="freeze-until" type="datetime-local" value=${until} aria-invalid=${past ? "true" : undefined} onInput=${(event) => setUntil(event.currentTarget.value)} />
+      <input id="freeze-reason" autocomplete="off" maxlength="500" value=${reason} onInput=${(event) => setReason(event.currentTarget.value)} />
+      <label for="freeze-until">Until (may be empty)</label>
+      <input id="freeze-until" type="datetime-local" value=${until} onInput=${(event) => setUntil(event.currentTarget.value)} />
       ${past && html`<p class="wrong" role="alert">The end has to be ahead.</p>`}
-      <button type="submit" disabled=${!possible}>${freeze ? "Replace the freeze" : "Freeze the account"}</button>
-      ${freeze && html` <button type="button" class="quiet" disabled=${state.busy} onClick=${ends}>Unfreeze</button>`}
+      <button type="submit" disabled=${!reason.trim() || past || state.busy}>${freeze ? "Replace the freeze" : "Freeze the account"}</button>
+      ${freeze && html` <button type="button" class="quiet" disabled=${state.busy} onClick=${() => send("DELETE", { parameters: { reason: reason.trim() } }, "Unfrozen.")}>Unfreeze</button>`}
     </form>
     <div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div>
-    <${Trouble} error=${state.error} also=${state.error?.unsure && html`<p>It may have been done. Send it again: under this form's key it counts once.</p>`} />
+    <${Trouble} error=${state.error} />
   <//>`;
 }
 
