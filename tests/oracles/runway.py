@@ -3,7 +3,8 @@
 No line is shared with the service, which counts in whole numbers and minutes; so the two agree but for a rounding.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from math import log
 from typing import Any
@@ -31,25 +32,48 @@ def used_by(row: Mapping[str, Any]) -> int:
     return -int(row["requested"]) if kind == "REFUND" and not taken else 0
 
 
-def per_day(rows: Iterable[Mapping[str, Any]], *, now: str) -> float | None:
-    """Return the daily use as of now by an account's transactions, oldest first, None while it is unknown."""
-    weighted, last, first, orders = 0.0, 0.0, 0.0, 0
-    for row in rows:
+@dataclass
+class DailyUse:
+    """The use of one account, transaction by transaction, oldest first."""
+
+    weighted: float = 0.0
+    last: float = 0.0
+    first: float = 0.0
+    orders: int = 0
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        """Count one more transaction."""
         at = _seconds(row["created_at"])
         if row["transaction_type"] == "ORDER_PAID" and row["operation_type"] == "DECREASE":
-            orders += 1
-            first = first or at
-        if not orders:
-            continue
-        weighted = max(0.0, weighted * _share(at - last) + used_by(row))
-        last = at
-    age = _seconds(now) - first
-    # The age counts in whole minutes, as in the service, so that both know a use from the same minute on.
-    minutes = _seconds(now) // MINUTE_SECONDS - first // MINUTE_SECONDS
-    if orders < ORDERS_MIN or minutes * MINUTE_SECONDS < DAYS_MIN * DAY_SECONDS:
-        return None
-    weighted *= _share(_seconds(now) - last)
-    return weighted * log(2) / 7 / (1 - _share(age))
+            self.orders += 1
+            self.first = self.first or at
+        if self.orders:
+            self.weighted = max(0.0, self.weighted * _share(at - self.last) + used_by(row))
+            self.last = at
+
+    def known_from(self) -> float | None:
+        """Return from which second since 1970 the daily use is known, None while orders are lacking."""
+        if self.orders < ORDERS_MIN:
+            return None
+        # The age counts in whole minutes, as in the service, so that both know a use from the same minute on.
+        return self.first // MINUTE_SECONDS * MINUTE_SECONDS + DAYS_MIN * DAY_SECONDS
+
+    def per_day(self, now: float) -> float | None:
+        """Return the daily use as of a second since 1970, None while it is unknown."""
+        known = self.known_from()
+        if known is None or now // MINUTE_SECONDS * MINUTE_SECONDS < known:
+            return None
+        return self.weighted * _share(now - self.last) * log(2) / 7 / (1 - _share(now - self.first))
+
+
+def lasts(balance: int, daily: float, days: float) -> bool | None:
+    """Return whether a balance lasts more than `days`, None where that is closer than the two countings are."""
+    if not balance:
+        return False
+    needed, margin = days * daily, days * TOLERANCE * max(0.5, daily)
+    if balance > needed + margin:
+        return True
+    return False if balance < needed - margin else None
 
 
 def _share(seconds: float) -> float:

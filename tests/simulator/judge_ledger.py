@@ -3,6 +3,7 @@
 The evidence is the engine's log of writes: the items before and after each one, and the call that made it.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,13 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
+from tests.oracles.grace import switches, took, uses
+from tests.oracles.lots import NEVER
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
 from tests.simulator.asks import (
     DECREASE,
     INCREASE,
+    NOTED,
     Ask,
     Refunds,
     Row,
@@ -39,9 +43,19 @@ from tests.simulator.editions import (
     order_record,
     refunded_by,
 )
+from tests.simulator.judge_levels import (
+    AlertBooks,
+    Brought,
+    changed_by_time,
+    levels_after,
+    levels_set,
+    noted_wrongly,
+    switched_by,
+    wrong_item,
+)
 from tests.simulator.judge_time import (
     EXPIRY,
-    MERGED,
+    SKEW_SECONDS_MAX,
     Moved,
     TimeBooks,
     broken_laws,
@@ -87,6 +101,7 @@ class Books:
     ways_back: dict[str, WaysBack] = field(default_factory=dict)
     editions: dict[str, Editions] = field(default_factory=dict)
     time: TimeBooks = field(default_factory=TimeBooks)
+    alerts: AlertBooks = field(default_factory=AlertBooks)
     history: list[Standing] = field(default_factory=list)
 
 
@@ -201,11 +216,12 @@ class _Judged:
         opening = not books.rows
         by_admin = self._world.calls[self._write.by].function == "set_threshold"
         if not by_admin:
+            self._by_time(books, account, accounts[0].old, rows)
             self._told_ahead(books, account, alone=not rows and not opening)
         if rows:
             books.threshold = self._records(merchant, books, rows)
         elif by_admin:
-            self._threshold_changed(merchant, books, account)
+            self._set(merchant, books, account)
         for change in changes:
             if change.table == TRANSACTIONS and change.old is not None:
                 self._tallied(change)
@@ -314,12 +330,14 @@ class _Judged:
         if wrong:
             self._violated(f"a record with wrong (is, should be) {wrong}: {row}")
         self._lots(books, asks, row)
-        books.debt += self._owed(row)
+        books.debt += self._owed(books, row)
+        books.alerts.graces.forget(row, debt=books.debt)
         opening = not books.rows
         if not opening:
             self._follows(books.rows[-1], row, low_before=low_before)
         self._traced(row)
         self._note(books, row, opening=opening)
+        self._alerted(books, row, opening=opening)
         if not opening:
             self._crossed(row, low_before=low_before)
 
@@ -359,16 +377,21 @@ class _Judged:
         kept = {
             name: value
             for name, value in row["extra_metadata"].items()
-            if name not in (MERGED, "policy", "reason", "admin_id", "threshold_before", "debt", "edited_total")
+            if name not in (*NOTED, "policy", "reason", "admin_id", "edited_total")
         }
         same = ask.type == row["transaction_type"] and dict(ask.kept) == kept and ask.reference == row["reference_id"]
         follows = ask.type in ("ORDER_PAID", "REFUND", EDITED) or ask.payment is not None
         return same and (follows or self._credits(ask) == row["requested"])
 
-    def _owed(self, row: Row) -> int:
-        """Return by how much a record changes the debt, and judge what it says of it."""
+    def _owed(self, books: Books, row: Row) -> int:
+        """Return by how much a record changes the debt, and judge what it says of it and of a grace."""
+        in_grace, why = noted_wrongly(books.alerts, row, self._environment, debt=books.debt)
+        if why:
+            self._violated(f"{why}: {row}")
         if row["transaction_type"] == REPAID:
             return -abs(int(row["amount"]))
+        if uses(row):
+            return in_grace
         of_payment = row["transaction_type"] == "REVERSAL"
         owed = of_payment and self._environment.get("REVERSAL_DEBT", "owed") == "owed"
         due = int(row.get("shortfall", 0)) if owed else 0
@@ -401,7 +424,7 @@ class _Judged:
             self._violated(f"a refund in {ask.currency} of an order that was sold in {sold}: {row}")
         state = books.editions.setdefault(ask.order_id, editions_of(order))
         refunds = books.refunds.setdefault(ask.order_id, Refunds())
-        self._held = abs(order["amount"]) + state.taken - refunds.credits
+        self._held = took(order) + state.taken - refunds.credits
         if ask.type == EDITED:
             found = edited(state, ask, row, order, refunded=refunds.credits, at=self._write.at)
             if isinstance(found, str):
@@ -412,7 +435,7 @@ class _Judged:
         if why := refunded_by(state, row, self._versions(ask.order_id), at=self._write.at):
             self._violated(f"{why}: {row}")
         newest = state.total if state.told else None
-        due = refunds.due(order, row, taken=abs(order["amount"]) + state.taken, newest=newest, at=self._write.at)
+        due = refunds.due(order, row, taken=took(order) + state.taken, newest=newest, at=self._write.at)
         return -1 if due is None else due
 
     def _going_back(self, ask: Ask, row: Row, books: Books) -> int:
@@ -450,7 +473,6 @@ class _Judged:
         return DECREASE if order["operation_type"] == INCREASE else INCREASE
 
     def _note(self, books: Books, row: Row, *, opening: bool) -> None:
-        was_enabled = books.balance > 0
         books.balance = row["balance_after"]
         books.rows.append(row)
         books.shortfall += row.get("shortfall", 0)
@@ -459,7 +481,7 @@ class _Judged:
         total = books.totals.setdefault(short or row["transaction_type"], {})
         total[counted] = total.get(counted, 0) + 1
         total[moved] = total.get(moved, 0) + abs(row["amount"])
-        if opening or was_enabled != (books.balance > 0):
+        if opening or switches(row):
             books.status_changed_at = row["created_at"]
             books.status_transaction_id = row["transaction_id"]
         self._ledger.rows[row["transaction_id"]] = row
@@ -474,16 +496,57 @@ class _Judged:
             crossed.append("balance_restored")
         if before > 0 and after == 0:
             crossed.append("balance_exhausted")
-        if (before > 0) != (after > 0):
-            crossed.append("plugin_status_changed")
         self._ledger.crossings += [{"type": kind, "row": row, "threshold": low} for kind in crossed]
+        self._ledger.crossings += switched_by(row)
+
+    def _alerted(self, books: Books, row: Row, *, opening: bool) -> None:
+        """Judge which levels a record crossed."""
+        crossed = levels_after(books.alerts, row, self._environment, opening=opening)
+        if isinstance(crossed, str):
+            self._violated(f"{crossed}: {row}")
+        else:
+            self._ledger.crossings += crossed
+
+    def _by_time(self, books: Books, account: Row, old: Mapping[str, Any] | None, rows: Sequence[Row]) -> None:
+        """Judge what time alone changed until this write, of levels and of a grace, before its first movement."""
+        now = rows[0]["created_at"] if rows else account["updated_at"]
+        if not rows and old is not None:
+            # A write that time alone causes is later than the one before, and what it crosses is of the clock's time.
+            told = [one["time"] for one in json.loads(account.get("crossings", "[]"))]
+            now = min([now, *(time for time in told if time >= old["updated_at"]["S"])])
+        if why := self._took(changed_by_time(books.alerts, self._brought(books, account, now), skew=SKEW_SECONDS_MAX)):
+            self._violated(f"{why}: {account}")
+
+    def _brought(self, books: Books, account: Row, now: str) -> Brought:
+        lapses = books.time.lots.due(now)
+        return Brought(now, account, self._write.at, books.balance, len(books.rows), lapses)
+
+    def _took(self, crossed: "list[Mapping[str, Any]] | str") -> str | None:
+        """Note what was crossed without a record, and return why it must not be."""
+        if isinstance(crossed, str):
+            return crossed
+        self._ledger.crossings += crossed
+        return None
+
+    def _set(self, merchant: str, books: Books, account: Row) -> None:
+        """Judge a write without records that an admin asked for: levels, a grace or a threshold."""
+        asked = self._world.calls[self._write.by].event
+        if "levels" in asked:
+            brought = self._brought(books, account, account["updated_at"])
+            if why := self._took(levels_set(books.alerts, asked, brought, self._environment)):
+                self._violated(f"{why}: {account}")
+        elif "grace" in asked:
+            grace = asked["grace"]
+            books.alerts.graces.own = grace and (grace.get("hours", 0), grace.get("credits", 0))
+        else:
+            self._threshold_changed(merchant, books, account)
 
     def _threshold_changed(self, merchant: str, books: Books, account: Row) -> None:
         """Judge a write without records: an admin's threshold, and what it crossed."""
         wanted = [
             asked.request["low_balance_threshold"]
             for asked in self._world.story.admin_calls
-            if asked.function == "set_threshold" and asked.request["merchant_id"] == merchant
+            if "low_balance_threshold" in asked.request and asked.request["merchant_id"] == merchant
         ]
         override = account.get("low_balance_threshold")
         if override not in wanted:
@@ -498,7 +561,7 @@ class _Judged:
             kind = "balance_restored"
         if kind is not None:
             crossing = {"type": kind, "row": None, "merchant_id": merchant, "version": account["version"]}
-            now = {"balance": books.balance, "threshold": books.threshold, "sequence": len(books.rows)}
+            now = {"balance": books.balance, "sequence": len(books.rows), "more": {"threshold": books.threshold}}
             self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
 
     def _tallied(self, change: Change) -> None:
@@ -565,11 +628,20 @@ class _Judged:
             "created_at": books.rows[0]["created_at"],
             "level": level and f"{level}#{crc32(merchant.encode()) % SHARDS_OF_LEVEL}",
         }
-        expected |= due_of(books.time, account, self._environment, by_admin=by_admin)
-        books.history.append(Standing(self._write.at, books.balance, dict(books.time.lots.left)))
+        early = last["transaction_type"] == "ORDER_PAID"
+        of_alerts = wrong_item(books.alerts, account, last=last, early=early)
+        if by_admin and books.alerts.look and "levels" in self._world.calls[self._write.by].event:
+            # Whoever brings what is due computes when levels in days are looked at next.
+            books.time.due_at = min(filter(None, (books.time.due_at, account["updated_at"])))
+        others = books.alerts.instants()
+        expected |= due_of(books.time, account, self._environment, others, by_admin=by_admin)
+        grace = books.alerts.graces.running
+        until = (grace.until or NEVER) if grace else ""
+        books.history.append(Standing(self._write.at, books.balance, dict(books.time.lots.left), until))
         wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
         if (lots := said_of(account)) != books.time.lots.left:
             wrong["lots"] = lots, books.time.lots.left
+        wrong |= of_alerts
         if wrong:
             self._violated(f"an account with wrong (is, should be) {wrong}: {account}")
 
@@ -598,9 +670,9 @@ class _Judged:
         told = told_ahead(books.time, self._environment, account)
         for notice in told:
             found = {"type": "expiring", "row": None, "merchant_id": account["merchant_id"]}
-            now = {"balance": books.balance - notice["lapsed"], "sequence": len(books.rows) + notice["lapses"]}
-            self._ledger.crossings.append({**found, **now, **notice, "time": account["updated_at"]})
-        if alone and not told:
+            now = {"balance": books.balance - notice.pop("lapsed"), "sequence": len(books.rows) + notice.pop("lapses")}
+            self._ledger.crossings.append({**found, **now, "more": notice, "time": account["updated_at"]})
+        if alone and not told and (books.time.due_at is None or books.time.due_at > account["updated_at"]):
             self._violated(f"a write for nothing: {account}")
 
     def _lots(self, books: Books, asks: Sequence[Ask], row: Row) -> None:

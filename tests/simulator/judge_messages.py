@@ -371,7 +371,7 @@ def judge_admins(world: World, ledger: Ledger) -> None:
                 _told_of_a_record(world, ledger, answered, answered.asked.ask)
         elif not _refusal_holds(world, ledger, answered, code):
             world.violated(f"told {code}, which is not so: {answered}")
-    _last_thresholds(world, ledger)
+    _last_set(world, ledger)
 
 
 def _told_of_a_record(world: World, ledger: Ledger, answered: Answered, ask: Ask) -> None:
@@ -400,15 +400,24 @@ def _refusal_holds(world: World, ledger: Ledger, answered: Answered, code: str) 
     return code == "insufficient_credits" and not done and was_below(ledger, asked.ask, last.started, last.ended)
 
 
-def _last_thresholds(world: World, ledger: Ledger) -> None:
-    """The last threshold set is in force."""
-    heard: dict[str, Any] = {}
+def _last_set(world: World, ledger: Ledger) -> None:
+    """The last threshold, levels and grace that an admin set are in force."""
+    heard: dict[tuple[str, str], Any] = {}
     for answered in world.answered:
+        request = answered.asked.request
         if answered.asked.function == "set_threshold" and "error" not in (answered.answer or {}):
-            heard[answered.asked.request["merchant_id"]] = answered.asked.request["low_balance_threshold"]
-    for merchant, threshold in heard.items():
-        if ledger.books[merchant].override != threshold:
-            world.violated(f"{merchant} has the threshold {ledger.books[merchant].override}, last set {threshold}")
+            [what] = request.keys() & {"low_balance_threshold", "levels", "grace"}
+            heard[request["merchant_id"], what] = request[what]
+    for (merchant, what), wanted in heard.items():
+        books = ledger.books[merchant]
+        watch, limits = books.alerts.watch, books.alerts.graces.own
+        stands: Any = books.override
+        if what == "levels":
+            stands = [vars(level) for level in watch.levels] if watch.own else None
+        elif what == "grace":
+            stands = None if limits is None else {"hours": limits[0], "credits": limits[1]}
+        if stands != wanted:
+            world.violated(f"{merchant} has {stands} as {what}, last set {wanted}")
 
 
 def judge_calls(world: World) -> None:

@@ -19,7 +19,7 @@ from tests.oracles.lots import (
     read,
     replayed,
 )
-from tests.simulator.asks import DECREASE, INCREASE, Ask, Row
+from tests.simulator.asks import DECREASE, INCREASE, MERGED, Ask, Row
 
 EXPIRY = "EXPIRY"
 GRANTS = ("TRIAL", "PAYMENT", "SUBSCRIPTION", "MANUAL")
@@ -29,7 +29,6 @@ SIDES = {
     "lapsed": (EXPIRY,),
     "reversed": ("REVERSAL", "REVERSAL_RETURNED", "DEBT_REPAID"),
 }
-MERGED = "merged"
 SHARDS, HOUR = 8, len("2025-06-01T12")
 SKEW_SECONDS_MAX = 0.4
 """How far ahead a container's clock is at most: by so much a lapse may come too early in true time."""
@@ -169,10 +168,10 @@ def _put(books: TimeBooks, moved: Moved) -> Iterable[list[tuple[str, int]]]:
         yield []
 
 
-def told_ahead(books: TimeBooks, environment: Mapping[str, str], account: Row) -> list[Mapping[str, Any]]:
+def told_ahead(books: TimeBooks, environment: Mapping[str, str], account: Row) -> list[dict[str, Any]]:
     """Return the notices that a write brings, each after the lapses until then, with how many these are and take."""
     now = account["updated_at"]
-    found: list[Mapping[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for when, instant, days in notices(books.lots.left, notice_days(environment), since=books.now, until=now):
         lapsed = [books.lots.left[end] for end in books.lots.due(when)]
         told = {"expires_at": instant, "days": days, "credits": books.lots.left[instant]}
@@ -180,14 +179,17 @@ def told_ahead(books: TimeBooks, environment: Mapping[str, str], account: Row) -
     return found
 
 
-def due_of(books: TimeBooks, account: Row, environment: Mapping[str, str], *, by_admin: bool) -> dict[str, Any]:
-    """Return what an account's item must say of its next instant after a write.
+def due_of(
+    books: TimeBooks, account: Row, environment: Mapping[str, str], others: Iterable[str], *, by_admin: bool
+) -> dict[str, Any]:
+    """Return what an account's item must say of its next instant after a write, `others` than lots have being those.
 
     An admin's threshold brings nothing, and so leaves what is due.
     """
     if not by_admin:
         books.now = account["updated_at"]
-        books.due_at = next_due(books.lots.left, notice_days(environment), now=books.now)
+        of_lots = next_due(books.lots.left, notice_days(environment), now=books.now)
+        books.due_at = min(filter(None, (of_lots, *others)), default=None)
     shard = crc32(account["merchant_id"].encode()) % SHARDS
     return {"due_at": books.due_at, "due_shard": books.due_at and f"{books.due_at[:HOUR]}#{shard}"}
 

@@ -33,11 +33,18 @@ def plugin_status(event: Mapping[str, str], _context: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Standing:
-    """What an account was from a moment on, in seconds: its balance and its lots."""
+    """What an account was from a moment on, in seconds: its balance, its lots, and until when a grace ran, if any."""
 
     since: float
     balance: int
     lots: Mapping[str, int]
+    grace: str = ""
+
+    def reason(self, now: str) -> str:
+        """Return why a plugin was on or off by now."""
+        if self.left(now) > 0:
+            return "sufficient_credits"
+        return "grace" if self.grace > now else "insufficient_credits"
 
     def left(self, now: str) -> int:
         """Return the credits that have not lapsed by now."""
@@ -66,7 +73,7 @@ def wrong(answered: Answered, history: list[Standing]) -> str | None:
         if place == 0:
             possible.add("account_not_found")
             continue
-        possible |= {"sufficient_credits" if one.left(now) > 0 else "insufficient_credits" for now in (begun, ended)}
+        possible |= {one.reason(now) for now in (begun, ended)}
     return None if reason in possible else f"it was {sorted(possible)}"
 
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
-from tests.simulator import times
+from tests.simulator import alerting, times
 from tests.simulator.asks import INCREASE, Ask
 from tests.simulator.letters import (
     POISON,
@@ -130,6 +130,7 @@ def story(seed: int) -> Story:
         made.environments = [(since, {**found, "REVERSAL_DEBT": debt}) for since, found in made.environments]
     _sent_otherwise(Random(f"senders {seed}"), made, shops)
     _in_months(Random(f"times {seed}"), made, shops)
+    _alerting(Random(f"levels {seed}"), made, shops)
     made.shares = shares(seed, made.ends)
     made.replayed = random.random() < 0.2
     # Under other settings some asks would differ, so a replay has the same settings.
@@ -173,6 +174,19 @@ def _in_months(random: Random, made: Story, shops: Sequence[str]) -> None:
         _admins_in_months(random, made, shop, ends)
     made.reads = times.reads(random, shops, ends, made.later)
     made.without_sweep = times.without_sweep(random, ends, made.later)
+
+
+def _alerting(random: Random, made: Story, shops: Sequence[str]) -> None:
+    """Let some stories have levels and graces, of the fleet or set by admins."""
+    found = alerting.settings(random, [settings for _, settings in made.environments])
+    made.environments = [(since, settings) for (since, _), settings in zip(made.environments, found, strict=True)]
+    levels = any("ALERT_LEVELS" in settings for settings in found)
+    for shop in shops:
+        asked = alerting.requests(random, shop, made.ends)
+        made.admin_calls += [AdminCall(after, "set_threshold", request) for after, request in asked]
+        if made.later and (levels or asked):
+            for after, letter in alerting.orders(random, shop, made.ends):
+                made.posted.append(Posted(after, letter, letter.body(random)))
 
 
 def _admins_in_months(random: Random, made: Story, shop: str, ends: Sequence[float]) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
+from tests.oracles.levels import of_setting
 from tests.simulator.asks import Ask
 from tests.simulator.faults import OUTAGE, Calm, Fault, Planned
 from tests.simulator.judge import judge
@@ -28,6 +29,7 @@ from tests.simulator.letters import (
 )
 from tests.simulator.runs import Verdict, reproduced_by, tidy, verdict_on
 from tests.simulator.stories import AdminCall, Posted, Story, merchant
+from tests.simulator.sweeping import FUNCTION as POST_DUE
 from tests.simulator.times import lapsing
 from tests.simulator.ways_back import disputed, went_back
 from tests.simulator.world import World
@@ -93,6 +95,14 @@ def _adjusting(adjustment_id: str, change: int) -> AdminCall:
 def _threshold(low_balance_threshold: int | None) -> AdminCall:
     asked = {"merchant_id": SHOP, "low_balance_threshold": low_balance_threshold, "admin_id": "admin-7"}
     return AdminCall(0, "set_threshold", asked)
+
+
+def _setting(**what: Any) -> AdminCall:
+    return AdminCall(0, "set_threshold", {"merchant_id": SHOP, **what, "admin_id": "admin-7"})
+
+
+def _levels(text: str) -> AdminCall:
+    return _setting(levels=[vars(level) for level in of_setting(text)])
 
 
 def _lot(name: str, given: int, ends: float) -> Letter:
@@ -218,6 +228,23 @@ SCENARIOS: Mapping[str, Scenario] = {
     "payment that goes back from its lot": Scenario(
         [[_lot("p1", 9, 300), _lot("p2", 3, 200)], disputed(SHOP, "p1", "d1"), disputed(SHOP, "p1", "d1", won=True)]
     ),
+    "grace that time ends": Scenario([_order(1), _order(2)], {"GRACE_HOURS": "1"}, trial=1),
+    "grace that a payment ends": Scenario(
+        [_order(1), _order(2), payment(SHOP, "p1", 1), refunded(SHOP, [Refund(2)]), payment(SHOP, "p2", 30)],
+        {"GRACE_CREDITS": "3"},
+        trial=1,
+    ),
+    "grace that is used up, and another admin's": Scenario(
+        [_setting(grace={"hours": 1, "credits": 2}), _order(1), _setting(grace=None), [_order(2), _order(3)]], trial=1
+    ),
+    "levels of the fleet": Scenario(
+        [[_order(1), _order(2)], payment(SHOP, "p1", 30), adjustment(SHOP, "less", -30)],
+        {"ALERT_LEVELS": "few=23, most=90%", "ORDER_CREDIT_FIXED_AMOUNT": "2"},
+    ),
+    "levels of an admin": Scenario(
+        [_levels("few=25"), [_levels("few=24, half=50%"), _order(1)], _setting(levels=None)]
+    ),
+    "level in days": Scenario([paid(SHOP, [Order(number) for number in range(10)])], {"ALERT_LEVELS": "week=7 days"}),
     "poison": Scenario([POISON["one bad order of three"](SHOP)]),
     "types of other subjects": Scenario(
         [
@@ -253,7 +280,7 @@ def run(case: Case) -> Verdict:
 
 def cases(scenario: str) -> Iterator[Case]:
     """Yield all cases of a scenario."""
-    for at, operation in enumerate(requests_of(scenario)):
+    for at, (_, operation) in enumerate(requests_of(scenario)):
         for kind in Fault:
             if not kind.applies(operation):
                 continue
@@ -263,12 +290,19 @@ def cases(scenario: str) -> Iterator[Case]:
         yield Case(scenario, Fault.UNAVAILABLE, at, OUTAGE)
 
 
+def thinned_in(scenario: str, every: int) -> list[Case]:
+    """Return one case of `every` so many of a scenario, and all of `post_due`, whose many queries are alike."""
+    found, asked = list(cases(scenario)), requests_of(scenario)
+    of_time = [case for case in found if asked[case.at][0] == POST_DUE and asked[case.at][1] != "Query"]
+    return list(dict.fromkeys([*found[::every], *of_time]))
+
+
 @cache
-def requests_of(scenario: str) -> Sequence[str]:
-    """Return the scenario's operations on AWS without faults; that run must have no violations."""
+def requests_of(scenario: str) -> Sequence[tuple[str, str]]:
+    """Return the functions and operations of a scenario's requests without faults; that run must have no violations."""
     world = _world(scenario, Calm()).play(judge)
     assert not world.violations, world.violations
-    return [operation for _, _, operation in world.requests]
+    return [(function, operation) for function, _, operation in world.requests]
 
 
 def thinned(every: int) -> list[Case]:

@@ -11,18 +11,22 @@ from tests.oracles.lots import text
 from tests.simulator.aws import CREDITS, FIGURES, Aws
 from tests.simulator.mappings import Lab
 from tests.simulator.running import START, Agenda, Call, Clock
+from tests.simulator.tables import Item
 
 MINUTE_SECONDS = 60.0
 LATE_SECONDS = (0.0, 5.0)
 """How long after the minute EventBridge calls."""
 TRIES_MAX = 60
 """The most calls for one thing that is due, faults and all."""
-DUE_AT = "due_at"
+DUE_AT, GRACE = "due_at", "grace"
 FUNCTION = "post_due"
 
 
 class Schedule:
-    """Calls `post_due` in each minute in which something is due, but in the spans `without`, in seconds of the run."""
+    """Calls `post_due` in each minute in which something is due, but in the spans `without`, in seconds of the run.
+
+    `on_grace` is told of each shop's grace that has an end by time.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class Schedule:
         *,
         without: Sequence[tuple[float, float]],
         on_call: Callable[[], None],
+        on_grace: Callable[[str, float], None],
     ) -> None:
         self.calls: list[Call] = []
         self._lab = lab
@@ -41,6 +46,8 @@ class Schedule:
         self._agenda = agenda
         self._without = [(START + begins, START + ends) for begins, ends in without]
         self._on_call = on_call
+        self._on_grace = on_grace
+        self._graces: set[str] = set()
         self._minutes: set[float] = set()
         self._known = 0
         self._called = self._marked = START
@@ -54,6 +61,7 @@ class Schedule:
             for change in write.changes:
                 if change.table == CREDITS and change.new is not None and DUE_AT in change.new:
                     self._plan(_seconds(change.new[DUE_AT]["S"]))
+                    self._graced(change.new)
         self._known = len(log)
 
     def watch_all(self) -> None:
@@ -68,6 +76,13 @@ class Schedule:
         """Return each merchant that waits for its next instant, and that instant."""
         items = self._aws.tables.tables[CREDITS].items.values()
         return [(item["merchant_id"]["S"], item[DUE_AT]["S"]) for item in items if DUE_AT in item]
+
+    def _graced(self, item: Item) -> None:
+        """Tell of each grace with an end by time, once."""
+        started, until, *_ = (item[GRACE]["S"] if GRACE in item else "- -").split(" ")
+        if until != "-" and started not in self._graces:
+            self._graces.add(started)
+            self._on_grace(item["merchant_id"]["S"], _seconds(until))
 
     def _idle(self, minute: float) -> None:
         """Keep the mark that the last call of the idle minutes until this one has kept."""

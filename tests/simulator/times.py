@@ -167,9 +167,7 @@ def reads(random: Random, shops: Sequence[str], ends: Sequence[float], later: fl
     for _ in range(random.choice([0, 3, 8])):
         after = random.uniform(0, later)
         if random.random() < 0.8:
-            after = max(
-                0.0, random.choice(ends) + random.choice([-10, -2.0, -0.1, -0.02, 0.0, 0.01, 0.1, 1.0, 10.0, 70.0])
-            )
+            after = max(0.0, random.choice(ends) + random.choice(ABOUT_SECONDS))
         found.append(Read(after, random.choice(shops)))
     return found
 

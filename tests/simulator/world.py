@@ -21,7 +21,7 @@ from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story
 from tests.simulator.sweeping import FUNCTION as SWEEP
 from tests.simulator.sweeping import Schedule
 from tests.simulator.tables import SHARDS
-from tests.simulator.times import Read
+from tests.simulator.times import ABOUT_SECONDS, Read
 
 INBOX = "http://aws.invalid/inbox"
 WAITING = "http://aws.invalid/waiting"
@@ -132,7 +132,13 @@ class World:
         self.waiting = QueuePoller(self._lab, self.aws.queues, WAITING, at_once=at_once("WaitingQueue"))
         self._streams = self._opened_streams()
         self.schedule = Schedule(
-            self._lab, self.aws, self.clock, self._agenda, without=self.story.without_sweep, on_call=self._swept
+            self._lab,
+            self.aws,
+            self.clock,
+            self._agenda,
+            without=self.story.without_sweep,
+            on_call=self._swept,
+            on_grace=self._graced,
         )
         for read in self.story.reads:
             self._agenda.after(read.after, partial(self._read, read))
@@ -181,8 +187,15 @@ class World:
         self._limit = max(self._limit, self.clock.now + DRAINED_WITHIN_SECONDS)
         self._lively()
 
+    def _graced(self, merchant: str, until: float) -> None:
+        """Let plugins ask about the end of a grace."""
+        random = Random(f"grace {self._seed} {until}")
+        for _ in range(random.choice([0, 2, 4])):
+            read = Read(0.0, merchant)
+            self._agenda.at(max(self.clock.now, until + random.choice(ABOUT_SECONDS)), partial(self._read, read))
+
     def _read(self, read: Read) -> None:
-        self._lively()
+        self._swept()
         call = self._start(readers.FUNCTION, {"merchant_id": read.merchant}, lambda _: None)
         self.statuses.append(readers.Answered(read.merchant, call))
 
