@@ -100,6 +100,7 @@ def _switched_by(account: Account) -> TransactionId | None:
 
 
 def _out_of_time(account: Account) -> Instant | None:
-    """Return since when the plugin is off because the time of a grace is over."""
+    """Return since when the plugin is off because the time of a grace is over, unless it was switched since."""
     over = account.grace.over if account.grace is not None and not account.balance else None
-    return over[0] if over is not None and over[1] is End.TIME else None
+    ended = over is not None and over[1] is End.TIME and over[0] > account.status_changed_at
+    return over[0] if over is not None and ended else None

@@ -202,6 +202,23 @@ def test_a_grace_keeps_the_plugin_on_until_its_time_is_over(system: System, at: 
     assert proven(system)
 
 
+def test_after_a_grace_the_plugin_is_off_since_the_order_that_took_the_next_credits(system: System, at: Any) -> None:
+    system.configure(GRACE_HOURS="24", TRIAL_CREDITS="1", LOW_BALANCE_THRESHOLD_PERCENT="100")
+    system.ingest(opened())
+    system.ingest(paid(1))
+    at(25)
+    # Not above the low threshold, so there is no new grace.
+    system.ingest(charged("p1", 1))
+    at(26)
+    system.ingest(paid(2))
+
+    status = asked(low_balance_threshold=9)["plugin_status"]
+
+    [last] = [one for one in system.history() if one.reference_id == "2"]
+    assert (status["since"], status["transaction_id"]) == (last.created_at, last.transaction_id)
+    assert status["status"] == "disabled"
+
+
 def test_an_inflow_above_the_debt_ends_a_grace_and_switches_nothing(system: System, at: Any) -> None:
     system.configure(GRACE_HOURS="24", TRIAL_CREDITS="1")
     system.ingest(opened())
