@@ -793,6 +793,77 @@ MUTANTS = (
         (POSTING, "outcome.code in _OF_THE_ACCOUNT\n", "outcome.code is Code.INSUFFICIENT_CREDITS\n"),
         tests="tests/functions/test_freeze.py",
     ),
+    # Levels and graces, as the simulator has them.
+    _mutant("a level in days that flaps", (ALERTS, "_RISE * at))\n", "at))\n")),
+    _mutant("levels in days that time alone lifts unseen", (DUE, "    Kind(ahead=_looks, due=_levels),\n", "")),
+    _mutant(
+        "levels forgotten when others are set",
+        (ALERTS, "below=below.get(level.name, False))", "below=False)"),
+    ),
+    _mutant(
+        "a release's levels taken back by the one before",
+        (
+            ALERTS,
+            "default_in_force(stamped, alerts.outdated, default=asked",
+            "default_in_force(stamped, None, default=asked",
+        ),
+    ),
+    _mutant(
+        "levels crossed that no transaction notes",
+        (MOVING, "({**metadata, CROSSED: crossed_text(crossed)} if crossed else metadata)", "metadata"),
+    ),
+    _mutant(
+        "levels set later that publish nothing",
+        (
+            OVERRIDE,
+            "    return changed, levels_crossed(account, crossed, time=time, correlation_id=correlation_id)\n",
+            "    return changed, ()\n",
+        ),
+    ),
+    _mutant(
+        "an admin's levels in days that nobody looks at",
+        (
+            OVERRIDE,
+            "due_at = min(account.due_at or time, time) if looks else account.due_at",
+            "due_at = account.due_at",
+        ),
+    ),
+    _mutant("a percentage of every balance", (ALERTS, "    return alerts.full\n\n\n", "    return balance\n\n\n")),
+    _mutant("a grace whose end nobody brings", (DUE, "    Kind(ahead=_grace_ends, due=_graces),\n", "")),
+    _mutant(
+        "a grace that ends whenever something is due",
+        (
+            DUE,
+            "for at in _grace_ends(account, _terms, until):\n        if at <= until:",
+            "for at in _grace_ends(account, _terms, until):\n        if at:",
+        ),
+    ),
+    _mutant(
+        "a grace that ends by time and leaves the plugin on",
+        (DUE, "crossings=(over, off) if account.enabled else (over,)", "crossings=(over,)"),
+    ),
+    _mutant(
+        "limits of a running grace changed",
+        (
+            OVERRIDE,
+            "return replace(account, grace_terms=own, updated_at=later_than(account.updated_at, now=now)), ()",
+            "grace = account.grace and own and replace(account.grace, credits=own.credits)\n"
+            "    return replace(account, grace_terms=own, grace=grace, updated_at=later_than(account.updated_at, now=now)), ()",
+        ),
+    ),
+    _mutant("a grace that an inflow of all the debt ends", (GRACE, "amount > debt", "amount >= debt")),
+    _mutant(
+        "a grace's credits that no payment gives back",
+        (GRACE, "used=max(0, grace.used + transaction.amount)", "used=grace.used"),
+    ),
+    _mutant(
+        "an order's debt of a grace that its refund forgets",
+        (EDITS, "abs(transaction.amount) + int(transaction.metadata.get(DEBT, 0))", "abs(transaction.amount)"),
+    ),
+    _mutant(
+        "a plugin that reads as on after its grace",
+        (STATUS_TABLE, "    grace = after_time(grace, at)\n", ""),
+    ),
     # Payments that go back.
     _mutant(
         "debt repaid twice",
