@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.ports import CallTime, DueAccount, DueList
 from chalicelib.usecases.posting import Posting
 
@@ -24,6 +24,10 @@ KEPT_EVERY = timedelta(hours=12)
 """A call that catches up keeps its mark each time it has gone over so many hours of the index."""
 AT_ONCE = 200
 """Accounts that are read and posted together."""
+PENDING_MAX = 1000
+"""Accounts at which a reader stops looking for what is due."""
+PENDING_SINCE = timedelta(minutes=15)
+"""What was due longer ago, and in an earlier hour, readers do not look for: the sweep's alarm has gone off."""
 SWEEP_MARGIN_SECONDS = 8.0
 """The last seconds of a call are for ending: no accounts are begun in them."""
 
@@ -83,6 +87,20 @@ def post_due(
         failed=tuple(failed),
         finished=finished,
     )
+
+
+def pending(due: DueList, now: Instant) -> list[MerchantId]:
+    """Return the merchants for whom something is due and not posted, in no order: at most `PENDING_MAX`.
+
+    Of this hour, and until a quarter past of the one before. The index follows the table, so an account that was
+    posted a moment ago may still be listed.
+
+    Raises:
+        RetryLater: the index cannot be read.
+    """
+    at = datetime.fromisoformat(now)
+    hours = dict.fromkeys(instant(_hour(instant(moment))) for moment in (at - PENDING_SINCE, at))
+    return list(islice((one.merchant_id for hour in hours for one in due.listed(hour, until=now)), PENDING_MAX))
 
 
 def _posted_until(until: Instant, failed: Sequence[tuple[DueAccount, RetryLater]]) -> Instant:

@@ -121,8 +121,9 @@ def history() -> "History":
 def levels() -> "Levels":
     """Return the lists of accounts at zero and of low ones."""
     from chalicelib.adapters.dynamodb.levels import Levels
+    from chalicelib.wiring import for_figures
 
-    return Levels(credits_table=settings().tables.credits)
+    return Levels(credits_table=settings().tables.credits, pending=lambda: for_figures.pending().merchants())
 
 
 @cache

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.fleet_days import FleetDays
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
     from chalicelib.adapters.dynamodb.month_ends import MonthEnds
+    from chalicelib.adapters.dynamodb.pending import Pending
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 
 COUNTERS_SECONDS = 0.25
@@ -48,6 +49,17 @@ def fleet() -> "FleetReader":
     return FleetReader(
         _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
         figures_table=settings().tables.figures,
+        credits_table=settings().tables.credits,
+    )
+
+
+@cache
+def pending() -> "Pending":
+    """Return what is due and not posted yet, for readers."""
+    from chalicelib.adapters.dynamodb.pending import Pending
+
+    return Pending(
+        _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
         credits_table=settings().tables.credits,
     )
 

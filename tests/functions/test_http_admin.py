@@ -353,7 +353,7 @@ def test_a_list_is_read_from_the_index_and_in_one_batch_never_by_scanning(api: A
 
     assert aws.operations().count("BatchGetItem") == 1
     assert set(aws.operations()) == {"Query", "BatchGetItem"}
-    assert {request["IndexName"] for operation, request in aws.calls if operation == "Query"} == {"by_level"}
+    assert {request["IndexName"] for operation, request in aws.calls if operation == "Query"} == {"by_level", "by_due"}
     answers.Listing[answers.Account].model_validate_json(json.dumps(answered.body))
 
 

@@ -1,16 +1,20 @@
 """Everything in /metrics, read in one go: the fleet's figures, all containers' counters, the marks of other parts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from chalicelib.adapters.dynamodb.batch_read import batch_read
 from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
 from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
-from chalicelib.domain.figures import Figures
-from chalicelib.domain.ids import MerchantId
+from chalicelib.adapters.dynamodb.items import account_from
+from chalicelib.adapters.dynamodb.pending import Pending
+from chalicelib.domain.due import as_of
+from chalicelib.domain.figures import Figures, contribution, total
+from chalicelib.domain.ids import MerchantId, instant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -91,21 +95,40 @@ class Fleet:
 
 
 class FleetReader:
-    """Reads the figures table, and for metrics per merchant the credits table."""
+    """Reads the figures table, and of the credits table what is due and, for metrics per merchant, all balances."""
 
     def __init__(self, client: "DynamoDBClient", *, figures_table: str, credits_table: str) -> None:
         self._client = client
+        self._pending = Pending(client, credits_table=credits_table)
         self._credits_table = credits_table
         self._figures = DynamoDBFigures(client, table=figures_table)
         self._counters = ContainerCounters(client, table=figures_table)
 
     def figures(self) -> Figures:
-        """Return the fleet's figures; raises `RetryLater` when they cannot be read."""
-        return self._figures.fleet()
+        """Return the fleet's figures as of now; raises `RetryLater` when they cannot be read.
+
+        An account that time has changed counts as changed, whether that was posted or not.
+        """
+        counted = self._figures.fleet()
+        return total([counted, *self._due()])
 
     def read(self) -> Fleet:
         """Return all that is known of the fleet; raises `RetryLater` when it cannot be read."""
-        return Fleet(figures=self._figures.fleet(), counters=self._counters.sums(), marks=self.marks())
+        return Fleet(figures=self.figures(), counters=self._counters.sums(), marks=self.marks())
+
+    def _due(self) -> Iterator[Figures]:
+        """Yield by what the accounts that are due differ from what was counted of them."""
+        merchants = self._pending.merchants()
+        if not merchants:
+            return
+        known = self._figures.counted(merchants)
+        keys = [{"merchant_id": {"S": merchant_id}} for merchant_id in known]
+        now = instant(datetime.now(UTC))
+        with transient_faults():
+            for _, items in batch_read(self._client, self._credits_table, keys, who="the accounts"):
+                for item in items:
+                    account = as_of(account_from(item, answering=True), now)
+                    yield contribution(account).figures - known[account.merchant_id].figures
 
     def marks(self) -> Marks:
         """Return the marks of other parts; raises `RetryLater` when they cannot be read."""

@@ -1,14 +1,16 @@
 """The accounts at zero and the low ones, from the sparse index: never a scan (contract, "Low and zero lists").
 
 The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
-batches, and accounts that have left the level since are left out.
+batches, and accounts that have left the level since are left out. Those that time has brought there, and whose
+transaction is not posted yet, are looked for among what is due.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
+from heapq import merge
+from itertools import groupby, islice
 
 from chalicelib.adapters.dynamodb.history import translated
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_from, level_shard
@@ -43,8 +45,15 @@ class Listed:
 class Levels:
     """Lists the levels of the index. Every method may raise `RetryLater` (`unavailable`)."""
 
-    def __init__(self, *, credits_table: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        *,
+        credits_table: str,
+        pending: Callable[[], Iterable[MerchantId]],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._accounts = bound(AccountRow, credits_table)
+        self._pending = pending
         self._now = now
 
     def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, only: Only | None = None) -> Listed:
@@ -74,6 +83,13 @@ class Levels:
             return self._read(list(merchants))
 
     def _keys(self, level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
+        """Yield the merchants of the level and those whose accounts are due, each once, in the index's order."""
+        begin = _place(after) if after is not None else (0, "")
+        due = sorted(place for merchant_id in self._pending() if (place := _place(merchant_id)) > begin)
+        indexed = (_place(merchant_id) for merchant_id in self._indexed(level, after, size))
+        return (MerchantId(merchant_id) for (_, merchant_id), _ in groupby(merge(due, indexed)))
+
+    def _indexed(self, level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
         first = level_shard(after) if after is not None else 0
         for shard in range(first, LEVEL_SHARDS):
             behind = AccountRow.merchant_id > after if after is not None and shard == first else None
@@ -85,6 +101,10 @@ class Levels:
         rows = {row.merchant_id: row for row in self._accounts.batch_get(keys)}
         now = instant(self._now())
         return [as_of(account_from(rows[key].to_dynamodb_dict(), answering=True), now) for key in keys if key in rows]
+
+
+def _place(merchant_id: MerchantId) -> tuple[int, str]:
+    return level_shard(merchant_id), merchant_id
 
 
 def _is(level: Level, account: Account) -> bool:

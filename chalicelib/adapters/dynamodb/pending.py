@@ -1,0 +1,30 @@
+"""What has fallen due and is not posted yet, for readers of many accounts (contract, section 16)."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.usecases import falling_due
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Pending:
+    """Lists it from the index of what is due: eight queries, which mostly find nothing."""
+
+    def __init__(
+        self, client: "DynamoDBClient", *, credits_table: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._due = DynamoDBDueList(client, credits_table=credits_table)
+        self._now = now
+
+    def merchants(self) -> list[MerchantId]:
+        """Return the merchants whose accounts time has changed since they were written, see `falling_due.pending`.
+
+        Raises:
+            RetryLater: the index cannot be read.
+        """
+        return falling_due.pending(self._due, instant(self._now()))
