@@ -5,8 +5,10 @@ Every figure is taken from the functions themselves, called with raw events on t
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import OrderMovement, order_key
 from chalicelib.domain.orders import Policy
 from infra.bench import functions
@@ -25,10 +27,10 @@ PAGE = 20
 def all_counted() -> list[Measurement]:
     """Return all counted figures of a small ledger, in a few seconds of CPU."""
     figures: list[Measurement] = []
-    for part in (orders, duplicates, refunds, edits, names, many_merchants, fleet, statuses, pages):
+    for part in (orders, duplicates, refunds, edits, names, many_merchants, fleet, statuses, pages, due):
         tables = MeteredTables()
         by_total = {"ORDER_CREDIT_BASIS": "total", "ORDER_CREDIT_PERCENTAGE": "10"} if part is edits else {}
-        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part is fleet else "", **by_total):
+        with tables.under_botocore(), container(FIGURES_TABLE="figures" if part in (fleet, due) else "", **by_total):
             figures += part(tables)
     return figures
 
@@ -207,3 +209,34 @@ def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Measureme
             Measurement(f"{name}: read units", used.read_units, "units", 3.0),
         ]
     return figures
+
+
+def due(tables: MeteredTables, *, accounts: int = 10_000, lapsing: int = HUNDRED) -> list[Measurement]:
+    """`post_due` in a minute in which one account in a hundred is due, and in the next one, in which none is."""
+    opening, history = account(merchant(0), balance=BALANCE)
+    past = instant(datetime.now(UTC) - timedelta(minutes=5))
+    ends = {True: past, False: instant(datetime.now(UTC) + timedelta(days=30))}
+    shops = [replace(opening, merchant_id=merchant(number)) for number in range(accounts)]
+    timed = [
+        replace(one, lots=(Lot(expires_at=at, credits=5),), due_at=at)
+        for number, one in enumerate(shops)
+        for at in [ends[number < lapsing]]
+    ]
+    tables.load("credits", map(item_of, timed))
+    tables.load("transactions", history)
+    posted: list[int] = []
+    first = usage(tables, lambda: posted.append(functions.post_due()["brought"]))
+    idle = usage(tables, lambda: posted.append(functions.post_due()["brought"]))
+    assert posted == [lapsing, 0], posted
+    reads = first.calls - first.requests["TransactWriteItems"] - idle.calls
+    return [
+        Measurement("100 lapses among 10,000 accounts: write units a lapse", first.write_units / lapsing, "units", 8),
+        Measurement(
+            "100 lapses among 10,000 accounts: write requests a lapse",
+            first.requests["TransactWriteItems"] / lapsing,
+            "requests",
+            1,
+        ),
+        Measurement("100 lapses among 10,000 accounts: other requests a lapse", reads / lapsing, "requests", 0.1),
+        Measurement("post_due with nothing due: write units", idle.write_units, "units", 1),
+    ]

@@ -111,8 +111,9 @@ def _part(schema: Mapping[str, Any], members: tuple[str, ...], optional: tuple[s
         properties[member] = {"anyOf": said} if len(said) > 1 else said[0] if said else form
     for member in optional:
         form = schema["properties"][member]
-        nothing = form.get("default", 0) is None and "anyOf" not in form
-        properties[member] = {"anyOf": [_bare(form), {"type": "null"}]} if nothing else form
+        said = form.get("anyOf", [_bare(form)])
+        nothing = form.get("default", 0) is None and {"type": "null"} not in said
+        properties[member] = {"anyOf": [*said, {"type": "null"}]} if nothing else form
     return {"type": "object", "description": schema["description"], "properties": properties, "required": list(members)}
 
 

@@ -9,15 +9,14 @@ from uuid import uuid4
 
 import boto3
 from moto import mock_aws
-from samtranslator.yaml_helper import yaml_parse
 
 import tests.support.quick_aws  # noqa: F401 - moto and botocore, quicker
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.wiring.for_posting import _CLIENT
-from infra.deploying.emulator import ROOT
 from infra.packaging.region import REGION
 from tests.simulator.aws import Aws
 from tests.simulator.clients import Client, answering
+from tests.simulator.mappings import declared
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,7 +81,7 @@ def table_simulated() -> Iterator[FiguresTable]:
 
 def created(client: "DynamoDBClient", name: str, *, logical_id: str = "FiguresTable") -> FiguresTable:
     """Create the table under a name, or another one of the template that has neither index nor stream."""
-    declared = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"][logical_id]["Properties"]
-    wanted = {part: declared[part] for part in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+    properties = declared()[logical_id]["Properties"]
+    wanted = {part: properties[part] for part in ("AttributeDefinitions", "KeySchema", "BillingMode")}
     client.create_table(TableName=name, **cast("Any", wanted))
     return FiguresTable(client=client, name=name)
