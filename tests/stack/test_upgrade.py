@@ -105,3 +105,51 @@ def test_two_deployments_in_mid_traffic_are_seen_by_nobody(previous: Path, servi
     kinds = Counter(event["event_type"] for event in {event["event_id"]: event for event in told}.values())
     assert kinds == {"evt.credits.account.created": SHOPS, "evt.credits.recharged": PAYMENTS}
     assert {event["metadata"]["schema_version"] for event in told} == {1}
+
+
+def test_an_account_on_which_time_acts_waits_for_the_release_that_knows_it(previous: Path, service: Service) -> None:
+    timed, plain = str(uuid4()), str(uuid4())
+    opened: list[Event] = [
+        happened("evt.account.created", shop, trial_id="t", credits_to_use=10) for shop in (timed, plain)
+    ]
+    lapsing = happened("evt.billing.payment_succeeded", timed, payment_id="p", credits=5, expires_in_days=30)
+    before, meanwhile, after = (
+        [
+            happened("evt.shopify.webhook.order_paid", shop, order_id=f"{when}-{number}", total="10.00")
+            for shop in (timed, plain)
+            for number in range(3)
+        ]
+        for when in ("before", "meanwhile", "after")
+    )
+
+    known: list[Event] = [*opened, lapsing, *before]
+
+    def recorded(shop: str, events: Sequence[Event]) -> bool:
+        expected: int = sum(event["payload"]["merchant_id"] == shop for event in events)
+        return len(service.ledger(shop)) == expected
+
+    service.deploy(package("dev"))
+    service.send(known)
+    until("the accounts", lambda: all(service.ask(f"/credits/accounts/{s}")[0] == 200 for s in (timed, plain)), 120)
+    until("both shops", lambda: all(recorded(shop, known) for shop in (timed, plain)), 120)
+
+    service.deploy(previous)
+    service.send(meanwhile)
+    until("the other shop's orders", lambda: recorded(plain, [*known, *meanwhile]), SETTLED_SECONDS)
+    assert service.is_empty("DeadLetterQueueUrl")
+    service.deploy(package("dev"))
+    service.send([*after, *before, lapsing])
+    until("the inbox to be drained", lambda: service.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
+
+    assert service.is_empty("DeadLetterQueueUrl")
+    for shop in (timed, plain):
+        mine = [event for event in (*known, *meanwhile, *after) if event["payload"]["merchant_id"] == shop]
+        ledger = service.ledger(shop)
+        assert Counter(row["id"] for row in ledger) == Counter(
+            fact.transaction_id for one in mine for fact in facts(one)
+        )
+        assert broken_links_in_answers(ledger) == []
+    # Nine orders of the shop with ten credits of its trial and five that lapse: those went first.
+    assert [row["balance_after"] for row in service.ledger(timed)][-1] == 6
+    assert {row["schema_version"] for row in service.ledger(timed) if row["drawn"]} == {2}
+    assert {row["schema_version"] for row in service.ledger(plain)} == {1}
