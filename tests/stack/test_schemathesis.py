@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("sche
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SEED = "20261121"
-ENDED_SECONDS = 600
+ENDED_SECONDS = 1500
 
 
 def token(stack: Run) -> str:
