@@ -1,5 +1,6 @@
 """Statements of months and the balance at a time, over HTTP, with the requests that they cost."""
 
+import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from chalicelib.api import statements
 from chalicelib.contracts.api.statement_page import page
 from chalicelib.contracts.api.statements import Statement
 from chalicelib.domain.ids import instant
-from chalicelib.domain.statements import turn
+from chalicelib.domain.statements import Month, month_after, turn
 from chalicelib.handlers.roll_up import roll_up
 from chalicelib.settings import settings
 from chalicelib.wiring import for_figures, for_posting
@@ -98,6 +99,52 @@ def test_a_statement_takes_two_requests_and_closes_where_the_next_opens(api: Api
         assert data["credits_in"] - data["credits_out"] == sum(record.amount for record in of_month)
         assert last in (None, data["opening"])
         last = data["closing"]
+
+
+@pytest.mark.usefixtures("ends", "shop")
+def test_the_statement_of_every_month_is_the_sum_of_its_export(api: Api) -> None:
+    whole = 0
+    for month in MONTHS:
+        said, rows = statement(api, month).body["data"], exported(api, month)
+
+        whole += len(rows)
+        amounts = [int(row["amount"]) for row in rows]
+        assert said["closing"]["balance"] - said["opening"]["balance"] == sum(amounts)
+        assert said["transaction_count"] == len(rows)
+        assert (said["credits_in"], said["credits_out"]) == (
+            sum(amount for amount in amounts if amount > 0),
+            -sum(amount for amount in amounts if amount < 0),
+        )
+        by_type = {
+            name: (of_type["increases"] + of_type["decreases"], of_type["credits_in"] - of_type["credits_out"])
+            for name, of_type in said["by_type"].items()
+        }
+        assert by_type == {
+            name: (len(moved), sum(moved))
+            for name in {row["transaction_type"] for row in rows}
+            for moved in [[int(row["amount"]) for row in rows if row["transaction_type"] == name]]
+        }
+    assert whole > 150
+
+
+def exported(api: Api, month: str) -> list[dict[str, str]]:
+    """Return the rows of a month's CSV, page after page."""
+    after = month_after(Month(month))
+    dates = {"start_date": f"{month}-01T00:00:00.000Z", "end_date": f"{after}-01T00:00:00.000Z"}
+    found: list[dict[str, str]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answered = api.get(
+            f"/credits/transactions/merchant/{SHOP}",
+            route="/credits/transactions/merchant/{merchant_id}",
+            token=OWNER,
+            parameters={"limit": "100", **dates, **cursor},
+            headers={"Accept": "text/csv"},
+        )
+        found += csv.DictReader(answered.text.splitlines())
+        if "X-Next-Cursor" not in answered.headers:
+            return [row for row in found if row["created_at"].startswith(month)]
+        cursor = {"cursor": answered.headers["X-Next-Cursor"]}
 
 
 def test_statements_are_the_same_where_no_end_is_kept(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.domain.audit import audit
 from chalicelib.domain.ids import Instant, version_never_had
 from chalicelib.domain.ledger import Total, Transaction
 from chalicelib.domain.movements import Kind
@@ -62,6 +63,19 @@ def test_every_month_of_two_years_closes_where_the_next_one_opens_and_is_the_sum
         assert opening.balance + sum(transaction.amount for transaction in of_month) == closing.balance
         assert (opening.sequence, closing.sequence) == (len(before), len(until))
         assert closing.hash == (until[-1].hash if until else NOTHING.hash)
+
+
+def test_credits_lapse_in_the_simulated_months_also_at_their_ends_and_come_back_into_lots() -> None:
+    ledger, _ = lived(11)
+    transactions, last = ledger.history(SHOP), next(one for one in reversed(ledger.commits) if one.writes_account)
+
+    lapses = [one for one in transactions if one.kind is Kind.EXPIRY]
+    late = [one for one in lapses if one.occurred_at and month_of(one.occurred_at) < month_of(one.created_at)]
+    at_an_end = [one for one in lapses if str(one.occurred_at).endswith("-01T00:00:00.000Z")]
+    back = [one for one in transactions if one.kind is Kind.REFUND_RETURNED and one.drawn]
+    assert min(len(lapses), len(late), len(at_an_end), len(back)) >= 5, "recorded in time and later, at any time"
+    assert {one.metadata.get("freeze") for one in transactions} >= {"frozen", "unfrozen", "ended"}
+    assert audit(SHOP, ledger.accounts[SHOP], transactions, crossings=last.crossings) == ()
 
 
 @settings(max_examples=6, deadline=None)
