@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+import app
 from infra.bench.units import Index, Schema, index_units, write_units
 from tests.functions.test_lots import Clock, clock
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.support.events import charged, opened, paid
+from tests.support.builders import SHOP
+from tests.support.events import Context, charged, opened, paid
 from tests.support.system import System
 
 __all__ = ["clock"]  # a fixture
@@ -45,6 +47,17 @@ def test_an_order_costs_five_units_with_and_without_lots(system: System, clock: 
     assert units(system, paid(1)) == 5
     system.ingest(charged("p1", 50, expires_in_days=30), charged("p2", 50, expires_in_days=60))
     assert [units(system, paid(number)) for number in range(2, 5)] == [5, 5, 5]
+    assert clock()
+
+
+def test_an_order_costs_five_units_before_a_freeze_in_it_and_after_it(system: System, clock: Clock) -> None:
+    system.ingest(opened())
+    assert units(system, paid(1)) == 5
+    asked = {"merchant_id": SHOP, "admin_id": "ada", "reason": "chargebacks, ticket 4711"}
+    app.adjust_credits({**asked, "freeze": True, "adjustment_id": "t1", "until": "2099-01-01"}, Context())
+    assert [units(system, paid(number)) for number in range(2, 5)] == [5, 5, 5]
+    app.adjust_credits({**asked, "freeze": False, "adjustment_id": "t2"}, Context())
+    assert units(system, paid(5)) == 5
     assert clock()
 
 
