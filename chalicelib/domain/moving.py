@@ -219,7 +219,8 @@ def _after(
         alerts=alerts,
         grace=after(account.grace, transaction, debt=debt),
         grace_terms=account.grace_terms,
-        freeze=freeze_after(account.freeze, transaction),
+        # Nobody has frozen most accounts: their orders need not ask.
+        freeze=freeze_after(account.freeze, transaction) if account.freeze or FREEZE in transaction.metadata else None,
         lots=lots,
         due_at=account.due_at,
     )
