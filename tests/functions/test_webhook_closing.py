@@ -1,16 +1,21 @@
 """Shops that remove the app and come back, while other webhooks are under way (contract, section 15, point 3)."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+import app
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ids import instant
 from chalicelib.domain.links import merchant_of_name
 from chalicelib.usecases.linking import Linking
+from chalicelib.wiring import for_posting
+from tests.support.api import CREDITS_TABLE
 from tests.support.builders import SHOP, merchant
-from tests.support.events import asking, sqs_record
+from tests.support.events import Context, asking, batch, paid, sqs_record
 from tests.support.system import System
 from tests.support.webhooks import DOMAIN, SHOP_BODY, headers, order, text
 
@@ -88,6 +93,37 @@ def test_a_shop_that_goes_in_the_batch_of_its_first_order_is_closed(system: Syst
 
     assert system.account(OWN).closed
     assert [record.amount for record in system.history(OWN)] == [100, -1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "used"),
+    [
+        ({"GRACE_HOURS": "24", "TRIAL_CREDITS": "1"}, [order()]),
+        ({"TRIAL_EXPIRES_DAYS": "1", "TRIAL_CREDITS": "5"}, []),
+    ],
+    ids=["a grace", "credits that lapse"],
+)
+def test_a_shop_that_comes_back_after_time_has_switched_its_plugin_off_is_not_told_to_be_on(
+    system: System, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], used: list[dict[str, Any]]
+) -> None:
+    begun = datetime.now(UTC)
+    system.configure(**settings)
+    system.ingest(created("2026-11-19T10:00:00Z"))
+    system.ingest(*(shop("orders/paid", body) for body in used))
+    system.ingest(uninstalled("2026-11-21T10:00:00Z"))
+    monkeypatch.setattr(for_posting, "now", lambda: instant(begun + timedelta(hours=25)))
+    system.ingest(created("2026-11-22T10:00:00Z"))
+    system.ingest(paid("next"))
+
+    assert not system.account().closed
+    assert statuses(system) == ["disabled"]
+
+
+def statuses(system: System) -> list[str]:
+    """Publish what the stream of accounts brings, and return the statuses of the plugin in it."""
+    app.publish_threshold_events(batch(system.stream(CREDITS_TABLE)), Context())
+    told = [event["detail"] for event in system.heard()]
+    return [one["payload"]["current_status"] for one in told if one["event_type"].endswith("status_changed")]
 
 
 def test_a_fault_of_one_events_links_fails_none_of_its_neighbours(
