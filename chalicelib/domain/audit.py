@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.freeze import Freeze
-from chalicelib.domain.grace import after_time
+from chalicelib.domain.grace import Grace, after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
 from chalicelib.domain.lots import Lots, in_lots, in_words, ordered
@@ -104,7 +104,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         total_shortfall=walk.total_shortfall,
         debt=walk.debt,
         use=walk.use,
-        grace=after_time(walk.grace, time),
+        grace=_grace(walk, known),
         freeze=walk.freeze,
         lots=walk.lots,
         due_at=due_at if walk.lots or walk.grace or walk.freeze or account.alerts else None,
@@ -117,6 +117,16 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         created_at=first.created_at,
         updated_at=time,
     )
+
+
+def _grace(walk: Walk, known: Account | None) -> Grace | None:
+    """Return the grace that the transactions prove; its end by time, which they do not hold, as in `known`.
+
+    Where the account does not say that it ended, it runs, and whoever brings what is due publishes the end.
+    """
+    if known is not None and known.grace == after_time(walk.grace, known.updated_at):
+        return known.grace
+    return walk.grace
 
 
 def plausible(account: Account) -> bool:

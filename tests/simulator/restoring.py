@@ -24,6 +24,7 @@ from infra.commands.recount import accounts_in
 from infra.recovery.agreement import agree
 from infra.recovery.rebuilding import proposed, written
 from infra.recovery.tables import Tables
+from tests.oracles.grace import TIME
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
 from tests.simulator.asks import INCREASE, plain, record_id, refund_key
 from tests.simulator.aws import CREDITS, FIGURES, TRANSACTIONS
@@ -263,8 +264,22 @@ def _judge_time(world: World, account: Mapping[str, Any], rows: list[Mapping[str
     else:
         for law in broken_laws(rows, account, lots):
             world.violated(f"after a restore: {law}")
+    _, _, _, _, *over = account.get("grace", "- - - -").split(" ")
+    if (
+        over
+        and over[1] == TIME
+        and not any(_tells_end(event["detail"], merchant, over[0]) for event in world.aws.heard)
+    ):
+        world.violated(f"after a restore, a grace ended and nobody was told: {account}")
     if "due_at" in account:
         world.violated(f"due after a restore, and nobody brought it: {account}")
+
+
+def _tells_end(event: Mapping[str, Any], merchant: str, until: str) -> bool:
+    """Whether an event tells that a grace that ran until then has ended by time."""
+    told = event["payload"]
+    ended = event["event_type"] == "evt.credits.grace_ended" and told["reason"] == TIME
+    return bool(ended and told["merchant_id"] == merchant and event["timestamp"] >= until)
 
 
 def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:

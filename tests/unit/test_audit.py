@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
+from chalicelib.domain.due import bring
 from chalicelib.domain.findings import Drift, Unreadable
+from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, transaction_hash
 from chalicelib.domain.lots import days_after
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.override import change_threshold
+from chalicelib.domain.terms import TimeTerms
 from chalicelib.domain.thresholds import Crossing
 from chalicelib.domain.walk import Walk
 from tests.support.builders import (
@@ -374,6 +377,24 @@ def test_an_account_rebuilt_after_the_end_of_its_lot_is_no_drift() -> None:
 
     assert found(after, transactions) == []
     assert after.due_at == end
+
+
+@pytest.mark.parametrize("known", ["gone", "running", "over"])
+def test_the_end_of_a_grace_is_published_after_a_rebuild_unless_it_was_before(known: str) -> None:
+    ledger, terms = FakeLedger(), TimeTerms(grace=GraceTerms(hours=1))
+    settle(ledger, [trial(1), order("1")], now=NOON, default_threshold=0, terms=terms)
+    running, transactions, later = ledger.accounts[SHOP], ledger.history(SHOP), days_after(NOON, 1)
+    over = bring(running, terms=terms, default_threshold=0, now=later).account
+    account = {"gone": None, "running": running, "over": replace(over, updated_at=later)}[known]
+    walk = walk_of(transactions)
+    compared(walk, account)
+
+    after = rebuilt(walk, account, now=later)
+
+    assert found(after, transactions) == []
+    brought = bring(after, terms=terms, default_threshold=0, now=days_after(later, 1))
+    ended = [Crossing.GRACE_ENDED, Crossing.PLUGIN_STATUS_CHANGED]
+    assert [one.type for one in brought.crossings] == ([] if known == "over" else ended)
 
 
 def walk_of(transactions: Sequence[Transaction]) -> Walk:
