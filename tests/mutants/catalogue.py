@@ -794,11 +794,20 @@ MUTANTS = (
         tests="tests/functions/test_freeze.py",
     ),
     # Levels and graces, as the simulator has them.
-    _mutant("a level in days that flaps", (ALERTS, "_RISE * at))\n", "at))\n")),
-    _mutant("levels in days that time alone lifts unseen", (DUE, "    Kind(ahead=_looks, due=_levels),\n", "")),
+    _mutant(
+        "a level in days that flaps",
+        (ALERTS, "_RISE * at))\n", "at))\n"),
+        scenario="level in days",
+    ),
+    _mutant(
+        "levels in days that time alone lifts unseen",
+        (DUE, "    Kind(ahead=_looks, due=_levels),\n", ""),
+        scenario="level in days",
+    ),
     _mutant(
         "levels forgotten when others are set",
         (ALERTS, "below=below.get(level.name, False))", "below=False)"),
+        scenario="levels of an admin",
     ),
     _mutant(
         "a release's levels taken back by the one before",
@@ -811,6 +820,7 @@ MUTANTS = (
     _mutant(
         "levels crossed that no transaction notes",
         (MOVING, "({**metadata, CROSSED: crossed_text(crossed)} if crossed else metadata)", "metadata"),
+        scenario="levels of the fleet",
     ),
     _mutant(
         "levels set later that publish nothing",
@@ -819,6 +829,7 @@ MUTANTS = (
             "    return changed, levels_crossed(account, crossed, time=time, correlation_id=correlation_id)\n",
             "    return changed, ()\n",
         ),
+        scenario="levels of an admin",
     ),
     _mutant(
         "an admin's levels in days that nobody looks at",
@@ -827,9 +838,18 @@ MUTANTS = (
             "due_at = min(account.due_at or time, time) if looks else account.due_at",
             "due_at = account.due_at",
         ),
+        scenario="level in days that an admin sets",
     ),
-    _mutant("a percentage of every balance", (ALERTS, "    return alerts.full\n\n\n", "    return balance\n\n\n")),
-    _mutant("a grace whose end nobody brings", (DUE, "    Kind(ahead=_grace_ends, due=_graces),\n", "")),
+    _mutant(
+        "a percentage of every balance",
+        (ALERTS, "    return alerts.full\n\n\n", "    return balance\n\n\n"),
+        scenario="levels of the fleet",
+    ),
+    _mutant(
+        "a grace whose end nobody brings",
+        (DUE, "    Kind(ahead=_grace_ends, due=_graces),\n", ""),
+        scenario="grace that time ends",
+    ),
     _mutant(
         "a grace that ends whenever something is due",
         (
@@ -841,6 +861,7 @@ MUTANTS = (
     _mutant(
         "a grace that ends by time and leaves the plugin on",
         (DUE, "crossings=(over, off) if account.enabled else (over,)", "crossings=(over,)"),
+        scenario="grace that time ends",
     ),
     _mutant(
         "limits of a running grace changed",
@@ -850,15 +871,22 @@ MUTANTS = (
             "grace = account.grace and own and replace(account.grace, credits=own.credits)\n"
             "    return replace(account, grace_terms=own, grace=grace, updated_at=later_than(account.updated_at, now=now)), ()",
         ),
+        scenario="grace that is used up, and another admin's",
     ),
-    _mutant("a grace that an inflow of all the debt ends", (GRACE, "amount > debt", "amount >= debt")),
+    _mutant(
+        "a grace that an inflow of all the debt ends",
+        (GRACE, "amount > debt", "amount >= debt"),
+        scenario="grace that a payment ends",
+    ),
     _mutant(
         "a grace's credits that no payment gives back",
         (GRACE, "used=max(0, grace.used + transaction.amount)", "used=grace.used"),
+        scenario="grace that a payment ends",
     ),
     _mutant(
         "an order's debt of a grace that its refund forgets",
         (EDITS, "abs(transaction.amount) + int(transaction.metadata.get(DEBT, 0))", "abs(transaction.amount)"),
+        scenario="grace that a payment ends",
     ),
     _mutant(
         "a plugin that reads as on after its grace",

@@ -46,6 +46,7 @@ def _verdicts(asked: argparse.Namespace) -> Iterator[Verdict]:
         yield from runs.seeds([asked.seed])
         return
     if asked.scenario:
+        yield sweep.calm(asked.scenario)
         yield from sweep.verdicts(list(sweep.cases(asked.scenario)))
     first, _, last = asked.seeds.partition("-")
     yield from runs.seeds(range(int(first), int(last or first) + 1))

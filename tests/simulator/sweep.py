@@ -28,7 +28,7 @@ from tests.simulator.letters import (
     renewal,
 )
 from tests.simulator.runs import Verdict, reproduced_by, tidy, verdict_on
-from tests.simulator.stories import AdminCall, Posted, Story, merchant
+from tests.simulator.stories import DAY_SECONDS, AdminCall, Posted, Story, merchant
 from tests.simulator.sweeping import FUNCTION as POST_DUE
 from tests.simulator.times import lapsing
 from tests.simulator.ways_back import disputed, went_back
@@ -49,11 +49,12 @@ Step = Letter | AdminCall
 
 @dataclass(frozen=True)
 class Scenario:
-    """Steps under some settings; the account is opened with `trial` credits first."""
+    """Steps under some settings; the account is opened with `trial` credits first. What comes `later` has its day."""
 
     steps: Sequence[Step | Sequence[Step]]
     settings: Mapping[str, str] = field(default_factory=dict)
     trial: int | None = 25
+    later: Sequence[tuple[float, Step]] = ()
 
     def story(self, name: str) -> Story:
         """Return the scenario as a story."""
@@ -68,12 +69,19 @@ class Scenario:
         if self.trial is not None:
             steps.insert(0, opening(SHOP, self.trial, named=True))
         told = Story([(0.0, settings)], seconds=0.0)
-        for place, at_once in enumerate(steps):
-            for step in at_once if isinstance(at_once, Sequence) else [at_once]:
-                if isinstance(step, Letter):
-                    told.posted.append(Posted(place * STEP_SECONDS, step, step.body(random)))
-                else:
-                    told.admin_calls.append(AdminCall(place * STEP_SECONDS, step.function, step.request, step.ask))
+        timed = [
+            (place * STEP_SECONDS, step)
+            for place, at_once in enumerate(steps)
+            for step in (at_once if isinstance(at_once, Sequence) else [at_once])
+        ]
+        for days, step in self.later:
+            told.later = days * DAY_SECONDS
+            timed.append((told.later, step))
+        for after, step in timed:
+            if isinstance(step, Letter):
+                told.posted.append(Posted(after, step, step.body(random)))
+            else:
+                told.admin_calls.append(AdminCall(after, step.function, step.request, step.ask))
         return told
 
 
@@ -111,6 +119,7 @@ def _lot(name: str, given: int, ends: float) -> Letter:
 
 _PART = Refund(1, "r1", "2.50", "10")
 _SALE = Order(1, "10")
+_TEN = paid(SHOP, [Order(number) for number in range(10)])
 
 SCENARIOS: Mapping[str, Scenario] = {
     "trial of the settings": Scenario([opening(SHOP, 25, named=False)], trial=None),
@@ -244,7 +253,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "levels of an admin": Scenario(
         [_levels("few=25"), [_levels("few=24, half=50%"), _order(1)], _setting(levels=None)]
     ),
-    "level in days": Scenario([paid(SHOP, [Order(number) for number in range(10)])], {"ALERT_LEVELS": "week=7 days"}),
+    "level in days": Scenario([_TEN], {"ALERT_LEVELS": "week=7 days"}, later=[(5, adjustment(SHOP, "less", -1))]),
+    "level in days that an admin sets": Scenario([_TEN], later=[(1, _levels("week=7 days"))]),
     "poison": Scenario([POISON["one bad order of three"](SHOP)]),
     "types of other subjects": Scenario(
         [
@@ -276,6 +286,11 @@ class Case:
 def run(case: Case) -> Verdict:
     """Return the verdict on a case."""
     return verdict_on(_world(case.scenario, Planned(case.kind, case.at, case.times)), case.name)
+
+
+def calm(scenario: str) -> Verdict:
+    """Return the verdict on a scenario without faults."""
+    return verdict_on(_world(scenario, Calm()), f"the scenario {scenario}, undisturbed")
 
 
 def cases(scenario: str) -> Iterator[Case]:
