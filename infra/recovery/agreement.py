@@ -12,7 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-from chalicelib.domain.findings import UnreadableAccount
+from chalicelib.domain.debt import owed_by, repays
+from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from infra.recovery.tables import Tables
 
@@ -29,9 +30,9 @@ AT_ONCE: Final = 16
 class Torn:
     """A merchant whose account and transactions disagree: `credits rebuild` makes the account anew.
 
-    `kept` is the sequence up to which its transactions have no gap, `removed` counts those after a gap. `taken_back`:
-    the account counted transactions that do not exist, and was removed; `low_balance_threshold` is its own threshold,
-    removed with it.
+    `kept` is the sequence up to which its transactions have no gap, `removed` counts those after a gap, and an inflow
+    at the end whose payment of debt, of the same write, did not come back. `taken_back`: the account counted
+    transactions that do not exist, and was removed; `low_balance_threshold` is its own threshold, removed with it.
     """
 
     merchant_id: MerchantId
@@ -56,7 +57,7 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
     that the fact can be recorded again; guards that did not come back are written with the event that is sent again.
     """
     reader = DynamoDBLedgerReader(client, credits_table=tables.credits, transactions_table=tables.transactions)
-    look = partial(_looked_at, client, tables, instant(at - TORN))
+    look = partial(_looked_at, client, reader, tables, instant(at - TORN))
     named: set[MerchantId] = set()
     with ThreadPoolExecutor(at_once) as workers:
         for page in _pages(reader):
@@ -110,22 +111,38 @@ def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
 
 
 def _looked_at(
-    client: "DynamoDBClient", tables: Tables, since: Instant, merchant_id: MerchantId
+    client: "DynamoDBClient", reader: DynamoDBLedgerReader, tables: Tables, since: Instant, merchant_id: MerchantId
 ) -> tuple[Torn | None, Sequence[tuple[str, Any]]]:
     """Return a merchant's torn write, None if there is none, and the tables and keys to remove."""
     key: Any = {"merchant_id": {"S": merchant_id}}
     account: Any = client.get_item(TableName=tables.credits, Key=key, ConsistentRead=True).get("Item")
+    sequence = int(account["sequence"]["N"]) if account else 0
     kept, after_a_gap = _newest(client, tables.transactions, merchant_id, since)
+    if (kept != sequence or after_a_gap) and (inflow := _unpaid(reader, merchant_id, kept, since)) is not None:
+        kept, after_a_gap = kept - 1, [*after_a_gap, inflow]
     removals: list[tuple[str, Any]] = [
         (tables.transactions, {"transaction_id": {"S": transaction.transaction_id}}) for transaction in after_a_gap
     ]
     torn = Torn(merchant_id=merchant_id, kept=kept, removed=len(after_a_gap))
-    sequence = int(account["sequence"]["N"]) if account else 0
     if kept < sequence and account["updated_at"]["S"] >= since:
         own = account.get("low_balance_threshold")
         taken = replace(torn, taken_back=True, low_balance_threshold=int(own["N"]) if own else None)
         return taken, [*removals, (tables.credits, key)]
     return (torn if kept > sequence or after_a_gap else None), removals
+
+
+def _unpaid(reader: DynamoDBLedgerReader, merchant_id: MerchantId, newest: int, since: Instant) -> _Transaction | None:
+    """Return the newest transaction if it is an inflow of an account that still owes, which one write pays at once."""
+    debt, last = 0, None
+    for page in reader.transactions(merchant_id, 1, newest):
+        for transaction in page:
+            if isinstance(transaction, Unreadable):
+                return None
+            last = transaction
+            debt += owed_by(last.kind, last.amount, last.metadata)
+    if last is None or last.created_at < since or not (repays(last.kind) and debt and last.balance_after):
+        return None
+    return _Transaction(last.transaction_id, last.sequence)
 
 
 def _newest(

@@ -93,6 +93,28 @@ def test_whatever_is_torn_agrees_after_the_steps_and_the_replay(
     assert desk.system.balance(OTHER) == 100
 
 
+@pytest.mark.parametrize("accounted", [0, 3, 5])
+def test_an_inflow_without_the_debt_that_it_paid_is_torn_and_comes_again(desk: Desk, accounted: int) -> None:
+    settings = {"GRACE_CREDITS": "10", "TRIAL_CREDITS": "1"}
+    desk.system.configure(**settings)
+    messages = [opened(), paid(1), paid(2), charged("p1", 5)]
+    known: dict[int, Account | None] = {0: None}
+    for message in messages:
+        assert desk.system.ingest(message) == []
+        known[desk.system.account().sequence] = desk.system.account()
+    tear(desk, known[accounted], range(1, 5))
+
+    [torn] = agreed(desk)
+
+    assert (torn.kept, torn.removed) == (3, 1)
+    assert desk.run("rebuild", SHOP, "--yes").exit_code == 0
+    assert desk.told("verify")["findings"] == []
+    desk.system.configure(**settings)
+    assert [desk.system.ingest(message) for message in messages] == [[]] * len(messages)
+    assert (desk.system.account().balance, desk.system.account().debt) == (4, 0)
+    assert desk.told("verify")["findings"] == []
+
+
 def test_tables_that_agree_are_left_alone(desk: Desk) -> None:
     states(desk)
     before = desk.system.everything()
