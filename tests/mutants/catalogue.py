@@ -851,14 +851,6 @@ MUTANTS = (
         scenario="grace that time ends",
     ),
     _mutant(
-        "a grace that ends whenever something is due",
-        (
-            DUE,
-            "for at in _grace_ends(account, _terms, until):\n        if at <= until:",
-            "for at in _grace_ends(account, _terms, until):\n        if at:",
-        ),
-    ),
-    _mutant(
         "a grace that ends by time and leaves the plugin on",
         (DUE, "crossings=(over, off) if account.enabled else (over,)", "crossings=(over,)"),
         scenario="grace that time ends",

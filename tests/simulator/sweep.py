@@ -244,7 +244,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         trial=1,
     ),
     "grace that is used up, and another admin's": Scenario(
-        [_setting(grace={"hours": 1, "credits": 2}), _order(1), _setting(grace=None), [_order(2), _order(3)]], trial=1
+        [_setting(grace={"hours": 1, "credits": 2})],
+        trial=1,
+        later=[(0.01, _order(1)), (0.02, _setting(grace=None)), (0.03, paid(SHOP, [Order(2), Order(3)]))],
     ),
     "levels of the fleet": Scenario(
         [[_order(1), _order(2)], payment(SHOP, "p1", 30), adjustment(SHOP, "less", -30)],
