@@ -16,7 +16,9 @@ from tests.simulator.world import DEAD_LETTERS, World
 STORM_SECONDS = 60.0
 """How long faults may continue after the last event has arrived."""
 RATE_OF_MONTHS = 0.05
-"""The most faults of a story of months, in which `post_due` makes thirty requests a call, or a thousand to catch up."""
+"""The most faults of a story of months, in which `post_due` makes thirty requests a call."""
+RATE_OF_A_CATCH_UP = 0.01
+"""The same where it catches up with a week: a call that is killed must come to the next mark, a hundred requests on."""
 CLEANED_AFTER = 25
 """Runs between two garbage collections. Collecting all the time would take a fifth of the time."""
 
@@ -42,7 +44,7 @@ def world_of(seed: int) -> World:
     """Return the world of a seed, before anything has happened in it."""
     told = story(seed)
     until = START + told.ends + STORM_SECONDS
-    rate_max = RATE_OF_MONTHS if told.later else 1.0
+    rate_max = RATE_OF_A_CATCH_UP if told.without_sweep else RATE_OF_MONTHS if told.later else 1.0
     return World(told, seed, Weather(Random(f"weather {seed}"), start=START, until=until, rate_max=rate_max))
 
 
