@@ -17,7 +17,7 @@ from tests.simulator.product import timeout_seconds
 from tests.simulator.runs import Verdict, seeds
 from tests.simulator.stories import story
 
-SHORT_SEEDS = range(60)
+SHORT_SEEDS = range(64)
 SHORT_SWEEP = 120
 """The short form has one of so many cases of the sweep."""
 ENDS = {"key_reused", "insufficient_credits", "account_missing", "order_missing", "not_json", "credits_invalid"}
