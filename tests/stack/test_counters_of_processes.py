@@ -11,6 +11,7 @@ import pytest
 from infra.deploying.emulator import ROOT
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.figures_tables import FiguresTable, table_at
+from tests.support.stores import declared
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")]
 
@@ -80,12 +81,12 @@ def table(tmp_path: Path) -> Iterator[tuple[FiguresTable, str]]:
 
 def test_two_processes_say_the_same_sum_of_what_both_counted(table: tuple[FiguresTable, str]) -> None:
     found, url = table
-    # Nobody's status: its table need not be there for it to be counted as disabled.
+    found.client.create_table(TableName="credits", **declared("CreditsTable"))
     environment = {
         **os.environ,
         **FAKE_AWS_ENVIRONMENT,
         "AWS_ENDPOINT_URL": url,
-        "CREDITS_TABLE": found.name,
+        "CREDITS_TABLE": "credits",
         "FIGURES_TABLE": found.name,
         "POWERTOOLS_METRICS_NAMESPACE": "credits",
     }
