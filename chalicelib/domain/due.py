@@ -14,7 +14,7 @@ from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
 from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, account_crossing, levels_crossed, standing
-from chalicelib.domain.lots import Lot, days_after
+from chalicelib.domain.lots import Lot, Lots, days_after
 from chalicelib.domain.movements import FixedMovement, FreezeMovement
 from chalicelib.domain.movements import Kind as Movements
 from chalicelib.domain.moving import apply
@@ -128,19 +128,21 @@ def _lapses(account: Account, terms: TimeTerms, _since: Instant, until: Instant)
     for lot in account.lots:
         if lot.expires_at <= until:
             key = lapse_key(lot.expires_at)
-            yield Due(at=lot.expires_at, fact=key, post=_lapse(lot, key, terms))
+            movement = FixedMovement(
+                merchant_id=account.merchant_id,
+                key=key,
+                reference_id=lot.expires_at,
+                occurred_at=lot.expires_at,
+                kind=Movements.EXPIRY,
+                credits=lot.credits,
+            )
+            yield Due(at=lot.expires_at, fact=key, post=_recorded(movement, terms, parts=(lot,)))
 
 
-def _lapse(lot: Lot, key: str, terms: TimeTerms) -> Callable[[Account, int, Instant], Step]:
+def _recorded(
+    movement: FixedMovement | FreezeMovement, terms: TimeTerms, *, parts: Lots = ()
+) -> Callable[[Account, int, Instant], Step]:
     def post(account: Account, default_threshold: int, now: Instant) -> Step:
-        movement = FixedMovement(
-            merchant_id=account.merchant_id,
-            key=key,
-            reference_id=lot.expires_at,
-            occurred_at=lot.expires_at,
-            kind=Movements.EXPIRY,
-            credits=lot.credits,
-        )
         after, transaction, crossed = apply(
             account,
             movement,
@@ -149,7 +151,7 @@ def _lapse(lot: Lot, key: str, terms: TimeTerms) -> Callable[[Account, int, Inst
             metadata={},
             default_threshold=default_threshold,
             now=now,
-            parts=(lot,),
+            parts=parts,
             terms=terms,
         )
         return Step(account=after, transaction=transaction, crossings=crossed)
@@ -230,27 +232,11 @@ def _freeze_ends(account: Account, _terms: TimeTerms, _after: Instant) -> Iterat
 def _freezes(account: Account, terms: TimeTerms, _since: Instant, until: Instant) -> Iterator[Due]:
     for at in _freeze_ends(account, terms, until):
         if at <= until:
-            yield Due(at=at, fact=end_key(at), post=_thaw(at, terms))
-
-
-def _thaw(at: Instant, terms: TimeTerms) -> Callable[[Account, int, Instant], Step]:
-    def post(account: Account, default_threshold: int, now: Instant) -> Step:
-        movement = FreezeMovement(
-            merchant_id=account.merchant_id, key=end_key(at), reference_id=at, occurred_at=at, note=Note.ENDED
-        )
-        after, transaction, crossed = apply(
-            account,
-            movement,
-            kind=movement.kind,
-            requested=movement.credits,
-            metadata={},
-            default_threshold=default_threshold,
-            now=now,
-            terms=terms,
-        )
-        return Step(account=after, transaction=transaction, crossings=crossed)
-
-    return post
+            key = end_key(at)
+            movement = FreezeMovement(
+                merchant_id=account.merchant_id, key=key, reference_id=at, occurred_at=at, note=Note.ENDED
+            )
+            yield Due(at=at, fact=key, post=_recorded(movement, terms))
 
 
 KINDS: Final = (

@@ -22,7 +22,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     """Return the account with what was asked for, or `{"error": {"code", "message", "details"}}`.
 
     Takes `{merchant_id, admin_id, correlation_id}` and one of `low_balance_threshold`, `levels` and `grace`; null
-    restores the fleet's. A function of its own, because it needs no right to the transactions.
+    restores the fleet's. It is separate from `adjust_credits` because it needs no right to the transactions.
     """
     from chalicelib.contracts.api.answers import Account
     from chalicelib.contracts.inbound.adjustments import refusal

@@ -21,7 +21,7 @@ from infra.commands.times import shown
 
 Id = Annotated[
     str | None,
-    typer.Option("--id", help="An id of its own, such as a ticket: the same id counts once.", show_default=False),
+    typer.Option("--id", help="An id, such as a ticket's: the same id counts once.", show_default=False),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Examples of what is set for one account: levels or a grace of its own, a freeze and its end."""
+"""Examples of what is set for one account: levels, a grace, a freeze and its end."""
 
 from dataclasses import replace
 
