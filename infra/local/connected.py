@@ -111,7 +111,18 @@ def post(api_url: str, webhook: Webhook, secret: str, at: datetime) -> int:
     body = json.dumps(webhook.body).encode()
     headers = {"Content-Type": "application/json", **webhook.headers, **signed(webhook.source, body, secret, at)}
     url = f"{api_url}/api/v1/webhooks/{webhook.source}"
-    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - the local API
+    return _status(urllib.request.Request(url, data=body, headers=headers, method="POST"))  # noqa: S310 - the local API
+
+
+def put_link(api_url: str, name: str, *, merchant_id: str, label: str, admin_token: str) -> int:
+    """Link a name to a merchant, as an admin would; return the status of the answer."""
+    body = json.dumps({"merchant_id": merchant_id, "label": label}).encode()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {admin_token}"}
+    url = f"{api_url}/api/v1/credits/admin/links/{name.replace(':', '/', 1)}"
+    return _status(urllib.request.Request(url, data=body, headers=headers, method="PUT"))  # noqa: S310 - the local API
+
+
+def _status(request: urllib.request.Request) -> int:
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
             request, timeout=_ANSWER_SECONDS

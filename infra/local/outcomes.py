@@ -120,9 +120,9 @@ def again_line(time: datetime, transaction: Transaction, times_recorded: int) ->
     return line
 
 
-def refused_line(time: datetime, name: str, source: str, why: str) -> Text:
-    """Return the line of a webhook that the API did not take."""
-    line = _beginning(time, name, f"webhook of {source.capitalize()}")
+def refused_line(time: datetime, name: str, what: str, why: str) -> Text:
+    """Return the line of a webhook or name that the API did not take."""
+    line = _beginning(time, name, what)
     line.append(f"  {why}", style="bold red")
     return line
 

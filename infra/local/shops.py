@@ -6,6 +6,7 @@ The same seed gives the same events in the same order. The sender stamps the tim
 
 import json
 import random
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -73,6 +74,11 @@ class Shop:
     def merchant_id(self) -> str:
         """Return the shop's id, the same in every run."""
         return str(uuid.uuid5(NAMESPACE, self.name))
+
+    @property
+    def domain(self) -> str:
+        """Return the domain under which Shopify would know the shop, and people find it."""
+        return f"{'-'.join(re.findall(r'[a-z]+', self.name.lower()))}.myshopify.com"
 
 
 SHOPS: Final = (

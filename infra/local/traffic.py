@@ -15,7 +15,7 @@ import signal
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -29,7 +29,8 @@ from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from rich.console import Console
 
-from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post
+from chalicelib.contracts.sources.webhooks import Source
+from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post, put_link
 from infra.local.description import FILE_NAME, Description, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from infra.local.outcomes import (
@@ -44,7 +45,7 @@ from infra.local.outcomes import (
     transactions_in,
 )
 from infra.local.parameters import seed
-from infra.local.shops import Channel, Emission, Happening, emissions
+from infra.local.shops import SHOPS, Channel, Emission, Happening, emissions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -188,6 +189,21 @@ class Sender:
         self._events.put_events(Entries=[entry])  # type: ignore[list-item]
 
 
+async def name_shops(description: Description, console: Console) -> None:
+    """Give every shop the name by which people find it, and print each that is refused."""
+    for shop in SHOPS:
+        why = await _why_refused(
+            put_link,
+            description.api_url,
+            f"{Source.SHOPIFY}:{shop.domain}",
+            merchant_id=shop.merchant_id,
+            label=shop.name,
+            admin_token=description.admin_token,
+        )
+        if why is not None:
+            console.print(refused_line(_now(), shop.name, "its name", why))
+
+
 async def send_webhooks(description: Description, console: Console, sender: Sender, runs: int) -> None:
     """Send the webhooks of the connected shops, and print each that is refused; never returns."""
     await sender.open_connected()
@@ -195,14 +211,20 @@ async def send_webhooks(description: Description, console: Console, sender: Send
         for shop, webhook in all_webhooks(around, _now()):
             await asyncio.sleep(PAUSE_SECONDS)
             secret = description.webhook_secrets[webhook.source]
-            try:
-                status = await asyncio.to_thread(post, description.api_url, webhook, secret, _now())
-            except OSError:
-                # A busy machine may be slow; the next round tells the story anew.
-                console.print(refused_line(_now(), shop.name, webhook.source, "was not answered"))
-                continue
-            if status != HTTPStatus.OK:
-                console.print(refused_line(_now(), shop.name, webhook.source, f"answered {status}"))
+            why = await _why_refused(post, description.api_url, webhook, secret, _now())
+            if why is not None:
+                # The next round tells the story anew.
+                sent = f"webhook of {webhook.source.capitalize()}"
+                console.print(refused_line(_now(), shop.name, sent, why))
+
+
+async def _why_refused(send: Callable[..., int], *given: Any, **named: Any) -> str | None:
+    """Return why the API did not take what was sent to it, None if it did; a busy machine may be slow to answer."""
+    try:
+        status = await asyncio.to_thread(send, *given, **named)
+    except OSError:
+        return "was not answered"
+    return None if status == HTTPStatus.OK else f"answered {status}"
 
 
 async def run(description: Description, console: Console, *, sending: bool, seed: int, runs: int) -> None:
@@ -216,6 +238,7 @@ async def run(description: Description, console: Console, *, sending: bool, seed
         if sending:
             sender = Sender(description, connection)
             tasks.create_task(send_webhooks(description, console, sender, runs))
+            tasks.create_task(name_shops(description, console))
             for emission in emissions(seed, runs):
                 await asyncio.sleep(emission.pause_seconds)
                 await sender.send(emission)

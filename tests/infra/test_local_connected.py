@@ -11,7 +11,7 @@ from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.signatures import check_shopify, check_stripe
 from chalicelib.contracts.sources.webhooks import Source, SourceTerms
 from infra.interfaces.webhooks import signed
-from infra.local.connected import CONNECTED, ConnectedShop, Webhook, all_webhooks, post, webhooks
+from infra.local.connected import CONNECTED, ConnectedShop, Webhook, all_webhooks, post, put_link, webhooks
 from infra.local.partners import new_secrets
 from tests.support.engines import LOOPBACK
 
@@ -86,6 +86,16 @@ class _Api(BaseHTTPRequestHandler):
             self.send_response(401)
         self.end_headers()
 
+    def do_PUT(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        right = (
+            self.path == "/api/v1/credits/admin/links/shopify/velo-vera.myshopify.com"
+            and self.headers["Authorization"] == "Bearer right"
+            and asked == {"merchant_id": "m", "label": "Velo Vera"}
+        )
+        self.send_response(200 if right else 401)
+        self.end_headers()
+
     def log_message(self, *_: object) -> None:
         return
 
@@ -97,3 +107,12 @@ def test_what_the_api_answers_comes_back(secret: str, status: int) -> None:
         webhook = next(webhooks(CONNECTED[0], 0, NOW))
 
         assert post(f"http://{LOOPBACK}:{server.server_port}", webhook, secret, NOW) == status
+
+
+@pytest.mark.parametrize(("token", "status"), [("right", 200), ("wrong", 401)])
+def test_a_shop_is_linked_as_an_admin_links_it(token: str, status: int) -> None:
+    with HTTPServer((LOOPBACK, 0), _Api) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        url, name = f"http://{LOOPBACK}:{server.server_port}", "shopify:velo-vera.myshopify.com"
+
+        assert put_link(url, name, merchant_id="m", label="Velo Vera", admin_token=token) == status

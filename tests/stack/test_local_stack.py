@@ -144,6 +144,9 @@ def test_a_stack_beside_another_takes_other_ports_shows_traffic_and_ends_alone_w
         for outcome in ("opens with a trial", "published on NATS: account.created"):
             wait(lambda words=outcome: words in second.said(), READY_SECONDS)  # type: ignore[misc]
             assert outcome in second.said()
+        named = f"{description['api_url']}/api/v1/credits/admin/links/shopify/velo-vera.myshopify.com"
+        wait(lambda: status(named, description["admin_token"]) == 200, READY_SECONDS)
+        assert status(named, description["admin_token"]) == 200
         os.kill(description["pids"]["bridge"], signal.SIGKILL)
         assert second.process.wait(END_SECONDS) == 1
     assert "The bridge was ended by signal 9" in second.said()

@@ -104,8 +104,8 @@ def test_a_record_is_read_from_an_item_of_the_table() -> None:
     assert transactions_in([item, other_name]) == [transaction(before=20, after=19)]
 
 
-def test_a_webhook_that_is_refused_is_shown_with_its_shop_and_sender() -> None:
-    assert refused_line(NOON, "Teegeist", "shopify", "answered 401").plain.split()[1:] == [
+def test_what_the_api_refuses_is_shown_with_its_shop_and_why() -> None:
+    assert refused_line(NOON, "Teegeist", "webhook of Shopify", "answered 401").plain.split()[1:] == [
         *("Teegeist", "webhook", "of", "Shopify", "answered", "401")
     ]
 

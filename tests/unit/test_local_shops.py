@@ -9,6 +9,7 @@ from itertools import islice
 
 import pytest
 
+from chalicelib.domain.links import link_name_of
 from infra.local.shops import SHOPS, Channel, Emission, Happening, emissions
 
 INBOUND = {
@@ -45,6 +46,13 @@ def test_every_event_has_the_form_of_its_type(a_while: list[Emission]) -> None:
         assert envelope["event_type"] == emission.event_type
         assert set(envelope["payload"]) == INBOUND[emission.event_type] | {"merchant_id"}
         assert str(uuid.UUID(envelope["payload"]["merchant_id"])) == emission.shop.merchant_id
+
+
+def test_every_shop_has_a_domain_by_which_it_can_be_linked() -> None:
+    names = {link_name_of(f"shopify:{shop.domain}") for shop in SHOPS}
+
+    assert len(names) == len(SHOPS)
+    assert "shopify:last-penny-books.myshopify.com" in names
 
 
 def test_only_poison_asks_for_credits_that_are_none(a_while: list[Emission]) -> None:
