@@ -98,16 +98,20 @@ def notes(  # noqa: PLR0913 - all that a transaction is about to be
     amount: int,
     shortfall: int,
     debt: int,
+    threshold: int,
     at: Instant,
 ) -> Mapping[str, str | int]:
     """Return what a transaction's metadata must say of grace; nothing for most.
 
-    `before` is the balance before it, `debt` what was owed. A grace starts with the order that takes the last credit,
-    unless that lacks more than may be owed. The caller sees to it that the account is not closed.
+    `before` is the balance before it, `debt` what was owed, `threshold` the low-balance threshold in force. A grace
+    starts with the order that takes the last credit, unless that lacks more than may be owed, or there was a grace
+    since the balance was last above the threshold. The caller sees to it that the account is not closed.
     """
     uses = uses_credits(kind, metadata)
     if grace is None or not grace.running:
-        starts = grace is None and terms.given and uses and before > 0 and before + amount == 0
+        # A threshold that was lowered meanwhile may leave the balance above it without any transaction.
+        anew = grace is None or before - debt > threshold
+        starts = anew and terms.given and uses and before > 0 and before + amount == 0
         if not starts or (terms.credits and shortfall >= terms.credits):
             return {}
         found: dict[str, str | int] = {GRACE: Note.STARTED}

@@ -749,7 +749,7 @@ MUTANTS = (
     ),
     _mutant(
         "a grace after a grace",
-        (GRACE, "starts = grace is None and terms.given", "starts = terms.given"),
+        (GRACE, "starts = anew and terms.given", "starts = terms.given"),
         tests="tests/unit/test_grace_laws.py",
     ),
     _mutant(

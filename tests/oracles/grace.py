@@ -60,7 +60,9 @@ class Graces:
         """Take a transaction, before which `debt` was owed, and return what its metadata say of grace and debt."""
         lacks, grace = int(row.get("shortfall", 0)), self.running
         if uses(row):
-            said = self._started(row, lacks, self.own or fleet) if grace is None else _used(grace, row, lacks)
+            said = (
+                self._started(row, lacks, self.own or fleet, debt=debt) if grace is None else _used(grace, row, lacks)
+            )
             owed = {"debt": lacks} if lacks and (grace is not None or said) else {}
             return {**said, **owed}
         if grace is None:
@@ -77,9 +79,10 @@ class Graces:
         if self.last is not None and self.last.over is not None and row["balance_after"] - debt > row["threshold"]:
             self.last = None
 
-    def _started(self, row: Mapping[str, Any], lacks: int, limits: tuple[int, int]) -> dict[str, Any]:
+    def _started(self, row: Mapping[str, Any], lacks: int, limits: tuple[int, int], *, debt: int) -> dict[str, Any]:
         hours, most = limits
-        if self.last is not None or not (hours or most) or not row["balance_before"] or row["balance_after"]:
+        had_one = self.last is not None and row["balance_before"] - debt <= row["threshold"]
+        if had_one or not (hours or most) or not row["balance_before"] or row["balance_after"]:
             return {}
         if most and lacks >= most:
             return {}

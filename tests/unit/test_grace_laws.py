@@ -239,3 +239,17 @@ def test_a_new_grace_needs_a_balance_above_the_threshold_first() -> None:
     assert not store.accounts[SHOP].in_grace
     settle(store, [payment("p2", 23), *(order(str(number)) for number in range(10, 33))], now=NOON, terms=terms)
     assert store.accounts[SHOP].in_grace
+
+
+def test_a_balance_above_a_threshold_that_was_lowered_allows_a_new_grace() -> None:
+    terms = TimeTerms(grace=GraceTerms(credits=2))
+    store = FakeLedger()
+    settle(store, [trial(1), order("1"), order("2"), order("3")], now=NOON, terms=terms)
+    settle(store, [payment("p1", 12)], now=NOON, terms=terms)
+    store.accounts[SHOP] = replace(store.accounts[SHOP], low_balance_threshold=9, threshold=9)
+
+    settle(store, [order("4", policy=TEN_PER_ITEM)], now=NOON, terms=terms)
+
+    account = store.accounts[SHOP]
+    assert (account.balance, account.in_grace) == (0, True)
+    assert audit(SHOP, account, store.history(SHOP), crossings=store.commits[-1].crossings) == ()
