@@ -107,9 +107,8 @@ def apply(mutant: Mutant, tree: Path) -> None:
 def _copy() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         for name in COPIED:
-            shutil.copytree(
-                ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
-            )
+            # What is compiled already comes along: a copy keeps the times by which Python knows it.
+            shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("node_modules"))
         for name in FILES:
             shutil.copy(ROOT / name, Path(folder) / name)
         yield Path(folder)
