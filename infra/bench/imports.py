@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,15 +26,12 @@ from infra.bench.functions import ENVIRONMENT, Orders, account, http_event, item
 from infra.bench.measurements import Measurement
 
 RUNS = 9
-MEGABYTES_OF_A_CORE = 1769
-"""Memory at which a function has one core of its own; less has a share (lambda/latest/dg/configuration-memory.html)."""
-MEMORIES = (128, 256, 512, 1024, 1769)
 ISSUER, AUDIENCE = "https://issuer.example/", "credits"
 
 _CLOCKED = """
 import importlib, io, json, sys, time
 sys.path.insert(0, sys.argv[1])
-event = json.loads(sys.argv[3])
+event, *more = json.loads(sys.stdin.read())
 class Context:
     aws_request_id = "8d3bf1f6-0000-4000-8000-000000000000"
     get_remaining_time_in_millis = staticmethod(lambda: 30_000)
@@ -46,8 +44,16 @@ if event is None:
 else:
     module, _, function = sys.argv[2].rpartition(".")
     answer = getattr(importlib.import_module(module), function)(event, Context())
-cpu, wall = time.process_time() - started_cpu, time.perf_counter() - started
-print(json.dumps([cpu, wall, answer, sorted(sys.modules)]), file=written)
+cpu, wall, modules = time.process_time() - started_cpu, time.perf_counter() - started, sorted(sys.modules)
+started = time.perf_counter()
+for another in more:
+    getattr(importlib.import_module(module), function)(another, Context())
+warm = (time.perf_counter() - started) / max(1, len(more))
+try:
+    kilobytes = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+except OSError:
+    kilobytes = 0
+print(json.dumps([cpu, wall, answer, modules, warm, kilobytes]), file=written)
 """
 
 
@@ -66,11 +72,16 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one process took, in seconds, and the modules that it had loaded then."""
+    """What one process took for its first answer, in seconds, and the modules that it had loaded then.
+
+    `warm` is the time of each later answer, `megabytes` the most memory that the process had.
+    """
 
     cpu: float
     wall: float
     modules: tuple[str, ...] = ()
+    warm: float = 0.0
+    megabytes: float = 0.0
 
 
 def first_answers() -> Mapping[str, First]:
@@ -132,26 +143,32 @@ def first_answer_measurements(code: Path) -> list[Measurement]:
     return figures
 
 
-def taken(code: Path, first: First | None, address: str) -> Taken:
-    """Return what a fresh process takes for a first answer, or for boto3 with one client; the answer is checked."""
+def taken(
+    code: Path, first: First | None, address: str, *, more: Sequence[Mapping[str, Any]] = (), before: Sequence[str] = ()
+) -> Taken:
+    """Return what a fresh process takes for a first answer and for `more`, or for boto3 with one client.
+
+    The first answer is checked. The words `before` start the process.
+    """
     handler, event = (first.handler, first.event) if first else ("", None)
     ran = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _CLOCKED, str(code), handler, json.dumps(event)],
+        [*before, sys.executable, "-I", "-S", "-c", _CLOCKED, str(code), handler],
         env={**_environment(address), "PATH": os.environ.get("PATH", "")},
+        input=json.dumps([event, *more]),
         capture_output=True,
         check=False,
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    cpu, wall, answer, modules = json.loads(ran.stdout.splitlines()[-1])
+    cpu, wall, answer, modules, warm, kilobytes = json.loads(ran.stdout.splitlines()[-1])
     assert first is None or first.answers in json.dumps(answer), answer
-    return Taken(cpu, wall, tuple(modules))
+    return Taken(cpu, wall, tuple(modules), warm, kilobytes / 1024)
 
 
 @contextmanager
-def aws() -> Iterator[str]:
-    """Serve AWS's answers and the key set on this machine while the block runs; yields the address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Aws)
+def aws(away_seconds: float = 0.0) -> Iterator[str]:
+    """Serve AWS's answers and the key set on this machine, so far away, while the block runs; yields the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("_Away", (_Aws,), {"away_seconds": away_seconds}))
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -184,6 +201,10 @@ class _Aws(BaseHTTPRequestHandler):
     """Answers reads with one account, writes with an empty answer, and `/keys` with the key set of `token`."""
 
     protocol_version = "HTTP/1.1"
+    # An answer leaves in one piece: the other end would wait 40 ms before it asks for the second.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    away_seconds: ClassVar = 0.0
     _key: ClassVar = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     token: ClassVar = jwt.encode(
         {
@@ -206,6 +227,7 @@ class _Aws(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a request of AWS's."""
         self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(self.away_seconds)
         opened = item_of(account(merchant(1), balance=1000)[0])
         answers: Mapping[str, Any] = {
             "GetItem": {"Item": opened},

@@ -1,8 +1,10 @@
 """The counted figures of `make bench` are gates: a change that costs a request or a unit more fails here."""
 
+from pathlib import Path
+
 import pytest
 
-from infra.bench import costs, limits, long, months
+from infra.bench import costs, limits, long, memory, months
 from infra.bench.counted import all_counted
 from infra.bench.measurements import PAGE, Measurement, row
 
@@ -71,6 +73,22 @@ def test_a_status_costs_what_a_storefront_can_bear(figures: list[Measurement]) -
 
     assert dollars["a million status checks, from the table"] <= 1.9
     assert dollars["… of pages, with the edge before the HTTP API"] <= 0.8
+
+
+def test_memory_is_paid_by_the_time_that_it_is_used() -> None:
+    row = memory.Row(function="ingest", size=1024, first=0.4, warm=0.010, megabytes=47)
+
+    assert row.dollars == pytest.approx(0.20 + 0.010 * 16.6667)
+    assert "| ingest | 1,024 MB | 400 ms | 10.0 ms | 47 MB | 0.37 |" in memory.table([row])
+
+
+def test_where_no_share_of_a_core_can_be_given_the_measurement_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(memory, "GROUPS", tmp_path / "none")
+
+    with pytest.raises(SystemExit, match="No share of a core can be given here"), memory.share(512):
+        pass
 
 
 @pytest.mark.slow

@@ -222,6 +222,7 @@ MUTANTS = (
     _mutant(
         "a lost race tried again on what was known",
         (WORK, "            self.account = refused.account\n", "            pass\n"),
+        tests="tests/unit/test_posting_races.py",
     ),
     _mutant(
         "declined on a balance that was only remembered",
@@ -269,6 +270,7 @@ MUTANTS = (
     _mutant(
         "an order compared under the policy of today",
         (OUTCOMES, 'charge(Policy.parse(str(transaction.metadata["policy"])), lines', "charge(movement.policy, lines"),
+        tests="tests/unit/test_fold_compare.py",
     ),
     # What is applied.
     _mutant(
@@ -286,6 +288,7 @@ MUTANTS = (
             "            if needed:\n                raise Rejected",
             "            if False:\n                raise Rejected",
         ),
+        tests="tests/unit/test_events_poison.py",
     ),
     _mutant(
         "a refund above the charge",
@@ -573,6 +576,7 @@ MUTANTS = (
     _mutant(
         "an amount whose order is missing holds nothing back",
         (WORK, " and outcome.code is Code.ORDER_MISSING and of_an_amount(movement)\n", " and False\n"),
+        tests="tests/unit/test_posting_poison.py",
     ),
     _mutant(
         "what was parked is counted some time",

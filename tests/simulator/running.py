@@ -22,11 +22,18 @@ START = 1_748_779_200.0
 REST_SECONDS = 0.001
 """The least time between two turns of a call, so that time always advances."""
 
+TURN_SECONDS = 60.0
+"""The most real time for a call's turn, which takes milliseconds: a longer one asks for nothing and never ends."""
+
 Action = Callable[[], None]
 
 
 class Killed(BaseException):
     """The process that ran the call has ended and lost its memory."""
+
+
+class Endless(Exception):  # noqa: N818 - it names what happened
+    """A call neither ends nor makes a request, so no other gets its turn."""
 
 
 class Clock:
@@ -193,7 +200,9 @@ class Runs:
         if call.container.skew:
             self._clock.seen_by(call.container.skew)
         call.go.release()
-        self._back.acquire()
+        if not self._back.acquire(timeout=TURN_SECONDS):
+            self.under_way.clear()
+            raise Endless(f"{call.name} neither ended nor made a request in {TURN_SECONDS:.0f} seconds")
         self.current = None
         if call.container.skew:
             self._clock.seen_by(0.0)

@@ -6,15 +6,16 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from tests.simulator import sweep
+from tests.simulator import running, sweep
 from tests.simulator.faults import Fault
 from tests.simulator.letters import POISON
 from tests.simulator.mappings import declared
 from tests.simulator.product import timeout_seconds
-from tests.simulator.runs import Verdict, seeds
+from tests.simulator.runs import Verdict, seeds, verdict_on, world_of
 from tests.simulator.stories import story
 
 SHORT_SEEDS = range(64)
@@ -81,6 +82,17 @@ def test_a_seed_is_the_same_run_again_in_any_process() -> None:
 
     assert one == other
     assert "ingest_events" in one
+
+
+def test_a_call_that_never_ends_and_asks_for_nothing_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = Event()
+    monkeypatch.setattr(running, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(running.Runs, "_body", lambda *_: over.wait())
+
+    verdict = verdict_on(world_of(0), "endless")
+    over.set()
+
+    assert "neither ended nor made a request" in str(verdict)
 
 
 def test_there_are_at_least_twenty_five_kinds_of_poison() -> None:

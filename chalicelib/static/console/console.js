@@ -161,16 +161,16 @@ m["words.js"] = (() => {
 const numbers = new Intl.NumberFormat();
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const shortMoment = new Intl.DateTimeFormat(undefined, {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: matchMedia("(max-width: 36rem)").matches ? undefined : "2-digit",
-});
+const phone = matchMedia("(max-width: 36rem)");
+const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+const shortMoments = [new Intl.DateTimeFormat(undefined, { ...parts, second: "2-digit" }), new Intl.DateTimeFormat(undefined, parts)];
 
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 const number = (value) => numbers.format(value);
 const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + numbers.format(Math.abs(value));
 const time = (text) => moment.format(new Date(text));
-const shortTime = (text) => shortMoment.format(new Date(text));
+const shortTime = (text) => shortMoments[+phone.matches].format(new Date(text));
 const credits = (value) => (value === 1 ? "1 credit" : `${number(value)} credits`);
 const short = (id) => (id ? `${id.slice(0, 8)}…${id.slice(-4)}` : "");
 
@@ -727,7 +727,7 @@ function Many() {
         <textarea id="csv" rows="6" spellcheck=${false} aria-describedby="csv-help" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setPlan(null); }}></textarea>
         <p class="small muted" id="csv-help">A heading <code>merchant_id,credits,reason</code> and a row each, credits signed, up to 2,000 rows. Do not change a file that was applied in part: other content is another batch.</p>
         <${Trouble} error=${state.error} />
-        <button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>
+        <button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>${" "}
         <button type="button" disabled=${state.busy || !text.trim()} onClick=${() => preview(true)}>Preview its undo</button>
       </form>
     <//>
@@ -948,6 +948,8 @@ function options(Plot, place, say, account, now) {
   };
 }
 
+const plotter = () => import("./uplot.js");
+
 function Plotted({ records, account, outlook, now }) {
   const place = useRef(null);
   const [said, setSaid] = useState("");
@@ -960,7 +962,7 @@ function Plotted({ records, account, outlook, now }) {
       setSaid(balance === null || balance === undefined ? "" : `${time(data[0][index] * 1000)}: ${number(balance)}`);
     };
     const draw = async () => {
-      const { default: Plot } = await import("./uplot.js");
+      const { default: Plot } = await plotter();
       if (gone || !place.current) return;
       plot?.destroy();
       plot = new Plot(options(Plot, place.current, say, account, now), data, place.current);
@@ -981,6 +983,7 @@ function Plotted({ records, account, outlook, now }) {
 }
 
 function Chart({ account }) {
+  useEffect(() => { plotter().catch(() => {}); }, []);
   const { data, error, reload } = useLoad(() => newest(account.merchant_id), [account.merchant_id, account.last_transaction_id]);
   const last = useRef(null);
   if (data) last.current = data;

@@ -145,6 +145,8 @@ function options(Plot, place, say, account, now) {
   };
 }
 
+const plotter = () => import("./uplot.js");
+
 function Plotted({ records, account, outlook, now }) {
   const place = useRef(null);
   const [said, setSaid] = useState("");
@@ -157,7 +159,7 @@ function Plotted({ records, account, outlook, now }) {
       setSaid(balance === null || balance === undefined ? "" : `${time(data[0][index] * 1000)}: ${number(balance)}`);
     };
     const draw = async () => {
-      const { default: Plot } = await import("./uplot.js");
+      const { default: Plot } = await plotter();
       if (gone || !place.current) return;
       plot?.destroy();
       plot = new Plot(options(Plot, place.current, say, account, now), data, place.current);
@@ -178,6 +180,8 @@ function Plotted({ records, account, outlook, now }) {
 }
 
 export function Chart({ account }) {
+  // What draws is fetched while the transactions are read.
+  useEffect(() => { plotter().catch(() => {}); }, []);
   const { data, error, reload } = useLoad(() => newest(account.merchant_id), [account.merchant_id, account.last_transaction_id]);
   const last = useRef(null);
   if (data) last.current = data;

@@ -200,7 +200,7 @@ export function Many() {
         <textarea id="csv" rows="6" spellcheck=${false} aria-describedby="csv-help" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setPlan(null); }}></textarea>
         <p class="small muted" id="csv-help">A heading <code>merchant_id,credits,reason</code> and a row each, credits signed, up to 2,000 rows. Do not change a file that was applied in part: other content is another batch.</p>
         <${Trouble} error=${state.error} />
-        <button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>
+        <button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>${" "}
         <button type="button" disabled=${state.busy || !text.trim()} onClick=${() => preview(true)}>Preview its undo</button>
       </form>
     <//>

@@ -1,0 +1,136 @@
+"""What a function's memory costs and saves: `python -m infra.bench.memory`; `--write` puts the table into its page.
+
+Lambda gives a function a share of a core by its memory. Here a control group gives a fresh process the same share, so
+the packaged code runs as slowly as it would there. It needs the right to make such groups (root, on Linux), and a
+quiet machine.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from zipfile import ZipFile
+
+from infra.bench.costs import LAMBDA_CALL, LAMBDA_GB_SECOND, MILLION
+from infra.bench.counted import STATUS, TEN
+from infra.bench.functions import Orders, http_event, merchant
+from infra.bench.imports import Taken, aws, first_answers, taken
+from infra.bench.measurements import PAGE, put_between
+from infra.packaging.build import package
+
+CORE_MEGABYTES: Final = 1769
+"""Memory at which a function has a core of its own (lambda/latest/dg/configuration-memory.html)."""
+SIZES: Final = (128, 256, 512, 1024, CORE_MEGABYTES)
+AWAY_SECONDS: Final = 0.005
+"""What a request to DynamoDB takes besides, about."""
+CALLS: Final = 200
+RUNS: Final = 3
+PERIOD_MICROSECONDS: Final = 20_000
+"""In each, the process has its share of a core."""
+GROUPS: Final = Path("/sys/fs/cgroup")
+START, END = "<!-- memory: python -m infra.bench.memory --write -->", "<!-- /memory -->"
+_ENTERED: Final = ("sh", "-c", 'echo $$ > "$0" && exec "$@"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A function at a size: its first answer and each later one in seconds, and the most memory that it had."""
+
+    function: str
+    size: int
+    first: float
+    warm: float
+    megabytes: float
+
+    @property
+    def dollars(self) -> float:
+        """What a million warm calls cost."""
+        return (LAMBDA_CALL + self.warm * self.size / 1024 * LAMBDA_GB_SECOND) * MILLION
+
+
+def measured(code: Path) -> list[Row]:
+    """Return each function at each size: the best of some runs, in which all take turns."""
+    best: dict[tuple[str, int], Taken] = {}
+    with aws(AWAY_SECONDS) as address:
+        for _ in range(RUNS):
+            for size in SIZES:
+                with share(size) as before:
+                    for name, (function, events) in _calls().items():
+                        one = taken(code, first_answers()[function], address, more=events, before=before)
+                        best[name, size] = _better(one, best.get((name, size), one))
+    return [
+        Row(function=name, size=size, first=one.wall, warm=one.warm, megabytes=one.megabytes)
+        for (name, size), one in sorted(best.items())
+    ]
+
+
+@contextmanager
+def share(megabytes: int) -> Iterator[Sequence[str]]:
+    """Yield the words before a command that then has the share of a core which Lambda gives for this memory."""
+    second = (GROUPS / "cgroup.controllers").exists()
+    folder = (GROUPS if second else GROUPS / "cpu") / "credits-bench"
+    quota = round(PERIOD_MICROSECONDS * megabytes / CORE_MEGABYTES)
+    try:
+        folder.mkdir()
+        if second:
+            (folder / "cpu.max").write_text(f"{quota} {PERIOD_MICROSECONDS}")
+        else:
+            (folder / "cpu.cfs_period_us").write_text(str(PERIOD_MICROSECONDS))
+            (folder / "cpu.cfs_quota_us").write_text(str(quota))
+    except OSError as error:
+        raise SystemExit(f"No share of a core can be given here: {error}") from None
+    try:
+        yield (*_ENTERED, str(folder / "cgroup.procs"))
+    finally:
+        folder.rmdir()
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as Markdown."""
+    lines = [
+        f"| {row.function} | {row.size:,} MB | {row.first * 1000:,.0f} ms | {row.warm * 1000:,.1f} ms "
+        f"| {row.megabytes:,.0f} MB | {row.dollars:,.2f} |"
+        for row in rows
+    ]
+    heads = "| function | memory | first answer | each later one | used | dollars a million |"
+    return "\n".join([heads, "|---|---|---|---|---|---|", *lines])
+
+
+def main() -> None:
+    """Measure, and print the table or put it into the page of measurements."""
+    with TemporaryDirectory() as folder:
+        with ZipFile(package("dev") / "deployment.zip") as archive:
+            archive.extractall(folder)
+        made = table(measured(Path(folder)))
+    print(made)
+    if "--write" in sys.argv:
+        PAGE.write_text(put_between(PAGE.read_text(), START, END, made))
+
+
+def _calls() -> Mapping[str, tuple[str, Sequence[Mapping[str, Any]]]]:
+    """Return, by what a row is called, the function of the first answer and the events of the later ones."""
+    orders, shop = Orders(), merchant(1)
+    asked = [http_event(STATUS, path={"merchant_id": merchant(number)}) for number in range(2, CALLS + 2)]
+    return {
+        "ingest, an order a call": ("ingest", [orders.batch(shop) for _ in range(CALLS)]),
+        "ingest, ten orders a call": ("ingest", [orders.batch(*[shop] * TEN) for _ in range(CALLS // TEN)]),
+        "status, read from the table": ("status", asked),
+        "status, from memory": ("status", [http_event(STATUS, path={"merchant_id": shop})] * CALLS),
+    }
+
+
+def _better(one: Taken, other: Taken) -> Taken:
+    return Taken(
+        min(one.cpu, other.cpu),
+        min(one.wall, other.wall),
+        (),
+        min(one.warm, other.warm),
+        max(one.megabytes, other.megabytes),
+    )
+
+
+if __name__ == "__main__":
+    main()
