@@ -31,6 +31,8 @@ _DECLARED = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", r
 _LISTED = re.compile(r"export\{([^}]*)\};")
 _COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 """A comment on a line of its own: for readers of the sources."""
+_INDENT = re.compile(r"^ +", re.MULTILINE)
+"""The same; a template's text begins after it, too."""
 _CONCEPT = re.compile(r"^## (.+)\n\n((?:(?!## ).*\n)+)", re.MULTILINE)
 _MARKS = re.compile(r"\[([^\]]*)\]\([^)]*\)|\*([^*]+)\*")
 
@@ -85,7 +87,7 @@ def _scoped(text: str) -> str:
     for listed in _LISTED.findall(text):
         exported |= {pair.split(" as ")[-1]: pair.split(" as ")[0] for pair in listed.split(",")}
     text = _IMPORT.sub(lambda found: f'const {{{found[1].replace(" as ", ": ")}}} = m["{found[2]}"];\n', text)
-    text = _COMMENT.sub("", _LISTED.sub("", _DECLARED.sub(r"\1 \2", text)))
+    text = _INDENT.sub("", _COMMENT.sub("", _LISTED.sub("", _DECLARED.sub(r"\1 \2", text))))
     members = ", ".join(f"{name}: {inside}" for name, inside in exported.items())
     return f"{text}\nreturn {{ {members} }};"
 

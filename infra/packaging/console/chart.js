@@ -181,7 +181,7 @@ function Plotted({ records, account, outlook, now }) {
 
 export function Chart({ account }) {
   // What draws is fetched while the transactions are read.
-  useEffect(() => { plotter().catch(() => {}); }, []);
+  useEffect(() => void plotter(), []);
   const { data, error, reload } = useLoad(() => newest(account.merchant_id), [account.merchant_id, account.last_transaction_id]);
   const last = useRef(null);
   if (data) last.current = data;

@@ -5,15 +5,14 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 // A phone has no room for the seconds, which stay in the title.
 const phone = matchMedia("(max-width: 36rem)");
-const parts = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
-const shortMoments = [new Intl.DateTimeFormat(undefined, { ...parts, second: "2-digit" }), new Intl.DateTimeFormat(undefined, parts)];
+const [shortMoment, shorterMoment] = ["2-digit", undefined].map((second) => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second }));
 
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
 export const number = (value) => numbers.format(value);
 export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + numbers.format(Math.abs(value));
 export const time = (text) => moment.format(new Date(text));
-export const shortTime = (text) => shortMoments[+phone.matches].format(new Date(text));
+export const shortTime = (text) => (phone.matches ? shorterMoment : shortMoment).format(new Date(text));
 export const credits = (value) => (value === 1 ? "1 credit" : `${number(value)} credits`);
 export const short = (id) => (id ? `${id.slice(0, 8)}…${id.slice(-4)}` : "");
 
