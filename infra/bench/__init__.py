@@ -12,5 +12,5 @@ limits.py     the same against DynamoDB's limits, simulated
 long.py       100,000 accounts and 1,000,000 transactions beside a small ledger
 costs.py      the cost sheet, from counted units and published prices; months.py a month of three fleets
 traffic.py    batches, delays and costs of simulated traffic
-latency.py    from an event to the balance and from a write to the event, on a running local stack
+latency.py    from an event to its balance and its threshold event, on a running local stack
 """

@@ -1,187 +1,319 @@
 """How long an event takes to show: `python -m infra.bench.latency`, beside a stack that `make run TRAFFIC=off` started.
 
-Three ways are measured, one event at a time, so that nothing waits in a queue but the event itself:
+Four ways are measured, one event at a time, while other shops sell so many orders a second over NATS:
 
-- from publishing an order on NATS to the first answer of the balance route that has changed;
-- the same from posting an order as Shopify's signed webhook, and from posting it to the answer that it is queued;
+- from publishing an order on NATS, putting it on the bus, or posting it as Shopify's signed webhook, to the first read
+  of the account that has it;
 - from the write that crossed a threshold (its transaction's `created_at`) to the event about it, heard on NATS.
 
-The stack is the one of .local, or of `LOCAL_DIR`. Most of the time is the emulator's: it polls queues and streams
-twenty times a second, on one thread.
+Beside them stands what the emulator takes for an item that is put and read, and for a message that passes a queue. The
+stack is the one of .local, or of `LOCAL_DIR`. `--write` puts the table into the page of measurements.
 """
 
 import argparse
 import asyncio
-import http.client
+import http
 import json
 import os
-import platform
 import time
 import uuid
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from itertools import count
 from statistics import quantiles
-from urllib.parse import urlsplit
+from typing import Any, Final
 
+import boto3
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chalicelib.contracts.sources.webhooks import Source
+from infra.bench.measurements import PAGE, put_between
 from infra.interfaces.webhooks import ShopifyWebhook, order
 from infra.local.connected import Webhook, post
 from infra.local.description import Description, local_directory, read
-from infra.local.tokens import OWNER_SCOPE, Signer
+from infra.local.engines import FAKE_AWS_ENVIRONMENT
 
-SAMPLES = 60
-SAMPLES_MIN = 50
-WARM_UP = 3
+SAMPLES: Final = 100
+SAMPLES_MIN: Final = 50
+WARM_UP: Final = 3
 """First events that are sent and not measured."""
-EFFECT_SECONDS = 30.0
-LOOK_SECONDS = 0.002
-TRIAL = 1_000_000
-STATUS_CHANGED = "evt.credits.plugin_status_changed"
+RATES: Final = (0, 20, 200)
+"""Orders a second of other shops."""
+OTHER_SHOPS: Final = 40
+EFFECT_SECONDS: Final = 60.0
+TRIAL: Final = 1_000_000
+STATUS_CHANGED: Final = "evt.credits.plugin_status_changed"
+PAID: Final = "evt.shopify.webhook.order_paid"
+START, END = "<!-- latency: python -m infra.bench.latency --write -->", "<!-- /latency -->"
+
+Send = Callable[[int], Awaitable[object]]
+"""Sends the shop's order with a number."""
 
 
-class Probe:
-    """A made-up shop of a running stack, its balance and the events about it."""
+class Bench:
+    """A running stack: its NATS, its AWS, and the accounts in it."""
 
-    def __init__(self, description: Description, connection: Client, api: http.client.HTTPConnection) -> None:
-        self.heard: asyncio.Queue[float] = asyncio.Queue()
-        self._merchant_id = str(uuid.uuid4())
+    def __init__(self, description: Description, connection: Client) -> None:
+        self.description = description
+        self.connection = connection
+        self.heard: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
         self._jetstream = connection.jetstream()
-        self._api = api
-        jwt = description.jwt
-        signer = Signer(private_key_path=Path(jwt.private_key_path), key_id=jwt.key_id, public_keys={})
-        token = signer.token(subject="latency", scope=OWNER_SCOPE, merchant_id=self._merchant_id)
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._clients = {name: _client(description, name) for name in ("dynamodb", "sqs", "events")}
 
-    async def open(self, credits_given: int) -> None:
-        """Open the account; return when its balance can be read."""
-        await self.publish("evt.account.created", credits_to_use=credits_given)
-        await self.balance_other_than(None)
+    def client(self, service: str) -> Any:
+        """Return a client of the stack's AWS."""
+        return self._clients[service]
 
-    async def open_connected(self, shop: str) -> None:
-        """Open the account with the trial of the settings, linked to a shop; return when its balance can be read."""
-        await self.publish("evt.merchant.created", links=[{"name": f"{Source.SHOPIFY}:{shop}"}])
-        await self.balance_other_than(None)
+    async def publish(self, event_type: str, shop: str, **payload: object) -> None:
+        """Publish an event about a shop; return when JetStream has it."""
+        await self._jetstream.publish(event_type, json.dumps(_event(event_type, shop, payload)).encode())
 
-    async def publish(self, event_type: str, **payload: object) -> None:
-        """Publish an event about the shop; return when JetStream has it."""
-        event = {"event_type": event_type, "payload": {"merchant_id": self._merchant_id, **payload}}
-        await self._jetstream.publish(event_type, json.dumps(event).encode())
+    async def put(self, event_type: str, shop: str, **payload: object) -> None:
+        """Put an event about a shop on the bus."""
+        entry = {
+            "Source": "latency",
+            "DetailType": event_type,
+            "Detail": json.dumps(_event(event_type, shop, payload)),
+            "EventBusName": self.description.event_bus,
+        }
+        await asyncio.to_thread(self.client("events").put_events, Entries=[entry])
 
-    async def balance_other_than(self, known: int | None) -> int:
-        """Return the balance as soon as it has changed.
+    async def opened(self, credits_given: int) -> str:
+        """Return a new shop, whose account can be read."""
+        shop = str(uuid.uuid4())
+        await self.publish("evt.account.created", shop, credits_to_use=credits_given)
+        await self.sequence_above(shop, 0)
+        return shop
+
+    async def sequence_above(self, shop: str, known: int) -> int:
+        """Return the number of the account's last transaction as soon as it is above `known`.
 
         Raises:
-            TimeoutError: it stayed the same for half a minute.
+            TimeoutError: it stayed the same for a minute.
         """
+        asked = {
+            "TableName": self.description.credits_table,
+            "Key": {"merchant_id": {"S": shop}},
+            "ProjectionExpression": "#n",
+            "ExpressionAttributeNames": {"#n": "sequence"},
+            "ConsistentRead": True,
+        }
         async with asyncio.timeout(EFFECT_SECONDS):
-            while (balance := await asyncio.to_thread(self._balance)) == known:  # noqa: ASYNC110 - HTTP cannot notify
-                await asyncio.sleep(LOOK_SECONDS)
-        assert balance is not None
-        return balance
+            while True:
+                answer = await asyncio.to_thread(self.client("dynamodb").get_item, **asked)
+                found = int(answer.get("Item", {}).get("sequence", {}).get("N", 0))
+                if found > known:
+                    return found
 
     async def note(self, message: Msg) -> None:
-        """Record how many seconds after its write an event about the shop was received."""
+        """Record whose event was received, and how many seconds after its write."""
         payload = json.loads(message.data)["payload"]
-        if payload["merchant_id"] == self._merchant_id:
-            written = datetime.fromisoformat(payload["timestamp"])
-            self.heard.put_nowait((datetime.now(UTC) - written).total_seconds())
-
-    def _balance(self) -> int | None:
-        self._api.request("GET", f"/api/v1/credits/accounts/{self._merchant_id}/balance", headers=self._headers)
-        answer = self._api.getresponse()
-        body = answer.read()
-        if answer.status == http.HTTPStatus.NOT_FOUND:
-            return None
-        balance: int = json.loads(body)["data"]["balance"]
-        return balance
+        written = datetime.fromisoformat(payload["timestamp"])
+        self.heard.put_nowait((payload["merchant_id"], (datetime.now(UTC) - written).total_seconds()))
 
 
-async def publish_to_balance(probe: Probe, samples: int) -> list[float]:
-    """Return the seconds from publishing each order to the answer with its balance."""
-    await probe.open(TRIAL)
+async def to_balance(bench: Bench, shop: str, send: Send, samples: int) -> list[float]:
+    """Return the seconds from sending each of a shop's orders to the first read that has it.
+
+    It stops at the first that takes a minute: what comes in is more than the stack can do then.
+    """
     taken: list[float] = []
-    balance = await probe.balance_other_than(None)
-    for number in range(WARM_UP + samples):
-        published = time.perf_counter()
-        await probe.publish("evt.shopify.webhook.order_paid", order_id=number)
-        balance = await probe.balance_other_than(balance)
-        taken.append(time.perf_counter() - published)
-    return taken[WARM_UP:]
-
-
-async def post_to_balance(probe: Probe, description: Description, samples: int) -> tuple[list[float], list[float]]:
-    """Return the seconds from posting each order as a webhook to the answer, and to the answer with its balance."""
-    shop, secret = f"{uuid.uuid4().hex}.myshopify.com", description.webhook_secrets[Source.SHOPIFY]
-    await probe.open_connected(shop)
-    answered: list[float] = []
-    taken: list[float] = []
-    balance = await probe.balance_other_than(None)
+    known = await bench.sequence_above(shop, 0)
     for number in range(1, 1 + WARM_UP + samples):
-        now = datetime.now(UTC)
-        sold = ShopifyWebhook(topic="orders/paid", shop=shop, body=order(number, Decimal("24.90"), now), at=now)
-        webhook = Webhook(source=Source.SHOPIFY, headers=sold.headers, body=sold.body)
-        posted = time.perf_counter()
-        status = await asyncio.to_thread(post, description.api_url, webhook, secret, now)
-        assert status == http.HTTPStatus.OK, status
-        answered.append(time.perf_counter() - posted)
-        balance = await probe.balance_other_than(balance)
-        taken.append(time.perf_counter() - posted)
-    return answered[WARM_UP:], taken[WARM_UP:]
-
-
-async def write_to_event(probe: Probe, samples: int) -> list[float]:
-    """Return the seconds from each write that turned the plugin on or off to its event on NATS."""
-    await probe.open(1)
-    taken: list[float] = []
-    for number in range(WARM_UP + samples):
-        if number % 2 == 0:
-            await probe.publish("evt.shopify.webhook.order_paid", order_id=number)
-        else:
-            await probe.publish("evt.billing.payment_succeeded", payment_id=number, credits=1)
-        async with asyncio.timeout(EFFECT_SECONDS):
-            taken.append(await probe.heard.get())
+        sent = time.perf_counter()
+        await send(number)
+        try:
+            known = await bench.sequence_above(shop, known)
+        except TimeoutError:
+            return [EFFECT_SECONDS]
+        taken.append(time.perf_counter() - sent)
     return taken[WARM_UP:]
 
 
-async def measure(description: Description, samples: int) -> None:
-    """Measure all ways and print a line for each."""
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, {samples} samples each")
+async def to_event(bench: Bench, shop: str, samples: int) -> list[float]:
+    """Return the seconds from each write that turned the plugin on or off, first off, to its event on NATS."""
+    taken: list[float] = []
+    while len(taken) < WARM_UP + samples:
+        number = len(taken)
+        if number % 2 == 0:
+            await bench.publish(PAID, shop, order_id=number)
+        else:
+            await bench.publish("evt.billing.payment_succeeded", shop, payment_id=number, credits=1)
+        whose = ""
+        try:
+            while whose != shop:
+                whose, seconds = await asyncio.wait_for(bench.heard.get(), EFFECT_SECONDS)
+        except TimeoutError:
+            return [EFFECT_SECONDS]
+        taken.append(seconds)
+    return taken[WARM_UP:]
+
+
+async def all_ways(bench: Bench, samples: int, rate: int) -> dict[str, list[float]]:
+    """Return the seconds of each way, by what it is called, while other shops sell."""
+    over_nats, over_bus, crossing = [await bench.opened(credits_given) for credits_given in (TRIAL, TRIAL, 1)]
+    connected, posted, answered = await _connected(bench)
+    async with selling(bench, rate):
+        return {
+            "published on NATS → balance": await to_balance(
+                bench, over_nats, lambda number: bench.publish(PAID, over_nats, order_id=number), samples
+            ),
+            "put on the bus → balance": await to_balance(
+                bench, over_bus, lambda number: bench.put(PAID, over_bus, order_id=number), samples
+            ),
+            "posted as a webhook → balance": await to_balance(bench, connected, posted, samples),
+            "posted as a webhook → answered": answered[WARM_UP:],
+            "written → threshold event on NATS": await to_event(bench, crossing, samples),
+            **await bare(bench, samples),
+        }
+
+
+async def bare(bench: Bench, samples: int) -> dict[str, list[float]]:
+    """Return the seconds that the emulator alone takes, by what for."""
+    with _of_its_own(bench) as (table, queue):
+
+        def item() -> None:
+            key = {"id": {"S": uuid.uuid4().hex}}
+            bench.client("dynamodb").put_item(TableName=table, Item=key)
+            bench.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+
+        def message() -> None:
+            bench.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+            received = bench.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+            bench.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=received[0]["ReceiptHandle"])
+
+        named = {"the emulator: an item put and read": item, "the emulator: a message through a queue": message}
+        return {
+            name: [await asyncio.to_thread(_timed, action) for _ in range(samples)] for name, action in named.items()
+        }
+
+
+@asynccontextmanager
+async def selling(bench: Bench, rate: int) -> AsyncIterator[None]:
+    """Let other shops sell so many orders a second over NATS while the block runs."""
+    if not rate:
+        yield
+        return
+    shops = await asyncio.gather(*(bench.opened(TRIAL) for _ in range(OTHER_SHOPS)))
+
+    async def sell() -> None:
+        async with asyncio.TaskGroup() as sent:
+            started = time.perf_counter()
+            for number in count():
+                sent.create_task(bench.publish(PAID, shops[number % OTHER_SHOPS], order_id=number))
+                await asyncio.sleep(max(0.0, started + (number + 1) / rate - time.perf_counter()))
+
+    sales = asyncio.create_task(sell())
+    try:
+        yield
+    finally:
+        sales.cancel()
+
+
+async def measure(description: Description, samples: int, rates: Sequence[int]) -> str:
+    """Return the table of all ways at these rates, and of the emulator alone."""
     connection = await nats.connect(description.nats_url)
-    with closing(http.client.HTTPConnection(urlsplit(description.api_url).netloc, timeout=EFFECT_SECONDS)) as api:
-        first, second, connected = (Probe(description, connection, api) for _ in range(3))
-        _print("published on NATS → balance over HTTP", await publish_to_balance(first, samples))
-        answered, posted = await post_to_balance(connected, description, samples)
-        _print("posted as a webhook → answered", answered)
-        _print("posted as a webhook → balance over HTTP", posted)
-        await connection.subscribe(STATUS_CHANGED, cb=second.note)
-        _print("written → threshold event on NATS", await write_to_event(second, samples))
+    bench = Bench(description, connection)
+    await connection.subscribe(STATUS_CHANGED, cb=bench.note)
+    rows = []
+    for rate in rates:
+        for what, taken in (await all_ways(bench, samples, rate)).items():
+            rows.append((what, rate, taken))
+            print(_row(*rows[-1]), flush=True)
     await connection.close()
-
-
-def _print(what: str, taken: list[float]) -> None:
-    cuts = quantiles(taken, n=100, method="inclusive")
-    print(f"{what:<40} p50 {cuts[49] * 1000:6.0f} ms   p95 {cuts[94] * 1000:6.0f} ms   max {max(taken) * 1000:6.0f} ms")
+    heads = "| way | beside it, orders a second | p50 | p95 | p99 |\n|---|---|---|---|---|"
+    return "\n".join([heads, *(_row(*row) for row in sorted(rows, key=lambda row: row[0]))])
 
 
 def main() -> None:
     """Find the stack and measure it."""
     parser = argparse.ArgumentParser(description="Measure how long an event takes to show, on the local stack.")
     parser.add_argument("--samples", type=int, default=SAMPLES, help=f"at least {SAMPLES_MIN} (default {SAMPLES})")
-    samples = parser.parse_args().samples
-    if samples < SAMPLES_MIN:
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES, help="orders a second of other shops")
+    parser.add_argument("--write", action="store_true", help="put the table into infra/docs/measurements.md")
+    chosen = parser.parse_args()
+    if chosen.samples < SAMPLES_MIN:
         parser.error(f"--samples takes at least {SAMPLES_MIN}: fewer say nothing about the slowest twentieth")
     directory = local_directory(os.environ)
     try:
         description = read(directory)
     except FileNotFoundError:
         parser.error(f"no stack runs in {directory}: start one with `make run TRAFFIC=off`")
-    asyncio.run(measure(description, samples))
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {chosen.samples} samples each")
+    table = asyncio.run(measure(description, chosen.samples, chosen.rates))
+    if chosen.write:
+        PAGE.write_text(put_between(PAGE.read_text(), START, END, table))
+
+
+async def _connected(bench: Bench) -> tuple[str, Send, list[float]]:
+    """Return a new shop that Shopify knows, what posts its orders, and the seconds until each was answered."""
+    shop, domain = str(uuid.uuid4()), f"{uuid.uuid4().hex}.myshopify.com"
+    await bench.publish("evt.merchant.created", shop, links=[{"name": f"{Source.SHOPIFY}:{domain}"}])
+    await bench.sequence_above(shop, 0)
+    secret = bench.description.webhook_secrets[Source.SHOPIFY]
+    answered: list[float] = []
+
+    async def send(number: int) -> None:
+        now = datetime.now(UTC)
+        sold = ShopifyWebhook(topic="orders/paid", shop=domain, body=order(number, Decimal("24.90"), now), at=now)
+        webhook = Webhook(source=Source.SHOPIFY, headers=sold.headers, body=sold.body)
+        started = time.perf_counter()
+        status = await asyncio.to_thread(post, bench.description.api_url, webhook, secret, now)
+        assert status == http.HTTPStatus.OK, status
+        answered.append(time.perf_counter() - started)
+
+    return shop, send, answered
+
+
+@contextmanager
+def _of_its_own(bench: Bench) -> Iterator[tuple[str, str]]:
+    """Yield a table and a queue that nobody else uses."""
+    name = f"latency-{uuid.uuid4().hex}"
+    dynamodb, sqs = bench.client("dynamodb"), bench.client("sqs")
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    try:
+        yield name, queue
+    finally:
+        dynamodb.delete_table(TableName=name)
+        sqs.delete_queue(QueueUrl=queue)
+
+
+def _client(description: Description, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=description.aws_endpoint,
+        region_name=description.aws_region,
+        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def _event(event_type: str, shop: str, payload: dict[str, object]) -> dict[str, object]:
+    return {"event_type": event_type, "payload": {"merchant_id": shop, **payload}}
+
+
+def _timed(action: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _row(what: str, rate: int, taken: list[float]) -> str:
+    if EFFECT_SECONDS in taken or len(taken) < WARM_UP:
+        return f"| {what} | {rate or 'none'} | over a minute | | |"
+    cuts = quantiles(taken, n=100, method="inclusive")
+    shown = " | ".join(f"{cuts[place] * 1000:,.0f} ms" for place in (49, 94, 98))
+    return f"| {what} | {rate or 'none'} | {shown} |"
 
 
 if __name__ == "__main__":

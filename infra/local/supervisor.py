@@ -24,7 +24,7 @@ from infra.local.parameters import SETTINGS, LocalSettingError, seed, switched
 from infra.local.partners import new_secrets
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
-from infra.local.stack import ENGINES, Site, bring_up, launch_traffic
+from infra.local.stack import ENGINES, Site, bring_up, call_others, launch_traffic
 from infra.local.tokens import PRIVATE_KEY_FILE, new_signer, signer_with
 from infra.local.watch import AskedToEndError, StackFailedError, Watch
 
@@ -105,6 +105,7 @@ def _serve(environment: Mapping[str, str], watch: Watch, screen: Screen, held: E
     screen.lines_to_try(examples.lines(description, command, with_traffic=with_traffic))
     path = write(description, directory)
     screen.plain(f"READY {description.api_url} (everything else: {short(path)}; Ctrl-C ends it)")
+    call_others(site, outputs, watch)
     watch.keep_watch()
 
 

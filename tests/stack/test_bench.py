@@ -13,9 +13,9 @@ from tests.support.stack_process import ROOT
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 
-def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured(flows: Stack) -> None:
+def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured_beside_other_orders(flows: Stack) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "infra.bench.latency", "--samples", "50"],
+        [sys.executable, "-m", "infra.bench.latency", "--samples", "50", "--rates", "0", "10"],
         cwd=ROOT,
         env={**os.environ, "LOCAL_DIR": str(flows.directory)},
         capture_output=True,
@@ -23,11 +23,15 @@ def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured(flow
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    figures = re.findall(r"^(.+?) +p50 +(\d+) ms +p95 +(\d+) ms", ran.stdout, re.MULTILINE)
-    assert [what for what, *_ in figures] == [
-        "published on NATS → balance over HTTP",
+    rows = re.findall(r"^\| (.+?) \| (none|10) \| (\d+) ms \| (\d+) ms \| (\d+) ms \|$", ran.stdout, re.MULTILINE)
+    ways = [
+        "published on NATS → balance",
+        "put on the bus → balance",
+        "posted as a webhook → balance",
         "posted as a webhook → answered",
-        "posted as a webhook → balance over HTTP",
         "written → threshold event on NATS",
+        "the emulator: an item put and read",
+        "the emulator: a message through a queue",
     ]
-    assert all(0 < int(half) <= int(most) < 30_000 for _, half, most in figures)
+    assert [row[:2] for row in rows] == [(what, rate) for rate in ("none", "10") for what in ways]
+    assert all(int(half) <= int(most) <= int(nearly_all) < 30_000 for *_, half, most, nearly_all in rows)
