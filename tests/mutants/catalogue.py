@@ -407,6 +407,7 @@ MUTANTS = (
     _mutant(
         "time that runs backwards",
         (MOVING, "    created_at = max(now, account.updated_at)\n", "    created_at = now\n"),
+        tests="tests/unit/test_ledger.py",
     ),
     _mutant(
         "a refund without its order dropped",
@@ -482,6 +483,7 @@ MUTANTS = (
             "    time = later_than(account.updated_at, now=now)\n    crossed = tuple(\n",
             "    time = max(now, account.updated_at)\n    crossed = tuple(\n",
         ),
+        tests="tests/unit/test_threshold_change.py",
     ),
     _mutant(
         "a threshold set without its event", (OVERRIDE, "    return changed, crossed\n", "    return changed, ()\n")
@@ -581,6 +583,7 @@ MUTANTS = (
     _mutant(
         "what was parked is counted some time",
         ("chalicelib/telemetry.py", "    counters.pressing = True\n", ""),
+        tests="tests/functions/test_parked_counted.py",
     ),
     _mutant(
         "an outage parks a message",
