@@ -13,6 +13,7 @@ from chalicelib.api.requests import Call
 from chalicelib.contracts.api import statements as answers
 from chalicelib.contracts.api.answers import Balance
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
+from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Account, Total, Transaction
 from chalicelib.domain.movements import Kind
@@ -46,7 +47,8 @@ def balance_at(
     account = _account(merchant_id, history)
     balance = 0
     if account.last_transaction_at is None or at >= account.last_transaction_at:
-        balance = account.balance
+        # What has lapsed since, though not recorded yet, is gone, as every reader has it.
+        balance = as_of(account, at).balance
     elif at >= account.created_at:
         balance = _newest_by(account, at, history, ends).balance_after
     return Balance(merchant_id=merchant_id, balance=balance, as_of=at)

@@ -28,7 +28,9 @@ BATCH_CREDITS_MAX = 10**15
 ALIASES_MAX = 4
 """Other ids of the same fact that an event may name (contract, section 13)."""
 MONEY_DIGITS_MAX = 16
-"""Digits of money before and behind the point, each."""
+"""Digits of money before the point."""
+MONEY_LENGTH_MAX = 33
+"""Characters of money, the point among them: a sender's binary number below 1 has up to twenty behind it."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """A time before this is a zero value or a mistake of its sender, and counts as none."""
 AHEAD_MAX = timedelta(days=1)
@@ -37,7 +39,9 @@ MILLISECONDS_FROM: Final = 10**11
 """A number from here on counts milliseconds since 1970, a smaller one seconds."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
-_DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]{{1,{MONEY_DIGITS_MAX}}})?")
+_DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]+)?")
+_EXPONENT_MAX = 31
+"""A number of JSON with more digits before or behind its point decides nothing: writing it out could take minutes."""
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 
@@ -97,17 +101,22 @@ def _batch_credits(value: Any) -> int:
 
 def money(value: Any) -> Decimal:
     """Return an amount of money, exact; raises `PydanticCustomError` for what is none."""
-    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= MONEY_DIGITS_MAX:
+    if isinstance(value, Decimal) and is_writable(value):
         value = f"{value:f}"
     elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**MONEY_DIGITS_MAX:
         value = str(value)
-    if not isinstance(value, str) or _DECIMAL.fullmatch(value) is None:
+    if not isinstance(value, str) or len(value) > MONEY_LENGTH_MAX or _DECIMAL.fullmatch(value) is None:
         raise PydanticCustomError(
             Code.FIELD_INVALID,
-            "money is a decimal number of at least 0, with up to {digits} digits before and behind the point",
-            {"digits": MONEY_DIGITS_MAX},
+            "money is a decimal number of at least 0, with up to {digits} digits before the point and {most} in all",
+            {"digits": MONEY_DIGITS_MAX, "most": MONEY_LENGTH_MAX - 1},
         )
     return Decimal(value)
+
+
+def is_writable(number: Decimal) -> bool:
+    """Return whether a number of JSON has so few digits that it can be written out."""
+    return number.is_finite() and abs(number.adjusted()) <= _EXPONENT_MAX
 
 
 def currency(value: Any) -> str:
@@ -165,6 +174,8 @@ def moment(value: Any) -> datetime | None:
             # RFC 3339 takes small letters too, Python capital ones only.
             found = datetime.fromisoformat(value.upper().replace(",", "."))
             return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        if isinstance(value, Decimal) and not is_writable(value):
+            return None
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             milliseconds = int(value if value >= MILLISECONDS_FROM else value * 1000)
             return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
@@ -232,7 +243,7 @@ _MERCHANT_FORM = {
 _CREDITS_FORM = {"type": "integer", "minimum": 1, "maximum": CREDITS_MAX}
 MONEY_FORM = {
     "anyOf": [
-        {"type": "string", "pattern": f"^{_DECIMAL.pattern}$"},
+        {"type": "string", "pattern": f"^{_DECIMAL.pattern}$", "maxLength": MONEY_LENGTH_MAX},
         {"type": "number", "minimum": 0, "exclusiveMaximum": 10**MONEY_DIGITS_MAX},
     ]
 }

@@ -1,16 +1,10 @@
 """An account's freeze as its transactions prove it: each checked for what no freeze can have left."""
 
 from chalicelib.domain.freeze import FREEZE, FROZEN, OFF, ON, PLUGIN, Freeze, Note, end_key
-from chalicelib.domain.grace import Grace, after_time
+from chalicelib.domain.grace import Grace, after_time, due_time
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind
-
-
-def due_time(transaction: Transaction) -> Instant:
-    """Return as of when a transaction was decided: its creation, or the instant at which time alone made it due."""
-    by_time = transaction.kind is Kind.EXPIRY or transaction.metadata.get(FREEZE) == Note.ENDED
-    return (transaction.occurred_at if by_time else None) or transaction.created_at
 
 
 def wrongly_frozen(freeze: Freeze | None, grace: Grace | None, transaction: Transaction) -> str | None:

@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.domain.debt import DEBT
+from chalicelib.domain.freeze import FREEZE
+from chalicelib.domain.freeze import Note as FreezeNote
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -143,7 +145,7 @@ def after(grace: Grace | None, transaction: "Transaction", *, debt: int) -> Grac
             credits=int(limit),
             used=transaction.shortfall,
         )
-    grace = after_time(grace, transaction.created_at)
+    grace = after_time(grace, due_time(transaction))
     if grace is None:
         return None
     if grace.running:
@@ -153,6 +155,15 @@ def after(grace: Grace | None, transaction: "Transaction", *, debt: int) -> Grac
     if grace.running or transaction.balance_after - debt <= transaction.threshold:
         return grace
     return None
+
+
+def due_time(transaction: "Transaction") -> Instant:
+    """Return as of when a transaction was decided: its creation, or the instant at which time alone made it due.
+
+    Of two instants that passed before anything was written, what was due at the first knows nothing of the second.
+    """
+    by_time = transaction.kind is Kind.EXPIRY or transaction.metadata.get(FREEZE) == FreezeNote.ENDED
+    return (transaction.occurred_at if by_time else None) or transaction.created_at
 
 
 def limits(metadata: Mapping[str, str | int]) -> Mapping[str, str | int]:

@@ -1,7 +1,7 @@
 """An account's lots as its transactions prove them: each replayed, and checked for what no movement can do."""
 
 from chalicelib.domain.due import lapse_key
-from chalicelib.domain.freeze_replay import due_time
+from chalicelib.domain.grace import due_time
 from chalicelib.domain.ledger import SCHEMA_VERSION, Transaction
 from chalicelib.domain.lots import MERGED, Lots, deposit, draw, in_lots, in_words, merged_text, ordered, without
 from chalicelib.domain.movements import Kind

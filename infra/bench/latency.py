@@ -310,7 +310,7 @@ def _timed(action: Callable[[], None]) -> float:
 
 def _row(what: str, rate: int, taken: list[float]) -> str:
     if EFFECT_SECONDS in taken or len(taken) < WARM_UP:
-        return f"| {what} | {rate or 'none'} | over a minute | | |"
+        return f"| {what} | {rate or 'none'} | {'over a minute' if taken else 'too few'} | | |"
     cuts = quantiles(taken, n=100, method="inclusive")
     shown = " | ".join(f"{cuts[place] * 1000:,.0f} ms" for place in (49, 94, 98))
     return f"| {what} | {rate or 'none'} | {shown} |"

@@ -155,3 +155,18 @@ def test_a_reader_stops_after_many_accounts() -> None:
     found = falling_due.pending(Listing(), instant(NOON + timedelta(minutes=59)))
 
     assert len(found) == falling_due.PENDING_MAX
+
+
+def test_a_balance_at_a_time_has_what_has_lapsed_by_then_though_it_is_not_posted(api: Api, shops: System) -> None:
+    def balance(minutes_ago: float) -> int:
+        at = instant(datetime.now(UTC) - timedelta(minutes=minutes_ago))
+        answered = api.get(
+            f"/credits/accounts/{LOWERED}/balance",
+            route="/credits/accounts/{merchant_id}/balance",
+            token=ADMIN,
+            parameters={"at": at},
+        )
+        return int(answered.body["data"]["balance"])
+
+    assert shops.account(LOWERED).balance == 43
+    assert [balance(ago) for ago in (6, 4, 0)] == [43, 3, 3]

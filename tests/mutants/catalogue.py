@@ -1021,6 +1021,7 @@ MUTANTS = (
             "            other = known.transaction_id != movement.transaction_id\n"
             "            outcome = Duplicate(known) if other else compare(movement, known)\n",
         ),
+        tests="tests/unit/test_names.py",
     ),
     _mutant(
         "an event that names two facts taken for a duplicate of the first",

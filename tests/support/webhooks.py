@@ -257,6 +257,19 @@ def line(price: str = "price_pro", *, old: bool = False, start: int = PERIOD, **
     }
 
 
+def item(
+    price: str = "price_setup", *, old: bool = False, start: int = PERIOD - 259200, **fields: Any
+) -> dict[str, Any]:
+    """Return an invoice's line of a fee or of extra use: its period is the moment at which it was made."""
+    made = line(price, old=old, start=start, amount=300)
+    if old:
+        kind: dict[str, Any] = {"type": "invoiceitem", "invoice_item": "ii_1"}
+    else:
+        details = {"invoice_item": "ii_1", "proration": False, "subscription": "sub_1"}
+        kind = {"parent": {"type": "invoice_item_details", "invoice_item_details": details}}
+    return {**made, "id": f"il_item_{price}_{start}", "period": {"start": start, "end": start}, **kind, **fields}
+
+
 def invoice(*lines: dict[str, Any], old: bool = False, **fields: Any) -> dict[str, Any]:
     """Return an invoice of a subscription, of an API version before 2025-03-31 (`old`) or after."""
     if old:

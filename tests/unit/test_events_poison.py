@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -372,7 +373,7 @@ NO_MONEY = [
     10**16,
     1e300,
     1e-300,
-    "0." + "1" * 17,
+    "0." + "1" * 32,
     [1],
     CANARY,
 ]
@@ -396,6 +397,62 @@ def test_a_bad_total_of_one_order_of_five_is_poison_and_its_entry_is_named() -> 
         read_event(json.dumps(body), BY_TOTAL, now=READ_AT)
 
     assert (raised.value.code, raised.value.field) == ("field_invalid", "payload.order_items.4.total")
+
+
+@pytest.mark.parametrize(
+    "total", ["0.30000000000000004", "0.000020000000000000004", "7.000000000000001", "1e-17", "1e15"]
+)
+def test_a_binary_number_that_a_sender_wrote_out_is_money(total: str) -> None:
+    body = f'{{"event_type": "{PAID}", "payload": {{"merchant_id": "{SHOP}", "order_id": 1, "total": {total}}}}}'
+    [order] = read_event(body, BY_TOTAL, now=READ_AT).movements
+
+    assert isinstance(order, OrderMovement)
+    assert order.total == Decimal(total)
+
+
+@pytest.mark.parametrize("number", ["1e1000000", "-1e1000000", "1e-1000000", "1e999999999999", "1e32", "1e-32"])
+@pytest.mark.parametrize(
+    ("event_type", "field", "code"),
+    [
+        (PAID, "timestamp", None),
+        (PAID, "occurred_at", None),
+        (PAID, "payload.updated_at", None),
+        (PAID, "payload.order_id", "field_invalid"),
+        (PAYMENT, "payload.expires_at", "field_invalid"),
+        (PAYMENT, "payload.credits", "credits_invalid"),
+        ("evt.subscription.renewed", "payload.period_start", "field_invalid"),
+        ("evt.subscription.renewed", "payload.period_end", "field_invalid"),
+        ("evt.billing.payment_refunded", "payload.amount_refunded", "field_invalid"),
+    ],
+)
+def test_a_number_of_a_million_digits_is_never_written_out(
+    event_type: str, field: str, code: str | None, number: str
+) -> None:
+    needed: dict[str, dict[str, Any]] = {
+        PAID: {"order_id": 1},
+        PAYMENT: {"payment_id": "p", "credits": 5},
+        "evt.subscription.renewed": {"subscription_id": "s", "renewal_id": "r", "credits_used": 5},
+        "evt.billing.payment_refunded": {"payment_id": "p", "payment_total": 30},
+    }
+    body: dict[str, Any] = {"event_type": event_type, "payload": {"merchant_id": SHOP, **needed[event_type]}}
+    place = body["payload"] if field.startswith("payload.") else body
+    place[field.removeprefix("payload.")] = "MARK"
+    text = json.dumps(body).replace('"MARK"', number)
+    terms = replace(TERMS, renewal_expires_with_period=True)
+
+    def read() -> None:
+        if code is None:
+            assert len(read_event(text, terms, now=READ_AT).movements) == 1
+        else:
+            assert rejected_by(text, terms) == code
+
+    assert cpu_seconds(read) < 0.1
+
+
+def rejected_by(text: str, terms: Terms) -> str:
+    with pytest.raises(Rejected) as raised:
+        read_event(text, terms, now=READ_AT)
+    return raised.value.code
 
 
 @pytest.mark.parametrize("total", NO_MONEY)

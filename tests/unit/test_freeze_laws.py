@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,10 +12,12 @@ from chalicelib.contracts.outbound.derived import derived
 from chalicelib.contracts.outbound.payloads import StatusChanged
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.due import as_of
+from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import FreezeMovement, Movement
 from chalicelib.domain.terms import TimeTerms
-from tests.support.builders import NOON, SHOP, freezing, unfreezing
+from chalicelib.domain.thresholds import Crossing
+from tests.support.builders import NOON, SHOP, freezing, order, payment, unfreezing
 from tests.support.fakes import FakeLedger
 from tests.unit.test_grace_laws import FEW, POOL, STEPS, TERMS, bring, lived
 
@@ -134,3 +137,23 @@ def test_a_freeze_is_over_for_readers_from_its_very_instant_on(
     assert (before.enabled, after.freeze) == (False, None)
     assert after.enabled is after.covered
     assert store.accounts[SHOP].balance >= 0
+
+
+@pytest.mark.parametrize("swept", [True, False], ids=["each at its instant", "both at once"])
+def test_a_freeze_that_ends_before_a_grace_leaves_the_graces_end_to_its_own_instant(swept: bool) -> None:
+    terms = TimeTerms(grace=GraceTerms(hours=24))
+    history: list[tuple[int, list[Movement]]] = [
+        (0, [freezing("f", until=after_noon(23.99)), order("1"), order("2")]),
+        (86_420, [payment("p", 1)]),
+    ]
+    store, _ = lived(1, history, terms, swept=swept)
+
+    told = [(one.type, one.details.get("reason")) for one in store.crossings(SHOP)]
+    place = told.index((Crossing.UNFROZEN, None))
+    assert told[place : place + 3] == [
+        (Crossing.UNFROZEN, None),
+        (Crossing.GRACE_ENDED, "time"),
+        (Crossing.PLUGIN_STATUS_CHANGED, None),
+    ]
+    account = store.accounts[SHOP]
+    assert (account.enabled, account.grace.over if account.grace else None) == (False, (after_noon(24), "time"))

@@ -195,6 +195,9 @@ def test_of_several_orders_each_is_ignored_or_asked_for_by_itself() -> None:
         "2026-11-01T00:00:00+00:00",
         "2026-11-01T05:30:00+05:30",
         "2026-11-01",
+        " 2026-11-01 ",
+        "1793491200.0",
+        1793491200.0,
     ],
 )
 def test_one_period_is_one_key_in_each_of_its_spellings(spelling: Any) -> None:

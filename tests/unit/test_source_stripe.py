@@ -21,6 +21,7 @@ from tests.support.webhooks import (
     charge,
     dispute,
     invoice,
+    item,
     line,
     session,
     stripe,
@@ -253,6 +254,72 @@ def test_an_invoice_of_nothing_gives_nothing(fields: dict[str, Any]) -> None:
     assert only_unused(came("invoice.paid", invoice(**fields))) == Unused(
         reason=UnusedReason.NOTHING_PAID, field="data.object.amount_paid", reference_id="in_1Abc"
     )
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_fee_in_a_renewals_invoice_pays_for_no_period_of_its_own(old: bool) -> None:
+    body = invoice(item("price_fee", old=old), line(old=old), item("price_over", old=old, start=PERIOD - 5), old=old)
+    subscription = body["subscription_details"] if old else body["parent"]["subscription_details"]
+    subscription["metadata"] = {"credits": "700"}
+
+    assert paid(body) == [
+        {"subscription_id": "sub_1", "period_start": PERIOD, "period_end": PERIOD + 2592000, "credits_used": 700}
+    ]
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_credits_of_a_fee_are_given_with_the_newest_period_that_its_invoice_pays_for(old: bool) -> None:
+    priced = [line(old=old), item("price_seat", old=old, quantity=2), line("price_seat", old=old, start=NEXT_PERIOD)]
+    assert [(one["period_start"], one["credits_used"]) for one in paid(invoice(*priced, old=old))] == [
+        (PERIOD, 1000),
+        (NEXT_PERIOD, 30),
+    ]
+
+    own = invoice(line(old=old), item("price_new", old=old, metadata={"credits": "7"}), old=old)
+    assert [one["credits_used"] for one in paid(own)] == [1007]
+
+
+def test_use_of_the_last_period_is_given_with_the_period_that_is_paid_for() -> None:
+    for metered in (
+        {"price": {"id": "price_seat", "recurring": {"usage_type": "metered"}}},
+        {"plan": {"id": "price_seat", "usage_type": "metered"}, "price": None},
+    ):
+        used = {**line("price_seat", old=True, start=PERIOD - 2592000, quantity=4), **metered}
+        [renewed] = paid(invoice(used, line(old=True), old=True))
+        assert (renewed["period_start"], renewed["period_end"]) == (PERIOD, PERIOD + 2592000)
+        assert renewed["credits_used"] == 1040
+
+    alone = {
+        **line("price_seat", old=True, quantity=4),
+        "price": {"id": "price_seat", "recurring": {"usage_type": "metered"}},
+    }
+    assert [(one["period_start"], one["credits_used"]) for one in paid(invoice(alone, old=True))] == [(PERIOD, 40)]
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("reason", ["subscription_threshold", "subscription_create"])
+def test_an_invoice_of_fees_alone_is_a_payment_of_what_they_give_themselves(reason: str, old: bool) -> None:
+    trial = [item("price_seat", old=old, quantity=5), line(old=old, amount=0)]
+    body = invoice(*trial, old=old, billing_reason=reason)
+    [bought] = came("invoice.paid", body).events
+    assert (bought.event_type, bought.payload["payment_id"]) == ("evt.billing.payment_succeeded", "in_1Abc")
+    assert bought.payload["credits"] == 50
+
+    subscription = body["subscription_details"] if old else body["parent"]["subscription_details"]
+    subscription["metadata"] = {"credits": "700"}
+    webhook = came("invoice.paid", body)
+    assert (len(webhook.events), {one.reason for one in webhook.unused}) == (1, {UnusedReason.NOTHING_PAID})
+    assert webhook.events[0].payload["credits"] == 50
+
+    assert refused("invoice.paid", invoice(item("price_fee", old=old), old=old))[0] is Code.CREDITS_UNKNOWN
+
+
+def test_what_was_never_captured_is_no_refund() -> None:
+    released = charge(amount=3000, amount_captured=2000, amount_refunded=1000)
+    assert only_unused(came("charge.refunded", released)).reason is UnusedReason.NOTHING_PAID
+
+    [back] = came("charge.refunded", {**released, "amount_refunded": 1500}).events
+    assert (back.payload["amount_refunded"], back.payload["payment_total"]) == ("5", "20")
 
 
 def test_an_invoice_that_the_customers_balance_paid_is_paid() -> None:

@@ -101,7 +101,7 @@ class OrderEntry(BaseModel):
         """Return why an order in this state is not charged, None if it is."""
         if self.test and not terms.count_test_orders:
             return IgnoredReason.TEST_ORDER
-        if self.financial_status and self.financial_status.lower() not in PAID:
+        if self.financial_status and self.financial_status.strip().lower() not in PAID:
             return IgnoredReason.ORDER_NOT_PAID
         return None
 

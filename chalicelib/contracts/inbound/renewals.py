@@ -1,5 +1,6 @@
 """The payload of a subscription's renewal, and how the period that it is for is named (contract, sections 3 and 12)."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,19 +11,20 @@ from pydantic import BeforeValidator, WithJsonSchema
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, Terms, fixed_movement, known_by
-from chalicelib.contracts.values import EARLIEST, MOMENT_FORM, Aliases, Id, Reading, moment
+from chalicelib.contracts.values import EARLIEST, MOMENT_FORM, Aliases, Id, Reading, is_writable, moment
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import escaped
 from chalicelib.domain.movements import Kind, Movement
 
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_DIGITS_MAX = 16
+_NUMBER = re.compile(r"([0-9]{1,16})(\.0+)?")
 
 
 def _whole(value: Any) -> Any:
     """Return a number without a fraction as the integer that it is: some senders write an instant as 1793491200.0."""
-    return int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
+    whole = isinstance(value, Decimal) and is_writable(value) and value == value.to_integral()
+    return int(value) if whole else value
 
 
 class SubscriptionRenewed(Expiring, CreditsByManyNames):
@@ -94,8 +96,9 @@ def period_name(text: str) -> str:
     Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
     no instant from 2000 to 2100 is an opaque id and comes back as it is.
     """
-    digits = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
-    found = moment(int(text) if digits else text)
+    spelled = text.strip()
+    number = _NUMBER.fullmatch(spelled)
+    found = moment(int(number[1]) if number else spelled)
     if found is None or not EARLIEST <= found < _LATEST_PERIOD:
         return text
     return str(round((found - _EPOCH).total_seconds() * 1000))

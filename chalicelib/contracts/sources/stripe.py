@@ -55,6 +55,7 @@ _OBJECT: Shape = {
     "payment_status": None,
     "amount_total": None,
     "amount": None,
+    "amount_captured": None,
     "amount_refunded": None,
     "captured": None,
     "latest_charge": ID,
@@ -188,6 +189,12 @@ def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
         charge.invalid("amount", "an amount above 0")
     if back <= 0:
         charge.invalid("amount_refunded", "an amount above 0")
+    captured = charge.whole("amount_captured")
+    if captured is not None and 0 < captured < total:
+        # Stripe counts what it never took as refunded.
+        total, back = captured, back - (total - captured)
+        if back <= 0:
+            return [_nothing(UnusedReason.NOTHING_PAID, charge, "amount_captured")]
     currency = (charge.text("currency") or charge.missing("currency")).upper()
     payload = {
         "payment_id": _payment(charge, "charge"),

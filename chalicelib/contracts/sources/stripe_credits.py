@@ -54,12 +54,21 @@ def of_price(line: Fields, terms: SourceTerms) -> int:
     quantity = 1 if quantity is None else quantity
     if quantity < 0:
         line.invalid("quantity", "a whole number of at least 0")
+    each = _each(line, terms)
+    if each is None:
+        unknown(line.path("pricing" if line.within("pricing", "price_details").reference("price") else "price"))
+    return in_range(line, each * quantity)
+
+
+def is_priced(line: Fields, terms: SourceTerms) -> bool:
+    """Return whether `CREDITS_BY_PRICE` says what a line's price gives."""
+    return _each(line, terms) is not None
+
+
+def _each(line: Fields, terms: SourceTerms) -> int | None:
     pricing = line.within("pricing", "price_details").reference("price")
     names = (pricing, line.reference("price"), line.reference("plan"))
-    each = next((terms.credits_by_price[name] for name in names if name and name in terms.credits_by_price), None)
-    if each is None:
-        unknown(line.path("pricing" if pricing else "price"))
-    return in_range(line, each * quantity)
+    return next((terms.credits_by_price[name] for name in names if name and name in terms.credits_by_price), None)
 
 
 def of_lines(lines: Iterable[Fields], terms: SourceTerms) -> int:

@@ -1,10 +1,10 @@
 """`invoice.paid` of Stripe: a renewal for each period that it pays for, else a payment (contract, section 15, point 4).
 
 Since API version 2025-03-31 an invoice names its subscription in `parent` and no longer its payment intent and charge.
-The period paid for is a line's: the invoice's own looks back.
+The period paid for is a line's: the invoice's own looks back. An invoice item, such as a fee, pays for none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from chalicelib.contracts.sources.fields import Fields, Shape
@@ -13,6 +13,8 @@ from chalicelib.contracts.sources.stripe_credits import (
     METADATA,
     PRICED,
     in_range,
+    is_priced,
+    of_line,
     of_lines,
     of_price,
     stated,
@@ -30,8 +32,11 @@ _SUBSCRIPTION: Shape = {"id": None, "metadata": METADATA}
 _LINE: Shape = {
     **PRICED,
     "id": None,
+    "type": None,
     "amount": None,
     "proration": None,
+    "price": {"id": None, "recurring": {"usage_type": None}},
+    "plan": {"id": None, "usage_type": None},
     "period": {"start": None, "end": None},
     "parent": {
         "type": None,
@@ -56,6 +61,8 @@ INVOICE: Final[Shape] = {
     "payments": {"data": {"payment": {"payment_intent": ID, "charge": ID}}},
     "lines": {"has_more": None, "data": _LINE},
 }
+_ITEMS = ("invoice_item_details", "invoiceitem")
+"""How a line says that it is an invoice item: its parent's type, and its own before 2025-03-31."""
 _PARENTS = ("subscription_item_details", "invoice_item_details")
 _FIRST = "subscription_create"
 
@@ -74,8 +81,8 @@ def paid_invoice(invoice: Fields, terms: SourceTerms) -> list[Part]:
     subscription = _subscription(invoice)
     reason = invoice.text("billing_reason") or ("subscription" if subscription else "manual")
     if reason.startswith("subscription"):
-        return _renewals(invoice, subscription or _no_subscription(invoice), terms)
-    return [_payment(invoice, invoice_id, terms)]
+        return _renewals(invoice, invoice_id, subscription or _no_subscription(invoice), terms)
+    return [_payment(invoice, invoice_id, _of_invoice(invoice, terms))]
 
 
 def other_names(invoice: Fields) -> tuple[str, ...]:
@@ -110,13 +117,18 @@ def _no_subscription(invoice: Fields) -> str:
     return invoice.within("parent", "subscription_details").missing("subscription")
 
 
-def _payment(invoice: Fields, invoice_id: str, terms: SourceTerms) -> Part:
-    credits_given = stated(invoice.within("metadata"))
-    if credits_given is None:
-        counted, _, prorated = _lines(invoice)
-        if not counted:
-            unknown(prorated or invoice.path("lines"))
-        credits_given = in_range(invoice, of_lines(counted, terms))
+def _of_invoice(invoice: Fields, terms: SourceTerms) -> int:
+    """Return the credits of an invoice that pays for no period."""
+    whole = stated(invoice.within("metadata"))
+    if whole is not None:
+        return whole
+    counted, _, prorated = _lines(invoice)
+    if not counted:
+        unknown(prorated or invoice.path("lines"))
+    return in_range(invoice, of_lines(counted, terms))
+
+
+def _payment(invoice: Fields, invoice_id: str, credits_given: int) -> Part:
     if credits_given == 0:
         return Unused(reason=UnusedReason.NO_CREDITS, field=invoice.path("lines"), reference_id=invoice_id)
     aliases = other_names(invoice)[:ALIASES_MAX]
@@ -126,24 +138,42 @@ def _payment(invoice: Fields, invoice_id: str, terms: SourceTerms) -> Part:
     )
 
 
-def _renewals(invoice: Fields, subscription: str, terms: SourceTerms) -> list[Part]:
+def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: SourceTerms) -> list[Part]:
+    """Return a renewal for each period; where only invoice items are paid for, a payment of what they give."""
     counted, parts, prorated = _lines(invoice)
     if not counted:
         # A change within a period: its lines pay for a share of a period, and no price says the credits of that.
         unknown(prorated or invoice.path("lines"))
+    items = [line for line in counted if _is_item(line)]
+    ahead = [line for line in counted if line not in items and not _is_metered(line)]
+    used = [line for line in counted if line not in items and line not in ahead]
+    periods = _by_period(ahead or used)
+    newest = max(periods, default=0)
+    whole = stated(invoice.within("metadata"))
+    for start, lines in periods.items():
+        # What was used in the last period is billed with the next, and comes with it, as items do.
+        beside = used if ahead and start == newest else []
+        # Credits of the whole invoice are those of the newest period that it pays for.
+        credits_given = (whole if start == newest else 0) if whole is not None else None
+        if credits_given is None:
+            credits_given = _of_period(invoice, [*lines, *beside], items if start == newest else [], terms)
+        parts.append(_renewal(subscription, start, lines, in_range(invoice, credits_given)))
+    if not periods:
+        of_items = (
+            whole if whole is not None else _of_items(items, terms, covered=_of_subscription(invoice) is not None)
+        )
+        parts.append(_payment(invoice, invoice_id, in_range(invoice, of_items)))
+    return parts
+
+
+def _by_period(lines: Sequence[Fields]) -> dict[int, list[Fields]]:
     periods: dict[int, list[Fields]] = {}
-    for line in counted:
+    for line in lines:
         start = line.within("period").whole("start")
         if start is None or start <= 0:
             line.within("period").invalid("start", "the start of the period that is paid for", Code.PERIOD_MISSING)
         periods.setdefault(start, []).append(line)
-    whole = stated(invoice.within("metadata"))
-    for start, lines in periods.items():
-        # Credits of the whole invoice are those of the newest period that it pays for.
-        of_whole = whole if start == max(periods) else 0
-        credits_given = _of_period(invoice, lines, terms) if whole is None else of_whole or 0
-        parts.append(_renewal(subscription, start, lines, in_range(invoice, credits_given)))
-    return parts
+    return periods
 
 
 def _renewal(subscription: str, start: int, lines: list[Fields], credits_given: int) -> Part:
@@ -163,15 +193,14 @@ def _renewal(subscription: str, start: int, lines: list[Fields], credits_given: 
     )
 
 
-def _of_period(invoice: Fields, lines: list[Fields], terms: SourceTerms) -> int:
-    """Return the credits of the lines of one period: one renewal, however many items the subscription has.
+def _of_period(invoice: Fields, lines: list[Fields], items: list[Fields], terms: SourceTerms) -> int:
+    """Return the credits of the lines of one period, and of items: one renewal, however many items a subscription has.
 
     Stripe copies a subscription's metadata to its lines: what only repeats it counts once.
     """
-    places = list(subscription_metadata(invoice))
-    whole = next((found for place in places if (found := stated(place)) is not None), None)
+    whole = _of_subscription(invoice)
     own = [stated(line.within("metadata")) for line in lines]
-    if not places and len(set(own)) == 1:
+    if not list(subscription_metadata(invoice)) and len(set(own)) == 1:
         whole = own[0]
     total = whole if whole is not None and not {None, whole}.isdisjoint(own) else 0
     for line, stated_here in zip(lines, own, strict=True):
@@ -179,6 +208,24 @@ def _of_period(invoice: Fields, lines: list[Fields], terms: SourceTerms) -> int:
             total += stated_here
         elif stated_here is None and whole is None:
             total += of_price(line, terms)
+    return total + _of_items(items, terms, covered=whole is not None)
+
+
+def _of_subscription(invoice: Fields) -> int | None:
+    """Return the credits that a subscription's metadata states."""
+    return next((found for place in subscription_metadata(invoice) if (found := stated(place)) is not None), None)
+
+
+def _of_items(items: list[Fields], terms: SourceTerms, *, covered: bool) -> int:
+    """Return the credits of invoice items, by their own metadata or price.
+
+    `covered`: the subscription says its credits itself, so an item whose price says nothing gives none.
+    """
+    total = 0
+    for item in items:
+        own = stated(item.within("metadata"))
+        if own is not None or not covered or is_priced(item, terms):
+            total += of_line(item, terms)
     return total
 
 
@@ -207,6 +254,18 @@ def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
     if not counted and not others:
         lines.missing("data")
     return counted, others, prorated
+
+
+def _is_item(line: Fields) -> bool:
+    """Whether a line is an invoice item, and no share of a period, which may be one too."""
+    return (line.within("parent").word("type") or line.word("type")) in _ITEMS and not _is_prorated(line)
+
+
+def _is_metered(line: Fields) -> bool:
+    """Whether a line bills what was used in the period before; since 2025-03-31 no webhook says it."""
+    price, plan = line.values.get("price"), line.values.get("plan")
+    places = (price.get("recurring") if isinstance(price, dict) else None, plan)
+    return "metered" in [place.get("usage_type") for place in places if isinstance(place, dict)]
 
 
 def _is_prorated(line: Fields) -> bool:
