@@ -27,7 +27,7 @@ from chalicelib.domain.movements import (
     arranged,
 )
 from chalicelib.domain.moving import apply
-from chalicelib.domain.names import GoesBack, Guards, Names, as_recorded, ground_of, version_of
+from chalicelib.domain.names import GoesBack, Guards, Names, ground_of, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
@@ -111,13 +111,14 @@ class _Write:
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
-        # If the account owes credits, an inflow pays them back, which adds a second transaction.
-        needed = 1 + len(movement.other_keys) + (self._account is not None and self._account.debt > 0)
         ground = None
         if isinstance(movement, GoesBack):
+            movement = self._names.as_recorded(movement)
             ground = ground_of(movement)
         elif isinstance(movement, OrderMovement) and (known := self._known(movement.transaction_id)) is not None:
             ground = known.transaction_id
+        # If the account owes credits, an inflow pays them back, which adds a second transaction.
+        needed = 1 + len(movement.other_keys) + (self._account is not None and self._account.debt > 0)
         if ground is not None:
             needed += ground not in self._transactions and ground not in self._tallies
         return 1 + len(self._transactions) + len(self._names.added) + len(self._tallies) + needed > ITEMS_MAX
@@ -156,10 +157,9 @@ class _Write:
         return total_missing() if impossible else outcome
 
     def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
-        """Return the movement, naming its order or payment as recorded, and its transaction if it has one already."""
+        """Return the movement, naming its grounds as recorded, and its transaction if it has one already."""
         if isinstance(movement, GoesBack):
-            ground = self._known(ground_of(movement))
-            movement = as_recorded(movement, ground) if ground else movement
+            movement = self._names.as_recorded(movement)
         return movement, self._names.recorded(movement)
 
     def _known(self, name: TransactionId | None) -> Transaction | None:

@@ -19,6 +19,8 @@ TRIAL_KEY = "TRIAL_MERCHANT"
 ORDER_UPDATED = "evt.order.updated"
 """The event type that may charge an order but never contradicts a charge; recorded as `source` if it charged."""
 
+_DISPUTE_WON = "BILLING_DISPUTE_WON_"
+
 
 class Kind(Enum):
     """What a movement is, and which way it goes: the pairs of type and direction that can occur."""
@@ -160,7 +162,7 @@ class ReversalMovement(PaymentMovement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeWonMovement(PaymentMovement):
-    """A dispute of a payment was won: the credits it took come back."""
+    """A dispute of a payment was won: the credits it took come back. Its other keys hold other ids of the dispute."""
 
     dispute_id: str
 
@@ -168,6 +170,12 @@ class DisputeWonMovement(PaymentMovement):
     def dispute_transaction_id(self) -> TransactionId:
         """The id of the dispute's transaction, the second of its grounds."""
         return transaction_id(self.merchant_id, dispute_key(self.dispute_id))
+
+    @property
+    def dispute_names(self) -> tuple[TransactionId, ...]:
+        """The ids of the dispute's transaction under each of the names in the event, its `dispute_id` first."""
+        others = (dispute_key(key.removeprefix(_DISPUTE_WON)) for key in self.other_keys)
+        return (self.dispute_transaction_id, *(transaction_id(self.merchant_id, key) for key in others))
 
 
 def names_of(movement: Movement) -> tuple[TransactionId, ...]:
@@ -181,7 +189,7 @@ def grounds(movement: Movement) -> tuple[TransactionId, ...]:
     if isinstance(movement, RefundMovement):
         return (movement.order_transaction_id,)
     if isinstance(movement, DisputeWonMovement):
-        return (movement.payment_transaction_id, movement.dispute_transaction_id)
+        return (movement.payment_transaction_id, *movement.dispute_names)
     return (movement.payment_transaction_id,) if isinstance(movement, ReversalMovement) else ()
 
 
@@ -222,6 +230,11 @@ def payment_key(payment_id: str) -> str:
     return f"BILLING_PAYMENT_{payment_id}"
 
 
+def reversal_key(reversal_id: str) -> str:
+    """Return the idempotency key of a reversal by its id (contract, section 14)."""
+    return f"BILLING_REVERSAL_{reversal_id}"
+
+
 def reversal_to_key(payment_id: str, refunded: str) -> str:
     """Return the idempotency key of a reversal that tells how much money went back so far (contract, section 14)."""
     return f"BILLING_REVERSAL_{payment_id}_TO_{refunded}"
@@ -230,6 +243,11 @@ def reversal_to_key(payment_id: str, refunded: str) -> str:
 def dispute_key(dispute_id: str) -> str:
     """Return the idempotency key of a dispute (contract, section 14)."""
     return f"BILLING_DISPUTE_{dispute_id}"
+
+
+def dispute_won_key(dispute_id: str) -> str:
+    """Return the idempotency key of a dispute that was won (contract, section 14)."""
+    return f"{_DISPUTE_WON}{dispute_id}"
 
 
 def order_key(order_id: str) -> str:

@@ -5,7 +5,7 @@ would have under that name. So the condition that protects every transaction pro
 arrive wins.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -18,6 +18,7 @@ from chalicelib.domain.movements import (
     OrderMovement,
     RefundMovement,
     ReversalMovement,
+    dispute_won_key,
     names_of,
     refund_of_order_key,
     reversal_to_key,
@@ -69,13 +70,31 @@ class Names:
 
     def recorded(self, movement: Movement) -> Transaction | Rejected | None:
         """Return the transaction of the movement's fact under any name; `Rejected` if its names belong to two."""
-        known = self.find(movement.transaction_id)
-        if movement.other_keys:
-            for name in names_of(movement)[1:]:
-                other = self.find(name)
-                if known is not None and other is not None and other.transaction_id != known.transaction_id:
-                    return _two_facts(known, other)
-                known = known or other
+        if isinstance(movement, DisputeWonMovement) and isinstance(two := self._one(movement.dispute_names), Rejected):
+            return two
+        return self._one(names_of(movement))
+
+    def as_recorded(self, back: GoesBack) -> GoesBack:
+        """Return the movement with what it builds on named as recorded, whichever names the event gave."""
+        ground = self.find(ground_of(back))
+        back = as_recorded(back, ground) if ground else back
+        if not isinstance(back, DisputeWonMovement):
+            return back
+        # A dispute is won once: its first name is the name of the win too.
+        for names, kind in ((back.dispute_names, Kind.REVERSAL), (names_of(back), Kind.REVERSAL_RETURNED)):
+            known = self._one(names)
+            if isinstance(known, Transaction) and known.kind is kind:
+                return _of_dispute(back, str(known.metadata["dispute_id"]))
+        return back
+
+    def _one(self, names: Iterable[TransactionId]) -> Transaction | Rejected | None:
+        """Return the transaction of a fact that has these names, None if there is none; `Rejected` if there are two."""
+        known = None
+        for name in names:
+            other = self.find(name)
+            if known is not None and other is not None and other.transaction_id != known.transaction_id:
+                return _two_facts(known, other)
+            known = known or other
         return known
 
     def add(self, transaction: Transaction, movement: Movement) -> None:
@@ -143,6 +162,21 @@ def as_recorded(back: GoesBack, ground: Transaction) -> GoesBack:
         key = reversal_to_key(named, str(metadata["amount_refunded"]))
         return replace(back, key=key, reference_id=named, payment_id=named, metadata=metadata)
     return replace(back, payment_id=named, metadata=metadata)
+
+
+def _of_dispute(won: DisputeWonMovement, named: str) -> DisputeWonMovement:
+    """Return the won dispute under this name; the one that the event gave becomes one of the others."""
+    if won.dispute_id == named:
+        return won
+    key = dispute_won_key(named)
+    return replace(
+        won,
+        key=key,
+        reference_id=named,
+        dispute_id=named,
+        metadata={**won.metadata, "dispute_id": named},
+        other_keys=tuple(one for one in (won.key, *won.other_keys) if one != key),
+    )
 
 
 def ground_of(back: GoesBack) -> TransactionId:

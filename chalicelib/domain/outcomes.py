@@ -138,15 +138,19 @@ def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: 
     """Return the first field in which a reversal or won dispute contradicts its transaction, None for a repeat."""
     if transaction.metadata.get("payment_id") != movement.payment_id:
         return "payment_id"
+    if transaction.kind is not (Kind.REVERSAL if isinstance(movement, ReversalMovement) else Kind.REVERSAL_RETURNED):
+        # The key of a dispute named WON_… may be that of a dispute which was won.
+        return "dispute_id"
     if isinstance(movement, DisputeWonMovement):
         return None if transaction.metadata.get("dispute_id") == movement.dispute_id else "dispute_id"
     said, recorded = movement.portion, Portion.recorded(transaction.metadata)
-    pairs = (
+    pairs: tuple[tuple[str, object, object], ...] = (
         ("credits", said.credits, recorded.credits),
         ("amount", said.amount, recorded.amount),
         ("amount_refunded", said.refunded, recorded.refunded),
         ("payment_total", said.payment_total, recorded.payment_total),
-        ("dispute_id", said.dispute_id, recorded.dispute_id),
+        # By which of its names a dispute comes says nothing about what goes back.
+        ("dispute_id", said.dispute_id is None, recorded.dispute_id is None),
     )
     return next((name for name, one, other in pairs if one != other), None)
 

@@ -270,7 +270,7 @@ def _grounds(movement: Movement, soon: Instant) -> tuple[TransactionId, ...]:
             # Today's policy cannot charge it, but an older one may have done so.
             return names_of(movement)
     # A dispute is won once: only its own transaction shows that this is a repeat.
-    own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()
+    own = names_of(movement) if isinstance(movement, DisputeWonMovement) else ()
     return (*grounds(movement), *own)
 
 

@@ -12,8 +12,8 @@ from chalicelib.domain.freeze import OF_A_FREEZE
 from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
-from chalicelib.domain.movements import Movement, RefundMovement
-from chalicelib.domain.names import torn
+from chalicelib.domain.movements import DisputeWonMovement, Movement, RefundMovement
+from chalicelib.domain.names import Names, torn
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Known, LedgerStore, Refused
 
@@ -74,20 +74,33 @@ class Work:
         self.guards.update(known.guards)
 
     def follow(self, store: LedgerStore) -> None:
-        """Read the transactions named by guards that a write has met, all in one request.
+        """Read the transactions named by guards that a write has met, and those of wins of disputes that guards name.
 
         Raises:
             RetryLater: one cannot be read, or is not there: a restore has torn it from its guard.
         """
-        if unread := [
-            transaction for transaction in dict.fromkeys(self.guards.values()) if transaction not in self.stored
-        ]:
-            known = store.read([], unread)
-            known.require(*unread)
-            self.learn(known)
-            for guard, transaction in self.guards.items():
-                if transaction not in self.stored:
-                    raise torn(guard, transaction)
+        for find in (self._guarded, self._wins_of_guarded):
+            if unread := find():
+                known = store.read([], unread)
+                known.require(*unread)
+                self.learn(known)
+                self.absent.update(one for one in unread if one not in self.stored)
+                for guard, transaction in self.guards.items():
+                    if transaction not in self.stored:
+                        raise torn(guard, transaction)
+
+    def _guarded(self) -> list[TransactionId]:
+        return [transaction for transaction in dict.fromkeys(self.guards.values()) if transaction not in self.stored]
+
+    def _wins_of_guarded(self) -> list[TransactionId]:
+        """Return the unknown transactions of won disputes that an event calls by another name than the dispute's."""
+        names = Names(self.guards, stored=self.stored, transactions={})
+        unread: dict[TransactionId, None] = {}
+        for index in self.undecided:
+            movement = self.movements[index]
+            if isinstance(movement, DisputeWonMovement) and movement.key != (own := names.as_recorded(movement)).key:
+                unread[own.transaction_id] = None
+        return [one for one in unread if not (one in self.stored or one in self.guards or one in self.absent)]
 
     def behind(self) -> RetryLater | None:
         """Return `account_behind` if the known account does not count a known transaction of the merchant.

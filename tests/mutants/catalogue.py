@@ -13,6 +13,7 @@ DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/ingest_events.py"
 MESSAGES = "chalicelib/contracts/inbound/messages.py"
+INBOUND_REVERSALS = "chalicelib/contracts/inbound/reversals.py"
 LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
 STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/dynamodb/ledger_reader.py"
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
@@ -929,7 +930,7 @@ MUTANTS = (
         "a dispute won without a look for its transaction",
         (
             POSTING,
-            "own = (movement.transaction_id,) if isinstance(movement, DisputeWonMovement) else ()",
+            "own = names_of(movement) if isinstance(movement, DisputeWonMovement) else ()",
             "own: tuple[TransactionId, ...] = ()",
         ),
         tests="tests/unit/test_reversals.py",
@@ -1038,14 +1039,28 @@ MUTANTS = (
     _mutant(
         "a refund recorded under its order's alias",
         (
-            FOLD,
-            "            movement = as_recorded(movement, ground) if ground else movement\n",
-            "            assert ground is None or as_recorded(movement, ground)\n",
+            NAMES,
+            "        back = as_recorded(back, ground) if ground else back\n",
+            "        assert ground is None or as_recorded(back, ground)\n",
         ),
     ),
     _mutant(
         "what goes back of a payment recorded under the payment's alias",
         (NAMES, "    if ground.kind is not Kind.PAYMENT:\n", "    if ground.kind is Kind.PAYMENT:\n"),
+        tests="tests/functions/test_ingest_reversals.py",
+    ),
+    _mutant(
+        "a reversal or dispute that forgets its aliases",
+        (INBOUND_REVERSALS, "    return known_by(keys, reversal)\n", "    return known_by(keys[:1], reversal)\n"),
+        tests="tests/functions/test_ingest_reversals.py",
+    ),
+    _mutant(
+        "a dispute won under another name without a look for the transaction of its first",
+        (
+            WORK,
+            "        for find in (self._guarded, self._wins_of_guarded):\n",
+            "        for find in (self._guarded,):\n",
+        ),
         tests="tests/functions/test_ingest_reversals.py",
     ),
     _mutant(

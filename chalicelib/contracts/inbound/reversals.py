@@ -1,16 +1,24 @@
 """The payloads of payments that go back (contract, section 14)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
-from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms
-from chalicelib.contracts.values import Credits, Id, Money, Reading, money, money_text
+from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
+from chalicelib.contracts.values import Aliases, Credits, Id, Money, Reading, money, money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.movements import DisputeWonMovement, Movement, ReversalMovement, dispute_key, reversal_to_key
+from chalicelib.domain.movements import (
+    DisputeWonMovement,
+    Movement,
+    ReversalMovement,
+    dispute_key,
+    dispute_won_key,
+    reversal_key,
+    reversal_to_key,
+)
 from chalicelib.domain.reversals import Portion
 
 _FORMS = ("credits", "amount", "amount_refunded")
@@ -29,7 +37,7 @@ class PaymentRefunded(Payload):
     """A payment goes back, in whole or in part.
 
     In one of three forms: `credits`; an `amount` of the `payment_total`; or `amount_refunded`, all the money that went
-    back of the `payment_total` so far, which is its own name and needs no `reversal_id`.
+    back of the `payment_total` so far, which is its own name: it needs no `reversal_id`, and has no `aliases`.
     """
 
     payment_id: Id
@@ -38,6 +46,7 @@ class PaymentRefunded(Payload):
     amount: Money | None = None
     amount_refunded: Money | None = None
     payment_total: PaymentTotal | None = None
+    aliases: Aliases = ()
 
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the reversal.
@@ -66,19 +75,13 @@ class PaymentRefunded(Payload):
             refunded=self.amount_refunded,
             payment_total=None if self.credits is not None else self.payment_total,
         )
-        return [_reversal(self, envelope, terms, key=self._key(), reference_id=self._name(), portion=portion)]
-
-    def _name(self) -> str:
         if self.amount_refunded is not None:
-            return self.payment_id
+            key = reversal_to_key(self.payment_id, money_text(self.amount_refunded))
+            return [_reversal(self, envelope, terms, keys=(key,), reference_id=self.payment_id, portion=portion)]
         if self.reversal_id is None:
             raise Rejected(Code.FIELD_MISSING, "payload.reversal_id is missing", field="payload.reversal_id")
-        return self.reversal_id
-
-    def _key(self) -> str:
-        if self.amount_refunded is not None:
-            return reversal_to_key(self.payment_id, money_text(self.amount_refunded))
-        return f"BILLING_REVERSAL_{self._name()}"
+        keys = [reversal_key(name) for name in (self.reversal_id, *self.aliases)]
+        return [_reversal(self, envelope, terms, keys=keys, reference_id=self.reversal_id, portion=portion)]
 
 
 class PaymentDisputed(Payload):
@@ -86,12 +89,13 @@ class PaymentDisputed(Payload):
 
     payment_id: Id
     dispute_id: Id
+    aliases: Aliases = ()
 
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the reversal of what is left of the payment."""
         portion = Portion(dispute_id=self.dispute_id)
-        key = dispute_key(self.dispute_id)
-        return [_reversal(self, envelope, terms, key=key, reference_id=self.dispute_id, portion=portion)]
+        keys = [dispute_key(name) for name in (self.dispute_id, *self.aliases)]
+        return [_reversal(self, envelope, terms, keys=keys, reference_id=self.dispute_id, portion=portion)]
 
 
 class PaymentDisputeWon(Payload):
@@ -99,21 +103,21 @@ class PaymentDisputeWon(Payload):
 
     payment_id: Id
     dispute_id: Id
+    aliases: Aliases = ()
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return that what the dispute took comes back."""
-        return [
-            DisputeWonMovement(
-                merchant_id=self.merchant(),
-                key=f"BILLING_DISPUTE_WON_{self.dispute_id}",
-                reference_id=self.dispute_id,
-                occurred_at=envelope.time,
-                correlation_id=envelope.correlation_id,
-                metadata={"payment_id": self.payment_id, "dispute_id": self.dispute_id},
-                payment_id=self.payment_id,
-                dispute_id=self.dispute_id,
-            )
-        ]
+        won = DisputeWonMovement(
+            merchant_id=self.merchant(),
+            key=dispute_won_key(self.dispute_id),
+            reference_id=self.dispute_id,
+            occurred_at=envelope.time,
+            correlation_id=envelope.correlation_id,
+            metadata={"payment_id": self.payment_id, "dispute_id": self.dispute_id},
+            payment_id=self.payment_id,
+            dispute_id=self.dispute_id,
+        )
+        return [known_by(map(dispute_won_key, self.aliases), won)]
 
 
 def _reversal(
@@ -121,13 +125,13 @@ def _reversal(
     envelope: Envelope,
     terms: Terms,
     *,
-    key: str,
+    keys: Sequence[str],
     reference_id: str,
     portion: Portion,
 ) -> ReversalMovement:
-    return ReversalMovement(
+    reversal = ReversalMovement(
         merchant_id=payload.merchant(),
-        key=key,
+        key=keys[0],
         reference_id=reference_id,
         occurred_at=envelope.time,
         correlation_id=envelope.correlation_id,
@@ -136,6 +140,7 @@ def _reversal(
         portion=portion,
         owed=terms.debt_owed,
     )
+    return known_by(keys, reversal)
 
 
 def _kept(portion: Portion) -> Mapping[str, str | int]:
