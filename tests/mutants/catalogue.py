@@ -1026,7 +1026,7 @@ MUTANTS = (
     ),
     _mutant(
         "an event that names two facts taken for a duplicate of the first",
-        (NAMES, "                    return _two_facts(known, other)\n", "                    return known\n"),
+        (NAMES, "                return _two_facts(known, other)\n", "                return known\n"),
     ),
     _mutant(
         "the new name that a duplicate brings forgotten",

@@ -26,6 +26,7 @@ from tests.support.builders import (
     adjustment,
     dispute,
     dispute_won,
+    known_as,
     order,
     payment,
     refund_of,
@@ -290,6 +291,23 @@ def test_a_write_has_room_for_what_inflows_pay() -> None:
     assert ITEMS_MAX - 2 < items <= ITEMS_MAX
     settle(store, movements, now=LATER)
     assert store.accounts[SHOP].debt == 500 - 120
+    sound(store)
+
+
+def test_a_write_has_room_for_the_name_under_which_a_dispute_was_won() -> None:
+    names = [(f"p{number}", f"d{number}") for number in range(40)]
+    store, _ = ledger(
+        [trial(0)],
+        [payment(paid, 1) for paid, _ in names],
+        [known_as(dispute(paid, name), dispute(paid, f"{name}-too")) for paid, name in names],
+    )
+    before = len(store.commits)
+    settle(store, [adjustment("up", 1), *(dispute_won(paid, f"{name}-too") for paid, name in names)], now=LATER)
+    items = [
+        1 + len(commit.transactions) + len(commit.guards) + len(commit.tallies) for commit in store.commits[before:]
+    ]
+    assert ITEMS_MAX - 3 < max(items) <= ITEMS_MAX
+    assert store.accounts[SHOP].balance == 41
     sound(store)
 
 
