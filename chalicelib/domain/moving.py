@@ -57,9 +57,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     amount = _moved(account, kind, requested)
     created_at = max(now, account.updated_at)
     threshold, outdated = _in_force(account, default=default_threshold, now=created_at)
-    metadata, use, alerts = _kept_by_time(
-        account, kind, requested, metadata, amount, created_at, terms, threshold=threshold
-    )
+    metadata, use, alerts = _kept_by_time(account, kind, requested, metadata, amount, created_at, threshold, terms)
     lots, drawn, merged = _change_lots(account.lots, amount, parts)
     transaction = Transaction(
         transaction_id=movement.transaction_id,
@@ -156,9 +154,8 @@ def _kept_by_time(
     metadata: Mapping[str, str | int],
     amount: int,
     at: Instant,
-    terms: TimeTerms,
-    *,
     threshold: int,
+    terms: TimeTerms,
 ) -> tuple[Mapping[str, str | int], Use | None, Alerts | None]:
     """Return what the transaction notes of a grace and of levels, and the account's use and alerts after it."""
     given = NO_GRACE if account.closed else account.grace_terms or terms.grace
