@@ -31,18 +31,22 @@ from chalicelib.domain.statements import (
     month_of,
 )
 
+_DAY_LENGTH = 10
 _MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 
 
 def balance_at(
     call: Call, merchant_id: MerchantId, at: Instant, *, history: History, ends: MonthEnds | None
 ) -> Balance:
-    """Return the credits that the merchant had at a time, 0 before the first transaction.
+    """Return the credits that the merchant had at a time, 0 before the first transaction; today as a day means now.
 
     Raises:
         Problem: the time is in the future (400), or there is no such account.
     """
-    if at > instant(call.now):
+    now = instant(call.now)
+    if call.text("at") == now[:_DAY_LENGTH]:
+        at = now
+    if at > now:
         raise bad_request("at", "The time is in the future.")
     account = _account(merchant_id, history)
     balance = 0

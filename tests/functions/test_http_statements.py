@@ -188,6 +188,8 @@ def test_before_the_first_record_the_balance_is_0_and_the_future_is_refused(api:
         "as_of": "2020-01-01T23:59:59.999Z",
     }
     tomorrow = instant(datetime.now(UTC) + timedelta(days=1))
+    today = balance_at(api, instant(datetime.now(UTC))[:10]).body["data"]
+    assert (today["balance"], today["as_of"] < instant(datetime.now(UTC) + timedelta(seconds=60))) == (5, True)
     assert [balance_at(api, at).status for at in (tomorrow, "yesterday")] == [400, 400]
     assert [balance_at(api, "2020-01-01", shop=each, token=ADMIN).status for each in (NOBODY, OTHER)] == [404, 404]
     assert balance_at(api, "2020-01-01", token=OPS).status == 403
