@@ -761,6 +761,16 @@ MUTANTS = (
         tests="tests/unit/test_grace_laws.py",
     ),
     _mutant(
+        "a freeze's end that ends a grace",
+        (GRACE, "after_time(grace, due_time(transaction))", "after_time(grace, transaction.created_at)"),
+        tests="tests/unit/test_freeze_laws.py",
+    ),
+    _mutant(
+        "a fee taken for a period",
+        ("chalicelib/contracts/sources/stripe_invoices.py", " in _ITEMS and not", " in () and not"),
+        tests="tests/unit/test_source_stripe.py",
+    ),
+    _mutant(
         "a shortfall in a grace that nobody owes",
         (GRACE, "    return {DEBT: shortfall} if shortfall else {}\n", "    return {}\n"),
         tests="tests/unit/test_grace_laws.py",
