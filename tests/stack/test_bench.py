@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flow
 
 def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured_beside_other_orders(flows: Stack) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "infra.bench.latency", "--samples", "50", "--rates", "0", "10"],
+        [sys.executable, "-m", "infra.bench.latency", "--samples", "50", "--rates", "0", "2"],
         cwd=ROOT,
         env={**os.environ, "LOCAL_DIR": str(flows.directory)},
         capture_output=True,
@@ -23,7 +23,7 @@ def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured_besi
         text=True,
     )
     assert ran.returncode == 0, ran.stderr
-    rows = re.findall(r"^\| (.+?) \| (none|10) \| (\d+) ms \| (\d+) ms \| (\d+) ms \|$", ran.stdout, re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| (none|2) \| (.+) ms \| (.+) ms \| (.+) ms \|$", ran.stdout, re.MULTILINE)
     ways = [
         "published on NATS → balance",
         "put on the bus → balance",
@@ -33,5 +33,6 @@ def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured_besi
         "the emulator: an item put and read",
         "the emulator: a message through a queue",
     ]
-    assert [row[:2] for row in rows] == [(what, rate) for rate in ("none", "10") for what in ways]
-    assert all(int(half) <= int(most) <= int(nearly_all) < 30_000 for *_, half, most, nearly_all in rows)
+    assert [row[:2] for row in rows] == [(what, rate) for rate in ("none", "2") for what in ways], ran.stdout
+    shown = [[int(text.replace(",", "")) for text in row[2:]] for row in rows]
+    assert all(0 < half <= most <= nearly_all < 30_000 for half, most, nearly_all in shown), ran.stdout
