@@ -58,7 +58,7 @@ class Result:
             if len(fact.transactions) > 1:
                 both = " and ".join(transaction.transaction_id for transaction in fact.transactions)
                 found.append((movement, f"its names belong to two recorded facts, {both}"))
-            elif fact.transaction is not None and isinstance(compare(movement, fact.transaction), Rejected):
+            elif fact.transaction and isinstance(compare(fact.movement or movement, fact.transaction), Rejected):
                 found.append((movement, "recorded before with another content"))
         return found
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.movements import Movement, ReversalMovement, names_of
+from chalicelib.domain.movements import Movement, ReversalMovement, grounds, names_of
+from chalicelib.domain.names import GoesBack, Names
 from chalicelib.domain.reversals import outdated
 from infra.commands.ledger import TargetLedger
 
@@ -15,9 +16,10 @@ class Fact:
     """Transactions that a movement is known by: one, or several where its names belong to more than one fact.
 
     None for a figure that a greater one of the same payment has in it (contract, section 14): nothing is recorded of
-    that.
+    that. `movement` names what it builds on as recorded, whichever names the event gave.
     """
 
+    movement: Movement | None = None
     transactions: tuple[Transaction, ...] = ()
 
     @property
@@ -30,13 +32,15 @@ def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[Transacti
     """Return what the ledger holds of each movement, by the id of its own transaction; others are left out."""
     wanted = {movement.transaction_id: movement for movement in movements}
     asked = {name for movement in wanted.values() for name in names_of(movement)}
-    asked |= {movement.payment_transaction_id for movement in wanted.values() if isinstance(movement, ReversalMovement)}
+    asked |= {name for movement in wanted.values() for name in grounds(movement)}
     stored = reader.transactions(asked)
+    names = Names({}, stored=stored, transactions={})
     found: dict[TransactionId, Fact] = {}
     for own, movement in wanted.items():
         transactions = {stored[name].transaction_id: stored[name] for name in names_of(movement) if name in stored}
         if transactions:
-            found[own] = Fact(transactions=tuple(transactions.values()))
+            known = names.as_recorded(movement) if isinstance(movement, GoesBack) else movement
+            found[own] = Fact(movement=known, transactions=tuple(transactions.values()))
         elif isinstance(movement, ReversalMovement):
             payment = stored.get(movement.payment_transaction_id)
             if payment is not None and outdated(payment.tally, movement.portion):

@@ -54,3 +54,21 @@ def test_an_amount_that_a_greater_one_has_in_it_moves_nothing_and_is_not_waited_
     assert "A greater amount is recorded as refunded of this payment already; nothing was moved." in smaller.stdout
     assert "#3: recorded before, at " in same.stdout
     assert (greater.exit_code, "not in the ledger yet" in greater.stdout) == (1, True)
+
+
+def test_what_goes_back_of_a_payment_is_recorded_before_under_any_name_of_either(desk: Desk) -> None:
+    def disputed(end: str, **payload: object) -> str:
+        return asking(f"evt.billing.payment_dispute{end}", payload)
+
+    desk.system.ingest(opened(), charged("in_1", 50, aliases=["pi_1"]))
+    desk.system.ingest(disputed("d", payment_id="pi_1", dispute_id="dp_1", aliases=["du_1"]))
+    desk.system.ingest(disputed("_won", payment_id="in_1", dispute_id="du_1"))
+    named = ("payment_id=pi_1", "dispute_id=du_1")
+
+    for event in ("payment_disputed", "payment_dispute_won"):
+        said = desk.run("emit", event, f"merchant_id={SHOP}", *named, *EMIT)
+        assert said.exit_code == 0, said.output
+        assert "recorded before under another name" in said.stdout
+    desk.system.ingest(charged("in_2", 50))
+    other = desk.run("emit", "payment_disputed", f"merchant_id={SHOP}", "payment_id=in_2", "dispute_id=du_1", *EMIT)
+    assert (other.exit_code, "recorded before with another content" in other.stdout) == (1, True)
