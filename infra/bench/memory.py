@@ -22,7 +22,7 @@ from infra.bench.measurements import PAGE, put_between
 from infra.packaging.build import package
 
 CORE_MEGABYTES: Final = 1769
-"""Memory at which a function has a core of its own (lambda/latest/dg/configuration-memory.html)."""
+"""With this much memory a function gets one full core (lambda/latest/dg/configuration-memory.html)."""
 SIZES: Final = (128, 256, 512, 1024, CORE_MEGABYTES)
 AWAY_SECONDS: Final = 0.005
 """What a request to DynamoDB takes besides, about."""

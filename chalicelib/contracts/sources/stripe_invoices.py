@@ -154,8 +154,9 @@ def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: Source
         # What was used in the last period is billed with the next, and comes with it, as items do.
         beside = used if ahead and start == newest else []
         # Credits of the whole invoice are those of the newest period that it pays for.
-        credits_given = (whole if start == newest else 0) if whole is not None else None
-        if credits_given is None:
+        if whole is not None:
+            credits_given = whole if start == newest else 0
+        else:
             credits_given = _of_period(invoice, [*lines, *beside], items if start == newest else [], terms)
         parts.append(_renewal(subscription, start, lines, in_range(invoice, credits_given)))
     if not periods:
