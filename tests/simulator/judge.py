@@ -22,7 +22,7 @@ from tests.simulator.judge_time import EXPIRY
 from tests.simulator.letters import CANARY
 from tests.simulator.product import handler
 from tests.simulator.readers import instant_of, wrong
-from tests.simulator.releases import NEWER, THIS, newer_since, run_as
+from tests.simulator.releases import NEWER, THIS, of_newer_form, run_as
 from tests.simulator.restoring import judge_restored
 from tests.simulator.running import Context
 from tests.simulator.ways_back import REPAID, RETURNED, REVERSAL
@@ -250,7 +250,7 @@ def _canary(world: World) -> None:
 def _reconciled(world: World) -> None:
     """The product's own check, of either release, finds no drift."""
     accounts = len(world.aws.tables.tables[CREDITS].items)
-    newer = len(newer_since(world.aws.tables.log))
+    newer = len(of_newer_form(world.aws.tables.tables))
     for release in (THIS, NEWER):
         run_as(release)
         told = handler("reconcile")({}, Context("reconcile", lambda: RECONCILING_SECONDS))

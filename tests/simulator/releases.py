@@ -11,7 +11,8 @@ from typing import Any
 from chalicelib.adapters.dynamodb import crossings, items
 from chalicelib.adapters.dynamodb import ledger as dynamodb
 from chalicelib.domain import ledger, moving
-from tests.simulator.tables import Write
+from tests.simulator.aws import CREDITS, TRANSACTIONS
+from tests.simulator.tables import Table, Write
 
 THIS, NEWER = 2, 3
 LOTS = "later"
@@ -53,6 +54,12 @@ def newer_since(log: Sequence[Write]) -> dict[str, float]:
             if is_newer(change.new):
                 found.setdefault((change.new or {})["merchant_id"]["S"], write.at)
     return found
+
+
+def of_newer_form(tables: Mapping[str, Table]) -> set[str]:
+    """Return the merchants of whose ledger anything has the newer form now, which a restore may have undone."""
+    items = [item for name in (CREDITS, TRANSACTIONS) for item in tables[name].items.values()]
+    return {item["merchant_id"]["S"] for item in items if is_newer(item)}
 
 
 def _newer_account_item(account: ledger.Account) -> items.Item:

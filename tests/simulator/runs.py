@@ -9,7 +9,7 @@ from typing import Self
 
 from tests.simulator.faults import Weather
 from tests.simulator.judge import judge
-from tests.simulator.running import START
+from tests.simulator.running import START, Endless
 from tests.simulator.stories import story
 from tests.simulator.world import DEAD_LETTERS, World
 
@@ -52,7 +52,7 @@ def verdict_on(world: World, name: str) -> Verdict:
     """Play a world to its end, and return the verdict on it."""
     try:
         world.play(judge)
-    except Exception:  # noqa: BLE001 - a run that cannot be judged is no good run
+    except (Exception, Endless):  # noqa: BLE001 - a run that cannot be judged is no good run
         world.violated(f"the run could not be judged: {traceback.format_exc()}")
     letters = world.aws.queues.queues[DEAD_LETTERS].values()
     return Verdict(

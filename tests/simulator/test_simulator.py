@@ -6,11 +6,10 @@ import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 
 import pytest
 
-from tests.simulator import running, sweep
+from tests.simulator import product, running, sweep
 from tests.simulator.faults import Fault
 from tests.simulator.letters import POISON
 from tests.simulator.mappings import declared
@@ -85,12 +84,14 @@ def test_a_seed_is_the_same_run_again_in_any_process() -> None:
 
 
 def test_a_call_that_never_ends_and_asks_for_nothing_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
-    over = Event()
+    def spin(*_: object) -> None:
+        while True:
+            pass
+
     monkeypatch.setattr(running, "TURN_SECONDS", 0.05)
-    monkeypatch.setattr(running.Runs, "_body", lambda *_: over.wait())
+    monkeypatch.setattr(product, "handler", lambda _: spin)
 
     verdict = verdict_on(world_of(0), "endless")
-    over.set()
 
     assert "neither ended nor made a request" in str(verdict)
 
