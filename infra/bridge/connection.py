@@ -30,6 +30,8 @@ TERMINATED: Final = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.{CONSUMER}"
 """The subject of JetStream's advisories that a message is never delivered again."""
 RECHECK_SECONDS: Final = 1.0
 """The pause after a look that failed."""
+IN_DOUBT: Final = "in doubt until the next look"
+"""What is said of the streams while the last look may describe a server that is gone."""
 
 
 class Link:
@@ -110,7 +112,9 @@ class Link:
                     log.info("streams: consuming %s", ", ".join(seen.consumed))
                 self.streams = seen.consumed
                 tell(seen, self._telemetry)
-                if not self._doubt.is_set() and self._client.is_connected:
+                if self._doubt.is_set() or not self._client.is_connected:
+                    self._telemetry.report(Part.STREAMS, ok=False, detail=IN_DOUBT)
+                else:
                     self.ready.set()
                     (self.way_out.set if seen.way_out is None else self.way_out.clear)()
             await self._wait_for_doubt(pause)
@@ -154,15 +158,19 @@ class Link:
         self.ready.clear()
         self.way_out.clear()
 
-    async def _on_disconnected(self) -> None:
+    def _lost(self, how: str) -> None:
+        """Report that NATS is gone, and with it what is known of the streams: another server may have none."""
         self._unready()
-        self._telemetry.report(Part.NATS, ok=False, detail="disconnected")
+        self._telemetry.report(Part.NATS, ok=False, detail=how)
+        self._telemetry.report(Part.STREAMS, ok=False, detail=IN_DOUBT)
+
+    async def _on_disconnected(self) -> None:
+        self._lost("disconnected")
         if not self._closing:
             log.warning("nats: disconnected; messages under way will be redelivered")
 
     async def _on_closed(self) -> None:
-        self._unready()
-        self._telemetry.report(Part.NATS, ok=False, detail="closed")
+        self._lost("closed")
         self.closed.set()
 
     async def _on_error(self, error: Exception) -> None:

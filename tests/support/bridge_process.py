@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import boto3
-import nats
 from nats.aio.client import Client
-from nats.js import api
+from nats.js import JetStreamContext, JetStreamManager, api
+from nats.js.errors import NotFoundError
 
 from infra.local.engines import Engine, launch, running
 from tests.support.bridge_fakes import MERCHANT
@@ -165,11 +165,24 @@ def queues_in(endpoint: str, *, inbox: str | None = None, patience_seconds: int 
     client.close()
 
 
+class PatientClient(Client):
+    """A client of NATS that waits for an answer as long as a busy machine may need, not nats-py's few seconds."""
+
+    def jetstream(self, **options: Any) -> JetStreamContext:
+        """Return JetStream with that patience."""
+        return super().jetstream(**{"timeout": WAIT_SECONDS, **options})
+
+    def jsm(self, **options: Any) -> JetStreamManager:
+        """Return JetStream's management with that patience."""
+        return super().jsm(**{"timeout": WAIT_SECONDS, **options})
+
+
 def on_nats(url: str, act: Callable[[Client], Awaitable[Answer]]) -> Answer:
     """Return the result of `act` with a new client."""
 
     async def run() -> Answer:
-        client = await nats.connect(url, allow_reconnect=False)
+        client = PatientClient()
+        await client.connect(url, allow_reconnect=False, connect_timeout=int(WAIT_SECONDS))
         try:
             return await act(client)
         finally:
@@ -209,6 +222,22 @@ def unacknowledged(url: str, stream: str = "UPSTREAM") -> int:
     async def act(client: Client) -> int:
         info = await client.jsm().consumer_info(stream, "credit-service")
         return (info.num_ack_pending or 0) + (info.num_pending or 0)
+
+    return on_nats(url, act)
+
+
+def consumed(url: str, stream: str = "UPSTREAM") -> bool:
+    """Return whether the server at `url` has the bridge's consumer of `stream`, and with it all streams.
+
+    After a restart of NATS this tells what the bridge's health does not: that it has set up this very server.
+    """
+
+    async def act(client: Client) -> bool:
+        try:
+            await client.jsm().consumer_info(stream, "credit-service")
+        except NotFoundError:
+            return False
+        return True
 
     return on_nats(url, act)
 
