@@ -20,6 +20,7 @@ from botocore.httpsession import URLLib3Session
 from ministack.services import dynamodb as engine
 from samtranslator.yaml_helper import yaml_parse
 
+from chalicelib.adapters.dynamodb.sizes import item_bytes
 from infra.bench.units import (
     TRANSACTION_FACTOR,
     Index,
@@ -27,7 +28,6 @@ from infra.bench.units import (
     Schema,
     index_entry,
     index_units,
-    item_bytes,
     query_units,
     read_units,
     write_units,

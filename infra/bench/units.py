@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
+
 Item = Mapping[str, Any]
 
-WRITE_UNIT_BYTES = 1024
 READ_UNIT_BYTES = 4096
 TRANSACTION_FACTOR = 2
 """A transaction prepares and commits each item, and is charged for both."""
 EVENTUAL_FACTOR = 0.5
-CONTAINER_BYTES = 3
-"""Bytes of a map or list beside its members, each of which takes one byte more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +33,6 @@ class Schema:
 
     key: str
     indexes: Mapping[str, Index]
-
-
-def item_bytes(item: Item) -> int:
-    """Return the size of an item: its attributes' names and values."""
-    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
 def write_units(before: Item | None, after: Item | None) -> int:
@@ -90,24 +84,3 @@ def _moved(index: Index, old: Item, new: Item) -> bool:
 
 def _whole_units(item: Item | None, unit_bytes: int) -> int:
     return 0 if item is None else ceil(item_bytes(item) / unit_bytes)
-
-
-def _value_bytes(value: Mapping[str, Any]) -> int:
-    [(kind, content)] = value.items()
-    if kind == "S":
-        return len(content.encode())
-    if kind == "N":
-        return _number_bytes(content)
-    if kind == "M":
-        return CONTAINER_BYTES + sum(len(name.encode()) + _value_bytes(one) + 1 for name, one in content.items())
-    if kind == "L":
-        return CONTAINER_BYTES + sum(_value_bytes(one) + 1 for one in content)
-    if kind in {"BOOL", "NULL"}:
-        return 1
-    raise ValueError(f"no item here holds a {kind}")
-
-
-def _number_bytes(text: str) -> int:
-    """Return about how many bytes a number takes: one for two significant digits, one more, and one for a sign."""
-    digits = text.lstrip("-").replace(".", "").strip("0")
-    return ceil(len(digits) / 2) + 1 + text.startswith("-")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from chalicelib.adapters.dynamodb.items import (
     transaction_item,
 )
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
+from chalicelib.adapters.dynamodb.totals import totals_map
+from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.alerts import Alerts, Level, Unit, Watched
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.freeze import Freeze
@@ -29,16 +32,26 @@ from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Edits, Tally
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
 from chalicelib.domain.thresholds import Crossing, Outdated
 from tests.support.builders import NOON, SHOP, account_of, merchant
+from tests.support.largest import (
+    COUNTERS,
+    CREDITS_LARGE,
+    EIGHT_LOTS,
+    ENDED_GRACE,
+    EVERYTHING,
+    FREEZE,
+    LARGEST,
+    LONGEST_LEVELS,
+    ORDERS_MAX,
+    TERMS,
+    own_levels,
+)
 
 WRITE_UNIT_BYTES = 1024
-ORDERS_MAX = 99_999_999
-"""More orders than a shop will ever have."""
-CREDITS_LARGE = CREDITS_MAX - 1
-"""As many digits as credits can have, none of them a zero, which DynamoDB would not store."""
 
 ids = st.uuids().map(lambda uuid: TransactionId(str(uuid)))
 merchants = st.uuids().map(lambda uuid: MerchantId(str(uuid)))
@@ -300,32 +313,72 @@ def test_the_largest_account_is_one_write_unit(threshold: dict[str, Any]) -> Non
     assert item_bytes(item) <= WRITE_UNIT_BYTES
 
 
-EIGHT_LOTS = tuple(
-    Lot(expires_at=instant(datetime(2027, month, 28, 23, 59, 59, 999_000, tzinfo=UTC)), credits=9_999_999)
-    for month in range(1, 9)
-)
+@pytest.mark.parametrize("kinds", range(len(COUNTERS) + 1))
+def test_the_largest_account_with_eight_lots_is_one_write_unit(kinds: int) -> None:
+    """Whatever its counters are: their number decides in which form they are kept."""
+    account = replace(LARGEST, totals=dict(list(LARGEST.totals.items())[:kinds]))
+
+    item = account_item(account)
+
+    assert item["level"]
+    assert item_bytes(item) <= WRITE_UNIT_BYTES
+    assert account_from(item) == account
 
 
-def test_a_large_shops_account_with_eight_lots_is_one_write_unit() -> None:
-    """A million orders and ten years of renewals, top-ups, edits and a reversal, all with their totals."""
-    counts = {Kind.ORDER_USED: 999_999, Kind.REFUND_RETURNED: 99_999, Kind.EDIT_ADDED: 9_999, Kind.EDIT_REMOVED: 9_999}
-    counts |= dict.fromkeys((Kind.TRIAL, Kind.REVERSAL), 1)
-    counts |= dict.fromkeys((Kind.PAYMENT, Kind.SUBSCRIPTION, Kind.MANUAL_ADDED, Kind.MANUAL_REMOVED, Kind.EXPIRY), 999)
+def test_a_large_shops_account_with_all_that_an_account_may_have_is_one_write_unit() -> None:
+    """A million orders and ten years of renewals and top-ups; levels, own limits, and a shop that came back."""
+    counts = dict.fromkeys(COUNTERS, 999) | {Kind.ORDER_USED: 999_999, Kind.REFUND_RETURNED: 99_999}
     shop = replace(
-        account_of(0),
-        balance=CREDITS_LARGE,
+        LARGEST,
         sequence=1_199_999,
         version=1_199_999,
         totals={kind: Total(count=count, credits=99_999_999) for kind, count in counts.items()},
         total_shortfall=9_999,
         threshold=99_999,
         low_balance_threshold=99_999,
-        status_transaction_id=TransactionId(SHOP),
         lots=EIGHT_LOTS,
-        due_at=EIGHT_LOTS[0].expires_at,
+        alerts=replace(own_levels("few", "half"), look_at=None),
+        grace_terms=GraceTerms(hours=48, credits=100),
+        closure=Closure(closed=False, at=NOON),
     )
 
     assert item_bytes(account_item(shop)) <= WRITE_UNIT_BYTES
+
+
+def test_counters_stay_a_map_that_every_release_reads_while_the_item_is_within_a_write_unit() -> None:
+    few = account_item(replace(LARGEST, totals=dict(list(LARGEST.totals.items())[:6])))
+    many = account_item(LARGEST)
+
+    assert "counters" not in few
+    assert many["totals"] == {"M": {}}
+
+
+def test_a_larger_account_that_was_written_with_a_map_of_counters_is_read_as_it_was() -> None:
+    written = account_item(LARGEST) | {"totals": {"M": totals_map(LARGEST.totals)}}
+    del written["counters"]
+
+    assert item_bytes(written) > WRITE_UNIT_BYTES
+    assert account_from(written) == LARGEST
+
+
+@pytest.mark.parametrize(
+    ("more", "units"),
+    [
+        ({"grace": ENDED_GRACE, "grace_terms": TERMS}, 2),
+        ({"alerts": LONGEST_LEVELS}, 2),
+        ({"freeze": FREEZE}, 2),
+        (EVERYTHING, 2),
+        (EVERYTHING | {"freeze": replace(FREEZE, reason="𐍈" * REASON_LENGTH_MAX)}, 4),
+    ],
+    ids=["grace", "levels", "freeze", "everything", "a reason of wide letters"],
+)
+def test_the_largest_account_takes_so_many_write_units(more: dict[str, Any], units: int) -> None:
+    account = replace(LARGEST, **more)
+
+    item = account_item(account)
+
+    assert ceil(item_bytes(item) / WRITE_UNIT_BYTES) == units
+    assert account_from(item) == account
 
 
 def test_an_account_on_which_time_does_not_act_keeps_the_form_that_every_release_writes() -> None:

@@ -1,21 +1,24 @@
 """What the writes leave in the tables themselves, for streams, indexes and those who read items."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from chalicelib.adapters.dynamodb.crossings import crossings_from
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS
+from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_item
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Movement
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import Crossing, Outdated
 from chalicelib.ports import Committed
 from tests.support.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial
 from tests.support.fakes import decide
+from tests.support.largest import EVERYTHING, LARGEST
 from tests.support.stores import DYNAMODB_LOCAL_URL, NO_SECOND_OPINION, Tables
 
 THRESHOLD = 20
+OUTDATED = Outdated(threshold=THRESHOLD, replaced_at=NOON)
 
 
 def write(tables: Tables, *movements: Movement, default_threshold: int = THRESHOLD) -> Commit:
@@ -94,6 +97,22 @@ def test_crossings_stand_on_the_account_only_until_its_next_write(tables: Tables
 
     write(tables, order("2"))
     assert "crossings" not in tables.account_item(SHOP)
+
+
+def test_a_write_removes_all_that_the_account_no_longer_has(tables: Tables) -> None:
+    opened = write(tables, trial(5))
+    filled = decide(tables.ledger(), [order()], now=NOON, default_threshold=THRESHOLD).commit
+    assert filled is not None
+    # An account stays closed or opened again: all else may go.
+    everything = {name: value for name, value in EVERYTHING.items() if name != "closure"}
+    filled = replace(filled, after=replace(LARGEST, **everything, debt=1, outdated=OUTDATED, version=2))
+    assert tables.ledger().commit(filled) == Committed()
+    assert {"counters", "lots", "debt"} <= tables.account_item(SHOP).keys()
+
+    emptied = replace(filled, before=filled.after, after=replace(opened.after, version=3), transactions=())
+
+    assert tables.ledger().commit(emptied) == Committed()
+    assert tables.account_item(SHOP) == account_item(emptied.after)
 
 
 def test_a_write_that_was_refused_takes_no_crossing_away(tables: Tables) -> None:

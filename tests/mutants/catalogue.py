@@ -1177,6 +1177,20 @@ MUTANTS = (
         "a notice of what has lapsed",
         (DUE, "        if passed and lot.expires_at > until:\n", "        if passed:\n"),
     ),
+    _mutant(
+        "counters of a larger account left behind",
+        (DYNAMODB, '"freeze", "counters"),', '"freeze"),'),
+        tests="tests/contract/test_ledger_tables.py",
+    ),
+    _mutant(
+        "an account that takes two units for its counters",
+        (
+            ITEMS,
+            "    if item_bytes(item) <= WRITE_UNIT_BYTES:\n        return item\n",
+            "    if item:\n        return item\n",
+        ),
+        tests="tests/contract/test_items.py",
+    ),
     _mutant("due_at not moved", (FOLD, "due_at=due_at, updated_at=time)", "updated_at=time)")),
     _mutant(
         "listed under the hour of the last write",

@@ -4,6 +4,7 @@ service.
 Written from sections 2 and 3 of the contract. An `Ask` is one business fact as one event reports it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -221,7 +222,32 @@ class Refunds:
 
 def plain(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a low-level item as plain values: whole numbers, texts, truths and maps of them."""
-    return {name: _plain(value) for name, value in item.items()}
+    found = {name: _plain(value) for name, value in item.items()}
+    # A large account has its counters as one text, which says the same as the map.
+    return found | {"totals": _counters(found.pop("counters"))} if "counters" in found else found
+
+
+def _counters(text: str) -> dict[str, dict[str, int]]:
+    totals: dict[str, dict[str, int]] = {}
+    for code, count, moved in re.findall(r"([A-Z]{2})(\w+):(\w+)", text):
+        name, *members = _COUNTERS.get(code, (code, "n", "c"))
+        totals.setdefault(name, {}).update(zip(members, (int(count, 36), int(moved, 36)), strict=True))
+    return totals
+
+
+_IN, _OUT = ("increases", "credits_in"), ("decreases", "credits_out")
+_COUNTERS: Mapping[str, tuple[str, str, str]] = {
+    "TR": ("TRIAL", *_IN),
+    "OP": ("OPENING", *_IN),
+    "OU": ("ORDER_PAID", *_OUT),
+    "OE": ("ORDER_PAID", *_IN),
+    "FR": ("REFUND", *_IN),
+    "FT": ("REFUND", *_OUT),
+    "PA": ("PAYMENT", *_IN),
+    "SU": ("SUBSCRIPTION", *_IN),
+    "MA": ("MANUAL", *_IN),
+    "MR": ("MANUAL", *_OUT),
+}
 
 
 def _plain(value: Mapping[str, Any]) -> Any:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.bench.units import Index, Schema, index_units, item_bytes, query_units, read_units, write_units
+from chalicelib.adapters.dynamodb.sizes import item_bytes
+from infra.bench.units import Index, Schema, index_units, query_units, read_units, write_units
 
 SCHEMA = Schema(
     key="id",

@@ -16,7 +16,8 @@ DUE_SHARDS = 8
 
 _HOUR_LENGTH: Final = len("2026-01-31T12")
 _DIGITS: Final = digits + ascii_lowercase
-_BASE: Final = len(_DIGITS)
+BASE: Final = len(_DIGITS)
+"""The base in which items keep numbers as text."""
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -26,15 +27,14 @@ def lots_text(lots: Lots) -> str:
 
     In digits and JSON, eight lots would take another 200 bytes, and an account's item has 1 KB.
     """
-    return " ".join(f"{_text(milliseconds(lot.expires_at))}:{_text(lot.credits)}" for lot in lots)
+    return " ".join(f"{in_base(milliseconds(lot.expires_at))}:{in_base(lot.credits)}" for lot in lots)
 
 
 def lots_from(text: str | None) -> Lots:
     """Return the lots that `lots_text` wrote, none of None."""
     parts = (part.partition(":") for part in (text or "").split())
     return tuple(
-        Lot(expires_at=instant(_EPOCH + int(at, _BASE) * _MILLISECOND), credits=int(left, _BASE))
-        for at, _, left in parts
+        Lot(expires_at=instant(_EPOCH + int(at, BASE) * _MILLISECOND), credits=int(left, BASE)) for at, _, left in parts
     )
 
 
@@ -55,11 +55,11 @@ def hour_of(time: Instant) -> str:
     return time[:_HOUR_LENGTH]
 
 
-def _text(number: int) -> str:
-    """Return a whole number of at least 0 in base 36, which `int` reads."""
+def in_base(number: int) -> str:
+    """Return a whole number of at least 0 in `BASE`, which `int` reads."""
     assert number >= 0, "credits and instants after 1970 are not below 0"
     text = ""
     while number or not text:
-        number, digit = divmod(number, _BASE)
+        number, digit = divmod(number, BASE)
         text = _DIGITS[digit] + text
     return text

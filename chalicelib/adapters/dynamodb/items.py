@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from zlib import crc32
 
 from chalicelib.adapters.dynamodb.due_items import due_attributes, lots_from, lots_text
+from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
 from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.adapters.dynamodb.time_attributes import (
     alerts_from,
@@ -23,11 +24,11 @@ from chalicelib.adapters.dynamodb.time_attributes import (
     use_from,
     use_text,
 )
+from chalicelib.adapters.dynamodb.totals import counters_from, counters_text, totals_from, totals_map
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import SCHEMA_VERSION_DRAWN, Account, Total, Transaction
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.orders import Direction
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.thresholds import Outdated
 
@@ -42,16 +43,6 @@ LEVEL_SHARDS = 8
 
 _Read = TypeVar("_Read")
 _KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
-# With the whole names of all types, the largest account would cost two write units.
-_SHORT = {
-    Kind.REVERSAL: "RV",
-    Kind.REVERSAL_RETURNED: "RR",
-    Kind.DEBT_REPAID: "DR",
-    Kind.EDIT_ADDED: "EA",
-    Kind.EDIT_REMOVED: "ER",
-    Kind.EXPIRY: "EX",
-}
-_MEMBERS = {Direction.INCREASE: ("increases", "credits_in"), Direction.DECREASE: ("decreases", "credits_out")}
 
 
 def level(account: Account) -> str | None:
@@ -74,7 +65,7 @@ def account_item(account: Account) -> Item:
         "sequence": {"N": str(account.sequence)},
         "version": {"N": str(account.version)},
         "schema_version": {"N": str(ACCOUNT_VERSION if _timed(account) else 1)},
-        "totals": {"M": _totals(account.totals)},
+        "totals": {"M": totals_map(account.totals)},
         "hash": {"S": account.hash},
         "threshold": {"N": str(account.threshold)},
         "status_changed_at": {"S": account.status_changed_at},
@@ -96,7 +87,15 @@ def account_item(account: Account) -> Item:
             item[name] = {"S": value}
     if (partition := level(account)) is not None:
         item["level"] = {"S": partition}
-    return item | _of_time(account)
+    item |= _of_time(account)
+    return _fitted(item, account.totals) if _timed(account) else item
+
+
+def _fitted(item: Item, totals: Mapping[Kind, Total]) -> Item:
+    """Return an item of the second form within 1 KB, if its counters as one text bring it there."""
+    if item_bytes(item) <= WRITE_UNIT_BYTES:
+        return item
+    return item | {"totals": {"M": {}}, "counters": {"S": counters_text(totals)}}
 
 
 def _of_time(account: Account) -> Item:
@@ -144,7 +143,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         balance=int(item["balance"]["N"]),
         sequence=int(item["sequence"]["N"]),
         version=int(item["version"]["N"]),
-        totals=_totals_from(item["totals"]["M"]),
+        totals=counters_from(counters) if (counters := _text(item, "counters")) else totals_from(item["totals"]["M"]),
         total_shortfall=_whole(item, "total_shortfall") or 0,
         hash=item["hash"]["S"],
         last_transaction_id=TransactionId(last_id) if last_id else None,
@@ -252,31 +251,6 @@ def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
 def _closure_from(item: Mapping[str, Any]) -> Closure | None:
     word, _, at = (_text(item, "closure") or "").partition(" ")
     return Closure(closed=word == "closed", at=Instant(at)) if at else None
-
-
-def _totals(totals: Mapping[Kind, Total]) -> Item:
-    by_type: dict[str, Item] = {}
-    for kind, total in totals.items():
-        name, counted, moved = _names(kind)
-        members = by_type.setdefault(name, {})
-        members |= {counted: {"N": str(total.count)}, moved: {"N": str(total.credits)}}
-    return {name: {"M": members} for name, members in by_type.items()}
-
-
-def _totals_from(by_type: Mapping[str, Any]) -> dict[Kind, Total]:
-    totals = {}
-    for kind in Kind:
-        name, counted, moved = _names(kind)
-        members = by_type.get(name, {"M": {}})["M"]
-        if counted in members:
-            totals[kind] = Total(count=int(members[counted]["N"]), credits=int(members[moved]["N"]))
-    return totals
-
-
-def _names(kind: Kind) -> tuple[str, str, str]:
-    """Return under which name the totals of a kind are kept, and under which the count and the credits there."""
-    short = _SHORT.get(kind)
-    return (short, "n", "c") if short else (kind.transaction_type, *_MEMBERS[kind.direction])
 
 
 def _known_form(

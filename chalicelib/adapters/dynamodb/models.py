@@ -62,6 +62,7 @@ class AccountRow(Model):
     version = NumberAttribute()
     schema_version = NumberAttribute(null=True)
     totals: MapAttribute[str, dict[str, int]] = MapAttribute()  # type: ignore[no-untyped-call]
+    counters = UnicodeAttribute(null=True)
     total_shortfall = NumberAttribute(null=True)
     hash = UnicodeAttribute()
     last_transaction_id = UnicodeAttribute(null=True)
