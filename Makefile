@@ -42,7 +42,7 @@ test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then
 	@$(PYTEST) $(PARALLEL) -m "not slow" $(filter-out tests/unit,$(LONGEST_FIRST))
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
-	@$(PYTEST) $(PARALLEL) $(LONGEST_FIRST)
+	@$(PYTEST) $(PARALLEL) --durations=20 $(LONGEST_FIRST)
 
 sweep: $(READY) ## Try every kind of fault at every request of every kind of movement: an hour of CPU.
 	@SWEEP_EVERY=1 $(PYTEST) $(PARALLEL) tests/simulator/test_simulator.py -k whatever_fails
