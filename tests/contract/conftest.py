@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib.ports import LedgerStore
+from tests.support import examples  # noqa: F401 - its profile of Hypothesis is what is wanted
 from tests.support.engines import ministack
 from tests.support.fakes import FakeLedger
 from tests.support.stores import DYNAMODB_LOCAL_URL, Tables, tables_at, tables_in_process, tables_simulated

@@ -1,14 +1,18 @@
-"""How many examples a property is tried on: all of them, or the few of a quick answer.
+"""How many examples a property is tried on, and that neither chance nor a busy machine decides whether it holds.
 
-`make test` runs the unit part with `--hypothesis-profile few`. `make test-all` takes Hypothesis's own profile, and
-with it as many examples as each test asks for.
+`make test` runs the unit part with `--hypothesis-profile few`, for a quick answer. Every other run takes the profile
+`whole`, and with it as many examples as each test asks for; they are the same in every run, unless a test says that it
+wants new ones, and none has a time limit of its own: a fifth of a second is little where all processors are busy.
 """
 
 from hypothesis import HealthCheck, Phase, settings
 
-FEW = "few"
+WHOLE, FEW = "whole", "few"
 FEW_EXAMPLES = 10
 
+settings.register_profile(
+    WHOLE, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile(
     FEW,
     max_examples=FEW_EXAMPLES,
@@ -17,6 +21,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+settings.load_profile(WHOLE)
 
 
 def examples(number: int) -> int:

@@ -1,3 +1,3 @@
-"""Registers the profile of few examples before pytest asks for it."""
+"""Registers the profiles of Hypothesis before pytest asks for one."""
 
-from tests.support import examples  # noqa: F401 - its profile is what is wanted
+from tests.support import examples  # noqa: F401 - its profiles are what is wanted
