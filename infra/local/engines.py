@@ -23,7 +23,8 @@ from infra.packaging.region import REGION
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent
-START_SECONDS = 60.0
+START_SECONDS = 120.0
+"""How long a program may take until it serves, on a busy machine; one that ends is noticed at once."""
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 PROBE_SECONDS = 1.0

@@ -10,9 +10,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 import app
 from chalicelib.wiring import for_api
 from tests.support.api import OTHER, Functions
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
-from tests.support.console import WAIT_MS
 from tests.support.events import asking, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token

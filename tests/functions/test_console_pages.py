@@ -12,9 +12,8 @@ from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api, for_posting
 from tests.support.api import CREDITS_TABLE
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP, merchant
-from tests.support.console import WAIT_MS
 from tests.support.events import Context, adjusted, charged, opened, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token

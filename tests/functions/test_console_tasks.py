@@ -19,9 +19,8 @@ from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api
 from tests.functions.test_console_pages import rolled_up
 from tests.support.api import Functions
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
-from tests.support.console import WAIT_MS
 from tests.support.events import Context, asking, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token

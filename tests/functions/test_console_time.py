@@ -11,9 +11,8 @@ import app
 from chalicelib.domain.ids import instant
 from chalicelib.wiring import for_api, for_posting
 from tests.functions.test_console_many import violations, wider
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
-from tests.support.console import WAIT_MS
 from tests.support.events import charged, opened, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token

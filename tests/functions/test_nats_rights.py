@@ -35,13 +35,15 @@ HEADERS: Sequence[Mapping[str, str]] = (
     {"detail-type": PAID, "Content-Type": "application/cloudevents+json"},
 )
 LARGEST = 1024 * 1024
+SECONDS = 60.0
+"""How long NATS may take on a busy machine."""
 
 
 async def forwarded(url: str, subject: str, bodies: Sequence[str]) -> FakeQueue:
     """Publish every body with all headers as the shop, and return what the bridge put into the inbox."""
     others = (PAID, STRIPE, "evt.credits.manual_adjustment")
     bridge = await nats.connect(url, user="bridge", password="b")
-    await bridge.jetstream().add_stream(name="UPSTREAM", subjects=["evt.>"])
+    await bridge.jetstream(timeout=SECONDS).add_stream(name="UPSTREAM", subjects=["evt.>"])
     refused: list[Exception] = []
 
     async def refuse(error: Exception) -> None:
@@ -53,16 +55,18 @@ async def forwarded(url: str, subject: str, bodies: Sequence[str]) -> FakeQueue:
             for other in others:
                 await shop.publish(other, body.encode(), headers=dict(headers))
             # Its confirmation comes after what the server said of those before.
-            await shop.jetstream().publish(subject, body.encode(), headers=dict(headers))
+            await shop.jetstream(timeout=SECONDS).publish(subject, body.encode(), headers=dict(headers))
     await shop.close()
     assert len(refused) == len(others) * len(bodies) * len(HEADERS)
 
     queue = FakeQueue()
     forwarder = Forwarder(queue, FakePublish(), bridge_settings(), largest_payload=LARGEST)
-    subscription = await bridge.jetstream().pull_subscribe("evt.>", durable="credit-service", stream="UPSTREAM")
+    subscription = await bridge.jetstream(timeout=SECONDS).pull_subscribe(
+        "evt.>", durable="credit-service", stream="UPSTREAM"
+    )
     left = len(bodies) * len(HEADERS)
     while left:
-        deliveries: list[Msg] = await subscription.fetch(min(left, 10), timeout=10)
+        deliveries: list[Msg] = await subscription.fetch(min(left, 10), timeout=SECONDS)
         await forwarder.forward(deliveries)
         left -= len(deliveries)
     await bridge.close()

@@ -107,7 +107,7 @@ def proxy(upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[i
 
 @pytest.fixture
 def client(proxy: int) -> Iterator[http.client.HTTPConnection]:
-    with closing(http.client.HTTPConnection(LOOPBACK, proxy, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection(LOOPBACK, proxy, timeout=60)) as connection:
         yield connection
 
 
@@ -210,7 +210,7 @@ def test_a_client_that_waits_before_it_sends_its_body_is_asked_for_it(client: ht
 
 
 def test_what_is_not_http_is_answered_400(proxy: int) -> None:
-    with socket.create_connection((LOOPBACK, proxy), timeout=10) as connection:
+    with socket.create_connection((LOOPBACK, proxy), timeout=60) as connection:
         connection.sendall(b"nonsense\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
@@ -218,7 +218,7 @@ def test_what_is_not_http_is_answered_400(proxy: int) -> None:
 def test_without_the_emulator_the_answer_is_503_as_the_gateways_would_be(tmp_path: Path) -> None:
     port, process = start_proxy(tmp_path, free_port())
     try:
-        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=60)) as connection:
             answer, body = ask(connection, "GET", "/")
             assert (answer.status, Problem.model_validate_json(body).status) == (503, 503)
             assert answer.headers["Retry-After"] == "1"

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +14,11 @@ from nats.js.api import ConsumerConfig, RetentionPolicy
 from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable
 from chalicelib.adapters.letter_looks import DeadLetterQueue
 from chalicelib.contracts.letters import Parking
-from infra.bridge.looks import CHECK_SECONDS
 from tests.support.bridge_fakes import order
 from tests.support.bridge_process import (
+    ANSWER_SECONDS,
     PAID,
+    WAIT_SECONDS,
     Bridge,
     Queues,
     bridge,
@@ -73,7 +73,7 @@ def call(url: str, subject: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return JetStream's answer to a call of its own API."""
 
     async def act(client: Client) -> bytes:
-        return (await client.request(f"$JS.API.{subject}", json.dumps(body).encode(), timeout=5)).data
+        return (await client.request(f"$JS.API.{subject}", json.dumps(body).encode(), timeout=ANSWER_SECONDS)).data
 
     answer: dict[str, Any] = json.loads(on_nats(url, act))
     assert "error" not in answer, answer
@@ -104,19 +104,30 @@ def test_a_work_queue_that_is_another_consumers_stops_neither_the_other_streams_
             eventually(lambda: running.health()[0] == 200)
 
 
+def pause(url: str, duration: timedelta) -> None:
+    """Pause the bridge's consumer, which goes on by itself after `duration`."""
+    call(url, "CONSUMER.PAUSE.UPSTREAM.credit-service", {"pause_until": (datetime.now(UTC) + duration).isoformat()})
+
+
 def test_a_paused_consumer_is_reported_with_what_waits_and_goes_on_by_itself(tmp_path: Path, queues: Queues) -> None:
     with nats_server(tmp_path) as url, bridge(tmp_path, url, queues) as running:
-        until = (datetime.now(UTC) + timedelta(seconds=22)).isoformat()
-        call(url, "CONSUMER.PAUSE.UPSTREAM.credit-service", {"pause_until": until})
+        pause(url, timedelta(hours=1))
         publish(url, PAID, *(order(number) for number in range(50)))
         eventually(lambda: seen(running, "UPSTREAM")["waiting"] == 50)
         state = seen(running, "UPSTREAM")
         assert not state["ok"]
         assert state["detail"].startswith("its consumer is paused until ")
-        assert 0 < state["oldest_seconds"] < 60
+        assert 0 < state["oldest_seconds"] < WAIT_SECONDS
         assert running.health()[0] == 503
+        pause(url, timedelta(seconds=1))
         assert numbers(collect(queues, queues.inbox, 50)) == list(range(50))
         eventually(lambda: running.health()[0] == 200 and seen(running, "UPSTREAM")["waiting"] == 0)
+
+
+async def looked_at(client: Client) -> None:
+    """Return when the bridge asks JetStream about its consumer, which it does every ten seconds."""
+    asked = await client.subscribe("$JS.API.CONSUMER.INFO.UPSTREAM.credit-service")
+    await asked.next_msg(timeout=WAIT_SECONDS)
 
 
 def test_a_deleted_consumer_is_made_again_where_it_was_and_counted(tmp_path: Path, queues: Queues) -> None:
@@ -125,7 +136,7 @@ def test_a_deleted_consumer_is_made_again_where_it_was_and_counted(tmp_path: Pat
         assert len(collect(queues, queues.inbox, 5)) == 5
         eventually(lambda: unacknowledged(url) == 0)
         # One look has to see what was acknowledged.
-        time.sleep(CHECK_SECONDS + 1)
+        on_nats(url, looked_at)
         call(url, "CONSUMER.DELETE.UPSTREAM.credit-service", {})
         publish(url, PAID, order(5))
         assert numbers(collect(queues, queues.inbox, 1)) == [5]
@@ -162,7 +173,7 @@ def test_a_message_that_its_stream_drops_between_two_deliveries_is_counted(tmp_p
         make_stream(url, "CREDIT", "evt.credits.>", max_msgs=3)
         with bridge(tmp_path, url, queues, BRIDGE_RETRY_SECONDS_MIN="60", BRIDGE_RETRY_SECONDS_MAX="60") as running:
             publish(url, ADJUSTMENT, order(1))
-            eventually(lambda: running.counted("inbound", "retried") == 1)
+            eventually(lambda: running.counted("inbound", "retried") >= 1)
             publish(url, "evt.credits.recharged", *(b"{}" for _ in range(3)))
             eventually(lambda: seen(running, "CREDIT")["dropped"] == 1)
 

@@ -90,7 +90,19 @@ def planted(stack: Stack, one: str, other: str) -> Iterator[None]:
 
 
 def reconciled(stack: Stack) -> dict[str, Any]:
-    answer = stack.lambdas.invoke(FunctionName=stack.description.functions["reconcile"], Payload=b"{}")
+    """Return what a new sweep says in the end, in as many calls as a busy machine takes."""
+    while not swept(stack, {"only": "unfinished"})["finished"]:
+        continue
+    told = swept(stack, {})
+    while not told["finished"]:
+        told = swept(stack, {})
+    return told
+
+
+def swept(stack: Stack, event: Mapping[str, str]) -> dict[str, Any]:
+    """Return what one call says."""
+    name = stack.description.functions["reconcile"]
+    answer = stack.lambdas.invoke(FunctionName=name, Payload=json.dumps(event).encode())
     told: dict[str, Any] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, told
     return told
@@ -123,8 +135,7 @@ def test_drift_planted_by_hand_is_found_named_and_told_by_the_running_system(flo
                 (other, "record_missing", 4),
             ]
         )
-        told = reconciled(flows)
-        assert (told["finished"], told["drift"]) == (True, known + 6)
+        assert reconciled(flows)["drift"] == known + 6
         assert verified(flows, one, other) == (1, expected)
         until("the events on NATS", lambda: len(heard(flows, one, other)) >= 6)
         assert sorted(heard(flows, one, other)) == expected
@@ -139,7 +150,7 @@ def heard(stack: Stack, *shops: str) -> list[tuple[str, str, int]]:
 
 
 def metrics(stack: Stack) -> str:
-    with closing(http.client.HTTPConnection(urlsplit(stack.description.api_url).netloc, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(stack.description.api_url).netloc, timeout=60)) as connection:
         headers = {"Authorization": f"Bearer {stack.description.ops_token}"}
         connection.request("GET", "/metrics", headers=headers)
         return connection.getresponse().read().decode()

@@ -77,7 +77,7 @@ def test_each_case_ends_as_is_right_over_each_way(
 def test_what_was_ignored_is_seen_in_the_live_view(
     played: tuple[Stack, Mapping[tuple[str, str], str], Sequence[Case]],
 ) -> None:
-    """A container writes its counters at most every ten seconds, at the end of a call: so each look causes some.
+    """A container writes its counters at most every ten seconds, at the end of a call: so looks cause some.
 
     On a busy machine messages that were ignored may have met several containers.
     """
@@ -88,7 +88,8 @@ def test_what_was_ignored_is_seen_in_the_live_view(
     )
 
     def all_are_seen() -> bool:
-        stack.enqueue(*[repeated] * 20)
+        if not any(stack.inbox()):
+            stack.enqueue(*[repeated] * 20)
         ignored: int = stack.read("/credits/admin/activity")["ignored"]
         assert ignored <= expected
         return ignored == expected

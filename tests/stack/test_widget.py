@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.engines import LOOPBACK
 from tests.support.marketplace import happened
 from tests.support.running_stack import Stack
@@ -45,8 +45,9 @@ class Shop:
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def open(self, merchant: str, attributes: str = "", *, page: Page | None = None) -> Page:
-        """Return the shop's page, once it has heard of its status."""
+    def open(self, merchant: str, attributes: str = "", *, timeout_ms: int = WAIT_MS, page: Page | None = None) -> Page:
+        """Return the shop's page, once it has heard of its status, for which the widget waits so long."""
+        attributes = f'data-timeout="{timeout_ms}" {attributes}'
         content = PAGE.format(api=self.api_url, merchant=merchant, attributes=attributes)
         self.site.content = content.encode()  # type: ignore[attr-defined]
         page = page or self.context.new_page()
@@ -83,6 +84,7 @@ def shop(browser: Browser, flows: Stack) -> Iterator[Shop]:
         thread = threading.Thread(target=site.serve_forever)
         thread.start()
         context = browser.new_context()
+        context.set_default_timeout(WAIT_MS)
         found = Shop(context, flows.description.api_url, site)
         context.on("request", lambda request: found.requests.append(request.url))
         context.on("weberror", lambda error: found.errors.append(str(error.error)))
@@ -181,7 +183,7 @@ def test_a_silent_api_is_waited_for_as_long_as_the_page_says_and_then_it_decides
 ) -> None:
     shop.context.route(STATUS, silent)
 
-    page = shop.open(str(uuid4()), f'data-timeout="150" {attributes}')
+    page = shop.open(str(uuid4()), attributes, timeout_ms=150)
 
     assert shown(page) is visible
     assert heard(page) == [("enabled" if visible else "disabled", "failure")]

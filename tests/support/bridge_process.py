@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAID = "evt.shopify.webhook.order_paid"
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 120.0
+"""How long anything may take on a busy machine; no wait is longer than needed."""
+ANSWER_SECONDS = 30
+"""How long one answer may take there; JetStream gives none while its servers elect a leader."""
 PROGRAM = ("-m", "infra.bridge")
 
 Answer = TypeVar("Answer")
@@ -64,7 +67,7 @@ class Queues:
 def health(port: int) -> tuple[int, Health]:
     """Return the status and the body of the health answer on `port`."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=ANSWER_SECONDS) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -87,7 +90,7 @@ class Bridge:
 
     def resident_bytes(self) -> float:
         """Return the process's memory, from its metrics."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=ANSWER_SECONDS) as answer:
             lines = answer.read().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith("process_resident_memory_bytes "))
 
@@ -118,8 +121,9 @@ def launch_bridge(
             "BRIDGE_POLL_SECONDS": "1",
             "BRIDGE_RETRY_SECONDS_MAX": "1",
             "BRIDGE_UPSTREAM": "create",
-            # An acknowledgement lost with NATS is repeated after this time, well inside WAIT_SECONDS.
-            "BRIDGE_ACK_WAIT_SECONDS": "10",
+            # An acknowledgement lost with NATS is repeated after this time, well inside WAIT_SECONDS; and a bridge that
+            # has to wait for its turn on a busy machine is not taken for lost.
+            "BRIDGE_ACK_WAIT_SECONDS": "30",
             **changes,
         }
     )
@@ -170,11 +174,11 @@ class PatientClient(Client):
 
     def jetstream(self, **options: Any) -> JetStreamContext:
         """Return JetStream with that patience."""
-        return super().jetstream(**{"timeout": WAIT_SECONDS, **options})
+        return super().jetstream(**{"timeout": ANSWER_SECONDS, **options})
 
     def jsm(self, **options: Any) -> JetStreamManager:
         """Return JetStream's management with that patience."""
-        return super().jsm(**{"timeout": WAIT_SECONDS, **options})
+        return super().jsm(**{"timeout": ANSWER_SECONDS, **options})
 
 
 def on_nats(url: str, act: Callable[[Client], Awaitable[Answer]]) -> Answer:
@@ -182,7 +186,7 @@ def on_nats(url: str, act: Callable[[Client], Awaitable[Answer]]) -> Answer:
 
     async def run() -> Answer:
         client = PatientClient()
-        await client.connect(url, allow_reconnect=False, connect_timeout=int(WAIT_SECONDS))
+        await client.connect(url, allow_reconnect=False, connect_timeout=ANSWER_SECONDS)
         try:
             return await act(client)
         finally:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+WAIT_MS = 60_000
+"""The time limit on a busy machine; no wait is longer than needed."""
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = (
     "--no-sandbox",

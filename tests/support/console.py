@@ -15,10 +15,9 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 from infra.local.tokens import ADMIN_SCOPE
+from tests.support.browser import WAIT_MS
 from tests.support.running_stack import Stack
 
-WAIT_MS = 60_000
-"""The time limit on a busy machine; no wait is longer than needed."""
 MISSED = "Failed to load resource"
 """The browser's message for a failed request; the console shows its own message."""
 

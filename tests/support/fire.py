@@ -25,7 +25,7 @@ from tests.support.engines import free_port
 
 AT_ONCE = 50
 ANSWER_SECONDS = 2.0
-LIT_SECONDS = 60.0
+LIT_SECONDS = 120.0
 """How long a bridge may take, on a busy machine, until a message of a part has passed it."""
 BRIDGE, NATS = "bridge", "nats"
 
@@ -52,7 +52,9 @@ class Fire:
             self._engines[NATS] = launch_nats(self.directory, self.port)
             wait_until_ready(self._engines[NATS])
         if BRIDGE in names:
-            engine, self.bridge = launch_bridge(self.directory, self.nats_url, self.queues)
+            engine, self.bridge = launch_bridge(
+                self.directory, self.nats_url, self.queues, BRIDGE_ACK_WAIT_SECONDS="10"
+            )
             self._engines[BRIDGE] = engine
 
     def kill(self, name: str) -> None:

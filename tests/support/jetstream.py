@@ -42,7 +42,7 @@ class JetStream:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, client: Client) -> None:
         self._loop = loop
-        self._jetstream = client.jetstream()
+        self._jetstream = client.jetstream(timeout=ANSWER_SECONDS)
         self._told: list[Heard] = []
         self._outbound = self._run(
             self._jetstream.pull_subscribe(OUTBOUND_SUBJECTS, stream=OUTBOUND_STREAM, config=_CONFIG)

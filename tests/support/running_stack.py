@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
-SETTLED_SECONDS = 120.0
-"""How long the longest backlog of a test may take."""
-EFFECT_SECONDS = 30.0
+SETTLED_SECONDS = 300.0
+"""How long the longest backlog of a test may take on a busy machine."""
+EFFECT_SECONDS = 120.0
+"""How long one effect may take there; no wait is longer than needed."""
+ANSWER_SECONDS = 60
 POLL_SECONDS = 0.005
 BUS_ENTRIES = 10
 KEYS_IN_A_READ = 100
@@ -184,7 +186,9 @@ class Stack:
         """Return what the API answers to GET `path`, or another `method`, below /api/v1."""
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        with closing(http.client.HTTPConnection(urlsplit(self.description.api_url).netloc, timeout=30)) as connection:
+        with closing(
+            http.client.HTTPConnection(urlsplit(self.description.api_url).netloc, timeout=ANSWER_SECONDS)
+        ) as connection:
             connection.request(method, f"/api/v1{path}", headers=headers)
             answer = connection.getresponse()
             body = answer.read()

@@ -93,7 +93,7 @@ def test_outcomes_stand_where_their_movements_stood_also_among_several_merchants
 
 def test_merchants_are_written_side_by_side() -> None:
     # Each of two writes waits until the other has been started; one after another, the first would wait in vain.
-    met = Barrier(2, timeout=5)
+    met = Barrier(2, timeout=60)
 
     def meet(_commit: Commit) -> None:
         met.wait()
