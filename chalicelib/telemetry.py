@@ -31,6 +31,11 @@ def name_and_labels(key: str) -> tuple[str, dict[str, str]]:
     return name, dict(label.split("=", 1) for label in labels)
 
 
+def over_labels(values: Mapping[str, float], name: str) -> int:
+    """Return the sum of a counter over all its labels, a whole number."""
+    return round(sum(value for key, value in values.items() if name_and_labels(key)[0] == name))
+
+
 class Counters:
     """Counters that only grow. While `pressing`, the table must have them before the call answers."""
 

@@ -50,12 +50,10 @@ class Components:
         transactions_table: str,
         figures_table: str,
         shared: "RedisStatuses | None" = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
         self._figures_table = figures_table
         self._shared = shared
-        self._clock = clock
         self._questions: dict[str, Question] = {
             "credits": lambda: self._table(credits_table, "merchant_id"),
             "transactions": lambda: self._table(transactions_table, "transaction_id"),
@@ -79,7 +77,7 @@ class Components:
         item = self._client.get_item(TableName=self._figures_table, Key={"id": {"S": HEARTBEAT}}).get("Item")
         if item is None:
             return None, "No heartbeat was ever seen."
-        seconds = round((self._clock() - datetime.fromisoformat(item["at"]["S"])).total_seconds())
+        seconds = round((datetime.now(UTC) - datetime.fromisoformat(item["at"]["S"])).total_seconds())
         if seconds > HEARTBEAT_SECONDS_MAX:
             return False, f"The last heartbeat is {seconds} s old."
         if item["status"]["S"] != "ok":

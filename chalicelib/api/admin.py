@@ -4,7 +4,7 @@ Changes of the ledger are made by other functions, which this one invokes: the A
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint
 
@@ -13,6 +13,9 @@ from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, json_text
 from chalicelib.contracts.api.problems import bad_request
 from chalicelib.wiring import for_api
+
+if TYPE_CHECKING:
+    from chalicelib.contracts.inbound.overrides import Override
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -54,11 +57,8 @@ def set_threshold(call: Call, merchant_id: str) -> Reply:
     """Set the account's own low-balance threshold, or with null restore the default; return the account."""
     from chalicelib.contracts.inbound.adjustments import threshold
 
-    admin, merchant = call.caller.name(), merchant_of(merchant_id)
-    whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
-    asked = threshold({**call.json_object(), **whose})
-    account = for_api.ledger_functions().set_threshold(asked.model_dump())
-    return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
+    whose = _whose(call, merchant_id)
+    return _set(call, threshold({**call.json_object(), **whose}))
 
 
 @routes.put(
@@ -114,26 +114,32 @@ def low_balance(call: Call) -> Reply:
 def _overridden(call: Call, merchant_id: str, name: str) -> Reply:
     from chalicelib.contracts.inbound.overrides import override
 
-    admin, merchant = call.caller.name(), merchant_of(merchant_id)
-    fields = call.json_object()
+    whose, fields = _whose(call, merchant_id), call.json_object()
     if name not in fields:
         raise bad_request(name, f"{name} is missing")
-    whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
-    asked = override({name: fields[name], **whose})
+    return _set(call, override({name: fields[name], **whose}))
+
+
+def _whose(call: Call, merchant_id: str) -> dict[str, str]:
+    """Return what no body can state about a change: whose account it is of, and who asks."""
+    admin = call.caller.name()
+    return {"merchant_id": merchant_of(merchant_id), "admin_id": admin, "correlation_id": call.correlation_id}
+
+
+def _set(call: Call, asked: "Override") -> Reply:
     account = for_api.ledger_functions().set_threshold(asked.model_dump())
-    return Reply(body=json_text(account, call.meta()), merchant_id=merchant)
+    return Reply(body=json_text(account, call.meta()), merchant_id=asked.merchant_id)
 
 
 def _frozen(call: Call, merchant_id: str, fields: dict[str, Any]) -> Reply:
     from chalicelib.contracts.inbound.freezing import freezing
 
-    admin, merchant = call.caller.name(), merchant_of(merchant_id)
-    whose = {"merchant_id": merchant, "admin_id": admin, "correlation_id": call.correlation_id}
+    whose = _whose(call, merchant_id)
     asked = {**fields, **whose, "adjustment_id": call.idempotency_key()}
     # Checked before anything is invoked.
     freezing(asked)
     answer = for_api.ledger_functions().freeze(asked)
-    return Reply(body=json_text(answer["account"], call.meta()), merchant_id=merchant)
+    return Reply(body=json_text(answer["account"], call.meta()), merchant_id=whose["merchant_id"])
 
 
 def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply:

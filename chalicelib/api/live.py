@@ -1,6 +1,6 @@
 """The figures of the live view, from the fleet, the counters of all containers, and the queues."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
@@ -10,7 +10,7 @@ from chalicelib.adapters.queues import Queues
 from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.domain.ids import instant
-from chalicelib.telemetry import COUNT, OLDEST_SECONDS, SUM, name_and_labels, sample
+from chalicelib.telemetry import COUNT, OLDEST_SECONDS, SUM, over_labels, sample
 
 
 def activity_now(
@@ -35,12 +35,12 @@ def activity_now(
         fleet=FleetStatus.of(read.figures),
         transactions=read.figures.transactions,
         orders=sum(total.count for kind, total in read.figures.totals.items() if kind.is_order),
-        duplicates=_counted(read.counters, "credits_duplicates_total"),
-        conflicts=_counted(read.counters, "credits_conflicts_total"),
-        ignored=_counted(read.counters, "credits_events_ignored_total"),
-        parked=_counted(read.counters, "credits_messages_parked_total"),
+        duplicates=over_labels(read.counters, "credits_duplicates_total"),
+        conflicts=over_labels(read.counters, "credits_conflicts_total"),
+        ignored=over_labels(read.counters, "credits_events_ignored_total"),
+        parked=over_labels(read.counters, "credits_messages_parked_total"),
         shortfall=read.figures.shortfall,
-        batches=_counted(read.counters, OLDEST_SECONDS + COUNT),
+        batches=over_labels(read.counters, OLDEST_SECONDS + COUNT),
         oldest_message_seconds=round(max(0.0, read.counters.get(sample(OLDEST_SECONDS + SUM), 0.0)), 3),
         inbox=Waiting(waiting=inbox.waiting, under_way=inbox.under_way + for_ground),
         dead_letters=dead_letters,
@@ -48,8 +48,3 @@ def activity_now(
         drift=read.marks.drift,
         threshold_events=[ThresholdEvent.model_validate(event) for event in events],
     )
-
-
-def _counted(counters: Mapping[str, float], name: str) -> int:
-    """Return the sum of a counter over all its labels."""
-    return round(sum(value for key, value in counters.items() if name_and_labels(key)[0] == name))

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from chalicelib.contracts.inbound.messages import attribute_number
 from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 
 CODE_UNDELIVERED = "undelivered"
@@ -31,7 +32,6 @@ _PARKED_AS = frozenset({"code", "reason", "field", "first_seen", "seen_since", "
 _OF_THE_BUS = frozenset({"RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION"})
 _TEXT_LENGTH_MAX = 200
 _ARN_LENGTH_MAX = 512
-_DIGITS_MAX = 9
 _ATTRIBUTES_MAX = 10
 """What a message of SQS may carry."""
 _WITHIN_A_SECOND = timedelta(milliseconds=999)
@@ -104,7 +104,7 @@ class Letter:
         # Lambda writes a pointer without attributes, and into this queue only.
         pointer = _pointer(content) if parking is Parking.STREAM and "code" not in attributes else None
         code, reason = _why(attributes, content, pointer)
-        redriven = _digits(attributes.get("redriven"))
+        redriven = attribute_number(attributes.get("redriven"))
         origin = attributes.get("origin") or ("bus" if "RULE_ARN" in attributes else None)
         first_seen = _time(attributes.get("first_seen"))
         kept = [(name, text) for name, text in attributes.items() if name not in _PARKED_AS | _OF_THE_BUS]
@@ -219,7 +219,3 @@ def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _text(value: object, *, most: int = _TEXT_LENGTH_MAX) -> str | None:
     """Return a text that may be part of a line, None for anything else."""
     return value if isinstance(value, str) and 0 < len(value) <= most and value.isprintable() else None
-
-
-def _digits(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0

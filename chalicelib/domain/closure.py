@@ -6,7 +6,7 @@ from typing import Final
 
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, TransactionId, instant, later_than
-from chalicelib.domain.ledger import Account, CrossingRecord
+from chalicelib.domain.ledger import Account, CrossingRecord, account_crossing
 from chalicelib.domain.plugin_status import Closure, Reason
 from chalicelib.domain.thresholds import Crossing
 
@@ -39,16 +39,8 @@ def change_closure(
     changed = replace(account, closure=Closure(closed=closed, at=at or time), updated_at=time)
     if changed.enabled is account.enabled:
         return changed, ()
-    crossing = CrossingRecord(
-        type=Crossing.SHOP_CLOSED if closed else Crossing.SHOP_REOPENED,
-        transaction_id=None,
-        sequence=account.sequence,
-        balance=account.balance,
-        threshold=account.threshold,
-        time=time,
-        correlation_id=correlation_id,
-    )
-    return changed, (crossing,)
+    crossing = Crossing.SHOP_CLOSED if closed else Crossing.SHOP_REOPENED
+    return changed, (account_crossing(changed, crossing, time=time, correlation_id=correlation_id),)
 
 
 def _news(account: Account, at: Instant | None, opened_at: Instant | None) -> bool:
@@ -87,16 +79,14 @@ def status_transaction(account: Account) -> TransactionId | None:
     """Return the transaction that switched the plugin, None if it was closed, or a grace ended by time alone."""
     if account.closed:
         return None
-    return account.freeze.transaction_id if account.freeze else _switched_by(account)
+    if account.freeze is not None:
+        return account.freeze.transaction_id
+    return None if _out_of_time(account) else account.status_transaction_id
 
 
 def deciding_transaction(account: Account) -> TransactionId | None:
     """Return the transaction around which the plugin's status is explained, also where something else switched it."""
     return account.freeze.transaction_id if account.freeze else account.status_transaction_id
-
-
-def _switched_by(account: Account) -> TransactionId | None:
-    return None if _out_of_time(account) else account.status_transaction_id
 
 
 def _out_of_time(account: Account) -> Instant | None:

@@ -5,7 +5,7 @@ what was counted of it before, and repeats, gaps and the order of images do not 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import reduce
 from zlib import crc32
 
@@ -61,16 +61,9 @@ class Figures:
             for kind in Kind
             if (total := _total(self.totals.get(kind, _NOTHING), other.totals.get(kind, _NOTHING), sign)) != _NOTHING
         }
-        return Figures(
-            merchants=self.merchants + sign * other.merchants,
-            zero=self.zero + sign * other.zero,
-            low=self.low + sign * other.low,
-            balance=self.balance + sign * other.balance,
-            shortfall=self.shortfall + sign * other.shortfall,
-            debt=self.debt + sign * other.debt,
-            closed=self.closed + sign * other.closed,
-            totals=totals,
-        )
+        names = (each.name for each in fields(self) if each.name != "totals")
+        sums = {name: getattr(self, name) + sign * getattr(other, name) for name in names}
+        return Figures(**sums, totals=totals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

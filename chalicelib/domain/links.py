@@ -12,7 +12,7 @@ NAME_LENGTH_MAX = 255
 LABEL_LENGTH_MAX = 100
 
 _NAMESPACE_URL: Final = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
-_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+SHOP_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _CUSTOMER = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
@@ -54,7 +54,7 @@ def link_name_of(text: str) -> str:
     """
     kind, _, name = text.strip().partition(":")
     match kind.lower():
-        case LinkKind.SHOPIFY if _DOMAIN.fullmatch(name.lower()):
+        case LinkKind.SHOPIFY if SHOP_DOMAIN.fullmatch(name.lower()):
             return f"{LinkKind.SHOPIFY}:{name.lower()}"
         case LinkKind.STRIPE if _CUSTOMER.fullmatch(name):
             return f"{LinkKind.STRIPE}:{name}"

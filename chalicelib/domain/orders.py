@@ -13,7 +13,7 @@ CREDITS_MAX = 1_000_000_000
 """The most credits one movement may ask for (contract, section 4)."""
 
 # Money comes with at most 32 digits, so no sum or product of a few of them is rounded at this precision.
-_EXACT = Context(prec=200)
+EXACT = Context(prec=200)
 _PERCENT = Decimal(100)
 
 
@@ -77,8 +77,8 @@ def charge(policy: Policy, *, lines: int, total: Decimal | None) -> int:
     elif total is None:
         raise Rejected(Code.TOTAL_MISSING, "orders are charged by their total, and this one has none", field="total")
     else:
-        share = _EXACT.divide(_EXACT.multiply(total, policy.percentage), _PERCENT)
-        rounded = int(share.quantize(Decimal(1), rounding=ROUND_HALF_UP, context=_EXACT))
+        share = EXACT.divide(EXACT.multiply(total, policy.percentage), _PERCENT)
+        rounded = int(share.quantize(Decimal(1), rounding=ROUND_HALF_UP, context=EXACT))
         credits_asked = max(policy.fixed_amount, rounded, policy.minimum)
     if credits_asked > CREDITS_MAX:
         raise Rejected(
@@ -141,7 +141,7 @@ def refund(
     newest = tally.edits.total if tally.edits else None
     fixed = tally.total if newest is not None else _fixed_total(tally, recorded_total, amount, order_total)
     full = tally.full or amount is None
-    money = tally.money if amount is None else _EXACT.add(tally.money, amount)
+    money = tally.money if amount is None else EXACT.add(tally.money, amount)
     share = _share(money, newest if newest is not None else fixed, full=full)
     due = max(0, int(taken * share) - tally.credits)
     return due, replace(tally, count=tally.count + 1, credits=tally.credits + due, money=money, total=fixed, full=full)

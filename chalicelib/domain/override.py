@@ -8,7 +8,7 @@ from dataclasses import replace
 from chalicelib.domain.alerts import Alerts, Levels, after_change
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, later_than
-from chalicelib.domain.ledger import Account, CrossingRecord, levels_crossed, standing
+from chalicelib.domain.ledger import Account, CrossingRecord, account_crossing, levels_crossed, standing
 from chalicelib.domain.thresholds import crossings
 
 
@@ -30,21 +30,11 @@ def change_threshold(
         return account, ()
     # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
-    crossed = tuple(
-        CrossingRecord(
-            type=crossing,
-            transaction_id=None,
-            sequence=account.sequence,
-            balance=account.balance,
-            threshold=threshold,
-            time=time,
-            correlation_id=correlation_id,
-        )
-        for crossing in crossings(account.balance, account.balance, low_before=account.threshold, low_after=threshold)
-    )
     changed = replace(
         account, low_balance_threshold=low_balance_threshold, threshold=threshold, updated_at=time, outdated=None
     )
+    passed = crossings(account.balance, account.balance, low_before=account.threshold, low_after=threshold)
+    crossed = tuple(account_crossing(changed, each, time=time, correlation_id=correlation_id) for each in passed)
     return changed, crossed
 
 

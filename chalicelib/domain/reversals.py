@@ -6,14 +6,12 @@ figure apart, so that the forms in which senders report one payment's way back m
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Self
 
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.orders import Tally
-
-_EXACT = Context(prec=200)
+from chalicelib.domain.orders import EXACT, Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ def reverse(tally: Tally | None, portion: Portion, *, given: int) -> tuple[int, 
         known,
         count=known.count + 1,
         whole=known.whole + (portion.credits or 0),
-        money=_EXACT.add(known.money, portion.amount or Decimal(0)),
+        money=EXACT.add(known.money, portion.amount or Decimal(0)),
         seen=max(known.seen, portion.refunded or Decimal(0)),
         total=known.total if portion.payment_total is None else portion.payment_total,
         disputes=known.disputes + disputed,

@@ -25,14 +25,12 @@ from chalicelib.handlers.stream_records import (
     parked,
 )
 from chalicelib.ports import CallTime, FiguresStore
-from chalicelib.telemetry import gauge, logger, name_and_labels
+from chalicelib.telemetry import gauge, logger, over_labels
 from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
 from chalicelib.wiring import for_api, for_figures, for_posting
 
 SAID_SECONDS = 60.0
 """The shortest interval between two reports to CloudWatch."""
-
-PARKED = "credits_messages_parked_total"
 
 blueprint = Blueprint(__name__)
 
@@ -166,8 +164,8 @@ def _keep_today(fleet: Figures) -> None:
         return
     now = for_posting.now()
     try:
-        parked = sum(value for name, value in counters.sums().items() if name_and_labels(name)[0] == PARKED)
-        days.keep(end_of_fleet(fleet, day=day_of(now), parked=round(parked)), as_of=now)
+        parked = over_labels(counters.sums(), "credits_messages_parked_total")
+        days.keep(end_of_fleet(fleet, day=day_of(now), parked=parked), as_of=now)
     except Exception:  # noqa: BLE001 - a view must not hold up the figures; it is reported
         logger.warning("the fleet's day not kept", exc_info=True)
 

@@ -1,5 +1,6 @@
 """Adjusts credits for an admin: at once, or above a limit once another admin confirmed it (contract, section 17)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -29,10 +30,19 @@ class WaitingList(Protocol):
 
 
 class Adjusting:
-    """Adjusts credits under the rule of the second person; a `limit` of None: there is no rule."""
+    """Adjusts credits under the rule of the second person; a `limit` of None: there is no rule.
+
+    `waiting` returns the list of what waits; it is called only for an adjustment above the limit.
+    """
 
     def __init__(
-        self, posting: Posting, store: LedgerStore, waiting: WaitingList, *, limit: int | None, reason_length: int
+        self,
+        posting: Posting,
+        store: LedgerStore,
+        waiting: Callable[[], WaitingList],
+        *,
+        limit: int | None,
+        reason_length: int,
     ) -> None:
         self._posting = posting
         self._store = store
@@ -58,17 +68,17 @@ class Adjusting:
         if confirmed_by is not None:
             self._refuse_oneself(asked.asked_by, confirmed_by)
             return self._confirmed(movement, confirmed_by, time)
-        found = self._waiting.waiting(asked.transaction_id)
+        found = self._waiting().waiting(asked.transaction_id)
         if asked.transaction_id in self._store.read([], [asked.transaction_id]).transactions:
             # It was recorded before: a duplicate, or refused as another content.
             outcome = self._posting.post_one(movement, time=time)
             if found is not None:
-                self._waiting.remove_waiting(asked.transaction_id)
+                self._waiting().remove_waiting(asked.transaction_id)
             return outcome
         if found is None:
-            self._waiting.put_waiting(asked)
+            self._waiting().put_waiting(asked)
             # Another admin may have asked at the same moment: whose request stays is the one that waits.
-            found = self._waiting.waiting(asked.transaction_id) or asked
+            found = self._waiting().waiting(asked.transaction_id) or asked
         if found.content != asked.content:
             raise Rejected(Code.KEY_REUSED, f"{movement.key} waits with another content: {found.credits:+d} credits.")
         if same_person(found.asked_by, asked.asked_by):
@@ -78,7 +88,7 @@ class Adjusting:
 
     def _confirmed(self, movement: FixedMovement, confirmed_by: str, time: CallTime) -> Posted | Duplicate:
         outcome = self._posting.post_one(self._with(movement, confirmed_by), time=time)
-        self._waiting.remove_waiting(movement.transaction_id)
+        self._waiting().remove_waiting(movement.transaction_id)
         return outcome
 
     def _with(self, movement: FixedMovement, confirmed_by: str | None) -> FixedMovement:

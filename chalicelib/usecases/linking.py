@@ -1,7 +1,7 @@
 """Which merchant a webhook belongs to, by links that are read once a batch and kept a while (contract, section 15)."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -31,9 +31,8 @@ class Names:
 class Linking:
     """Finds the merchants of names, and writes links. One per container: it remembers the links that it read."""
 
-    def __init__(self, table: LinkTable, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, table: LinkTable) -> None:
         self._table = table
-        self._clock = clock
         self._known: dict[str, tuple[MerchantId, float]] = {}
 
     def merchants(self, asked: Sequence[Names]) -> list[MerchantId | None]:
@@ -122,11 +121,11 @@ class Linking:
 
     def _remembered(self, name: str) -> MerchantId | None:
         merchant, until = self._known.get(name, (None, 0.0))
-        return merchant if self._clock() < until else None
+        return merchant if time.monotonic() < until else None
 
     def _remember(self, name: str, merchant: MerchantId) -> None:
         self._known.pop(name, None)
-        self._known[name] = (merchant, self._clock() + KEEP_SECONDS)
+        self._known[name] = (merchant, time.monotonic() + KEEP_SECONDS)
         if len(self._known) > KNOWN_LINKS_MAX:
             del self._known[next(iter(self._known))]
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import order_key, refund_key
+from chalicelib.domain.outcomes import recorded_money
 from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder, SourceRefund
 
 ON_ITS_WAY = timedelta(hours=1)
@@ -174,10 +175,7 @@ def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder 
 def recorded_total(transaction: Transaction) -> Decimal | None:
     """Return the order's newest total that the ledger knows."""
     edits = transaction.tally.edits if transaction.tally else None
-    if edits is not None and edits.total is not None:
-        return edits.total
-    text = transaction.metadata.get("total")
-    return Decimal(str(text)) if text is not None else None
+    return edits.total if edits is not None and edits.total is not None else recorded_money(transaction, "total")
 
 
 def refunded_here(transaction: Transaction, total: Decimal | None) -> Decimal | None:

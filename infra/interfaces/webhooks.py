@@ -17,6 +17,7 @@ from chalicelib.contracts.sources.signatures import (
     stripe_signature,
 )
 from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.ids import instant
 
 CURRENCY: Final = "EUR"
 _MONTH: Final = timedelta(days=30)
@@ -38,7 +39,7 @@ class ShopifyWebhook:
             "X-Shopify-Topic": self.topic,
             "X-Shopify-Shop-Domain": self.shop,
             "X-Shopify-API-Version": "2026-04",
-            "X-Shopify-Triggered-At": _utc(self.at),
+            "X-Shopify-Triggered-At": instant(self.at),
         }
 
 
@@ -171,10 +172,6 @@ def signed(source: Source, body: bytes, secret: str, at: datetime) -> dict[str, 
     if source is Source.SHOPIFY:
         return {SHOPIFY_HEADER: shopify_signature(body, secret)}
     return {STRIPE_HEADER: stripe_signature(body, secret, at=at)}
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _local(at: datetime) -> str:

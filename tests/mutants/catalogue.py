@@ -481,8 +481,8 @@ MUTANTS = (
         "a threshold set in the instant of a transaction",
         (
             OVERRIDE,
-            "    time = later_than(account.updated_at, now=now)\n    crossed = tuple(\n",
-            "    time = max(now, account.updated_at)\n    crossed = tuple(\n",
+            "    time = later_than(account.updated_at, now=now)\n    changed = replace(\n        account, low_balance",
+            "    time = max(now, account.updated_at)\n    changed = replace(\n        account, low_balance",
         ),
         tests="tests/unit/test_threshold_change.py",
     ),

@@ -44,7 +44,7 @@ class Desk:
         self.ledger, self.list = FakeLedger(), FakeWaitingList()
         settle(self.ledger, [trial(100)], now=NOON)
         posting = Posting(self.ledger, default_threshold=20)
-        self._adjusting = Adjusting(posting, self.ledger, self.list, limit=limit, reason_length=500)
+        self._adjusting = Adjusting(posting, self.ledger, lambda: self.list, limit=limit, reason_length=500)
 
     def ask(
         self,
@@ -176,7 +176,9 @@ def test_another_person_whom_the_caller_vouches_for_confirms_at_once(desk: Desk)
 
 
 def test_a_long_reason_keeps_who_confirmed_it(desk: Desk) -> None:
-    long = Adjusting(Posting(desk.ledger, default_threshold=20), desk.ledger, desk.list, limit=0, reason_length=30)
+    long = Adjusting(
+        Posting(desk.ledger, default_threshold=20), desk.ledger, lambda: desk.list, limit=0, reason_length=30
+    )
     asked = replace(adjustment("a1", 5), metadata={"reason": "x" * 30, "admin_id": "ada"})
 
     outcome = long.adjust(asked, batch_credits=0, confirmed_by="grace", time=FakeCall().time)

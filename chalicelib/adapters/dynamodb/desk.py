@@ -9,12 +9,11 @@ Every write is one unit and may be repeated.
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from chalicelib.adapters.dynamodb.faults import FAILED_CONDITION, transient_faults
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.domain.actions import Action
 from chalicelib.domain.confirming import Waiting
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
@@ -103,12 +102,8 @@ class Desk:
 
     def _put(self, item: Mapping[str, Any], *, only_if: Mapping[str, Any] | None = None) -> None:
         """Write an item, if the condition of `only_if` holds."""
-        try:
-            with transient_faults(_WHO):
-                self._client.put_item(TableName=self._table, Item=dict(item), **(only_if or {}))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != f"{FAILED_CONDITION}Exception":
-                raise
+        with suppress(self._client.exceptions.ConditionalCheckFailedException), transient_faults(_WHO):
+            self._client.put_item(TableName=self._table, Item=dict(item), **(only_if or {}))
 
     def _query(
         self,

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from chalicelib.adapters.dynamodb.faults import FAILED_CONDITION, transient_faults
+from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.adapters.dynamodb.month_ends import end_said, said_of
 from chalicelib.domain.days import DayEnd
@@ -22,8 +20,6 @@ class FleetDays:
     """Keeps and reads the ends of days. Both methods may raise `RetryLater` (`unavailable`)."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._client = client
-        self._table = table
         self._figures = DynamoDBFigures(client, table=table)
 
     def keep(self, end: DayEnd, *, as_of: Instant) -> None:
@@ -37,18 +33,13 @@ class FleetDays:
             "low": {"N": str(end.low)},
             "closed": {"N": str(end.closed)},
         }
-        try:
-            with transient_faults("the figures"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,  # type: ignore[arg-type]
-                    ConditionExpression="attribute_not_exists(id) OR #at < :at",
-                    ExpressionAttributeNames={"#at": "at"},
-                    ExpressionAttributeValues={":at": {"S": as_of}},
-                )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != f"{FAILED_CONDITION}Exception":
-                raise
+        unless_later = {
+            "ConditionExpression": "attribute_not_exists(id) OR #at < :at",
+            "ExpressionAttributeNames": {"#at": "at"},
+            "ExpressionAttributeValues": {":at": {"S": as_of}},
+        }
+        with transient_faults("the figures"):
+            self._figures.put(item, unless_later)
 
     def ends(self, days: "Iterable[str]") -> list[DayEnd]:
         """Return the ends that are kept of these days, in one request."""

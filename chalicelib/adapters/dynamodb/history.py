@@ -6,7 +6,7 @@ lies (decision 0007). `created_at` follows the sequence, so dates are found by b
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -53,10 +53,7 @@ class Sums:
 class History:
     """Reads the two tables. Every method may raise `RetryLater` (`unavailable`) when they cannot answer."""
 
-    def __init__(
-        self, *, credits_table: str, transactions_table: str, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._sleep = sleep
+    def __init__(self, *, credits_table: str, transactions_table: str) -> None:
         self._accounts = bound(AccountRow, credits_table)
         self._transactions = bound(TransactionRow, transactions_table)
 
@@ -99,7 +96,7 @@ class History:
         with translated():
             found = tuple(self._query(account.merchant_id, lowest, highest))
             if highest == account.sequence and _newest(found, lowest) < highest - 1:
-                self._sleep(INDEX_PAUSE_SECONDS)
+                time.sleep(INDEX_PAUSE_SECONDS)
                 found = tuple(self._query(account.merchant_id, lowest, highest))
         if account.last_transaction_id is None or (highest, _newest(found, lowest)) != (
             account.sequence,

@@ -45,16 +45,9 @@ class Listed:
 class Levels:
     """Lists the levels of the index. Every method may raise `RetryLater` (`unavailable`)."""
 
-    def __init__(
-        self,
-        *,
-        credits_table: str,
-        pending: Callable[[], Iterable[MerchantId]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, *, credits_table: str, pending: Callable[[], Iterable[MerchantId]]) -> None:
         self._accounts = bound(AccountRow, credits_table)
         self._pending = pending
-        self._now = now
 
     def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, only: Only | None = None) -> Listed:
         """Return up to `wanted` accounts of the level after `after`, of them only those that `only` lets pass.
@@ -99,7 +92,7 @@ class Levels:
     def _read(self, keys: list[MerchantId]) -> list[Account]:
         """Return the accounts as of now, in the order of their keys."""
         rows = {row.merchant_id: row for row in self._accounts.batch_get(keys)}
-        now = instant(self._now())
+        now = instant(datetime.now(UTC))
         return [as_of(account_from(rows[key].to_dynamodb_dict(), answering=True), now) for key in keys if key in rows]
 
 

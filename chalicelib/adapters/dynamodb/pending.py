@@ -1,6 +1,5 @@
 """What has fallen due and is not posted yet, for readers of many accounts (contract, section 16)."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,8 @@ if TYPE_CHECKING:
 class Pending:
     """Lists it from the index of what is due: eight queries, which mostly find nothing."""
 
-    def __init__(
-        self, client: "DynamoDBClient", *, credits_table: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, client: "DynamoDBClient", *, credits_table: str) -> None:
         self._due = DynamoDBDueList(client, credits_table=credits_table)
-        self._now = now
 
     def merchants(self) -> list[MerchantId]:
         """Return the merchants whose accounts time has changed since they were written, see `falling_due.pending`.
@@ -27,4 +23,4 @@ class Pending:
         Raises:
             RetryLater: the index cannot be read.
         """
-        return falling_due.pending(self._due, instant(self._now()))
+        return falling_due.pending(self._due, instant(datetime.now(UTC)))

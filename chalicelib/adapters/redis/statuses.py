@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from chalicelib.adapters.redis.connection import RedisLine
 from chalicelib.domain.due import as_of
+from chalicelib.domain.figures import newest
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import KnownStatus
@@ -91,11 +92,6 @@ class RedisStatuses:
 
         For the stream. A record replayed late has only the knowledge of the time when it was written.
         """
-        newest: dict[MerchantId, Account] = {}
-        for account in accounts:
-            other = newest.get(account.merchant_id)
-            if other is None or other.version < account.version:
-                newest[account.merchant_id] = account
         now = self._clock()
         at = instant(now)
         statuses = {
@@ -109,7 +105,7 @@ class RedisStatuses:
                 # Another container's clock may be ahead of this one.
                 as_of=min(datetime.fromisoformat(account.updated_at), now),
             )
-            for account in (as_of(one, at) for one in newest.values())
+            for account in (as_of(account, at) for account in newest(accounts).values())
         }
         self._write(statuses, now, LEARN_SECONDS)
 

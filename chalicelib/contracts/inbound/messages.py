@@ -61,7 +61,7 @@ class Message:
             receipt_handle=record.get("receiptHandle", ""),
             body=record["body"],
             origin=said.get("origin") or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
-            deliveries=int(attributes.get("ApproximateReceiveCount", 1)) + _whole(said.get("deliveries")),
+            deliveries=int(attributes.get("ApproximateReceiveCount", 1)) + attribute_number(said.get("deliveries")),
             first_seen=first_seen,
             sent_at=min(first_seen, _moment(sent or first)),
             redriven=said.get("redriven"),
@@ -134,5 +134,6 @@ def _told_moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def _whole(text: str | None) -> int:
+def attribute_number(text: str | None) -> int:
+    """Return the whole number of up to nine digits that an attribute holds, 0 for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0

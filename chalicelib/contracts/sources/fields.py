@@ -26,15 +26,6 @@ def cut(fields: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     return {name: _kept(fields[name], inner) for name, inner in shape.items() if name in fields}
 
 
-def trimmed(body: str, shape: Shape) -> str:
-    """Return a webhook's body cut to `shape`, as JSON text; every number keeps its digits.
-
-    Raises:
-        Rejected: the body is no JSON object, nests too deep, or names a field twice.
-    """
-    return as_json(cut(decoded(body), shape))
-
-
 def decoded(body: str) -> dict[str, Any]:
     """Return the JSON object that a webhook's body is. A field that is there twice may have a personal name of its own.
 

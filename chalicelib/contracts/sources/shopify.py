@@ -30,6 +30,7 @@ from chalicelib.contracts.sources.webhooks import (
 )
 from chalicelib.contracts.values import money, money_text
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.links import SHOP_DOMAIN
 from chalicelib.domain.movements import ORDER_UPDATED
 
 TOPIC, SHOP, TRIGGERED, EVENT = (
@@ -98,16 +99,6 @@ _TIMES: Mapping[str, tuple[str, ...]] = {
 }
 
 _TOPIC = re.compile(r"[a-z0-9_]{1,64}(/[a-z0-9_]{1,64})?")
-_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
-
-
-def trimmed(body: str) -> str:
-    """Return a webhook's body cut to what decides, as JSON text: it reads as the whole body does.
-
-    Raises:
-        Rejected: the body is no JSON object, nests too deep, or names a field twice.
-    """
-    return reading.trimmed(body, SHAPE)
 
 
 def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms) -> Webhook:
@@ -118,7 +109,7 @@ def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms
     """
     fields = Fields(reading.cut(body, SHAPE))
     topic = _named(headers, TOPIC, _TOPIC)
-    shop = _named(headers, SHOP, _DOMAIN)
+    shop = _named(headers, SHOP, SHOP_DOMAIN)
     # GraphQL spells a topic ORDERS_PAID.
     name = topic.replace("/", "_")
     parts = _READERS.get(name, _unused)(fields, name, terms)

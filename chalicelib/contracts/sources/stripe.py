@@ -83,15 +83,6 @@ _WITHOUT_CENTS = frozenset(
 _WITH_MILS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 
-def trimmed(body: str) -> str:
-    """Return an event's body cut to what decides, as JSON text: it reads as the whole body does.
-
-    Raises:
-        Rejected: the body is no JSON object, nests too deep, or names a field twice.
-    """
-    return reading.trimmed(body, SHAPE)
-
-
 def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
     """Return what an event of Stripe comes to, from its decoded body.
 
