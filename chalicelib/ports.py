@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.figures import Change, Counted, Figures
     from chalicelib.domain.findings import Unreadable, UnreadableAccount
     from chalicelib.domain.ids import Instant, TransactionId
-    from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+    from chalicelib.domain.ledger import Account, Crossing, Transaction
     from chalicelib.domain.links import Link, LinkKind
     from chalicelib.domain.names import Guards
 
@@ -155,7 +155,7 @@ class Snapshot:
     """
 
     account: Account
-    crossings: tuple[CrossingRecord, ...]
+    crossings: tuple[Crossing, ...]
     misplaced: str | None = None
     misdue: str | None = None
 

@@ -12,7 +12,7 @@ from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import Grace, after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
+from chalicelib.domain.ledger import Account, Crossing, Total, Transaction, open_account
 from chalicelib.domain.lots import Lots, in_lots, in_words, ordered
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -27,7 +27,7 @@ def audit(
     account: Account | None,
     transactions: Iterable[Transaction | Unreadable],
     *,
-    crossings: Iterable[CrossingRecord] = (),
+    crossings: Iterable[Crossing] = (),
     now: Instant | None = None,
 ) -> tuple[Finding, ...]:
     """Return everything that does not agree between a merchant's account and its transactions, in their order.
@@ -44,7 +44,7 @@ def compared(
     walk: Walk,
     account: Account | None,
     *,
-    crossings: Iterable[CrossingRecord] = (),
+    crossings: Iterable[Crossing] = (),
     now: Instant | None = None,
 ) -> tuple[Finding, ...]:
     """Close the walk; return what it found, and what it proves of the account after the last transaction.
@@ -199,7 +199,7 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
     return (pair for pair in pairs if pair[2] != pair[3])
 
 
-def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried: tuple[CrossingRecord, ...]) -> None:
+def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried: tuple[Crossing, ...]) -> None:
     """Derive the threshold events of the newest transaction, which the account carries until its next write."""
     if (account.updated_at, account.threshold) != (last.created_at, last.threshold):
         return  # A threshold was changed since: that write carries its own, which the transactions do not tell.

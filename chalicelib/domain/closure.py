@@ -6,9 +6,9 @@ from typing import Final
 
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, TransactionId, instant, later_than
-from chalicelib.domain.ledger import Account, CrossingRecord, account_crossing
+from chalicelib.domain.ledger import Account, Crossing, account_crossing
 from chalicelib.domain.plugin_status import Closure, Reason
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 
 SAME_OPENING: Final = timedelta(minutes=1)
 """How long after an account's opening another service may tell of it: nobody has come back, and nothing is written."""
@@ -22,7 +22,7 @@ def change_closure(
     opened_at: Instant | None,
     correlation_id: str | None,
     now: Instant,
-) -> tuple[Account, tuple[CrossingRecord, ...]]:
+) -> tuple[Account, tuple[Crossing, ...]]:
     """Return the account closed or open, and the crossing if its plugin went off or on by that.
 
     `at` is when the shop went or came back, `opened_at` when its account was to be opened; each is None if unknown. An
@@ -39,7 +39,7 @@ def change_closure(
     changed = replace(account, closure=Closure(closed=closed, at=at or time), updated_at=time)
     if changed.enabled is account.enabled:
         return changed, ()
-    crossing = Crossing.SHOP_CLOSED if closed else Crossing.SHOP_REOPENED
+    crossing = CrossingType.SHOP_CLOSED if closed else CrossingType.SHOP_REOPENED
     return changed, (account_crossing(changed, crossing, time=time, correlation_id=correlation_id),)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.ledger import Account, Crossing, Transaction
 from chalicelib.domain.names import Guard
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Outcome
@@ -31,7 +31,7 @@ class Commit:
     after: Account
     transactions: tuple[Transaction, ...] = ()
     tallies: tuple[TallyChange, ...] = ()
-    crossings: tuple[CrossingRecord, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
     guards: tuple[Guard, ...] = ()
 
     @property

@@ -6,10 +6,10 @@ transaction.
 
 from dataclasses import dataclass
 
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, CrossingRecord, Transaction, crossed_by
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Crossing, Transaction, crossed_by
+from chalicelib.domain.thresholds import CrossingType
 
-OF_THE_THRESHOLD = frozenset({Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED})
+OF_THE_THRESHOLD = frozenset({CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED})
 """The crossings that depend on the low-balance threshold, and not on the balance alone."""
 
 
@@ -20,7 +20,7 @@ class Derived:
     `low_before` is the threshold that the account had before the transaction, as far as the ledger tells.
     """
 
-    crossings: tuple[CrossingRecord, ...]
+    crossings: tuple[Crossing, ...]
     low_before: int
     doubtful: bool
 

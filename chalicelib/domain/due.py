@@ -13,13 +13,13 @@ from chalicelib.domain.freeze import Note, end_key
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, account_crossing, levels_crossed, standing
+from chalicelib.domain.ledger import Account, Crossing, Transaction, account_crossing, levels_crossed, standing
 from chalicelib.domain.lots import Lot, Lots, days_after
 from chalicelib.domain.movements import FixedMovement, FreezeMovement
 from chalicelib.domain.movements import Kind as Movements
 from chalicelib.domain.moving import apply
 from chalicelib.domain.terms import AS_IT_IS, TimeTerms
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Step:
 
     account: Account
     transaction: Transaction | None = None
-    crossings: tuple[CrossingRecord, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Brought:
 
     account: Account
     transactions: tuple[Transaction, ...] = ()
-    crossings: tuple[CrossingRecord, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
 
 
 def bring(account: Account, *, terms: TimeTerms, default_threshold: int, now: Instant) -> Brought:
@@ -98,7 +98,7 @@ def _brought(
     if since is None or since > until:
         return Brought(account=account)
     transactions: list[Transaction] = []
-    crossings: list[CrossingRecord] = []
+    crossings: list[Crossing] = []
     done: set[str] = set()
     # One after another, because each may change what else is due.
     while due := min(_left(account, terms, since, until, done), key=lambda one: one.at, default=None):
@@ -180,7 +180,7 @@ def _notice(lot: Lot, days: int) -> Callable[[Account, int, Instant], Step]:
     def post(account: Account, _default_threshold: int, now: Instant) -> Step:
         details: dict[str, str | int] = {"credits": lot.credits, "expires_at": lot.expires_at, "days": days}
         return Step(
-            account=account, crossings=(account_crossing(account, Crossing.EXPIRING, time=now, details=details),)
+            account=account, crossings=(account_crossing(account, CrossingType.EXPIRING, time=now, details=details),)
         )
 
     return post
@@ -218,8 +218,8 @@ def _graces(account: Account, _terms: TimeTerms, _since: Instant, until: Instant
 def _end_grace(account: Account, _default_threshold: int, now: Instant) -> Step:
     assert account.grace is not None, "without a grace none ends"
     ended = replace(account, grace=grace_after_time(account.grace, now))
-    over = account_crossing(account, Crossing.GRACE_ENDED, time=now, details={"reason": End.TIME})
-    off = account_crossing(account, Crossing.PLUGIN_STATUS_CHANGED, time=now)
+    over = account_crossing(account, CrossingType.GRACE_ENDED, time=now, details={"reason": End.TIME})
+    off = account_crossing(account, CrossingType.PLUGIN_STATUS_CHANGED, time=now)
     return Step(account=ended, crossings=(over, off) if account.enabled else (over,))
 
 

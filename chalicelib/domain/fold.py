@@ -14,7 +14,7 @@ from chalicelib.domain.due import bring, next_at
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import Back, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction, open_account
+from chalicelib.domain.ledger import Account, Crossing, Transaction, open_account
 from chalicelib.domain.lots import Lots, given_back, grant, revived
 from chalicelib.domain.movements import (
     OPENS,
@@ -101,7 +101,7 @@ class _Write:
         self._transactions: dict[TransactionId, Transaction] = {}
         self._names = Names(guards, stored=stored, transactions=self._transactions)
         self._tallies: dict[TransactionId, TallyChange] = {}
-        self._crossings: list[CrossingRecord] = []
+        self._crossings: list[Crossing] = []
         self._due = account is not None and account.is_due(self._now)
         if account is not None and self._due:
             brought = bring(account, terms=terms, default_threshold=default_threshold, now=self._now)

@@ -18,7 +18,7 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.runway import Use
-from chalicelib.domain.thresholds import Crossing, Outdated, crossings
+from chalicelib.domain.thresholds import CrossingType, Outdated, crossings
 
 SCHEMA_VERSION = 1
 """The version of the canonical form below that most transactions have; it is recorded with each."""
@@ -145,13 +145,13 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CrossingRecord:
+class Crossing:
     """A threshold passed by a movement (or, without a transaction, by a changed threshold), to be published.
 
     `details` are the members that only its event has, by their names there.
     """
 
-    type: Crossing
+    type: CrossingType
     transaction_id: TransactionId | None
     sequence: int
     balance: int
@@ -163,14 +163,14 @@ class CrossingRecord:
 
 def account_crossing(
     account: Account,
-    crossing: Crossing,
+    crossing: CrossingType,
     *,
     time: Instant,
     details: Mapping[str, str | int] = MappingProxyType({}),
     correlation_id: str | None = None,
-) -> CrossingRecord:
+) -> Crossing:
     """Return what an account crossed without a transaction, by time or by a change of what is in force."""
-    return CrossingRecord(
+    return Crossing(
         type=crossing,
         transaction_id=None,
         sequence=account.sequence,
@@ -189,11 +189,11 @@ def standing(account: Account, *, now: Instant) -> Standing:
 
 def levels_crossed(
     account: Account, crossed: Iterable[LevelCrossed], *, time: Instant, correlation_id: str | None = None
-) -> tuple[CrossingRecord, ...]:
+) -> tuple[Crossing, ...]:
     """Return levels that an account crossed without a transaction, to be published."""
     return tuple(
         account_crossing(
-            account, Crossing.LEVEL_CROSSED, time=time, details=one.details(), correlation_id=correlation_id
+            account, CrossingType.LEVEL_CROSSED, time=time, details=one.details(), correlation_id=correlation_id
         )
         for one in crossed
     )
@@ -220,12 +220,12 @@ def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Ac
     )
 
 
-def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRecord, ...]:
+def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[Crossing, ...]:
     """Return the thresholds that a transaction passed; `low_before` is the low-balance threshold before it."""
     if transaction.sequence == 1:
         return ()  # Opening an account crosses nothing (contract, section 5).
     return tuple(
-        CrossingRecord(
+        Crossing(
             type=crossing,
             transaction_id=transaction.transaction_id,
             sequence=transaction.sequence,
@@ -239,30 +239,30 @@ def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[CrossingRe
     )
 
 
-def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[Crossing, Mapping[str, str | int]]]:
+def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[CrossingType, Mapping[str, str | int]]]:
     """Yield what a transaction passed, with the `details` of each; the status event comes last."""
     before, after, metadata = transaction.balance_before, transaction.balance_after, transaction.metadata
     for crossing in crossings(before, after, low_before=low_before, low_after=transaction.threshold):
         # A grace may keep the plugin on, or switch it off later.
-        if crossing is not Crossing.PLUGIN_STATUS_CHANGED:
+        if crossing is not CrossingType.PLUGIN_STATUS_CHANGED:
             yield crossing, {}
     if (crossed := metadata.get(CROSSED)) is not None:
         for level in crossed_from(str(crossed)):
-            yield Crossing.LEVEL_CROSSED, level.details()
+            yield CrossingType.LEVEL_CROSSED, level.details()
     if (note := metadata.get(GRACE)) is not None:
         if note == Note.STARTED:
-            yield Crossing.GRACE_STARTED, limits(metadata)
+            yield CrossingType.GRACE_STARTED, limits(metadata)
         elif note in ENDS:
-            yield Crossing.GRACE_ENDED, {"reason": ENDS[Note(str(note))]}
+            yield CrossingType.GRACE_ENDED, {"reason": ENDS[Note(str(note))]}
     if CLOSED not in metadata and (turned := _turned(transaction)) is not None:
         yield turned, {}
 
 
-def _turned(transaction: Transaction) -> Crossing | None:
+def _turned(transaction: Transaction) -> CrossingType | None:
     """Return how a transaction switched the plugin of an account that is not closed, None where it did not."""
     if (plugin := transaction.metadata.get(PLUGIN)) is not None:
-        return Crossing.FROZEN if plugin == OFF else Crossing.UNFROZEN
-    return Crossing.PLUGIN_STATUS_CHANGED if switched(transaction) and FROZEN not in transaction.metadata else None
+        return CrossingType.FROZEN if plugin == OFF else CrossingType.UNFROZEN
+    return CrossingType.PLUGIN_STATUS_CHANGED if switched(transaction) and FROZEN not in transaction.metadata else None
 
 
 def decides_status(transaction: Transaction) -> bool:

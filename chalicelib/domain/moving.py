@@ -19,7 +19,7 @@ from chalicelib.domain.ledger import (
     SCHEMA_VERSION_DRAWN,
     THRESHOLD_BEFORE,
     Account,
-    CrossingRecord,
+    Crossing,
     Total,
     Transaction,
     crossed_by,
@@ -45,7 +45,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
     now: Instant,
     parts: Lots = (),
     terms: TimeTerms = TIME_TERMS,
-) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
+) -> tuple[Account, Transaction, tuple[Crossing, ...]]:
     """Return the account after `movement`, its transaction and the thresholds it crossed.
 
     A decrease takes what is left, first from the lots of `parts`, and records the rest as shortfall; an increase puts

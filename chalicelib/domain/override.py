@@ -8,7 +8,7 @@ from dataclasses import replace
 from chalicelib.domain.alerts import Alerts, Levels, after_change
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, later_than
-from chalicelib.domain.ledger import Account, CrossingRecord, account_crossing, levels_crossed, standing
+from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, standing
 from chalicelib.domain.thresholds import crossings
 
 
@@ -19,7 +19,7 @@ def change_threshold(
     default_threshold: int,
     correlation_id: str | None,
     now: Instant,
-) -> tuple[Account, tuple[CrossingRecord, ...]]:
+) -> tuple[Account, tuple[Crossing, ...]]:
     """Return the account with a low-balance threshold of its own (None: the default), and what that crossed.
 
     If the balance is now on the other side, that is low or restored, without a transaction (contract, section 5). An
@@ -40,7 +40,7 @@ def change_threshold(
 
 def change_levels(
     account: Account, own: Levels | None, *, fleet: Levels, correlation_id: str | None, now: Instant
-) -> tuple[Account, tuple[CrossingRecord, ...]]:
+) -> tuple[Account, tuple[Crossing, ...]]:
     """Return the account with levels of its own (None: the fleet's), and the levels that this crossed.
 
     An account that already has these is returned unchanged. `version` does not change, as with `apply`.
@@ -59,7 +59,7 @@ def change_levels(
 
 def change_grace_terms(
     account: Account, own: GraceTerms | None, *, now: Instant
-) -> tuple[Account, tuple[CrossingRecord, ...]]:
+) -> tuple[Account, tuple[Crossing, ...]]:
     """Return the account with limits of its own for its next grace (None: the fleet's); that crosses nothing.
 
     An account that already has these is returned unchanged. `version` does not change, as with `apply`.

@@ -10,7 +10,7 @@ SETTLING = timedelta(hours=1)
 """How long workers with the old setting may still post after a change: as long as a deployment may take."""
 
 
-class Crossing(StrEnum):
+class CrossingType(StrEnum):
     """A threshold passed by one movement, or by time or a change alone.
 
     No movement causes three of them: that a shop has gone, that it has come back, and that credits will lapse soon.
@@ -30,7 +30,7 @@ class Crossing(StrEnum):
     UNFROZEN = "unfrozen"
 
 
-def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[Crossing, ...]:
+def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[CrossingType, ...]:
     """Return the thresholds passed going from `before` to `after`, in credits (contract, section 5).
 
     `low_before` is the account's low-balance threshold before, `low_after` the one after: each balance is compared with
@@ -39,13 +39,13 @@ def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tu
     """
     passed = []
     if before > low_before and after <= low_after:
-        passed.append(Crossing.LOW_BALANCE_REACHED)
+        passed.append(CrossingType.LOW_BALANCE_REACHED)
     elif before <= low_before and after > low_after:
-        passed.append(Crossing.BALANCE_RESTORED)
+        passed.append(CrossingType.BALANCE_RESTORED)
     if before > 0 and after == 0:
-        passed.append(Crossing.BALANCE_EXHAUSTED)
+        passed.append(CrossingType.BALANCE_EXHAUSTED)
     if (before > 0) != (after > 0):
-        passed.append(Crossing.PLUGIN_STATUS_CHANGED)
+        passed.append(CrossingType.PLUGIN_STATUS_CHANGED)
     return tuple(passed)
 
 

@@ -12,13 +12,13 @@ from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, transaction_id, version_never_had
-from chalicelib.domain.ledger import Account, CrossingRecord
+from chalicelib.domain.ledger import Account, Crossing
 from chalicelib.domain.movements import TRIAL_KEY
 from chalicelib.domain.override import change_grace_terms, change_levels, change_threshold
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 
-Change = Callable[[Account, Instant], tuple[Account, tuple[CrossingRecord, ...]]]
+Change = Callable[[Account, Instant], tuple[Account, tuple[Crossing, ...]]]
 """Takes an account and an instant; returns the account changed, or the same if nothing changes, and the crossings."""
 
 
@@ -37,7 +37,7 @@ def set_threshold(
         RetryLater: there is no such account, or the threshold was not set yet.
     """
 
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
         return change_threshold(
             account,
             low_balance_threshold,
@@ -64,7 +64,7 @@ def set_levels(
         RetryLater: there is no such account, or the levels were not set yet.
     """
 
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
         return change_levels(account, own, fleet=fleet, correlation_id=correlation_id, now=now)
 
     return _change(store, merchant_id, changed, time=time)
@@ -77,7 +77,7 @@ def set_grace_terms(store: LedgerStore, merchant_id: MerchantId, own: GraceTerms
         RetryLater: there is no such account, or the limits were not set yet.
     """
 
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
         return change_grace_terms(account, own, now=now)
 
     return _change(store, merchant_id, changed, time=time)
@@ -103,7 +103,7 @@ def set_closed(
     opening = found.transactions.get(trial)
     opened_at = None if opening is None else opening.occurred_at
 
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[CrossingRecord, ...]]:
+    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
         return change_closure(
             account, closed=closed, at=at, opened_at=opened_at, correlation_id=correlation_id, now=now
         )

@@ -36,7 +36,7 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.domain.runway import ORDERS_MIN, Use
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from infra.interfaces.story import MERCHANT, OPENED, envelope, story
 
 META = {
@@ -46,7 +46,7 @@ META = {
 }
 ORDER, LOW, ADDED, EMPTIED = story()[5], story()[9], story()[10], story()[11]
 LETTER_ID = "0d5d4b3e-7f5a-4a4e-9d6f-3c1b2a190807"
-CROSSING_TYPES = {f"evt.credits.{crossing}" for crossing in Crossing}
+CROSSING_TYPES = {f"evt.credits.{crossing}" for crossing in CrossingType}
 CURSOR = "AAAAAAAAAAcy8mB0bqXK1vXjGk3mZ1pT"
 
 

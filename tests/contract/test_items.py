@@ -28,14 +28,14 @@ from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import HOURS_MAX, End, Grace, GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction
+from chalicelib.domain.ledger import Account, Crossing, Total, Transaction
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Edits, Tally
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
-from chalicelib.domain.thresholds import Crossing, Outdated
+from chalicelib.domain.thresholds import CrossingType, Outdated
 from tests.support.builders import NOON, SHOP, account_of, merchant
 from tests.support.largest import (
     COUNTERS,
@@ -188,8 +188,8 @@ def transactions(draw: st.DrawFn) -> Transaction:
 
 
 crossings = st.builds(
-    CrossingRecord,
-    type=st.sampled_from(Crossing),
+    Crossing,
+    type=st.sampled_from(CrossingType),
     transaction_id=st.none() | ids,
     sequence=st.integers(0, 10**12),
     balance=credit_sums,
@@ -228,7 +228,7 @@ def test_an_account_from_before_its_form_was_said_is_of_the_first_form() -> None
 
 
 @given(st.lists(crossings, max_size=4))
-def test_crossings_come_back_from_their_attribute_as_they_were(written: list[CrossingRecord]) -> None:
+def test_crossings_come_back_from_their_attribute_as_they_were(written: list[Crossing]) -> None:
     assert crossings_from({"crossings": crossings_attribute(written)}) == tuple(written)
 
 

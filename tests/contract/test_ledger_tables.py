@@ -10,7 +10,7 @@ from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_item
 from chalicelib.domain.commit import Commit
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Movement
-from chalicelib.domain.thresholds import Crossing, Outdated
+from chalicelib.domain.thresholds import CrossingType, Outdated
 from chalicelib.ports import Committed
 from tests.support.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial
 from tests.support.fakes import decide
@@ -90,9 +90,9 @@ def test_crossings_stand_on_the_account_only_until_its_next_write(tables: Tables
     crossed = write(tables, order("1"), adjustment("a1", -20))
     assert crossings_from(tables.account_item(SHOP)) == crossed.crossings
     assert [(crossing.type, crossing.sequence, crossing.balance) for crossing in crossed.crossings] == [
-        (Crossing.LOW_BALANCE_REACHED, 2, 20),
-        (Crossing.BALANCE_EXHAUSTED, 3, 0),
-        (Crossing.PLUGIN_STATUS_CHANGED, 3, 0),
+        (CrossingType.LOW_BALANCE_REACHED, 2, 20),
+        (CrossingType.BALANCE_EXHAUSTED, 3, 0),
+        (CrossingType.PLUGIN_STATUS_CHANGED, 3, 0),
     ]
 
     write(tables, order("2"))

@@ -11,8 +11,8 @@ import app
 from chalicelib.adapters.dynamodb.crossings import crossings_attribute
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import CrossingRecord
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.ledger import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.environment import SettingError
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, account_of, merchant
@@ -276,9 +276,9 @@ def test_a_write_with_several_crossings_comes_back_when_one_of_them_was_refused(
 
 def changed_threshold(**crossing: Any) -> dict[str, Any]:
     """Return the stream's record of a write that changed a threshold, which a later issue will make."""
-    crossed = CrossingRecord(
+    crossed = Crossing(
         **{
-            "type": Crossing.LOW_BALANCE_REACHED,
+            "type": CrossingType.LOW_BALANCE_REACHED,
             "transaction_id": None,
             "sequence": 7,
             "balance": 15,

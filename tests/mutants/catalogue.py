@@ -431,7 +431,7 @@ MUTANTS = (
         "balance restored left out",
         (
             THRESHOLDS,
-            "    elif before <= low_before and after > low_after:\n        passed.append(Crossing.BALANCE_RESTORED)\n",
+            "    elif before <= low_before and after > low_after:\n        passed.append(CrossingType.BALANCE_RESTORED)\n",
             "",
         ),
     ),

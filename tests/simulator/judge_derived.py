@@ -4,7 +4,7 @@ from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.contracts.api.story import Excerpt, tell
 from chalicelib.contracts.outbound.derived import derived
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.world import World
 
@@ -16,7 +16,7 @@ def judge_derived(world: World) -> None:
         for event in world.aws.heard
         if event["detail"]["payload"]["transaction_id"] is not None
     }
-    crossed = {event_id for event_id, event_type in heard.items() if event_type.endswith(tuple(Crossing))}
+    crossed = {event_id for event_id, event_type in heard.items() if event_type.endswith(tuple(CrossingType))}
     told: set[str] = set()
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = account_from(item)

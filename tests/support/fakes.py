@@ -9,7 +9,7 @@ from threading import Lock
 from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.ledger import Account, Crossing, Transaction
 from chalicelib.domain.movements import Movement, grounds, names_of
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
@@ -89,7 +89,7 @@ class FakeLedger:
         )
         return sorted(transactions, key=lambda transaction: transaction.sequence)
 
-    def crossings(self, merchant_id: MerchantId) -> list[CrossingRecord]:
+    def crossings(self, merchant_id: MerchantId) -> list[Crossing]:
         """Return the crossings that the merchant's writes carried, in the order of the writes."""
         return [
             crossing for commit in self.commits if commit.merchant_id == merchant_id for crossing in commit.crossings

@@ -13,13 +13,13 @@ from chalicelib.domain.due import bring
 from chalicelib.domain.findings import Drift, Unreadable
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, transaction_hash
+from chalicelib.domain.ledger import Account, Crossing, Total, Transaction, transaction_hash
 from chalicelib.domain.lots import days_after
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.override import change_threshold
 from chalicelib.domain.terms import TimeTerms
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.walk import Walk
 from tests.support.builders import (
     LATER,
@@ -36,7 +36,7 @@ from tests.support.builders import (
 from tests.support.fakes import FakeLedger, settle
 from tests.support.histories import images
 
-Book = tuple[Account, list[Transaction], tuple[CrossingRecord, ...]]
+Book = tuple[Account, list[Transaction], tuple[Crossing, ...]]
 
 
 def book(threshold: int = 20) -> Book:
@@ -60,7 +60,7 @@ def book(threshold: int = 20) -> Book:
 def found(
     account: Account | None,
     transactions: Sequence[Transaction | Unreadable],
-    crossings: tuple[CrossingRecord, ...] = (),
+    crossings: tuple[Crossing, ...] = (),
 ) -> list[tuple[str, int]]:
     return [
         (finding.kind.value, finding.sequence) for finding in audit(SHOP, account, transactions, crossings=crossings)
@@ -334,9 +334,9 @@ def test_crossings_that_the_account_carries_are_those_of_its_newest_record() -> 
     account, transactions, crossings = book()
 
     assert [crossing.type for crossing in crossings] == [
-        Crossing.LOW_BALANCE_REACHED,
-        Crossing.BALANCE_EXHAUSTED,
-        Crossing.PLUGIN_STATUS_CHANGED,
+        CrossingType.LOW_BALANCE_REACHED,
+        CrossingType.BALANCE_EXHAUSTED,
+        CrossingType.PLUGIN_STATUS_CHANGED,
     ]
     assert found(account, transactions, ()) == [("crossing_wrong", 11)]
     assert found(account, transactions, crossings[:1]) == [("crossing_wrong", 11)]
@@ -393,7 +393,7 @@ def test_the_end_of_a_grace_is_published_after_a_rebuild_unless_it_was_before(kn
 
     assert found(after, transactions) == []
     brought = bring(after, terms=terms, default_threshold=0, now=days_after(later, 1))
-    ended = [Crossing.GRACE_ENDED, Crossing.PLUGIN_STATUS_CHANGED]
+    ended = [CrossingType.GRACE_ENDED, CrossingType.PLUGIN_STATUS_CHANGED]
     assert [one.type for one in brought.crossings] == ([] if known == "over" else ended)
 
 

@@ -14,9 +14,9 @@ from chalicelib.domain.commit import Commit
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, CrossingRecord, Transaction
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, Crossing, Transaction
 from chalicelib.domain.override import change_threshold
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from tests.support.builders import SHOP, adjustment, order, payment, trial
 
 Step = tuple[str, int | None]
@@ -44,7 +44,7 @@ class Past:
     def __init__(self, opening: int, steps: Sequence[Step]) -> None:
         self.account: Account | None = None
         self.transactions: list[Transaction] = []
-        self.published: list[tuple[CrossingRecord, int]] = []
+        self.published: list[tuple[Crossing, int]] = []
         self._default, self._time = 20, 0
         self._post([trial(opening)])
         for number, (kind, value) in enumerate(steps):
@@ -65,7 +65,7 @@ class Past:
         assert self.account is not None
         return self.account
 
-    def of(self, transaction: Transaction) -> list[CrossingRecord]:
+    def of(self, transaction: Transaction) -> list[Crossing]:
         return [crossing for crossing, _ in self.published if crossing.transaction_id == transaction.transaction_id]
 
     def _instant(self) -> Instant:
@@ -124,7 +124,7 @@ def test_a_story_invents_nothing_and_leaves_nothing_out(opening: int, steps: Seq
         for chapter in tell(past.now, Excerpt(past.transactions, complete=True)).chapters
         for event in chapter.events
     ]
-    by_movement = {event.event_id for event in said if event.event_type.endswith(tuple(Crossing))}
+    by_movement = {event.event_id for event in said if event.event_type.endswith(tuple(CrossingType))}
     published = {
         crossing_event(SHOP, crossing, version=version).event_id
         for crossing, version in past.published
@@ -172,7 +172,7 @@ def test_of_a_record_of_an_earlier_release_the_doubt_stays() -> None:
 
     found = derived_crossings(earlier, before=first)
     assert ([crossing.type for crossing in found.crossings], found.doubtful) == (
-        [Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED],
+        [CrossingType.BALANCE_EXHAUSTED, CrossingType.PLUGIN_STATUS_CHANGED],
         True,
     )
     [_, chapter] = tell(past.now, Excerpt([first, earlier], complete=True)).chapters

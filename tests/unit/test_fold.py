@@ -14,7 +14,7 @@ from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from tests.support.builders import (
     LATER,
     NOON,
@@ -261,12 +261,12 @@ def test_every_movement_of_a_write_tells_its_own_crossings() -> None:
     decided = folded(account_of(21), [order("1"), payment("p1", 5), adjustment("a1", -25), payment("p2", 1)])
     assert decided.commit is not None
     assert [(crossing.sequence, crossing.type, crossing.balance) for crossing in decided.commit.crossings] == [
-        (8, Crossing.LOW_BALANCE_REACHED, 20),
-        (9, Crossing.BALANCE_RESTORED, 25),
-        (10, Crossing.LOW_BALANCE_REACHED, 0),
-        (10, Crossing.BALANCE_EXHAUSTED, 0),
-        (10, Crossing.PLUGIN_STATUS_CHANGED, 0),
-        (11, Crossing.PLUGIN_STATUS_CHANGED, 1),
+        (8, CrossingType.LOW_BALANCE_REACHED, 20),
+        (9, CrossingType.BALANCE_RESTORED, 25),
+        (10, CrossingType.LOW_BALANCE_REACHED, 0),
+        (10, CrossingType.BALANCE_EXHAUSTED, 0),
+        (10, CrossingType.PLUGIN_STATUS_CHANGED, 0),
+        (11, CrossingType.PLUGIN_STATUS_CHANGED, 1),
     ]
 
 

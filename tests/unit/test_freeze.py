@@ -25,7 +25,7 @@ from chalicelib.domain.ledger import Account, Transaction, transaction_hash
 from chalicelib.domain.outcomes import Duplicate, Outcome
 from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.terms import TimeTerms
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.walk import Walk
 from tests.support.builders import NOON, SHOP, adjustment, freezing, order, payment, trial, unfreezing
 from tests.support.fakes import FakeLedger, settle
@@ -110,8 +110,8 @@ def test_movements_of_a_frozen_account_are_recorded_and_switch_nothing(store: Fa
     settle(store, [payment("p1", 9)], now=at(4))
 
     assert (account(store).balance, account(store).total_shortfall, account(store).enabled) == (9, 1, False)
-    assert Crossing.PLUGIN_STATUS_CHANGED not in told(store)
-    assert Crossing.BALANCE_EXHAUSTED in told(store)
+    assert CrossingType.PLUGIN_STATUS_CHANGED not in told(store)
+    assert CrossingType.BALANCE_EXHAUSTED in told(store)
     assert [one.metadata.get("frozen") for one in store.history(SHOP)] == [None, None, 1, 1, 1]
     assert proven(store)
 
@@ -121,7 +121,7 @@ def test_movements_of_a_frozen_account_are_recorded_and_switch_nothing(store: Fa
     assert (thawed.enabled, thawed.freeze, thawed.due_at) == (True, None, None)
     shown = answers.Account.of(thawed, now=at(6)).plugin_status
     assert (shown.since, shown.transaction_id) == (at(5), store.history(SHOP)[-1].transaction_id)
-    assert told(store)[-1] == Crossing.UNFROZEN
+    assert told(store)[-1] == CrossingType.UNFROZEN
     assert proven(store)
 
 
@@ -132,7 +132,7 @@ def test_a_shop_that_has_run_out_meanwhile_is_off_since_then(store: FakeLedger) 
 
     shown = answers.Account.of(account(store), now=at(4)).plugin_status
     assert (shown.status, shown.reason, shown.since) == ("disabled", "insufficient_credits", at(2))
-    assert Crossing.UNFROZEN not in told(store)
+    assert CrossingType.UNFROZEN not in told(store)
     assert proven(store)
 
 
@@ -150,8 +150,8 @@ def test_a_grace_runs_on_and_keeps_no_frozen_plugin_on(store: FakeLedger) -> Non
     settle(store, [freezing("t3", until=at(20))], now=at(5), terms=terms)
     settle(store, [order("late")], now=at(21), terms=terms)
 
-    switched = [one for one in told(store) if one in (Crossing.FROZEN, Crossing.UNFROZEN, "plugin_status_changed")]
-    assert switched == [Crossing.FROZEN, Crossing.UNFROZEN, Crossing.FROZEN]
+    switched = [one for one in told(store) if one in (CrossingType.FROZEN, CrossingType.UNFROZEN, "plugin_status_changed")]
+    assert switched == [CrossingType.FROZEN, CrossingType.UNFROZEN, CrossingType.FROZEN]
     assert not account(store).enabled
     assert proven(store)
 
@@ -165,7 +165,7 @@ def test_another_freeze_replaces_the_first_and_switches_nothing(store: FakeLedge
     assert (freeze.since, freeze.until, freeze.reason) == (at(1), None, "by court order")
     assert freeze.transaction_id == store.history(SHOP)[1].transaction_id
     assert account(store).due_at is None
-    assert told(store) == [Crossing.FROZEN]
+    assert told(store) == [CrossingType.FROZEN]
     assert proven(store)
 
 
@@ -206,7 +206,7 @@ def test_the_end_of_a_freeze_is_recorded_once_by_whoever_comes_first(store: Fake
     assert (ended.kind.transaction_type, ended.occurred_at) == ("MANUAL", UNTIL)
     assert ended.metadata == {"freeze": "ended", "plugin": "on"}
     assert "frozen" not in late.metadata
-    assert told(store) == [Crossing.FROZEN, Crossing.UNFROZEN]
+    assert told(store) == [CrossingType.FROZEN, CrossingType.UNFROZEN]
     assert account(store).enabled
     assert proven(store)
     assert isinstance(only(settle(store, [freezing("t1", until=UNTIL)], now=at(26))), Duplicate)
@@ -264,14 +264,14 @@ def test_only_a_frozen_account_has_the_attribute_and_the_newer_form(store: FakeL
 
 
 def test_a_closed_shop_that_is_frozen_stays_off_when_it_comes_back(store: FakeLedger) -> None:
-    def close(closed: bool, now: Instant) -> tuple[Crossing, ...]:
+    def close(closed: bool, now: Instant) -> tuple[CrossingType, ...]:
         after, crossed = change_closure(
             account(store), closed=closed, at=None, opened_at=None, correlation_id=None, now=now
         )
         store.accounts[SHOP] = replace(after, version=after.version + 1)
         return tuple(one.type for one in crossed)
 
-    assert close(True, at(1)) == (Crossing.SHOP_CLOSED,)
+    assert close(True, at(1)) == (CrossingType.SHOP_CLOSED,)
     settle(store, [freezing("t1")], now=at(2))
     assert answers.Account.of(account(store), now=at(2)).plugin_status.reason is Reason.CLOSED
     assert close(False, at(3)) == ()
@@ -280,7 +280,7 @@ def test_a_closed_shop_that_is_frozen_stays_off_when_it_comes_back(store: FakeLe
     settle(store, [unfreezing("t2")], now=at(4))
 
     assert answers.Account.of(account(store), now=at(5)).plugin_status.since == at(4)
-    assert told(store) == [Crossing.UNFROZEN]
+    assert told(store) == [CrossingType.UNFROZEN]
     assert proven(store)
 
 

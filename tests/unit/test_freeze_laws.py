@@ -16,7 +16,7 @@ from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import FreezeMovement, Movement
 from chalicelib.domain.terms import TimeTerms
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from tests.support.builders import NOON, SHOP, freezing, order, payment, unfreezing
 from tests.support.fakes import FakeLedger
 from tests.unit.test_grace_laws import FEW, POOL, STEPS, TERMS, bring, lived
@@ -149,11 +149,11 @@ def test_a_freeze_that_ends_before_a_grace_leaves_the_graces_end_to_its_own_inst
     store, _ = lived(1, history, terms, swept=swept)
 
     told = [(one.type, one.details.get("reason")) for one in store.crossings(SHOP)]
-    place = told.index((Crossing.UNFROZEN, None))
+    place = told.index((CrossingType.UNFROZEN, None))
     assert told[place : place + 3] == [
-        (Crossing.UNFROZEN, None),
-        (Crossing.GRACE_ENDED, "time"),
-        (Crossing.PLUGIN_STATUS_CHANGED, None),
+        (CrossingType.UNFROZEN, None),
+        (CrossingType.GRACE_ENDED, "time"),
+        (CrossingType.PLUGIN_STATUS_CHANGED, None),
     ]
     account = store.accounts[SHOP]
     assert (account.enabled, account.grace.over if account.grace else None) == (False, (after_noon(24), "time"))

@@ -17,10 +17,10 @@ from chalicelib.domain.due import as_of
 from chalicelib.domain.fold import fold
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.ledger import CrossingRecord
+from chalicelib.domain.ledger import Crossing
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.terms import TimeTerms
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.ports import Committed
 from tests.support.builders import (
     NOON,
@@ -106,7 +106,7 @@ def bring(store: FakeLedger, until: Instant, terms: TimeTerms) -> None:
         assert store.commit(decided.commit) == Committed()
 
 
-def of_type(crossed: Sequence[CrossingRecord], *types: Crossing) -> list[CrossingRecord]:
+def of_type(crossed: Sequence[Crossing], *types: CrossingType) -> list[Crossing]:
     return [one for one in crossed if one.type in types]
 
 
@@ -119,7 +119,7 @@ def test_a_grace_owes_every_shortfall_and_the_audit_proves_it(
     account, transactions = store.accounts[SHOP], store.history(SHOP)
     told = store.crossings(SHOP)
 
-    starts = {one.transaction_id for one in of_type(told, Crossing.GRACE_STARTED)}
+    starts = {one.transaction_id for one in of_type(told, CrossingType.GRACE_STARTED)}
     running, owed, until = False, 0, None
     for one in transactions:
         running = running and (until is None or one.created_at < str(until))
@@ -141,19 +141,19 @@ def test_each_crossing_is_told_once_and_both_ways_alternate(
     store, _ = lived(credits_given, history, terms, swept=swept)
     account, told = store.accounts[SHOP], store.crossings(SHOP)
 
-    switched = [one.balance > 0 for one in of_type(told, Crossing.PLUGIN_STATUS_CHANGED)]
+    switched = [one.balance > 0 for one in of_type(told, CrossingType.PLUGIN_STATUS_CHANGED)]
     assert all(first is not second for first, second in pairwise([credits_given > 0, *switched]))
     assert [credits_given > 0, *switched][-1] is account.enabled
-    graces = [one.type for one in of_type(told, Crossing.GRACE_STARTED, Crossing.GRACE_ENDED)]
+    graces = [one.type for one in of_type(told, CrossingType.GRACE_STARTED, CrossingType.GRACE_ENDED)]
     assert (
         graces
-        == [Crossing.GRACE_STARTED, Crossing.GRACE_ENDED] * (len(graces) // 2)
-        + [Crossing.GRACE_STARTED] * account.in_grace
+        == [CrossingType.GRACE_STARTED, CrossingType.GRACE_ENDED] * (len(graces) // 2)
+        + [CrossingType.GRACE_STARTED] * account.in_grace
     )
     for level in terms.levels or ():
         ways = [
             one.details["direction"]
-            for one in of_type(told, Crossing.LEVEL_CROSSED)
+            for one in of_type(told, CrossingType.LEVEL_CROSSED)
             if one.details["level"] == level.name
         ]
         assert all(first != second for first, second in pairwise(ways))
@@ -224,9 +224,9 @@ def test_an_inflow_of_no_more_than_the_debt_switches_nothing() -> None:
     assert (account.balance, account.debt, account.in_grace) == (0, 1, True)
     assert account.grace is not None
     assert account.grace.used == 1
-    assert of_type(store.crossings(SHOP), Crossing.PLUGIN_STATUS_CHANGED) == []
+    assert of_type(store.crossings(SHOP), CrossingType.PLUGIN_STATUS_CHANGED) == []
     settle(store, [order("6"), order("7", policy=TEN_PER_ITEM)], now=NOON, terms=terms)
-    assert [one.type for one in store.crossings(SHOP)[-2:]] == [Crossing.GRACE_ENDED, Crossing.PLUGIN_STATUS_CHANGED]
+    assert [one.type for one in store.crossings(SHOP)[-2:]] == [CrossingType.GRACE_ENDED, CrossingType.PLUGIN_STATUS_CHANGED]
 
 
 def test_a_new_grace_needs_a_balance_above_the_threshold_first() -> None:

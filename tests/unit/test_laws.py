@@ -23,7 +23,7 @@ from chalicelib.domain.ledger import Total, Transaction
 from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Direction, Tally, charge, refund
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.ports import Committed
 from chalicelib.usecases.posting import Posting
 from tests.oracles.published_chain import broken_links
@@ -362,10 +362,10 @@ def test_the_crossings_told_are_those_that_the_balances_imply(
     for last, transaction in pairwise(history):
         was_low, is_low = (one.balance_after <= one.threshold for one in (last, transaction))
         was_on, is_on = (one.balance_after > 0 for one in (last, transaction))
-        told += [(transaction.sequence, Crossing.LOW_BALANCE_REACHED)] * (is_low and not was_low)
-        told += [(transaction.sequence, Crossing.BALANCE_RESTORED)] * (was_low and not is_low)
-        told += [(transaction.sequence, Crossing.BALANCE_EXHAUSTED)] * (was_on and not is_on)
-        told += [(transaction.sequence, Crossing.PLUGIN_STATUS_CHANGED)] * (was_on is not is_on)
+        told += [(transaction.sequence, CrossingType.LOW_BALANCE_REACHED)] * (is_low and not was_low)
+        told += [(transaction.sequence, CrossingType.BALANCE_RESTORED)] * (was_low and not is_low)
+        told += [(transaction.sequence, CrossingType.BALANCE_EXHAUSTED)] * (was_on and not is_on)
+        told += [(transaction.sequence, CrossingType.PLUGIN_STATUS_CHANGED)] * (was_on is not is_on)
     crossings = store.crossings(SHOP)
     assert [(crossing.sequence, crossing.type) for crossing in crossings] == told
     by_sequence = {transaction.sequence: transaction for transaction in history}

@@ -6,10 +6,10 @@ import pytest
 
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, CrossingRecord, Total, Transaction, open_account
+from chalicelib.domain.ledger import Account, Crossing, Total, Transaction, open_account
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.moving import apply
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from tests.support.builders import LATER, NOON, SHOP, account_of, adjustment, order, payment, trial
 
 
@@ -21,7 +21,7 @@ def applied(
     *,
     now: Instant = LATER,
     default_threshold: int = 20,
-) -> tuple[Account, Transaction, tuple[CrossingRecord, ...]]:
+) -> tuple[Account, Transaction, tuple[Crossing, ...]]:
     return apply(
         account,
         movement,
@@ -130,12 +130,12 @@ def test_a_crossing_carries_all_that_its_event_needs() -> None:
     movement = replace(order("1"), correlation_id="c-9")
     _, transaction, crossed = applied(account_of(21), movement, Kind.ORDER_USED, 30)
     assert [crossing.type for crossing in crossed] == [
-        Crossing.LOW_BALANCE_REACHED,
-        Crossing.BALANCE_EXHAUSTED,
-        Crossing.PLUGIN_STATUS_CHANGED,
+        CrossingType.LOW_BALANCE_REACHED,
+        CrossingType.BALANCE_EXHAUSTED,
+        CrossingType.PLUGIN_STATUS_CHANGED,
     ]
-    assert crossed[0] == CrossingRecord(
-        type=Crossing.LOW_BALANCE_REACHED,
+    assert crossed[0] == Crossing(
+        type=CrossingType.LOW_BALANCE_REACHED,
         transaction_id=transaction.transaction_id,
         sequence=8,
         balance=0,
@@ -155,7 +155,7 @@ def test_the_override_of_an_admin_comes_before_the_setting(override: int | None,
 
 def test_a_changed_setting_is_compared_with_the_stamped_one_at_the_next_movement() -> None:
     after, transaction, crossed = applied(account_of(30), order("1"), Kind.ORDER_USED, 1, default_threshold=40)
-    assert [(crossing.type, crossing.threshold) for crossing in crossed] == [(Crossing.LOW_BALANCE_REACHED, 40)]
+    assert [(crossing.type, crossing.threshold) for crossing in crossed] == [(CrossingType.LOW_BALANCE_REACHED, 40)]
     assert after.threshold == transaction.threshold == 40
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import CrossingRecord, Transaction
+from chalicelib.domain.ledger import Crossing, Transaction
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
 TRANSACTION = TransactionId("370d3448-5285-55f1-bdc1-bac2cc743c68")
@@ -202,8 +202,8 @@ def test_a_refund_of_its_order_does_not_change_what_a_record_says() -> None:
     assert published(replace(earned, refunded_at=Instant("2025-07-01T12:00:00.000Z"))) == published(earned)
 
 
-def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = TRANSACTION) -> CrossingRecord:
-    return CrossingRecord(
+def crossing(kind: CrossingType, *, balance: int, of: TransactionId | None = TRANSACTION) -> Crossing:
+    return Crossing(
         type=kind, transaction_id=of, sequence=7, balance=balance, threshold=20, time=NOON, correlation_id="c1"
     )
 
@@ -212,18 +212,18 @@ def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = TRANSAC
     ("crossed", "event_type", "members"),
     [
         (
-            crossing(Crossing.LOW_BALANCE_REACHED, balance=20),
+            crossing(CrossingType.LOW_BALANCE_REACHED, balance=20),
             "evt.credits.low_balance_reached",
             {"balance": 20, "threshold": 20},
         ),
         (
-            crossing(Crossing.BALANCE_RESTORED, balance=21),
+            crossing(CrossingType.BALANCE_RESTORED, balance=21),
             "evt.credits.balance_restored",
             {"balance": 21, "threshold": 20},
         ),
-        (crossing(Crossing.BALANCE_EXHAUSTED, balance=0), "evt.credits.balance_exhausted", {"balance": 0}),
+        (crossing(CrossingType.BALANCE_EXHAUSTED, balance=0), "evt.credits.balance_exhausted", {"balance": 0}),
         (
-            crossing(Crossing.PLUGIN_STATUS_CHANGED, balance=0),
+            crossing(CrossingType.PLUGIN_STATUS_CHANGED, balance=0),
             "evt.credits.plugin_status_changed",
             {
                 "balance": 0,
@@ -234,7 +234,7 @@ def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = TRANSAC
             },
         ),
         (
-            crossing(Crossing.PLUGIN_STATUS_CHANGED, balance=1),
+            crossing(CrossingType.PLUGIN_STATUS_CHANGED, balance=1),
             "evt.credits.plugin_status_changed",
             {
                 "balance": 1,
@@ -247,7 +247,7 @@ def crossing(kind: Crossing, *, balance: int, of: TransactionId | None = TRANSAC
     ],
 )
 def test_a_crossing_says_the_movement_that_crossed(
-    crossed: CrossingRecord, event_type: str, members: dict[str, Any]
+    crossed: Crossing, event_type: str, members: dict[str, Any]
 ) -> None:
     event_id = str(uuid5(UUID(TRANSACTION), event_type))
 
@@ -263,15 +263,15 @@ def test_a_crossing_says_the_movement_that_crossed(
 
 
 def test_the_id_of_a_crossing_rests_on_movement_and_type_and_not_on_the_write() -> None:
-    crossed = crossing(Crossing.LOW_BALANCE_REACHED, balance=20)
+    crossed = crossing(CrossingType.LOW_BALANCE_REACHED, balance=20)
 
     assert crossing_event(SHOP, crossed, version=3) == crossing_event(SHOP, crossed, version=4)
-    types = [Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED]
+    types = [CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_EXHAUSTED, CrossingType.PLUGIN_STATUS_CHANGED]
     assert len({crossing_event(SHOP, crossing(kind, balance=0), version=3).event_id for kind in types}) == 3
 
 
 def test_a_changed_threshold_crosses_without_a_transaction_and_is_told_apart_by_the_accounts_version() -> None:
-    crossed = crossing(Crossing.LOW_BALANCE_REACHED, balance=15, of=None)
+    crossed = crossing(CrossingType.LOW_BALANCE_REACHED, balance=15, of=None)
     event = crossing_event(SHOP, crossed, version=9)
 
     assert asdict(event.payload) == {

@@ -8,13 +8,13 @@ import pytest
 
 from chalicelib.contracts.outbound.published import PUBLISHED, crossing_event, transaction_event
 from chalicelib.domain.ids import TransactionId
-from chalicelib.domain.ledger import CrossingRecord
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.ledger import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from infra.interfaces.story import story
 from tests.support.builders import NOON, SHOP
 
-CROSSED = CrossingRecord(
-    type=Crossing.LOW_BALANCE_REACHED,
+CROSSED = Crossing(
+    type=CrossingType.LOW_BALANCE_REACHED,
     transaction_id=TransactionId("37618a8d-cd27-5f3c-9f0b-164a3855832e"),
     sequence=7,
     balance=15,
@@ -24,29 +24,29 @@ CROSSED = CrossingRecord(
 )
 
 
-@pytest.mark.parametrize("crossing", [Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED])
-def test_a_changed_threshold_is_published_without_a_transaction(crossing: Crossing) -> None:
+@pytest.mark.parametrize("crossing", [CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED])
+def test_a_changed_threshold_is_published_without_a_transaction(crossing: CrossingType) -> None:
     event = crossing_event(SHOP, replace(CROSSED, type=crossing, transaction_id=None), version=8)
 
     assert json.loads(event.detail())["payload"]["transaction_id"] is None
 
 
-@pytest.mark.parametrize("crossing", [Crossing.BALANCE_EXHAUSTED, Crossing.GRACE_STARTED])
-def test_what_only_an_order_can_do_names_its_transaction(crossing: Crossing) -> None:
+@pytest.mark.parametrize("crossing", [CrossingType.BALANCE_EXHAUSTED, CrossingType.GRACE_STARTED])
+def test_what_only_an_order_can_do_names_its_transaction(crossing: CrossingType) -> None:
     with pytest.raises(ValueError, match="without its transaction"):
         crossing_event(SHOP, replace(CROSSED, type=crossing, transaction_id=None), version=8)
 
 
-DETAILS: Mapping[Crossing, Mapping[str, str | int]] = {
-    Crossing.EXPIRING: {"credits": 5, "expires_at": NOON, "days": 7},
-    Crossing.LEVEL_CROSSED: {"level": "week", "at": 7, "unit": "days", "direction": "down"},
-    Crossing.GRACE_STARTED: {"ends_at": NOON},
-    Crossing.GRACE_ENDED: {"reason": "time"},
+DETAILS: Mapping[CrossingType, Mapping[str, str | int]] = {
+    CrossingType.EXPIRING: {"credits": 5, "expires_at": NOON, "days": 7},
+    CrossingType.LEVEL_CROSSED: {"level": "week", "at": 7, "unit": "days", "direction": "down"},
+    CrossingType.GRACE_STARTED: {"ends_at": NOON},
+    CrossingType.GRACE_ENDED: {"reason": "time"},
 }
 
 
-@pytest.mark.parametrize("crossing", Crossing)
-def test_each_crossing_publishes_the_payload_of_its_type(crossing: Crossing) -> None:
+@pytest.mark.parametrize("crossing", CrossingType)
+def test_each_crossing_publishes_the_payload_of_its_type(crossing: CrossingType) -> None:
     event = crossing_event(SHOP, replace(CROSSED, type=crossing, details=DETAILS.get(crossing, {})), version=8)
 
     assert type(event.payload) is PUBLISHED[event.event_type]

@@ -17,7 +17,7 @@ from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.reversals import PaymentTally
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     LATER,
@@ -204,11 +204,11 @@ def test_an_inflow_below_the_debt_crosses_as_two_movements_do() -> None:
     settle(store, [payment("p2", 30)], now=LATER)
     crossed = [(crossing.type, crossing.balance) for crossing in store.commits[-1].crossings]
     assert crossed == [
-        (Crossing.BALANCE_RESTORED, 30),
-        (Crossing.PLUGIN_STATUS_CHANGED, 30),
-        (Crossing.LOW_BALANCE_REACHED, 0),
-        (Crossing.BALANCE_EXHAUSTED, 0),
-        (Crossing.PLUGIN_STATUS_CHANGED, 0),
+        (CrossingType.BALANCE_RESTORED, 30),
+        (CrossingType.PLUGIN_STATUS_CHANGED, 30),
+        (CrossingType.LOW_BALANCE_REACHED, 0),
+        (CrossingType.BALANCE_EXHAUSTED, 0),
+        (CrossingType.PLUGIN_STATUS_CHANGED, 0),
     ]
     assert not store.accounts[SHOP].enabled
     sound(store)

@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.override import change_threshold
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 from chalicelib.ports import CallTime, Refused
 from chalicelib.usecases.overriding import set_threshold
 from chalicelib.usecases.posting import ATTEMPTS_MAX
@@ -20,7 +20,7 @@ from tests.support.fakes import FakeClock, FakeLedger, settle
 UNAVAILABLE = RetryLater(Code.UNAVAILABLE, "no answer")
 
 
-def changed(account: Account, own: int | None, *, now: Instant = LATER) -> tuple[Account, list[Crossing]]:
+def changed(account: Account, own: int | None, *, now: Instant = LATER) -> tuple[Account, list[CrossingType]]:
     after, crossed = change_threshold(account, own, default_threshold=20, correlation_id="c", now=now)
     return after, [crossing.type for crossing in crossed]
 
@@ -28,20 +28,20 @@ def changed(account: Account, own: int | None, *, now: Instant = LATER) -> tuple
 @pytest.mark.parametrize(
     ("balance", "before", "own", "crossed"),
     [
-        (30, 20, 30, [Crossing.LOW_BALANCE_REACHED]),
+        (30, 20, 30, [CrossingType.LOW_BALANCE_REACHED]),
         (30, 20, 29, []),
-        (20, 20, 19, [Crossing.BALANCE_RESTORED]),
+        (20, 20, 19, [CrossingType.BALANCE_RESTORED]),
         (20, 20, 21, []),
-        (1, 20, 0, [Crossing.BALANCE_RESTORED]),
+        (1, 20, 0, [CrossingType.BALANCE_RESTORED]),
         (0, 20, 0, []),
         (0, 20, 1_000_000_000, []),
-        (25, 30, None, [Crossing.BALANCE_RESTORED]),
-        (15, 10, None, [Crossing.LOW_BALANCE_REACHED]),
+        (25, 30, None, [CrossingType.BALANCE_RESTORED]),
+        (15, 10, None, [CrossingType.LOW_BALANCE_REACHED]),
         (15, 20, None, []),
     ],
 )
 def test_a_changed_threshold_crosses_what_is_now_on_its_other_side(
-    balance: int, before: int, own: int | None, crossed: list[Crossing]
+    balance: int, before: int, own: int | None, crossed: list[CrossingType]
 ) -> None:
     after, types = changed(account_of(balance, threshold=before), own)
 
@@ -66,7 +66,7 @@ def test_a_threshold_that_stands_already_leaves_the_account_as_it_is() -> None:
 def test_a_changed_default_is_stamped_when_an_admin_asks_for_it() -> None:
     after, types = changed(account_of(30, threshold=40), None)
 
-    assert (after.threshold, types) == (20, [Crossing.BALANCE_RESTORED])
+    assert (after.threshold, types) == (20, [CrossingType.BALANCE_RESTORED])
 
 
 @pytest.mark.parametrize("now", [NOON, LATER])

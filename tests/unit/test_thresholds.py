@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.thresholds import SETTLING, Crossing, Outdated, crossings, default_in_force
+from chalicelib.domain.thresholds import SETTLING, CrossingType, Outdated, crossings, default_in_force
 from tests.support.builders import NOON
 
-LOW, RESTORED = Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED
-EXHAUSTED, STATUS = Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED
+LOW, RESTORED = CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED
+EXHAUSTED, STATUS = CrossingType.BALANCE_EXHAUSTED, CrossingType.PLUGIN_STATUS_CHANGED
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ EXHAUSTED, STATUS = Crossing.BALANCE_EXHAUSTED, Crossing.PLUGIN_STATUS_CHANGED
         (20, 20, ()),
     ],
 )
-def test_each_threshold_passed_is_told_once(before: int, after: int, expected: tuple[Crossing, ...]) -> None:
+def test_each_threshold_passed_is_told_once(before: int, after: int, expected: tuple[CrossingType, ...]) -> None:
     assert crossings(before, after, low_before=20, low_after=20) == expected
 
 
@@ -51,7 +51,7 @@ def test_each_threshold_passed_is_told_once(before: int, after: int, expected: t
     ],
 )
 def test_a_changed_setting_misses_no_crossing(
-    before: int, after: int, low_before: int, low_after: int, expected: tuple[Crossing, ...]
+    before: int, after: int, low_before: int, low_after: int, expected: tuple[CrossingType, ...]
 ) -> None:
     assert crossings(before, after, low_before=low_before, low_after=low_after) == expected
 

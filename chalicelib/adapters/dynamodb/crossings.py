@@ -6,11 +6,11 @@ from typing import Any
 
 from chalicelib.adapters.dynamodb.items import ACCOUNT_VERSION, Item, is_newer
 from chalicelib.domain.errors import NewerForm
-from chalicelib.domain.ledger import CrossingRecord
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.ledger import Crossing
+from chalicelib.domain.thresholds import CrossingType
 
 
-def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
+def crossings_attribute(crossings: Iterable[Crossing]) -> Item:
     """Return the crossings as one JSON text: a stream's filter can ask for a text, not for a list.
 
     See infra/docs/traps.md.
@@ -31,7 +31,7 @@ def crossings_attribute(crossings: Iterable[CrossingRecord]) -> Item:
     return {"S": json.dumps(carried, separators=(",", ":"))}
 
 
-def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
+def crossings_from(item: Mapping[str, Any]) -> tuple[Crossing, ...]:
     """Return the crossings of the write that left this account item, in the order of the movements.
 
     Raises:
@@ -40,6 +40,6 @@ def crossings_from(item: Mapping[str, Any]) -> tuple[CrossingRecord, ...]:
     if is_newer(item, ACCOUNT_VERSION):
         raise NewerForm
     return tuple(
-        CrossingRecord(**{**carried, "type": Crossing(carried["type"])})
+        Crossing(**{**carried, "type": CrossingType(carried["type"])})
         for carried in json.loads(item.get("crossings", {"S": "[]"})["S"])
     )

@@ -18,9 +18,9 @@ from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.freeze import FREEZE
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Account, CrossingRecord, Transaction
+from chalicelib.domain.ledger import Account, Crossing, Transaction
 from chalicelib.domain.plugin_status import Reason
-from chalicelib.domain.thresholds import Crossing, crossings
+from chalicelib.domain.thresholds import CrossingType, crossings
 
 BEFORE_MAX = 200
 """How many transactions a story looks back at, up to the one that decided the status."""
@@ -177,22 +177,22 @@ def _thaws(account: Account, until: Instant | None) -> str:
     return f"It is switched on again {when}, {'as it has' if account.covered else 'if it then has'} credits."
 
 
-_CONSEQUENCES: Mapping[Crossing, Callable[[CrossingRecord], str]] = {
-    Crossing.LOW_BALANCE_REACHED: lambda crossing: (
+_CONSEQUENCES: Mapping[CrossingType, Callable[[Crossing], str]] = {
+    CrossingType.LOW_BALANCE_REACHED: lambda crossing: (
         f"The balance, {crossing.balance}, is at or below the threshold of {crossing.threshold} now."
     ),
-    Crossing.BALANCE_RESTORED: lambda crossing: (
+    CrossingType.BALANCE_RESTORED: lambda crossing: (
         f"The balance, {crossing.balance}, is above the threshold of {crossing.threshold} again."
     ),
-    Crossing.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
-    Crossing.SHOP_CLOSED: lambda _: "The shop removed the app.",
-    Crossing.SHOP_REOPENED: lambda _: "The shop came back.",
-    Crossing.FROZEN: lambda _: "The plugin went off.",
-    Crossing.UNFROZEN: lambda _: "The plugin went on.",
-    Crossing.LEVEL_CROSSED: lambda crossing: level_sentence(crossing.details),
-    Crossing.GRACE_STARTED: lambda crossing: grace_sentence(crossing.details),
-    Crossing.GRACE_ENDED: lambda crossing: GRACE_ENDS[End(str(crossing.details["reason"]))],
-    Crossing.PLUGIN_STATUS_CHANGED: lambda crossing: f"The plugin went {'on' if crossing.balance else 'off'}.",
+    CrossingType.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
+    CrossingType.SHOP_CLOSED: lambda _: "The shop removed the app.",
+    CrossingType.SHOP_REOPENED: lambda _: "The shop came back.",
+    CrossingType.FROZEN: lambda _: "The plugin went off.",
+    CrossingType.UNFROZEN: lambda _: "The plugin went on.",
+    CrossingType.LEVEL_CROSSED: lambda crossing: level_sentence(crossing.details),
+    CrossingType.GRACE_STARTED: lambda crossing: grace_sentence(crossing.details),
+    CrossingType.GRACE_ENDED: lambda crossing: GRACE_ENDS[End(str(crossing.details["reason"]))],
+    CrossingType.PLUGIN_STATUS_CHANGED: lambda crossing: f"The plugin went {'on' if crossing.balance else 'off'}.",
 }
 
 
@@ -201,7 +201,7 @@ _DOUBTFUL = (
 )
 
 
-def _consequence(crossing: CrossingRecord) -> str:
+def _consequence(crossing: Crossing) -> str:
     return _CONSEQUENCES[crossing.type](crossing)
 
 
@@ -249,10 +249,10 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
     )
 
 
-def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, time: Instant) -> list[CrossingRecord]:
+def _threshold_moved(*, sequence: int, balance: int, before: int, after: int, time: Instant) -> list[Crossing]:
     """Return the crossings of an admin's change of the threshold from `before` to `after` at this balance."""
     return [
-        CrossingRecord(
+        Crossing(
             type=crossing,
             transaction_id=None,
             sequence=sequence,

@@ -29,10 +29,10 @@ from chalicelib.contracts.outbound.payloads import (
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.findings import Finding
 from chalicelib.domain.ids import Instant, MerchantId, credit_id, instant
-from chalicelib.domain.ledger import CrossingRecord, Transaction
+from chalicelib.domain.ledger import Crossing, Transaction
 from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction, Policy
-from chalicelib.domain.thresholds import Crossing
+from chalicelib.domain.thresholds import CrossingType
 
 SCHEMA_VERSION = 1
 
@@ -179,11 +179,11 @@ def _gives_back(transaction: Transaction) -> bool:
     )
 
 
-_SWITCHED: Final[Mapping[Crossing, tuple[bool, str]]] = {
-    Crossing.SHOP_CLOSED: (False, "Account closed"),
-    Crossing.SHOP_REOPENED: (True, "Account reopened"),
-    Crossing.FROZEN: (False, "Account frozen"),
-    Crossing.UNFROZEN: (True, "Account unfrozen"),
+_SWITCHED: Final[Mapping[CrossingType, tuple[bool, str]]] = {
+    CrossingType.SHOP_CLOSED: (False, "Account closed"),
+    CrossingType.SHOP_REOPENED: (True, "Account reopened"),
+    CrossingType.FROZEN: (False, "Account frozen"),
+    CrossingType.UNFROZEN: (True, "Account unfrozen"),
 }
 """What switched the plugin beside the balance: whether it is on by that, and the reason that its event names."""
 _BY_BALANCE: Final = {True: "Sufficient credits", False: "Insufficient credits"}
@@ -191,7 +191,7 @@ STATUS_REASONS: Final = (*_BY_BALANCE.values(), *(reason for _, reason in _SWITC
 """The reasons that events of a switched plugin name."""
 
 
-def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version: int) -> PublishedEvent:
+def crossing_event(merchant_id: MerchantId, crossing: Crossing, *, version: int) -> PublishedEvent:
     """Return what a crossing publishes; `version` is that of the account as the crossing's write left it.
 
     A crossing without a transaction comes from a changed threshold, whose fact is the account's version, or announces
@@ -200,14 +200,14 @@ def crossing_event(merchant_id: MerchantId, crossing: CrossingRecord, *, version
     Raises:
         ValueError: a crossing that only a movement can cause names none.
     """
-    event_type = _TYPE_PREFIX + (Crossing.PLUGIN_STATUS_CHANGED if crossing.type in _SWITCHED else crossing.type)
+    event_type = _TYPE_PREFIX + (CrossingType.PLUGIN_STATUS_CHANGED if crossing.type in _SWITCHED else crossing.type)
     details = crossing.details
     # One write may cross several levels.
-    level = f":{details['level']}" if crossing.type is Crossing.LEVEL_CROSSED else ""
+    level = f":{details['level']}" if crossing.type is CrossingType.LEVEL_CROSSED else ""
     if crossing.transaction_id:
         fact = uuid5(UUID(crossing.transaction_id), f"{event_type}{level}")
     else:
-        named = f"{details['expires_at']}:{details['days']}" if crossing.type is Crossing.EXPIRING else version
+        named = f"{details['expires_at']}:{details['days']}" if crossing.type is CrossingType.EXPIRING else version
         fact = uuid5(UUID(credit_id(merchant_id)), f"{event_type}:{named}{level}")
     return PublishedEvent(
         event_id=str(fact),
@@ -249,8 +249,8 @@ def _of_transaction(transaction: Transaction, name: str, payload: Payload) -> Pu
     )
 
 
-def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payload:
-    if crossing.type in (Crossing.LOW_BALANCE_REACHED, Crossing.BALANCE_RESTORED):
+def _crossing_payload(merchant_id: MerchantId, crossing: Crossing) -> Payload:
+    if crossing.type in (CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED):
         return ThresholdPassed(
             merchant_id=merchant_id,
             transaction_id=crossing.transaction_id,
@@ -258,7 +258,7 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             balance=crossing.balance,
             threshold=crossing.threshold,
         )
-    if crossing.type is Crossing.EXPIRING:
+    if crossing.type is CrossingType.EXPIRING:
         return CreditsExpiring(
             merchant_id=merchant_id,
             transaction_id=None,
@@ -271,8 +271,8 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
     if crossing.type in _SWITCHED:
         enabled, reason = _SWITCHED[crossing.type]
         return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
-    if crossing.type in (Crossing.LEVEL_CROSSED, Crossing.GRACE_ENDED):
-        of_type = LevelCrossed if crossing.type is Crossing.LEVEL_CROSSED else GraceEnded
+    if crossing.type in (CrossingType.LEVEL_CROSSED, CrossingType.GRACE_ENDED):
+        of_type = LevelCrossed if crossing.type is CrossingType.LEVEL_CROSSED else GraceEnded
         return of_type(
             merchant_id=merchant_id,
             transaction_id=crossing.transaction_id,
@@ -280,16 +280,16 @@ def _crossing_payload(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
             balance=crossing.balance,
             **cast("Any", crossing.details),
         )
-    if crossing.type is Crossing.PLUGIN_STATUS_CHANGED:
+    if crossing.type is CrossingType.PLUGIN_STATUS_CHANGED:
         enabled = crossing.balance > 0
         return _status_changed(merchant_id, crossing, enabled=enabled, reason=_BY_BALANCE[enabled])
     return _last_credit_used(merchant_id, crossing)
 
 
-def _last_credit_used(merchant_id: MerchantId, crossing: CrossingRecord) -> Payload:
+def _last_credit_used(merchant_id: MerchantId, crossing: Crossing) -> Payload:
     if crossing.transaction_id is None:
         raise ValueError(f"a crossing of type {crossing.type} without its transaction")
-    if crossing.type is Crossing.GRACE_STARTED:
+    if crossing.type is CrossingType.GRACE_STARTED:
         return GraceStarted(
             merchant_id=merchant_id,
             transaction_id=crossing.transaction_id,
@@ -306,7 +306,7 @@ def _last_credit_used(merchant_id: MerchantId, crossing: CrossingRecord) -> Payl
     )
 
 
-def _status_changed(merchant_id: MerchantId, crossing: CrossingRecord, *, enabled: bool, reason: str) -> StatusChanged:
+def _status_changed(merchant_id: MerchantId, crossing: Crossing, *, enabled: bool, reason: str) -> StatusChanged:
     return StatusChanged(
         merchant_id=merchant_id,
         transaction_id=crossing.transaction_id,
