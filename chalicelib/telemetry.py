@@ -37,10 +37,10 @@ def over_labels(values: Mapping[str, float], name: str) -> int:
 
 
 class Counters:
-    """Counters that only grow. While `pressing`, the table must have them before the call answers."""
+    """Counters that only grow. While `urgent`, the table must have them before the call answers."""
 
     def __init__(self) -> None:
-        self.pressing = False
+        self.urgent = False
         self._values: dict[str, float] = {}
 
     def add(self, key: Sample, value: float = 1) -> None:
@@ -55,7 +55,7 @@ class Counters:
         self.add(sample(name + COUNT), times)
 
     def values(self) -> dict[str, float]:
-        """Return all counters as they stand."""
+        """Return the present value of every counter."""
         return dict(self._values)
 
 
@@ -66,13 +66,13 @@ PROCESSING_SECONDS = "credits_transaction_processing_seconds"
 
 _LEVEL = os.environ.get("LOG_LEVEL", "").strip().upper()
 
-# A bad level is `settings`' to name, at the first call: here it would fail the import without saying why.
+# A bad level is `settings`' to name, at the first call: here it would fail the import without giving the reason.
 logger = Lines(os.environ.get("SERVICE_NAME") or "credit-service", level=_LEVEL if _LEVEL in LEVELS else "INFO")
 counters = Counters()
 """What this container has counted since it started."""
 
-_unsaid: dict[Sample, int] = {}
-_unsaid_seconds: list[float] = []
+_unsent: dict[Sample, int] = {}
+_unsent_seconds: list[float] = []
 SECONDS_MAX = 100
 """Values that CloudWatch takes of one metric at once."""
 
@@ -82,7 +82,7 @@ def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) ->
     if not value:
         return
     counters.add(sample(name, dimensions), value)
-    _say(name, [value], "Count", dimensions or {})
+    _emit(name, [value], "Count", dimensions or {})
 
 
 def count_parked(code: str) -> None:
@@ -91,52 +91,52 @@ def count_parked(code: str) -> None:
     Somebody has to look at each of them, and a container's last calls may be those that parked (contract, section 19).
     """
     count("credits_messages_parked_total", 1, {"code": code})
-    counters.pressing = True
+    counters.urgent = True
 
 
 def add_up(key: Sample, value: int = 1) -> None:
-    """Add `value` to a counter where saying so would cost more than the call: CloudWatch hears of it in sums."""
+    """Add `value` to a counter that CloudWatch gets in sums, because a line for each would cost more than the call."""
     if not value:
         return
     counters.add(key, value)
-    _unsaid[key] = _unsaid.get(key, 0) + value
+    _unsent[key] = _unsent.get(key, 0) + value
 
 
 def processed(seconds: float, transactions: int) -> None:
-    """Take down how long a call took to post its transactions, once for each of them; CloudWatch hears of it later."""
+    """Note how long a call took to post its transactions, once for each; CloudWatch gets it with the next flush."""
     if not transactions:
         return
     counters.observe(PROCESSING_SECONDS, seconds, transactions)
-    _unsaid_seconds.append(seconds)
-    if len(_unsaid_seconds) >= SECONDS_MAX:
-        say_counted()
+    _unsent_seconds.append(seconds)
+    if len(_unsent_seconds) >= SECONDS_MAX:
+        flush_counted()
 
 
-def say_counted() -> None:
-    """Tell CloudWatch what was counted since it was told last, but for what `count` has said already."""
-    for key, value in _unsaid.items():
+def flush_counted() -> None:
+    """Send CloudWatch what `add_up` and `processed` noted since the last flush; `count` sends at once."""
+    for key, value in _unsent.items():
         name, labels = name_and_labels(key)
-        _say(name, [value], "Count", labels)
-    _unsaid.clear()
-    if _unsaid_seconds:
-        _say(PROCESSING_SECONDS, _unsaid_seconds, "Seconds", {})
-        _unsaid_seconds.clear()
+        _emit(name, [value], "Count", labels)
+    _unsent.clear()
+    if _unsent_seconds:
+        _emit(PROCESSING_SECONDS, _unsent_seconds, "Seconds", {})
+        _unsent_seconds.clear()
 
 
 def waited(seconds: float) -> None:
-    """Take down how old the oldest message of a batch was, messages that wait for their ground among them."""
+    """Note the age of a batch's oldest message in seconds, messages that wait for their ground included."""
     counters.add(sample(OLDEST_SECONDS + SUM), seconds)
     counters.add(sample(OLDEST_SECONDS + COUNT))
 
 
 def gauge(name: str, value: float, dimensions: Mapping[str, str] | None = None) -> None:
-    """Tell CloudWatch how much there is of something now."""
-    _say(name, [value], "None", dimensions or {})
+    """Send CloudWatch the present value of something."""
+    _emit(name, [value], "None", dimensions or {})
 
 
-def _say(name: str, values: Sequence[float], unit: str, dimensions: Mapping[str, str]) -> None:
+def _emit(name: str, values: Sequence[float], unit: str, dimensions: Mapping[str, str]) -> None:
     """Print a metric in CloudWatch's embedded format."""
-    # Not every first answer says a metric, and the import would be a sixteenth of boto3's.
+    # Not every first answer has a metric, and the import would be a sixteenth of boto3's.
     from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415
 
     with single_metric(name, MetricUnit(unit), values[0], namespace=NAMESPACE) as metric:
@@ -146,15 +146,15 @@ def _say(name: str, values: Sequence[float], unit: str, dimensions: Mapping[str,
 
 
 WRITE_EVERY_SECONDS = 10.0
-"""The shortest time between two writes of a container's counters that are not pressing."""
-PRESSING_TRIES = 2
+"""The shortest time between two writes of a container's counters that are not urgent."""
+URGENT_TRIES = 2
 """How often what must not wait for the next call is tried."""
 
 
 class CounterStore(Protocol):
     """Keeps the counters of one container where /metrics adds them up."""
 
-    def lay_down(self, values: Mapping[str, float]) -> None:
+    def save(self, values: Mapping[str, float]) -> None:
         """Overwrite this container's counters with `values`."""
         ...
 
@@ -174,25 +174,25 @@ class CounterWriter:
     def write(self, *, now: float | None = None, awaited: bool = False) -> None:
         """Write the counters, unless they were written less than ten seconds ago.
 
-        Called at the end of every call. What is pressing goes at once, with a second try. A failure never fails the
+        Called at the end of every call. What is urgent goes at once, with a second try. A failure never fails the
         call: it is logged, and the next write makes up for it. With `awaited`, somebody waits for the call's answer:
-        then a container's first call tells CloudWatch only, and the second makes the client that the store needs.
+        then a container's first call sends to CloudWatch only, and the second makes the client that the store needs.
         """
         first, self._new = self._new, False
-        if awaited and first and not self._counted.pressing:
-            say_counted()
+        if awaited and first and not self._counted.urgent:
+            flush_counted()
             return
         moment = time.monotonic() if now is None else now
-        if not self._counted.pressing and moment - self.written_at < WRITE_EVERY_SECONDS:
+        if not self._counted.urgent and moment - self.written_at < WRITE_EVERY_SECONDS:
             return
         self.written_at = moment
-        for _ in range(PRESSING_TRIES if self._counted.pressing else 1):
+        for _ in range(URGENT_TRIES if self._counted.urgent else 1):
             try:
-                say_counted()
+                flush_counted()
                 if (store := self._store()) is not None and (values := self._counted.values()):
-                    store.lay_down(values)
+                    store.save(values)
             except Exception:
                 logger.warning("counters not laid down", exc_info=True)
             else:
-                self._counted.pressing = False
+                self._counted.urgent = False
                 return

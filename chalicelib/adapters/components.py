@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, Seen
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView
 from chalicelib.telemetry import logger
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ ABSENT = "health"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentState:
-    """A component's state: `well` is None where it is unknown. `seconds` is the duration of the check."""
+    """A component's state: `healthy` is None where it is unknown. `seconds` is the duration of the check."""
 
-    well: bool | None
+    healthy: bool | None
     seconds: float
     detail: str | None = None
 
 
-Question = Callable[[], tuple[bool | None, str | None]]
+Check = Callable[[], tuple[bool | None, str | None]]
 """Checks one component, and returns whether it works and a detail."""
 
 
@@ -54,20 +54,20 @@ class Components:
         self._client = client
         self._figures_table = figures_table
         self._shared = shared
-        self._questions: dict[str, Question] = {
+        self._checks: dict[str, Check] = {
             "credits": lambda: self._table(credits_table, "merchant_id"),
             "transactions": lambda: self._table(transactions_table, "transaction_id"),
             "figures": lambda: self._table(figures_table, "id"),
             "bridge": self._bridge,
         }
         if shared is not None:
-            self._questions["shared_cache"] = self._cache
+            self._checks["shared_cache"] = self._cache
 
     def states(self) -> Mapping[str, ComponentState]:
         """Return each component's state, checked now."""
-        with ThreadPoolExecutor(len(self._questions)) as pool:
-            asked = {name: pool.submit(_asked, name, question) for name, question in self._questions.items()}
-            return {name: work.result() for name, work in asked.items()}
+        with ThreadPoolExecutor(len(self._checks)) as pool:
+            checks = {name: pool.submit(_state, name, check) for name, check in self._checks.items()}
+            return {name: work.result() for name, work in checks.items()}
 
     def _table(self, table: str, key: str) -> tuple[bool, None]:
         self._client.get_item(TableName=table, Key={key: {"S": ABSENT}})
@@ -81,21 +81,21 @@ class Components:
         if seconds > HEARTBEAT_SECONDS_MAX:
             return False, f"The last heartbeat is {seconds} s old."
         if item["status"]["S"] != "ok":
-            failing = ", ".join(stream.name for stream in Seen.of(item).streams if not stream.ok)
+            failing = ", ".join(stream.name for stream in BridgeView.of(item).streams if not stream.ok)
             return False, f"The bridge cannot read {failing}." if failing else "A part of the bridge does not work."
         return True, None
 
     def _cache(self) -> tuple[bool, str | None]:
-        well = self._shared is not None and self._shared.alive()
-        return well, None if well else "It does not answer in time; statuses come from memory and the table."
+        healthy = self._shared is not None and self._shared.alive()
+        return healthy, None if healthy else "It does not answer in time; statuses come from memory and the table."
 
 
-def _asked(name: str, question: Question) -> ComponentState:
+def _state(name: str, check: Check) -> ComponentState:
     started = time.perf_counter()
     try:
-        well, detail = question()
+        healthy, detail = check()
     except (ClientError, BotoCoreError) as error:
         # The exact error may name a table or an address, so only the log has it.
         logger.warning("a component fails", component=name, exc_info=error)
-        well, detail = False, "It does not answer."
-    return ComponentState(well=well, seconds=time.perf_counter() - started, detail=detail)
+        healthy, detail = False, "It does not answer."
+    return ComponentState(healthy=healthy, seconds=time.perf_counter() - started, detail=detail)

@@ -100,13 +100,13 @@ class DeadLetters:
         sqs: "SQSClient",
         lambdas: "LambdaClient",
         *,
-        places: tuple[DeadLetterQueue, ...],
+        queues: tuple[DeadLetterQueue, ...],
         functions: Mapping[str, str],
         wait_seconds: int = WAIT_SECONDS,
     ) -> None:
         self._sqs = sqs
         self._lambdas = lambdas
-        self._places = {place.parking: place for place in places}
+        self._queues = {queue.parking: queue for queue in queues}
         self._functions = functions
         self._wait_seconds = wait_seconds
 
@@ -131,12 +131,12 @@ class DeadLetters:
 
     def _all(self, parkings: Sequence[Parking], tally: "_Tally", deadline: float) -> Iterator[Letter]:
         """Yield every letter of the queues, and count them; ends where the time is over."""
-        for place in (self._places[parking] for parking in parkings):
-            visible, held = self._counted(place)
+        for queue in (self._queues[parking] for parking in parkings):
+            visible, held = self._counted(queue)
             tally.counted += visible + held
             with (
                 suppress(OutOfTimeError),
-                closing(self._look(place, wait=bool(visible), seconds=deadline - time.monotonic())) as look,
+                closing(self._look(queue, wait=bool(visible), seconds=deadline - time.monotonic())) as look,
             ):
                 # After as many letters as the queue counted, no empty poll is needed.
                 for letter in islice(look.letters(), visible or None):
@@ -193,8 +193,8 @@ class DeadLetters:
         `first` as for `redrive`. A letter that is parked again meanwhile is not put back again.
         """
         put_back: set[tuple[str, str | None, int]] = set()
-        for place in (self._places[parking] for parking in parkings):
-            with closing(self._look(place, wait=True)) as look:
+        for queue in (self._queues[parking] for parking in parkings):
+            with closing(self._look(queue, wait=True)) as look:
                 for letter in look.letters():
                     if not matching(letter) or _as_seen(letter) in put_back:
                         continue
@@ -211,8 +211,8 @@ class DeadLetters:
         self, matching: Callable[[Letter], bool], *, first: _First, parkings: Sequence[Parking] = ALL
     ) -> Iterator[Letter]:
         """Remove every letter that matches, and yield each; `first` as for `remove`."""
-        for place in (self._places[parking] for parking in parkings):
-            with closing(self._look(place, wait=True)) as look:
+        for queue in (self._queues[parking] for parking in parkings):
+            with closing(self._look(queue, wait=True)) as look:
                 for letter in filter(matching, look.letters()):
                     first(letter)
                     look.delete(letter)
@@ -242,15 +242,15 @@ class DeadLetters:
         groups.sort(key=lambda group: (-group.letters, group.code, group.merchant_id or ""))
         return Groups(groups=tuple(groups), whole=tally.seen >= tally.counted)
 
-    def _look(self, place: DeadLetterQueue, *, wait: bool, seconds: float = float("inf")) -> Look:
-        return Look(self._sqs, place, wait_seconds=self._wait_seconds if wait else 0, seconds=seconds)
+    def _look(self, queue: DeadLetterQueue, *, wait: bool, seconds: float = float("inf")) -> Look:
+        return Look(self._sqs, queue, wait_seconds=self._wait_seconds if wait else 0, seconds=seconds)
 
     @contextmanager
     def _found(self, letter_id: str, seconds: float) -> Iterator[tuple[Look | None, Letter | None]]:
         """Yield the letter and the look that holds it, None for both if no queue has it."""
         deadline = time.monotonic() + seconds
-        for place in self._places.values():
-            with closing(self._look(place, wait=True, seconds=deadline - time.monotonic())) as look:
+        for queue in self._queues.values():
+            with closing(self._look(queue, wait=True, seconds=deadline - time.monotonic())) as look:
                 for letter in look.letters():
                     if letter.letter_id == letter_id:
                         yield look, letter
@@ -269,10 +269,10 @@ class DeadLetters:
                     "NATS keeps its body, which no queue can hold: have it published anew, or raise "
                     "BRIDGE_MESSAGE_BYTES and run `python -m infra.bridge.replay` from its time on"
                 )
-            if look.place.back_to_url is None:
+            if look.queue.back_to_url is None:
                 self._play(letter)
             else:
-                self._send(look.place.back_to_url, letter)
+                self._send(look.queue.back_to_url, letter)
         look.delete(letter)
 
     def _send(self, queue_url: str, letter: Letter) -> None:
@@ -299,11 +299,11 @@ class DeadLetters:
         if json.loads(answered["Payload"].read())["batchItemFailures"]:
             raise RetryLater(Code.UNAVAILABLE, f"{letter.function} could not finish with it")
 
-    def _counted(self, place: DeadLetterQueue) -> tuple[int, int]:
+    def _counted(self, queue: DeadLetterQueue) -> tuple[int, int]:
         """Return the queue's own count of letters: available ones, and those hidden by a look."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with transient_faults("the queue"):
-            said = self._sqs.get_queue_attributes(QueueUrl=place.queue_url, AttributeNames=names)["Attributes"]
+            said = self._sqs.get_queue_attributes(QueueUrl=queue.queue_url, AttributeNames=names)["Attributes"]
         visible, held = (int(said[name]) for name in names)
         return visible, held
 

@@ -41,8 +41,8 @@ class DeadLetterQueue:
 class Look:
     """One look at a queue: it holds the letters it received until it is closed or the letter is deleted."""
 
-    def __init__(self, sqs: "SQSClient", place: DeadLetterQueue, *, wait_seconds: int, seconds: float) -> None:
-        self.place = place
+    def __init__(self, sqs: "SQSClient", queue: DeadLetterQueue, *, wait_seconds: int, seconds: float) -> None:
+        self.queue = queue
         self.held: dict[str, str] = {}
         self._sqs = sqs
         self._wait_seconds = wait_seconds
@@ -67,12 +67,12 @@ class Look:
                 return
             self.held |= {message["MessageId"]: message["ReceiptHandle"] for message in news}
             for message in news:
-                yield Letter.from_message(message, self.place.parking)
+                yield Letter.from_message(message, self.queue.parking)
 
     def delete(self, letter: Letter) -> None:
         """Take the letter out of its queue."""
         with transient_faults("the queue"):
-            self._sqs.delete_message(QueueUrl=self.place.queue_url, ReceiptHandle=letter.receipt_handle)
+            self._sqs.delete_message(QueueUrl=self.queue.queue_url, ReceiptHandle=letter.receipt_handle)
         self._deleted.add(letter.letter_id)
 
     def close(self) -> None:
@@ -85,12 +85,12 @@ class Look:
                 for place, handle in enumerate(handles[start : start + ENTRIES_MAX])
             ]
             with suppress(ClientError, BotoCoreError):
-                self._sqs.change_message_visibility_batch(QueueUrl=self.place.queue_url, Entries=entries)
+                self._sqs.change_message_visibility_batch(QueueUrl=self.queue.queue_url, Entries=entries)
 
     def _receive(self) -> Sequence[Mapping[str, Any]]:
         with transient_faults("the queue"):
             answer = self._sqs.receive_message(
-                QueueUrl=self.place.queue_url,
+                QueueUrl=self.queue.queue_url,
                 MaxNumberOfMessages=ENTRIES_MAX,
                 WaitTimeSeconds=self._wait_seconds,
                 VisibilityTimeout=HOLD_SECONDS,

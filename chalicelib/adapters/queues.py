@@ -15,7 +15,7 @@ ATTRIBUTE_LENGTH_MAX = 2500
 """Characters of an attribute that are kept: all headers that the bridge accepts of a CloudEvent, and usual reasons."""
 
 
-class Waiting(NamedTuple):
+class MessageCounts(NamedTuple):
     """Messages of a queue (SQS: approximately): available ones, and those in flight or delayed."""
 
     waiting: int
@@ -60,7 +60,7 @@ class Queues:
             )
             yield from (int(sent["Id"]) for sent in answer.get("Successful", []))
 
-    def waiting(self, queue_url: str) -> Waiting:
+    def waiting(self, queue_url: str) -> MessageCounts:
         """Return the queue's own count of messages."""
         said: Mapping[str, str] = self._client.get_queue_attributes(
             QueueUrl=queue_url,
@@ -73,7 +73,7 @@ class Queues:
         visible, taken, delayed = (
             int(said.get(f"ApproximateNumberOfMessages{which}", "0")) for which in ("", "NotVisible", "Delayed")
         )
-        return Waiting(waiting=visible, under_way=taken + delayed)
+        return MessageCounts(waiting=visible, under_way=taken + delayed)
 
     def put_off(self, queue_url: str, delays_seconds: Sequence[tuple[str, int]]) -> None:
         """Make each message (by receipt handle) visible again after its delay in seconds, 0 to 43,200.

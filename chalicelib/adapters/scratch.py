@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from chalicelib.domain.source_orders import Place
+from chalicelib.domain.source_orders import FilePosition
 from chalicelib.usecases.comparing import Bookmark, FeedFile
 
 REPORTED_MAX = 100_000
@@ -68,4 +68,4 @@ class Scratch:
 def _bookmark(members: dict[str, Any]) -> Bookmark:
     place = members.pop("place")
     place["columns"] = tuple(place["columns"])
-    return Bookmark(**members | {"file": FeedFile(**members["file"]), "place": Place(**place)})
+    return Bookmark(**members | {"file": FeedFile(**members["file"]), "place": FilePosition(**place)})

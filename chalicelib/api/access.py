@@ -57,10 +57,10 @@ class Caller:
             )
         return self.subject
 
-    def require_merchant(self, merchant: str, what: str) -> None:
-        """Raise `NOT_FOUND` for a `what`, as if it did not exist, if this caller may not read the merchant's data."""
+    def require_merchant(self, merchant: str, resource: str) -> None:
+        """Raise `NOT_FOUND`, as if the `resource` did not exist, if this caller may not read the merchant's data."""
         if ADMIN_SCOPE not in self.scopes and not (READ_SCOPE in self.scopes and self.merchant_id == merchant):
-            raise not_found(what)
+            raise not_found(resource)
 
 
 NO_CALLER = Caller()

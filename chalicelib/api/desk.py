@@ -63,7 +63,7 @@ def dead_letters(call: Call) -> Reply:
     # A queue can be counted but not paged: letters that are put back make room for the rest.
     total = found.matched if any(wanted.values()) else max(found.counted, len(found.letters))
     place = PagePosition(
-        asked=asked,
+        request=asked,
         total=total,
         has_next=total > len(letters),
         has_previous=False,
@@ -89,7 +89,7 @@ def dead_letter_groups(call: Call) -> Reply:
     groups = [LetterGroup.model_validate(group) for group in found.groups[:LIMIT_MAX]]
     asked, total = PageRequest(limit=LIMIT_MAX), len(found.groups)
     place = PagePosition(
-        asked=asked, total=total, has_next=total > len(groups), has_previous=False, next_cursor=None, numbered=False
+        request=asked, total=total, has_next=total > len(groups), has_previous=False, next_cursor=None, numbered=False
     )
     links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
     pagination = {**place.pagination(), "pages": None}

@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from chalicelib.adapters.dynamodb.fleet import Fleet, Seen
+from chalicelib.adapters.dynamodb.fleet import BridgeView, Fleet
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import MerchantId
 from chalicelib.telemetry import BUCKET, COUNT, INFINITE, PROCESSING_SECONDS, SECONDS, SUM, name_and_labels, sample
@@ -68,7 +68,7 @@ def _families(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: d
     if fleet.marks.heartbeat is not None:
         heartbeat.add_metric([], max(0.0, (now - fleet.marks.heartbeat).total_seconds()))
     yield heartbeat
-    yield from _of_the_streams(fleet.marks.seen, now)
+    yield from _of_the_streams(fleet.marks.bridge, now)
     if balances is not None:
         # Untyped: its name is the contract's, but a balance is no counter.
         family = UntypedMetricFamily("credits_balance_total", "Credits of a merchant.", labels=["merchant_id"])
@@ -108,7 +108,7 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
     yield status
 
 
-def _of_the_streams(seen: Seen, now: datetime) -> Iterable[Metric]:
+def _of_the_streams(bridge: BridgeView, now: datetime) -> Iterable[Metric]:
     """Yield what the bridge last saw of NATS, under the names that the bridge's own /metrics uses."""
     labels = ["stream"]
     up = GaugeMetricFamily("credits_bridge_stream_up", "1 when the bridge can read the stream, else 0.", labels=labels)
@@ -123,7 +123,7 @@ def _of_the_streams(seen: Seen, now: datetime) -> Iterable[Metric]:
         "Messages that the stream dropped before they were read, at most.",
         labels=labels,
     )
-    for stream in seen.streams:
+    for stream in bridge.streams:
         up.add_metric([stream.name], int(stream.ok))
         waiting.add_metric([stream.name], stream.waiting)
         oldest.add_metric([stream.name], stream.age_seconds(now))

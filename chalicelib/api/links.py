@@ -14,7 +14,7 @@ from chalicelib.api.webhooks import send_to_inbox
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
-from chalicelib.domain.actions import Did, done
+from chalicelib.domain.actions import Did, action_on
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
@@ -75,7 +75,9 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
         opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
-    trail.note(done(Did.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full}))
+    trail.note(
+        action_on(Did.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full})
+    )
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
     return _answer(call, _standing(full))
 
@@ -89,7 +91,7 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
     # A link that is gone cannot be removed again.
     said, owner = {"name": found.name}, found.merchant_id
     trail.note_or_report(
-        done(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=said)
+        action_on(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=said)
     )
     logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
     return _answer(call, found)
@@ -114,7 +116,7 @@ def _of_merchant(call: Call, text: str) -> Reply:
     found = [table.get(name) for name in sorted(table.of_merchants([merchant]).get(merchant, {}))]
     rows = [webhooks.Link.of(link) for link in found if link is not None]
     place = PagePosition(
-        asked=PageRequest(limit=LIMIT_MAX),
+        request=PageRequest(limit=LIMIT_MAX),
         total=len(rows),
         has_next=False,
         has_previous=False,

@@ -116,7 +116,7 @@ def history_page(call: Call, merchant_id: MerchantId, *, history: History, key: 
         total = None if total is None else total - page.unseen
     below = page.below
     place = PagePosition(
-        asked=asked,
+        request=asked,
         total=total,
         has_next=below is not None,
         has_previous=has_previous,

@@ -91,7 +91,7 @@ def plugin_statuses(call: Call) -> Reply:
     "/api/v1/credits/{merchant_id}",
     access=Access.OWNER,
     summary="A merchant's account",
-    what="account",
+    resource="account",
 )
 def account(call: Call, merchant_id: str) -> Reply:
     """Return the merchant's current account."""
@@ -105,7 +105,7 @@ def account(call: Call, merchant_id: str) -> Reply:
     "/api/v1/credits/accounts/{merchant_id}/balance",
     access=Access.OWNER,
     summary="A merchant's balance",
-    what="account",
+    resource="account",
 )
 def balance(call: Call, merchant_id: str) -> Reply:
     """Return the merchant's current balance, or with the parameter `at` the one of that time."""
@@ -134,7 +134,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
     "/api/v1/credits/accounts/{merchant_id}/statements/{month}",
     access=Access.OWNER,
     summary="A merchant's statement of a month",
-    what="account",
+    resource="account",
 )
 def statement(call: Call, merchant_id: str, month: str) -> Reply:
     """Return the merchant's statement of a month: JSON, or a page that prints where HTML is preferred."""
@@ -158,18 +158,18 @@ def statement(call: Call, merchant_id: str, month: str) -> Reply:
     "/api/v1/credits/accounts/{merchant_id}/story",
     access=Access.OWNER,
     summary="Why is this plugin off, or on?",
-    what="account",
+    resource="account",
 )
 def story(call: Call, merchant_id: str) -> Reply:
     """Return why the merchant's plugin is off or on, in order, and what was published."""
-    from chalicelib.contracts.api.story import gathered, tell
+    from chalicelib.contracts.api.story import excerpt_of, story_of
     from chalicelib.domain.closure import deciding_transaction
 
     found, history = _account(merchant_id), for_api.history()
     deciding = deciding_transaction(found)
     decided = history.transaction(deciding) if deciding else None
-    told = gathered(found, decided, lambda _, lowest, highest: history.transactions(found, lowest, highest))
-    return _about(call, tell(found, told), found.merchant_id)
+    excerpt = excerpt_of(found, decided, lambda _, lowest, highest: history.transactions(found, lowest, highest))
+    return _about(call, story_of(found, excerpt), found.merchant_id)
 
 
 @routes.get("/api/v1/credits/transactions", access=Access.OWNER, summary="A merchant's history")

@@ -41,11 +41,11 @@ def health_detailed(call: Call) -> Reply:
     words = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
     states = for_figures.components().states()
     data = DetailedHealth(
-        status=Overall.DEGRADED if any(found.well is False for found in states.values()) else Overall.OK,
+        status=Overall.DEGRADED if any(found.healthy is False for found in states.values()) else Overall.OK,
         service=logger.service,
         stage=settings().stage,
         components={
-            name: Component(status=words[found.well], latency_ms=round(found.seconds * 1000, 1), detail=found.detail)
+            name: Component(status=words[found.healthy], latency_ms=round(found.seconds * 1000, 1), detail=found.detail)
             for name, found in states.items()
         },
     )

@@ -75,7 +75,7 @@ def actions(call: Call) -> Reply:
 
 
 @routes.get(
-    "/api/v1/credits/accounts/{merchant_id}/days", access=Access.OWNER, summary="A merchant's days", what="account"
+    "/api/v1/credits/accounts/{merchant_id}/days", access=Access.OWNER, summary="A merchant's days", resource="account"
 )
 def account_days(call: Call, merchant_id: str) -> Reply:
     """Return the last days of the merchant: the balance at the end of each, and what moved it."""

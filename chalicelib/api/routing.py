@@ -82,7 +82,7 @@ class Declared:
 class Routes:
     """Registers the routes of a blueprint. A route that declares no access is closed; `declared` lists all of them.
 
-    `what` names the thing of which a foreign merchant's route says that it does not exist.
+    `resource` is what a route about a foreign merchant says does not exist.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -97,13 +97,13 @@ class Routes:
         *paths: str,
         access: Access = Access.NOBODY,
         summary: str = "",
-        what: str = "merchant",
+        resource: str = "merchant",
         open_to_all_origins: bool = False,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
         """Answer GET, and HEAD without the body, at each of the paths with the view."""
         if open_to_all_origins:
             self._open_paths.update(paths)
-        return self._route("GET", paths, access=access, summary=summary, what=what)
+        return self._route("GET", paths, access=access, summary=summary, resource=resource)
 
     def post(
         self,
@@ -134,7 +134,7 @@ class Routes:
         *,
         access: Access,
         summary: str,
-        what: str = "merchant",
+        resource: str = "merchant",
         body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
         of_merchant = access is Access.OWNER and any("{merchant_id}" in path for path in paths)
@@ -147,7 +147,7 @@ class Routes:
                     call.require_small_body(body_bytes_max)
                     caller = access.admit(_context(call, access), now=call.now)
                     if of_merchant:
-                        caller.require_merchant(merchant_of(named["merchant_id"]), what)
+                        caller.require_merchant(merchant_of(named["merchant_id"]), resource)
                     return asked(call if caller is call.caller else replace(call, caller=caller), **named)
 
                 return self._answer(admitted, event)

@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.values import currency, money
 from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id, shop_id
-from chalicelib.domain.source_orders import BadRow, NotOrdersError, Place, SourceOrder, SourceRefund
+from chalicelib.domain.source_orders import BadRow, FilePosition, NotOrdersError, SourceOrder, SourceRefund
 
 CELL_LENGTH_MAX = 1024 * 1024
 """Characters of a cell, and bytes of a line of JSON: an export's longest cell is a note."""
@@ -64,12 +64,12 @@ class OrderFile:
     """
 
     def __init__(
-        self, chunks: Iterable[bytes], form: Form, merchant: MerchantId | None, place: Place | None = None
+        self, chunks: Iterable[bytes], form: Form, merchant: MerchantId | None, place: FilePosition | None = None
     ) -> None:
         self._chunks = chunks
         self.form = form
         self._merchant = merchant
-        self.place = self._read_to = place or Place()
+        self.place = self._read_to = place or FilePosition()
 
     def orders(self) -> Iterator[SourceOrder | BadRow]:
         """Yield the orders in their order, once.

@@ -46,7 +46,7 @@ class Action:
         return (milliseconds(self.time) << _HASH_BITS) | (crc32(self.fact.encode()) >> (32 - _HASH_BITS))
 
 
-def done(
+def action_on(
     did: Did,
     subject: str,
     *,

@@ -6,7 +6,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class WaitingAdjustment:
     """An adjustment that waits for another admin than `asked_by`; `credits` are signed.
 
     `batch_credits` are all credits that the batch moves to which it belongs, itself included.

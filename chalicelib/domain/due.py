@@ -1,7 +1,7 @@
 """What time alone changes of an account, and when: the one place that lists it and posts it (contract, section 16).
 
-An account's `due_at` is the next such instant; everything before it is done. `KINDS` holds the kinds of things that
-fall due. To add one, write the two functions of a `Kind` and list it: `fold`, the sweep and all readers follow.
+An account's `due_at` is the next such instant; everything before it is done. `DUE_KINDS` holds the kinds of things that
+fall due. To add one, write the two functions of a `DueKind` and list it: `fold`, the sweep and all readers follow.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +15,7 @@ from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
 from chalicelib.domain.ledger import Account, Crossing, Transaction, account_crossing, levels_crossed, standing
 from chalicelib.domain.lots import Lot, Lots, days_after
-from chalicelib.domain.movements import FixedMovement, FreezeMovement
-from chalicelib.domain.movements import Kind as Movements
+from chalicelib.domain.movements import FixedMovement, FreezeMovement, Kind
 from chalicelib.domain.moving import apply
 from chalicelib.domain.terms import AS_IT_IS, TimeTerms
 from chalicelib.domain.thresholds import CrossingType
@@ -44,7 +43,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class DueKind:
     """A kind of things that fall due.
 
     `ahead` yields the instants of an account's things that are not done after the time it is given. `due` yields those
@@ -88,7 +87,7 @@ def next_at(account: Account, terms: TimeTerms, *, after: Instant) -> Instant | 
     """Return the next instant at which time changes something of an account that is up to date `after` this time."""
     if not account.lots and account.alerts is None and account.grace is None and account.freeze is None:
         return None  # As most accounts, at every order: their kinds need not be asked.
-    return min((at for kind in KINDS for at in kind.ahead(account, terms, after)), default=None)
+    return min((at for kind in DUE_KINDS for at in kind.ahead(account, terms, after)), default=None)
 
 
 def _brought(
@@ -111,7 +110,7 @@ def _brought(
 
 
 def _left(account: Account, terms: TimeTerms, since: Instant, until: Instant, done: set[str]) -> Iterator[Due]:
-    return (due for kind in KINDS for due in kind.due(account, terms, since, until) if due.fact not in done)
+    return (due for kind in DUE_KINDS for due in kind.due(account, terms, since, until) if due.fact not in done)
 
 
 def lapse_key(expires_at: Instant) -> str:
@@ -133,7 +132,7 @@ def _lapses(account: Account, terms: TimeTerms, _since: Instant, until: Instant)
                 key=key,
                 reference_id=lot.expires_at,
                 occurred_at=lot.expires_at,
-                kind=Movements.EXPIRY,
+                kind=Kind.EXPIRY,
                 credits=lot.credits,
             )
             yield Due(at=lot.expires_at, fact=key, post=_recorded(movement, terms, parts=(lot,)))
@@ -239,11 +238,11 @@ def _freezes(account: Account, terms: TimeTerms, _since: Instant, until: Instant
             yield Due(at=at, fact=key, post=_recorded(movement, terms))
 
 
-KINDS: Final = (
-    Kind(ahead=_ends, due=_lapses),
-    Kind(ahead=_announcements, due=_notices),
-    Kind(ahead=_grace_ends, due=_graces),
-    Kind(ahead=_freeze_ends, due=_freezes),
-    Kind(ahead=_looks, due=_levels),
+DUE_KINDS: Final = (
+    DueKind(ahead=_ends, due=_lapses),
+    DueKind(ahead=_announcements, due=_notices),
+    DueKind(ahead=_grace_ends, due=_graces),
+    DueKind(ahead=_freeze_ends, due=_freezes),
+    DueKind(ahead=_looks, due=_levels),
 )
 """The kinds of things that fall due; of two at the same instant, that of the earlier kind comes first."""

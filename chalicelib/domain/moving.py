@@ -11,7 +11,9 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.freeze import FREEZE, FROZEN
 from chalicelib.domain.freeze import after as freeze_after
 from chalicelib.domain.freeze import notes as freeze_notes
-from chalicelib.domain.grace import NO_GRACE, after, notes
+from chalicelib.domain.grace import NO_GRACE
+from chalicelib.domain.grace import after as grace_after
+from chalicelib.domain.grace import notes as grace_notes
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import (
     CLOSED,
@@ -160,7 +162,7 @@ def _kept_by_time(
     """Return what the transaction notes of a grace and of levels, and the account's use and alerts after it."""
     given = NO_GRACE if account.closed else account.grace_terms or terms.grace
     if account.grace is not None or given.given:
-        noted = notes(
+        noted = grace_notes(
             account.grace,
             given,
             kind=kind,
@@ -219,7 +221,7 @@ def _after(
         debt=debt,
         use=use,
         alerts=alerts,
-        grace=after(account.grace, transaction, debt=debt),
+        grace=grace_after(account.grace, transaction, debt=debt),
         grace_terms=account.grace_terms,
         # Nobody has frozen most accounts: their orders need not ask.
         freeze=freeze_after(account.freeze, transaction) if account.freeze or FREEZE in transaction.metadata else None,

@@ -19,7 +19,7 @@ WORDS_MAX = 8
 WORD: Final = "word"
 """The list of labels, by each of their words; the other lists are the kinds of links."""
 
-Place = tuple[int, str]
+SearchPosition = tuple[int, str]
 """A list's number in the order of search, and a name in it."""
 
 _LISTS: Final = (WORD, LinkKind.SHOPIFY, LinkKind.STRIPE)
@@ -55,7 +55,7 @@ def prefixes(search: str) -> Mapping[int, tuple[str, str]]:
     return found
 
 
-def place_of(names: Mapping[str, str | None], search: str) -> Place | None:
+def position_of(names: Mapping[str, str | None], search: str) -> SearchPosition | None:
     """Return the first place at which a search finds a merchant with these names and labels, None where at none."""
     places = []
     for number, (kind, start) in prefixes(search).items():

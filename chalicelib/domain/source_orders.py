@@ -12,7 +12,7 @@ class NotOrdersError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class FilePosition:
     """A place in a file at which reading can continue: so many bytes and lines are before it.
 
     `columns` is the heading of a CSV, which stands at the file's beginning only.

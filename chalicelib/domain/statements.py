@@ -29,7 +29,7 @@ def month_of(time: Instant) -> Month:
     return Month(time[:_MONTH_LENGTH])
 
 
-def day_of(time: Instant) -> int:
+def day_of_month(time: Instant) -> int:
     """Return the day of the month of a time, from 1."""
     return int(time[_DAY])
 
@@ -122,7 +122,7 @@ def turned(merchant_id: MerchantId, last: Instant, next_one: Instant, closing: C
     return Turn(
         merchant_id=merchant_id,
         month=month_of(last),
-        day=day_of(last),
+        day=day_of_month(last),
         closing=closing,
         sums=Sums.of(closing.totals, shortfall=closing.total_shortfall),
         months=months[-MONTHS_CLOSED_MAX:],
@@ -164,7 +164,7 @@ def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tu
 
     They are one day's where its end is kept. By `at` the account must have had a transaction.
     """
-    month, day = month_of(at), day_of(at)
+    month, day = month_of(at), day_of_month(at)
     opening = closing_of(month_before(month), account, kept)
     closing = closing_of(month, account, kept)
     days = kept[month].days if month in kept else {}

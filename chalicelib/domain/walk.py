@@ -10,7 +10,8 @@ from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.freeze import after as freeze_after
 from chalicelib.domain.freeze_replay import wrongly_frozen
-from chalicelib.domain.grace import Grace, after, wrongly_owed
+from chalicelib.domain.grace import Grace, wrongly_owed
+from chalicelib.domain.grace import after as grace_after
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, decides_status, transaction_hash
 from chalicelib.domain.lots import Lots
@@ -165,7 +166,7 @@ class Walk:
         )
         if transaction.drawn and self.intact:
             self.lots = lots_after(transaction, self.lots)
-        self.grace = after(self.grace, transaction, debt=self.debt)
+        self.grace = grace_after(self.grace, transaction, debt=self.debt)
         self.freeze = freeze_after(self.freeze, transaction)
         if decides_status(transaction):
             self.status = transaction

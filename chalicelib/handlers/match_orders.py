@@ -96,9 +96,9 @@ def _compared(feed: "OrderFeed", file: "FeedFile", path: "Path", time: "CallTime
         return {"file": file.name, "total": 1, "fault": fault}
     try:
         with Scratch(path) as scratch:
-            going = _advanced(feed, scratch, file, merchant, time)
-            if going.finished:
-                return _reported(feed, scratch, going, path.with_suffix(".jsonl"))
+            bookmark = _advanced(feed, scratch, file, merchant, time)
+            if bookmark.finished:
+                return _reported(feed, scratch, bookmark, path.with_suffix(".jsonl"))
     except Changed:
         logger.warning("orders not matched", file=file.name, reason="replaced meanwhile")
         feed.forget_unfinished()
@@ -119,14 +119,14 @@ def _advanced(
     from chalicelib.contracts.order_events import ParkedOrders, line_of
     from chalicelib.contracts.order_files import Form, OrderFile
     from chalicelib.domain.errors import RetryLater
-    from chalicelib.usecases.comparing import Bookmark, compared
+    from chalicelib.usecases.comparing import Bookmark, compare
     from chalicelib.usecases.matching import Matching
     from chalicelib.wiring import for_orders
 
     form = Form.named(file.name)
     assert form is not None, "the feed lists no other files"
-    going = scratch.bookmark() or Bookmark(file=file, begun_at=time.now())
-    counts, found = going.counters()
+    bookmark = scratch.bookmark() or Bookmark(file=file, begun_at=time.now())
+    counts, found = bookmark.counters()
     matching = Matching(
         scratch=scratch.connection,
         lookup=for_orders.transactions,
@@ -135,21 +135,21 @@ def _advanced(
         counts=counts,
         found=found,
     )
-    steps = compared(
+    steps = compare(
         matching,
-        going,
-        opened=lambda place: OrderFile(feed.chunks(file, place.position), form, merchant, place),
+        bookmark,
+        open_rows=lambda place: OrderFile(feed.chunks(file, place.position), form, merchant, place),
         transactions=for_orders.transactions_between,
-        is_time=lambda: time.remaining_seconds() < MARGIN_SECONDS,
+        out_of_time=lambda: time.remaining_seconds() < MARGIN_SECONDS,
         keep=lambda differences: scratch.add(map(line_of, differences)),
     )
     try:
-        for going in steps:
-            scratch.keep(going)
+        for bookmark in steps:
+            scratch.keep(bookmark)
     except RetryLater:
         scratch.undo()
         raise
-    return going
+    return bookmark
 
 
 def _merchant(folder: str) -> "tuple[MerchantId | None, str]":
@@ -166,7 +166,7 @@ def _merchant(folder: str) -> "tuple[MerchantId | None, str]":
         return None, ""
 
 
-def _reported(feed: "OrderFeed", scratch: "Scratch", going: "Bookmark", path: "Path") -> dict[str, Any]:
+def _reported(feed: "OrderFeed", scratch: "Scratch", bookmark: "Bookmark", path: "Path") -> dict[str, Any]:
     """Write the report, and report it as a metric and a log line; return its summary."""
     import json
 
@@ -176,19 +176,19 @@ def _reported(feed: "OrderFeed", scratch: "Scratch", going: "Bookmark", path: "P
     with path.open("w") as file:
         kept = sum(bool(file.write(line)) for line in scratch.differences())
     summary: dict[str, Any] = {
-        "file": going.file.name,
-        "version": going.file.version,
-        "begun_at": going.begun_at,
-        "orders": going.counts,
-        "found": going.found,
-        "total": going.total,
-        "fault": going.fault or None,
-        "differences": differences_name(going.file) if kept else None,
+        "file": bookmark.file.name,
+        "version": bookmark.file.version,
+        "begun_at": bookmark.begun_at,
+        "orders": bookmark.counts,
+        "found": bookmark.found,
+        "total": bookmark.total,
+        "fault": bookmark.fault or None,
+        "differences": differences_name(bookmark.file) if kept else None,
         "differences_kept": kept,
     }
-    report = feed.report(going.file, json.dumps(summary, indent=1).encode(), path if kept else None)
+    report = feed.report(bookmark.file, json.dumps(summary, indent=1).encode(), path if kept else None)
     feed.forget_unfinished()
-    gauge(DIFFERENCES, going.total)
-    log = logger.warning if going.total else logger.info
+    gauge(DIFFERENCES, bookmark.total)
+    log = logger.warning if bookmark.total else logger.info
     log("orders matched", report=report, **summary)
     return summary

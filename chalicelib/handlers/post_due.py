@@ -6,7 +6,7 @@ from chalice.app import Blueprint, CloudWatchEvent
 
 blueprint = Blueprint(__name__)
 
-FAILED_SAID_MAX = 20
+FAILED_LOGGED_MAX = 20
 """The most accounts that one call names in its log because it could not write them."""
 
 
@@ -27,7 +27,7 @@ def post_due(event: CloudWatchEvent) -> dict[str, Any]:
     marks, posting = for_figures.due_marks(), for_posting.posting()
     time = for_posting.call_time(event.context)
     swept = falling_due.post_due(for_figures.due_list(), posting, marks.last(), keep=marks.keep, time=time)
-    for account, error in swept.failed[:FAILED_SAID_MAX]:
+    for account, error in swept.failed[:FAILED_LOGGED_MAX]:
         logger.error(
             "due and not posted",
             merchant_id=account.merchant_id,

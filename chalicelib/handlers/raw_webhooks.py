@@ -19,14 +19,14 @@ from chalicelib.wiring import for_posting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ReadWebhook:
     """A webhook that was read, and its message, whose body is cut to the fields that decide."""
 
     message: Message
     webhook: Webhook
     invoice: str | None = None
 
-    def of_invoice(self, invoices: Mapping[str, str]) -> "Found":
+    def of_invoice(self, invoices: Mapping[str, str]) -> "ReadWebhook":
         """Return it with the invoice that the payment had paid which goes back, of those by the payments' names."""
         invoice = invoices.get(self.webhook.goes_back or "")
         if invoice is None:
@@ -50,7 +50,7 @@ class RawWebhooks:
         )
         self._unlinked_opens = configured.unlinked_opens
         self._terms = terms
-        self._found: list[Found] = []
+        self._found: list[ReadWebhook] = []
 
     def read(self, message: Message, raw: RawWebhook) -> None:
         """Read a webhook; `events` finds the merchants of all of them.
@@ -58,7 +58,7 @@ class RawWebhooks:
         Raises:
             Rejected: it is poison.
         """
-        self._found.append(Found(message=message, webhook=raw.read(self._source_terms)))
+        self._found.append(ReadWebhook(message=message, webhook=raw.read(self._source_terms)))
 
     def events(self, *, now: datetime) -> Iterator[tuple[Message, Event | Exception]]:
         """Yield what each asks for, or why it waits or cannot be read. Links are read once for all of them."""
@@ -83,7 +83,7 @@ class RawWebhooks:
             except Exception as error:  # noqa: BLE001 - one webhook's fault must not fail its neighbours
                 yield found.message, error
 
-    def _event(self, found: Found, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
+    def _event(self, found: ReadWebhook, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
         webhook = found.webhook
         if merchant is not None:
             return self._of(found, merchant, now, again=found.message.deliveries > 1)
@@ -98,7 +98,7 @@ class RawWebhooks:
         standing, new = linking.claim(link)
         return self._of(found, standing, now, again=new)
 
-    def _of(self, found: Found, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
+    def _of(self, found: ReadWebhook, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
         """Return what a webhook of this merchant asks for.
 
         `again` opens the account that `UNLINKED=open` gives a name: its link may be there although the write that

@@ -25,7 +25,7 @@ def reconcile(event: Any, context: Any) -> dict[str, Any]:
     """
     from chalicelib.domain.errors import RetryLater
     from chalicelib.telemetry import logger
-    from chalicelib.usecases.reconciling import begun, sweep
+    from chalicelib.usecases.reconciling import sweep, sweep_to_continue
     from chalicelib.wiring import for_posting
 
     bookmarks, time = for_figures.bookmarks(), for_posting.call_time(context)
@@ -33,18 +33,18 @@ def reconcile(event: Any, context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and event.get("only") == "unfinished" and (last is None or last.finished_at):
         logger.info("nothing to go on with")
         return {"finished": True}
-    going = begun(last, now=time.now())
+    progress = sweep_to_continue(last, now=time.now())
     # Kept before anything is read: after a failure, the next call continues this sweep.
-    bookmarks.keep(going)
+    bookmarks.keep(progress)
     try:
-        going = sweep(for_figures.ledger_reader(), going, time=time, say=_say, keep=bookmarks.keep)
+        progress = sweep(for_figures.ledger_reader(), progress, time=time, report=_report, keep=bookmarks.keep)
     except RetryLater as error:
         logger.warning("reconciling stopped", reason=error.message)
-        going = bookmarks.last() or going
-    return _reported(going)
+        progress = bookmarks.last() or progress
+    return _summary(progress)
 
 
-def _say(checked: "Check") -> None:
+def _report(checked: "Check") -> None:
     """Report each finding in a log line and an event. An event that the bus refuses is published by the next sweep."""
     from datetime import UTC, datetime
 
@@ -69,23 +69,23 @@ def _say(checked: "Check") -> None:
         logger.warning("drift not published", refused=refused)
 
 
-def _reported(going: "Sweep") -> dict[str, Any]:
+def _summary(progress: "Sweep") -> dict[str, Any]:
     from chalicelib.adapters.dynamodb.bookmarks import drift
     from chalicelib.telemetry import gauge, logger
 
-    told: dict[str, Any] = {
-        "finished": going.finished_at is not None,
-        "started_at": going.started_at,
-        "accounts": going.accounts,
-        "walked": going.walked,
-        "records": going.transactions,
-        "scanned": going.scanned,
-        "drift": drift(going) if going.finished_at is None else going.drift,
-        "newer_form": going.newer,
-        "too_long": sorted(going.too_long),
+    summary: dict[str, Any] = {
+        "finished": progress.finished_at is not None,
+        "started_at": progress.started_at,
+        "accounts": progress.accounts,
+        "walked": progress.walked,
+        "records": progress.transactions,
+        "scanned": progress.scanned,
+        "drift": drift(progress) if progress.finished_at is None else progress.drift,
+        "newer_form": progress.newer,
+        "too_long": sorted(progress.too_long),
     }
-    gauge("credits_ledger_drift", told["drift"])
-    log = logger.warning if told["drift"] or going.newer or going.too_long else logger.info
-    log("reconciled", **told)
+    gauge("credits_ledger_drift", summary["drift"])
+    log = logger.warning if summary["drift"] or progress.newer or progress.too_long else logger.info
+    log("reconciled", **summary)
     for_figures.counter_writer().write()
-    return told
+    return summary

@@ -34,11 +34,11 @@ def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of 
     now = datetime.now(UTC)
     if marks.heartbeat is not None:
         gauge(HEARTBEAT_AGE_SECONDS, max(0.0, (now - marks.heartbeat).total_seconds()))
-    failing = [f"{stream.name}: {stream.detail}" for stream in marks.seen.streams if not stream.ok]
-    if marks.seen.streams:
+    failing = [f"{stream.name}: {stream.detail}" for stream in marks.bridge.streams if not stream.ok]
+    if marks.bridge.streams:
         gauge(STREAMS_FAILING, len(failing))
-        gauge(STREAM_OLDEST_SECONDS, max(stream.age_seconds(now) for stream in marks.seen.streams))
-        gauge(DROPPED, sum(one.dropped for one in marks.seen.streams if _lately(one.dropped_at, now)))
+        gauge(STREAM_OLDEST_SECONDS, max(stream.age_seconds(now) for stream in marks.bridge.streams))
+        gauge(DROPPED, sum(one.dropped for one in marks.bridge.streams if _lately(one.dropped_at, now)))
     if marks.drift is not None:
         gauge(DRIFT, marks.drift)
     if marks.due_until is not None:

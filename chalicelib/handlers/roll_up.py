@@ -29,7 +29,7 @@ from chalicelib.telemetry import gauge, logger, over_labels
 from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
 from chalicelib.wiring import for_api, for_figures, for_posting
 
-SAID_SECONDS = 60.0
+REPORT_SECONDS = 60.0
 """The shortest interval between two reports to CloudWatch."""
 
 blueprint = Blueprint(__name__)
@@ -54,7 +54,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     if call.remaining_seconds() >= ROUND_MARGIN_SECONDS:
         read = {number for number, _ in accounts}
         _note_crossings([record for record in records if record["dynamodb"]["SequenceNumber"] in read])
-        _Said.say(figures)
+        _FleetReport.send(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
     for_figures.counter_writer().write()
     return coming_back(failed)
@@ -134,15 +134,15 @@ def _same_day(old: Mapping[str, Any], account: Account) -> bool:
     return day_of(Instant(old.get("updated_at", {}).get("S", ""))) == day_of(account.updated_at)
 
 
-class _Said:
-    """When this container told CloudWatch of the fleet, in seconds of the monotonic clock."""
+class _FleetReport:
+    """When this container last reported the fleet to CloudWatch, in seconds of the monotonic clock."""
 
     at = float("-inf")
 
     @classmethod
-    def say(cls, figures: FiguresStore) -> None:
+    def send(cls, figures: FiguresStore) -> None:
         """Report the fleet's figures to CloudWatch, once a minute while anything changes; a failure is retried then."""
-        if time.monotonic() - cls.at < SAID_SECONDS:
+        if time.monotonic() - cls.at < REPORT_SECONDS:
             return
         cls.at = time.monotonic()
         try:

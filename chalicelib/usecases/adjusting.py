@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from chalicelib.domain.confirming import Waiting, confirmed_reason, needs_confirming, same_person
+from chalicelib.domain.confirming import WaitingAdjustment, confirmed_reason, needs_confirming, same_person
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import FixedMovement, Kind
@@ -16,11 +16,11 @@ from chalicelib.usecases.posting import Posting
 class WaitingList(Protocol):
     """The adjustments that wait for another admin. Every method may raise `RetryLater` (`unavailable`)."""
 
-    def put_waiting(self, waiting: Waiting) -> None:
+    def put_waiting(self, waiting: WaitingAdjustment) -> None:
         """Let an adjustment wait, unless one waits under its transaction's id."""
         ...
 
-    def waiting(self, transaction_id: TransactionId) -> Waiting | None:
+    def waiting(self, transaction_id: TransactionId) -> WaitingAdjustment | None:
         """Return the adjustment that waits under this id, None if there is none."""
         ...
 
@@ -105,7 +105,7 @@ class Adjusting:
                 field="confirmed_by",
             )
 
-    def _needed(self, asked: Waiting) -> Rejected:
+    def _needed(self, asked: WaitingAdjustment) -> Rejected:
         moved = max(abs(asked.credits), asked.batch_credits)
         return Rejected(
             Code.CONFIRMATION_NEEDED,
@@ -114,8 +114,8 @@ class Adjusting:
         )
 
 
-def _waiting(movement: FixedMovement, batch_credits: int, time: CallTime) -> Waiting:
-    return Waiting(
+def _waiting(movement: FixedMovement, batch_credits: int, time: CallTime) -> WaitingAdjustment:
+    return WaitingAdjustment(
         transaction_id=movement.transaction_id,
         merchant_id=movement.merchant_id,
         adjustment_id=movement.reference_id,

@@ -11,7 +11,7 @@ from typing import Protocol
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Transaction
-from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, Place, SourceOrder
+from chalicelib.domain.source_orders import BadRow, Difference, FilePosition, Kinds, NotOrdersError, SourceOrder
 from chalicelib.usecases.matching import Matching, together
 
 
@@ -36,7 +36,7 @@ class Bookmark:
 
     file: FeedFile
     begun_at: Instant
-    place: Place = field(default_factory=Place)
+    place: FilePosition = field(default_factory=FilePosition)
     was_read: bool = False
     merchant: MerchantId | None = None
     sequence: int = 0
@@ -58,7 +58,7 @@ class Bookmark:
 class OrderRows(Protocol):
     """A file of orders that is being read."""
 
-    place: Place
+    place: FilePosition
 
     def orders(self) -> Iterator[SourceOrder | BadRow]:
         """Yield the orders in their order, once; raises `NotOrdersError` where the file cannot be read further."""
@@ -69,54 +69,54 @@ Transactions = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[T
 """Yields a merchant's transactions around two times, those after a sequence, page by page in their order."""
 
 
-def compared(
+def compare(
     matching: Matching,
-    going: Bookmark,
+    bookmark: Bookmark,
     *,
-    opened: Callable[[Place], OrderRows],
+    open_rows: Callable[[FilePosition], OrderRows],
     transactions: Transactions,
-    is_time: Callable[[], bool],
+    out_of_time: Callable[[], bool],
     keep: Callable[[Iterable[Difference]], None],
 ) -> Iterator[Bookmark]:
-    """Continue a comparison until it is finished or it `is_time` to stop; yield the bookmark after each step.
+    """Continue a comparison until it is finished or `out_of_time`; yield the bookmark after each step.
 
     `keep` gets the differences of a step before its bookmark is yielded. Each step is one read of the ledger.
 
     Raises:
         RetryLater: the ledger or the feed did not answer; the comparison continues from the last bookmark.
     """
-    reached = going
-    if not going.was_read:
-        for reached in _file(matching, going, opened(going.place), keep):
+    reached = bookmark
+    if not bookmark.was_read:
+        for reached in _file(matching, bookmark, open_rows(bookmark.place), keep):
             yield _counted(matching, reached)
-            if is_time():
+            if out_of_time():
                 return
     if not reached.fault:
         for last in _ledger(matching, reached, transactions, keep):
             reached = last
             yield _counted(matching, reached)
-            if is_time():
+            if out_of_time():
                 return
     yield _counted(matching, replace(reached, finished=True))
 
 
 def _file(
-    matching: Matching, going: Bookmark, rows: OrderRows, keep: Callable[[Iterable[Difference]], None]
+    matching: Matching, bookmark: Bookmark, rows: OrderRows, keep: Callable[[Iterable[Difference]], None]
 ) -> Iterator[Bookmark]:
     try:
         for some in together(rows.orders()):
             keep(matching.compare_some(some))
-            going = replace(going, place=rows.place)
-            yield going
+            bookmark = replace(bookmark, place=rows.place)
+            yield bookmark
     except NotOrdersError as error:
-        going = replace(going, fault=str(error))
-    yield replace(going, was_read=True)
+        bookmark = replace(bookmark, fault=str(error))
+    yield replace(bookmark, was_read=True)
 
 
 def _ledger(
-    matching: Matching, going: Bookmark, transactions: Transactions, keep: Callable[[Iterable[Difference]], None]
+    matching: Matching, bookmark: Bookmark, transactions: Transactions, keep: Callable[[Iterable[Difference]], None]
 ) -> Iterator[Bookmark]:
-    done, after = going.merchant or "", going.sequence
+    done, after = bookmark.merchant or "", bookmark.sequence
     for merchant, first, last in matching.spans():
         if merchant < done:
             continue
@@ -125,10 +125,10 @@ def _ledger(
             readable = [transaction for transaction in page if isinstance(transaction, Transaction)]
             keep(matching.not_there(merchant, readable))
             if page:
-                going = replace(going, merchant=merchant, sequence=page[-1].sequence)
-                yield going
+                bookmark = replace(bookmark, merchant=merchant, sequence=page[-1].sequence)
+                yield bookmark
 
 
-def _counted(matching: Matching, going: Bookmark) -> Bookmark:
+def _counted(matching: Matching, bookmark: Bookmark) -> Bookmark:
     found = {kind.value: count for kind, count in matching.found.items()}
-    return replace(going, counts=dict(matching.counts), found=found)
+    return replace(bookmark, counts=dict(matching.counts), found=found)

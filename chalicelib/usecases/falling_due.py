@@ -14,7 +14,7 @@ from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.ports import CallTime, DueAccount, DueList
 from chalicelib.usecases.posting import Posting
 
-BEHIND = timedelta(hours=1)
+OVERLAP = timedelta(hours=1)
 """How long before the last sweep accounts are looked for again: clocks differ, and the index follows the table."""
 LOOK_BACK = timedelta(days=40)
 """How long ago an account may have been due and still be found: a restore may bring back one of 35 days ago."""
@@ -127,7 +127,7 @@ def _hours(last: Instant | None, now: Instant) -> Iterator[Instant]:
     """
     end = _hour(now)
     # However long ago that was: nobody else looks for what fell due in an outage.
-    begins = (end if last is None else _hour(last)) - BEHIND
+    begins = (end if last is None else _hour(last)) - OVERLAP
     minutes = int(datetime.fromisoformat(now).timestamp()) // 60
     past = end - timedelta(hours=minutes % (LOOK_BACK // timedelta(hours=1)))
     if past < begins:

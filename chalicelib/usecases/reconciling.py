@@ -65,7 +65,7 @@ class Sweep:
     place: str | None = None
 
 
-def begun(last: Sweep | None, *, now: Instant) -> Sweep:
+def sweep_to_continue(last: Sweep | None, *, now: Instant) -> Sweep:
     """Return the sweep to continue: the unfinished one, else a new one after the last."""
     if last is None:
         return Sweep(started_at=now)
@@ -76,41 +76,43 @@ def begun(last: Sweep | None, *, now: Instant) -> Sweep:
 
 def sweep(
     reader: LedgerReader,
-    going: Sweep,
+    progress: Sweep,
     *,
     time: CallTime,
-    say: Callable[[Check], None],
+    report: Callable[[Check], None],
     keep: Callable[[Sweep], None],
 ) -> Sweep:
     """Continue a sweep until it is finished or this call's time runs out, and return its state.
 
-    `say` gets each check with findings, `keep` the bookmark after each page: a call that is cut off repeats one page.
+    `report` gets each check with findings, `keep` the sweep after each page: a call that is cut off repeats one page.
     An account whose ledger takes longer than a whole call is left out and named in `too_long`.
 
     Raises:
         RetryLater: the ledger did not answer; the sweep continues from the last bookmark.
     """
     fresh = True
-    while going.finished_at is None:
+    while progress.finished_at is None:
         if time.remaining_seconds() < PAGE_MARGIN_SECONDS:
-            return going
-        page = _page_of_transactions(reader, going) if going.accounts_done else _page_of_accounts(reader, going)
+            return progress
+        page = (
+            _page_of_transactions(reader, progress) if progress.accounts_done else _page_of_accounts(reader, progress)
+        )
         for candidate in page.candidates:
             try:
-                going, walked = _looked_at(reader, going, candidate, time=time, say=say)
+                progress, walked = _looked_at(reader, progress, candidate, time=time, report=report)
             except _OutOfTime:
                 if not fresh:
-                    keep(going)
-                    return going
+                    keep(progress)
+                    return progress
                 # It had a whole call to itself.
-                too_long = going.too_long | {_merchant(candidate)}
-                going, walked = replace(_passed(going, candidate, counts=0), too_long=too_long), True
+                too_long = progress.too_long | {_merchant(candidate)}
+                progress, walked = replace(_passed(progress, candidate, counts=0), too_long=too_long), True
             fresh = fresh and not walked
-        going = replace(going, **page.turned)
+        progress = replace(progress, **page.turned)
         if page.ends:
-            going = replace(going, finished_at=time.now(), drift=going.found)
-        keep(going)
-    return going
+            progress = replace(progress, finished_at=time.now(), drift=progress.found)
+        keep(progress)
+    return progress
 
 
 _Candidate = Snapshot | UnreadableAccount | MerchantId
@@ -126,19 +128,19 @@ class _Page:
     ends: bool = False
 
 
-def _page_of_accounts(reader: LedgerReader, going: Sweep) -> _Page:
-    page = reader.accounts(going.after)
+def _page_of_accounts(reader: LedgerReader, progress: Sweep) -> _Page:
+    page = reader.accounts(progress.after)
     turned = {"accounts_done": True, "after": None} if page.last is None else {}
     return _Page(candidates=page.accounts, turned=turned)
 
 
-def _page_of_transactions(reader: LedgerReader, going: Sweep) -> _Page:
-    page = reader.merchants(going.place)
+def _page_of_transactions(reader: LedgerReader, progress: Sweep) -> _Page:
+    page = reader.merchants(progress.place)
     # Merchants with a finding in the last sweep are checked every time, wherever the scan has come to.
-    suspects = going.suspects if going.scanned == 0 else frozenset()
-    known = going.drifted | going.too_long
+    suspects = progress.suspects if progress.scanned == 0 else frozenset()
+    known = progress.drifted | progress.too_long
     wanted = [merchant_id for merchant_id in (*page.merchants, *sorted(suspects)) if merchant_id not in known]
-    scanned = going.scanned + page.transactions
+    scanned = progress.scanned + page.transactions
     return _Page(
         candidates=reader.without_account(wanted),
         turned={"scanned": scanned, "place": page.last},
@@ -152,16 +154,16 @@ class _OutOfTime(Exception):  # noqa: N818 - not an error: the walk is handed ba
 
 def _looked_at(
     reader: LedgerReader,
-    going: Sweep,
+    progress: Sweep,
     candidate: _Candidate,
     *,
     time: CallTime,
-    say: Callable[[Check], None],
+    report: Callable[[Check], None],
 ) -> tuple[Sweep, bool]:
     """Return the sweep after this candidate, and whether its ledger was walked."""
-    reason = _reason(going, candidate)
+    reason = _reason(progress, candidate)
     if reason is None:
-        return _passed(going, candidate), False
+        return _passed(progress, candidate), False
 
     def tick() -> None:
         if time.remaining_seconds() < PAGE_MARGIN_SECONDS:
@@ -171,32 +173,32 @@ def _looked_at(
     checked = check(reader, merchant_id, pause=time.sleep, now=time.now, tick=tick)
     transactions = checked.walk.walked if checked.walk else 0
     if checked.findings:
-        say(checked)
-    drifted = going.drifted
+        report(checked)
+    drifted = progress.drifted
     if checked.findings and len(drifted) < DRIFTED_MAX:
         drifted |= {merchant_id}
     return replace(
-        _passed(going, candidate),
-        walked=going.walked + 1,
-        transactions=going.transactions + transactions,
-        unchanged_transactions=going.unchanged_transactions + (transactions if reason == _ROOM else 0),
-        found=going.found + len(checked.findings),
-        newer=going.newer + checked.newer,
+        _passed(progress, candidate),
+        walked=progress.walked + 1,
+        transactions=progress.transactions + transactions,
+        unchanged_transactions=progress.unchanged_transactions + (transactions if reason == _ROOM else 0),
+        found=progress.found + len(checked.findings),
+        newer=progress.newer + checked.newer,
         drifted=drifted,
     ), True
 
 
-def _passed(going: Sweep, candidate: _Candidate, *, counts: int = 1) -> Sweep:
+def _passed(progress: Sweep, candidate: _Candidate, *, counts: int = 1) -> Sweep:
     """Return the sweep after this candidate: of an account, the bookmark is moved."""
     if isinstance(candidate, str):
-        return going
-    return replace(going, after=_merchant(candidate), accounts=going.accounts + counts)
+        return progress
+    return replace(progress, after=_merchant(candidate), accounts=progress.accounts + counts)
 
 
 _ROOM = "room"
 
 
-def _reason(going: Sweep, candidate: _Candidate) -> str | None:
+def _reason(progress: Sweep, candidate: _Candidate) -> str | None:
     """Return why the ledger is to be walked, None if it is not."""
     if isinstance(candidate, str):
         return "account missing"
@@ -204,15 +206,15 @@ def _reason(going: Sweep, candidate: _Candidate) -> str | None:
         return "unreadable"
     snapshot = candidate
     account = snapshot.account
-    if going.since is None or account.updated_at >= _earlier(going.since):
+    if progress.since is None or account.updated_at >= _earlier(progress.since):
         return "changed"
     misplaced = snapshot.misplaced is not None or snapshot.misdue is not None
-    if account.merchant_id in going.suspects or misplaced or not plausible(account):
+    if account.merchant_id in progress.suspects or misplaced or not plausible(account):
         return "suspect"
-    day = datetime.fromisoformat(going.started_at).toordinal()
+    day = datetime.fromisoformat(progress.started_at).toordinal()
     if (crc32(account.merchant_id.encode()) + day) % ROTATION_DAYS == 0:
         return "turn"
-    return _ROOM if going.unchanged_transactions + account.sequence <= UNCHANGED_TRANSACTIONS_MAX else None
+    return _ROOM if progress.unchanged_transactions + account.sequence <= UNCHANGED_TRANSACTIONS_MAX else None
 
 
 def _merchant(candidate: _Candidate) -> MerchantId:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.searching import Place, id_start, place_of, prefixes
+from chalicelib.domain.searching import SearchPosition, id_start, position_of, prefixes
 from chalicelib.ports import LinkTable, MerchantList
 
-BEHIND_ALL: Place = (1_000, "")
+BY_ID_ALONE: SearchPosition = (1_000, "")
 """The place of a merchant that is found by its id alone."""
 
 
@@ -21,12 +21,12 @@ def found_merchants(
     place = _place(after, links.of_merchants([after]).get(after, {}), search) if after is not None else None
     found = _by_name(links, search, after=place, wanted=wanted)
     if len(found) < wanted and (start := id_start(search)) is not None:
-        behind = after if place == BEHIND_ALL else None
+        behind = after if place == BY_ID_ALONE else None
         found += _by_id(links, listed, search, start=start, after=behind, wanted=wanted - len(found))
     return found
 
 
-def _by_name(links: LinkTable, search: str, *, after: Place | None, wanted: int) -> list[MerchantId]:
+def _by_name(links: LinkTable, search: str, *, after: SearchPosition | None, wanted: int) -> list[MerchantId]:
     found: list[MerchantId] = []
     for number, (kind, start) in prefixes(search).items():
         behind = after[1] if after is not None and after[0] == number else None
@@ -36,7 +36,9 @@ def _by_name(links: LinkTable, search: str, *, after: Place | None, wanted: int)
             names = links.of_merchants(merchant for _, merchant in page.names)
             # A merchant is listed where it is found first; the list may still hold what was taken out just now.
             found += [
-                merchant for name, merchant in page.names if place_of(names.get(merchant, {}), search) == (number, name)
+                merchant
+                for name, merchant in page.names
+                if position_of(names.get(merchant, {}), search) == (number, name)
             ]
             behind, more = page.last, page.last is not None
     return found[:wanted]
@@ -50,13 +52,13 @@ def _by_id(
     while more and len(found) < wanted:
         page = listed.merchants(starting=start, after=behind, wanted=wanted)
         names = links.of_merchants(page)
-        found += [merchant for merchant in page if place_of(names.get(merchant, {}), search) is None]
+        found += [merchant for merchant in page if position_of(names.get(merchant, {}), search) is None]
         behind, more = page[-1] if page else None, len(page) == wanted
     return found[:wanted]
 
 
-def _place(merchant: MerchantId, names: Mapping[str, str | None], search: str) -> Place:
-    place, start = place_of(names, search), id_start(search)
+def _place(merchant: MerchantId, names: Mapping[str, str | None], search: str) -> SearchPosition:
+    place, start = position_of(names, search), id_start(search)
     if place is None and (start is None or not merchant.startswith(start)):
         raise ValueError("the search does not find this merchant")
-    return place or BEHIND_ALL
+    return place or BY_ID_ALONE

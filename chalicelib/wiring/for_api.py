@@ -153,7 +153,7 @@ def dead_letters() -> "DeadLetters":
     return DeadLetters(
         sdk.client("sqs", config),
         sdk.client("lambda", config),
-        places=(
+        queues=(
             DeadLetterQueue(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox),
             DeadLetterQueue(parking=Parking.OUTBOX, queue_url=queues.outbox_dead_letters, back_to_url=queues.outbox),
             DeadLetterQueue(parking=Parking.STREAM, queue_url=queues.stream_dead_letters, back_to_url=None),

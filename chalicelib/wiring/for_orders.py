@@ -77,5 +77,5 @@ def _parked() -> "DeadLetters":
 
     queues = settings().queues
     config = for_api.client_config(connect_seconds=2.0, read_seconds=READ_SECONDS, tries=3)
-    place = DeadLetterQueue(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox)
-    return DeadLetters(sdk.client("sqs", config), sdk.client("lambda", config), places=(place,), functions={})
+    queue = DeadLetterQueue(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox)
+    return DeadLetters(sdk.client("sqs", config), sdk.client("lambda", config), queues=(queue,), functions={})

@@ -249,7 +249,7 @@ def new_container() -> None:
                 built_once.cache_clear()
     settings.cache_clear()
     # What a container does every ten seconds or every minute belongs to no call.
-    for_figures.counter_writer().written_at = roll_up._Said.at = float("inf")  # noqa: SLF001
+    for_figures.counter_writer().written_at = roll_up._FleetReport.at = float("inf")  # noqa: SLF001
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from uuid import uuid4
 import nats.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, Seen
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView
 from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.diagnoses import Diagnosis, State, again, logs, ok, restart
@@ -240,7 +240,7 @@ def _bridge(target: Target) -> Iterator[Diagnosis]:
         yield Diagnosis(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
         yield ok("bridge", f"lived {age:.0f} s ago, {status}")
-    seen = Seen.of(item)
+    seen = BridgeView.of(item)
     failing, odd = troubles(seen, now)
     for state, sentences in ((State.FAILED, failing), (State.LOOK, odd)):
         for said in sentences:

@@ -209,7 +209,7 @@ def dead_letters(target: Target) -> DeadLetters:
     return DeadLetters(
         target.client("sqs"),
         target.client("lambda"),
-        places=(
+        queues=(
             DeadLetterQueue(
                 parking=Parking.INBOX, queue_url=target.dead_letter_queue_url, back_to_url=target.inbox_queue_url
             ),

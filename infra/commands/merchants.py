@@ -8,7 +8,7 @@ from rich.text import Text
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.runway import runway_of
 from chalicelib.contracts.api.sentences import frozen_sentence
-from chalicelib.contracts.api.story import Story, gathered, tell
+from chalicelib.contracts.api.story import Story, excerpt_of, story_of
 from chalicelib.domain.closure import deciding_transaction, status_since
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId, instant
@@ -112,7 +112,7 @@ def why(
             f"Transaction {deciding}, which decided it, is not in the ledger: "
             f"`credits verify {merchant}` checks the whole of it."
         )
-    story = tell(account, gathered(account, decided, reader.history))
+    story = story_of(account, excerpt_of(account, decided, reader.history))
     if as_json:
         print_json(story.model_dump(mode="json"))
     else:

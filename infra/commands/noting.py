@@ -4,7 +4,7 @@ import getpass
 
 from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.contracts.api.dead_letters import DeadLetter, settled
-from chalicelib.domain.actions import Action, Did, done
+from chalicelib.domain.actions import Action, Did, action_on
 from chalicelib.domain.errors import CreditsError
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.links import Link
@@ -31,7 +31,9 @@ class Trail:
     def link(self, did: Did, link: Link, time: Instant) -> None:
         """Note that a name was linked or unlinked."""
         said = {"name": link.name}
-        self._note(done(did, link.name, admin_id=self._admin, time=time, merchant_id=link.merchant_id, details=said))
+        self._note(
+            action_on(did, link.name, admin_id=self._admin, time=time, merchant_id=link.merchant_id, details=said)
+        )
 
     def _note(self, action: Action) -> None:
         try:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.adapters.dynamodb.fleet import Seen
+from chalicelib.adapters.dynamodb.fleet import BridgeView
 
 OLD_SECONDS: Final = 300
 """How long a message may wait in its stream; the alarm waits as long."""
@@ -12,7 +12,7 @@ DROPPED_FOR: Final = timedelta(days=7)
 RUNBOOK_OF_STREAMS: Final = "infra/monitoring/runbook/bridge-streams.md"
 
 
-def troubles(seen: Seen, now: datetime) -> tuple[list[str], list[str]]:
+def troubles(seen: BridgeView, now: datetime) -> tuple[list[str], list[str]]:
     """Return a sentence for each stream that cannot be read, and one for whatever else is worth a look."""
     failing = [f"{stream.name}: {stream.detail} ({stream.waiting:,} wait)" for stream in seen.streams if not stream.ok]
     odd = [
@@ -28,7 +28,7 @@ def troubles(seen: Seen, now: datetime) -> tuple[list[str], list[str]]:
     return failing, [*odd, *seen.warnings]
 
 
-def in_order(seen: Seen) -> str:
+def in_order(seen: BridgeView) -> str:
     """Return what there is to say when all is well; a subject without a stream may be one that nobody publishes."""
     waiting = sum(stream.waiting for stream in seen.streams)
     text = f"{', '.join(stream.name for stream in seen.streams)}: all read, {waiting:,} wait"

@@ -15,7 +15,7 @@ from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.adapters.eventbridge import EventBridgeBus
 from chalicelib.contracts.letters import Letter
-from chalicelib.contracts.outbound.derived import derived
+from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
@@ -171,7 +171,7 @@ def _events(
 ) -> Iterator[PublishedEvent]:
     for transaction, before in transactions:
         outcome.transactions += 1
-        said = derived(transaction, before=before)
+        said = derived_events(transaction, before=before)
         if only is not Only.CROSSINGS:
             yield from said.of_transaction
         if only is not Only.TRANSACTIONS:

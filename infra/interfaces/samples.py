@@ -27,7 +27,7 @@ from chalicelib.contracts.api.problems import (
     unauthorized,
 )
 from chalicelib.contracts.api.statements import Statement
-from chalicelib.contracts.api.story import Excerpt, Story, tell
+from chalicelib.contracts.api.story import Excerpt, Story, story_of
 from chalicelib.contracts.letters import Parking
 from chalicelib.domain import statements
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -58,7 +58,7 @@ def answer(data: Model) -> Any:
 def listing(rows: list[answers.Transaction], path: str, *, total: int) -> Any:
     """Return the first page of a list, as long as its rows."""
     place = PagePosition(
-        asked=PageRequest(limit=len(rows)),
+        request=PageRequest(limit=len(rows)),
         total=total,
         has_next=len(rows) < total,
         has_previous=False,
@@ -91,7 +91,7 @@ def statuses(reasons: Mapping[MerchantId, Reason]) -> Any:
 def level_listing(rows: Sequence[Model], name: str) -> Any:
     """Return the only page of a list for admins, which has no numbers."""
     place = PagePosition(
-        asked=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False
+        request=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False
     )
     links = place.links(f"/api/v1/credits/admin/{name}", {})
     return json.loads(answers.listing_text(rows, META, place.pagination(), links))
@@ -143,7 +143,7 @@ def fleet() -> FleetStatus:
 
 def why_off() -> Story:
     """Return why the plugin is off at the story's end."""
-    return tell(EMPTIED.account, Excerpt([one.transaction for one in story()], complete=True))
+    return story_of(EMPTIED.account, Excerpt([one.transaction for one in story()], complete=True))
 
 
 def health() -> DetailedHealth:
@@ -229,7 +229,7 @@ def dead_letter_groups() -> Any:
 
 def _one_of_the_desk(row: DeadLetter | LetterGroup, path: str, *, limit: int) -> Any:
     asked = PageRequest(limit=limit)
-    place = PagePosition(asked=asked, total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
+    place = PagePosition(request=asked, total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
     made = answers.Listing[Any](
         data=[row],
         meta=answers.Meta.model_validate(META),

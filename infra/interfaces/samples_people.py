@@ -16,7 +16,7 @@ from infra.interfaces.story import MERCHANT
 def actions() -> Any:
     """Return the list of one action: an admin set a threshold."""
     place = PagePosition(
-        asked=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False
+        request=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False
     )
     row = Action(
         time=META["timestamp"],

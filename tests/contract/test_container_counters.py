@@ -84,9 +84,9 @@ def test_nobodys_counters_are_nothing(table: FiguresTable, clock: Clock) -> None
 
 def test_counters_of_several_containers_add_up_and_each_overwrites_its_own(table: FiguresTable, clock: Clock) -> None:
     one, other = container(table, clock), container(table, clock)
-    one.lay_down({CHECKS: 3})
-    other.lay_down({CHECKS: 4, "seconds_sum": 0.5})
-    one.lay_down({CHECKS: 10})
+    one.save({CHECKS: 3})
+    other.save({CHECKS: 4, "seconds_sum": 0.5})
+    one.save({CHECKS: 10})
 
     assert one.sums() == other.sums() == {CHECKS: 14, "seconds_sum": 0.5}
     assert slots(table) == 2
@@ -95,10 +95,10 @@ def test_counters_of_several_containers_add_up_and_each_overwrites_its_own(table
 def test_counters_that_say_nothing_new_are_not_written(table: FiguresTable, clock: Clock) -> None:
     line = Line(table.client)
     one = container(table, clock, line)
-    one.lay_down({CHECKS: 3})
+    one.save({CHECKS: 3})
     written = line.writes
 
-    one.lay_down({CHECKS: 3})
+    one.save({CHECKS: 3})
 
     assert line.writes == written
 
@@ -106,7 +106,7 @@ def test_counters_that_say_nothing_new_are_not_written(table: FiguresTable, cloc
 def test_a_dead_containers_slot_is_taken_over_with_its_sums(table: FiguresTable, clock: Clock) -> None:
     for generation in range(1, 4):
         # All slots but this one are somebody else's, alive.
-        container(table, clock).lay_down({CHECKS: 5})
+        container(table, clock).save({CHECKS: 5})
         fill(table, clock)
         assert container(table, clock).sums()[CHECKS] == 5 * generation
         clock.seconds += SILENT_SECONDS + 1
@@ -141,7 +141,7 @@ def put_slot(table: FiguresTable, number: int, clock: Clock) -> None:
 def test_where_all_slots_are_taken_the_next_ones_are_used_and_read(table: FiguresTable, clock: Clock) -> None:
     fill(table, clock)
 
-    container(table, clock).lay_down({CHECKS: 2})
+    container(table, clock).save({CHECKS: 2})
 
     assert container(table, clock).sums() == {CHECKS: 2}
     assert slots(table) == SLOTS_PER_READ + 1
@@ -149,14 +149,14 @@ def test_where_all_slots_are_taken_the_next_ones_are_used_and_read(table: Figure
 
 def test_a_container_that_only_slept_goes_on_elsewhere_with_the_rest(table: FiguresTable, clock: Clock) -> None:
     sleeper = container(table, clock)
-    sleeper.lay_down({CHECKS: 5})
+    sleeper.save({CHECKS: 5})
     fill(table, clock)
     clock.seconds += SILENT_SECONDS + 1
     keep_alive(table, clock)
-    container(table, clock).lay_down({CHECKS: 100})
+    container(table, clock).save({CHECKS: 100})
 
-    sleeper.lay_down({CHECKS: 6})
-    sleeper.lay_down({CHECKS: 8})
+    sleeper.save({CHECKS: 6})
+    sleeper.save({CHECKS: 8})
 
     assert sleeper.sums() == {CHECKS: 108}
 
@@ -164,19 +164,19 @@ def test_a_container_that_only_slept_goes_on_elsewhere_with_the_rest(table: Figu
 def test_a_write_whose_answer_was_lost_before_the_takeover_was_folded_once(table: FiguresTable, clock: Clock) -> None:
     line = Line(table.client)
     sleeper = container(table, clock, line)
-    sleeper.lay_down({CHECKS: 5})
+    sleeper.save({CHECKS: 5})
     line.lost_after = True
     with pytest.raises(ReadTimeoutError):
-        sleeper.lay_down({CHECKS: 7})
+        sleeper.save({CHECKS: 7})
     fill(table, clock)
     clock.seconds += SILENT_SECONDS + 1
     keep_alive(table, clock)
     taker = container(table, clock)
-    taker.lay_down({CHECKS: 100})
-    taker.lay_down({CHECKS: 101})
+    taker.save({CHECKS: 100})
+    taker.save({CHECKS: 101})
     line.lost_after = False
 
-    sleeper.lay_down({CHECKS: 9})
+    sleeper.save({CHECKS: 9})
 
     assert sleeper.sums() == {CHECKS: 110}
 
@@ -186,7 +186,7 @@ def test_a_claim_whose_answer_was_lost_leaves_the_sums_right(
     table: FiguresTable, clock: Clock, *, took_effect: bool
 ) -> None:
     dead = container(table, clock)
-    dead.lay_down({CHECKS: 5})
+    dead.save({CHECKS: 5})
     fill(table, clock)
     clock.seconds += SILENT_SECONDS + 1
     keep_alive(table, clock)
@@ -194,26 +194,26 @@ def test_a_claim_whose_answer_was_lost_leaves_the_sums_right(
     line.lost_after, line.lost_before = took_effect, not took_effect
     claimer = container(table, clock, line)
     with pytest.raises(ReadTimeoutError):
-        claimer.lay_down({CHECKS: 10})
+        claimer.save({CHECKS: 10})
     line.lost_after = line.lost_before = False
 
-    claimer.lay_down({CHECKS: 11})
+    claimer.save({CHECKS: 11})
 
     assert claimer.sums() == {CHECKS: 16}
 
 
 def test_two_containers_after_the_same_silent_slot_fold_it_once(table: FiguresTable, clock: Clock) -> None:
     dead = container(table, clock)
-    dead.lay_down({CHECKS: 5})
+    dead.save({CHECKS: 5})
     fill(table, clock)
     clock.seconds += SILENT_SECONDS + 1
     keep_alive(table, clock)
     one, other = container(table, clock), container(table, clock)
     found = one._free_slot()
-    other.lay_down({CHECKS: 1})
+    other.save({CHECKS: 1})
     one._free_slot = lambda found=[found]: found.pop() if found else ContainerCounters._free_slot(one)  # type: ignore[method-assign,misc]
 
-    one.lay_down({CHECKS: 2})
+    one.save({CHECKS: 2})
 
     assert one.sums() == {CHECKS: 8}
 
@@ -221,12 +221,12 @@ def test_two_containers_after_the_same_silent_slot_fold_it_once(table: FiguresTa
 def test_a_write_that_was_lost_is_made_good_by_the_next(table: FiguresTable, clock: Clock) -> None:
     line = Line(table.client)
     one = container(table, clock, line)
-    one.lay_down({CHECKS: 1})
+    one.save({CHECKS: 1})
     line.lost_before = True
     with pytest.raises(ReadTimeoutError):
-        one.lay_down({CHECKS: 2})
+        one.save({CHECKS: 2})
     line.lost_before = False
 
-    one.lay_down({CHECKS: 2})
+    one.save({CHECKS: 2})
 
     assert one.sums() == {CHECKS: 2}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, FleetReader, Seen, StreamMark
+from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView, FleetReader, StreamMark
 from infra.bridge.heartbeat import KEY, Heart, keep_beating
 from infra.bridge.states import StreamState
 from infra.bridge.telemetry import Part, Telemetry
@@ -70,7 +70,7 @@ SHOPIFY = StreamState(
 def test_a_beat_says_what_was_seen_of_each_stream(table: FiguresTable) -> None:
     beat(table, NOON, SHOPIFY, unowned=("evt.order.updated",), warnings=("a warning",))
 
-    seen = FleetReader(table.client, figures_table=table.name, credits_table="credits").marks().seen
+    seen = FleetReader(table.client, figures_table=table.name, credits_table="credits").marks().bridge
 
     assert (seen.unowned, seen.warnings) == (("evt.order.updated",), ("a warning",))
     assert seen.streams == (
@@ -110,7 +110,7 @@ def test_a_heartbeat_of_another_version_is_no_obstacle(table: FiguresTable, look
     heart(table, telemetry, name="no-such-table").recall()
 
     assert telemetry.streams is None
-    assert FleetReader(table.client, figures_table=table.name, credits_table="credits").marks().seen == Seen()
+    assert FleetReader(table.client, figures_table=table.name, credits_table="credits").marks().bridge == BridgeView()
 
 
 def test_a_heartbeat_that_cannot_be_written_is_said_once_and_when_it_can_again(

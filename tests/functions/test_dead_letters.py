@@ -87,7 +87,7 @@ class Desk:
         self.letters = DeadLetters(
             system.sqs,
             cast("Any", self.functions),
-            places=(
+            queues=(
                 DeadLetterQueue(
                     parking=Parking.INBOX,
                     queue_url=urls["DEAD_LETTER_QUEUE_URL"],

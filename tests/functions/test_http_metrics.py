@@ -91,8 +91,8 @@ def forget_the_container() -> None:
     for_figures.fleet.cache_clear()
     for_figures.container_counters.cache_clear()
     telemetry.counters._values.clear()
-    telemetry._unsaid.clear()
-    telemetry._unsaid_seconds.clear()
+    telemetry._unsent.clear()
+    telemetry._unsent_seconds.clear()
     for_figures.counter_writer.cache_clear()
 
 

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Outcome
 from chalicelib.environment import SettingError
-from chalicelib.telemetry import say_counted
+from chalicelib.telemetry import flush_counted
 from chalicelib.wiring import for_posting
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger
 from tests.support.builders import NOON, SHOP, merchant, payment, trial
@@ -655,7 +655,7 @@ def test_a_call_is_one_line_with_what_became_of_its_messages_and_counters(
         "parked": 1,
         "coming_back": 1,
     }
-    say_counted()
+    flush_counted()
     counted = counters(capsys.readouterr().out)
     assert 0 < counted.pop(("credits_transaction_processing_seconds",)) < 10
     assert counted == {
@@ -677,7 +677,7 @@ def test_a_lost_race_is_no_conflict_but_a_key_that_comes_with_other_content_is(
 
     system.ingest(paid(1), charged("p1", 6))
 
-    say_counted()
+    flush_counted()
     counted = counters(capsys.readouterr().out)
     assert counted["credits_transactions_total", "DECREASE", "ORDER_PAID"] == 1
     assert counted["credits_lost_races_total",] == 1

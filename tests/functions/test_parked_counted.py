@@ -24,7 +24,7 @@ def another_container() -> None:
         built.cache_clear()
     for_figures.counter_writer.cache_clear()
     telemetry.counters._values.clear()
-    telemetry.counters.pressing = False
+    telemetry.counters.urgent = False
 
 
 @pytest.fixture
@@ -73,16 +73,16 @@ def test_what_a_stream_function_parks_is_counted_at_once(system: System, figures
 def test_a_table_that_fails_is_asked_again_and_else_by_the_next_call(system: System, figures: FiguresTable) -> None:
     system.ingest(opened())
     counters = cast("Any", for_figures.container_counters())
-    laid_down, asked = counters.lay_down, []
+    saved, asked = counters.save, []
 
-    def lay_down(values: Any) -> None:
+    def save(values: Any) -> None:
         asked.append(values)
         if len(asked) <= 2:
             raise ConnectionError
-        laid_down(values)
+        saved(values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counters, "lay_down", lay_down)
+        patch.setattr(counters, "save", save)
         system.ingest("{")
         assert len(asked) == telemetry.PRESSING_TRIES
         system.ingest(paid(1))

@@ -16,7 +16,7 @@ from chalicelib.domain.days import end_of_fleet
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.handlers.roll_up import _Said
+from chalicelib.handlers.roll_up import _FleetReport
 from chalicelib.wiring import for_api, for_figures, for_posting
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, Functions, throttled
 from tests.support.builders import SHOP, merchant
@@ -55,7 +55,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def api(desk: System, table: FiguresTable, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Api:
     monkeypatch.setattr(for_api, "cursor_key", lambda: "k" * 32)
-    _Said.at = float("-inf")
+    _FleetReport.at = float("-inf")
     return Api(app.app)
 
 
@@ -152,7 +152,7 @@ def test_the_fleets_days_tell_who_was_on_off_and_low_and_what_moved(api: Api, de
     clock.days_ago(1)
     desk.ingest(*(opened(shop) for shop in shops))
     rolled_up(desk)
-    _Said.at = float("-inf")
+    _FleetReport.at = float("-inf")
     clock.days_ago(0)
     desk.ingest(paid(1, merchant_id=shops[0]), *(paid(number, merchant_id=shops[1]) for number in range(24)))
     rolled_up(desk)
@@ -173,7 +173,7 @@ def test_a_fleets_day_is_the_same_however_many_days_are_asked_for(api: Api, desk
     clock.days_ago(30)
     desk.ingest(opened())
     rolled_up(desk)
-    _Said.at = float("-inf")
+    _FleetReport.at = float("-inf")
     clock.days_ago(3)
     desk.ingest(paid(1), paid(2))
     rolled_up(desk)
@@ -200,7 +200,7 @@ def test_a_closed_account_is_off_in_the_fleets_days_as_in_its_figures(api: Api, 
 def test_a_late_view_of_the_fleet_does_not_replace_a_newer_one(api: Api, desk: System, clock: Clock) -> None:
     desk.ingest(opened())
     rolled_up(desk)
-    _Said.at = float("-inf")
+    _FleetReport.at = float("-inf")
     days = for_figures.fleet_days()
     assert days is not None
     [kept] = days.ends([day(0)])

@@ -16,7 +16,7 @@ from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures, recount
 from chalicelib.domain.ledger import Account
-from chalicelib.handlers.roll_up import _Said
+from chalicelib.handlers.roll_up import _FleetReport
 from chalicelib.settings import settings
 from chalicelib.usecases import counting
 from chalicelib.wiring import for_api, for_figures, for_posting
@@ -44,9 +44,9 @@ def forget_the_container() -> None:
     for built in BUILT_ONCE:
         built.cache_clear()
     for_figures.counter_writer.cache_clear()
-    _Said.at = float("-inf")
+    _FleetReport.at = float("-inf")
     telemetry.counters._values.clear()
-    telemetry.counters.pressing = False
+    telemetry.counters.urgent = False
 
 
 @pytest.fixture

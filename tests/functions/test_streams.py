@@ -159,9 +159,9 @@ def test_orders_that_earn_credits_are_said_and_those_that_use_them_are_not(syste
     system.ingest(asking("evt.order.updated", {"order_id": 3}))
     transactions_of(system.stream(TRANSACTIONS_TABLE))
 
-    said_of = {event["detail"]["payload"]["sequence"]: event["detail"]["payload"] for event in system.heard()}
-    assert set(said_of) == {1, 3, 4}
-    assert [(said_of[place]["amount"], said_of[place]["source"]) for place in (3, 4)] == [
+    day_end_text = {event["detail"]["payload"]["sequence"]: event["detail"]["payload"] for event in system.heard()}
+    assert set(day_end_text) == {1, 3, 4}
+    assert [(day_end_text[place]["amount"], day_end_text[place]["source"]) for place in (3, 4)] == [
         (0, "evt.shopify.webhook.order_paid"),
         (10, "evt.order.updated"),
     ]

@@ -583,7 +583,7 @@ MUTANTS = (
     ),
     _mutant(
         "what was parked is counted some time",
-        ("chalicelib/telemetry.py", "    counters.pressing = True\n", ""),
+        ("chalicelib/telemetry.py", "    counters.urgent = True\n", ""),
         tests="tests/functions/test_parked_counted.py",
     ),
     _mutant(
@@ -778,7 +778,7 @@ MUTANTS = (
     # Freeze.
     _mutant(
         "a freeze whose end nobody brings",
-        (DUE, "    Kind(ahead=_freeze_ends, due=_freezes),\n", ""),
+        (DUE, "    DueKind(ahead=_freeze_ends, due=_freezes),\n", ""),
         tests="tests/unit/test_freeze.py",
     ),
     _mutant(
@@ -819,7 +819,7 @@ MUTANTS = (
     ),
     _mutant(
         "levels in days that time alone lifts unseen",
-        (DUE, "    Kind(ahead=_looks, due=_levels),\n", ""),
+        (DUE, "    DueKind(ahead=_looks, due=_levels),\n", ""),
         scenario="level in days",
     ),
     _mutant(
@@ -865,7 +865,7 @@ MUTANTS = (
     ),
     _mutant(
         "a grace whose end nobody brings",
-        (DUE, "    Kind(ahead=_grace_ends, due=_graces),\n", ""),
+        (DUE, "    DueKind(ahead=_grace_ends, due=_graces),\n", ""),
         scenario="grace that time ends",
     ),
     _mutant(

@@ -16,7 +16,7 @@ Parts = Sequence[tuple[str, int]]
 
 
 def text(moment: datetime) -> str:
-    """Return an instant as records have it."""
+    """Return an instant as transactions have it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -81,7 +81,7 @@ class Lots:
         return sorted(taken)
 
     def put(self, parts: Parts, merges: Sequence[Merge]) -> str | None:
-        """Put credits into lots and merge as a record says; return why it must not say so, None where it may.
+        """Put credits into lots and merge as a transaction states; return why it must not, None where it may.
 
         Nobody loses time: a lot only ever joins the next later one. With one new lot it is that one that merges, or
         the one before it where the new one is the latest.
@@ -112,7 +112,7 @@ class Lots:
 
 
 def parts_of(drawn: Iterable[Sequence[object]], amount: int) -> list[tuple[str, int]]:
-    """Return all of an amount by its instants, soonest first, with what the record does not name at the end."""
+    """Return all of an amount by its instants, soonest first, with what the transaction does not name at the end."""
     named = sorted((str(instant), int(str(part))) for instant, part in drawn)
     return [*named, (NEVER, abs(amount) - sum(part for _, part in named))]
 
@@ -163,7 +163,7 @@ def lots_in(written: str | None) -> dict[str, int]:
 
 
 def replayed(movements: Iterable[tuple[bool, Parts, Sequence[Merge]]]) -> dict[str, int] | str:
-    """Return the lots that records leave: whether each gave credits, what it drew, and which lots it merged."""
+    """Return the lots that transactions leave: whether each gave credits, what it drew, and which lots it merged."""
     lots = Lots()
     for gave, drawn, merges in movements:
         if gave:

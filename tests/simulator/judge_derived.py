@@ -1,8 +1,8 @@
 """Events derived from the ledger, by `credits republish` and by a plugin's story, equal the published ones."""
 
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
-from chalicelib.contracts.api.story import Excerpt, tell
-from chalicelib.contracts.outbound.derived import derived
+from chalicelib.contracts.api.story import Excerpt, story_of
+from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.thresholds import CrossingType
 from tests.simulator.aws import CREDITS, TRANSACTIONS
@@ -22,11 +22,11 @@ def judge_derived(world: World) -> None:
         account = account_from(item)
         records = _records(world, account.merchant_id)
         for before, record in zip([None, *records], records, strict=False):
-            if derived(record, before=before).doubtful:
+            if derived_events(record, before=before).doubtful:
                 world.violated(f"what a record crossed is in doubt: {record}")
         told |= {
             said.event_id
-            for chapter in tell(account, Excerpt(records, complete=True)).chapters
+            for chapter in story_of(account, Excerpt(records, complete=True)).chapters
             for said in chapter.events
             if said.event_id is not None
         }
@@ -48,7 +48,7 @@ def derived_again(world: World) -> set[str]:
     for item in world.aws.tables.tables[CREDITS].items.values():
         records = _records(world, account_from(item).merchant_id)
         for before, record in zip([None, *records], records, strict=False):
-            events = derived(record, before=before)
+            events = derived_events(record, before=before)
             found |= {event.event_id for event in (*events.of_transaction, *events.of_crossings)}
     return found
 

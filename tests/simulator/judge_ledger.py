@@ -59,10 +59,10 @@ from tests.simulator.judge_time import (
     Moved,
     TimeBooks,
     broken_laws,
+    day_end_text,
     drawn_of,
     due_of,
     lapse_of,
-    said_of,
     told_ahead,
     wrong_before,
     wrong_lots,
@@ -639,7 +639,7 @@ class _Judged:
         until = (grace.until or NEVER) if grace else ""
         books.history.append(Standing(self._write.at, books.balance, dict(books.time.lots.left), until))
         wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
-        if (lots := said_of(account)) != books.time.lots.left:
+        if (lots := day_end_text(account)) != books.time.lots.left:
             wrong["lots"] = lots, books.time.lots.left
         wrong |= of_alerts
         if wrong:

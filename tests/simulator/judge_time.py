@@ -194,7 +194,7 @@ def due_of(
     return {"due_at": books.due_at, "due_shard": books.due_at and f"{books.due_at[:HOUR]}#{shard}"}
 
 
-def said_of(account: Row) -> dict[str, int]:
+def day_end_text(account: Row) -> dict[str, int]:
     """Return the lots that stand on an account's item."""
     return lots_in(account.get("lots"))
 
@@ -243,6 +243,6 @@ def broken_laws(rows: Sequence[Row], account: Row, lots: Mapping[str, int]) -> l
     ]
     if why := _unbalanced(rows, account["balance"]):
         found.append(why)
-    if said_of(account) != lots or replay_of(rows) != lots:
-        found.append(f"lots {said_of(account)}, by the records {replay_of(rows)}, should be {lots}")
+    if day_end_text(account) != lots or replay_of(rows) != lots:
+        found.append(f"lots {day_end_text(account)}, by the records {replay_of(rows)}, should be {lots}")
     return found

@@ -221,7 +221,7 @@ def _as_new(patches: _Patches) -> None:
     """Let what counts beside the containers start anew."""
     # Not every ten seconds, which are as many requests as all others together.
     patches.put(telemetry, "WRITE_EVERY_SECONDS", 120.0)
-    patches.put(roll_up._Said, "at", float("-inf"))
+    patches.put(roll_up._FleetReport, "at", float("-inf"))
 
 
 def environment(**own: str) -> Mapping[str, str]:

@@ -222,7 +222,7 @@ def test_what_the_bridge_parks_is_listed_among_the_dead_letters_and_says_where_i
 ) -> None:
     dead = queues.client.create_queue(QueueName=f"{queues.inbox.rsplit('/', 1)[1]}-dead")["QueueUrl"]
     place = DeadLetterQueue(parking=Parking.INBOX, queue_url=dead, back_to_url=queues.inbox)
-    desk = DeadLetters(queues.client, cast("Any", None), places=(place,), functions={})
+    desk = DeadLetters(queues.client, cast("Any", None), queues=(place,), functions={})
     giant = order(1) + b" " * 300_000
     with nats_server(tmp_path) as url, bridge(tmp_path, url, queues, DEAD_LETTER_QUEUE_URL=dead):
         publish(url, PAID, giant, b"caf\xe9")

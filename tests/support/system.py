@@ -244,8 +244,8 @@ def forget_the_container() -> None:
         for_figures.desk_reader,
     ):
         built_once.cache_clear()
-    telemetry._unsaid.clear()
-    telemetry._unsaid_seconds.clear()
+    telemetry._unsent.clear()
+    telemetry._unsent_seconds.clear()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chalicelib.domain.confirming import Waiting
+from chalicelib.domain.confirming import WaitingAdjustment
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.movements import FixedMovement
@@ -22,13 +22,13 @@ LIMIT = 50
 class FakeWaitingList:
     """The waiting list in memory; nothing is removed from it while there is a `fault`."""
 
-    asked: dict[TransactionId, Waiting] = field(default_factory=dict)
+    asked: dict[TransactionId, WaitingAdjustment] = field(default_factory=dict)
     fault: Exception | None = None
 
-    def put_waiting(self, waiting: Waiting) -> None:
+    def put_waiting(self, waiting: WaitingAdjustment) -> None:
         self.asked.setdefault(waiting.transaction_id, waiting)
 
-    def waiting(self, transaction_id: TransactionId) -> Waiting | None:
+    def waiting(self, transaction_id: TransactionId) -> WaitingAdjustment | None:
         return self.asked.get(transaction_id)
 
     def remove_waiting(self, transaction_id: TransactionId) -> bool:

@@ -152,7 +152,7 @@ def test_an_unavailable_status_is_never_kept_and_has_no_tag() -> None:
 def place(page: int, *, total: int | None, limit: int = 20) -> PagePosition:
     asked = PageRequest(page=page, limit=limit)
     has_next = total is not None and asked.skipped + limit < total
-    return PagePosition(asked=asked, total=total, has_next=has_next, has_previous=page > 1, next_cursor=None)
+    return PagePosition(request=asked, total=total, has_next=has_next, has_previous=page > 1, next_cursor=None)
 
 
 @pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (20, 1), (21, 2), (200_000, 10_000)])
@@ -182,7 +182,7 @@ def test_from_behind_the_end_the_way_back_leads_to_the_last_page() -> None:
 
 def test_a_page_reached_by_cursor_has_no_number_and_no_way_back() -> None:
     reached = PagePosition(
-        asked=PageRequest(cursor="here", limit=5), total=50, has_next=True, has_previous=True, next_cursor="there"
+        request=PageRequest(cursor="here", limit=5), total=50, has_next=True, has_previous=True, next_cursor="there"
     )
 
     assert reached.pagination()["page"] is None

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.api.story import Excerpt, tell
-from chalicelib.contracts.outbound.derived import derived
+from chalicelib.contracts.api.story import Excerpt, story_of
+from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.audit import audit
 from chalicelib.domain.commit import Commit
@@ -108,7 +108,7 @@ def test_what_was_published_is_derived_and_nothing_else(opening: int, steps: Seq
     for before, transaction in zip([None, *past.transactions], past.transactions, strict=False):
         found = derived_crossings(transaction, before=before)
         assert (list(found.crossings), found.doubtful) == (past.of(transaction), False)
-        assert [event.event_id for event in derived(transaction, before=before).of_crossings] == [
+        assert [event.event_id for event in derived_events(transaction, before=before).of_crossings] == [
             crossing_event(SHOP, crossing, version=1).event_id for crossing in past.of(transaction)
         ]
 
@@ -121,7 +121,7 @@ def test_a_story_invents_nothing_and_leaves_nothing_out(opening: int, steps: Seq
 
     said = [
         event
-        for chapter in tell(past.now, Excerpt(past.transactions, complete=True)).chapters
+        for chapter in story_of(past.now, Excerpt(past.transactions, complete=True)).chapters
         for event in chapter.events
     ]
     by_movement = {event.event_id for event in said if event.event_type.endswith(tuple(CrossingType))}
@@ -155,7 +155,9 @@ def test_an_ordinary_record_holds_nothing_more() -> None:
 def test_the_record_after_a_moved_threshold_holds_the_one_before_it_sealed() -> None:
     past = Past(25, [("threshold", 30), ("move", -1)])
 
-    [chapter] = [one for one in tell(past.now, Excerpt(past.transactions, complete=True)).chapters if one.sequence == 2]
+    [chapter] = [
+        one for one in story_of(past.now, Excerpt(past.transactions, complete=True)).chapters if one.sequence == 2
+    ]
     assert past.transactions[1].metadata[THRESHOLD_BEFORE] == 30
     assert [(event.event_type, event.event_id) for event in chapter.events if "low" in event.event_type] == [
         ("evt.credits.low_balance_reached", None)
@@ -175,7 +177,7 @@ def test_of_a_record_of_an_earlier_release_the_doubt_stays() -> None:
         [CrossingType.BALANCE_EXHAUSTED, CrossingType.PLUGIN_STATUS_CHANGED],
         True,
     )
-    [_, chapter] = tell(past.now, Excerpt([first, earlier], complete=True)).chapters
+    [_, chapter] = story_of(past.now, Excerpt([first, earlier], complete=True)).chapters
     assert "no transaction tells" in chapter.sentence
     assert all("low" not in event.event_type for event in chapter.events)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters.dynamodb.fleet import Seen, StreamMark
+from chalicelib.adapters.dynamodb.fleet import BridgeView, StreamMark
 from infra.commands.streams import in_order, troubles
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -42,14 +42,14 @@ def mark(
 def test_a_stream_that_fails_waits_or_has_dropped_messages_is_named(
     stream: StreamMark, failing: list[str], odd: list[str]
 ) -> None:
-    assert troubles(Seen(streams=(stream,)), NOON) == (failing, odd)
+    assert troubles(BridgeView(streams=(stream,)), NOON) == (failing, odd)
 
 
 def test_a_warning_is_worth_a_look() -> None:
-    assert troubles(Seen(streams=(mark(),), warnings=("mind the limits",)), NOON) == ([], ["mind the limits"])
+    assert troubles(BridgeView(streams=(mark(),), warnings=("mind the limits",)), NOON) == ([], ["mind the limits"])
 
 
 def test_subjects_without_a_stream_are_named_and_no_fault() -> None:
-    seen = Seen(streams=(mark(waiting=2),), unowned=("evt.order.updated",))
+    seen = BridgeView(streams=(mark(waiting=2),), unowned=("evt.order.updated",))
     assert troubles(seen, NOON) == ([], [])
     assert in_order(seen) == "SHOPIFY: all read, 2 wait; no stream takes evt.order.updated"

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.adapters.dynamodb.items import account_from, account_item
 from chalicelib.adapters.dynamodb.time_attributes import freeze_text
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.story import Excerpt, tell
+from chalicelib.contracts.api.story import Excerpt, story_of
 from chalicelib.contracts.outbound.published import crossing_event, transaction_event
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit, plausible, rebuilt
@@ -150,7 +150,9 @@ def test_a_grace_runs_on_and_keeps_no_frozen_plugin_on(store: FakeLedger) -> Non
     settle(store, [freezing("t3", until=at(20))], now=at(5), terms=terms)
     settle(store, [order("late")], now=at(21), terms=terms)
 
-    switched = [one for one in told(store) if one in (CrossingType.FROZEN, CrossingType.UNFROZEN, "plugin_status_changed")]
+    switched = [
+        one for one in told(store) if one in (CrossingType.FROZEN, CrossingType.UNFROZEN, "plugin_status_changed")
+    ]
     assert switched == [CrossingType.FROZEN, CrossingType.UNFROZEN, CrossingType.FROZEN]
     assert not account(store).enabled
     assert proven(store)
@@ -351,7 +353,7 @@ def test_the_story_says_who_froze_it_why_and_what_ends_it(store: FakeLedger) -> 
     settle(store, [freezing("t1", until=UNTIL)], now=at(1))
     settle(store, [order("1")], now=at(2))
 
-    story = tell(account(store), Excerpt(store.history(SHOP), complete=True))
+    story = story_of(account(store), Excerpt(store.history(SHOP), complete=True))
 
     assert (story.status, story.reason, story.since) == ("disabled", "frozen", at(1))
     assert story.because == f"admin-7 froze the account until {UNTIL}: chargeback fraud."
@@ -365,7 +367,7 @@ def test_the_story_says_who_froze_it_why_and_what_ends_it(store: FakeLedger) -> 
     ]
 
     settle(store, [order("2")], now=at(25))
-    story = tell(account(store), Excerpt(store.history(SHOP), complete=True))
+    story = story_of(account(store), Excerpt(store.history(SHOP), complete=True))
     assert (story.status, story.since) == ("enabled", at(25))
     assert story.because == f"The freeze ended at {UNTIL}, as it was set."
     assert story.remedy is None

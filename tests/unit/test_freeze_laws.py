@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.outbound.derived import derived
+from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.payloads import StatusChanged
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.due import as_of
@@ -111,7 +111,7 @@ def test_what_a_transaction_published_is_derived_from_it(
     again = [
         event
         for before, one in zip([None, *transactions], transactions, strict=False)
-        for event in derived(one, before=before).of_crossings
+        for event in derived_events(one, before=before).of_crossings
     ]
 
     assert again == [

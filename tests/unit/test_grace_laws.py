@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.outbound.derived import derived
+from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit
@@ -172,7 +172,7 @@ def test_what_a_transaction_published_is_derived_from_it(
     again = [
         event
         for before, one in zip([None, *transactions], transactions, strict=False)
-        for event in derived(one, before=before).of_crossings
+        for event in derived_events(one, before=before).of_crossings
     ]
 
     assert again == [
@@ -226,7 +226,10 @@ def test_an_inflow_of_no_more_than_the_debt_switches_nothing() -> None:
     assert account.grace.used == 1
     assert of_type(store.crossings(SHOP), CrossingType.PLUGIN_STATUS_CHANGED) == []
     settle(store, [order("6"), order("7", policy=TEN_PER_ITEM)], now=NOON, terms=terms)
-    assert [one.type for one in store.crossings(SHOP)[-2:]] == [CrossingType.GRACE_ENDED, CrossingType.PLUGIN_STATUS_CHANGED]
+    assert [one.type for one in store.crossings(SHOP)[-2:]] == [
+        CrossingType.GRACE_ENDED,
+        CrossingType.PLUGIN_STATUS_CHANGED,
+    ]
 
 
 def test_a_new_grace_needs_a_balance_above_the_threshold_first() -> None:

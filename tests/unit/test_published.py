@@ -246,9 +246,7 @@ def crossing(kind: CrossingType, *, balance: int, of: TransactionId | None = TRA
         ),
     ],
 )
-def test_a_crossing_says_the_movement_that_crossed(
-    crossed: Crossing, event_type: str, members: dict[str, Any]
-) -> None:
+def test_a_crossing_says_the_movement_that_crossed(crossed: Crossing, event_type: str, members: dict[str, Any]) -> None:
     event_id = str(uuid5(UUID(TRANSACTION), event_type))
 
     assert json.loads(crossing_event(SHOP, crossed, version=3).detail()) == {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.api.story import Excerpt, tell
+from chalicelib.contracts.api.story import Excerpt, story_of
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.outbound.payloads import PaymentReversed
@@ -138,13 +138,13 @@ def test_a_reversal_is_published_with_what_it_made_the_shop_owe(owing: FakeLedge
 
 
 def test_the_story_tells_support_what_went_back_and_what_is_owed(owing: FakeLedger) -> None:
-    story = tell(owing.accounts[SHOP], Excerpt(owing.history(SHOP), complete=True))
+    story = story_of(owing.accounts[SHOP], Excerpt(owing.history(SHOP), complete=True))
     assert story.because == "Payment in_1 was disputed (dp_1): of 30 credits, 10 taken back, 20 are owed."
     assert story.remedy is not None
     assert story.remedy.startswith("The shop owes 20 credits.")
     assert story.since_then is None, "no order was short"
     settle(owing, [dispute_won("in_1", "dp_1")], now=NOON)
-    told = tell(owing.accounts[SHOP], Excerpt(owing.history(SHOP), complete=True)).chapters
+    told = story_of(owing.accounts[SHOP], Excerpt(owing.history(SHOP), complete=True)).chapters
     assert [chapter.sentence.split(". ")[0] for chapter in told[-2:]] == [
         "Dispute dp_1 of payment in_1 was won: 30 credits came back",
         "Of it, 20 credits paid what was owed",

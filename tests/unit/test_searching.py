@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.links import LABEL_LENGTH_MAX, NAME_LENGTH_MAX
-from chalicelib.domain.searching import WORDS_MAX, folded, id_start, place_of, words_of
+from chalicelib.domain.searching import WORDS_MAX, folded, id_start, position_of, words_of
 
 LINK = "shopify:lpb.example"
 INDEX_KEY_BYTES_MAX = 1024
@@ -31,8 +31,8 @@ def test_a_label_of_many_words_is_found_from_the_first_ones_only() -> None:
     listed = words_of("a b c d e f g h i j", LINK)
 
     assert len(listed) == WORDS_MAX
-    assert place_of({LINK: "a b c d e f g h i j"}, "H I") is not None
-    assert place_of({LINK: "a b c d e f g h i j"}, "i j") is None
+    assert position_of({LINK: "a b c d e f g h i j"}, "H I") is not None
+    assert position_of({LINK: "a b c d e f g h i j"}, "i j") is None
 
 
 @given(st.text(min_size=1, max_size=LABEL_LENGTH_MAX))
@@ -40,7 +40,7 @@ def test_every_label_with_a_letter_or_digit_is_found_by_itself_and_fits_the_inde
     listed = words_of(label, "shopify:" + "x" * NAME_LENGTH_MAX)
 
     assert all(len(name.encode()) <= INDEX_KEY_BYTES_MAX for name in listed)
-    assert (place_of({LINK: label}, label) is not None) == bool(folded(label))
+    assert (position_of({LINK: label}, label) is not None) == bool(folded(label))
 
 
 @pytest.mark.parametrize(

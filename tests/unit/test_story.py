@@ -8,7 +8,7 @@ import pytest
 from chalicelib.contracts.api import story
 from chalicelib.contracts.api.sentences import movement_sentence
 from chalicelib.contracts.api.sentences_time import GRACE_ENDS
-from chalicelib.contracts.api.story import Chapter, Story, gathered, tell
+from chalicelib.contracts.api.story import Chapter, Story, excerpt_of, story_of
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.fold import fold
@@ -56,7 +56,7 @@ def ledger_of(*movements: Movement) -> FakeLedger:
     return ledger
 
 
-def story_of(ledger: FakeLedger, shop: MerchantId = SHOP) -> Story:
+def story_in(ledger: FakeLedger, shop: MerchantId = SHOP) -> Story:
     account = ledger.accounts[shop]
     transactions = ledger.history(shop)
 
@@ -64,7 +64,7 @@ def story_of(ledger: FakeLedger, shop: MerchantId = SHOP) -> Story:
         return transactions[lowest - 1 : highest][::-1]
 
     decided = next(one for one in transactions if one.transaction_id == account.status_transaction_id)
-    return tell(account, gathered(account, decided, read))
+    return story_of(account, excerpt_of(account, decided, read))
 
 
 def events(chapter: Chapter) -> list[str]:
@@ -72,7 +72,7 @@ def events(chapter: Chapter) -> list[str]:
 
 
 def test_the_story_of_a_plugin_that_is_off_names_the_last_order_and_what_was_missed_since() -> None:
-    told = story_of(ledger_of(trial(22), order("1"), order("2"), adjustment("a", -19), *map(order, "345")))
+    told = story_in(ledger_of(trial(22), order("1"), order("2"), adjustment("a", -19), *map(order, "345")))
 
     assert (told.status, told.balance, told.because) == ("disabled", 0, "Order 3 used 1 credit.")
     assert told.since_then == "Since then 2 orders found too few credits; 2 credits short for them."
@@ -92,7 +92,7 @@ def test_the_story_of_a_plugin_that_is_off_names_the_last_order_and_what_was_mis
 
 
 def test_the_story_of_a_plugin_that_is_on_again_names_what_switched_it_on() -> None:
-    told = story_of(ledger_of(trial(1), order("1"), payment("p", 30)))
+    told = story_in(ledger_of(trial(1), order("1"), payment("p", 30)))
 
     assert (told.status, told.because, told.remedy, told.since_then) == (
         "enabled",
@@ -104,7 +104,7 @@ def test_the_story_of_a_plugin_that_is_on_again_names_what_switched_it_on() -> N
 
 
 def test_a_plugin_that_was_never_on_is_off_from_the_start() -> None:
-    told = story_of(ledger_of(trial(0), order("1")))
+    told = story_in(ledger_of(trial(0), order("1")))
 
     assert told.chapters[0].sentence == "The account was opened with 0 credits. The plugin is off from the start."
     assert told.since_then == "Since then 1 order found too few credits; 1 credit short for it."
@@ -115,7 +115,7 @@ def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -
     account, crossed = change_threshold(ledger.accounts[SHOP], 50, default_threshold=20, correlation_id=None, now=LATER)
     ledger.accounts[SHOP] = replace(account, version=2)
 
-    [_, last] = story_of(ledger).chapters
+    [_, last] = story_in(ledger).chapters
 
     assert (last.sequence, last.transaction_id, last.time) == (None, None, account.updated_at)
     assert last.sentence == (
@@ -181,7 +181,7 @@ def test_a_long_story_reads_a_bounded_part_and_says_so(monkeypatch: pytest.Monke
         reads.append((lowest, highest))
         return transactions[lowest - 1 : highest][::-1]
 
-    told = tell(account, gathered(account, transactions[10], read))
+    told = story_of(account, excerpt_of(account, transactions[10], read))
 
     assert reads == [(1, 1), (8, 14), (24, 26)]
     assert [one.sequence for one in told.chapters] == [1, 11]
@@ -193,7 +193,7 @@ def test_a_record_that_the_index_does_not_show_yet_is_told_all_the_same() -> Non
     ledger = ledger_of(trial(1), order("1"))
     account, [first, second] = ledger.accounts[SHOP], ledger.history(SHOP)
 
-    told = tell(account, gathered(account, second, lambda *_: [first]))
+    told = story_of(account, excerpt_of(account, second, lambda *_: [first]))
 
     assert told.because == "Order 1 used 1 credit."
 
@@ -210,7 +210,7 @@ def test_the_story_publishes_what_the_publishers_publish(seed: int) -> None:
     told = {
         said.event_id
         for shop in ledger.accounts
-        for chapter in story_of(ledger, shop).chapters
+        for chapter in story_in(ledger, shop).chapters
         for said in chapter.events
         if said.event_type in {LOW, RESTORED, EXHAUSTED, CHANGED}
     }
@@ -220,7 +220,7 @@ def test_the_story_publishes_what_the_publishers_publish(seed: int) -> None:
 
 
 def test_times_stand_in_order() -> None:
-    told = story_of(ledger_of(trial(3), *map(order, "123"), payment(), *map(order, "45")))
+    told = story_in(ledger_of(trial(3), *map(order, "123"), payment(), *map(order, "45")))
 
     times = [chapter.time for chapter in told.chapters]
     assert times == sorted(times)
@@ -231,7 +231,7 @@ def test_an_account_reads_as_it_stands() -> None:
     ledger = ledger_of(trial(3))
     account = ledger.accounts[SHOP]
 
-    told = story_of(ledger)
+    told = story_in(ledger)
 
     assert (told.merchant_id, told.threshold, told.since) == (SHOP, account.threshold, account.status_changed_at)
 
@@ -241,7 +241,7 @@ def test_a_grace_is_told_with_its_limits_and_what_ends_it() -> None:
     terms = TimeTerms(grace=GraceTerms(hours=48, credits=5), levels=(Level(name="few", at=1, unit=Unit.CREDITS),))
     settle(store, [trial(2), order("1"), order("2")], now=NOON, terms=terms)
 
-    running = story_of(store)
+    running = story_in(store)
 
     assert (running.status, running.reason) == ("enabled", "grace")
     assert running.remedy == (
@@ -255,6 +255,6 @@ def test_a_grace_is_told_with_its_limits_and_what_ends_it() -> None:
     decided = fold(SHOP, store.accounts[SHOP], [], stored={}, default_threshold=20, now=over, terms=terms)
     assert decided.commit is not None
     store.commit(decided.commit)
-    ended = story_of(store)
+    ended = story_in(store)
     assert (ended.status, ended.since, ended.because) == ("disabled", over, GRACE_ENDS[End.TIME])
     assert ended.transaction_id is None

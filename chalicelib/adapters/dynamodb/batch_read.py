@@ -22,13 +22,13 @@ def batch_read(
     keys: Sequence[Item],
     *,
     rounds: int = READ_ROUNDS_MAX,
-    who: str = "the ledger",
+    component: str = "the ledger",
     **options: Any,
 ) -> Iterator[tuple[Sequence[Item], Sequence[Item]]]:
     """Yield the keys that a request answered and the items that are there under them; the keys must be distinct.
 
     Raises:
-        RetryLater: after so many rounds, `who` has left keys unprocessed.
+        RetryLater: after so many rounds, `component` has left keys unprocessed.
     """
     for start in range(0, len(keys), KEYS_MAX):
         asked = keys[start : start + KEYS_MAX]
@@ -41,4 +41,4 @@ def batch_read(
             if not left:
                 break
         else:
-            raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer for all keys of a batch read")
+            raise RetryLater(Code.UNAVAILABLE, f"{component} did not answer for all keys of a batch read")

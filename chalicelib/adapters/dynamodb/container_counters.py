@@ -45,7 +45,7 @@ class ContainerCounters:
         self._written: dict[int, Counted] = {}
         self._writes = 0
 
-    def lay_down(self, values: Counted) -> None:
+    def save(self, values: Counted) -> None:
         """Overwrite this container's counters in the table with `values`, if they changed.
 
         May raise whatever botocore raises: the next call makes up for it.

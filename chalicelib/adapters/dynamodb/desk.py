@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.domain.actions import Action
-from chalicelib.domain.confirming import Waiting
+from chalicelib.domain.confirming import WaitingAdjustment
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 
 if TYPE_CHECKING:
@@ -76,16 +76,16 @@ class Desk:
         below = "" if before is None else f"{before:0{_POSITION_DIGITS}}"
         return [_action(item) for item in self._query(topic, before=below, newest_first=True, limit=wanted)]
 
-    def put_waiting(self, waiting: Waiting) -> None:
+    def put_waiting(self, waiting: WaitingAdjustment) -> None:
         """Let an adjustment wait for another admin, unless one waits under its transaction's id."""
         members = json.dumps(asdict(waiting), separators=(",", ":"))
         self._put({**_waiting_key(waiting.transaction_id), "asked": {"S": members}}, only_if=_NEW)
 
-    def waiting(self, transaction_id: TransactionId) -> Waiting | None:
+    def waiting(self, transaction_id: TransactionId) -> WaitingAdjustment | None:
         """Return the adjustment that waits under this id, None if there is none."""
         with transient_faults(_WHO):
             answer = self._client.get_item(TableName=self._table, Key=_waiting_key(transaction_id), ConsistentRead=True)
-        return Waiting(**json.loads(answer["Item"]["asked"]["S"])) if "Item" in answer else None
+        return WaitingAdjustment(**json.loads(answer["Item"]["asked"]["S"])) if "Item" in answer else None
 
     def remove_waiting(self, transaction_id: TransactionId) -> bool:
         """Let an adjustment wait no longer; return whether it did."""
@@ -95,9 +95,9 @@ class Desk:
             )
         return "Attributes" in answer
 
-    def all_waiting(self, *, wanted: int) -> list[Waiting]:
+    def all_waiting(self, *, wanted: int) -> list[WaitingAdjustment]:
         """Return the adjustments that wait, the oldest first; if more than `wanted` wait, any `wanted` of them."""
-        found = [Waiting(**json.loads(item["asked"]["S"])) for item in self._query(WAITING, limit=wanted)]
+        found = [WaitingAdjustment(**json.loads(item["asked"]["S"])) for item in self._query(WAITING, limit=wanted)]
         return sorted(found, key=lambda one: (one.asked_at, one.adjustment_id))
 
     def _put(self, item: Mapping[str, Any], *, only_if: Mapping[str, Any] | None = None) -> None:

@@ -31,26 +31,26 @@ TRANSIENT = frozenset(
 _SERVER_ERROR = 500
 
 
-def raise_if_transient(error: ClientError | BotoCoreError, who: str = "the ledger") -> None:
+def raise_if_transient(error: ClientError | BotoCoreError, component: str = "the ledger") -> None:
     """Raise `RetryLater` for transient errors; anything else is a bug or a missing right, raised unchanged.
 
-    `who` names the component in the message.
+    `component` names the component in the message.
     """
     if isinstance(error, HTTPClientError | NoConnectionError):
         # Connections and time limits. A write may have taken effect: the next one shows.
-        raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {type(error).__name__}") from error
+        raise RetryLater(Code.UNAVAILABLE, f"{component} did not answer: {type(error).__name__}") from error
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in TRANSIENT or status >= _SERVER_ERROR:
-            raise RetryLater(Code.UNAVAILABLE, f"{who} did not answer: {code}") from error
+            raise RetryLater(Code.UNAVAILABLE, f"{component} did not answer: {code}") from error
 
 
 @contextmanager
-def transient_faults(who: str = "the ledger") -> Iterator[None]:
+def transient_faults(component: str = "the ledger") -> Iterator[None]:
     """Raise `RetryLater` for transient faults of what is asked inside, as `raise_if_transient` does."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise_if_transient(error, who)
+        raise_if_transient(error, component)
         raise

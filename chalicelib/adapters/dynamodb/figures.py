@@ -66,7 +66,7 @@ class DynamoDBFigures:
         """Return the items that there are under these keys, read consistently."""
         wanted = [{"id": {"S": key}} for key in keys]
         with transient_faults():
-            answers = batch_read(self._client, self._table, wanted, who="the figures", ConsistentRead=True)
+            answers = batch_read(self._client, self._table, wanted, component="the figures", ConsistentRead=True)
             return [item for _, items in answers for item in items]
 
     def put(self, item: Item, condition: Mapping[str, Any]) -> bool:

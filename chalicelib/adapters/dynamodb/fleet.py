@@ -51,7 +51,7 @@ class StreamMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class BridgeView:
     """The bridge's last view of NATS: each stream, inbound subjects without one, and warnings."""
 
     streams: tuple[StreamMark, ...] = ()
@@ -80,7 +80,7 @@ class Marks:
     """
 
     heartbeat: datetime | None
-    seen: Seen
+    bridge: BridgeView
     drift: int | None
     due_until: datetime | None = None
 
@@ -125,7 +125,7 @@ class FleetReader:
         keys = [{"merchant_id": {"S": merchant_id}} for merchant_id in known]
         now = instant(datetime.now(UTC))
         with transient_faults():
-            for _, items in batch_read(self._client, self._credits_table, keys, who="the accounts"):
+            for _, items in batch_read(self._client, self._credits_table, keys, component="the accounts"):
                 for item in items:
                     account = as_of(account_from(item, answering=True), now)
                     yield contribution(account).figures - known[account.merchant_id].figures
@@ -137,7 +137,7 @@ class FleetReader:
         reconciled = marks.get(RECONCILED)
         return Marks(
             heartbeat=datetime.fromisoformat(heartbeat["at"]["S"]) if heartbeat else None,
-            seen=Seen.of(heartbeat),
+            bridge=BridgeView.of(heartbeat),
             drift=int(reconciled["drift"]["N"]) if reconciled and "drift" in reconciled else None,
             due_until=_instant(marks[DUE]["until"]["S"]) if DUE in marks else None,
         )

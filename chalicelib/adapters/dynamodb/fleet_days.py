@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
-from chalicelib.adapters.dynamodb.month_ends import end_said, said_of
+from chalicelib.adapters.dynamodb.month_ends import day_end_from, day_end_text
 from chalicelib.domain.days import DayEnd
 from chalicelib.domain.ids import Instant
 
@@ -27,7 +27,7 @@ class FleetDays:
         item = {
             "id": {"S": f"{DAY_PREFIX}{end.day}"},
             "at": {"S": as_of},
-            "end": {"S": said_of(end.balance, end.sums)},
+            "end": {"S": day_end_text(end.balance, end.sums)},
             "merchants": {"N": str(end.merchants)},
             "zero": {"N": str(end.zero)},
             "low": {"N": str(end.low)},
@@ -55,5 +55,5 @@ class FleetDays:
                 closed=int(item["closed"]["N"]) if "closed" in item else 0,
             )
             for item in self._figures.read([f"{DAY_PREFIX}{day}" for day in days])
-            for end in [end_said(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"])]
+            for end in [day_end_from(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"])]
         ]

@@ -34,7 +34,7 @@ _SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Matches:
     """Transactions of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
 
     transactions: tuple[Transaction, ...]
@@ -108,7 +108,7 @@ class History:
 
     def matching(
         self, merchant_id: MerchantId, lowest: int, highest: int, *, kinds: Sequence[Kind], wanted: int
-    ) -> Found:
+    ) -> Matches:
         """Return up to `wanted` transactions of these kinds and sequences, newest first.
 
         What does not match is read too, and paid for; after `TRANSACTIONS_EXAMINED_MAX` of them the search stops, and
@@ -116,7 +116,7 @@ class History:
         """
         if not kinds:
             # DynamoDB takes no empty list of choices.
-            return Found(transactions=(), below=0)
+            return Matches(transactions=(), below=0)
         found: list[Transaction] = []
         floor = max(lowest, highest - TRANSACTIONS_EXAMINED_MAX + 1)
         window = max(WINDOW_MIN, wanted)
@@ -127,7 +127,7 @@ class History:
                 found += self._query(merchant_id, bottom, highest, condition)
                 highest, window = bottom - 1, min(2 * window, WINDOW_MAX)
         below = found[wanted - 1].sequence - 1 if len(found) >= wanted else highest
-        return Found(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
+        return Matches(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
 
     def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
         """Return the sums of the merchant's transactions of these sequences, both included; reads every one of them."""

@@ -48,7 +48,7 @@ class DynamoDBLinks:
         keys = [_key(name) for name in dict.fromkeys(names)]
         found: dict[str, MerchantId] = {}
         with transient_faults(WHO):
-            for _, items in batch_read(self._client, self._table, keys, who=WHO):
+            for _, items in batch_read(self._client, self._table, keys, component=WHO):
                 found |= {item["name"]["S"]: MerchantId(item["merchant_id"]["S"]) for item in items}
         return found
 
@@ -120,7 +120,7 @@ class DynamoDBLinks:
         keys = [_key(_paid(name)) for name in dict.fromkeys(payment_names)]
         found: dict[str, str] = {}
         with transient_faults(WHO):
-            for _, items in batch_read(self._client, self._table, keys, who=WHO):
+            for _, items in batch_read(self._client, self._table, keys, component=WHO):
                 found |= {item["name"]["S"].removeprefix(_paid("")): item["invoice"]["S"] for item in items}
         return found
 
@@ -154,7 +154,7 @@ class DynamoDBLinks:
         keys = [_key(_row(merchant)) for merchant in dict.fromkeys(merchants)]
         found: dict[MerchantId, dict[str, str | None]] = {}
         with transient_faults(WHO):
-            for _, items in batch_read(self._client, self._table, keys, who=WHO):
+            for _, items in batch_read(self._client, self._table, keys, component=WHO):
                 for item in items:
                     named = {name: value["S"] or None for name, value in item.items() if name != "name"}
                     if named:

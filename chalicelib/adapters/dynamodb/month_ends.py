@@ -36,7 +36,7 @@ class MonthEnds:
     def note(self, turn: Turn) -> None:
         """Keep the ends of days and months that a write showed: a request, and one a month without transactions."""
         day = {f"{_DAY_PREFIX}{turn.day}": {"N": str(turn.closing.sequence)}}
-        end = {f"{_END_PREFIX}{turn.day}": {"S": said_of(turn.closing.balance, turn.sums)}}
+        end = {f"{_END_PREFIX}{turn.day}": {"S": day_end_text(turn.closing.balance, turn.sums)}}
         self._set(turn.merchant_id, turn.month, {**day, **end})
         for month in turn.months:
             self._set(turn.merchant_id, month, _attributes(turn.closing))
@@ -57,7 +57,7 @@ class MonthEnds:
                 sums = Sums.of(closing.totals, shortfall=closing.total_shortfall or 0)
                 ends.append(DayEnd(day=f"{month}-{_DAYS_MAX}", balance=closing.balance, sums=sums))
             ends += [
-                end_said(f"{month}-{day:02}", item[name]["S"])
+                day_end_from(f"{month}-{day:02}", item[name]["S"])
                 for day in range(1, _DAYS_MAX + 1)
                 if (name := f"{_END_PREFIX}{day}") in item
             ]
@@ -74,12 +74,12 @@ class MonthEnds:
             )
 
 
-def said_of(balance: int, sums: Sums) -> str:
+def day_end_text(balance: int, sums: Sums) -> str:
     """Return a balance and sums as one short text: an item holds 31 of them."""
     return " ".join(str(each) for each in (balance, *astuple(sums)))
 
 
-def end_said(day: str, text: str) -> DayEnd:
+def day_end_from(day: str, text: str) -> DayEnd:
     """Return the end of a day from its text; what a newer release appends is left out."""
     balance, *sums = (int(each) for each in text.split(" ")[: 1 + len(fields(Sums))])
     names = (each.name for each in fields(Sums))

@@ -17,7 +17,7 @@ from chalicelib.contracts.inbound.envelopes import rejected
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.values import Reason
-from chalicelib.domain.actions import Action, Did, done
+from chalicelib.domain.actions import Action, Did, action_on
 from chalicelib.domain.ids import Instant, MerchantId
 
 BODY_LENGTH_MAX: Final = 16_384
@@ -124,7 +124,7 @@ def settled(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant) -> Ac
         details["reason"] = why.reason
         admin_id, time = why.admin_id, Instant(why.time)
     merchant = MerchantId(letter.merchant_id) if letter.merchant_id else None
-    return done(did, letter.id, admin_id=admin_id, time=time, merchant_id=merchant, details=details)
+    return action_on(did, letter.id, admin_id=admin_id, time=time, merchant_id=merchant, details=details)
 
 
 def discard_reason(request: object) -> str:

@@ -76,7 +76,7 @@ class WaitingAdjustment(Model):
     expires_in_days: int | None
 
     @classmethod
-    def of(cls, waiting: confirming.Waiting) -> Self:
+    def of(cls, waiting: confirming.WaitingAdjustment) -> Self:
         """Return the answer's row; its credits have no sign, as in a request."""
         direction = Direction.INCREASE if waiting.credits > 0 else Direction.DECREASE
         return cls(**{**asdict(waiting), "credits": abs(waiting.credits), "operation_type": direction.value})

@@ -37,7 +37,7 @@ class PagePosition:
     `numbered` has cursors only.
     """
 
-    asked: PageRequest
+    request: PageRequest
     total: int | None
     has_next: bool
     has_previous: bool
@@ -45,22 +45,22 @@ class PagePosition:
     numbered: bool = True
 
     @classmethod
-    def by_cursor(cls, asked: PageRequest, *, first: bool, more: bool, next_cursor: str | None) -> Self:
+    def by_cursor(cls, request: PageRequest, *, first: bool, more: bool, next_cursor: str | None) -> Self:
         """Return the position of a page in a list that nobody counts and that has cursors only."""
         return cls(
-            asked=asked, total=None, has_next=more, has_previous=not first, next_cursor=next_cursor, numbered=False
+            request=request, total=None, has_next=more, has_previous=not first, next_cursor=next_cursor, numbered=False
         )
 
     @property
     def pages(self) -> int | None:
         """The number of pages of this limit: 0 for an empty list."""
-        return None if self.total is None else -(-self.total // self.asked.limit)
+        return None if self.total is None else -(-self.total // self.request.limit)
 
     def pagination(self) -> dict[str, int | bool | str | None]:
         """Return the answer's `pagination`; a page reached by cursor has no number."""
         return {
-            "page": self.asked.page if self.numbered and self.asked.cursor is None else None,
-            "limit": self.asked.limit,
+            "page": self.request.page if self.numbered and self.request.cursor is None else None,
+            "limit": self.request.limit,
             "total": self.total,
             "pages": self.pages,
             "has_next": self.has_next,
@@ -70,26 +70,26 @@ class PagePosition:
 
     def links(self, path: str, parameters: Parameters) -> dict[str, str | None]:
         """Return the answer's `links` for the list at `path`; `parameters` excludes page and cursor."""
-        asked = self.asked
+        request = self.request
 
         def link(**place: str | int) -> str:
             given = {name: value for name, value in parameters.items() if value is not None}
-            return f"{path}?{urlencode({**given, 'limit': asked.limit, **place})}"
+            return f"{path}?{urlencode({**given, 'limit': request.limit, **place})}"
 
-        if asked.cursor is not None or not self.numbered:
+        if request.cursor is not None or not self.numbered:
             first = link(page=1) if self.numbered else link()
             return {
-                "self": link(cursor=asked.cursor) if asked.cursor is not None else first,
+                "self": link(cursor=request.cursor) if request.cursor is not None else first,
                 "next": link(cursor=self.next_cursor) if self.next_cursor else None,
                 "previous": None,
                 "first": first,
                 "last": link(page=max(1, self.pages)) if self.pages is not None else None,
             }
         # From a page after the end, the previous page is the last one.
-        previous = asked.page - 1 if self.pages is None else min(asked.page - 1, self.pages)
+        previous = request.page - 1 if self.pages is None else min(request.page - 1, self.pages)
         return {
-            "self": link(page=asked.page),
-            "next": link(page=asked.page + 1) if self.has_next else None,
+            "self": link(page=request.page),
+            "next": link(page=request.page + 1) if self.has_next else None,
             "previous": link(page=previous) if self.has_previous else None,
             "first": link(page=1),
             "last": link(page=max(1, self.pages)) if self.pages is not None else None,

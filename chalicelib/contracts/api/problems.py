@@ -138,9 +138,9 @@ def bad_request(field: str, detail: str) -> Problem:
     return Problem(Refusal.BAD_REQUEST, detail, details={"field": field})
 
 
-def not_found(what: str) -> Problem:
+def not_found(resource: str) -> Problem:
     """Return the refusal for data that does not exist or belongs to another merchant, the same for both."""
-    return Problem(Refusal.NOT_FOUND, f"There is no such {what}.")
+    return Problem(Refusal.NOT_FOUND, f"There is no such {resource}.")
 
 
 def unauthorized(reason: str) -> Problem:

@@ -91,7 +91,7 @@ Transactions = Callable[[MerchantId, int, int], Sequence[Transaction]]
 """Reads a merchant's transactions of these sequences, both included, newest first."""
 
 
-def gathered(account: Account, decided: Transaction | None, read: Transactions) -> Excerpt:
+def excerpt_of(account: Account, decided: Transaction | None, read: Transactions) -> Excerpt:
     """Return the transactions around the one that decided the status, and the newest; at most three reads.
 
     `decided` is that transaction, None where none was found: the story then looks back from the newest.
@@ -116,15 +116,15 @@ def gathered(account: Account, decided: Transaction | None, read: Transactions) 
     )
 
 
-def tell(account: Account, told: Excerpt) -> Story:
+def story_of(account: Account, excerpt: Excerpt) -> Story:
     """Return the story of `account`, from the gathered transactions only."""
-    decided = next((one for one in told.transactions if one.transaction_id == deciding_transaction(account)), None)
+    decided = next((one for one in excerpt.transactions if one.transaction_id == deciding_transaction(account)), None)
     chapters = [
         chapter
-        for previous, transaction in zip([None, *told.transactions], told.transactions, strict=False)
+        for previous, transaction in zip([None, *excerpt.transactions], excerpt.transactions, strict=False)
         if (chapter := _chapter(previous, transaction, decides=transaction is decided)) is not None
     ]
-    changed = _threshold_changed(account, told.transactions[-1] if told.transactions else None)
+    changed = _threshold_changed(account, excerpt.transactions[-1] if excerpt.transactions else None)
     return Story(
         merchant_id=account.merchant_id,
         status="enabled" if account.enabled else "disabled",
@@ -134,11 +134,11 @@ def tell(account: Account, told: Excerpt) -> Story:
         balance=account.balance,
         threshold=account.threshold,
         because=_because(account, decided),
-        since_then=_since_then(account, decided, told),
+        since_then=_since_then(account, decided, excerpt),
         remedy=_remedy(account),
         chapters=[*chapters, *changed],
         source=SOURCE,
-        complete=told.complete,
+        complete=excerpt.complete,
     )
 
 
@@ -217,8 +217,8 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
         time=transaction.created_at,
     )
     opening = transaction.sequence == 1
-    told = transaction.kind in OF_PAYMENTS or FREEZE in transaction.metadata
-    if not (derived.crossings or changed or opening or decides or told):
+    always = transaction.kind in OF_PAYMENTS or FREEZE in transaction.metadata
+    if not (derived.crossings or changed or opening or decides or always):
         return None
     published = transaction_event(transaction)
     # Not the account's version: the fact of a movement is its transaction.
@@ -291,18 +291,18 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
     ]
 
 
-def _since_then(account: Account, decided: Transaction | None, told: Excerpt) -> str | None:
+def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt) -> str | None:
     """Return the shortfall of orders since the plugin went off, None where it is on or nothing was short."""
     if account.enabled or decided is None:
         return None
     later = [
         transaction
-        for transaction in told.transactions
+        for transaction in excerpt.transactions
         if transaction.sequence >= decided.sequence and transaction.shortfall and transaction.kind not in OF_PAYMENTS
     ]
     if not later:
         return None
-    at_least = "" if _is_whole(told, decided, account) else "at least "
+    at_least = "" if _is_whole(excerpt, decided, account) else "at least "
     missing = sum(transaction.shortfall for transaction in later)
     # An order and its edits are one order.
     number = len({transaction.reference_id for transaction in later})
@@ -310,7 +310,7 @@ def _since_then(account: Account, decided: Transaction | None, told: Excerpt) ->
     return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
 
 
-def _is_whole(told: Excerpt, decided: Transaction, account: Account) -> bool:
+def _is_whole(excerpt: Excerpt, decided: Transaction, account: Account) -> bool:
     """Return whether every transaction since the deciding one was gathered."""
-    later = [transaction.sequence for transaction in told.transactions if transaction.sequence >= decided.sequence]
+    later = [transaction.sequence for transaction in excerpt.transactions if transaction.sequence >= decided.sequence]
     return later == list(range(decided.sequence, account.sequence + 1))

@@ -12,7 +12,7 @@ from chalicelib.domain.ledger import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Derived:
+class DerivedEvents:
     """The events of a transaction: what the stream of transactions publishes, and that of accounts.
 
     `doubtful` tells that low or restored are left out: an earlier release wrote the transaction, and the ledger does
@@ -24,11 +24,11 @@ class Derived:
     doubtful: bool
 
 
-def derived(transaction: Transaction, *, before: Transaction | None) -> Derived:
+def derived_events(transaction: Transaction, *, before: Transaction | None) -> DerivedEvents:
     """Return the events of a transaction; `before` is the previous one, None where there is none or it is unknown."""
     published = transaction_event(transaction)
     crossed = derived_crossings(transaction, before=before)
-    return Derived(
+    return DerivedEvents(
         of_transaction=(published,) if published else (),
         # Of a movement, the transaction is the fact: the account's version is not in its events.
         of_crossings=tuple(

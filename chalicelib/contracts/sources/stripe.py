@@ -93,25 +93,25 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
     event_type = event.text("type") or event.missing("type")
     if _TYPE.fullmatch(event_type) is None:
         event.invalid("type", "the type of an event")
-    thing = event.within("data", "object")
+    resource = event.within("data", "object")
     kind, read_type = _READERS.get(event_type, (None, _unused))
-    if kind is not None and thing.text("object") not in (None, kind):
-        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"the object is not a {kind}", field=thing.path("object"))
+    if kind is not None and resource.text("object") not in (None, kind):
+        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"the object is not a {kind}", field=resource.path("object"))
     live = event.values.get("livemode") is None or event.flag("livemode")
     if kind is None or live or terms.count_test_orders:
-        parts = read_type(thing, terms)
+        parts = read_type(resource, terms)
     else:
-        parts = [Unused(reason=UnusedReason.TEST_ORDER, field="livemode", reference_id=thing.reference("id"))]
+        parts = [Unused(reason=UnusedReason.TEST_ORDER, field="livemode", reference_id=resource.reference("id"))]
     owner, paid = _Owner(), dict[str, str]()
     if kind is not None:
-        owner = _owner(thing, kind)
+        owner = _owner(resource, kind)
     elif event_type in _NAMING:
         # What moves nothing cannot be poison either.
         with suppress(Rejected):
-            owner = _owner(thing, _NAMING[event_type])
+            owner = _owner(resource, _NAMING[event_type])
         if _NAMING[event_type] == "invoice_payment":
             with suppress(Rejected):
-                paid = _paid_invoice(thing)
+                paid = _paid_invoice(resource)
     created = event.scalar("created")
     return Webhook(
         source=Source.STRIPE,
@@ -134,11 +134,13 @@ class _Owner:
     payment_names: tuple[str, ...] = ()
 
 
-def _owner(thing: Fields, kind: str) -> _Owner:
-    return _Owner(name=_customer(thing), merchant_id=_merchant(thing), payment_names=_payment_names(thing, kind))
+def _owner(resource: Fields, kind: str) -> _Owner:
+    return _Owner(
+        name=_customer(resource), merchant_id=_merchant(resource), payment_names=_payment_names(resource, kind)
+    )
 
 
-def _unused(_thing: Fields, _terms: SourceTerms) -> list[Part]:
+def _unused(_resource: Fields, _terms: SourceTerms) -> list[Part]:
     return [Unused(reason=UnusedReason.TOPIC_UNUSED, field="type")]
 
 
@@ -225,48 +227,55 @@ def major(minor: int, currency: str) -> str:
     return money_text(Decimal(minor).scaleb(-places))
 
 
-def _own_id(thing: Fields) -> str:
-    return thing.reference("id") or thing.missing("id")
+def _own_id(resource: Fields) -> str:
+    return resource.reference("id") or resource.missing("id")
 
 
-def _nothing(reason: UnusedReason, thing: Fields, field: str) -> Unused:
-    return Unused(reason=reason, field=thing.path(field), reference_id=thing.reference("id"))
+def _nothing(reason: UnusedReason, resource: Fields, field: str) -> Unused:
+    return Unused(reason=reason, field=resource.path(field), reference_id=resource.reference("id"))
 
 
-def _payment(thing: Fields, kind: str) -> str:
+def _payment(resource: Fields, kind: str) -> str:
     """Return the id of the payment that an object is about: the invoice's, where it is named (it is recorded so)."""
-    charge = thing if kind == "charge" else _charge(thing)
-    charge_id = thing.reference("id") if kind == "charge" else thing.reference("charge")
+    charge = resource if kind == "charge" else _charge(resource)
+    charge_id = resource.reference("id") if kind == "charge" else resource.reference("charge")
     return (
-        charge.reference("invoice") or thing.reference("payment_intent") or charge_id or thing.missing("payment_intent")
+        charge.reference("invoice")
+        or resource.reference("payment_intent")
+        or charge_id
+        or resource.missing("payment_intent")
     )
 
 
-def _charge(thing: Fields) -> Fields:
-    return thing.within("charge") if isinstance(thing.values.get("charge"), dict) else Fields({})
+def _charge(resource: Fields) -> Fields:
+    return resource.within("charge") if isinstance(resource.values.get("charge"), dict) else Fields({})
 
 
-def _customer(thing: Fields) -> str | None:
-    named = thing.reference("customer") or thing.reference("customer_account") or _charge(thing).reference("customer")
+def _customer(resource: Fields) -> str | None:
+    named = (
+        resource.reference("customer")
+        or resource.reference("customer_account")
+        or _charge(resource).reference("customer")
+    )
     return link_name(Source.STRIPE, named) if named else None
 
 
-def _merchant(thing: Fields) -> MerchantId | None:
+def _merchant(resource: Fields) -> MerchantId | None:
     """Return the merchant that metadata of the object, or of what it is about, names; what is no UUID names none."""
     found = set()
-    for place in (thing.within("metadata"), *subscription_metadata(thing), _charge(thing).within("metadata")):
+    for place in (resource.within("metadata"), *subscription_metadata(resource), _charge(resource).within("metadata")):
         with suppress(ValueError):
             found.add(merchant_id(str(place.scalar("merchant_id"))))
     if len(found) > 1:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, "two merchants are named by metadata", field=thing.path("metadata.merchant_id")
+            Code.ENVELOPE_AMBIGUOUS, "two merchants are named by metadata", field=resource.path("metadata.merchant_id")
         )
     return found.pop() if found else None
 
 
-def _paid_invoice(thing: Fields) -> dict[str, str]:
-    invoice, payment = thing.reference("invoice"), thing.within("payment")
-    if thing.values.get("is_default") is False:
+def _paid_invoice(resource: Fields) -> dict[str, str]:
+    invoice, payment = resource.reference("invoice"), resource.within("payment")
+    if resource.values.get("is_default") is False:
         # Several payments paid this invoice, and Stripe does not tell how much each: the invoice is linked to itself.
         return {link_name(Source.STRIPE, invoice): invoice} if invoice else {}
     named = [payment.reference(name) for name in ("payment_intent", "charge")]
@@ -277,14 +286,14 @@ def _goes_back(part: Part) -> TypeGuard[SourceEvent]:
     return isinstance(part, SourceEvent) and part.event_type in _GOING_BACK
 
 
-def _payment_names(thing: Fields, kind: str) -> tuple[str, ...]:
-    own = thing.reference("id") if kind in _PAYMENTS else None
-    places = [thing, _charge(thing)]
+def _payment_names(resource: Fields, kind: str) -> tuple[str, ...]:
+    own = resource.reference("id") if kind in _PAYMENTS else None
+    places = [resource, _charge(resource)]
     if kind == "invoice_payment":
-        places.append(thing.within("payment"))
+        places.append(resource.within("payment"))
     named = [place.reference(name) for place in places for name in _PAYMENT_NAMES]
     if kind == "invoice":
-        named.extend(other_names(thing))
+        named.extend(other_names(resource))
     every = dict.fromkeys(name for name in (own, *named) if name is not None)
     return tuple(link_name(Source.STRIPE, name) for name in list(every)[:_PAYMENT_NAMES_MAX])
 
