@@ -73,13 +73,13 @@ def _posted(event: Any, context: Any, *, freezes: bool) -> "Posted | Duplicate":
     """Post what was asked for; raises `CreditsError` where that was not posted."""
     from chalicelib.contracts.inbound.adjustments import adjustment
     from chalicelib.contracts.inbound.freezing import freezing
-    from chalicelib.wiring import for_adjusting, for_posting
+    from chalicelib.wiring import for_posting
 
     call = for_posting.call_time(context)
     if freezes:
         return for_posting.posting().post_one(freezing(event), time=call)
     movement, asked = adjustment(event)
-    return for_adjusting.adjusting().adjust(
+    return for_posting.adjusting().adjust(
         movement, batch_credits=asked.batch_credits, confirmed_by=asked.confirmed_by, time=call
     )
 

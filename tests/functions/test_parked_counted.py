@@ -84,7 +84,7 @@ def test_a_table_that_fails_is_asked_again_and_else_by_the_next_call(system: Sys
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counters, "save", save)
         system.ingest("{")
-        assert len(asked) == telemetry.PRESSING_TRIES
+        assert len(asked) == telemetry.URGENT_TRIES
         system.ingest(paid(1))
 
     assert sums(figures)[f"{PARKED}not_json"] == 1

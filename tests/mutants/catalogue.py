@@ -26,7 +26,7 @@ ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
 RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domain/moving.py"
 ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
-DUE, DUE_ITEMS = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/due_items.py"
+DUE, TIME_ATTRIBUTES = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/time_attributes.py"
 STATUS_TABLE = "chalicelib/adapters/dynamodb/status_table.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
@@ -1195,7 +1195,7 @@ MUTANTS = (
     _mutant(
         "listed under the hour of the last write",
         (
-            DUE_ITEMS,
+            TIME_ATTRIBUTES,
             "due_partition(account.merchant_id, account.due_at)",
             "due_partition(account.merchant_id, account.updated_at)",
         ),

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.adapters.dynamodb.due_items import lots_text
+from chalicelib.adapters.dynamodb.time_attributes import lots_text
 from chalicelib.contracts.api import answers
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import instant

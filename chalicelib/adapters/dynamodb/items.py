@@ -9,18 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from zlib import crc32
 
-from chalicelib.adapters.dynamodb.due_items import due_attributes, lots_from, lots_text
 from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
 from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.adapters.dynamodb.time_attributes import (
     alerts_from,
     alerts_text,
+    due_attributes,
     freeze_from,
     freeze_text,
     grace_from,
     grace_terms_from,
     grace_terms_text,
     grace_text,
+    lots_from,
+    lots_text,
     use_from,
     use_text,
 )

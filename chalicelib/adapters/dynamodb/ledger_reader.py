@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.adapters.dynamodb.batch_read import batch_read
 from chalicelib.adapters.dynamodb.crossings import crossings_from
-from chalicelib.adapters.dynamodb.due_items import due_attributes
 from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.items import account_from, level, transaction_from
+from chalicelib.adapters.dynamodb.time_attributes import due_attributes
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import MerchantId, TransactionId

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chalicelib.adapters.dynamodb.due_items import BASE, in_base
+from chalicelib.adapters.dynamodb.time_attributes import BASE, in_base
 from chalicelib.domain.ledger import Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
