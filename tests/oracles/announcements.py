@@ -1,14 +1,18 @@
 """What the world must have been told of a ledger, worked out from its transactions as the API answers them.
 
-Contract, section 5.
+Contract, section 5, and of levels and graces section 16.
 
 No line is shared with the service.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
+
+from tests.oracles.grace import NOTES, Graces, switches
+from tests.oracles.levels import Levels, Watch, of_setting
+from tests.oracles.runway import DailyUse
 
 Row = Mapping[str, Any]
 
@@ -32,7 +36,7 @@ class Announcement:
 
     event_type: str
     merchant_id: str
-    transaction_id: str
+    transaction_id: str | None
     sequence: int
     balance: int
     time: str
@@ -55,21 +59,89 @@ class Announcement:
         )
 
 
-def implied(rows: Iterable[Row]) -> Counter[Announcement]:
-    """Return the events that one merchant's transactions, oldest first, imply: each of them once."""
-    told: Counter[Announcement] = Counter()
+@dataclass(slots=True, kw_only=True)
+class _Books:
+    """What an account is before its next transaction: its debt, its grace, its levels and the use that they count."""
+
+    levels: Levels
+    limits: tuple[int, int]
+    debt: int = 0
+    graces: Graces = field(default_factory=Graces)
+    watch: Watch = field(default_factory=Watch)
+    use: DailyUse = field(default_factory=DailyUse)
     before: Row | None = None
+
+    def take(self, row: Row) -> Iterator[Announcement]:
+        """Yield what the next transaction announces."""
+        kept, before = row["extra_metadata"], self.before
+        noted = self.graces.take(row, debt=self.debt, fleet=self.limits)
+        assert {name: kept[name] for name in NOTES if name in kept} == {
+            name: value for name, value in noted.items() if name in NOTES
+        }, f"it must note {noted} of a grace: {row}"
+        self.debt += -abs(row["amount"]) if row["transaction_type"] == "DEBT_REPAID" else kept.get("debt", 0)
+        self.graces.forget(row, debt=self.debt)
+        levels = self._crossed(row)
+        if row["transaction_type"] in OF_TYPE:
+            yield _announcement(OF_TYPE[row["transaction_type"]], row, _members_of_type(row))
+        if before is not None:
+            yield from _crossings(row, low_before=kept.get("threshold_before", before["threshold"]))
+            yield from (_announcement("evt.credits.level_crossed", row, members) for members in levels)
+            yield from _of_grace(row)
+        self.before = row
+
+    def end_by(self, now: str) -> Iterator[Announcement]:
+        """Yield what a write at `now` announces of a grace whose time was over by then."""
+        if self.before is None or not self.graces.ended_by(now):
+            return
+        off = {"previous_status": "enabled", "current_status": "disabled", "reason": "Insufficient credits"}
+        yield self._without_transaction("evt.credits.grace_ended", now, {"reason": "time"})
+        yield self._without_transaction("evt.credits.plugin_status_changed", now, {**off, "timestamp": now})
+
+    def _crossed(self, row: Row) -> list[dict[str, Any]]:
+        """Return the members of the events of the levels that a transaction crosses, once each and each way."""
+        self.use.take(row)
+        self.watch.in_force(self.levels, row["created_at"])
+        noted = row["extra_metadata"].get("levels", "").split()
+        said = None if self.before is None else noted
+        crossed = self.watch.compared(said, row["balance_after"], self.use, row["created_at"], row=row)
+        assert not isinstance(crossed, str), f"{crossed}: {row}"
+        return [
+            {
+                "level": one.level.name,
+                "at": one.level.at,
+                "unit": one.level.unit,
+                "direction": "down" if one.down else "up",
+            }
+            for one in crossed
+        ]
+
+    def _without_transaction(self, event_type: str, now: str, members: Mapping[str, Any]) -> Announcement:
+        assert self.before is not None, "nothing is announced before the opening"
+        told = _announcement(event_type, self.before, members)
+        return replace(told, transaction_id=None, time=now, correlation_id=None)
+
+
+def implied(
+    rows: Iterable[Row], *, levels: str = "", grace: tuple[int, int] = (0, 0), swept_at: Sequence[str] = ()
+) -> Counter[Announcement]:
+    """Return the events that one merchant's transactions, oldest first, imply: each of them once.
+
+    `levels` and `grace` (hours and credits) are the fleet's settings. A grace whose time is over ends with the next
+    write, or when the sweep ran (`swept_at`). What levels in days crossed by time alone is not in the ledger.
+
+    Raises:
+        AssertionError: A transaction does not note what it did to a grace or to levels.
+    """
+    told: Counter[Announcement] = Counter()
+    books, sweeps = _Books(levels=of_setting(levels), limits=grace), deque(sorted(swept_at))
     for row in rows:
-        told.update(_of_row(row, low_before=before["threshold"] if before else None))
-        before = row
+        while sweeps and sweeps[0] <= row["created_at"]:
+            told.update(books.end_by(sweeps.popleft()))
+        told.update(books.end_by(row["created_at"]))
+        told.update(books.take(row))
+    while sweeps:
+        told.update(books.end_by(sweeps.popleft()))
     return told
-
-
-def _of_row(row: Row, *, low_before: int | None) -> Iterator[Announcement]:
-    if row["transaction_type"] in OF_TYPE:
-        yield _announcement(OF_TYPE[row["transaction_type"]], row, _members_of_type(row))
-    if low_before is not None:
-        yield from _crossings(row, low_before=row["extra_metadata"].get("threshold_before", low_before))
 
 
 def _members_of_type(row: Row) -> dict[str, Any]:
@@ -109,11 +181,20 @@ def _crossings(row: Row, *, low_before: int) -> Iterator[Announcement]:
         yield _announcement("evt.credits.balance_restored", row, {"threshold": low})
     if before > 0 and after == 0:
         yield _announcement("evt.credits.balance_exhausted", row, {})
-    if (before > 0) != (after > 0):
-        was, now = ("enabled", "disabled") if before > 0 else ("disabled", "enabled")
+    if switches(row):
+        was, now = ("disabled", "enabled") if after > 0 else ("enabled", "disabled")
         reason = "Sufficient credits" if after > 0 else "Insufficient credits"
         changed = {"previous_status": was, "current_status": now, "reason": reason, "timestamp": row["created_at"]}
         yield _announcement("evt.credits.plugin_status_changed", row, changed)
+
+
+def _of_grace(row: Row) -> Iterator[Announcement]:
+    kept = row["extra_metadata"]
+    if kept.get("grace") == "started":
+        limits = {"ends_at": kept.get("grace_until"), "credits": kept.get("grace_credits")}
+        yield _announcement("evt.credits.grace_started", row, limits)
+    if reason := {"used_up": "credits", "paid": "inflow"}.get(kept.get("grace")):
+        yield _announcement("evt.credits.grace_ended", row, {"reason": reason})
 
 
 def _announcement(event_type: str, row: Row, members: Mapping[str, Any]) -> Announcement:
