@@ -1,6 +1,6 @@
 """What time does to a shop, as the console shows it: lapses to come, levels and days left, in a real Chromium."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,11 +9,13 @@ from playwright.sync_api import Browser, Page, expect
 
 import app
 from chalicelib.domain.ids import instant
+from chalicelib.domain.ledger import Transaction
 from chalicelib.wiring import for_api, for_posting
 from tests.functions.test_console_many import violations, wider
+from tests.oracles.lots import Merge, replayed
 from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
-from tests.support.events import charged, opened, paid
+from tests.support.events import charged, opened, paid, refunded
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token
 from tests.support.system import System
@@ -85,6 +87,10 @@ def shop_page(
         context.close()
 
 
+def is_band(filled: Mapping[str, Any]) -> bool:
+    return str(filled["colour"]).startswith("rgba({}, {}, {}".format(*WARN))
+
+
 def rows(page: Page, name: str) -> list[list[str]]:
     table = page.locator(f"[data-test={name}] tbody tr")
     return [row.locator("td").all_inner_texts() for row in table.all()]
@@ -123,7 +129,7 @@ def test_the_chart_has_a_band_for_each_lot_a_mark_for_each_near_lapse_and_named_
     page = shop_page()
     filled: list[dict[str, Any]] = page.evaluate("filled")
 
-    bands = [one for one in filled if str(one["colour"]).startswith("rgba({}, {}, {}".format(*WARN))][-3:]
+    bands = [one for one in filled if is_band(one)][-3:]
     marks = [one for one in filled if one["colour"] == "#{:02x}{:02x}{:02x}".format(*WARN)]
 
     heights, widths = ([band[side] for band in bands] for side in ("height", "width"))
@@ -137,6 +143,58 @@ def test_the_chart_has_a_band_for_each_lot_a_mark_for_each_near_lapse_and_named_
     named = {one["text"]: one["y"] for one in page.evaluate("named")}
     assert named.keys() == {"week", "half", "few"}
     assert named["half"] < named["few"] < named["week"]
+
+
+def lots_after_each(history: Sequence[Transaction]) -> list[list[int]]:
+    """Return the credits of the lots after each transaction, the first to lapse first; none where there are none."""
+    found = []
+    moves = [
+        (
+            one.amount > 0,
+            [(part.expires_at, part.credits) for part in one.drawn],
+            merged_of(one),
+        )
+        for one in history
+    ]
+    for place, (one, following) in enumerate(zip(history, [*history[1:], None], strict=True), 1):
+        left = replayed(moves[:place])
+        assert not isinstance(left, str), left
+        # Nothing is seen of what stood for no time.
+        if left and (following is None or following.created_at > one.created_at):
+            found.append([left[expires_at] for expires_at in sorted(left)])
+    return found
+
+
+def merged_of(transaction: Transaction) -> list[Merge]:
+    merges = str(transaction.metadata.get("merged", ""))
+    parts = (text.split(" ") for text in filter(None, merges.split(", ")))
+    return [Merge(source, into, int(moved)) for source, into, moved in parts]
+
+
+def test_the_lots_of_the_past_are_bands_as_they_were_after_each_transaction(
+    shop_page: Callable[..., Page], desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nine lots: the last but one joins the last. What is refunded goes back to its own.
+    for place, body in enumerate(
+        (*(charged(f"q{days}", days, expires_in_days=days) for days in (50, 51, 52, 53, 54, 500)), refunded(1))
+    ):
+        at = instant(datetime.now(UTC) - timedelta(hours=11 - 1.5 * place))
+        monkeypatch.setattr(for_posting, "now", lambda at=at: at)
+        desk.ingest(body)
+    page = shop_page()
+
+    filled = {(one["x"], one["y"], one["width"]): one["height"] for one in page.evaluate("filled") if is_band(one)}
+
+    expected = lots_after_each(desk.history())
+    assert any(map(merged_of, desk.history()))
+    groups: dict[float, list[float]] = {}
+    for (x, _, width), height in sorted(filled.items()):
+        if width:
+            groups.setdefault(x, []).append(height)
+    *past, to_come = groups.values()
+    unit = sum(to_come) / sum(expected[-1])
+    assert [[round(height / unit) for height in heights] for heights in past] == expected
+    expect(page.locator("section.chart")).to_contain_text("credits that lapse, as they were")
 
 
 def test_a_phone_shows_it_without_scrolling_sideways_and_axe_finds_nothing(shop_page: Callable[..., Page]) -> None:

@@ -796,6 +796,21 @@ let left = account.balance;
 return account.lots.map(({ expires_at, credits }) => ({ at: expires_at, moment: new Date(expires_at) / 1000, credits, left: (left -= credits) }));
 }
 
+function past(records, account) {
+const left = Object.fromEntries(account.lots.map((lot) => [lot.expires_at, lot.credits]));
+const add = (at, credits) => { left[at] = (left[at] ?? 0) + credits; };
+return [...records].reverse().map(({ amount, drawn, extra_metadata: { merged } }) => {
+const found = Object.entries(left).filter(([, credits]) => credits > 0).sort();
+for (const merge of merged?.split(", ").reverse() ?? []) {
+const [from, into, credits] = merge.split(" ");
+add(into, -credits);
+add(from, +credits);
+}
+for (const [at, credits] of drawn) add(at, amount < 0 ? credits : -credits);
+return found;
+}).reverse();
+}
+
 function levels(account) {
 const { percent_of: full, levels: found } = account.levels ?? { levels: [] };
 const each = { credits: 1, percent: full === null ? null : full / 100, days: account.runway?.per_day ?? null };
@@ -812,12 +827,12 @@ ${lines.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-l
 <tbody>${lines.map((line) => html`<tr key=${line.name}><td>${line.name}</td><td class="num">${number(line.at)} ${line.unit}</td><td class="num">${line.credits === null ? "not known yet" : number(line.credits)}</td><td>${line.below ? "below" : "above"}</td></tr>`)}</tbody></table></div>`}`;
 }
 
-return { lapses: lapses, levels: levels, Ahead: Ahead };
+return { lapses: lapses, past: past, levels: levels, Ahead: Ahead };
 })();
 m["chart.js"] = (() => {
 
 const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
-const { Ahead, lapses, levels } = m["ahead.js"];
+const { Ahead, lapses, levels, past } = m["ahead.js"];
 const { ask } = m["api.js"];
 const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
 const { number, time } = m["words.js"];
@@ -895,19 +910,27 @@ const form = shown < 600 ? precise : shown < 2 * DAY ? clock : day;
 return ticks.map((tick) => form.format(tick * 1000));
 }
 
-function ahead(account, now, colour) {
+function bands(records, account, now, colour) {
+const before = past(records, account);
 return (plot) => {
 const { ctx, bbox } = plot;
 const right = bbox.left + bbox.width;
-const [x, y] = [(moment) => Math.min(right, plot.valToPos(moment, "x", true)), (value) => plot.valToPos(value, "y", true)];
-const band = (until, low, high, fill) => { ctx.fillStyle = fill; ctx.fillRect(x(now), y(high), x(until) - x(now), y(low) - y(high)); };
+const [x, y] = [(moment) => Math.round(Math.min(right, plot.valToPos(moment, "x", true))), (value) => plot.valToPos(value, "y", true)];
+const band = (from, until, low, high, fill) => { ctx.fillStyle = fill; ctx.fillRect(x(from), y(high), x(until) - x(from), y(low) - y(high)); };
+const lot = (from, until, low, credits, above) => band(from, until, low, low + credits, `${colour.warn}${above % 2 ? "2b" : "4d"}`);
 const lots = lapses(account);
 ctx.save();
-if (lots.length) band(plot.scales.x.max, 0, lots.at(-1).left, `${colour.accent}1f`);
-lots.forEach((lot, place) => {
-band(lot.moment, lot.left, lot.left + lot.credits, `${colour.warn}${place % 2 ? "2b" : "4d"}`);
+records.forEach((record, place) => {
+const until = place + 1 < records.length ? at(records[place + 1]) : now;
+let top = record.balance_after;
+before[place].forEach(([, credits], above, { length }) => lot(at(record), until, (top -= credits), credits, length - above));
+band(at(record), until, 0, top, `${colour.accent}1f`);
+});
+if (lots.length) band(now, plot.scales.x.max, 0, lots.at(-1).left, `${colour.accent}1f`);
+lots.forEach((one, above) => {
+lot(now, one.moment, one.left, one.credits, lots.length - above);
 ctx.fillStyle = colour.warn;
-if (lot.moment <= plot.scales.x.max) ctx.fillRect(x(lot.moment) - 2, bbox.top, 2, bbox.height);
+if (one.moment <= plot.scales.x.max) ctx.fillRect(x(one.moment) - 2, bbox.top, 2, bbox.height);
 });
 ctx.fillStyle = ctx.strokeStyle = colour.muted;
 ctx.textAlign = "left";
@@ -924,7 +947,7 @@ ctx.restore();
 };
 }
 
-function options(Plot, place, say, account, now) {
+function options(Plot, place, say, records, account, now) {
 const colour = colours();
 const lines = levels(account).map((level) => level.credits);
 const stepped = Plot.paths.stepped({ align: 1 });
@@ -939,11 +962,11 @@ scales: { y: { range: (_, __, most) => [0, Math.max(1, ...[most, ...lines.filter
 axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
 series: [
 {},
-{ stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: stepped, points: { show: false } },
+{ stroke: colour.accent, width: 2, paths: stepped, points: { show: false } },
 { stroke: colour.warn, width: 1.5, dash: [6, 4], paths: stepped, points: { show: false } },
 { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
 ],
-hooks: { drawAxes: [ahead(account, now, colour)], setCursor: [(plot) => say(plot.cursor.idx)] },
+hooks: { drawAxes: [bands(records, account, now, colour)], setCursor: [(plot) => say(plot.cursor.idx)] },
 };
 }
 
@@ -964,7 +987,7 @@ const draw = async () => {
 const { default: Plot } = await plotter();
 if (gone || !place.current) return;
 plot?.destroy();
-plot = new Plot(options(Plot, place.current, say, account, now), data, place.current);
+plot = new Plot(options(Plot, place.current, say, records, account, now), data, place.current);
 };
 draw();
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -996,7 +1019,7 @@ ${records?.length > 0 && html`<p data-test="outlook">${outlook
 ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
 : account.balance === 0 ? "It is empty." : "Orders used few credits or none lately: there is no date to project."}</p>
 <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-<p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${account.lots.length > 0 && " Bands: credits that lapse, until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
+<p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
 <${Ahead} account=${account} />`}
 <//>`;
 }

@@ -10,6 +10,23 @@ export function lapses(account) {
   return account.lots.map(({ expires_at, credits }) => ({ at: expires_at, moment: new Date(expires_at) / 1000, credits, left: (left -= credits) }));
 }
 
+// Returns the lots after each transaction, as instants and credits, the first to lapse first: from those of now, backwards
+// through what each transaction put into lots or took from them, and which it merged.
+export function past(records, account) {
+  const left = Object.fromEntries(account.lots.map((lot) => [lot.expires_at, lot.credits]));
+  const add = (at, credits) => { left[at] = (left[at] ?? 0) + credits; };
+  return [...records].reverse().map(({ amount, drawn, extra_metadata: { merged } }) => {
+    const found = Object.entries(left).filter(([, credits]) => credits > 0).sort();
+    for (const merge of merged?.split(", ").reverse() ?? []) {
+      const [from, into, credits] = merge.split(" ");
+      add(into, -credits);
+      add(from, +credits);
+    }
+    for (const [at, credits] of drawn) add(at, amount < 0 ? credits : -credits);
+    return found;
+  }).reverse();
+}
+
 // Returns the levels, each with the `credits` at which it is reached, null where that is not known.
 export function levels(account) {
   const { percent_of: full, levels: found } = account.levels ?? { levels: [] };

@@ -1,7 +1,7 @@
 // The balance as it burns down, the low-balance threshold, and when it would be empty.
 
 import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
-import { Ahead, lapses, levels } from "./ahead.js";
+import { Ahead, lapses, levels, past } from "./ahead.js";
 import { ask } from "./api.js";
 import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
 import { number, time } from "./words.js";
@@ -90,21 +90,30 @@ function moments(plot, ticks) {
   return ticks.map((tick) => form.format(tick * 1000));
 }
 
-// Credits that lapse as bands from now until they do, above those that never lapse, with a mark where each ends; and
-// the levels as lines with their names.
-function ahead(account, now, colour) {
+// Credits that lapse as bands above those that never lapse: as they were after each transaction, and from now until they
+// lapse, with a mark where each ends; and the levels as lines with their names.
+function bands(records, account, now, colour) {
+  const before = past(records, account);
   return (plot) => {
     const { ctx, bbox } = plot;
     const right = bbox.left + bbox.width;
-    const [x, y] = [(moment) => Math.min(right, plot.valToPos(moment, "x", true)), (value) => plot.valToPos(value, "y", true)];
-    const band = (until, low, high, fill) => { ctx.fillStyle = fill; ctx.fillRect(x(now), y(high), x(until) - x(now), y(low) - y(high)); };
+    const [x, y] = [(moment) => Math.round(Math.min(right, plot.valToPos(moment, "x", true))), (value) => plot.valToPos(value, "y", true)];
+    const band = (from, until, low, high, fill) => { ctx.fillStyle = fill; ctx.fillRect(x(from), y(high), x(until) - x(from), y(low) - y(high)); };
+    // Those next to each other differ, from the last to lapse on: the first is used first.
+    const lot = (from, until, low, credits, above) => band(from, until, low, low + credits, `${colour.warn}${above % 2 ? "2b" : "4d"}`);
     const lots = lapses(account);
     ctx.save();
-    if (lots.length) band(plot.scales.x.max, 0, lots.at(-1).left, `${colour.accent}1f`);
-    lots.forEach((lot, place) => {
-      band(lot.moment, lot.left, lot.left + lot.credits, `${colour.warn}${place % 2 ? "2b" : "4d"}`);
+    records.forEach((record, place) => {
+      const until = place + 1 < records.length ? at(records[place + 1]) : now;
+      let top = record.balance_after;
+      before[place].forEach(([, credits], above, { length }) => lot(at(record), until, (top -= credits), credits, length - above));
+      band(at(record), until, 0, top, `${colour.accent}1f`);
+    });
+    if (lots.length) band(now, plot.scales.x.max, 0, lots.at(-1).left, `${colour.accent}1f`);
+    lots.forEach((one, above) => {
+      lot(now, one.moment, one.left, one.credits, lots.length - above);
       ctx.fillStyle = colour.warn;
-      if (lot.moment <= plot.scales.x.max) ctx.fillRect(x(lot.moment) - 2, bbox.top, 2, bbox.height);
+      if (one.moment <= plot.scales.x.max) ctx.fillRect(x(one.moment) - 2, bbox.top, 2, bbox.height);
     });
     ctx.fillStyle = ctx.strokeStyle = colour.muted;
     ctx.textAlign = "left";
@@ -121,7 +130,7 @@ function ahead(account, now, colour) {
   };
 }
 
-function options(Plot, place, say, account, now) {
+function options(Plot, place, say, records, account, now) {
   const colour = colours();
   const lines = levels(account).map((level) => level.credits);
   const stepped = Plot.paths.stepped({ align: 1 });
@@ -137,11 +146,11 @@ function options(Plot, place, say, account, now) {
     axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
     series: [
       {},
-      { stroke: colour.accent, width: 2, fill: `${colour.accent}1f`, paths: stepped, points: { show: false } },
+      { stroke: colour.accent, width: 2, paths: stepped, points: { show: false } },
       { stroke: colour.warn, width: 1.5, dash: [6, 4], paths: stepped, points: { show: false } },
       { stroke: colour.bad, width: 1.5, dash: [2, 4], points: { show: false } },
     ],
-    hooks: { drawAxes: [ahead(account, now, colour)], setCursor: [(plot) => say(plot.cursor.idx)] },
+    hooks: { drawAxes: [bands(records, account, now, colour)], setCursor: [(plot) => say(plot.cursor.idx)] },
   };
 }
 
@@ -162,7 +171,7 @@ function Plotted({ records, account, outlook, now }) {
       const { default: Plot } = await plotter();
       if (gone || !place.current) return;
       plot?.destroy();
-      plot = new Plot(options(Plot, place.current, say, account, now), data, place.current);
+      plot = new Plot(options(Plot, place.current, say, records, account, now), data, place.current);
     };
     draw();
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -195,7 +204,7 @@ export function Chart({ account }) {
       ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
       : account.balance === 0 ? "It is empty." : "Orders used few credits or none lately: there is no date to project."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
-      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${account.lots.length > 0 && " Bands: credits that lapse, until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
+      <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
       <${Ahead} account=${account} />`}
   <//>`;
 }
