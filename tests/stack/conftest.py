@@ -7,7 +7,7 @@ import pytest
 from tests.support.running_stack import Stack, running_stack
 
 # Orders wait for their account for as long as a test can take, and try again often.
-PATIENCE = {"GROUND_RETRY_SECONDS_MIN": "1", "GROUND_RETRY_SECONDS_MAX": "2", "GROUND_RETRY_SECONDS_TOTAL": "120"}
+PATIENCE = {"GROUND_RETRY_SECONDS_MIN": "1", "GROUND_RETRY_SECONDS_MAX": "2", "GROUND_RETRY_SECONDS_TOTAL": "240"}
 
 
 @pytest.fixture(scope="session")

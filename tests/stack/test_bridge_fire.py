@@ -5,7 +5,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,8 +53,8 @@ def queues(flows: Stack) -> Iterator[Queues]:
         yield made
 
 
-def make_wide(client: Client) -> object:
-    return client.jetstream().add_stream(WIDE_WINDOW)
+def widen(client: Client) -> Awaitable[object]:
+    return client.jetstream().update_stream(WIDE_WINDOW)
 
 
 def told(url: str) -> list[int]:
@@ -92,7 +92,7 @@ def test_every_order_stands_in_the_ledger_once_however_often_bridge_and_nats_are
         queues_in(description.aws_endpoint, inbox=description.inbox_queue_url, patience_seconds=5) as queues,
         on_fire(tmp_path, queues) as fire,
     ):
-        on_nats(fire.nats_url, lambda client: client.jetstream().update_stream(WIDE_WINDOW))
+        on_nats(fire.nats_url, widen)
         fire.burn(parts, events, victims, seed=messages)
         fire.heal()
         assert fire.kills == victims
@@ -157,6 +157,7 @@ def test_a_queue_that_fails_in_every_way_gets_everything_once_it_has_healed(tmp_
         road.fault = lambda _: chance.choice(BREAKAGES)
         with bridge(tmp_path, url, queues, healthy=False, AWS_ENDPOINT_URL=road.url):
             eventually(lambda: streams_are_made(url))
+            on_nats(url, widen)
             publish(url, PAID, *(order(number) for number in range(200)))
             put_out(queues, range(100))
             eventually(lambda: all(road.broken[fault] for fault in BREAKAGES))

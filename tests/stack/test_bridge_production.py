@@ -17,6 +17,7 @@ from infra.bridge.streams import NEW_STREAMS, plan
 from infra.local.engines import Engine, launch_nats, running
 from tests.support.bridge_fakes import order
 from tests.support.bridge_process import (
+    ANSWER_SECONDS,
     PAID,
     ROOT,
     Queues,
@@ -41,7 +42,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 SETTINGS = ROOT / "infra/bridge/nats"
 SERVER = SETTINGS / "jetstream.conf"
 STREAMS = {path.stem: json.loads(path.read_text()) for path in sorted((SETTINGS / "streams").glob("*.json"))}
-CLUSTER_SECONDS = 120.0
+CLUSTER_SECONDS = 300.0
 SECOND = 1_000_000_000
 
 
@@ -61,12 +62,12 @@ def test_the_recommended_streams_are_those_that_the_bridge_makes_but_in_three_pl
 async def make_streams(client: Client, *, replicas: int) -> None:
     for name, stream in STREAMS.items():
         body = json.dumps({**stream, "num_replicas": replicas}).encode()
-        answer = json.loads((await client.request(f"$JS.API.STREAM.CREATE.{name}", body, timeout=10)).data)
+        answer = json.loads((await client.request(f"$JS.API.STREAM.CREATE.{name}", body, timeout=ANSWER_SECONDS)).data)
         assert "error" not in answer, answer
 
 
 async def configurations(client: Client) -> dict[str, Any]:
-    answer = json.loads((await client.request("$JS.API.STREAM.LIST", b"{}", timeout=10)).data)
+    answer = json.loads((await client.request("$JS.API.STREAM.LIST", b"{}", timeout=ANSWER_SECONDS)).data)
     return {stream["config"]["name"]: stream["config"] for stream in answer["streams"]}
 
 

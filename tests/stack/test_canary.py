@@ -42,7 +42,7 @@ def marked(event: Event) -> Event:
 
 
 def ask(stack: Stack, method: str, path: str, body: str | None = None, **headers: str) -> int:
-    with closing(http.client.HTTPConnection(urlsplit(stack.description.api_url).netloc, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(urlsplit(stack.description.api_url).netloc, timeout=60)) as connection:
         connection.request(method, path, body, {"User-Agent": MAIL, "Referer": f"https://{CANARY}", **headers})
         answer = connection.getresponse()
         answer.read()

@@ -314,8 +314,11 @@ def test_the_fleet_and_what_happens_now_are_seen(console: Console) -> None:
 
 
 def test_an_expired_token_leads_back_to_the_sign_in_and_then_to_the_same_place(console: Console, shops: Stack) -> None:
+    console.page.clock.install()
     console.open(f"merchant/{ON}")
-    console.sign_in(token_for(shops, seconds=4))
+    console.sign_in(token_for(shops, seconds=600))
+    expect(console.said("balance")).to_have_text("59")
+    console.page.clock.fast_forward(600_000)
 
     expect(console.page.get_by_role("alert")).to_contain_text("Your session has ended: the token has expired.")
     console.sign_in(forged(shops.description.admin_token))

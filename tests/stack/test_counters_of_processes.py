@@ -70,7 +70,7 @@ class Container:
         raise AssertionError("the container ended")
 
     def end(self) -> None:
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
 
 
 @pytest.fixture

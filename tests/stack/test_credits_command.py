@@ -11,7 +11,7 @@ import pytest
 from nats.aio.client import Client
 
 from infra.commands.channels import IN_FLIGHT
-from tests.support.bridge_process import on_nats
+from tests.support.bridge_process import ANSWER_SECONDS, on_nats
 from tests.support.command_line import Said, said
 from tests.support.engines import FAKE_AWS_ENVIRONMENT
 from tests.support.running_stack import Stack, until
@@ -210,7 +210,9 @@ def test_the_doctor_and_the_health_name_a_stream_whose_consumer_is_paused(flows:
 
     def paused_until(instant: datetime) -> None:
         async def act(client: Client) -> None:
-            await client.request(pause, json.dumps({"pause_until": instant.isoformat()}).encode(), timeout=5)
+            await client.request(
+                pause, json.dumps({"pause_until": instant.isoformat()}).encode(), timeout=ANSWER_SECONDS
+            )
 
         on_nats(flows.description.nats_url, act)
 
@@ -220,12 +222,12 @@ def test_the_doctor_and_the_health_name_a_stream_whose_consumer_is_paused(flows:
 
     try:
         paused_until(datetime.now(UTC) + timedelta(minutes=5))
-        until("the doctor to name the stream", named, 60)
+        until("the doctor to name the stream", named)
         (found,) = [one for one in run("doctor", "--json").json["findings"] if one["component"] == "streams"]
         assert found["said"].startswith("CREDIT_ADJUSTMENTS: its consumer is paused until ")
     finally:
         paused_until(datetime.now(UTC) - timedelta(minutes=5))
-    until("the doctor to find all well", lambda: not named(), 60)
+    until("the doctor to find all well", lambda: not named())
 
 
 def test_a_deployed_stage_is_found_by_its_stack(flows: Stack, run: Command) -> None:
