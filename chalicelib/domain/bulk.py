@@ -50,7 +50,7 @@ class Planned:
 def names_of(rows: Sequence[AdjustmentRow], batch: str, *, undo: bool) -> list[TransactionId]:
     """Return the ids of the transactions that a plan has to know."""
     keys = [(row.merchant_id, _key(batch, row)) for row in rows]
-    return [_name(merchant, name) for merchant, key in keys for name in ((key, _undo_key(key)) if undo else (key,))]
+    return [_name(merchant, name) for merchant, key in keys for name in ((key, undo_key(key)) if undo else (key,))]
 
 
 def applying(
@@ -87,7 +87,7 @@ def undoing(
     for row in reversed(rows):
         key = _key(batch, row)
         applied = transactions.get(_name(row.merchant_id, key))
-        one = _planned(row, _undo_key(key), -applied.amount if applied else -row.credits, f"undo of {key}")
+        one = _planned(row, undo_key(key), -applied.amount if applied else -row.credits, f"undo of {key}")
         undone = transactions.get(_name(row.merchant_id, one.adjustment_id))
         if applied is None:
             one.state, one.why = State.SKIPPED, "it was never applied"
@@ -156,7 +156,8 @@ def _key(batch: str, row: AdjustmentRow) -> str:
     return f"{batch}-{row.number}"
 
 
-def _undo_key(key: str) -> str:
+def undo_key(key: str) -> str:
+    """Return the id of the adjustment that takes another one back: one, however often it is asked for."""
     return f"{key}-undo"
 
 

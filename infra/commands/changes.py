@@ -81,7 +81,7 @@ def adjust(
 
     The same --id again changes nothing and prints the same. Without --id the command makes one up and prints it first;
     if the answer is lost, it prints the whole command to repeat. More credits than the balance cannot be removed.
-    Added credits may lapse: --expires-at or --expires-in-days.
+    Added credits may lapse: --expires-at or --expires-in-days. `credits undo` takes an adjustment back.
 
     --file applies many: it shows a preview, then applies each row once, however often the command is repeated. --undo
     takes the same file back. Nothing is applied while a row is bad or refused, unless --partial.
@@ -94,19 +94,25 @@ def adjust(
         adjust_file(context, target, functions(target).adjust, asked, person, as_json=as_json)
         return
     if undo or partial or merchant is None or reason is None:
-        raise unable("Say MERCHANT and --reason, or --file FILE, which --undo and --partial are for.")
+        raise unable(_incomplete(undo=undo))
     if (add is None) == (remove is None):
         raise unable("Give either --add CREDITS or --remove CREDITS.")
     if (expires_at or expires_in_days) and (remove or (expires_at and expires_in_days)):
         raise unable("--expires-at or --expires-in-days is for credits that are added, and only one of the two.")
     lapsing: dict[str, Any] = {"expires_at": expires_at} if expires_at else {}
     lapsing |= {"expires_in_days": expires_in_days} if expires_in_days else {}
-    one = _One(MerchantId(merchant), add if add is not None else -(remove or 0), reason, adjustment_id, lapsing)
-    _adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
+    one = One(MerchantId(merchant), add if add is not None else -(remove or 0), reason, adjustment_id, lapsing)
+    adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
+
+
+def _incomplete(*, undo: bool) -> str:
+    if undo:
+        return "--undo takes a --file back; `credits undo TRANSACTION` takes one adjustment back."
+    return "Give MERCHANT and --reason 'why', or --file FILE, which --partial is for."
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
+class One:
     """One adjustment: the credits are signed, `adjustment_id` is None where the command is to make one up.
 
     `lapsing` is what the request says of when they lapse.
@@ -119,9 +125,10 @@ class _One:
     lapsing: Mapping[str, Any]
 
 
-def _adjust_one(
-    context: typer.Context, target: Target, one: _One, person: Person, *, dry_run: bool, as_json: bool
+def adjust_one(
+    context: typer.Context, target: Target, one: One, person: Person, *, dry_run: bool, as_json: bool
 ) -> None:
+    """Post one adjustment and print what it did, or with `dry_run` what it would do."""
     effect = _effect(TargetLedger(target).account_or_refuse(one.merchant_id), one.credits)
     key = one.adjustment_id or f"cli-{uuid4().hex[:12]}"
     made_up = () if one.adjustment_id else ("--id", key)
@@ -161,6 +168,7 @@ def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
             style="yellow",
         )
     say(f"transaction {transaction['id']} (#{transaction['sequence']})")
+    say(f"`credits undo {transaction['id']}` takes it back.", style="dim")
 
 
 def threshold(
@@ -176,9 +184,10 @@ def threshold(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a merchant's low-balance threshold, or set it; 'default' goes back to the default.
+    """Show a merchant's low-balance threshold, at which an alert is published, or set it.
 
-    Setting it publishes low_balance_reached or balance_restored if the balance is now on its other side.
+    'default' goes back to the default. Setting it publishes low_balance_reached or balance_restored if the balance is
+    now on its other side. `credits actions MERCHANT` shows who set it.
     """
     target = find(stage, profile)
     account = TargetLedger(target).account_or_refuse(MerchantId(merchant))

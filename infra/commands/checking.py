@@ -14,14 +14,13 @@ from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.commit import TallyChange
 from chalicelib.domain.findings import Finding, UnreadableAccount
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.domain.ids import merchant_id as _merchant_id
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import in_words
 from chalicelib.usecases.checking import check
 from infra.commands.files import verify_file
-from infra.commands.options import AsJson, Merchant, Profile, Stage
+from infra.commands.options import AsJson, Merchant, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
@@ -32,9 +31,7 @@ SHOWN_EVERY = 1_000
 
 
 def verify(
-    merchant: Annotated[
-        list[str] | None, typer.Argument(metavar="[MERCHANT]...", help="Merchants; all of them, without any.")
-    ] = None,
+    merchant: SomeMerchants = None,
     *,
     file: Annotated[
         Path | None,
@@ -163,11 +160,7 @@ def ledger_reader(target: Target) -> DynamoDBLedgerReader:
 
 
 def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[MerchantId]:
-    for text in merchants:
-        try:
-            merchant_id = _merchant_id(text)
-        except ValueError as error:
-            raise typer.BadParameter(f"{text!r}: {error}") from None
+    for merchant_id in map(MerchantId, merchants):
         if reader.account(merchant_id) is None and not any(reader.transactions(merchant_id, 1, None)):
             raise refused(f"Merchant {merchant_id} has no account and no transactions.")
         yield merchant_id

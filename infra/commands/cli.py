@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.commands import (
+    acting,
     alerting,
     changes,
     checking,
@@ -27,6 +28,7 @@ from infra.commands import (
     months,
     telling,
     tokens,
+    undoing,
 )
 from infra.commands.failures import Commands
 from infra.deploying.emulator import ROOT
@@ -48,8 +50,10 @@ application.command(name="status", rich_help_panel=LOOKING)(merchants.status)
 application.command(name="balance", rich_help_panel=LOOKING)(merchants.balance)
 application.command(name="history", rich_help_panel=LOOKING)(history.history)
 application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
+application.command(name="actions", rich_help_panel=LOOKING)(acting.actions)
 application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
 application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
+application.command(name="undo", rich_help_panel=CHANGING)(undoing.undo)
 application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
 application.command(name="levels", rich_help_panel=CHANGING)(alerting.levels)
 application.command(name="grace", rich_help_panel=CHANGING)(alerting.grace)

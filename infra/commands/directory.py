@@ -1,6 +1,6 @@
 """`credits merchants`: merchants by the beginning of a name, domain or id, or by the state of their plugin."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -12,9 +12,11 @@ from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
-from chalicelib.domain.ids import MerchantId, instant, merchant_id
+from chalicelib.contracts.api.runway import runway_of
+from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.links import LinkKind
+from chalicelib.domain.runway import DAYS_MAX
 from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
 from chalicelib.usecases.linking import shown
 from chalicelib.usecases.searching import found_merchants
@@ -35,6 +37,13 @@ class Plugin(StrEnum):
     LOW = "low"
 
 
+Days = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=DAYS_MAX, help="Only those that run low and run out within so many days.", show_default=False
+    ),
+]
+
 LEVELS = {Plugin.OFF: "zero", Plugin.LOW: "low"}
 
 
@@ -47,47 +56,61 @@ def merchants(
     status: Annotated[
         Plugin | None, typer.Option(help="Only those without credits (off), or with few (low).", show_default=False)
     ] = None,
+    days: Days = None,
     limit: Annotated[int, typer.Option(min=1, max=MERCHANTS_MAX, help="List at most this many.")] = 50,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List merchants with their names and balances: those that have a name, or those whose plugin is off or low.
+    """List merchants with their names, balances and days left: those that have a name, are off or low, or run out soon.
 
+    `credits merchants --days 7` lists those that run out this week. Days are known after three days and ten orders.
     Reads indexes, never a whole table of accounts. `credits link` gives a merchant its name.
     """
-    if search is not None and status is not None:
-        raise unable("Give either a text to search for or --status.")
+    if sum(given is not None for given in (search, status, days)) > 1:
+        raise unable("Give a text to search for, --status or --days: one of them.")
     target = find(stage, profile)
     links, ledger = DynamoDBLinks(target.client("dynamodb"), table=target.links_table), TargetLedger(target)
     if search is not None:
         wanted = _found(target, links, search, wanted=limit + 1)
+    elif days is not None:
+        wanted = list(islice(_out_within(target, ledger, days), limit + 1))
     else:
         found = _at(target, status) if status is not None else _named(links)
         wanted = list(islice(dict.fromkeys(found), limit + 1))
     accounts = ledger.accounts(wanted[:limit])
     names = {merchant: shown(named) for merchant, named in links.of_merchants(wanted[:limit]).items()}
     rows = [(accounts[one], names.get(one)) for one in wanted[:limit] if one in accounts]
+    now = instant(datetime.now(UTC))
     if as_json:
-        now = instant(datetime.now(UTC))
         items: list[dict[str, Any]] = [
             {**answers.Account.of(account, now=now).model_dump(mode="json"), "shown": name} for account, name in rows
         ]
         print_list(items, total=len(items) if len(wanted) <= limit else None)
     elif not rows:
-        say(_nobody(search, status))
+        say(_nobody(search, status, days))
     else:
-        print_table(
-            [(name or "-", _state(account), f"{account.balance:,}", account.merchant_id) for account, name in rows],
-            headings=("name", "plugin", "left", "merchant"),
-            right=("left",),
-            shortened="name",
-        )
+        _print(rows, now)
         if len(wanted) > limit:
             say(f"The first {limit:,}; --limit shows more.", style="dim")
 
 
-def _nobody(search: str | None, status: Plugin | None) -> str:
+def _print(rows: Sequence[tuple[Account, str | None]], now: Instant) -> None:
+    print_table(
+        [
+            (name or "-", _state(account), f"{account.balance:,}", _days_left(account, now), account.merchant_id)
+            for account, name in rows
+        ],
+        headings=("name", "plugin", "left", "days", "merchant"),
+        right=("left", "days"),
+        shortened="name",
+    )
+
+
+def _nobody(search: str | None, status: Plugin | None, days: int | None) -> str:
+    if days is not None:
+        within = "1 day" if days == 1 else f"{days} days"
+        return f"Nobody who runs low runs out within {within}, as far as the orders of more than three days tell."
     if search is None and status is None:
         return "No merchant has a name yet: credits link gives one."
     if status is None:
@@ -129,6 +152,23 @@ def _at(target: Target, status: Plugin) -> Iterator[MerchantId]:
             ExpressionAttributeValues={":level": {"S": f"{LEVELS[status]}#{shard}"}},
         ):
             yield from (MerchantId(item["merchant_id"]["S"]) for item in page["Items"])
+
+
+def _out_within(target: Target, ledger: TargetLedger, days: int) -> Iterator[MerchantId]:
+    """Yield the low merchants whose runway is known and at most so many whole days."""
+    low, now = _at(target, Plugin.LOW), instant(datetime.now(UTC))
+    while page := list(islice(low, PAGE)):
+        for account in ledger.accounts(page).values():
+            lasts = runway_of(account, now=now)
+            if lasts is not None and lasts.days_left is not None and lasts.days_left <= days:
+                yield account.merchant_id
+
+
+def _days_left(account: Account, now: Instant) -> str:
+    lasts = runway_of(account, now=now)
+    if lasts is None:
+        return "-"
+    return f"{lasts.days_left:,}" if lasts.days_left is not None else f">{DAYS_MAX:,}"
 
 
 def _state(account: Account) -> str:

@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chalicelib.contracts.api import answers
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
-from chalicelib.domain.ids import Instant, MerchantId, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
@@ -30,7 +30,7 @@ from infra.commands.exported import (
     write_heads,
 )
 from infra.commands.ledger import TargetLedger
-from infra.commands.options import AsJson, Profile, Since, Stage, Until
+from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import name_again
 from infra.commands.target import Target, find
@@ -48,10 +48,7 @@ def export(
     context: typer.Context,
     destination: Annotated[str, typer.Argument(metavar="FILE", help="A file, or s3://BUCKET/KEY.", show_default=False)],
     *,
-    merchants: Annotated[
-        list[str] | None,
-        typer.Option("--merchant", metavar="MERCHANT", help="A merchant's id; may be repeated.", show_default=False),
-    ] = None,
+    merchants: MerchantOptions = None,
     everybody: Annotated[bool, typer.Option("--all", help="All merchants, one after another.")] = False,
     form: Annotated[
         Form | None,
@@ -59,6 +56,7 @@ def export(
     ] = None,
     since: Since = None,
     until: Until = None,
+    month: OfMonth = None,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -69,15 +67,18 @@ def export(
     --all reads one merchant after another; for a large ledger see infra/docs/finance-queries.md.
     """
     if bool(merchants) == everybody:
-        raise unable("Give either --merchant MERCHANT, once or more, or --all.")
+        raise unable(
+            "Give either --merchant MERCHANT, once or more, or --all: credits export FILE --merchant MERCHANT."
+        )
     place = _Destination.of(destination, form)
     if place.form is Form.PARQUET:
         parquet.pyarrow()
+    first, last = period(since, until, month)
     target = find(stage, profile)
     wanted = _Wanted(
-        merchants=tuple(dict.fromkeys(map(_merchant, merchants or ()))),
-        since=Instant(since) if since else None,
-        until=Instant(until) if until else None,
+        merchants=tuple(dict.fromkeys(map(MerchantId, merchants or ()))),
+        since=first,
+        until=last,
     )
     try:
         told = _written(target, place, wanted, visible=not as_json)
@@ -149,13 +150,6 @@ class _Destination:
                 client.upload_file(str(path), self.bucket, f"{self.key}{path.name.removeprefix(self.file.name)}")
             for path in (self.file, heads_of(self.file)):
                 path.unlink()
-
-
-def _merchant(text: str) -> MerchantId:
-    try:
-        return merchant_id(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
 def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: bool) -> dict[str, int]:

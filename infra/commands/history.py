@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from chalicelib.contracts.api import answers, tables
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.domain.movements import Kind
 from infra.commands.ledger import TargetLedger
-from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Since, Stage, Until
+from infra.commands.options import AsJson, InLocalTime, Merchant, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import print_list, say, unable, visible
 from infra.commands.tables import print_table
 from infra.commands.target import find
@@ -25,10 +25,15 @@ WINDOW = 1000
 TYPES = sorted({kind.transaction_type for kind in Kind})
 
 
+COMMON_NAMES = {"ADJUSTMENT": "MANUAL", "LAPSE": "EXPIRY", "ORDER": "ORDER_PAID", "RENEWAL": "SUBSCRIPTION"}
+"""What people call some types: the words of the console and of sentences."""
+
+
 def _type(text: str) -> str:
-    if text.upper() not in TYPES:
-        raise typer.BadParameter(f"{text!r} is no type of transaction: {', '.join(TYPES)}.")
-    return text.upper()
+    wanted = COMMON_NAMES.get(text.upper(), text.upper())
+    if wanted not in TYPES:
+        raise typer.BadParameter(f"{text!r} is no type of transaction: {', '.join(sorted([*TYPES, *COMMON_NAMES]))}.")
+    return wanted
 
 
 def history(
@@ -41,6 +46,7 @@ def history(
     before: Annotated[int | None, typer.Option(min=2, help="Only those before this sequence: the next page.")] = None,
     since: Since = None,
     until: Until = None,
+    month: OfMonth = None,
     types: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,13 +66,14 @@ def history(
 ) -> None:
     """List a merchant's transactions, newest first.
 
-    credits history MERCHANT --since 2026-11-01 --until 2026-12-01 --csv > november.csv
+    credits history MERCHANT --month 2026-11 --csv > november.csv
     """
     if as_csv and as_json:
         raise unable("Give either --csv or --json.")
+    first, last = period(since, until, month)
     reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))
-    lowest, highest = reader.span(account, Instant(since) if since else None, Instant(until) if until else None)
+    lowest, highest = reader.span(account, first, last)
     highest = min(highest, highest if before is None else before - 1)
     found = _matching(reader, account, lowest, highest, types or [])
     if as_csv:

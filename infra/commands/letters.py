@@ -1,29 +1,28 @@
 """`credits dead-letters`: what is parked and why; puts it back once the cause is gone, or discards it (section 9)."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from chalicelib.adapters.dead_letters import DeadLetters, Group, NotRedrivable
+from chalicelib.adapters.dead_letters import DeadLetters, NotRedrivable
 from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
 from chalicelib.adapters.letter_looks import DeadLetterQueue
-from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup, discard_reason
+from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, discard_reason
 from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
 from chalicelib.domain.ids import Instant, instant
+from infra.commands.letter_lines import print_groups, readable, say_block
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
-from infra.commands.tables import print_table
 from infra.commands.target import Target, find, settings_of
-from infra.commands.times import shown, zone
+from infra.commands.times import shown
 
 STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "roll_up")
 SEARCH_SECONDS = 600.0
@@ -47,6 +46,14 @@ LetterId = Annotated[
 
 @application.command(name="list")
 def listing(
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TEXT]",
+            help="Only letters whose message has this text, such as an order's number.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     code: Code = None,
     merchant: MerchantOption = None,
@@ -59,27 +66,31 @@ def listing(
     as_json: AsJson = False,
 ) -> None:
     """List what is parked, newest first. Nothing is taken out of a queue."""
-    desk, parkings, like = dead_letters(find(stage, profile)), queue or tuple(Parking), _like(code, merchant)
+    desk, parkings, like = dead_letters(find(stage, profile)), queue or tuple(Parking), _like(code, merchant, text)
     if group:
         found_groups = desk.groups(parkings=parkings, matching=like, seconds=SEARCH_SECONDS).groups
-        _print_groups(found_groups, local=local, as_json=as_json)
+        print_groups(found_groups, local=local, as_json=as_json)
         return
     found = desk.listing(wanted=limit, parkings=parkings, matching=like)
-    total = found.matched if code or merchant else max(found.counted, len(found.letters))
+    total = found.matched if code or merchant or text else max(found.counted, len(found.letters))
     if as_json:
         items = [DeadLetter.of(letter).model_dump(mode="json") for letter in found.letters]
         print_list(items, total=total)
         return
     for letter in found.letters:
-        _say_block(letter, local=local)
+        say_block(letter, local=local)
     if total > len(found.letters):
         say(f"{len(found.letters)} of {total:,} dead letters (--limit; somebody else may be looking).")
     else:
         say(
             f"{len(found.letters)} dead letter{'s' * (len(found.letters) != 1)}."
             if found.letters
+            else f"No dead letter has {text!r} in its message."
+            if text
             else "Nothing is parked."
         )
+    if found.letters:
+        say("`credits dead-letters redrive ID` retries one, `show ID` prints its message.", style="dim")
 
 
 @application.command()
@@ -109,7 +120,7 @@ def show(
             said = shown(value, local=local) if name in ("first_seen", "parked_at") else str(value)
             say_beside(Text(f"{name.replace('_', ' '):<13} "), said)
     say("")
-    print_text(_readable(found.body))
+    print_text(readable(found.body))
 
 
 @application.command()
@@ -126,7 +137,7 @@ def redrive(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put dead letters back where they came from; exit status 1 if one of them stays parked.
+    """Retry dead letters: put them back where they came from; exit status 1 if one of them stays parked.
 
     Safe any number of times: what was applied before is a duplicate. A message that is still bad is parked again.
     """
@@ -149,8 +160,14 @@ def redrive(
         print_json({"put_back": len(told) - stayed, "stayed": stayed, "letters": told})
     else:
         say(f"{len(told) - stayed} put back, {stayed} stay parked.")
+        if len(told) > stayed:
+            say("They are tried again now; `credits dead-letters list` shows what is parked again.", style="dim")
     if stayed:
         raise typer.Exit(FOUND)
+
+
+# What the console calls it, for those who type that.
+application.command(name="retry", hidden=True)(redrive)
 
 
 @application.command()
@@ -257,35 +274,13 @@ def _put_back(
             yield letter_id, found, None if found else "no such letter is parked"
 
 
-def _say_block(letter: Letter, *, local: bool) -> None:
-    again = f", put back {letter.redriven}×" if letter.redriven else ""
-    lead = Text(" " * 4)
-    say(f"{letter.letter_id}  {letter.code}{again}", style="bold")
-    say_beside(lead, letter.reason)
-    if of := " ".join(filter(None, (letter.event_type, letter.merchant_id))):
-        say_beside(lead, of)
-    parked_at, origin = shown(letter.parked_at, local=local), letter.origin or "an unknown origin"
-    say_beside(lead, f"{letter.parking}, {parked_at} {zone(local=local)}, from {origin}", style="dim")
-
-
-def _print_groups(groups: Sequence[Group], *, local: bool, as_json: bool) -> None:
-    if as_json:
-        items = [LetterGroup.model_validate(group).model_dump(mode="json") for group in groups]
-        print_list(items, total=len(items))
-    elif not groups:
-        say("Nothing is parked.")
-    else:
-        rows = [
-            (str(one.letters), one.code, shown(one.newest, local=local), one.merchant_id or "none named")
-            for one in groups
-        ]
-        headings = ("letters", "code", f"newest ({zone(local=local)})", "merchant")
-        print_table(rows, headings=headings, right=("letters",))
-
-
-def _like(codes: list[str] | None, merchant: str | None) -> Callable[[Letter], bool]:
+def _like(codes: list[str] | None, merchant: str | None, text: str | None = None) -> Callable[[Letter], bool]:
     """Return whether a letter is one of those that the options ask for."""
-    return lambda letter: (not codes or letter.code in codes) and merchant in (None, letter.merchant_id)
+    return lambda letter: (
+        (not codes or letter.code in codes)
+        and merchant in (None, letter.merchant_id)
+        and (text is None or text in letter.body)
+    )
 
 
 def _reason(text: str) -> str:
@@ -293,20 +288,6 @@ def _reason(text: str) -> str:
         return discard_reason({"reason": text})
     except Rejected as error:
         raise unable(f"--reason: {error.message.partition(': ')[2] or error.message}.") from None
-
-
-def _readable(body: str) -> str:
-    """Return JSON indented, anything else as it is, and JSON too that would not be the same: a name twice, say."""
-    try:
-        content = json.loads(body)
-        same = {_packed(json.dumps(content, ensure_ascii=ascii_only)) for ascii_only in (True, False)}
-        return json.dumps(content, indent=2, ensure_ascii=False) if _packed(body) in same else body
-    except (ValueError, RecursionError):
-        return body
-
-
-def _packed(text: str) -> str:
-    return "".join(text.split())
 
 
 def _unknown(letter_id: str) -> str:

@@ -10,37 +10,41 @@ from rich.text import Text
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.domain.actions import Did
-from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import Trail
-from infra.commands.options import Admin, AsJson, Profile, Stage
+from infra.commands.options import Admin, AsJson, OneMerchant, Profile, Stage, one_merchant
 from infra.commands.output import print_json, print_list, refused, say, say_beside, unable
 from infra.commands.target import Target, find
 
 PAGE = 100
 
+Of = Annotated[
+    str | None,
+    typer.Option("--of", help="List what is linked to this merchant.", callback=one_merchant, show_default=False),
+]
+
 
 def link(
     name: Annotated[
         str | None,
-        typer.Argument(
-            help="shopify:teegeist.myshopify.com or stripe:cus_1; without it, all links.", show_default=False
-        ),
+        typer.Argument(help="teegeist.myshopify.com or stripe:cus_1; without it, all links.", show_default=False),
     ] = None,
-    merchant: Annotated[
-        str | None, typer.Argument(help="Link it to this merchant; without one, show whose it is.", show_default=False)
-    ] = None,
+    merchant: OneMerchant = None,
     *,
     label: Annotated[str | None, typer.Option(help="What people call the shop.", show_default=False)] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the link.")] = False,
     admin: Admin = None,
-    of: Annotated[str | None, typer.Option("--of", help="List the names of this merchant.", show_default=False)] = None,
+    of: Of = None,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which merchant a shop or customer belongs to, or list and remove such links; exit status 1 where refused.
+    """Connect a shop of Shopify or a customer of Stripe to a merchant, or list and remove such links.
+
+    `credits link teegeist.myshopify.com MERCHANT` connects a shop; without MERCHANT it prints whose the shop is. Exit
+    status 1 where refused.
 
     A name belongs to one merchant. Webhooks that wait for it are posted at their next try, parked ones once they are
     put back; a removed link may be used for five minutes more.
@@ -49,17 +53,15 @@ def link(
     table = DynamoDBLinks(target.client("dynamodb"), table=target.links_table)
     if name is None:
         if merchant or remove or label:
-            raise unable("Name the shop or customer: credits link shopify:teegeist.myshopify.com MERCHANT.")
+            raise unable("Name the shop or customer: credits link teegeist.myshopify.com MERCHANT.")
         _say(_listed(table, of), as_json=as_json)
         return
-    try:
-        full = link_name_of(name)
-    except ValueError as error:
-        raise unable(f"{name!r} is not the name of a link: {error}.") from None
+    full = _full(name)
     if merchant is not None:
         if remove:
             raise unable("Give either a merchant or --remove.")
-        _put(target, table, Link(name=full, merchant_id=_merchant(merchant), label=_called(label), since=_now()), admin)
+        linked = Link(name=full, merchant_id=MerchantId(merchant), label=_called(label), since=_now())
+        _put(target, table, linked, admin)
     found = table.get(full)
     if found is None:
         raise refused(f"{full} is linked to no merchant.")
@@ -69,8 +71,10 @@ def link(
         print_json(LinkAnswer.of(found).model_dump(mode="json"))
     else:
         _say([found], as_json=False)
-    if remove and not as_json:
-        say("Removed. Workers forget it within five minutes.", style="yellow")
+        if merchant is not None:
+            say(f"Let its webhooks come to {target.api_url}/api/v1/webhooks/{found.kind}.")
+        if remove:
+            say("Removed. Workers forget it within five minutes.", style="yellow")
 
 
 def _remove(table: DynamoDBLinks, found: Link, trail: Trail) -> None:
@@ -87,11 +91,13 @@ def _put(target: Target, table: DynamoDBLinks, link: Link, admin: str | None) ->
     Trail(target, admin).link(Did.LINKED, link, link.since)
 
 
-def _merchant(text: str) -> MerchantId:
+def _full(name: str) -> str:
+    """Return the link's name as it is kept; ends the command if it is none."""
     try:
-        return merchant_id(text)
-    except ValueError:
-        raise unable(f"{text!r} is no merchant id: a UUID.") from None
+        # Customers have no domains: this can only be a shop.
+        return link_name_of(name if ":" in name else f"{LinkKind.SHOPIFY}:{name}")
+    except ValueError as error:
+        raise unable(f"{name!r} is not the name of a link: {error}.") from None
 
 
 def _called(label: str | None) -> str | None:
@@ -115,11 +121,8 @@ def _reopen(target: Target, merchant: MerchantId) -> None:
 
 def _listed(table: DynamoDBLinks, of: str | None) -> list[Link]:
     if of is not None:
-        try:
-            merchant = merchant_id(of)
-        except ValueError:
-            raise unable(f"{of!r} is no merchant id: a UUID.") from None
-        names = table.of_merchants([MerchantId(merchant)]).get(merchant, {})
+        merchant = MerchantId(of)
+        names = table.of_merchants([merchant]).get(merchant, {})
         return [found for name in sorted(names) if (found := table.get(name)) is not None]
     links: list[Link] = []
     for kind in LinkKind:

@@ -1,16 +1,16 @@
 """`credits refill-months`: the ends of days and months, written anew from the transactions (contract, section 17)."""
 
 from itertools import chain
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.turns import turns
 from chalicelib.domain.walk import Walk
 from infra.commands.checking import ledger_reader, with_accounts
-from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, aside, print_json, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import find
@@ -21,9 +21,7 @@ SHOWN_EVERY = 100
 
 def refill_months(
     context: typer.Context,
-    merchants: Annotated[
-        list[str] | None, typer.Argument(metavar="[MERCHANT]...", help="All, if none is named.", show_default=False)
-    ] = None,
+    merchants: SomeMerchants = None,
     *,
     stage: Stage = None,
     profile: Profile = None,
@@ -41,7 +39,7 @@ def refill_months(
     counts = {"accounts": 0, "transactions": 0, "ends": 0}
     broken: list[str] = []
     with repeatable(context):
-        for merchant in map(_merchant, merchants) if merchants else with_accounts(reader):
+        for merchant in map(MerchantId, merchants) if merchants else with_accounts(reader):
             walk = Walk(merchant)
             for over in turns(walk, chain.from_iterable(reader.transactions(merchant, 1, None))):
                 ends.note(over)
@@ -53,13 +51,6 @@ def refill_months(
             if counts["accounts"] % SHOWN_EVERY == 0:
                 aside(f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions so far")
     _tell(counts, broken, as_json=as_json)
-
-
-def _merchant(text: str) -> MerchantId:
-    try:
-        return merchant_id(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: {error}") from None
 
 
 def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:

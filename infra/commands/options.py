@@ -5,14 +5,22 @@ from typing import Annotated
 
 import typer
 
-from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
+from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.statements import Month, month_after, month_of
+from infra.commands.naming import merchant_named
+from infra.commands.output import unable
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Stage = Annotated[
     str | None,
-    typer.Option(envvar="CREDITS_STAGE", help="A deployed stage, such as prod; without one, the local stack."),
+    # Known before a merchant's name is looked up there, wherever it is written.
+    typer.Option(
+        envvar="CREDITS_STAGE", is_eager=True, help="A deployed stage, such as prod; without one, the local stack."
+    ),
 ]
-Profile = Annotated[str | None, typer.Option(help="The AWS profile for the stage; AWS_PROFILE does the same.")]
+Profile = Annotated[
+    str | None, typer.Option(is_eager=True, help="The AWS profile for the stage; AWS_PROFILE does the same.")
+]
 Admin = Annotated[
     str | None, typer.Option(help="Who is responsible for it; you, if nobody is named.", show_default=False)
 ]
@@ -34,6 +42,28 @@ Since = Annotated[
 ]
 
 
+def _month(text: str) -> Month:
+    try:
+        return month_of(instant(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no month, such as 2026-11.") from None
+
+
+OfMonth = Annotated[
+    str | None,
+    typer.Option("--month", parser=_month, metavar="MONTH", help="Of this month, UTC: 2026-11.", show_default=False),
+]
+
+
+def period(since: str | None, until: str | None, month: str | None) -> tuple[Instant | None, Instant | None]:
+    """Return the first and the last moment that --since, --until and --month ask for, None where they leave it open."""
+    if month is None:
+        return Instant(since) if since else None, Instant(until) if until else None
+    if since or until:
+        raise unable("Give either --month, or --since and --until.")
+    return _time(f"{month}-01"), _before(f"{month_after(Month(month))}-01")
+
+
 def _before(text: str) -> Instant:
     """Return the last millisecond before a time: so a month that ends where the next begins has nothing of that."""
     return instant(datetime.fromisoformat(_time(text)) - timedelta(milliseconds=1))
@@ -45,17 +75,47 @@ Until = Annotated[
 ]
 
 
-def _merchant(text: str) -> MerchantId:
-    try:
-        return merchant_id(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r}: {error}, such as 0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d.") from None
+def one_merchant(context: typer.Context, text: str | None) -> str | None:
+    """Return the id of the merchant that an argument names, None if there is none; ends the command if it is unknown.
+
+    Names nobody while a shell only completes what was typed.
+    """
+    return text if text is None or context.resilient_parsing else merchant_named(context, text)
 
 
+def _merchants(context: typer.Context, texts: list[str] | None) -> list[str] | None:
+    return texts if context.resilient_parsing else [merchant_named(context, text) for text in texts or ()]
+
+
+BY_NAME = "id, its name, or its shop's domain"
 Merchant = Annotated[
-    str, typer.Argument(metavar="MERCHANT", help="The merchant's id, a UUID.", parser=_merchant, show_default=False)
+    str,
+    typer.Argument(metavar="MERCHANT", help=f"The merchant's {BY_NAME}.", callback=one_merchant, show_default=False),
 ]
 OneMerchant = Annotated[
-    str | None, typer.Argument(metavar="[MERCHANT]", help="A merchant's id.", parser=_merchant, show_default=False)
+    str | None,
+    typer.Argument(metavar="[MERCHANT]", help=f"A merchant's {BY_NAME}.", callback=one_merchant, show_default=False),
 ]
-MerchantOption = Annotated[str | None, typer.Option(parser=_merchant, metavar="MERCHANT", help="A merchant's id.")]
+SomeMerchants = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[MERCHANT]...",
+        help=f"Each one's {BY_NAME}; all, without any.",
+        callback=_merchants,
+        show_default=False,
+    ),
+]
+MerchantOption = Annotated[
+    str | None,
+    typer.Option(metavar="MERCHANT", help=f"A merchant's {BY_NAME}.", callback=one_merchant, show_default=False),
+]
+MerchantOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--merchant",
+        metavar="MERCHANT",
+        help=f"A merchant's {BY_NAME}; may be repeated.",
+        callback=_merchants,
+        show_default=False,
+    ),
+]

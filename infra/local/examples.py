@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from infra.local.connected import CONNECTED
 from infra.local.description import Description, short, steering
 from infra.local.keeping import Keeping
-from infra.local.shops import DEMO_SHOP, SHOPS
+from infra.local.shops import DEMO_SHOP, LOST_ORDER, PAST_SHOP, SALES, SHOPS
 from infra.packaging.region import REGION
 
 SHOP = next(shop for shop in SHOPS if shop.spends_all)
@@ -13,6 +13,9 @@ NEW_SHOP = "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d"
 NOT_KEPT = "Everything is kept in memory: Ctrl-C ends the stack, and its data with it (KEEP=on keeps them)."
 RUN_OUT = (
     f"{SHOP.name} and {DEMO_SHOP.name} run out within a minute or two: their plugins go off, and on when they pay."
+)
+PAST = (
+    f"{PAST_SHOP.name} has sold for {len(SALES)} days and runs out this week; its order {LOST_ORDER} is a dead letter."
 )
 
 
@@ -57,6 +60,7 @@ def happening(*, with_traffic: bool, keeping: Keeping) -> Sequence[str]:
         f"{connected} are connected: signed webhooks of Shopify and Stripe reach the API.",
         "Some events come twice, some are broken. Each line below was read back from ledger, NATS or dead letters.",
         RUN_OUT,
+        PAST,
         kept(keeping),
     )
 

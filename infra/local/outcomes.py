@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from rich.text import Text
 
 from infra.local.connected import CONNECTED
-from infra.local.shops import SHOPS
+from infra.local.shops import PAST_SHOP, SHOPS
 
 MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -25,7 +25,7 @@ REASON_SHOWN = 80
 LONGEST_WAIT = timedelta(seconds=3)
 OUTBOUND_PREFIX = "evt.credits."
 
-_NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in (*SHOPS, *CONNECTED)}
+_NAMES: Mapping[str, str] = {shop.merchant_id: shop.name for shop in (*SHOPS, PAST_SHOP, *CONNECTED)}
 _WORDS: Mapping[str, str] = {
     "TRIAL": "opens with a trial",
     "OPENING": "opens with its old balance",

@@ -30,6 +30,7 @@ from nats.aio.msg import Msg
 from rich.console import Console
 
 from chalicelib.contracts.sources.webhooks import Source
+from infra.commands.target import local_target
 from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post, put_link
 from infra.local.description import FILE_NAME, Description, local_directory, read
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
@@ -45,7 +46,8 @@ from infra.local.outcomes import (
     transactions_in,
 )
 from infra.local.parameters import seed
-from infra.local.shops import SHOPS, Channel, Emission, Happening, emissions
+from infra.local.past import live_through
+from infra.local.shops import PAST_SHOP, SALES, SHOPS, Channel, Emission, Happening, emissions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -191,7 +193,7 @@ class Sender:
 
 async def name_shops(description: Description, console: Console) -> None:
     """Give every shop the name by which people find it, and print each that is refused."""
-    for shop in SHOPS:
+    for shop in (*SHOPS, PAST_SHOP):
         why = await _why_refused(
             put_link,
             description.api_url,
@@ -229,6 +231,9 @@ async def _why_refused(send: Callable[..., int], *given: Any, **named: Any) -> s
 
 async def run(description: Description, console: Console, *, sending: bool, seed: int, runs: int) -> None:
     """Send (unless not `sending`) and print until the task is cancelled."""
+    if sending and not runs:
+        transactions = await asyncio.to_thread(live_through, local_target(), _now())
+        console.print(f"{PAST_SHOP.name} has sold for {len(SALES)} days: {transactions} transactions.")
     observer = Observer(description=description, console=console)
     connection = await nats.connect(description.nats_url, allow_reconnect=True)
     await connection.subscribe("evt.credits.>", cb=observer.told)

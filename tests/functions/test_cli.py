@@ -134,15 +134,6 @@ def test_a_token_opens_what_was_asked_for(local: Path) -> None:
     assert (claims["merchant_id"], claims["scope"]) == (SHOP, "credits:read credits:ops")
 
 
-def test_a_merchant_that_is_none_is_said(local: Path) -> None:
-    describe(local)
-
-    said = run("token", "--merchant", "shop")
-
-    assert said.exit_code == 2
-    assert "a merchant id is a UUID" in said.stderr
-
-
 def test_without_a_stack_it_says_how_to_start_one(local: Path) -> None:
     for command in ("recount", "token"):
         said = run(command)

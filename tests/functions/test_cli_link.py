@@ -21,6 +21,7 @@ DOMAIN = "shopify:teegeist.myshopify.com"
 @pytest.fixture
 def linkable(system: System, monkeypatch: pytest.MonkeyPatch) -> System:
     class Found:
+        api_url = "http://127.0.0.1:8015"
         links_table = LINKS_TABLE
         credits_table = CREDITS_TABLE
         transactions_table = TRANSACTIONS_TABLE

@@ -1,15 +1,21 @@
 """`credits merchants`: found by name, domain, id and state, and readable at any width."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
 from chalicelib.adapters.dynamodb.desk import Desk as DeskTable
+from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.domain.ids import instant
+from chalicelib.domain.runway import Use
 from infra.commands import directory, letters, linking
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_cli_widths import at
-from tests.support.builders import SHOP, merchant
+from tests.support.api import CREDITS_TABLE
+from tests.support.builders import SHOP, account_of, merchant
 from tests.support.events import adjusted, opened
 from tests.support.figures_tables import DESK_TABLE
 
@@ -58,6 +64,23 @@ def test_merchants_are_listed_by_the_state_of_their_plugins(street: Desk) -> Non
     assert [merchant_id for merchant_id, _ in found(street, "--status", "off")] == [OTHER]
     assert found(street, "--status", "low") == [(NAMELESS, None)]
     assert street.run("merchants", "x", "--status", "off").exit_code == 2
+
+
+def test_merchants_that_run_out_within_days_are_listed_once_their_orders_tell(street: Desk) -> None:
+    now = datetime.now(UTC)
+    # 2 credits a day for a month, 5 left: nobody else has orders.
+    month_ago, weighted = int(now.timestamp() // 60) - 30 * 1440, 19_000
+    use = Use(weighted=weighted, since=month_ago, orders=10)
+    account = replace(account_of(5, of=NAMELESS), use=use, last_transaction_at=instant(now), version=9)
+    street.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(account))
+
+    assert found(street, "--days", "7") == [(NAMELESS, None)]
+    assert found(street, "--days", "1") == []
+    assert "Nobody who runs low runs out within 1 day," in street.run("merchants", "--days", "1").stdout
+    assert street.run("merchants", "x", "--days", "7").exit_code == 2
+    heading, row = street.run("merchants", "--days", "7").stdout.splitlines()
+    assert heading.split() == ["name", "plugin", "left", "days", "merchant"]
+    assert row.split() == ["-", "low", "5", "2", NAMELESS]
 
 
 def test_a_list_says_when_there_are_more(street: Desk) -> None:

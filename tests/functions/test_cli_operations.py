@@ -613,7 +613,8 @@ def test_what_could_not_be_noted_is_done_and_said(desk: Desk, monkeypatch: pytes
 
     said = desk.run("dead-letters", "redrive", "--all")
 
-    assert (said.exit_code, said.stdout.splitlines()[-1]) == (0, "1 put back, 0 stay parked.")
+    assert said.exit_code == 0
+    assert "1 put back, 0 stay parked." in said.stdout.splitlines()
     assert "does not have it: no answer" in " ".join(said.stderr.split())
 
 

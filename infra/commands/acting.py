@@ -1,0 +1,122 @@
+"""`credits actions`: who did what, and when (contract, section 6, "Who did what")."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from chalicelib.adapters.dynamodb.desk import Desk
+from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+from chalicelib.contracts.api.people import Action as ActionAnswer
+from chalicelib.domain.actions import Action, Did
+from chalicelib.domain.ids import MerchantId
+from chalicelib.usecases.linking import shown as name_shown
+from infra.commands.merchants import counted
+from infra.commands.options import AsJson, InLocalTime, OneMerchant, Profile, Stage
+from infra.commands.output import print_list, say, say_beside
+from infra.commands.target import find
+from infra.commands.times import shown, zone
+
+Details = Mapping[str, str | int | None]
+ACTIONS_MAX = 1_000
+
+
+def actions(
+    merchant: OneMerchant = None,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=ACTIONS_MAX, help="List at most this many, the newest.")] = 20,
+    before: Annotated[
+        int | None, typer.Option(help="Only those before this one: the next page.", show_default=False)
+    ] = None,
+    local: InLocalTime = False,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who did what and when, newest first: adjustments, thresholds, freezes, dead letters, links.
+
+    With MERCHANT only what concerned that merchant.
+    """
+    target = find(stage, profile)
+    desk = Desk(target.client("dynamodb"), table=target.desk_table)
+    wanted = MerchantId(merchant) if merchant else None
+    found = desk.actions(wanted, before=before, wanted=limit + 1)
+    page = found[:limit]
+    following = page[-1].position if len(found) > limit else None
+    if as_json:
+        print_list([ActionAnswer.of(one).model_dump(mode="json") for one in page], total=None, following=following)
+        return
+    if not page:
+        say("No admin has changed anything yet.")
+        return
+    links = DynamoDBLinks(target.client("dynamodb"), table=target.links_table)
+    named = {} if wanted else links.of_merchants({one.merchant_id for one in page if one.merchant_id})
+    names = {of: name_shown(labels) for of, labels in named.items()}
+    for one in page:
+        about = "" if wanted or one.merchant_id is None else f"{names.get(one.merchant_id, one.merchant_id)}: "
+        lead = Text(f"{shown(one.time, local=local)} {zone(local=local)}  ", style="dim")
+        say_beside(lead, f"{about}{one.admin_id} {sentence(one)}")
+    if following is not None:
+        say(f"The newest {limit:,}; go on with --before {following}", style="dim")
+
+
+def sentence(action: Action) -> str:
+    """Return what was done, in words that follow the admin's name."""
+    if action.did in _SENTENCES:
+        return _SENTENCES[Did(action.did)](action.details)
+    return action.did.replace("_", " ")
+
+
+def _adjusted(details: Details) -> str:
+    amount = int(details["amount"] or 0)
+    way = "added" if amount > 0 else "removed"
+    return f"{way} {counted(abs(amount))}: {details['reason']} (transaction {details['transaction_id']})"
+
+
+def _threshold(details: Details) -> str:
+    threshold = details["low_balance_threshold"]
+    return "went back to the default threshold" if threshold is None else f"set the threshold to {threshold}"
+
+
+def _levels(details: Details) -> str:
+    levels = details["levels"]
+    return (
+        "went back to the fleet's levels"
+        if levels is None
+        else f"set the levels {levels}"
+        if levels
+        else "set no levels"
+    )
+
+
+def _grace(details: Details) -> str:
+    hours, owed = details["hours"], details["credits"]
+    if hours is None:
+        return "went back to the fleet's grace"
+    limits = [f"{hours} hours"] * bool(hours) + [counted(int(owed or 0))] * bool(owed)
+    return f"set a grace of {' or '.join(limits)}" if limits else "set no grace"
+
+
+def _frozen(details: Details) -> str:
+    until = f" until {shown(str(details['until']))}" if details["until"] else ""
+    return f"froze the account{until}: {details['reason']}"
+
+
+def _code(details: Details) -> str:
+    event_type = details.get("event_type")
+    return f"({details['code']}{f', {event_type}' if event_type else ''})"
+
+
+_SENTENCES: Final[Mapping[Did, Callable[[Details], str]]] = {
+    Did.ADJUSTED: _adjusted,
+    Did.THRESHOLD_SET: _threshold,
+    Did.LEVELS_SET: _levels,
+    Did.GRACE_SET: _grace,
+    Did.FROZEN: _frozen,
+    Did.UNFROZEN: lambda details: f"unfroze the account{f': {why}' if (why := details.get('reason')) else ''}",
+    Did.LETTER_RETRIED: lambda details: f"retried a dead letter {_code(details)}",
+    Did.LETTER_DISCARDED: lambda details: f"discarded a dead letter {_code(details)}: {details.get('reason') or ''}",
+    Did.LINKED: lambda details: f"linked {details['name']}",
+    Did.UNLINKED: lambda details: f"unlinked {details['name']}",
+}

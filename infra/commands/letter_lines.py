@@ -1,0 +1,55 @@
+"""Dead letters as a person reads them."""
+
+import json
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from chalicelib.adapters.dead_letters import Group
+from chalicelib.contracts.api.dead_letters import LetterGroup
+from chalicelib.contracts.letters import Letter
+from infra.commands.output import print_list, say, say_beside
+from infra.commands.tables import print_table
+from infra.commands.times import shown, zone
+
+
+def say_block(letter: Letter, *, local: bool) -> None:
+    """Print a dead letter as a block: its id and code, why it is parked, whose it is, and when."""
+    again = f", put back {letter.redriven}×" if letter.redriven else ""
+    lead = Text(" " * 4)
+    say(f"{letter.letter_id}  {letter.code}{again}", style="bold")
+    say_beside(lead, letter.reason)
+    if of := " ".join(filter(None, (letter.event_type, letter.merchant_id))):
+        say_beside(lead, of)
+    parked_at, origin = shown(letter.parked_at, local=local), letter.origin or "an unknown origin"
+    say_beside(lead, f"{letter.parking}, {parked_at} {zone(local=local)}, from {origin}", style="dim")
+
+
+def print_groups(groups: Sequence[Group], *, local: bool, as_json: bool) -> None:
+    """Print how many letters there are of each code and merchant."""
+    if as_json:
+        items = [LetterGroup.model_validate(group).model_dump(mode="json") for group in groups]
+        print_list(items, total=len(items))
+    elif not groups:
+        say("Nothing is parked.")
+    else:
+        rows = [
+            (str(one.letters), one.code, shown(one.newest, local=local), one.merchant_id or "none named")
+            for one in groups
+        ]
+        headings = ("letters", "code", f"newest ({zone(local=local)})", "merchant")
+        print_table(rows, headings=headings, right=("letters",))
+
+
+def readable(body: str) -> str:
+    """Return JSON indented, anything else as it is, and JSON too that would not be the same: a name twice, say."""
+    try:
+        content = json.loads(body)
+        same = {_packed(json.dumps(content, ensure_ascii=ascii_only)) for ascii_only in (True, False)}
+        return json.dumps(content, indent=2, ensure_ascii=False) if _packed(body) in same else body
+    except (ValueError, RecursionError):
+        return body
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split())
