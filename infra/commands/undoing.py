@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from chalicelib.domain.bulk import undo_key
+from chalicelib.domain.errors import Code, CreditsError
 from chalicelib.domain.ids import TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, adjustment_key
@@ -53,14 +54,23 @@ def undo(
         )
     if found.kind not in ADJUSTMENTS or not found.amount:
         raise refused(f"Transaction {transaction} is no adjustment that moved credits: {_kind(found)}.")
-    one = One(
-        merchant_id=found.merchant_id,
-        credits=-_taken_back(reader, found, partly=partly),
-        reason=reason or f"undo of {found.reference_id}",
-        adjustment_id=undo_key(found.reference_id),
-        lapsing={},
-    )
-    adjust_one(context, target, one, Person(responsible(admin), confirmed_by, yes), dry_run=dry_run, as_json=as_json)
+    person = Person(responsible(admin), confirmed_by, yes)
+    for again in (partly, partly, False):
+        one = One(
+            merchant_id=found.merchant_id,
+            credits=-_taken_back(reader, found, partly=partly),
+            reason=reason or f"undo of {found.reference_id}",
+            adjustment_id=undo_key(found.reference_id),
+            lapsing={},
+        )
+        try:
+            adjust_one(context, target, one, person, dry_run=dry_run, as_json=as_json)
+        except CreditsError as error:
+            # An order that came in between has spent some of what was left.
+            if not again or error.code is not Code.INSUFFICIENT_CREDITS:
+                raise
+        else:
+            return
 
 
 def _taken_back(reader: TargetLedger, adjustment: Transaction, *, partly: bool) -> int:

@@ -131,6 +131,21 @@ def test_credits_that_were_spent_cannot_be_taken_back_but_the_others_can(people:
     assert "Nothing of the 1 credit is left" in people.run("undo", gone, "--partly").stderr
 
 
+def test_what_an_order_spends_in_between_is_not_taken_back(people: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    adjusted(people, "--remove", str(balance(people)))
+    given = adjusted(people, "--add", "20")
+    people.system.ingest(paid(1))
+    adjust, orders = changes.adjust_one, [2, 3]
+
+    def after_an_order(*given: Any, **named: Any) -> None:
+        people.system.ingest(*(paid(orders.pop()) for _ in orders[:1]))
+        adjust(*given, **named)
+
+    monkeypatch.setattr(undoing, "adjust_one", after_an_order)
+
+    assert (people.run("undo", given, "--partly", "--yes").exit_code, balance(people)) == (0, 0)
+
+
 def test_only_an_adjustment_is_taken_back(people: Desk) -> None:
     (trial,) = people.told("history", PENNY)["items"]
 

@@ -183,7 +183,7 @@ const TYPES = {
 TRIAL: "Trial",
 OPENING: "Opening",
 ORDER_PAID: "Order",
-ORDER_EDITED: "Order edited",
+ORDER_EDITED: "Order edit",
 REFUND: "Refund",
 PAYMENT: "Payment",
 SUBSCRIPTION: "Renewal",
@@ -1499,7 +1499,7 @@ setState({ busy: false, error, said: null });
 const link = (event) => {
 event.preventDefault();
 const called = label.trim();
-change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, "Linked. Its webhooks are this merchant's from now on.");
+change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks are this merchant's from now on: let them come to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
 };
 return html`<${Section} name="Shops and customers">
 ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
@@ -1922,7 +1922,7 @@ ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet
 const LISTS = {
 off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
 low: ["low-balance", "Merchants that run low", "Nobody runs low."],
-week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as their orders tell.", { days: 7 }],
+week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as the orders of more than three days tell.", { days: 7 }],
 };
 
 const LAST = {
@@ -2092,8 +2092,7 @@ It stays in this tab and goes nowhere but to this API.</p>
 ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
 <button class="main" type="submit">Sign in</button>
 </form>
-<p class="small muted">On your own machine, <code>credits token --admin</code> prints an admin's token.
-<a href="docs">The API's documentation</a></p>
+<p class="small muted">On your own machine, <code>credits token --admin</code> prints an admin's token. <a href="docs">The API's documentation</a></p>
 </main>`;
 }
 

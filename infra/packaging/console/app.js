@@ -50,8 +50,7 @@ function SignIn() {
       ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
       <button class="main" type="submit">Sign in</button>
     </form>
-    <p class="small muted">On your own machine, <code>credits token --admin</code> prints an admin's token.
-      <a href="docs">The API's documentation</a></p>
+    <p class="small muted">On your own machine, <code>credits token --admin</code> prints an admin's token. <a href="docs">The API's documentation</a></p>
   </main>`;
 }
 

@@ -116,7 +116,7 @@ export function Overview() {
 const LISTS = {
   off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
   low: ["low-balance", "Merchants that run low", "Nobody runs low."],
-  week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as their orders tell.", { days: 7 }],
+  week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as the orders of more than three days tell.", { days: 7 }],
 };
 
 // What the last column of each list tells.

@@ -26,7 +26,7 @@ export const TYPES = {
   TRIAL: "Trial",
   OPENING: "Opening",
   ORDER_PAID: "Order",
-  ORDER_EDITED: "Order edited",
+  ORDER_EDITED: "Order edit",
   REFUND: "Refund",
   PAYMENT: "Payment",
   SUBSCRIPTION: "Renewal",
