@@ -185,7 +185,7 @@ class LedgerReader(Protocol):
         ...
 
     def account(self, merchant_id: MerchantId) -> Snapshot | UnreadableAccount | None:
-        """Return the account as it stands now, None if there is none."""
+        """Return the current account, None if there is none."""
         ...
 
     def merchants(self, after: str | None) -> MerchantsPage:
@@ -249,7 +249,7 @@ class LinkTable(Protocol):
         ...
 
     def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
-        """Return which invoices these payments paid, those left out of which nobody said it."""
+        """Return the invoice that each payment paid, without the payments that have none."""
         ...
 
     def remove(self, link: Link) -> bool:
@@ -265,7 +265,7 @@ class LinkTable(Protocol):
         ...
 
     def starting(self, kind: str, prefix: str, *, after: str | None, limit: int) -> NamesPage:
-        """Return the next names of a list, a kind of links or `WORD`, that start so; a little behind the writes."""
+        """Return the next names of a list, a kind of links or `WORD`, that start so; a little later than the writes."""
         ...
 
 
@@ -273,7 +273,7 @@ class MerchantList(Protocol):
     """Which merchants there are. Every method may raise `RetryLater` (`unavailable`)."""
 
     def merchants(self, *, starting: str = "", after: MerchantId | None = None, wanted: int) -> list[MerchantId]:
-        """Return up to `wanted` merchants in the order of their ids, those behind `after` whose ids start so."""
+        """Return up to `wanted` merchants in the order of their ids, those after `after` whose ids start so."""
         ...
 
 

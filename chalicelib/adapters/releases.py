@@ -83,7 +83,7 @@ class LambdaVersions:
 
 
 class CodeDeploy:
-    """Tells CodeDeploy whether a deployment may go on."""
+    """Reports to CodeDeploy whether a deployment may go on."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

@@ -97,7 +97,7 @@ def zero_balance(call: Call) -> Reply:
     """Return a page of the accounts without credits, by cursor."""
     from chalicelib.api.level_listing import zero_page
 
-    return zero_page(call, levels=for_api.levels(), key=for_api.cursor_key())
+    return zero_page(call, lists=for_api.balance_lists(), key=for_api.cursor_key())
 
 
 @routes.get("/api/v1/credits/admin/low-balance", access=Access.ADMIN, summary="Accounts that run low")
@@ -108,7 +108,7 @@ def low_balance(call: Call) -> Reply:
     """
     from chalicelib.api.level_listing import low_page
 
-    return low_page(call, levels=for_api.levels(), key=for_api.cursor_key())
+    return low_page(call, lists=for_api.balance_lists(), key=for_api.cursor_key())
 
 
 def _overridden(call: Call, merchant_id: str, name: str) -> Reply:

@@ -121,7 +121,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
     """Put a parked message back to where it came from, and return it as it was; safe to repeat."""
     from chalicelib.adapters.dead_letters import NotRedrivable
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.dead_letters import DeadLetter, settled
+    from chalicelib.contracts.api.dead_letters import DeadLetter, letter_action
 
     named, admin = _letter_id(letter_id), call.caller.name()
     discarded = for_figures.discarded_letters()
@@ -134,7 +134,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
         raise not_found("dead letter")
     answered = DeadLetter.of(letter)
     # A letter that is back in its queue cannot be put back again.
-    trail.note_or_report(settled(Did.LETTER_RETRIED, answered, admin_id=admin, time=instant(call.now)))
+    trail.note_or_report(letter_action(Did.LETTER_RETRIED, answered, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(answered, call.meta()), merchant_id=letter.merchant_id)
 
 
@@ -144,7 +144,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
 def discard(call: Call, letter_id: str) -> Reply:
     """Keep who discards a parked message and why, take it out of its queue, and return it; safe to repeat."""
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.dead_letters import Discarded, discard_reason, settled
+    from chalicelib.contracts.api.dead_letters import Discarded, discard_reason, letter_action
 
     named, admin = _letter_id(letter_id), call.caller.name()
     why = Discarded(admin_id=admin, time=instant(call.now), reason=discard_reason(call.json_object()))
@@ -158,7 +158,7 @@ def discard(call: Call, letter_id: str) -> Reply:
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
     # Of the one who discarded it, also where an earlier call ended before its note.
-    trail.note(settled(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
+    trail.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(kept, call.meta()))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chalicelib.adapters.dynamodb.levels import Level, Levels, Only
+from chalicelib.adapters.dynamodb.levels import BalanceList, BalanceLists, Only
 from chalicelib.api.requests import Call, required_key
 from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
@@ -14,12 +14,12 @@ from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX
 
 
-def zero_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
+def zero_page(call: Call, *, lists: BalanceLists, key: str | None) -> Reply:
     """Return the requested page of accounts without credits."""
-    return _page(call, Level.ZERO, levels=levels, key=key, narrowed={}, only=None)
+    return _page(call, BalanceList.ZERO, lists=lists, key=key, narrowed={}, only=None)
 
 
-def low_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
+def low_page(call: Call, *, lists: BalanceLists, key: str | None) -> Reply:
     """Return the requested page of low accounts.
 
     With `threshold` only those with up to that many credits, with `days` only those whose runway is at most that long.
@@ -32,7 +32,7 @@ def low_page(call: Call, *, levels: Levels, key: str | None) -> Reply:
     def only(account: Account) -> bool:
         return (at_most < 0 or account.balance <= at_most) and (days < 0 or _lasts(account, days, now))
 
-    return _page(call, Level.LOW, levels=levels, key=key, narrowed=narrowed, only=only if narrowed else None)
+    return _page(call, BalanceList.LOW, lists=lists, key=key, narrowed=narrowed, only=only if narrowed else None)
 
 
 def _lasts(account: Account, days: int, now: Instant) -> bool:
@@ -42,7 +42,13 @@ def _lasts(account: Account, days: int, now: Instant) -> bool:
 
 
 def _page(
-    call: Call, level: Level, *, levels: Levels, key: str | None, narrowed: Mapping[str, int], only: Only | None
+    call: Call,
+    level: BalanceList,
+    *,
+    lists: BalanceLists,
+    key: str | None,
+    narrowed: Mapping[str, int],
+    only: Only | None,
 ) -> Reply:
     asked = call.page_by_cursor()
     scope = [level, str(narrowed.get("threshold", ""))]
@@ -51,7 +57,7 @@ def _page(
     after = None
     if asked.cursor is not None:
         after = cursors.merchant(asked.cursor, scope=scope, key=required_key(key))
-    listed = levels.accounts(level, after=after, wanted=asked.limit, only=only)
+    listed = lists.accounts(level, after=after, wanted=asked.limit, only=only)
     place = PagePosition.by_cursor(
         asked,
         first=after is None,

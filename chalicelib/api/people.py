@@ -48,7 +48,7 @@ def merchants(call: Call) -> Reply:
         more=more,
         next_cursor=cursors.sign_merchant(listed[-1], scope=scope, key=key) if more and key else None,
     )
-    rows = [answers.Account.of(account, now=instant(call.now)) for account in for_api.levels().named(listed)]
+    rows = [answers.Account.of(account, now=instant(call.now)) for account in for_api.balance_lists().named(listed)]
     return _listing(call, rows, place, {"search": search or None})
 
 
@@ -102,7 +102,7 @@ def fleet_days(call: Call) -> Reply:
     from chalicelib.contracts.api.people import FleetDay, FleetDays
 
     today, days = day_of(instant(call.now)), _days(call)
-    # The newest end from before the first day tells what that day moved.
+    # The newest end from before the first day is needed for what that day moved.
     kept = for_figures.fleet_days()
     ends = kept.ends(days_up_to(today, days=FLEET_DAYS_READ)) if kept is not None else []
     moved = last_days(ends, today=today, days=days, opened="")

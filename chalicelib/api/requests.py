@@ -44,7 +44,7 @@ class Call:
 
     `caller` has passed the access that the route declares. `headers` have names in lower case and one value each,
     `sent_headers` names as they were sent, with a list of values where one came more than once. `by_http_api`: no
-    authorizer stands before the function, and `authorizer` is None.
+    authorizer runs before the function, and `authorizer` is None.
     """
 
     route: str
@@ -134,7 +134,7 @@ class Call:
         return "*" in held or entity_tag.removeprefix("W/") in held
 
     def preferred(self, *media_types: str) -> str:
-        """Return which of these media types `Accept` prefers (RFC 9110), the first where it does not tell."""
+        """Return which of these media types `Accept` prefers (RFC 9110), the first where it states none."""
         weights = dict.fromkeys(media_types, 0.0)
         for offered in self.headers.get("accept", "").lower().split(","):
             wanted, *parameters = (part.strip() for part in offered.split(";"))

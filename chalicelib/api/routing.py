@@ -1,7 +1,7 @@
 """The one door of every route: request in, answer or problem out, one log line.
 
-Whatever a route raises leaves as a problem body without internals; CORS, correlation and request id stand on
-every answer. No pydantic here: what a route says comes to it as text.
+Whatever a route raises leaves as a problem body without internals; CORS, correlation and request id are on
+every answer. No pydantic here: a route returns its body as text.
 """
 
 import json
@@ -58,7 +58,7 @@ def json_text(data: Any, meta: Mapping[str, str]) -> str:
 
 
 def without_slash(call: Call) -> Reply | None:
-    """Return where to look for a page that was asked for with a slash behind its name, None if it was not.
+    """Return the redirect for a page that was requested with a slash after its name, None if it was not.
 
     API Gateway takes `/docs/` for `/docs`, but the page's relative addresses hold for the latter only.
     """
@@ -192,7 +192,7 @@ class Routes:
         return {"headers": headers, "multiValueHeaders": {}, "statusCode": status, "body": body}
 
     def _preflight(self, **_identifiers: str) -> Response:
-        """Tell a browser what it may send here."""
+        """Answer a preflight: what a browser may send here."""
 
         def allowed(call: Call) -> Reply:
             headers = {

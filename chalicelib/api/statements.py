@@ -112,7 +112,7 @@ def _kept(account: Account, month: Month, ends: MonthEnds | None) -> Mapping[Mon
 
 def _newest_by(account: Account, at: Instant, history: History, ends: MonthEnds | None) -> Transaction:
     lowest, highest = bounds(at, account, _kept(account, month_of(at), ends))
-    # The transaction after the bounds is read too: if a restore took the tables back behind what is kept, it decides.
+    # The transaction after the bounds is read too: it decides if a restore took the tables back past what is kept.
     found = history.newest_by(account, lowest, min(highest + 1, account.sequence), at)
     if found is None or highest < found.sequence:
         found = history.newest_by(account, 1, account.sequence, at)

@@ -1,1 +1,1 @@
-"""What the service says and hears on the wire: events in, events out, HTTP answers and problems."""
+"""The wire: events in, events out, HTTP answers and problems."""

@@ -190,7 +190,7 @@ def _event_type(content: Mapping[str, Any]) -> str | None:
 
 
 def _merchant(content: Mapping[str, Any]) -> MerchantId | None:
-    """Return the merchant that the body names, wherever one may stand in an event or in a stream's record."""
+    """Return the merchant that the body names, in any place that an event or a stream's record has for it."""
     detail = _object(content, "detail")
     changed = _object(content, "dynamodb")
     for place in (content, detail, _object(detail, "data")):

@@ -43,7 +43,7 @@ def event(difference: Difference) -> str | None:
     if difference.kind is Kinds.MISSING:
         return _body(ORDER_PAID, order, _payload(order), what="order", timestamp=order.paid_at)
     if difference.kind is Kinds.REFUND_MISSING and refund is not None:
-        # When the refund was made, the file does not tell.
+        # The file does not state when the refund was made.
         return _body(ORDER_REFUNDED, order, _refund_payload(order, refund), what=f"refund {refund.refund_id}")
     return None
 
@@ -98,7 +98,7 @@ class ParkedOrders:
 
 
 def orders_named(body: str) -> set[str]:
-    """Return the ids that a message gives under a name of an order's, wherever they stand in it."""
+    """Return the ids that a message gives under a name of an order's, at any depth."""
     found: set[str] = set()
 
     def names(members: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Form(StrEnum):
 
     @classmethod
     def named(cls, name: str) -> "Form | None":
-        """Return the form that the ending of a file's name tells, None for another ending."""
+        """Return the form for the ending of a file's name, None for another ending."""
         ending = name.lower().rpartition(".")[2]
         return {"csv": cls.CSV, "jsonl": cls.JSON_LINES, "ndjson": cls.JSON_LINES}.get(ending)
 

@@ -59,7 +59,7 @@ class Level:
         """Return the level that people write, such as `week=7 days`, `half=50%` or `few=20`, which are credits.
 
         Raises:
-            ValueError: it is none.
+            ValueError: `text` is not a level.
         """
         found = _WRITTEN.fullmatch(text.strip())
         if found is None:

@@ -11,7 +11,7 @@ from chalicelib.domain.plugin_status import Closure, Reason
 from chalicelib.domain.thresholds import CrossingType
 
 SAME_OPENING: Final = timedelta(minutes=1)
-"""How long after an account's opening another service may tell of it: nobody has come back, and nothing is written."""
+"""How long after an account's opening another service may report it: nobody has come back, and nothing is written."""
 
 
 def change_closure(
@@ -34,7 +34,7 @@ def change_closure(
     late = at is not None and known is not None and at <= known
     if late or (account.closed is closed and not _news(account, at, opened_at)):
         return account, ()
-    # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
+    # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
     changed = replace(account, closure=Closure(closed=closed, at=at or time), updated_at=time)
     if changed.enabled is account.enabled:
@@ -44,7 +44,7 @@ def change_closure(
 
 
 def _news(account: Account, at: Instant | None, opened_at: Instant | None) -> bool:
-    """Return whether `at` is a time to keep of an account that is as asked: not just its opening, told twice."""
+    """Return whether `at` is a time to keep of an account that is as asked: not just its opening, reported twice."""
     if at is None or account.closure is not None:
         return at is not None
     return at > instant(datetime.fromisoformat(opened_at or account.created_at) + SAME_OPENING)

@@ -17,7 +17,7 @@ OF_THE_THRESHOLD = frozenset({CrossingType.LOW_BALANCE_REACHED, CrossingType.BAL
 class Derived:
     """The crossings of a transaction. `doubtful`: low and restored are left out, as the ledger does not prove them.
 
-    `low_before` is the threshold that the account had before the transaction, as far as the ledger tells.
+    `low_before` is the threshold that the account had before the transaction, as far as the ledger shows.
     """
 
     crossings: tuple[Crossing, ...]
@@ -28,7 +28,7 @@ class Derived:
 def derived_crossings(transaction: Transaction, *, before: Transaction | None) -> Derived:
     """Return the thresholds that `transaction` crossed; `before` is the previous transaction, None if unknown.
 
-    A transaction names the threshold before it wherever the transaction before may not tell. Transactions of earlier
+    A transaction names the threshold before it where the transaction before may hold another. Transactions of earlier
     releases do not: where the threshold moved past the balance in front of one, either an admin's change published that
     crossing or this transaction did, and only low and restored are in doubt.
     """

@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """Something that falls due at `at`; `fact` tells it from all others of the account.
+    """Something that falls due at `at`; `fact` distinguishes it from all others of the account.
 
     `post` takes the account, the default threshold and the time of the write, and returns the account after it.
     """

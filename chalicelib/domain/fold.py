@@ -95,7 +95,7 @@ class _Write:
         self._before = account
         self._account = account
         self._default_threshold = default_threshold
-        # If this clock is behind the last writer's, time must not run backwards within the account.
+        # If this clock is slower than the last writer's, time must not run backwards within the account.
         self._now = max(now, account.updated_at) if account else now
         self._terms = terms
         self._transactions: dict[TransactionId, Transaction] = {}
@@ -172,7 +172,7 @@ class _Write:
         return change.after if change else order.tally
 
     def _set_tally(self, order: Transaction, tally: Tally, time: Instant) -> None:
-        # One item may stand once in a write: an order of this very write takes its tally along, and several
+        # An item may occur once in a write: an order of this very write takes its tally along, and several
         # refunds and edits of a stored order are one change.
         order_id = order.transaction_id
         if order_id in self._transactions:
@@ -209,7 +209,7 @@ class _Write:
             return account
         time = account.updated_at
         if not self._transactions:
-            # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
+            # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
             time = later_than(time, now=self._now)
         due_at = next_at(account, self._terms, after=self._now)
         return replace(account, version=account.version + 1, due_at=due_at, updated_at=time)

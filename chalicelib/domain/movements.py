@@ -116,7 +116,7 @@ class OrderMovement(Movement):
     """An order with its number of `lines` and, where known, its `total` money; `policy` says what it asks for.
 
     `updated` marks an `evt.order.updated`, which never contradicts an earlier charge. `updated_at` is the
-    time of this version of the order, None where the event does not tell it.
+    time of this version of the order, None where the event does not state it.
     """
 
     policy: Policy
@@ -236,7 +236,7 @@ def reversal_key(reversal_id: str) -> str:
 
 
 def reversal_to_key(payment_id: str, refunded: str) -> str:
-    """Return the idempotency key of a reversal that tells how much money went back so far (contract, section 14)."""
+    """Return the idempotency key of a reversal that states how much money went back so far (contract, section 14)."""
     return f"BILLING_REVERSAL_{payment_id}_TO_{refunded}"
 
 

@@ -93,7 +93,7 @@ def charge(policy: Policy, *, lines: int, total: Decimal | None) -> int:
 class Edits:
     """What the newer versions of an order have made of it (contract, section 12).
 
-    `updated_at` is the time of the newest version seen, None where no version told one. `charged` is what that one asks
+    `updated_at` is the time of the newest version seen, None where none stated it. `charged` is what that one asks
     for, in credits, and `total` its money; `taken` is what the edits have moved in all, in the direction of the order.
     """
 

@@ -28,7 +28,7 @@ def change_threshold(
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
     if (account.low_balance_threshold, account.threshold) == (low_balance_threshold, threshold):
         return account, ()
-    # Later than the newest transaction, so that `audit` can tell whose crossings the account carries.
+    # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
     changed = replace(
         account, low_balance_threshold=low_balance_threshold, threshold=threshold, updated_at=time, outdated=None

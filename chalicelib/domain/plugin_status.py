@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """That a shop has gone (`closed`), or has come back since, at this time by whoever said so."""
+    """That a shop has gone (`closed`), or has come back since, at this time as its source reported."""
 
     closed: bool
     at: Instant
@@ -31,8 +31,8 @@ class Closure:
 class KnownStatus:
     """The plugin's status at the account's `version`, last known to be true at `as_of`.
 
-    `closed` tells that it is off because the shop has removed the app, `frozen` because an admin froze the account,
-    `grace` that it is on without credits. At `until`, time alone may change it; None: only a write can.
+    `closed`: it is off because the shop has removed the app, `frozen`: because an admin froze the account,
+    `grace`: it is on without credits. At `until`, time alone may change it; None: only a write can.
     """
 
     version: int

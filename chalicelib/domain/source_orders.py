@@ -15,7 +15,7 @@ class NotOrdersError(Exception):
 class FilePosition:
     """A place in a file at which reading can continue: so many bytes and lines are before it.
 
-    `columns` is the heading of a CSV, which stands at the file's beginning only.
+    `columns` is the heading of a CSV, which is at the file's beginning only.
     """
 
     position: int = 0
@@ -42,10 +42,10 @@ class SourceRefund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOrder:
-    """An order as its source has it. `paid` tells whether it is to be charged, `paid_at` since when.
+    """An order as its source has it. `paid`: whether it is to be charged, `paid_at` since when.
 
     `refunded` is the money that went back in all, `refunds` the same by refund; each is None where the file does not
-    tell it.
+    state it.
     """
 
     line: int

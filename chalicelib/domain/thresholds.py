@@ -11,7 +11,7 @@ SETTLING = timedelta(hours=1)
 
 
 class CrossingType(StrEnum):
-    """A threshold passed by one movement, or by time or a change alone.
+    """What a crossing is: which threshold was passed, by a movement, or by time or a change alone.
 
     No movement causes three of them: that a shop has gone, that it has come back, and that credits will lapse soon.
     """
@@ -34,8 +34,8 @@ def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tu
     """Return the thresholds passed going from `before` to `after`, in credits (contract, section 5).
 
     `low_before` is the account's low-balance threshold before, `low_after` the one after: each balance is compared with
-    its own, so a changed setting misses no crossing
-    (contract, "Crossings"). The status event comes last, after its cause.
+    its own, so a changed setting misses no crossing (contract, "Crossings"). The status event comes last, after its
+    cause.
     """
     passed = []
     if before > low_before and after <= low_after:

@@ -216,7 +216,7 @@ class Batch:
         self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else _internal(error)])
 
     def _told(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
-        """Write what an event tells besides its movements: names, and that the shop has gone or is back.
+        """Write what an event reports besides its movements: names, and that the shop has gone or is back.
 
         `outcomes` are those of its movements. Returns what was not written, and why.
         """

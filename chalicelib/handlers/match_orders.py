@@ -153,7 +153,7 @@ def _advanced(
 
 
 def _merchant(folder: str) -> "tuple[MerchantId | None, str]":
-    """Return whose orders a folder holds, None if each line tells it; and why nobody knows it, else an empty text."""
+    """Return whose orders a folder holds, None if each line states it; and why it is unknown, else an empty text."""
     from chalicelib.domain.ids import merchant_id
     from chalicelib.wiring import for_orders
 

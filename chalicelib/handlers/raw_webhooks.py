@@ -36,7 +36,7 @@ class ReadWebhook:
 
     @property
     def names(self) -> Names:
-        """What tells the webhook's merchant."""
+        """What identifies the webhook's merchant."""
         webhook = self.webhook
         return Names(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
 

@@ -19,7 +19,7 @@ LOOK_AGAIN_SECONDS = 1.0
 class Check:
     """One merchant's ledger walked and compared; `walk` is None where the account cannot be read.
 
-    `newer` tells that some of it has the form of a newer release, and was not compared.
+    `newer`: some of it has the form of a newer release, and was not compared.
     """
 
     merchant_id: MerchantId

@@ -104,7 +104,7 @@ def pending(due: DueList, now: Instant) -> list[MerchantId]:
 
 
 def _posted_until(until: Instant, failed: Sequence[tuple[DueAccount, RetryLater]]) -> Instant:
-    """Return the mark for a sweep that has come to `until`: not beyond what failed, but at most a day behind."""
+    """Return the mark for a sweep that has come to `until`: not beyond what failed, and at most a day earlier."""
     earliest = instant(datetime.fromisoformat(until) - HELD_BACK)
     return min([until, *(max(earliest, one.due_at) for one, _ in failed)])
 

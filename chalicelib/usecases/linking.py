@@ -16,7 +16,7 @@ KNOWN_LINKS_MAX = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What tells a webhook's merchant: its id, the shop or customer, or a payment; the first that is known counts."""
+    """What identifies a webhook's merchant: its id, the shop or customer, or a payment; the first known one counts."""
 
     merchant_id: MerchantId | None = None
     name: str | None = None
@@ -35,26 +35,30 @@ class Linking:
         self._table = table
         self._known: dict[str, tuple[MerchantId, float]] = {}
 
-    def merchants(self, asked: Sequence[Names]) -> list[MerchantId | None]:
-        """Return the merchant of each, None if no link tells it; one read for all.
+    def merchants(self, webhooks: Sequence[Names]) -> list[MerchantId | None]:
+        """Return the merchant of each webhook by its names, None if no link has it; one read for all.
 
         Raises:
             RetryLater: the links cannot be read.
         """
         unknown = [
-            name for one in asked if one.merchant_id is None for name in one.linked if self._remembered(name) is None
+            name
+            for names in webhooks
+            if names.merchant_id is None
+            for name in names.linked
+            if self._remembered(name) is None
         ]
         if unknown:
             for name, merchant in self._table.read(dict.fromkeys(unknown)).items():
                 self._remember(name, merchant)
-        return [self.known(one) for one in asked]
+        return [self.known(names) for names in webhooks]
 
-    def known(self, one: Names) -> MerchantId | None:
+    def known(self, names: Names) -> MerchantId | None:
         """Return whose it is by the links that were met so far, None where none of them says it."""
-        return one.merchant_id or next((found for name in one.linked if (found := self._remembered(name))), None)
+        return names.merchant_id or next((found for name in names.linked if (found := self._remembered(name))), None)
 
     def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
-        """Return which invoices these payments paid, in one read for all, those left out of which nobody said it.
+        """Return the invoice that each payment paid, without the payments that have none; one read for all.
 
         Raises:
             RetryLater: they cannot be read.

@@ -183,7 +183,7 @@ class Posting:
             try:
                 answer = self._store.commit(decided.commit)
             except RetryLater as error:
-                # The write may have taken effect. The next one finds out: its conditions bring what stands.
+                # The write may have taken effect. The next one finds out: its conditions bring what is stored.
                 work.lost_answer(decided.commit)
                 attempt = pause(attempt, time, error)
                 continue

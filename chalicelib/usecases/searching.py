@@ -13,7 +13,7 @@ BY_ID_ALONE: SearchPosition = (1_000, "")
 def found_merchants(
     links: LinkTable, listed: MerchantList, search: str, *, after: MerchantId | None = None, wanted: int
 ) -> list[MerchantId]:
-    """Return up to `wanted` merchants that a search finds, those behind `after`: first by label, then by domain and id.
+    """Return up to `wanted` merchants that a search finds, those after `after`: first by label, then by domain and id.
 
     Raises:
         ValueError: the search does not find `after`, or not any more. RetryLater: a table cannot answer.

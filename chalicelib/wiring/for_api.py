@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.dynamodb.history import History
-    from chalicelib.adapters.dynamodb.levels import Levels
+    from chalicelib.adapters.dynamodb.levels import BalanceLists
     from chalicelib.adapters.dynamodb.links import DynamoDBLinks
     from chalicelib.adapters.functions import LedgerFunctions
     from chalicelib.adapters.parameters import Parameter
@@ -118,12 +118,12 @@ def history() -> "History":
 
 
 @cache
-def levels() -> "Levels":
+def balance_lists() -> "BalanceLists":
     """Return the lists of accounts at zero and of low ones."""
-    from chalicelib.adapters.dynamodb.levels import Levels
+    from chalicelib.adapters.dynamodb.levels import BalanceLists
     from chalicelib.wiring import for_figures
 
-    return Levels(credits_table=settings().tables.credits, pending=lambda: for_figures.pending().merchants())
+    return BalanceLists(credits_table=settings().tables.credits, pending=lambda: for_figures.pending().merchants())
 
 
 @cache

@@ -130,7 +130,7 @@ def recent_events() -> "RecentEvents":
 
 @cache
 def month_ends() -> "MonthEnds | None":
-    """Return what accounts had come to at the ends of their months, None where no table is set."""
+    """Return the figures of accounts at the ends of their months, None where no table is set."""
     table = settings().tables.figures_if_set
     if not table:
         return None
@@ -150,7 +150,7 @@ def discarded_letters() -> "DiscardedLetters":
 
 @cache
 def container_counters() -> "ContainerCounters | None":
-    """Return where this container lays its counters down, None where no table is set."""
+    """Return where this container saves its counters, None where no table is set."""
     table = settings().tables.figures_if_set
     if not table:
         return None
@@ -162,7 +162,7 @@ def container_counters() -> "ContainerCounters | None":
 
 @cache
 def fleet_days() -> "FleetDays | None":
-    """Return what the fleet had come to at the ends of its days, None where no table is set."""
+    """Return the fleet's figures at the ends of its days, None where no table is set."""
     table = settings().tables.figures_if_set
     if not table:
         return None

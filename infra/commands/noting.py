@@ -3,7 +3,7 @@
 import getpass
 
 from chalicelib.adapters.dynamodb.desk import Desk
-from chalicelib.contracts.api.dead_letters import DeadLetter, settled
+from chalicelib.contracts.api.dead_letters import DeadLetter, letter_action
 from chalicelib.domain.actions import Action, Did, action_on
 from chalicelib.domain.errors import CreditsError
 from chalicelib.domain.ids import Instant
@@ -26,7 +26,7 @@ class Trail:
 
     def letter(self, did: Did, letter: DeadLetter, time: Instant) -> None:
         """Note that a dead letter was retried or discarded."""
-        self._note(settled(did, letter, admin_id=self._admin, time=time))
+        self._note(letter_action(did, letter, admin_id=self._admin, time=time))
 
     def link(self, did: Did, link: Link, time: Instant) -> None:
         """Note that a name was linked or unlinked."""

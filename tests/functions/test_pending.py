@@ -21,7 +21,7 @@ from tests.support.system import System
 
 STEADY, LAPSED, LOWERED = merchant("steady"), merchant("all lapsed"), merchant("most lapsed")
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
-ONCE = (for_figures.pending, for_figures.due_list, for_figures.due_marks, for_api.levels)
+ONCE = (for_figures.pending, for_figures.due_list, for_figures.due_marks, for_api.balance_lists)
 
 
 @pytest.fixture

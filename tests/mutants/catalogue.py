@@ -132,8 +132,8 @@ MUTANTS = (
         "the headers of a CloudEvent before its body",
         (
             ENVELOPES,
-            "        return _from_platform({**outer, **said}, reading, prefix=place)",
-            "        return _from_platform({**said, **outer}, reading, prefix=place)",
+            "        return _from_platform({**outer, **said}, reading, prefix=prefix)",
+            "        return _from_platform({**said, **outer}, reading, prefix=prefix)",
         ),
         tests="tests/unit/test_lenient.py",
     ),
@@ -213,7 +213,7 @@ MUTANTS = (
         "a lost answer forgotten",
         (
             POSTING,
-            "                # The write may have taken effect. The next one finds out: its conditions bring what stands.\n"
+            "                # The write may have taken effect. The next one finds out: its conditions bring what is stored.\n"
             "                work.lost_answer(decided.commit)\n",
             "",
         ),

@@ -51,7 +51,7 @@ class FleetDays:
                 merchants=int(item["merchants"]["N"]),
                 zero=int(item["zero"]["N"]),
                 low=int(item["low"]["N"]),
-                # Days that an older release kept do not tell it.
+                # Days that an older release kept do not hold it.
                 closed=int(item["closed"]["N"]) if "closed" in item else 0,
             )
             for item in self._figures.read([f"{DAY_PREFIX}{day}" for day in days])

@@ -42,7 +42,7 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class TransactionSums:
     """Sums of one merchant's transactions; `last_transaction_at` is the newest one's time, None without any."""
 
     totals: Mapping[Kind, Total]
@@ -112,7 +112,7 @@ class History:
         """Return up to `wanted` transactions of these kinds and sequences, newest first.
 
         What does not match is read too, and paid for; after `TRANSACTIONS_EXAMINED_MAX` of them the search stops, and
-        `below` tells where it would go on.
+        `below` is where it would continue.
         """
         if not kinds:
             # DynamoDB takes no empty list of choices.
@@ -129,7 +129,7 @@ class History:
         below = found[wanted - 1].sequence - 1 if len(found) >= wanted else highest
         return Matches(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
 
-    def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> Sums:
+    def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> TransactionSums:
         """Return the sums of the merchant's transactions of these sequences, both included; reads every one of them."""
         counts: dict[Kind, list[int]] = {}
         shortfall, newest = 0, None
@@ -142,7 +142,7 @@ class History:
                 shortfall += int(row.shortfall or 0)
                 newest = newest or Instant(row.created_at)
         totals = {kind: Total(count=count, credits=moved) for kind, (count, moved) in counts.items()}
-        return Sums(totals=totals, total_shortfall=shortfall, last_transaction_at=newest)
+        return TransactionSums(totals=totals, total_shortfall=shortfall, last_transaction_at=newest)
 
     def span(self, account: Account, start: Instant | None, end: Instant | None) -> tuple[int, int]:
         """Return the lowest and highest sequence of the transactions from `start` to `end`, both included.

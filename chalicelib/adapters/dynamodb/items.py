@@ -1,4 +1,4 @@
-"""How accounts and transactions stand in DynamoDB: plain readers and writers of the low-level item.
+"""How accounts and transactions are stored in DynamoDB: plain readers and writers of the low-level item.
 
 Attribute names are the API's. What is zero, absent or derivable is left out, so that an account and an
 order's transaction stay under 1 KB, one write unit each (decision 0002). The models of the tables

@@ -55,7 +55,7 @@ class DynamoDBLedger:
         sleep: Callable[[float], None] = time.sleep,
         answering: bool = False,
     ) -> None:
-        """`answering` is for who only tells what it has read (`items.account_from`), and never commits."""
+        """`answering` is for a caller that only reports what it read (`items.account_from`) and never commits."""
         self._answering = answering
         self._client = client
         self._sleep = sleep
@@ -168,7 +168,7 @@ class DynamoDBLedger:
         values = {f":{name}": value for name, value in attributes.items()}
         known = tally_attributes(change.before, change.time) if change.before else {}
         condition = "attribute_exists(transaction_id)"
-        # A refund counts one more and an edit has a later version: they tell whether the tally is the known one.
+        # A refund counts one more and an edit has a later version: they show whether the tally is the known one.
         for name in ("refunded_count", "edited"):
             if name in known:
                 condition += f" AND {name}=:known_{name}"

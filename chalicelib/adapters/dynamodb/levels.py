@@ -27,7 +27,7 @@ ACCOUNTS_EXAMINED_MAX = 1000
 """Accounts that one request looks at, whether they are listed or not."""
 
 
-class Level(StrEnum):
+class BalanceList(StrEnum):
     """What the index lists."""
 
     ZERO = "zero"
@@ -42,18 +42,20 @@ class Listed:
     after: MerchantId | None
 
 
-class Levels:
+class BalanceLists:
     """Lists the levels of the index. Every method may raise `RetryLater` (`unavailable`)."""
 
     def __init__(self, *, credits_table: str, pending: Callable[[], Iterable[MerchantId]]) -> None:
         self._accounts = bound(AccountRow, credits_table)
         self._pending = pending
 
-    def accounts(self, level: Level, *, after: MerchantId | None, wanted: int, only: Only | None = None) -> Listed:
+    def accounts(
+        self, level: BalanceList, *, after: MerchantId | None, wanted: int, only: Only | None = None
+    ) -> Listed:
         """Return up to `wanted` accounts of the level after `after`, of them only those that `only` lets pass.
 
         The order is the index's own and always the same. After `ACCOUNTS_EXAMINED_MAX` accounts the search stops, and
-        `Listed.after` tells where it would go on.
+        `Listed.after` is where it would continue.
         """
         found: list[Account] = []
         examined = 0
@@ -75,14 +77,14 @@ class Levels:
         with translated():
             return self._read(list(merchants))
 
-    def _keys(self, level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
+    def _keys(self, level: BalanceList, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
         """Yield the merchants of the level and those whose accounts are due, each once, in the index's order."""
         begin = _place(after) if after is not None else (0, "")
         due = sorted(place for merchant_id in self._pending() if (place := _place(merchant_id)) > begin)
         indexed = (_place(merchant_id) for merchant_id in self._indexed(level, after, size))
         return (MerchantId(merchant_id) for (_, merchant_id), _ in groupby(merge(due, indexed)))
 
-    def _indexed(self, level: Level, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
+    def _indexed(self, level: BalanceList, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
         first = level_shard(after) if after is not None else 0
         for shard in range(first, LEVEL_SHARDS):
             behind = AccountRow.merchant_id > after if after is not None and shard == first else None
@@ -100,5 +102,5 @@ def _place(merchant_id: MerchantId) -> tuple[int, str]:
     return level_shard(merchant_id), merchant_id
 
 
-def _is(level: Level, account: Account) -> bool:
-    return account.low if level is Level.LOW else not account.balance
+def _is(level: BalanceList, account: Account) -> bool:
+    return account.low if level is BalanceList.LOW else not account.balance

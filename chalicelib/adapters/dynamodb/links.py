@@ -116,7 +116,7 @@ class DynamoDBLinks:
             self._client.put_item(TableName=self._table, Item=item)
 
     def invoices(self, payment_names: Iterable[str]) -> dict[str, str]:
-        """Return which invoices these payments paid, those left out of which nobody said it; eventually consistent."""
+        """Return the invoice that each payment paid, without the payments that have none; eventually consistent."""
         keys = [_key(_paid(name)) for name in dict.fromkeys(payment_names)]
         found: dict[str, str] = {}
         with transient_faults(WHO):
@@ -168,7 +168,7 @@ class DynamoDBLinks:
         return LinksPage(links=links, last=links[-1].name if links and "LastEvaluatedKey" in answer else None)
 
     def starting(self, kind: str, prefix: str, *, after: str | None, limit: int) -> NamesPage:
-        """Return the next names of a list, a kind of links or `WORD`, that start so; a little behind the writes."""
+        """Return the next names of a list, a kind of links or `WORD`, that start so; a little later than the writes."""
         answer = self._listed(kind, prefix, after=after, limit=limit)
         names = tuple((item["name"]["S"], MerchantId(item["merchant_id"]["S"])) for item in answer["Items"])
         return NamesPage(names=names, last=names[-1][0] if names and "LastEvaluatedKey" in answer else None)

@@ -110,8 +110,8 @@ class DeadLetter(Model):
         return self.model_copy(update={"body": self.body[:length], "body_cut": True})
 
 
-def settled(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:
-    """Return the action of who retried or discarded a letter; a discarded letter names its admin and time itself."""
+def letter_action(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:
+    """Return that an admin retried or discarded a letter; a discarded letter names its admin and time itself."""
     # A sender may have written anything where its type should be, and what is noted stays for ever.
     named = letter.parking != Parking.INBOX or letter.event_type in INBOUND
     details: dict[str, str | int | None] = {

@@ -80,11 +80,11 @@ def read_envelope(
     if "detail" in fields or "detail-type" in fields:
         field, envelope = "detail-type", _from_event_bridge(fields, reading)
     elif _is_cloud_event(fields):
-        field, envelope = "type", _from_cloud_event(fields, reading, place="")
+        field, envelope = "type", _from_cloud_event(fields, reading, prefix="")
     elif subject is not None and fields.get("event_type", subject) == subject:
         attributes = headers or {}
         said = _of_merchant(fields, attributes.get("subject"))
-        field, envelope = "event_type", _under(subject, said, reading, place="", named=_named(attributes))
+        field, envelope = "event_type", _under(subject, said, reading, prefix="", named=_named(attributes))
     else:
         field, envelope = "event_type", _from_platform(fields, reading, prefix="")
     if subject not in (None, envelope.event_type):
@@ -118,8 +118,8 @@ def _from_event_bridge(fields: Mapping[str, Any], reading: Reading) -> Envelope:
     if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
     if _is_cloud_event(detail):
-        return _from_cloud_event(detail, reading, place="detail.", under=event_type, time=fields.get("time"))
-    return _under(event_type, detail, reading, time=fields.get("time"), place="detail.")
+        return _from_cloud_event(detail, reading, prefix="detail.", under=event_type, time=fields.get("time"))
+    return _under(event_type, detail, reading, time=fields.get("time"), prefix="detail.")
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,19 +132,19 @@ def _is_cloud_event(fields: Mapping[str, Any]) -> bool:
 
 
 def _from_cloud_event(
-    fields: Mapping[str, Any], reading: Reading, *, place: str, under: str | None = None, time: object = None
+    fields: Mapping[str, Any], reading: Reading, *, prefix: str, under: str | None = None, time: object = None
 ) -> Envelope:
     """Return the envelope of a CloudEvent 1.0 in structured mode; `under` is the type of what it came in."""
     event_type, data = fields["type"], fields.get("data")
     if not isinstance(event_type, str):
-        raise Rejected(Code.FIELD_INVALID, f"{place}type: a type is a text", field=f"{place}type")
+        raise Rejected(Code.FIELD_INVALID, f"{prefix}type: a type is a text", field=f"{prefix}type")
     if not isinstance(data, dict):
-        raise Rejected(Code.FIELD_MISSING, f"{place}data is missing, or no JSON object", field=f"{place}data")
+        raise Rejected(Code.FIELD_MISSING, f"{prefix}data is missing, or no JSON object", field=f"{prefix}data")
     data = _present(data)
     if {fields.get("event_type", event_type), under or event_type} != {event_type}:
-        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "the CloudEvent's type is contradicted", field=f"{place}type")
+        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "the CloudEvent's type is contradicted", field=f"{prefix}type")
     data = _of_merchant(data, fields.get("subject"))
-    return _under(event_type, data, reading, time=time, place=f"{place}data.", named=_named(fields))
+    return _under(event_type, data, reading, time=time, prefix=f"{prefix}data.", named=_named(fields))
 
 
 def _named(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -175,7 +175,7 @@ def _under(
     fields: Mapping[str, Any],
     reading: Reading,
     *,
-    place: str,
+    prefix: str,
     time: object = None,
     named: Mapping[str, Any] | None = None,
 ) -> Envelope:
@@ -186,18 +186,18 @@ def _under(
     fields = _present(fields)
     if fields.get("event_type", event_type) != event_type:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, f"{place}event_type contradicts the type around it", field=f"{place}event_type"
+            Code.ENVELOPE_AMBIGUOUS, f"{prefix}event_type contradicts the type around it", field=f"{prefix}event_type"
         )
     bodies = fields.keys() & {"payload", "data"}
     if bodies and "event_type" not in fields and fields.keys() & {"merchant_id", "identifiers"}:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, "the body is a payload and holds another", field=f"{place}{min(bodies)}"
+            Code.ENVELOPE_AMBIGUOUS, "the body is a payload and holds another", field=f"{prefix}{min(bodies)}"
         )
     outer = {"event_type": event_type, **(named or {})}
     outer["occurred_at"] = outer.pop("timestamp", None) or time
     if bodies or "event_type" in fields:
         said = {name: value for name, value in fields.items() if value != ""}
-        return _from_platform({**outer, **said}, reading, prefix=place)
+        return _from_platform({**outer, **said}, reading, prefix=prefix)
     return _validated({**outer, "payload": fields}, reading, prefix="")
 
 

@@ -68,8 +68,8 @@ class Event:
 
     At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
     belong to the merchant from now on, `payment_names` those of payments, which nobody else may have; `paid` are the
-    invoices that payments paid, by the payments' names. An event that
-    `closes` says that the shop has gone, at `occurred_at` if anybody said when.
+    invoices that payments paid, by the payments' names. An event that `closes` reports that the shop has gone, at
+    `occurred_at` if the time is known.
     """
 
     event_type: str

@@ -20,8 +20,7 @@ class Message:
     """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`.
 
     `sent_at` is when it came into the queue.
-
-    `redriven` is how often the message was parked and put back before (None: never), as its sender says, and
+    `redriven` is how often the message was parked and put back before (None: never), as its sender states, and
     `seen_since` when it was seen for the very first time, before that.
     `subject` is where the bridge found it on NATS, `ce_type` the header there that names another type, and
     `cloud_event` the other headers of a CloudEvent in binary mode, as a JSON object.

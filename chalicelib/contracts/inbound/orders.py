@@ -58,8 +58,8 @@ class Entry(Protocol):
         """Its other ids."""
 
 
-def totals(entry: Entry, *names: str, needed: bool, reading: Reading, place: str = "") -> list[Decimal]:
-    """Return what an entry's names of the total say; `place` is where in the payload it is, with a point after it.
+def totals(entry: Entry, *names: str, needed: bool, reading: Reading, prefix: str = "") -> list[Decimal]:
+    """Return what an entry's names of the total say; `prefix` is its path in the payload, with a point after it.
 
     Raises:
         Rejected: one cannot be read, and the total is needed.
@@ -68,7 +68,7 @@ def totals(entry: Entry, *names: str, needed: bool, reading: Reading, place: str
     for name in names:
         value = getattr(entry, name)
         if isinstance(value, Unreadable):
-            field = f"payload.{place}{name}"
+            field = f"payload.{prefix}{name}"
             if needed:
                 raise Rejected(Code.FIELD_INVALID, f"{field} is no amount of money", field=field)
             reading.dropped.append(name)
@@ -125,8 +125,8 @@ class OrderPaid(OrderEntry, Payload):
         """
         entries = self.order_items or _ONE_ORDER
         lines: dict[str, dict[int, OrderEntry]] = {}
-        for place, entry in enumerate(entries):
-            lines.setdefault(order_of(entry.order_id, self.order_id, f"order_items.{place}"), {})[place] = entry
+        for index, entry in enumerate(entries):
+            lines.setdefault(order_of(entry.order_id, self.order_id, f"order_items.{index}"), {})[index] = entry
         check_count(lines, "order_items")
         merchant = self.merchant()
         needed = terms.policy.basis is Basis.TOTAL
@@ -163,8 +163,8 @@ class OrderPaid(OrderEntry, Payload):
         own = totals(self, *ORDER_TOTALS, needed=needed, reading=reading) if alone else []
         named = own or [
             total
-            for place, entry in entries.items()
-            for total in totals(entry, *ORDER_TOTALS, needed=needed, reading=reading, place=f"order_items.{place}.")
+            for index, entry in entries.items()
+            for total in totals(entry, *ORDER_TOTALS, needed=needed, reading=reading, prefix=f"order_items.{index}.")
         ]
         return agreed(named, Code.ORDER_AMBIGUOUS, "total")
 

@@ -87,10 +87,10 @@ class Payload(BaseModel):
     identifiers: Annotated[Identifiers | None, BeforeValidator(lambda value: value or None)] = None
 
     def merchant(self) -> MerchantId:
-        """Return the merchant, wherever it stands.
+        """Return the merchant, from either of its two places.
 
         Raises:
-            Rejected: it stands nowhere, or in both places with different ids.
+            Rejected: it is in neither place, or in both with different ids.
         """
         named = self.identifiers.merchant_id if self.identifiers else None
         merchant = self.merchant_id or named
@@ -162,7 +162,7 @@ class CreditsByManyNames(Payload):
     credits_used: Credits | None = None
 
     def amount(self, *names: str) -> int:
-        """Return the credits that stand under `names`.
+        """Return the credits that the fields `names` state.
 
         Raises:
             Rejected: there are none, or two that differ.

@@ -79,13 +79,13 @@ class OrderRefunded(RefundEntry, Payload):
             raise Rejected(Code.REFUND_AMBIGUOUS, "order_items and refunds are both there", field="payload.refunds")
         name = "refunds" if self.refunds else "order_items"
         refunds: dict[str, dict[str, list[RefundEntry]]] = {}
-        for place, entry in enumerate(self.order_items or self.refunds or [RefundEntry()]):
-            order_id = order_of(entry.order_id, self.order_id, f"{name}.{place}")
+        for index, entry in enumerate(self.order_items or self.refunds or [RefundEntry()]):
+            order_id = order_of(entry.order_id, self.order_id, f"{name}.{index}")
             if None not in (entry.refund_id, self.refund_id) and entry.refund_id != self.refund_id:
                 raise Rejected(
                     Code.REFUND_AMBIGUOUS,
                     "an entry's refund_id differs from the payload's",
-                    field=f"payload.{name}.{place}.refund_id",
+                    field=f"payload.{name}.{index}.refund_id",
                 )
             refund_key = _refund_key(entry.refund_id or self.refund_id, order_id)
             refunds.setdefault(refund_key, {}).setdefault(order_id, []).append(entry)

@@ -91,7 +91,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
 
 
 def period_name(text: str) -> str:
-    """Return a period's start as it stands in a key: the instant in milliseconds, whatever its spelling.
+    """Return a period's start as keys have it: the instant in milliseconds, whatever its spelling.
 
     Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
     no instant from 2000 to 2100 is an opaque id and comes back as it is.

@@ -1,4 +1,4 @@
-"""What the publishers said of a transaction, derived from the ledger again: the same events under the same ids.
+"""What the publishers published of a transaction, derived from the ledger again: the same events under the same ids.
 
 Not to be derived are events without a transaction, of a threshold that an admin changed: their id counts the writes to
 the account, which no transaction keeps. They are at hand only until the account's next write, which carries them.
@@ -15,8 +15,8 @@ from chalicelib.domain.ledger import Transaction
 class DerivedEvents:
     """The events of a transaction: what the stream of transactions publishes, and that of accounts.
 
-    `doubtful` tells that low or restored are left out: an earlier release wrote the transaction, and the ledger does
-    not tell whether it passed the threshold or an admin moved the threshold past the balance before it.
+    `doubtful`: low or restored are left out, because an earlier release wrote the transaction, and the ledger does not
+    show whether it passed the threshold or an admin moved the threshold past the balance before it.
     """
 
     of_transaction: tuple[PublishedEvent, ...]

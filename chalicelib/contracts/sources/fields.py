@@ -59,20 +59,20 @@ def _kept(value: Any, shape: Shape | None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """An object of a webhook, and where in the body it is; null and an empty text count as absent.
+    """An object of a webhook, and the `prefix` of its fields' paths; null and an empty text count as absent.
 
     Every reader raises `Rejected` for a value of another form, and names the field, never the value.
     """
 
     values: Mapping[str, Any]
-    place: str = ""
+    prefix: str = ""
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
 
     def path(self, name: str) -> str:
         """Return where in the body a field of this object is."""
-        return f"{self.place}{name}"
+        return f"{self.prefix}{name}"
 
     def missing(self, name: str) -> NoReturn:
         """Raise that a field is missing."""
@@ -134,10 +134,10 @@ class Fields:
         values = self.values.get(name)
         if values is not None and not isinstance(values, list):
             self.invalid(name, "a list")
-        for place, value in enumerate(values or ()):
+        for index, value in enumerate(values or ()):
             if not isinstance(value, dict):
-                self.invalid(f"{name}.{place}", "an object")
-            yield Fields(value, f"{self.path(name)}.{place}.")
+                self.invalid(f"{name}.{index}", "an object")
+            yield Fields(value, f"{self.path(name)}.{index}.")
 
     def _id(self, name: str) -> str | None:
         value = self._there(name)

@@ -56,7 +56,7 @@ class RawWebhook:
     detail_type: str | None = None
 
     def read(self, terms: SourceTerms) -> Webhook:
-        """Return what it comes to.
+        """Return what it translates to.
 
         Raises:
             Rejected: it is poison.
@@ -98,7 +98,7 @@ def held_webhook(message: Message) -> RawWebhook | None:
 
 
 def body_to_park(message: Message) -> str:
-    """Return the body of a message that should hold a webhook and does not, cut to what decides wherever it stands.
+    """Return the body of a message that should hold a webhook and does not, cut to what decides, at any depth.
 
     What is no JSON object, and what is no webhook's, stays as it is.
     """
@@ -141,7 +141,7 @@ def from_message(fields: Mapping[str, Any], *, subject: str | None = None) -> Ra
     if subject is not None and subject != event_type and RAW_TYPES.keys() & {subject, str(event_type)}:
         raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "event_type is not the subject", field="event_type")
     source = RAW_TYPES.get(event_type) if isinstance(event_type, str) else None
-    return _unwrapped(source, fields, place="") if source is not None else None
+    return _unwrapped(source, fields, prefix="") if source is not None else None
 
 
 def _from_bus(fields: Mapping[str, Any]) -> RawWebhook | None:
@@ -150,19 +150,19 @@ def _from_bus(fields: Mapping[str, Any]) -> RawWebhook | None:
     if source is None:
         return None
     if source is Source.SHOPIFY:
-        return _unwrapped(source, _object(detail, "detail"), place="detail.")
+        return _unwrapped(source, _object(detail, "detail"), prefix="detail.")
     detail_type = fields.get("detail-type")
     return RawWebhook(source=source, headers={}, body=_object(detail, "detail"), detail_type=str(detail_type))
 
 
-def _unwrapped(source: Source, fields: Mapping[str, Any], *, place: str) -> RawWebhook:
-    body = _object(fields.get("payload"), f"{place}payload")
+def _unwrapped(source: Source, fields: Mapping[str, Any], *, prefix: str) -> RawWebhook:
+    body = _object(fields.get("payload"), f"{prefix}payload")
     around = fields
     if "payload" in body and body.keys() & {"headers", "metadata"}:
         # The platform's own envelope, with the raw message as its payload.
-        around, body = body, _object(body["payload"], f"{place}payload.payload")
+        around, body = body, _object(body["payload"], f"{prefix}payload.payload")
     headers = around.get("headers") or around.get("metadata") or {}
-    return RawWebhook(source=source, headers=_object(headers, f"{place}headers"), body=body)
+    return RawWebhook(source=source, headers=_object(headers, f"{prefix}headers"), body=body)
 
 
 def _object(value: Any, field: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ _TOPIC = re.compile(r"[a-z0-9_]{1,64}(/[a-z0-9_]{1,64})?")
 
 
 def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms) -> Webhook:
-    """Return what a webhook comes to, from its decoded body and its headers, in letters of either case.
+    """Return what a webhook translates to, from its decoded body and its headers, in letters of either case.
 
     Raises:
         Rejected: it is poison; `code` and `field` say why.

@@ -84,7 +84,7 @@ _WITH_MILS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 
 def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
-    """Return what an event of Stripe comes to, from its decoded body.
+    """Return what an event of Stripe translates to, from its decoded body.
 
     Raises:
         Rejected: it is poison; `code` and `field` say why.
@@ -276,7 +276,7 @@ def _merchant(resource: Fields) -> MerchantId | None:
 def _paid_invoice(resource: Fields) -> dict[str, str]:
     invoice, payment = resource.reference("invoice"), resource.within("payment")
     if resource.values.get("is_default") is False:
-        # Several payments paid this invoice, and Stripe does not tell how much each: the invoice is linked to itself.
+        # Several payments paid this invoice, and Stripe does not state how much each: the invoice is linked to itself.
         return {link_name(Source.STRIPE, invoice): invoice} if invoice else {}
     named = [payment.reference(name) for name in ("payment_intent", "charge")]
     return {link_name(Source.STRIPE, name): invoice for name in named if name and invoice}

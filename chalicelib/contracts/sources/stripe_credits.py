@@ -76,10 +76,10 @@ def of_lines(lines: Iterable[Fields], terms: SourceTerms) -> int:
     return sum(of_line(line, terms) for line in lines)
 
 
-def in_range(place: Fields, credits_found: int) -> int:
+def in_range(fields: Fields, credits_found: int) -> int:
     """Return a number of credits that one movement may have."""
     if credits_found > CREDITS_MAX:
-        place.invalid("credits", f"at most {CREDITS_MAX} credits", Code.CREDITS_INVALID)
+        fields.invalid("credits", f"at most {CREDITS_MAX} credits", Code.CREDITS_INVALID)
     return credits_found
 
 

@@ -68,7 +68,7 @@ _FIRST = "subscription_create"
 
 
 def paid_invoice(invoice: Fields, terms: SourceTerms) -> list[Part]:
-    """Return what a paid invoice comes to.
+    """Return what a paid invoice translates to.
 
     Raises:
         Rejected: it is not paid, not whole, or does not say what it gives.

@@ -1,4 +1,4 @@
-"""What a webhook comes to, whoever sent it: events of ours, or nothing, and whose it is (contract, section 15)."""
+"""What a webhook of either sender translates to: events of ours, or nothing, and whose it is (contract, section 15)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ PRIVACY: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTerms:
-    """The settings that decide what a webhook comes to.
+    """The settings that decide what a webhook translates to.
 
     `credits_by_price`: credits that one unit of a price or plan id gives, 0 for none. `count_test_orders`: whether
     test orders, and Stripe's test mode, count.
@@ -67,7 +67,7 @@ class Unused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEvent:
-    """An event of ours that a webhook comes to; `payload` is JSON and names no merchant yet."""
+    """An event of ours that a webhook translates to; `payload` is JSON and names no merchant yet."""
 
     event_type: str
     payload: Mapping[str, Any]
@@ -83,7 +83,7 @@ Part = SourceEvent | Unused | Closed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """What a webhook comes to, part by part; at least one.
+    """What a webhook translates to, part by part; at least one.
 
     Whose it is: `merchant_id` where the webhook names the merchant itself, else the link of `name` (the shop or
     customer), else that of one of `payment_names`. Those name the payment that the webhook is about: a dispute names
@@ -106,7 +106,7 @@ class Webhook:
 
     @property
     def events(self) -> tuple[SourceEvent, ...]:
-        """The events that it comes to."""
+        """The events that it translates to."""
         return tuple(part for part in self.parts if isinstance(part, SourceEvent))
 
     @property
