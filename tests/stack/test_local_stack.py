@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.engines import LOOPBACK, answers, free_port
-from tests.support.running_stack import client
+from tests.support.running_stack import client, until
 from tests.support.stack_process import END_SECONDS, READY_SECONDS, Run, started, wait
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("local stack")]
@@ -30,7 +30,7 @@ def alive(pid: int) -> bool:
 
 def status(url: str, token: str | None = None) -> int:
     parts = urlsplit(url)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
         connection.request("GET", parts.path, headers={"Authorization": f"Bearer {token}"} if token else {})
         return connection.getresponse().status
 
@@ -80,7 +80,7 @@ def test_everything_in_the_description_exists(stack: Run) -> None:
     client(description, "events").describe_event_bus(Name=description["event_bus"])
     for name in description["functions"].values():
         client(description, "lambda").get_function(FunctionName=name)
-    assert answers(description["bridge_health_url"])
+    until("the bridge to be healthy", lambda: answers(description["bridge_health_url"]))
     assert all(alive(pid) for pid in description["pids"].values())
 
 
