@@ -242,7 +242,7 @@ def _executed(
 def _refuse_loss(found: Sequence[Change], environment: Mapping[str, str]) -> None:
     lost = sorted(change.logical_id for change in found if change.loses_data)
     if lost and environment.get("REPLACE_DATA") != "1":
-        raise DeploymentRefusedError(f"{', '.join(lost)} may be removed or replaced; REPLACE_DATA=1 if that is meant")
+        raise DeploymentRefusedError(f"{', '.join(lost)} may be removed or replaced; REPLACE_DATA=1 allows it")
 
 
 def _ask(question: str, environment: Mapping[str, str], console: Console) -> None:

@@ -81,7 +81,7 @@ def obstacles(client: Clients, plan: Plan) -> Iterator[Obstacle]:
             yield from check(client, plan)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
-            why = "it may not be asked" if code in DENIED else f"{code}"
+            why = "the caller has no right to read it" if code in DENIED else f"{code}"
             yield Obstacle(text=f"{name} could not be looked at: {why}", stops=False)
         except BotoCoreError as error:
             yield Obstacle(text=f"{name} could not be looked at: {error}", stops=False)
@@ -158,9 +158,7 @@ def _edge(client: Clients, plan: Plan) -> Iterator[Obstacle]:
             "there and name it in EdgeWebAclArn"
         )
     if plan.values.get("PublicApi") == "false":
-        yield Obstacle(
-            text="the edge stands before the HTTP API: Edge=on needs PublicApi=true, and makes nothing", stops=False
-        )
+        yield Obstacle(text="Edge=on needs PublicApi=true: without the HTTP API no edge is made", stops=False)
 
 
 def _bucket(client: Clients, plan: Plan) -> Iterator[Obstacle]:
@@ -241,7 +239,7 @@ def main() -> None:
     console.print(f"{name} in account {plan.account}, {plan.region}", highlight=False)
     if not shown(list(obstacles(clients(session), plan)), console):
         sys.exit(1)
-    console.print("Nothing stands in the way.")
+    console.print("Nothing prevents a deployment.")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def mended(
         return None
     if state == HALF_ROLLED_BACK:
         console.print(failures(cloudformation, name), markup=False, highlight=False)
-        ask(f"{name} is {state}: an update failed, and so did going back. Go on going back?")
+        ask(f"{name} is {state}: an update failed, and so did its rollback. Continue the rollback?")
         cloudformation.continue_update_rollback(StackName=name, **role)
         follow(cloudformation, name, console, "Rolling back", good=("UPDATE_ROLLBACK_COMPLETE",))
         return stack_there(cloudformation, name)

@@ -13,7 +13,7 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
     "merchants": Word("Merchants at the day's end.", COUNT_FORM),
     "enabled": Word("Merchants whose plugin is on at the day's end.", COUNT_FORM),
     "disabled": Word("Merchants whose plugin is off at the day's end.", COUNT_FORM),
-    "low": Word("Merchants that run low at the day's end.", COUNT_FORM),
+    "low": Word("Merchants with a low balance at the day's end.", COUNT_FORM),
     "Day.orders": Word("Orders recorded on the day.", COUNT_FORM),
     "FleetDay.orders": Word("Orders recorded on the day.", COUNT_FORM),
     "Day.shortfall": Word("Credits asked for on the day and not there.", COUNT_FORM),

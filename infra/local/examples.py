@@ -45,14 +45,14 @@ def kept(keeping: Keeping) -> str:
     """Return what becomes of the data when the stack ends, and whether they come from an earlier start."""
     if not keeping.on:
         return NOT_KEPT
-    before = "Everything of the last start with KEEP=on is here again. " if keeping.runs else ""
+    before = "The data of the last start with KEEP=on are restored. " if keeping.runs else ""
     return f"{before}Ctrl-C keeps everything in {short(keeping.folder)} (KEEP=on); remove that folder to start empty."
 
 
 def happening(*, with_traffic: bool, keeping: Keeping) -> Sequence[str]:
     """Return plain sentences on what appears from now on."""
     if not with_traffic:
-        return ("Nobody sells anything (TRAFFIC=off): nothing happens until you make it happen.", kept(keeping))
+        return ("There is no sample traffic (TRAFFIC=off): nothing happens until you send an event.", kept(keeping))
     opened = "are open" if keeping.runs else "open now"
     connected = " and ".join(shop.name for shop in CONNECTED)
     return (
@@ -73,12 +73,12 @@ def lines(description: Description, command: str, *, with_traffic: bool) -> Mapp
         return {
             f"is the plugin of {SHOP.name} on? anyone may ask": f"{status}/{shop}",
             "why is it on, or off?": f"{command} why {shop}",
-            "sell something: what came of it (again, and it counts once)": f"{command} emit order_paid "
+            "sell something and see the effect; run it again: it counts once": f"{command} emit order_paid "
             f"merchant_id={shop} order_id=1 total=24.90 --wait",
         }
     return {
         "open a shop": f"{command} emit merchant.created merchant_id={NEW_SHOP} --wait",
-        "sell something: what came of it (again, and it counts once)": f"{command} emit order_paid "
+        "sell something and see the effect; run it again: it counts once": f"{command} emit order_paid "
         f"merchant_id={NEW_SHOP} order_id=1 total=24.90 --wait",
         "is its plugin on? anyone may ask": f"{status}/{NEW_SHOP}",
     }

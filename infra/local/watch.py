@@ -135,4 +135,4 @@ def _obituary(engine: Engine) -> str:
     how = f"was ended by signal {-status}" if status < 0 else f"ended with exit code {status}"
     said = engine.last_words()
     evidence = f"The end of its log ({engine.log}):\n{said}" if said else f"Its log is empty ({engine.log})."
-    return f"{engine.name[0].upper()}{engine.name[1:]} {how}, although nobody asked it to. {evidence}"
+    return f"{engine.name[0].upper()}{engine.name[1:]} {how} unexpectedly. {evidence}"

@@ -108,7 +108,7 @@ def test_nothing_is_applied_while_a_row_is_bad_unless_the_others_are_chosen(tab:
     expect(page.locator("[data-test=bad]")).to_contain_text("Line 5, credits: credits are a whole number")
     assert effects(page)[0] == "70 left, 900 cannot be removed refused", "a trouble stands first"
     expect(page.get_by_role("button", name="Apply 3 rows")).to_be_disabled()
-    page.get_by_label("Apply the other rows all the same").check()
+    page.get_by_label("Apply the other rows anyway").check()
     applied(page)
 
     assert (desk.balance(), desk.balance(OTHER)) == (0, 70)
@@ -126,7 +126,7 @@ def test_what_was_spent_meanwhile_is_said_of_its_row(tab: Tab, desk: System) -> 
     expect(page.locator("[data-test=row]").first).to_contain_text(
         "7 left, 10 cannot be removed: it was spent meanwhile"
     )
-    page.get_by_label("Apply the other rows all the same").check()
+    page.get_by_label("Apply the other rows anyway").check()
     applied(page, "Take back 1 row")
     assert (desk.balance(), desk.balance(OTHER)) == (7, 100)
 
@@ -154,7 +154,7 @@ def test_a_run_torn_at_a_row_goes_on_in_a_page_opened_again_and_each_row_counts_
 
     page.unroute("**/credits/admin/adjustments")
     page.reload()
-    expect(page.get_by_text("A run of this file broke off.")).to_be_visible()
+    expect(page.get_by_text("A run of this file was interrupted.")).to_be_visible()
     page.get_by_role("button", name="Preview", exact=True).click()
     applied(page, f"Apply {3 - torn} row")
 
@@ -197,7 +197,7 @@ def test_a_file_that_is_none_is_refused_with_its_line(tab: Tab) -> None:
     page.get_by_label("or paste it").fill("a,b\n1,2\n")
     page.get_by_role("button", name="Preview", exact=True).click()
 
-    expect(page.get_by_role("alert")).to_contain_text("line 1: the heading needs a column 'merchant_id'")
+    expect(page.get_by_role("alert")).to_contain_text("line 1: the header needs the column 'merchant_id'")
 
 
 def test_a_phone_shows_it_without_scrolling_sideways_and_axe_finds_nothing(tab: Tab, desk: System) -> None:
@@ -206,7 +206,7 @@ def test_a_phone_shows_it_without_scrolling_sideways_and_axe_finds_nothing(tab: 
     page.get_by_label("or paste it").fill(f"{ROWS}{SHOP},1E+3,{'x' * 400}\n{OTHER},-900,too much\n")
     page.get_by_role("button", name="Preview", exact=True).click()
     expect(page.locator("[data-test=row]")).to_have_count(4)
-    page.get_by_label("Apply the other rows all the same").check()
+    page.get_by_label("Apply the other rows anyway").check()
     assert (wider(page), violations(page)) == (0, [])
     applied(page)
     expect(page.locator("[data-test=waiter]")).to_be_visible()

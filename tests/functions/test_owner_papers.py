@@ -156,7 +156,7 @@ def test_an_address_of_admins_shows_an_owner_the_own_shop(tab: Callable[..., Pag
 def test_another_shop_s_address_shows_an_owner_nothing_of_it(tab: Callable[..., Page]) -> None:
     page = tab(f"merchant/{OTHER}")
 
-    expect(page.get_by_text("There is no account of this merchant.")).to_be_visible()
+    expect(page.get_by_text("This merchant has no account.")).to_be_visible()
 
 
 @needs_chromium

@@ -169,7 +169,7 @@ def test_the_gateways_logs_are_left_to_whoever_writes_them_already() -> None:
 def test_what_may_not_be_asked_stops_nobody() -> None:
     (finding,) = found({"iam.get_account_summary": refused("AccessDenied")})
 
-    assert (finding.stops, "it may not be asked" in finding.text) == (False, True)
+    assert (finding.stops, "the caller has no right to read it" in finding.text) == (False, True)
 
 
 def test_whose_account_it_is_comes_from_the_credentials() -> None:

@@ -146,7 +146,7 @@ def test_the_ledger_goes_on_to_its_end_and_is_filtered_and_its_chain_holds(conso
     expect(ledger.get_by_text("No transaction matches.")).to_be_visible()
 
     ledger.get_by_role("button", name="Check the whole chain").click()
-    expect(console.said("chain")).to_contain_text(f"{ORDERS + 1} transactions: every hash and every balance holds.")
+    expect(console.said("chain")).to_contain_text(f"{ORDERS + 1} transactions: every hash and every balance is right.")
 
 
 @pytest.mark.slow
@@ -244,7 +244,7 @@ def test_a_threshold_of_its_own_is_set_and_taken_back(console: Console, shops: S
     form.get_by_label("Custom threshold").fill("60")
     form.get_by_role("button", name="Set").click()
     expect(form.get_by_text("A custom threshold: low at 60.")).to_be_visible()
-    expect(console.page.get_by_text("The low-balance threshold went from 20 to 60.")).to_be_visible()
+    expect(console.page.get_by_text("The low-balance threshold changed from 20 to 60.")).to_be_visible()
 
     form.get_by_role("button", name="Back to the default").click()
     expect(form.get_by_text("The default applies: low at 20.")).to_be_visible()

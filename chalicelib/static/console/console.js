@@ -432,7 +432,7 @@ ${letter.redriven > 0 && html`<div><dt>Retried</dt><dd>${letter.redriven === 1 ?
 </dl>
 <${Message} letter=${letter} />
 <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has already retried or discarded it, or is looking at it at this moment.</p>`} />
-<div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Its content, the reason and who did it are kept.</p>`}</div>
+<div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is processed again now; if it fails again, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Its content, the reason and who did it are kept.</p>`}</div>
 ${!gone.of(letter.id) && (letter.redrivable
 ? html`<button type="button" onClick=${retry} disabled=${state.busy}>${state.busy ? "Retrying…" : "Retry"}</button>`
 : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published again, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay it.</p>`
@@ -510,7 +510,7 @@ const unseen = data ? data.pagination.total - all.length : 0;
 const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
 const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
 return html`<${Title} name="Dead letters">Dead letters<//>
-<p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
+<p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; other messages were applied. Retrying one is always safe: a fact moves credits once.</p>
 <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
 ${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}>
 <div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}
@@ -636,12 +636,12 @@ return html`<${Section} name="Preview" title=${run?.done ? "Result" : "Preview"}
 ${plan.needs_confirming && !run?.done && todo.length > 0 && html`<p class="said">That is more than one admin may move alone: the rows wait until another admin confirms them.</p>`}
 ${plan.bad.length > 0 && html`<ul data-test="bad">${plan.bad.slice(0, SHOWN).map((bad) => html`<li class="bad" key=${bad.line}>Line ${number(bad.line)}, ${bad.column}: ${visible(bad.why)}</li>`)}</ul>`}
 <${Rows} rows=${plan.rows} />
-${wrong > 0 && todo.length > 0 && !run && html`<label class="choice"><input type="checkbox" checked=${partial} onChange=${() => setPartial(!partial)} /> Apply the other rows all the same</label>`}
+${wrong > 0 && todo.length > 0 && !run && html`<label class="choice"><input type="checkbox" checked=${partial} onChange=${() => setPartial(!partial)} /> Apply the other rows anyway</label>`}
 <div role="status" data-test="progress">${busy && html`<label class="small" for="progress">${number(run.at)} of ${number(run.of)} rows</label> <progress id="progress" max=${run.of} value=${run.at}></progress>`}
 ${run?.done && html`<p class="done">${ended(plan.rows)}.</p>`}
 ${held && todo.length > 0 && html`<p class="muted">Nothing is applied while a row is bad or refused.</p>`}</div>
-<${Trouble} error=${run?.error} also=${html`<p>It stopped after ${number(run?.at ?? 0)} of ${number(run?.of ?? 0)} rows. Go on: each row counts once.</p>`} />
-${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Go on" : `${plan.undo ? "Take back" : "Apply"} ${todo.length === 1 ? "1 row" : `${number(todo.length)} rows`}`}</button>`}
+<${Trouble} error=${run?.error} also=${html`<p>It stopped after ${number(run?.at ?? 0)} of ${number(run?.of ?? 0)} rows. Continue: each row counts once.</p>`} />
+${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Continue" : `${plan.undo ? "Take back" : "Apply"} ${todo.length === 1 ? "1 row" : `${number(todo.length)} rows`}`}</button>`}
 ${!plan.undo && !busy && plan.rows.some((row) => row.state === "done" || row.state === "applied") && html` <button type="button" onClick=${undo}>Undo this batch…</button>`}
 <//>`;
 }
@@ -679,7 +679,7 @@ const confirm = (row) => adjust({ ...row, credits: row.operation_type === "INCRE
 const withdraw = (row) => ask(`${ADJUSTMENTS}/waiting/${row.transaction_id}`, { method: "DELETE" });
 return html`<${Section} name="Waiting for another admin" first>
 <${Trouble} error=${error} retry=${reload} />
-<${Trouble} error=${state.error} also=${html`<p>What it concerns goes on waiting.</p>`} />
+<${Trouble} error=${state.error} also=${html`<p>It still waits.</p>`} />
 ${loading && !data && html`<${Waiting} what="Reading what waits…" />`}
 ${data && !groups.length && html`<p class="muted">Nothing waits.</p>`}
 <ul class="waiters">${groups.map(([key, rows]) => html`<li key=${key} data-test="waiter">
@@ -718,13 +718,13 @@ setText(await file.text());
 };
 return html`<${Title} name="Many at once">Many adjustments at once<//>
 <${Section} name="The file" first>
-${before && !plan && html`<p class="said" role="status">A run of this file broke off. Preview it again and go on: each row counts once.</p>`}
+${before && !plan && html`<p class="said" role="status">A run of this file was interrupted. Preview it again and continue: each row counts once.</p>`}
 <form onSubmit=${(event) => { event.preventDefault(); preview(false); }}>
 <label for="file">Choose a CSV</label>
 <input id="file" type="file" accept=".csv,text/csv" onChange=${choose} />
 <label for="csv">or paste it</label>
 <textarea id="csv" rows="6" spellcheck=${false} aria-describedby="csv-help" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setPlan(null); }}></textarea>
-<p class="small muted" id="csv-help">A heading <code>merchant_id,credits,reason</code> and a row each, credits signed, up to 2,000 rows. Do not change a file that was applied in part: other content is another batch.</p>
+<p class="small muted" id="csv-help">A header line <code>merchant_id,credits,reason</code>, then up to 2,000 rows; credits are signed. Do not change a file that was applied in part: other content is another batch.</p>
 <${Trouble} error=${state.error} />
 <button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>${" "}
 <button type="button" disabled=${state.busy || !text.trim()} onClick=${() => preview(true)}>Preview its undo</button>
@@ -1017,7 +1017,7 @@ return html`<${Section} name="Burn-down" first kind="card chart">
 ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
 ${records?.length > 0 && html`<p data-test="outlook">${outlook
 ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
-: account.balance === 0 ? "It is empty." : "Orders used few credits or none lately: there is no date to project."}</p>
+: account.balance === 0 ? "It is empty." : "Recent orders used few credits or none, so no date can be projected."}</p>
 <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
 <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
 <${Ahead} account=${account} />`}
@@ -1133,7 +1133,7 @@ const [amount, setAmount] = useState(before?.amount ?? "");
 const [reason, setReason] = useState(before?.reason ?? "");
 const [state, setState] = useState({
 busy: false,
-error: before && { title: "This adjustment was sent, and its answer never came.", advice: "", unsure: true },
+error: before && { title: "This adjustment was sent, but no answer came.", advice: "", unsure: true },
 outcome: null,
 });
 const preview = effect(account, direction, whole(amount));
@@ -1274,9 +1274,9 @@ return html`<${Section} name="Freeze">
 <form onSubmit=${freezes}>
 <label for="freeze-reason">Reason for it</label>
 <input id="freeze-reason" autocomplete="off" maxlength="500" value=${reason} onInput=${(event) => setReason(event.currentTarget.value)} />
-<label for="freeze-until">Until (may be empty)</label>
+<label for="freeze-until">Until (optional)</label>
 <input id="freeze-until" type="datetime-local" value=${until} onInput=${(event) => setUntil(event.currentTarget.value)} />
-${past && html`<p class="wrong" role="alert">The end has to be ahead.</p>`}
+${past && html`<p class="wrong" role="alert">The end must be in the future.</p>`}
 <button type="submit" disabled=${!reason.trim() || past || state.busy}>${freeze ? "Replace the freeze" : "Freeze the account"}</button>
 ${freeze && html` <button type="button" class="quiet" disabled=${state.busy} onClick=${() => send("DELETE", { parameters: { reason: reason.trim() } }, "Unfrozen.")}>Unfreeze</button>`}
 </form>
@@ -1414,7 +1414,7 @@ return html`<div class="chain">
 <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
 <p role="status" data-test="chain">${state && (state.wrong.length
 ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a transaction was changed, removed or inserted.`
-: state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance holds.</strong>`
+: state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance is right.</strong>`
 : !state.error && `${number(state.checked)} transactions so far…`)}</p>
 <${Trouble} error=${state?.error} retry=${check} />
 </div>`;
@@ -1499,11 +1499,11 @@ setState({ busy: false, error, said: null });
 const link = (event) => {
 event.preventDefault();
 const called = label.trim();
-change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks are this merchant's from now on: let them come to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
+change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks count for this merchant from now on: send them to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
 };
 return html`<${Section} name="Shops and customers">
 ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
-<button type="button" class="quiet small" aria-label="Unlink ${one.name}" disabled=${state.busy} onClick=${() => change("DELETE", one.name, undefined, "Unlinked. Workers forget it within five minutes.")}>Unlink</button></li>`)}</ul>`
+<button type="button" class="quiet small" aria-label="Unlink ${one.name}" disabled=${state.busy} onClick=${() => change("DELETE", one.name, undefined, "Unlinked. It may still be used for five minutes.")}>Unlink</button></li>`)}</ul>`
 : data && html`<p class="muted">No shop and no customer is linked to this merchant.</p>`}
 <form onSubmit=${link} aria-label="Link a shop or customer">
 <label for="kind">Kind</label>
@@ -1659,7 +1659,7 @@ ${said && html`<table data-test="statement"><caption class="sr">What moved in ${
 <tbody><tr><th scope="row">Opening balance</th><td></td><td class="num">${number(said.opening.balance)}</td></tr>
 ${Object.entries(said.by_type).map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th><td class="num">${number(total.increases + total.decreases)}</td><td class="num">${signed(total.credits_in - total.credits_out)}</td></tr>`)}
 <tr><th scope="row"><strong>${said.open ? "Balance now" : "Closing balance"}</strong></th><td class="num">${number(said.transaction_count)}</td><td class="num"><strong>${number(said.closing.balance)}</strong></td></tr></tbody></table>
-${said.total_shortfall > 0 && html`<p class="small muted">${credits(said.total_shortfall)} that orders asked for were not there.</p>`}
+${said.total_shortfall > 0 && html`<p class="small muted">Shortfall: ${credits(said.total_shortfall)}.</p>`}
 <p><button type="button" onClick=${print}>Download to print</button></p>`}`;
 }
 
@@ -1736,7 +1736,7 @@ return html`<section class="status ${on ? "on" : "off"}" aria-labelledby="status
 <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
 <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
 <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
-<div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
+<div><dt><${Term} of="shortfall">Shortfall<//></dt><dd>${number(account.total_shortfall)}</dd></div>
 ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
 ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
 ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
@@ -1744,7 +1744,7 @@ ${account.freeze && html`<${Frozen} freeze=${account.freeze} />`}
 ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
 ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
 ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
-${on && account.balance > 0 && account.balance <= account.threshold && html` <span>It runs low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
+${on && account.balance > 0 && account.balance <= account.threshold && html` <span>The balance is low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
 ${account.levels?.levels.length > 0 && html`<p class="small" data-test="levels">${account.levels.own ? "Its own levels" : "Levels"}: ${account.levels.levels
 .map((level) => `${level.name} (${number(level.at)} ${level.unit})${level.below ? ", below it now" : ""}`).join("; ")}.</p>`}
 </section>`;
@@ -1783,7 +1783,7 @@ const name = useNames(admin ? [id] : [])(id);
 useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
 const changed = () => { reload(); setTurn((before) => before + 1); };
 return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
-${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
+${error?.status === 404 ? html`<p class="said">This merchant has no account. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
 : html`<${Trouble} error=${error} retry=${reload} />`}
 ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
 ${known && html`
@@ -1920,9 +1920,9 @@ ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet
 }
 
 const LISTS = {
-off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
-low: ["low-balance", "Merchants that run low", "Nobody runs low."],
-week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as the orders of more than three days tell.", { days: 7 }],
+off: ["zero-balance", "Merchants without credits", "No balance is zero."],
+low: ["low-balance", "Merchants with a low balance", "No balance is low."],
+week: ["low-balance", "Merchants that run out within a week", "No low balance is expected to be used up within a week.", { days: 7 }],
 };
 
 const LAST = {
@@ -1981,7 +1981,7 @@ hashOf(record),
 ]);
 const first = record.sequence === 1;
 return [
-[hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
+[hash === record.hash, "Its content matches its hash", `SHA-256, computed in this browser: ${hash}`],
 [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
 [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows transaction ${number(record.sequence - 1)}`,
 first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `Its previous hash and balance are those of that transaction.` : "That transaction could not be read."],
@@ -1997,7 +1997,7 @@ const holds = state.steps?.every(([right]) => right !== false);
 return html`<${Section} name="Chain check" first>
 ${!canCheck() && html`<p class="muted">This page is not on a secure address, so the browser cannot compute hashes.</p>`}
 <${Trouble} error=${state.error} retry=${run} />
-<div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This transaction is unchanged and in its place." : "This transaction does not hold. Tell the engineers."}</strong></p>
+<div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This transaction is unchanged and in its place." : "This transaction or its place is wrong. Tell the engineers."}</strong></p>
 <ul class="steps">${state.steps.map(([right, said, how]) => html`<li key=${said} class=${right === false ? "bad" : right ? "good" : "muted"}>
 <span aria-hidden="true">${right === false ? "✗" : right ? "✓" : "·"}</span> <span class="sr">${right === false ? "Fails:" : right ? "Holds:" : ""}</span> ${said}<span class="small muted">${how}</span></li>`)}</ul>`
 : canCheck() && !state.error && html`<p class="waiting">Checking…</p>`}</div>
@@ -2018,7 +2018,7 @@ const rows = [
 ...Object.entries(record.extra_metadata).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
 ["Idempotency key", html`<code>${record.idempotency_key}</code>`],
 ["Correlation id", record.correlation_id && html`<code>${record.correlation_id}</code>`],
-["Touched", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by what went back of it`],
+["Updated", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by a refund, a reversal or an edit`],
 ["Hash", html`<code>${record.hash}</code>`],
 ["Previous hash", html`<code>${record.previous_hash}</code>`],
 ].filter(([, value]) => value);
@@ -2082,13 +2082,13 @@ setWrong(signIn(event.currentTarget.elements.token.value.trim().replace(/^Bearer
 };
 return html`<main class="signin" id="main">
 <${Title} name="Sign in">Credits console<//>
-${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to go on where you were.</p></div>`}
+${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to continue.</p></div>`}
 <form class="card" onSubmit=${send}>
 <label for="token">Access token</label>
 <input id="token" name="token" type="password" autocomplete="off" spellcheck=${false} required
 aria-describedby="token-help" aria-invalid=${wrong ? "true" : undefined} />
 <p class="small muted" id="token-help">A JSON Web Token with the scope <code>credits:admin</code>, or a shop's own.
-It stays in this tab and goes nowhere but to this API.</p>
+It is kept in this tab and sent only to this API.</p>
 ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
 <button class="main" type="submit">Sign in</button>
 </form>
@@ -2133,7 +2133,7 @@ const wanted = uuid(sought) ?? (await called(sought));
 const place = wanted ? await found(wanted, order.value.trim()) : `merchants/${encodeURIComponent(sought)}`;
 const said = order.value.trim()
 ? html`This merchant has no such order in the ledger. It may not have arrived, or may be among its <a href="#/dead-letters/-/${wanted}">dead letters</a>.`
-: "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
+: "No merchant and no transaction has this id. Its first event may not have arrived.";
 setState({ busy: false, error: null, said: place ? null : said });
 if (!place) return;
 if (id.value === asked[0] && order.value === asked[1]) {
@@ -2176,7 +2176,7 @@ if (!session.admin && session.merchant) {
 return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
 }
 if (!session.admin) {
-return html`<div class="trouble" role="alert"><p><strong>This token can read no merchant.</strong>
+return html`<div class="trouble" role="alert"><p><strong>This token cannot read any merchant.</strong>
 Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
 }
 if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;

@@ -40,13 +40,13 @@ function SignIn() {
   };
   return html`<main class="signin" id="main">
     <${Title} name="Sign in">Credits console<//>
-    ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to go on where you were.</p></div>`}
+    ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to continue.</p></div>`}
     <form class="card" onSubmit=${send}>
       <label for="token">Access token</label>
       <input id="token" name="token" type="password" autocomplete="off" spellcheck=${false} required
         aria-describedby="token-help" aria-invalid=${wrong ? "true" : undefined} />
       <p class="small muted" id="token-help">A JSON Web Token with the scope <code>credits:admin</code>, or a shop's own.
-        It stays in this tab and goes nowhere but to this API.</p>
+        It is kept in this tab and sent only to this API.</p>
       ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
       <button class="main" type="submit">Sign in</button>
     </form>
@@ -92,7 +92,7 @@ function Search() {
       const place = wanted ? await found(wanted, order.value.trim()) : `merchants/${encodeURIComponent(sought)}`;
       const said = order.value.trim()
         ? html`This merchant has no such order in the ledger. It may not have arrived, or may be among its <a href="#/dead-letters/-/${wanted}">dead letters</a>.`
-        : "Nothing is known under this id: no merchant, no transaction. Its first event may not have arrived.";
+        : "No merchant and no transaction has this id. Its first event may not have arrived.";
       setState({ busy: false, error: null, said: place ? null : said });
       if (!place) return;
       // Who types on meanwhile keeps the field, and what is in it; else the heading of what was found takes the focus.
@@ -137,7 +137,7 @@ function View({ address, session }) {
     return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
   }
   if (!session.admin) {
-    return html`<div class="trouble" role="alert"><p><strong>This token can read no merchant.</strong>
+    return html`<div class="trouble" role="alert"><p><strong>This token cannot read any merchant.</strong>
       Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
   }
   if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;

@@ -54,7 +54,7 @@ export function Adjust({ account, done }) {
   const [reason, setReason] = useState(before?.reason ?? "");
   const [state, setState] = useState({
     busy: false,
-    error: before && { title: "This adjustment was sent, and its answer never came.", advice: "", unsure: true },
+    error: before && { title: "This adjustment was sent, but no answer came.", advice: "", unsure: true },
     outcome: null,
   });
   const preview = effect(account, direction, whole(amount));

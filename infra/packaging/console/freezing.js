@@ -42,9 +42,9 @@ export function Freeze({ account, done }) {
     <form onSubmit=${freezes}>
       <label for="freeze-reason">Reason for it</label>
       <input id="freeze-reason" autocomplete="off" maxlength="500" value=${reason} onInput=${(event) => setReason(event.currentTarget.value)} />
-      <label for="freeze-until">Until (may be empty)</label>
+      <label for="freeze-until">Until (optional)</label>
       <input id="freeze-until" type="datetime-local" value=${until} onInput=${(event) => setUntil(event.currentTarget.value)} />
-      ${past && html`<p class="wrong" role="alert">The end has to be ahead.</p>`}
+      ${past && html`<p class="wrong" role="alert">The end must be in the future.</p>`}
       <button type="submit" disabled=${!reason.trim() || past || state.busy}>${freeze ? "Replace the freeze" : "Freeze the account"}</button>
       ${freeze && html` <button type="button" class="quiet" disabled=${state.busy} onClick=${() => send("DELETE", { parameters: { reason: reason.trim() } }, "Unfrozen.")}>Unfreeze</button>`}
     </form>

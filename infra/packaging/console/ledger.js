@@ -73,7 +73,7 @@ function Chain({ id }) {
     <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
     <p role="status" data-test="chain">${state && (state.wrong.length
       ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a transaction was changed, removed or inserted.`
-      : state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance holds.</strong>`
+      : state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance is right.</strong>`
       : !state.error && `${number(state.checked)} transactions so far…`)}</p>
     <${Trouble} error=${state?.error} retry=${check} />
   </div>`;

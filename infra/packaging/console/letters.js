@@ -54,7 +54,7 @@ function Letter({ letter, chosen, choose, gone }) {
     </dl>
     <${Message} letter=${letter} />
     <${Trouble} error=${state.error} also=${state.error?.status === 404 && html`<p>Somebody has already retried or discarded it, or is looking at it at this moment.</p>`} />
-    <div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is on its way again now; if its reason still holds, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Its content, the reason and who did it are kept.</p>`}</div>
+    <div role="status">${gone.of(letter.id) === "retried" && html`<p class="good"><strong>Retried.</strong> It is processed again now; if it fails again, it comes back here.</p>`}${gone.of(letter.id) === "discarded" && html`<p class="good"><strong>Discarded.</strong> Its content, the reason and who did it are kept.</p>`}</div>
     ${!gone.of(letter.id) && (letter.redrivable
       ? html`<button type="button" onClick=${retry} disabled=${state.busy}>${state.busy ? "Retrying…" : "Retry"}</button>`
       : letter.origin === "bridge" ? html`<p class="small muted">NATS keeps its body, which no queue can hold: have it published again, or raise <code>BRIDGE_MESSAGE_BYTES</code> and replay it.</p>`
@@ -135,7 +135,7 @@ export function Letters({ code: asked, merchant }) {
   const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
   const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
-    <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; the messages beside them were applied. Retrying one is always safe: a fact moves credits once.</p>
+    <p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; other messages were applied. Retrying one is always safe: a fact moves credits once.</p>
     <p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>
     ${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}>
       <div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}

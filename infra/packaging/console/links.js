@@ -33,11 +33,11 @@ export function Links({ id, done }) {
   const link = (event) => {
     event.preventDefault();
     const called = label.trim();
-    change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks are this merchant's from now on: let them come to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
+    change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks count for this merchant from now on: send them to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
   };
   return html`<${Section} name="Shops and customers">
     ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
-      <button type="button" class="quiet small" aria-label="Unlink ${one.name}" disabled=${state.busy} onClick=${() => change("DELETE", one.name, undefined, "Unlinked. Workers forget it within five minutes.")}>Unlink</button></li>`)}</ul>`
+      <button type="button" class="quiet small" aria-label="Unlink ${one.name}" disabled=${state.busy} onClick=${() => change("DELETE", one.name, undefined, "Unlinked. It may still be used for five minutes.")}>Unlink</button></li>`)}</ul>`
       : data && html`<p class="muted">No shop and no customer is linked to this merchant.</p>`}
     <form onSubmit=${link} aria-label="Link a shop or customer">
       <label for="kind">Kind</label>

@@ -110,12 +110,12 @@ function Plan({ plan, update, undo, text, changed }) {
     ${plan.needs_confirming && !run?.done && todo.length > 0 && html`<p class="said">That is more than one admin may move alone: the rows wait until another admin confirms them.</p>`}
     ${plan.bad.length > 0 && html`<ul data-test="bad">${plan.bad.slice(0, SHOWN).map((bad) => html`<li class="bad" key=${bad.line}>Line ${number(bad.line)}, ${bad.column}: ${visible(bad.why)}</li>`)}</ul>`}
     <${Rows} rows=${plan.rows} />
-    ${wrong > 0 && todo.length > 0 && !run && html`<label class="choice"><input type="checkbox" checked=${partial} onChange=${() => setPartial(!partial)} /> Apply the other rows all the same</label>`}
+    ${wrong > 0 && todo.length > 0 && !run && html`<label class="choice"><input type="checkbox" checked=${partial} onChange=${() => setPartial(!partial)} /> Apply the other rows anyway</label>`}
     <div role="status" data-test="progress">${busy && html`<label class="small" for="progress">${number(run.at)} of ${number(run.of)} rows</label> <progress id="progress" max=${run.of} value=${run.at}></progress>`}
       ${run?.done && html`<p class="done">${ended(plan.rows)}.</p>`}
       ${held && todo.length > 0 && html`<p class="muted">Nothing is applied while a row is bad or refused.</p>`}</div>
-    <${Trouble} error=${run?.error} also=${html`<p>It stopped after ${number(run?.at ?? 0)} of ${number(run?.of ?? 0)} rows. Go on: each row counts once.</p>`} />
-    ${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Go on" : `${plan.undo ? "Take back" : "Apply"} ${todo.length === 1 ? "1 row" : `${number(todo.length)} rows`}`}</button>`}
+    <${Trouble} error=${run?.error} also=${html`<p>It stopped after ${number(run?.at ?? 0)} of ${number(run?.of ?? 0)} rows. Continue: each row counts once.</p>`} />
+    ${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Continue" : `${plan.undo ? "Take back" : "Apply"} ${todo.length === 1 ? "1 row" : `${number(todo.length)} rows`}`}</button>`}
     ${!plan.undo && !busy && plan.rows.some((row) => row.state === "done" || row.state === "applied") && html` <button type="button" onClick=${undo}>Undo this batch…</button>`}
   <//>`;
 }
@@ -153,7 +153,7 @@ function Waiters({ turn }) {
   const withdraw = (row) => ask(`${ADJUSTMENTS}/waiting/${row.transaction_id}`, { method: "DELETE" });
   return html`<${Section} name="Waiting for another admin" first>
     <${Trouble} error=${error} retry=${reload} />
-    <${Trouble} error=${state.error} also=${html`<p>What it concerns goes on waiting.</p>`} />
+    <${Trouble} error=${state.error} also=${html`<p>It still waits.</p>`} />
     ${loading && !data && html`<${Waiting} what="Reading what waits…" />`}
     ${data && !groups.length && html`<p class="muted">Nothing waits.</p>`}
     <ul class="waiters">${groups.map(([key, rows]) => html`<li key=${key} data-test="waiter">
@@ -192,13 +192,13 @@ export function Many() {
   };
   return html`<${Title} name="Many at once">Many adjustments at once<//>
     <${Section} name="The file" first>
-      ${before && !plan && html`<p class="said" role="status">A run of this file broke off. Preview it again and go on: each row counts once.</p>`}
+      ${before && !plan && html`<p class="said" role="status">A run of this file was interrupted. Preview it again and continue: each row counts once.</p>`}
       <form onSubmit=${(event) => { event.preventDefault(); preview(false); }}>
         <label for="file">Choose a CSV</label>
         <input id="file" type="file" accept=".csv,text/csv" onChange=${choose} />
         <label for="csv">or paste it</label>
         <textarea id="csv" rows="6" spellcheck=${false} aria-describedby="csv-help" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setPlan(null); }}></textarea>
-        <p class="small muted" id="csv-help">A heading <code>merchant_id,credits,reason</code> and a row each, credits signed, up to 2,000 rows. Do not change a file that was applied in part: other content is another batch.</p>
+        <p class="small muted" id="csv-help">A header line <code>merchant_id,credits,reason</code>, then up to 2,000 rows; credits are signed. Do not change a file that was applied in part: other content is another batch.</p>
         <${Trouble} error=${state.error} />
         <button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>${" "}
         <button type="button" disabled=${state.busy || !text.trim()} onClick=${() => preview(true)}>Preview its undo</button>

@@ -26,7 +26,7 @@ function Status({ account, story }) {
       <p>since <${Time} at=${account.plugin_status.since} /> <span class="muted">(<${Time} at=${account.plugin_status.since} relative />)</span></p></div>
     <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
       <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
-      <div><dt><${Term} of="shortfall">Uncovered credits<//></dt><dd>${number(account.total_shortfall)}</dd></div>
+      <div><dt><${Term} of="shortfall">Shortfall<//></dt><dd>${number(account.total_shortfall)}</dd></div>
       ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
         ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
@@ -34,7 +34,7 @@ function Status({ account, story }) {
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
       ${account.plugin_status.transaction_id && html` <a href="#/transaction/${account.plugin_status.transaction_id}">That transaction</a>.`}
       ${story.since_then && html` ${story.since_then}`} ${story.remedy && html` <span>${story.remedy}</span>`}
-      ${on && account.balance > 0 && account.balance <= account.threshold && html` <span>It runs low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
+      ${on && account.balance > 0 && account.balance <= account.threshold && html` <span>The balance is low: ${credits(account.balance)} left, the threshold is ${number(account.threshold)}.</span>`}</p>`}
     ${account.levels?.levels.length > 0 && html`<p class="small" data-test="levels">${account.levels.own ? "Its own levels" : "Levels"}: ${account.levels.levels
       .map((level) => `${level.name} (${number(level.at)} ${level.unit})${level.below ? ", below it now" : ""}`).join("; ")}.</p>`}
   </section>`;
@@ -74,7 +74,7 @@ export function Merchant({ id, admin }) {
   useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
   return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
-    ${error?.status === 404 ? html`<p class="said">There is no account of this merchant. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
+    ${error?.status === 404 ? html`<p class="said">This merchant has no account. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
     ${known && html`

@@ -114,9 +114,9 @@ export function Overview() {
 }
 
 const LISTS = {
-  off: ["zero-balance", "Plugins that are off", "Nobody is at zero: every plugin is on."],
-  low: ["low-balance", "Merchants that run low", "Nobody runs low."],
-  week: ["low-balance", "Merchants that run out within a week", "Nobody who runs low runs out within a week, as far as the orders of more than three days tell.", { days: 7 }],
+  off: ["zero-balance", "Merchants without credits", "No balance is zero."],
+  low: ["low-balance", "Merchants with a low balance", "No balance is low."],
+  week: ["low-balance", "Merchants that run out within a week", "No low balance is expected to be used up within a week.", { days: 7 }],
 };
 
 // What the last column of each list tells.

@@ -63,7 +63,7 @@ function Statement({ id, month, newest }) {
       <tbody><tr><th scope="row">Opening balance</th><td></td><td class="num">${number(said.opening.balance)}</td></tr>
       ${Object.entries(said.by_type).map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th><td class="num">${number(total.increases + total.decreases)}</td><td class="num">${signed(total.credits_in - total.credits_out)}</td></tr>`)}
       <tr><th scope="row"><strong>${said.open ? "Balance now" : "Closing balance"}</strong></th><td class="num">${number(said.transaction_count)}</td><td class="num"><strong>${number(said.closing.balance)}</strong></td></tr></tbody></table>
-      ${said.total_shortfall > 0 && html`<p class="small muted">${credits(said.total_shortfall)} that orders asked for were not there.</p>`}
+      ${said.total_shortfall > 0 && html`<p class="small muted">Shortfall: ${credits(said.total_shortfall)}.</p>`}
       <p><button type="button" onClick=${print}>Download to print</button></p>`}`;
 }
 

@@ -29,7 +29,7 @@ async function checked(record) {
   ]);
   const first = record.sequence === 1;
   return [
-    [hash === record.hash, "Its content gives its hash", `SHA-256, computed in this browser: ${hash}`],
+    [hash === record.hash, "Its content matches its hash", `SHA-256, computed in this browser: ${hash}`],
     [adds(record), "Its balances add up", `${number(record.balance_before)} ${record.amount < 0 ? "−" : "+"} ${number(Math.abs(record.amount))} = ${number(record.balance_after)}`],
     [first || previous ? follows(record, previous) : null, first ? "It is the first of its chain" : `It follows transaction ${number(record.sequence - 1)}`,
       first ? `Its previous hash is ${GENESIS.slice(0, 8)}…, 64 zeros.` : previous ? `Its previous hash and balance are those of that transaction.` : "That transaction could not be read."],
@@ -45,7 +45,7 @@ function Check({ record }) {
   return html`<${Section} name="Chain check" first>
     ${!canCheck() && html`<p class="muted">This page is not on a secure address, so the browser cannot compute hashes.</p>`}
     <${Trouble} error=${state.error} retry=${run} />
-    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This transaction is unchanged and in its place." : "This transaction does not hold. Tell the engineers."}</strong></p>
+    <div role="status" data-test="check">${state.steps ? html`<p><strong class=${holds ? "good" : "bad"}>${holds ? "This transaction is unchanged and in its place." : "This transaction or its place is wrong. Tell the engineers."}</strong></p>
       <ul class="steps">${state.steps.map(([right, said, how]) => html`<li key=${said} class=${right === false ? "bad" : right ? "good" : "muted"}>
         <span aria-hidden="true">${right === false ? "✗" : right ? "✓" : "·"}</span> <span class="sr">${right === false ? "Fails:" : right ? "Holds:" : ""}</span> ${said}<span class="small muted">${how}</span></li>`)}</ul>`
       : canCheck() && !state.error && html`<p class="waiting">Checking…</p>`}</div>
@@ -66,7 +66,7 @@ function Facts({ record, shop }) {
     ...Object.entries(record.extra_metadata).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
     ["Idempotency key", html`<code>${record.idempotency_key}</code>`],
     ["Correlation id", record.correlation_id && html`<code>${record.correlation_id}</code>`],
-    ["Touched", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by what went back of it`],
+    ["Updated", record.updated_at !== record.created_at && html`<${Time} at=${record.updated_at} /> by a refund, a reversal or an edit`],
     ["Hash", html`<code>${record.hash}</code>`],
     ["Previous hash", html`<code>${record.previous_hash}</code>`],
   ].filter(([, value]) => value);
