@@ -71,7 +71,7 @@ def adjust_file(
     held = wrong and not asked.partial
     if to_apply and not held and not asked.dry_run:
         if target.local is None and not person.yes:
-            typer.confirm(f"Stage {target.stage}: apply {len(to_apply):,} rows. Go on?", abort=True, err=True)
+            typer.confirm(f"Stage {target.stage}: apply {len(to_apply):,} rows. Continue?", abort=True, err=True)
         with repeatable(context):
             _apply(adjust, to_apply, person, batch_credits=moved(planned), visible=not as_json)
     _end(batch, planned, bad, held=bool(held), as_json=as_json)
@@ -151,7 +151,7 @@ def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held:
     if states[State.WAITING]:
         why = next(one.why for one in planned if one.state is State.WAITING)
         raise refused(
-            f"{states[State.WAITING]:,} rows wait for somebody else, in the console or --confirmed-by: {why}."
+            f"{states[State.WAITING]:,} rows wait for another admin (in the console or by --confirmed-by): {why}."
         )
     if bad or states[State.REFUSED]:
         raise typer.Exit(FOUND)

@@ -89,7 +89,7 @@ def adjust(
     person = Person(responsible(admin), confirmed_by, yes)
     if file is not None:
         if merchant or add or remove or reason or adjustment_id or expires_at or expires_in_days:
-            raise unable("--file says the merchants, credits and reasons itself: leave them out.")
+            raise unable("--file has the merchants, credits and reasons: leave them out.")
         target, asked = find(stage, profile), Asked(file=file, undo=undo, partial=partial, dry_run=dry_run)
         adjust_file(context, target, functions(target).adjust, asked, person, as_json=as_json)
         return
@@ -108,7 +108,7 @@ def adjust(
 def _incomplete(*, undo: bool) -> str:
     if undo:
         return "--undo takes a --file back; `credits undo TRANSACTION` takes one adjustment back."
-    return "Give MERCHANT and --reason 'why', or --file FILE, which --partial is for."
+    return "Give MERCHANT and --reason 'why', or --file FILE. --partial needs --file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def adjust_one(
         _preview(effect, as_json=as_json)
         return
     if target.local is None and not person.yes:
-        typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Go on?", abort=True, err=True)
+        typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Continue?", abort=True, err=True)
     if made_up:
         aside(f"Adjustment id: {key}")
     asked = {
@@ -204,7 +204,7 @@ def threshold(
         print_json(shown)
         return
     own = "the default" if shown["low_balance_threshold"] is None else "its own"
-    low = " — and low now" if 0 < shown["balance"] <= shown["threshold"] else ""
+    low = ", which is low" if 0 < shown["balance"] <= shown["threshold"] else ""
     say(f"threshold {shown['threshold']} ({own}); the balance is {shown['balance']}{low}")
 
 
@@ -212,7 +212,7 @@ def _threshold(value: str) -> int | None:
     if value == DEFAULT:
         return None
     if not value.isascii() or not value.isdigit():
-        raise unable(f"{value!r} is no threshold: a whole number of credits, or '{DEFAULT}'.")
+        raise unable(f"{value!r} is not a threshold: a whole number of credits, or '{DEFAULT}'.")
     return int(value)
 
 

@@ -144,7 +144,9 @@ def _provable(found: Rebuild) -> Account:
         )
     if found.broken:
         _say_findings(found.broken)
-        raise refused("The transactions do not prove themselves: they are no ground to rebuild on. Restore them first.")
+        raise refused(
+            "The transactions are not consistent, so the account cannot be rebuilt from them. Restore them first."
+        )
     if found.after is None:
         raise refused(f"Merchant {found.merchant_id} has no transactions.")
     return found.after

@@ -75,7 +75,7 @@ def _processes(target: Target) -> Iterator[Diagnosis]:
         said = f"{', '.join(gone)} of this stack ended"
         yield Diagnosis(component="processes", state=State.FAILED, said=said, next=restart(target))
     else:
-        yield ok("processes", f"all {len(target.local.pids)} live: {', '.join(target.local.pids)}")
+        yield ok("processes", f"all {len(target.local.pids)} running: {', '.join(target.local.pids)}")
 
 
 def _lives(number: int) -> bool:
@@ -239,7 +239,7 @@ def _bridge(target: Target) -> Iterator[Diagnosis]:
         said = f"its last heartbeat is {age:.0f} s old and says {status}"
         yield Diagnosis(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
     else:
-        yield ok("bridge", f"lived {age:.0f} s ago, {status}")
+        yield ok("bridge", f"heartbeat {age:.0f} s ago, {status}")
     seen = BridgeView.of(item)
     failing, odd = troubles(seen, now)
     for state, sentences in ((State.FAILED, failing), (State.LOOK, odd)):
@@ -260,7 +260,7 @@ def _api(target: Target) -> Iterator[Diagnosis]:
         return
     reason = ((status.body or {}).get("data") or {}).get("reason")
     if reason != "account_not_found":
-        said = f"the plugin status of nobody is answered {status.status} {reason or ''}: the table cannot be read"
+        said = f"an unknown merchant's status is {status.status} {reason or ''}: the table cannot be read"
         yield Diagnosis(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
         return
     yield ok("API", f"{target.api_url} answers in {milliseconds:.0f} ms and reads the table")
@@ -278,4 +278,4 @@ def _alarms(target: Target) -> Iterator[Diagnosis]:
             next="infra/monitoring has the runbook of each",
         )
     else:
-        yield ok("alarms", f"none of {prefix} rings")
+        yield ok("alarms", f"no alarm of {prefix} is on")

@@ -84,7 +84,7 @@ def _version(asked: bool) -> None:
 def credits_command(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Query and operate the merchant credit service: the local stack of `make run`, or a deployed stage (--stage prod).

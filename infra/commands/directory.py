@@ -110,7 +110,7 @@ def _print(rows: Sequence[tuple[Account, str | None]], now: Instant) -> None:
 def _nobody(search: str | None, status: Plugin | None, days: int | None) -> str:
     if days is not None:
         within = "1 day" if days == 1 else f"{days} days"
-        return f"Nobody who runs low runs out within {within}, as far as the orders of more than three days tell."
+        return f"No low balance is expected to be used up within {within}."
     if search is None and status is None:
         return "No merchant has a name yet: credits link gives one."
     if status is None:

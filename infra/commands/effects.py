@@ -59,7 +59,7 @@ class Result:
                 both = " and ".join(transaction.transaction_id for transaction in fact.transactions)
                 found.append((movement, f"its names belong to two recorded facts, {both}"))
             elif fact.transaction and isinstance(compare(fact.movement or movement, fact.transaction), Rejected):
-                found.append((movement, "recorded before with another content"))
+                found.append((movement, "recorded before with other content"))
         return found
 
 

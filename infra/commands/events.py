@@ -60,11 +60,11 @@ def event_type_named(text: str, *, known: bool = True) -> str:
     if not found and not known:
         return text
     if found:
-        raise unable(f"{text!r} may be {' or '.join(found)}: say more of it.")
+        raise unable(f"{text!r} may be {' or '.join(found)}: give more of it.")
     short = {name.rpartition(".")[2]: name for name in INBOUND}
     close = get_close_matches(text, [*INBOUND, *short], n=1)
     hint = f"Did you mean {short.get(close[0], close[0])}?" if close else f"There are: {', '.join(INBOUND)}."
-    raise unable(f"{text!r} is no event type that moves credits. {hint}")
+    raise unable(f"{text!r} is not an event type that moves credits. {hint}")
 
 
 def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
     for field in fields:
         name, equals, value = field.partition("=")
         if not (equals and name):
-            raise unable(f"{field!r} is no field: write name=value, such as order_id=1001.")
+            raise unable(f"{field!r} is not a field: write name=value, such as order_id=1001.")
         found[name] = _value(value)
     return found
 
@@ -131,10 +131,10 @@ def read_file(path: Path, *, checked: bool) -> Iterator[tuple[int, Outgoing | No
 
 def _why_unread(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return "it is no text in UTF-8"
+        return "it is not text in UTF-8"
     if isinstance(error, (gzip.BadGzipFile, EOFError)):
-        return "it is no whole gzip file"
-    return (getattr(error, "strerror", None) or "the system does not let it").lower()
+        return "it is not a complete gzip file"
+    return (getattr(error, "strerror", None) or "the system does not allow it").lower()
 
 
 def _opened(path: Path) -> IO[str]:
@@ -165,7 +165,7 @@ def _type_of(body: str) -> str:
     except (ValueError, KeyError, AttributeError, TypeError):
         raise NotAnEventError("without an event_type it can be sent nowhere") from None
     if not isinstance(claimed, str) or fullmatch(r"[\w.-]+", claimed) is None:
-        raise NotAnEventError(f"its event_type is no subject: {claimed!r}")
+        raise NotAnEventError(f"its event_type is not a valid subject: {claimed!r}")
     return claimed
 
 

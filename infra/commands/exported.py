@@ -172,15 +172,15 @@ def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, 
             members.append(json.loads(line))
         except ValueError:
             if number + 1 < len(lines):
-                raise NotAnExportError(f"{path}, line {number + 1}: no JSON.") from None
+                raise NotAnExportError(f"{path}, line {number + 1}: not JSON.") from None
     if not members or not isinstance(members[0], dict) or members[0].get("format") not in (FORMAT, OLDER_FORMAT):
-        raise NotAnExportError(f"{path} holds no heads of an export.")
+        raise NotAnExportError(f"{path} has no heads of an export.")
     said, *others = members
     ending = others.pop() if others and isinstance(others[-1], dict) and "complete" in others[-1] else None
     try:
         return said, tuple(Head(**part) for part in others), ending
     except TypeError:
-        raise NotAnExportError(f"{path} holds lines that are no heads.") from None
+        raise NotAnExportError(f"{path} has lines that are not heads.") from None
 
 
 def sha256_of(path: Path) -> str:
@@ -219,13 +219,13 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         line = 1
         try:
             if (first := next(reader, [])) not in (_COLUMNS, _OLDER_COLUMNS):
-                raise NotAnExportError(f"{path}, line 1: the heading is not that of an export: {_differs(first)}")
+                raise NotAnExportError(f"{path}, line 1: the header is not that of an export: {_differs(first)}")
             line = reader.line_num + 1
             for cells in reader:
                 yield _csv_row(line, cells, first)
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise NotAnExportError(f"{path}, line {line}: no CSV: {error}") from None
+            raise NotAnExportError(f"{path}, line {line}: not valid CSV: {error}") from None
         except UnicodeDecodeError as error:
             raise NotAnExportError(f"{path}, line {line} or after it: not UTF-8 ({error.reason})") from None
 
@@ -241,7 +241,7 @@ _OLDER_COLUMNS = [name for name in tables.COLUMNS if name != tables.DRAWN]
 
 def _csv_row(line: int, cells: Sequence[str], heading: Sequence[str]) -> Row:
     if len(cells) != len(heading):
-        why = f"{len(cells)} cells, the heading has {len(heading)}"
+        why = f"{len(cells)} cells, the header has {len(heading)}"
         return Row(line=line, members=None, column=heading[-1], why=why)
     members: dict[str, Any] = {tables.DRAWN: []}
     for name, cell in zip(heading, cells, strict=True):
@@ -256,7 +256,7 @@ def _value(name: str, cell: str) -> Any:
     if name in tables.WHOLE:
         digits = cell.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()):
-            raise ValueError("no whole number: a spreadsheet may have rewritten it")
+            raise ValueError("not a whole number: a spreadsheet may have rewritten it")
         return int(cell)
     if name in tables.JSON_TEXTS:
         return json.loads(cell)
@@ -269,10 +269,10 @@ def _json_rows(path: Path) -> Iterator[Row]:
             try:
                 members = json.loads(content.decode())
             except ValueError as error:
-                yield Row(line=line, members=None, why=f"no JSON in UTF-8: {error}")
+                yield Row(line=line, members=None, why=f"not JSON in UTF-8: {error}")
                 continue
             if not isinstance(members, dict):
-                yield Row(line=line, members=None, why="no JSON object")
+                yield Row(line=line, members=None, why="not a JSON object")
             else:
                 yield Row(line=line, members={tables.DRAWN: [], **members})
 
@@ -280,7 +280,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     while content := file.readline(CELL_LENGTH_MAX):
         if not content.endswith(b"\n") and len(content) == CELL_LENGTH_MAX:
-            raise NotAnExportError(f"a line has more than {CELL_LENGTH_MAX} bytes: no export of ours")
+            raise NotAnExportError(f"a line has more than {CELL_LENGTH_MAX} bytes: not an export of this command")
         yield content
 
 

@@ -22,8 +22,8 @@ _LIBRARY_WORDS: Final = (
     (r"Value error, ", ""),
     (r"Input should be a valid integer.*", "a whole number is needed"),
     (r"Input should be a valid number.*", "a number is needed"),
-    (r"Input should be greater than or equal to (\S+)", r"\1 is the least"),
-    (r"Input should be less than or equal to (\S+)", r"\1 is the most"),
+    (r"Input should be greater than or equal to (\S+)", r"the minimum is \1"),
+    (r"Input should be less than or equal to (\S+)", r"the maximum is \1"),
     (r"Input should be", "it must be"),
 )
 """Messages of the parser's libraries, and the sentences that replace them."""

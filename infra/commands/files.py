@@ -27,7 +27,10 @@ def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
     except (NotAnExportError, KeyError, ValueError) as error:
         raise refused(f"It cannot be proven: {error}.") from error
     if ending is None:
-        found, count = [*found, Wrong(what="the export is torn: the same command again goes on with it")], count + 1
+        found, count = (
+            [*found, Wrong(what="the export is incomplete: run the same command again to continue it")],
+            count + 1,
+        )
     elif not found and sha256_of(path) != ending["sha256"]:
         found = [Wrong(what="its bytes are not those that were written, in what no hash of a transaction covers")]
         count = 1

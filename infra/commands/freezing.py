@@ -84,7 +84,7 @@ def _send(
     if target.local is None and not yes:
         word = "frozen" if asked["freeze"] else "unfrozen"
         typer.confirm(
-            f"Stage {target.stage}: the account will be {word}; its plugin is {plugin}. Go on?",
+            f"Stage {target.stage}: the account will be {word}; its plugin is {plugin}. Continue?",
             abort=True,
             err=True,
         )

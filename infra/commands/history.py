@@ -32,7 +32,9 @@ COMMON_NAMES = {"ADJUSTMENT": "MANUAL", "LAPSE": "EXPIRY", "ORDER": "ORDER_PAID"
 def _type(text: str) -> str:
     wanted = COMMON_NAMES.get(text.upper(), text.upper())
     if wanted not in TYPES:
-        raise typer.BadParameter(f"{text!r} is no type of transaction: {', '.join(sorted([*TYPES, *COMMON_NAMES]))}.")
+        raise typer.BadParameter(
+            f"{text!r} is not a type of transaction: {', '.join(sorted([*TYPES, *COMMON_NAMES]))}."
+        )
     return wanted
 
 
@@ -103,7 +105,7 @@ def _matching(
 
 def _show(page: Sequence[Transaction], account: Account, following: int | None, *, local: bool) -> None:
     if not page:
-        say(f"No transaction like that; the account has {account.sequence:,}.")
+        say(f"No such transaction; the account has {account.sequence:,}.")
         return
     print_table(
         [_row(one, local=local) for one in page],

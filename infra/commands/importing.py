@@ -54,7 +54,7 @@ def import_command(
             _end(told, as_json=as_json)
             return
         if target.local is None and not yes:
-            typer.confirm(f"Stage {target.stage}: open {told['to_open']:,} accounts. Go on?", abort=True, err=True)
+            typer.confirm(f"Stage {target.stage}: open {told['to_open']:,} accounts. Continue?", abort=True, err=True)
         openings = Openings(store, default_threshold=default_threshold(target), now=_now)
         with repeatable(context), progress_bar(visible=not as_json) as progress:
             task = progress.add_task("imported", total=tables.accounts)

@@ -195,7 +195,7 @@ def discard(
     target = find(stage, profile)
     why = Discarded(admin_id=responsible(admin), time=instant(datetime.now(UTC)), reason=_reason(reason))
     if target.local is None and not yes:
-        typer.confirm(f"Stage {target.stage}: what is discarded cannot be put back. Go on?", abort=True, err=True)
+        typer.confirm(f"Stage {target.stage}: what is discarded cannot be put back. Continue?", abort=True, err=True)
     desk, kept, trail = dead_letters(target), discarded_letters(target), Trail(target, admin)
     days = settings_of(target).discarded_days
 

@@ -74,7 +74,7 @@ def link(
         if merchant is not None:
             say(f"Let its webhooks come to {target.api_url}/api/v1/webhooks/{found.kind}.")
         if remove:
-            say("Removed. Workers forget it within five minutes.", style="yellow")
+            say("Removed. It may still be used for five minutes.", style="yellow")
 
 
 def _remove(table: DynamoDBLinks, found: Link, trail: Trail) -> None:

@@ -146,7 +146,7 @@ def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: b
     if not to_send:
         return 0
     if target.local is None and not yes:
-        typer.confirm(f"Stage {target.stage}: send {to_send:,} events. Go on?", abort=True, err=True)
+        typer.confirm(f"Stage {target.stage}: send {to_send:,} events. Continue?", abort=True, err=True)
     with repeatable(context):
         bodies = matching.scratch.execute("SELECT body FROM event ORDER BY place")
         return _send(target, (body for (body,) in bodies))

@@ -44,7 +44,7 @@ def status(
         as_of = shown(found["as_of"], local=local)
         say(f"{found['status']}: {reason}, as of {as_of}{stale}", style="green" if enabled else "red")
         if found["reason"] == "account_not_found":
-            say("Nobody has opened this account: is the id right?")
+            say("This account does not exist: is the id right?")
     if found["status"] != "enabled":
         raise typer.Exit(FOUND)
 

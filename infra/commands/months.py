@@ -60,7 +60,7 @@ def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
     else:
         for merchant in broken:
             say(
-                f"{merchant}: its transactions do not prove themselves. `credits verify {merchant}` shows more.",
+                f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.",
                 style="red",
             )
         walked = f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions"

@@ -112,7 +112,7 @@ class OldTables:
                         yield begins, dict(zip(columns, cells, strict=True))
                     begins = reader.line_num + 1
             except csv.Error as error:
-                self._refuse(path.name, begins, "", f"no CSV as COPY writes it: {error}")
+                self._refuse(path.name, begins, "", f"not CSV as COPY writes it: {error}")
             except UnicodeDecodeError:
                 self._refuse(path.name, begins, "", "not UTF-8: COPY … ENCODING 'UTF8' writes that")
 

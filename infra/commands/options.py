@@ -21,9 +21,7 @@ Stage = Annotated[
 Profile = Annotated[
     str | None, typer.Option(is_eager=True, help="The AWS profile for the stage; AWS_PROFILE does the same.")
 ]
-Admin = Annotated[
-    str | None, typer.Option(help="Who is responsible for it; you, if nobody is named.", show_default=False)
-]
+Admin = Annotated[str | None, typer.Option(help="Who is responsible for it; by default, you.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")]
 InLocalTime = Annotated[bool, typer.Option("--local", help="Show times in this machine's zone, not in UTC.")]
 
@@ -32,7 +30,7 @@ def _time(text: str) -> Instant:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time, such as 2026-11-28 or 2026-11-28T10:30:00Z.") from None
+        raise typer.BadParameter(f"{text!r} is not a time, such as 2026-11-28 or 2026-11-28T10:30:00Z.") from None
     return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
@@ -46,7 +44,7 @@ def _month(text: str) -> Month:
     try:
         return month_of(instant(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no month, such as 2026-11.") from None
+        raise typer.BadParameter(f"{text!r} is not a month, such as 2026-11.") from None
 
 
 OfMonth = Annotated[

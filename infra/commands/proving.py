@@ -92,7 +92,7 @@ class Prover:
                 yield Wrong(what="the heads name no such merchant: the row was added", **where)
             return
         if transaction.sequence < chain.expected:
-            yield Wrong(what="doubled: a row of this sequence stands before it, or it was added", **where)
+            yield Wrong(what="doubled: an earlier row has this sequence, or this row was added", **where)
             return
         if transaction.sequence > chain.last:
             yield Wrong(what="added: the chain's head is before it", **where)
@@ -146,14 +146,14 @@ def transaction_of(members: Mapping[str, Any]) -> Transaction:
             raise _NoTransactionError(name, "no text")
     metadata = members["extra_metadata"]
     if not isinstance(metadata, dict) or any(type(value) not in (str, int) for value in metadata.values()):
-        raise _NoTransactionError("extra_metadata", "no object of texts and whole numbers")
+        raise _NoTransactionError("extra_metadata", "not an object of texts and whole numbers")
     drawn = members[tables.DRAWN]
     if not isinstance(drawn, list) or not all(_is_part(part) for part in drawn):
-        raise _NoTransactionError(tables.DRAWN, "no pairs of an instant and credits")
+        raise _NoTransactionError(tables.DRAWN, "not pairs of an instant and credits")
     try:
         kind = kind_of(members["transaction_type"], members["operation_type"])
     except KeyError:
-        raise _NoTransactionError("transaction_type", "no type of this release in this direction") from None
+        raise _NoTransactionError("transaction_type", "not a type of this release in this direction") from None
     return Transaction(
         transaction_id=TransactionId(members["id"]),
         merchant_id=MerchantId(members["merchant_id"]),

@@ -77,7 +77,7 @@ def republish(
     an account or transaction cannot be read; then a dead letter stays parked. Safe to repeat.
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
-        raise unable("Say what: MERCHANT (with --since and --until, if you like), --since, --transaction or --letter.")
+        raise unable("Give MERCHANT (optionally with --since and --until), --since, --transaction or --letter.")
     target = find(stage, profile)
     reader, outcome = ledger_reader(target), Republished()
     bus = None if dry_run else _bus(target)
@@ -131,7 +131,7 @@ def _function(target: Target, letter: Letter) -> str:
     for name in ("publish_threshold_events", "publish_transaction_events", ROLL_UP):
         if letter.function in (name, target.functions.get(name)):
             return name
-    raise refused(f"Letter {letter.letter_id} is of {letter.function}, which is no publisher of this system.")
+    raise refused(f"Letter {letter.letter_id} is of {letter.function}, which does not publish events.")
 
 
 def _recount(
@@ -146,7 +146,7 @@ def _recount(
     for page in _pages(reader, outcome):
         changed = [found.account for found in page if found.account.updated_at >= since]
         if not dry_run and count(store, changed, time=time_left):
-            raise unable("The figures could not be counted: they did not answer. Try again.")
+            raise unable("The figures could not be counted: the table did not answer. Try again.")
         counted += len(changed)
     return counted
 

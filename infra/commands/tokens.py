@@ -17,7 +17,9 @@ def token(
     admin: Annotated[bool, typer.Option("--admin", help=f"The scopes of an admin: {ADMIN_SCOPE}.")] = False,
     ops: Annotated[bool, typer.Option("--ops", help=f"The scope of operators: {OPS_SCOPE}.")] = False,
     scope: Annotated[str | None, typer.Option(help="Other scopes, with spaces between them.")] = None,
-    subject: Annotated[str, typer.Option(help="Who asks; an admin's changes are recorded under it.")] = "credits-cli",
+    subject: Annotated[
+        str, typer.Option(help="Whose token it is; an admin's changes are recorded under this name.")
+    ] = "credits-cli",
     as_json: AsJson = False,
 ) -> None:
     """Print a bearer token for the local stack, valid for a week.

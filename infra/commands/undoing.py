@@ -53,7 +53,7 @@ def undo(
             f"There is no transaction {transaction}: `credits history MERCHANT --type adjustment` lists a merchant's."
         )
     if found.kind not in ADJUSTMENTS or not found.amount:
-        raise refused(f"Transaction {transaction} is no adjustment that moved credits: {_kind(found)}.")
+        raise refused(f"Transaction {transaction} is not an adjustment that moved credits: {_kind(found)}.")
     person = Person(responsible(admin), confirmed_by, yes)
     for again in (partly, partly, False):
         one = One(

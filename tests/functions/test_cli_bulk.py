@@ -251,7 +251,7 @@ def test_a_row_that_is_none_is_named_with_line_and_column(tmp_path: Path, row: s
         (b"merchant_id,credits\n", "'reason'"),
         (b"merchant_id,credits,reason,credits\n", "'credits'"),
         (f"{HEADING}{SHOP},1,{'x' * 10_000_000}\n".encode(), "field larger"),
-        (f'{HEADING}{SHOP},1,"torn'.encode(), "no CSV"),
+        (f'{HEADING}{SHOP},1,"torn'.encode(), "not valid CSV"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_its_line(tmp_path: Path, content: bytes, why: str) -> None:

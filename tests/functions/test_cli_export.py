@@ -227,8 +227,8 @@ def test_a_row_that_was_made_up_and_sealed_is_found(export: Path, shops: FakeLed
     ("bend", "what"),
     [
         (lambda text: text.replace(b"admin-7", b"admin\xff7", 1), "not UTF-8"),
-        (lambda text: text.replace(b"sequence", b"number", 1), "line 1: the heading"),
-        (lambda text: text.replace(b"goodwill", b'good"will', 1) + b'"torn', "no CSV"),
+        (lambda text: text.replace(b"sequence", b"number", 1), "line 1: the header"),
+        (lambda text: text.replace(b"goodwill", b'good"will', 1) + b'"torn', "not valid CSV"),
         (lambda text: text + b"x" * 10_000_000, "field larger"),
     ],
 )

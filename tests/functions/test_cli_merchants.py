@@ -76,7 +76,7 @@ def test_merchants_that_run_out_within_days_are_listed_once_their_orders_tell(st
 
     assert found(street, "--days", "7") == [(NAMELESS, None)]
     assert found(street, "--days", "1") == []
-    assert "Nobody who runs low runs out within 1 day," in street.run("merchants", "--days", "1").stdout
+    assert "No low balance is expected to be used up within 1 day." in street.run("merchants", "--days", "1").stdout
     assert street.run("merchants", "x", "--days", "7").exit_code == 2
     heading, row = street.run("merchants", "--days", "7").stdout.splitlines()
     assert heading.split() == ["name", "plugin", "left", "days", "merchant"]

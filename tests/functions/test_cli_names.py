@@ -22,7 +22,7 @@ def test_a_payment_that_came_under_another_of_its_names_is_recorded_before(desk:
     for said in (alias, named):
         assert said.exit_code == 0, said.output
         assert "#2: recorded before under another name, BILLING_PAYMENT_in_1, at " in said.stdout
-    assert (other.exit_code, "recorded before with another content" in other.stdout) == (1, True)
+    assert (other.exit_code, "recorded before with other content" in other.stdout) == (1, True)
 
 
 def test_names_of_two_facts_are_said_to_be_parked(desk: Desk) -> None:
@@ -71,4 +71,4 @@ def test_what_goes_back_of_a_payment_is_recorded_before_under_any_name_of_either
         assert "recorded before under another name" in said.stdout
     desk.system.ingest(charged("in_2", 50))
     other = desk.run("emit", "payment_disputed", f"merchant_id={SHOP}", "payment_id=in_2", "dispute_id=du_1", *EMIT)
-    assert (other.exit_code, "recorded before with another content" in other.stdout) == (1, True)
+    assert (other.exit_code, "recorded before with other content" in other.stdout) == (1, True)

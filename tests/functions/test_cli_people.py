@@ -152,7 +152,7 @@ def test_only_an_adjustment_is_taken_back(people: Desk) -> None:
     told = people.run("undo", trial["id"])
 
     assert told.exit_code == 1
-    assert "is no adjustment that moved credits: TRIAL" in " ".join(told.stderr.split())
+    assert "is not an adjustment that moved credits: TRIAL" in " ".join(told.stderr.split())
     assert "--type adjustment" in people.run("undo", "nothing").stderr
 
 

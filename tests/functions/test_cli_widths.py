@@ -139,8 +139,8 @@ def test_a_month_ends_before_the_next_begins(shop: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("history", SHOP, "--type", "sale"), "'sale' is no type of transaction: "),
-        (("history", SHOP, "--since", "soon"), "'soon' is no time, such as 2026-11-28"),
+        (("history", SHOP, "--type", "sale"), "'sale' is not a type of transaction: "),
+        (("history", SHOP, "--since", "soon"), "'soon' is not a time, such as 2026-11-28"),
         (("history", SHOP, "--limit", "many"), "a whole number is needed"),
         (("dead-letters", "list", "--queue", "mine"), "'mine' is not one of"),
     ],

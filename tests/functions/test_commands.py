@@ -36,7 +36,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["emit", "created"], 2, "evt.merchant.created or evt.account.created"),
         (["emit"], 2, "Name an event type, or a --file of events."),
         (["emit", "order_paid", "--file", __file__], 2, "Name an event type, or a --file of events."),
-        (["emit", "order_paid", "order_id"], 2, "'order_id' is no field: write name=value"),
+        (["emit", "order_paid", "order_id"], 2, "'order_id' is not a field: write name=value"),
         (["emit", "order_paid", "--payload", "[1]"], 2, "--payload: the body is not a JSON object"),
         (["emit", "order_paid", f"merchant_id={SHOP}"], 1, "payload.order_id is missing"),
         (["emit", "payment_succeeded", f"merchant_id={SHOP}", "payment_id=1", "credits=2.5"], 1, "credits are a whole"),
@@ -44,11 +44,11 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["adjust", "--undo"], 2, "`credits undo TRANSACTION` takes one adjustment back"),
         (["adjust", SHOP, "--add", "1"], 2, "Give MERCHANT and --reason 'why', or --file FILE"),
         (["export", "x.csv"], 2, "credits export FILE --merchant MERCHANT"),
-        (["history", SHOP, "--month", "11"], 2, "'11' is no month, such as 2026-11."),
+        (["history", SHOP, "--month", "11"], 2, "'11' is not a month, such as 2026-11."),
         (["history", SHOP, "--month", "2026-11", "--since", "2026-11-02"], 2, "Give either --month, or --since and"),
         (["adjust", SHOP, "--reason", "x"], 2, "Give either --add CREDITS or --remove CREDITS."),
         (["adjust", SHOP, "--reason", "x", "--add", "1", "--remove", "1"], 2, "Give either --add"),
-        (["adjust", SHOP, "--add", "0", "--reason", "x"], 2, "1 is the least"),
+        (["adjust", SHOP, "--add", "0", "--reason", "x"], 2, "the minimum is 1"),
         (["statsu", SHOP], 2, "Did you mean 'status'?"),
     ],
 )
@@ -184,7 +184,10 @@ def test_a_file_that_is_not_there_is_said_before_anything_else_is_shown(tmp_path
 
 
 def test_a_file_that_is_no_text_is_said_in_plain_words(tmp_path: Path) -> None:
-    for name, content, why in (("a.jsonl", b"\xff\xfe", "no text in UTF-8"), ("a.jsonl.gz", b"{}", "no whole gzip")):
+    for name, content, why in (
+        ("a.jsonl", b"\xff\xfe", "not text in UTF-8"),
+        ("a.jsonl.gz", b"{}", "not a complete gzip"),
+    ):
         (tmp_path / name).write_bytes(content)
         told = said("emit", "--file", tmp_path / name, "--via", "bus")
         assert (told.status, why in " ".join(told.err.split())) == (2, True)

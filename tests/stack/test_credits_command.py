@@ -61,7 +61,7 @@ def test_a_key_used_again_for_other_content_is_said(run: Command) -> None:
     other = run(*payment, "credits=11")
 
     assert other.status == 1
-    assert "BILLING_PAYMENT_p1: recorded before with another content" in other.out
+    assert "BILLING_PAYMENT_p1: recorded before with other content" in other.out
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def test_an_adjustment_is_previewed_applied_once_and_refused_where_it_must_be(ru
     assert "Adjustment T-1: 10 → 6 credits" in first.out
     assert "already applied at" in again.out
     assert [one.status for one in (preview, first, again, other, too_much)] == [0, 0, 0, 1, 1]
-    assert "recorded before with another content" in other.err
+    assert "recorded before with other content" in other.err
     assert "7 credits cannot be taken" in too_much.err
     assert run("adjust", shop, "--remove", 7, "--reason", "a test", "--dry-run").status == 1
     newest = run("history", shop, "--limit", 1, "--json").json["items"][0]
@@ -192,7 +192,7 @@ def test_a_threshold_is_shown_set_and_taken_back(run: Command) -> None:
     shop = opened(run, 30)
 
     assert run("threshold", shop).out == "threshold 20 (the default); the balance is 30\n"
-    assert "threshold 40 (its own); the balance is 30 — and low now" in run("threshold", shop, 40).out
+    assert "threshold 40 (its own); the balance is 30, which is low" in run("threshold", shop, 40).out
     assert run("threshold", shop, "default", "--json").json["low_balance_threshold"] is None
 
 
@@ -244,7 +244,7 @@ def test_a_deployed_stage_is_found_by_its_stack(flows: Stack, run: Command) -> N
 
     assert balance.json["balance"] == 12
     assert (declined.status, applied.status) == (1, 0)
-    assert "Stage local: 12 → 15 credits. Go on?" in declined.err
+    assert "Stage local: 12 → 15 credits. Continue?" in declined.err
     assert "12 → 15 credits" in applied.out
     assert "15 → 14 credits" in over_the_bus.out
     assert (missing.status, "make deploy STAGE=nowhere" in missing.err) == (2, True)
