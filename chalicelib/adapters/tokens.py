@@ -124,7 +124,7 @@ class TokenVerifier:
         """
         match = _BEARER.fullmatch(authorization.strip())
         if match is None or len(authorization) > TOKEN_LENGTH_MAX:
-            raise TokenRefusedError("no bearer token of three parts")
+            raise TokenRefusedError("the bearer token does not have three parts")
         try:
             return _bearer(self._claims(match[1]), self._names)
         except PyJWKClientConnectionError:

@@ -135,7 +135,7 @@ def _found(search: str, *, after: MerchantId | None, wanted: int) -> list[Mercha
     except ValueError:
         raise Problem(
             Refusal.CURSOR_INVALID,
-            "The merchant at which this page begins is not found by this search any more: search again.",
+            "This search no longer finds the merchant at which the page begins: search again.",
             details={"field": "cursor"},
         ) from None
 

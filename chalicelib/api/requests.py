@@ -100,7 +100,7 @@ class Call:
         """Raise `PAYLOAD_TOO_LARGE` for more than `most` bytes (contract, section 6)."""
         # A text has at least as many bytes as characters, so most bodies that are too large need not be encoded.
         if len(self.body) > 2 * most or len(self.body_bytes()) > most:
-            raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body has {most} bytes at the most.")
+            raise Problem(Refusal.PAYLOAD_TOO_LARGE, f"A body may have at most {most} bytes.")
 
     def json_object(self) -> dict[str, Any]:
         """Return the body's JSON object; raises `Problem` (415, 400) for any other body.

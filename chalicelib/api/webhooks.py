@@ -81,7 +81,8 @@ def _queued(source: "Source", body: bytes, call: Call) -> Reply:
     message = from_request(source, text, call.sent_headers).message()
     if len(message) > MESSAGE_BYTES_MAX:
         raise Problem(
-            Refusal.PAYLOAD_TOO_LARGE, f"What decides of a webhook has {MESSAGE_BYTES_MAX} bytes at the most."
+            Refusal.PAYLOAD_TOO_LARGE,
+            f"The fields of a webhook that the service reads may have at most {MESSAGE_BYTES_MAX} bytes.",
         )
     send_to_inbox(message)
     return Reply(body=json_text({"status": "queued"}, call.meta()))

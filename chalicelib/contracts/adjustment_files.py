@@ -44,10 +44,12 @@ def read_rows(content: bytes) -> list[AdjustmentRow | BadRow]:
     try:
         columns = [name.strip().lower() for name in next(reader, [])]
         if missing := [name for name in COLUMNS if columns.count(name) != 1]:
-            raise NotOrdersError(f"line 1: the heading needs a column {missing[0]!r}, once: {','.join(COLUMNS)}")
+            raise NotOrdersError(
+                f"line 1: the header needs the column {missing[0]!r} exactly once: {','.join(COLUMNS)}"
+            )
         return list(_rows(reader, columns))
     except csv.Error as error:
-        raise NotOrdersError(f"line {reader.line_num}: no CSV: {error}") from None
+        raise NotOrdersError(f"line {reader.line_num}: not valid CSV: {error}") from None
 
 
 def _rows(reader: Any, columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:
@@ -56,7 +58,7 @@ def _rows(reader: Any, columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:
         if number > ROWS_MAX:
             raise NotOrdersError(f"line {line}: more than {ROWS_MAX:,} rows: split the file")
         if len(cells) != len(columns):
-            yield BadRow(line=line, column=columns[-1], why=f"{len(cells)} cells, the heading has {len(columns)}")
+            yield BadRow(line=line, column=columns[-1], why=f"{len(cells)} cells, the header has {len(columns)}")
         else:
             yield _row(line, number, dict(zip(columns, cells, strict=True)))
         line = reader.line_num + 1
@@ -70,7 +72,9 @@ def _row(line: int, number: int, row: Mapping[str, str]) -> AdjustmentRow | BadR
     text = row["credits"]
     if _WHOLE.fullmatch(text) is None or not 1 <= abs(int(text)) <= CREDITS_MAX:
         return BadRow(
-            line=line, column="credits", why=f"credits are a whole number from 1 to {CREDITS_MAX}, or the same below 0"
+            line=line,
+            column="credits",
+            why=f"credits are a whole number from 1 to {CREDITS_MAX}, with a minus to remove them",
         )
     reason = row["reason"].strip()
     if not 1 <= len(reason) <= REASON_LENGTH_MAX or not reason.isprintable():

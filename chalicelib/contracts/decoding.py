@@ -35,7 +35,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise Rejected(Code.DUPLICATE_FIELD, "a field stands twice in one object", field=name[:_NAME_LENGTH_MAX])
+            raise Rejected(Code.DUPLICATE_FIELD, "a field appears twice in one object", field=name[:_NAME_LENGTH_MAX])
         seen.add(name)
     raise AssertionError("fewer names than pairs, and none of them twice")
 

@@ -150,7 +150,7 @@ def _why(attributes: Mapping[str, str], content: Mapping[str, Any], pointer: Poi
     if pointer is not None:
         condition = _text(_object(content, "requestContext").get("condition")) or "no reason given"
         return CODE_RECORDS_UNPROCESSED, f"{pointer.records} records of the stream were given up: {condition}"
-    return CODE_RECEIVES_EXHAUSTED, "the queue gave up on it after very many deliveries without an end"
+    return CODE_RECEIVES_EXHAUSTED, "the queue gave up on it after too many deliveries"
 
 
 def _pointer(content: Mapping[str, Any]) -> Pointer | None:

@@ -99,13 +99,13 @@ class OrderFile:
         try:
             columns = list(self.place.columns) or next(reader, [])
             if missing := [name for name in NEEDED if name not in columns]:
-                raise NotOrdersError(f"line 1: the heading has no column {missing[0]!r}; is it Shopify's order export?")
+                raise NotOrdersError(f"line 1: the header has no column {missing[0]!r}; is it Shopify's order export?")
             if doubled := [name for name in (*NEEDED, REFUNDED) if columns.count(name) > 1]:
-                raise NotOrdersError(f"line 1: the column {doubled[0]!r} stands twice")
+                raise NotOrdersError(f"line 1: the column {doubled[0]!r} appears twice")
             self.place = self._read_to = replace(self._read_to, columns=tuple(columns))
             yield from self._grouped(reader, columns)
         except csv.Error as error:
-            raise NotOrdersError(f"line {self._read_to.lines}: no CSV: {error}") from None
+            raise NotOrdersError(f"line {self._read_to.lines}: not valid CSV: {error}") from None
 
     def _grouped(self, reader: Any, columns: list[str]) -> Iterator[SourceOrder | BadRow]:
         """Yield each order once: its further line items are rows that hold its name and nothing else."""
@@ -115,7 +115,7 @@ class OrderFile:
         for cells in reader:
             line = begins.lines + 1
             if len(cells) != len(columns):
-                why = f"{len(cells)} cells, the heading has {len(columns)}"
+                why = f"{len(cells)} cells, the header has {len(columns)}"
                 row: dict[str, str] | None = None
                 found: SourceOrder | BadRow = BadRow(line=line, column=columns[-1], why=why)
             else:
@@ -170,7 +170,7 @@ class OrderFile:
 
     def _of_members(self, line: int, members: Any) -> SourceOrder:
         if not isinstance(members, dict):
-            raise _WrongError("", "no JSON object")
+            raise _WrongError("", "not a JSON object")
         status = members.get("financial_status")
         paid = status is None or _plain("financial_status", status).lower() in PAID
         total = members.get("total")
@@ -229,14 +229,14 @@ def _money(column: str, value: Any) -> Decimal:
     try:
         return money(_plain(column, value) if isinstance(value, str) else value)
     except PydanticCustomError:
-        raise _WrongError(column, "no money: digits and a point, such as 1234.50") from None
+        raise _WrongError(column, "not an amount of money: digits and a point, such as 1234.50") from None
 
 
 def _currency(column: str, value: Any) -> str:
     try:
         return currency(_plain(column, value))
     except PydanticCustomError:
-        raise _WrongError(column, "no currency: a code of three letters") from None
+        raise _WrongError(column, "not a currency: a code of three letters") from None
 
 
 def _time(column: str, value: Any) -> Instant:
@@ -246,7 +246,7 @@ def _time(column: str, value: Any) -> Instant:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise _WrongError(column, "no time with its offset, such as 2026-11-28 10:30:00 +0100")
+        raise _WrongError(column, "not a time with its offset, such as 2026-11-28 10:30:00 +0100")
     return instant(moment)
 
 
@@ -254,7 +254,7 @@ def _refunds(value: Any) -> tuple[SourceRefund, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) > REFUNDS_MAX or not all(isinstance(one, dict) for one in value):
-        raise _WrongError("refunds", f"no list of up to {REFUNDS_MAX} objects with refund_id and amount")
+        raise _WrongError("refunds", f"not a list of up to {REFUNDS_MAX} objects with refund_id and amount")
     return tuple(
         SourceRefund(
             refund_id=_order_id("refunds.refund_id", one.get("refund_id"), any_form=True),

@@ -63,7 +63,9 @@ class Level:
         """
         found = _WRITTEN.fullmatch(text.strip())
         if found is None:
-            raise ValueError(f"{text!r} is no level: write name=number unit, such as week=7 days, half=50% or few=20")
+            raise ValueError(
+                f"{text!r} is not a level: write name=number unit, such as week=7 days, half=50% or few=20"
+            )
         unit = (found["unit"] or Unit.CREDITS).replace("%", Unit.PERCENT)
         return cls(name=found["name"], at=int(found["at"]), unit=Unit(unit if unit in list(Unit) else f"{unit}s"))
 
@@ -148,7 +150,7 @@ def checked(levels: Iterable[Level]) -> Levels:
     """
     found = tuple(levels)
     if len(found) > LEVELS_MAX:
-        raise ValueError(f"there may be {LEVELS_MAX} levels at most")
+        raise ValueError(f"at most {LEVELS_MAX} levels are allowed")
     for level in found:
         if _NAME.fullmatch(level.name) is None:
             raise ValueError(

@@ -57,7 +57,7 @@ def compared(
         if walk.walked:
             walk.report(Drift.ACCOUNT_MISSING, last, f"there are {walk.walked} transactions and no account")
     elif last > account.sequence:
-        detail = f"the account has come to {account.sequence}, its transactions to {last}"
+        detail = f"the account's sequence is {account.sequence}, that of its last transaction {last}"
         walk.report(Drift.ACCOUNT_SEQUENCE, last, detail)
     elif walk.intact and walk.last is not None:
         if account.hash != walk.last.hash:

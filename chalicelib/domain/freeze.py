@@ -73,7 +73,7 @@ def notes(
             raise Rejected(Code.NOT_FROZEN, "the account is not frozen")
         return {FREEZE: note, **({PLUGIN: ON} if covered else {})}
     if until is not None and until <= now:
-        message = f"a freeze until {until} would be over at {now}, when it begins"
+        message = f"a freeze until {until} would be over before it begins, at {now}"
         raise Rejected(Code.UNTIL_PAST, message, field="until")
     ends: Mapping[str, str | int] = {} if until is None else {UNTIL: until}
     return {FREEZE: note, **ends, **({PLUGIN: OFF} if covered and freeze is None else {})}

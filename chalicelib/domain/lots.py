@@ -58,7 +58,7 @@ def grant(credits_given: int, expires_at: Instant | None, expires_in_days: int |
     if end is None:
         return ()
     if end <= now:
-        raise Rejected(Code.EXPIRY_PAST, f"the credits would have lapsed at {end}, before now", field="expires_at")
+        raise Rejected(Code.EXPIRY_PAST, f"the credits would already have lapsed, at {end}", field="expires_at")
     return (Lot(expires_at=end, credits=credits_given),)
 
 

@@ -135,7 +135,7 @@ def imported(back: GoesBack) -> Rejected:
         named, field = f"order {back.order_id} was charged", "order_id"
     else:
         named, field = f"payment {back.payment_id} was recorded", "payment_id"
-    reason = f"{named} before the import, and what it moved is not known here: adjust by hand"
+    reason = f"{named} before the import, and what it moved is not known here: use credits adjust"
     return Rejected(Code.ORDER_IMPORTED, reason, field=field)
 
 

@@ -74,7 +74,7 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
         return _repeated_too_late(movement, transaction) or Duplicate(transaction)
     return Rejected(
         Code.KEY_REUSED,
-        f"{movement.key} was recorded before with another content, as transaction {transaction.transaction_id}",
+        f"{movement.key} was recorded before with other content, as transaction {transaction.transaction_id}",
         field=_differing(movement, transaction),
     )
 

@@ -80,7 +80,7 @@ class Adjusting:
             # Another admin may have asked at the same moment: whose request stays is the one that waits.
             found = self._waiting().waiting(asked.transaction_id) or asked
         if found.content != asked.content:
-            raise Rejected(Code.KEY_REUSED, f"{movement.key} waits with another content: {found.credits:+d} credits.")
+            raise Rejected(Code.KEY_REUSED, f"{movement.key} waits with other content: {found.credits:+d} credits.")
         if same_person(found.asked_by, asked.asked_by):
             raise self._needed(asked)
         named = {**movement.metadata, "admin_id": found.asked_by, "reason": found.reason}

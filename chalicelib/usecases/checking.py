@@ -101,7 +101,7 @@ def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
             kind=Drift.ACCOUNT_SEQUENCE,
             merchant_id=account.merchant_id,
             sequence=transaction.sequence,
-            detail=f"the account has come to {come_to}, and there is a transaction {transaction.sequence}",
+            detail=f"the account's sequence is {come_to}, and there is a transaction {transaction.sequence}",
             transaction_id=transaction.transaction_id,
         )
         for transaction in behind

@@ -58,7 +58,7 @@ class Matching:
             if isinstance(row, BadRow):
                 found.append(Difference(kind=Kinds.BAD_ROW, what=row.why, line=row.line, column=row.column))
             elif not self._see(row):
-                found.append(_of(row, Kinds.DOUBLED, "this order stands before it in the file"))
+                found.append(_of(row, Kinds.DOUBLED, "an earlier line has the same order"))
             else:
                 orders.append(row)
         found += self._some(orders)
@@ -117,7 +117,7 @@ class Matching:
             if order.paid and (transaction is not None or any(one.kind is Kinds.MISSING for one in differences)):
                 for refund in order.refunds or ():
                     if refunds[order, refund] not in transactions:
-                        what = f"the refund {refund.refund_id} is not here"
+                        what = f"refund {refund.refund_id} is not in the ledger"
                         yield _of(order, Kinds.REFUND_MISSING, what, refund)
 
     def _order(self, order: SourceOrder, transaction: Transaction | None) -> Iterator[Difference]:

@@ -47,7 +47,7 @@ _ADJUST = Route(
     tag=Tag.ADMIN,
     description=(
         "Once under its `Idempotency-Key`, however often it is sent: a repeat answers 200 with the same `data`, "
-        "another content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may succeed "
+        "other content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may succeed "
         "later. The admin is the token's subject. Above `ADJUSTMENT_CONFIRM_ABOVE` credits, or as a row of a batch "
         "above it (`batch_credits`), it is 409 with `CONFIRMATION_NEEDED` until another admin sends the same. The "
         "amount may also be called `credits_to_use` or `credits_used`."

@@ -47,7 +47,7 @@ _DEAD_LETTERS = Route(
         "is how many it says it holds (with a code or a merchant: how many of those were found), and what is put back "
         "makes room for the rest. A queue has no order either, so all of it is looked at, for twelve seconds. Two who "
         "look at the same moment share the dead letters between them. "
-        "Long bodies are cut so that the answer has 6 MB at the most, and say so by "
+        "Long bodies are cut so that the answer has at most 6 MB, and say so by "
         "`body_cut`: the answer about one dead letter has all of its body."
     ),
     parameters=(LIMIT, *_NARROWED),

@@ -50,7 +50,7 @@ _SHOPIFY = Route(
 _STRIPE = Route(
     view="stripe_webhook",
     tag=Tag.WEBHOOKS,
-    description=f"As Stripe sends it. It may have been signed five minutes ago at the most. {_CUT}",
+    description=f"As Stripe sends it. It may have been signed at most five minutes ago. {_CUT}",
     parameters=(
         parameter(
             "Stripe-Signature",

@@ -267,9 +267,9 @@ _REFUSALS: dict[int, Problem] = {
     403: forbidden("credits:admin"),
     404: not_found("account"),
     409: from_error(
-        Rejected(Code.KEY_REUSED, "MANUAL_ADJUSTMENT_adj-42 was recorded before with another content", field="credits")
+        Rejected(Code.KEY_REUSED, "MANUAL_ADJUSTMENT_adj-42 was recorded before with other content", field="credits")
     ),
-    413: Problem(Refusal.PAYLOAD_TOO_LARGE, "A body has 65536 bytes at the most."),
+    413: Problem(Refusal.PAYLOAD_TOO_LARGE, "A body may have at most 65536 bytes."),
     415: Problem(Refusal.UNSUPPORTED_MEDIA_TYPE, "Send JSON in UTF-8, as application/json."),
     422: from_error(
         Rejected(Code.INSUFFICIENT_CREDITS, "the balance is 15, 20 credits cannot be taken from it", field="credits")

@@ -213,7 +213,7 @@ def test_json_lines_name_their_merchants_themselves(feed: Feed) -> None:
     [
         ("all.csv", exported(row(1)), "names no shop"),
         (f"{SHOP}/a.csv", exported(row(1), encoding="utf-16"), "line 1: UTF-16"),
-        (f"{SHOP}/a.csv", exported(row(1), row(2)) + b'"never closed', "line 4: no CSV"),
+        (f"{SHOP}/a.csv", exported(row(1), row(2)) + b'"never closed', "line 4: not valid CSV"),
         (f"{SHOP}/a.csv", b"", "no column"),
     ],
     ids=["no shop", "utf-16", "never closed", "empty"],

@@ -280,7 +280,7 @@ def test_crossings_come_back_from_a_transactions_metadata(crossed: list[LevelCro
     ("bad", "why"),
     [
         ([TEN] * 2, "name of its own"),
-        ([Level(name=name, at=1, unit=Unit.DAYS) for name in "abcdef"], "5 levels at most"),
+        ([Level(name=name, at=1, unit=Unit.DAYS) for name in "abcdef"], "at most 5 levels"),
         ([Level(name="", at=1, unit=Unit.DAYS)], "name"),
         ([Level(name="A", at=1, unit=Unit.DAYS)], "name"),
         ([Level(name="a" * 25, at=1, unit=Unit.DAYS)], "name"),

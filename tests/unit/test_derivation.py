@@ -163,7 +163,7 @@ def test_the_record_after_a_moved_threshold_holds_the_one_before_it_sealed() -> 
         ("evt.credits.low_balance_reached", None)
     ]
     assert chapter.sentence.startswith(
-        "The low-balance threshold went from 20 to 30. The balance, 25, is at or below the threshold of 30 now. "
+        "The low-balance threshold changed from 20 to 30. The balance, 25, is at or below the threshold of 30 now. "
     )
 
 
@@ -178,7 +178,7 @@ def test_of_a_record_of_an_earlier_release_the_doubt_stays() -> None:
         True,
     )
     [_, chapter] = story_of(past.now, Excerpt([first, earlier], complete=True)).chapters
-    assert "no transaction tells" in chapter.sentence
+    assert "No transaction shows" in chapter.sentence
     assert all("low" not in event.event_type for event in chapter.events)
 
 

@@ -9,7 +9,7 @@ from chalicelib.domain.outcomes import Duplicate, Outcome
 from chalicelib.usecases.ending import APPLIED, IGNORED, INBOX_SECONDS_MAX, GroundRetry, Parked, PutOff, SentOn, ending
 
 APPLIED_BEFORE = Duplicate(None)
-REFUSED = Rejected(Code.KEY_REUSED, "recorded before with another content", field="credits")
+REFUSED = Rejected(Code.KEY_REUSED, "recorded before with other content", field="credits")
 REFUSED_TOO = Rejected(Code.CURRENCY_MISMATCH, "another currency")
 NO_ACCOUNT = RetryLater(Code.ACCOUNT_MISSING, "there is no account")
 NO_ORDER = RetryLater(Code.ORDER_MISSING, "there is no such order")

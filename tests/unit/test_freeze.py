@@ -188,7 +188,7 @@ def test_an_end_that_is_not_ahead_is_refused(store: FakeLedger, hours: float) ->
 
     assert isinstance(refused, Rejected)
     assert (refused.code, refused.field) == (Code.UNTIL_PAST, "until")
-    assert refused.message == f"a freeze until {at(hours)} would be over at {at(1)}, when it begins"
+    assert refused.message == f"a freeze until {at(hours)} would be over before it begins, at {at(1)}"
     assert account(store).freeze is None
 
 

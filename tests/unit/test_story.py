@@ -119,7 +119,7 @@ def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -
 
     assert (last.sequence, last.transaction_id, last.time) == (None, None, account.updated_at)
     assert last.sentence == (
-        "The low-balance threshold went from 20 to 50. The balance, 30, is at or below the threshold of 50 now."
+        "The low-balance threshold changed from 20 to 50. The balance, 30, is at or below the threshold of 50 now."
     )
     assert [(said.event_type, said.event_id) for said in last.events] == [(LOW, None)]
     assert [one.type for one in crossed] == ["low_balance_reached"]
@@ -245,8 +245,8 @@ def test_a_grace_is_told_with_its_limits_and_what_ends_it() -> None:
 
     assert (running.status, running.reason) == ("enabled", "grace")
     assert running.remedy == (
-        "A grace keeps the plugin on until 2025-06-03T12:00:00.000Z or until 5 credits are owed. What comes in pays "
-        "what is owed first, and what is above it ends the grace."
+        "A grace keeps the plugin on until 2025-06-03T12:00:00.000Z or until 5 credits are owed. The next credits pay "
+        "the debt first; credits above it end the grace."
     )
     assert events(running.chapters[-1]) == ["evt.credits.balance_exhausted", "evt.credits.grace_started"]
     assert running.chapters[1].sentence.endswith('That is at or below the level "few", 1 credit.')

@@ -62,6 +62,6 @@ def _place(cursor: str, size: int, scope: Sequence[str], key: str) -> bytes:
             return place
     raise Problem(
         Refusal.CURSOR_INVALID,
-        "The cursor was not given for this list: take it from next_cursor, with the same filters.",
+        "The cursor does not belong to this list: use next_cursor with the same filters.",
         details={"field": "cursor"},
     )

@@ -160,7 +160,7 @@ def forbidden(scope: str) -> Problem:
 
 def internal_error() -> Problem:
     """Return the problem for an internal error, without details."""
-    return Problem(Refusal.INTERNAL_ERROR, "It is not your fault. The request id finds what went wrong.")
+    return Problem(Refusal.INTERNAL_ERROR, "The service failed. Report the request id.")
 
 
 def from_error(error: CreditsError) -> Problem:

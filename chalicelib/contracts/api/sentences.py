@@ -31,7 +31,7 @@ def movement_sentence(transaction: Transaction) -> str:
     if transaction.kind is Kind.TRIAL:
         return f"The account was opened with {moved}."
     if transaction.kind is Kind.EXPIRY:
-        return f"{moved} lapsed, as they were to by {transaction.reference_id}."
+        return f"{moved} lapsed at {transaction.reference_id}."
     if transaction.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):
         return _edit(transaction)
     if transaction.kind in OF_PAYMENTS:

@@ -8,7 +8,7 @@ from chalicelib.domain.alerts import Unit
 from chalicelib.domain.grace import End
 
 GRACE_ENDS: Final[Mapping[End, str]] = {
-    End.TIME: "The grace without credits was over by time.",
+    End.TIME: "The grace ended because its time was over.",
     End.CREDITS: "The credits that may be owed in the grace were used up, which ended it.",
     End.INFLOW: "The debt was paid and credits are left, which ended the grace.",
 }

@@ -28,8 +28,8 @@ def page(statement: Statement, *, made_at: str) -> str:
     )
     empty = "" if rows else '<tr><td colspan="4">Nothing was recorded in this month.</td></tr>'
     title = f"Statement of credits, {statement.month}"
-    running = '<p class="open">The month is running: this is as of the time below, not final.</p>'
-    shortfall = f"<p>Credits asked for and not there: {statement.total_shortfall:,}.</p>"
+    running = '<p class="open">The month is not over: this statement is as of the time below and not final.</p>'
+    shortfall = f"<p>Shortfall: {statement.total_shortfall:,} credits.</p>"
     sum_of_all = (statement.transaction_count, statement.credits_in, statement.credits_out)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -63,8 +63,8 @@ def _words(name: str) -> str:
 
 def _range(statement: Statement) -> str:
     if statement.first_sequence is None:
-        return "It holds no transaction."
-    return f"It holds the transactions {statement.first_sequence:,} to {statement.last_sequence:,}."
+        return "It contains no transaction."
+    return f"It contains the transactions {statement.first_sequence:,} to {statement.last_sequence:,}."
 
 
 def _link(closing: Closing) -> str:

@@ -157,7 +157,7 @@ def _remedy(account: Account) -> str | None:
     if account.enabled and account.grace is not None and account.in_grace:
         limits = {"ends_at": account.grace.until, "credits": account.grace.credits}
         sentence = grace_sentence({name: limit for name, limit in limits.items() if limit})
-        return f"{sentence} What comes in pays what is owed first, and what is above it ends the grace."
+        return f"{sentence} The next credits pay the debt first; credits above it end the grace."
     if account.enabled:
         return None
     if account.closed:
@@ -167,7 +167,7 @@ def _remedy(account: Account) -> str | None:
     if account.debt:
         return (
             f"The shop owes {credits_text(account.debt)}. A payment, a renewal, a refund or an adjustment pays them "
-            "first; what is above them switches it on again."
+            "first; credits above the debt switch the plugin on again."
         )
     return "The next credit switches it on again: a payment, a renewal, a refund or an adjustment."
 
@@ -196,9 +196,7 @@ _CONSEQUENCES: Mapping[CrossingType, Callable[[Crossing], str]] = {
 }
 
 
-_DOUBTFUL = (
-    "Whether the balance passed the low-balance threshold here, or a change of it did before, no transaction tells."
-)
+_DOUBTFUL = "No transaction shows whether this movement or an earlier change of the low-balance threshold crossed it."
 
 
 def _consequence(crossing: Crossing) -> str:
@@ -227,7 +225,7 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
     ]
     sentences = [
         *(
-            [f"The low-balance threshold went from {known.threshold} to {derived.low_before}."]
+            [f"The low-balance threshold changed from {known.threshold} to {derived.low_before}."]
             if changed and known
             else []
         ),
@@ -276,7 +274,7 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
         after=account.threshold,
         time=account.updated_at,
     )
-    sentences = [f"The low-balance threshold went from {newest.threshold} to {account.threshold}."]
+    sentences = [f"The low-balance threshold changed from {newest.threshold} to {account.threshold}."]
     return [
         Chapter(
             time=account.updated_at,

@@ -21,8 +21,8 @@ WORDS: Final[Mapping[str, str]] = {
     "value_error": "{error}",
     "enum": "it must be {expected}",
     "int_type": "a whole number is needed",
-    "greater_than_equal": "{ge} is the least",
-    "less_than_equal": "{le} is the most",
+    "greater_than_equal": "the minimum is {ge}",
+    "less_than_equal": "the maximum is {le}",
     "string_type": "a text is needed",
     "string_too_long": "a text of at most {max_length} characters is needed",
     "list_type": "a list is needed",
@@ -108,13 +108,13 @@ def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
 def _from_event_bridge(fields: Mapping[str, Any], reading: Reading) -> Envelope:
     if "payload" in fields or "data" in fields:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, "the body has a detail and a payload: two envelopes at once", field="detail"
+            Code.ENVELOPE_AMBIGUOUS, "the body has a detail and a payload: these are two envelopes", field="detail"
         )
     event_type, detail = fields.get("detail-type"), fields.get("detail")
     if not isinstance(event_type, str):
         raise Rejected(Code.FIELD_MISSING, "detail-type is missing", field="detail-type")
     if not isinstance(detail, dict):
-        raise Rejected(Code.FIELD_MISSING, "detail is missing, or no object", field="detail")
+        raise Rejected(Code.FIELD_MISSING, "detail is missing or not an object", field="detail")
     if fields.get("event_type", event_type) != event_type or detail.get("event_type", event_type) != event_type:
         raise Rejected(Code.ENVELOPE_AMBIGUOUS, "detail-type and event_type contradict each other", field="detail-type")
     if _is_cloud_event(detail):
@@ -139,10 +139,14 @@ def _from_cloud_event(
     if not isinstance(event_type, str):
         raise Rejected(Code.FIELD_INVALID, f"{prefix}type: a type is a text", field=f"{prefix}type")
     if not isinstance(data, dict):
-        raise Rejected(Code.FIELD_MISSING, f"{prefix}data is missing, or no JSON object", field=f"{prefix}data")
+        raise Rejected(Code.FIELD_MISSING, f"{prefix}data is missing or not a JSON object", field=f"{prefix}data")
     data = _present(data)
     if {fields.get("event_type", event_type), under or event_type} != {event_type}:
-        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "the CloudEvent's type is contradicted", field=f"{prefix}type")
+        raise Rejected(
+            Code.ENVELOPE_AMBIGUOUS,
+            "the CloudEvent's type and another type contradict each other",
+            field=f"{prefix}type",
+        )
     data = _of_merchant(data, fields.get("subject"))
     return _under(event_type, data, reading, time=time, prefix=f"{prefix}data.", named=_named(fields))
 
@@ -186,12 +190,14 @@ def _under(
     fields = _present(fields)
     if fields.get("event_type", event_type) != event_type:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, f"{prefix}event_type contradicts the type around it", field=f"{prefix}event_type"
+            Code.ENVELOPE_AMBIGUOUS,
+            f"{prefix}event_type contradicts the type of the outer envelope",
+            field=f"{prefix}event_type",
         )
     bodies = fields.keys() & {"payload", "data"}
     if bodies and "event_type" not in fields and fields.keys() & {"merchant_id", "identifiers"}:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, "the body is a payload and holds another", field=f"{prefix}{min(bodies)}"
+            Code.ENVELOPE_AMBIGUOUS, "the body is a payload and contains another one", field=f"{prefix}{min(bodies)}"
         )
     outer = {"event_type": event_type, **(named or {})}
     outer["occurred_at"] = outer.pop("timestamp", None) or time
@@ -204,7 +210,7 @@ def _under(
 def _from_platform(fields: Mapping[str, Any], reading: Reading, *, prefix: str) -> Envelope:
     if "payload" in fields and "data" in fields:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, "payload and data are two names of the same: both are there", field=f"{prefix}data"
+            Code.ENVELOPE_AMBIGUOUS, "payload and data name the same thing: both are given", field=f"{prefix}data"
         )
     if "data" in fields:
         fields = {**fields, "payload": fields["data"]}

@@ -105,11 +105,11 @@ def read_event(
         envelope = read_envelope(body, reading=reading, subject=subject, headers=headers)
     except Rejected as error:
         if error.code is Code.DUPLICATE_FIELD and error.field not in _names():
-            raise Rejected(error.code, f"{error.message}, under a name of the sender's own") from None
+            raise Rejected(error.code, f"{error.message}, under a name that the sender chose") from None
         raise
     model = INBOUND.get(envelope.event_type)
     if model is None:
-        raise Rejected(Code.UNKNOWN_EVENT_TYPE, "the event type is none that moves credits", field="event_type")
+        raise Rejected(Code.UNKNOWN_EVENT_TYPE, "no event of this type moves credits", field="event_type")
     try:
         payload = model.model_validate(envelope.payload, context=reading)
     except ValidationError as error:

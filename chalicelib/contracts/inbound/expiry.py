@@ -27,7 +27,7 @@ def end(value: Any) -> Instant | None:
     found = moment(value)
     if found is None:
         raise PydanticCustomError(
-            Code.FIELD_INVALID, "an end is a time in RFC 3339, a date, or a number of seconds since 1970"
+            Code.FIELD_INVALID, "it must be a time in RFC 3339, a date, or a number of seconds since 1970"
         )
     return instant(found)
 
@@ -44,7 +44,7 @@ def _days(value: Any) -> int | None:
 
 def _refused(value: Any) -> None:
     if value is not None:
-        raise PydanticCustomError(Code.FIELD_INVALID, "only credits that are given can lapse: an order takes them")
+        raise PydanticCustomError(Code.FIELD_INVALID, "only added credits can lapse, and this order uses credits")
 
 
 End = Annotated[Instant | None, BeforeValidator(end), WithJsonSchema(MOMENT_FORM)]

@@ -70,7 +70,7 @@ def totals(entry: Entry, *names: str, needed: bool, reading: Reading, prefix: st
         if isinstance(value, Unreadable):
             field = f"payload.{prefix}{name}"
             if needed:
-                raise Rejected(Code.FIELD_INVALID, f"{field} is no amount of money", field=field)
+                raise Rejected(Code.FIELD_INVALID, f"{field} is not an amount of money", field=field)
             reading.dropped.append(name)
         elif value is not None:
             found.append(value)
@@ -210,7 +210,9 @@ def aliases(payload: Entry, entries: Iterable[Entry], *, alone: bool, code: Code
         Rejected: the payload names some beside several orders or refunds, or they are too many.
     """
     if payload.aliases and not alone:
-        raise Rejected(code, "aliases are given beside several: whose are they?", field="payload.aliases")
+        raise Rejected(
+            code, "aliases are given, but the message has several orders or refunds", field="payload.aliases"
+        )
     names = dict.fromkeys(name for entry in (payload, *entries) for name in entry.aliases)
     if len(names) > ALIASES_MAX:
         raise Rejected(Code.FIELD_INVALID, f"a fact has up to {ALIASES_MAX} aliases", field="payload.aliases")

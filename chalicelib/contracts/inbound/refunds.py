@@ -76,7 +76,7 @@ class OrderRefunded(RefundEntry, Payload):
     def _entries_of_refunds(self) -> dict[str, dict[str, list[RefundEntry]]]:
         """Return the entries of each distinct refund, by its key and the order's id."""
         if self.order_items and self.refunds:
-            raise Rejected(Code.REFUND_AMBIGUOUS, "order_items and refunds are both there", field="payload.refunds")
+            raise Rejected(Code.REFUND_AMBIGUOUS, "order_items and refunds are both given", field="payload.refunds")
         name = "refunds" if self.refunds else "order_items"
         refunds: dict[str, dict[str, list[RefundEntry]]] = {}
         for index, entry in enumerate(self.order_items or self.refunds or [RefundEntry()]):
@@ -107,7 +107,7 @@ def _of_one_order(by_order: Mapping[str, list[RefundEntry]]) -> tuple[str, list[
     """Return the one order that a refund is of, and its entries."""
     if len(by_order) > 1:
         raise Rejected(
-            Code.REFUND_AMBIGUOUS, "one refund_id is one order's, here it has several", field="payload.refund_id"
+            Code.REFUND_AMBIGUOUS, "a refund_id belongs to one order, this one has several", field="payload.refund_id"
         )
     [of_order] = by_order.items()
     return of_order
@@ -121,6 +121,6 @@ def _one(own: Sequence[Decimal | None], of_lines: Sequence[Decimal | None], name
     """Return what the lines of one refund say, and the payload too, which speaks for a single refund only."""
     if any(value is not None for value in own) and not alone:
         raise Rejected(
-            Code.REFUND_AMBIGUOUS, f"{name} is given beside several refunds: whose is it?", field=f"payload.{name}"
+            Code.REFUND_AMBIGUOUS, f"{name} is given, but the message has several refunds", field=f"payload.{name}"
         )
     return agreed([*of_lines, *own], Code.REFUND_AMBIGUOUS, name)

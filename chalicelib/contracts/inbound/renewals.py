@@ -66,7 +66,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
             return None
         found = moment(self.period_end)
         if found is None:
-            raise Rejected(Code.FIELD_INVALID, "payload.period_end is no time", field="payload.period_end")
+            raise Rejected(Code.FIELD_INVALID, "payload.period_end is not a time", field="payload.period_end")
         return found
 
     def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:

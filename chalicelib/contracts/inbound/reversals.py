@@ -61,12 +61,14 @@ class PaymentRefunded(Payload):
             )
         if len(given) > 1:
             raise Rejected(
-                Code.REFUND_AMBIGUOUS, f"{' and '.join(given)} both say how much", field=f"payload.{given[1]}"
+                Code.REFUND_AMBIGUOUS,
+                f"{' and '.join(given)} are both given: give one of them",
+                field=f"payload.{given[1]}",
             )
         if self.credits is None and self.payment_total is None:
             raise Rejected(
                 Code.TOTAL_MISSING,
-                f"{given[0]} is a share of payment_total, which is missing",
+                f"{given[0]} needs payment_total, which is missing",
                 field="payload.payment_total",
             )
         portion = Portion(

@@ -167,5 +167,5 @@ def _unwrapped(source: Source, fields: Mapping[str, Any], *, prefix: str) -> Raw
 
 def _object(value: Any, field: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Rejected(Code.FIELD_MISSING, f"{field} is missing, or no object", field=field)
+        raise Rejected(Code.FIELD_MISSING, f"{field} is missing or not an object", field=field)
     return value

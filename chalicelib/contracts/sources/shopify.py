@@ -132,7 +132,7 @@ def _named(headers: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
         raise Rejected(Code.FIELD_MISSING, f"{name} is missing", field=name)
     value = found[0].strip().lower() if len(found) == 1 and isinstance(found[0], str) else ""
     if form.fullmatch(value) is None:
-        raise Rejected(Code.FIELD_INVALID, f"{name} is not one header of the form it should have", field=name)
+        raise Rejected(Code.FIELD_INVALID, f"{name} must be given once, in its right form", field=name)
     return value
 
 
@@ -158,9 +158,7 @@ def _closed(fields: Fields, _topic: str, _terms: SourceTerms) -> list[Part]:
 def _check_shop(fields: Fields, shop: str) -> None:
     named = fields.text("myshopify_domain")
     if named is not None and named.lower() != shop:
-        raise Rejected(
-            Code.TOPIC_CONTRADICTS_BODY, f"myshopify_domain is not {SHOP}: which shop is it?", field="myshopify_domain"
-        )
+        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"myshopify_domain is not {SHOP}", field="myshopify_domain")
 
 
 def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
@@ -268,7 +266,7 @@ def _check_kind(fields: Fields, *, needed: tuple[str, ...], foreign: tuple[str, 
     if wrong is None and needed and not any(name in fields for name in needed):
         wrong = needed[0]
     if wrong is not None:
-        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"by {wrong}, the body is not what its topic says", field=wrong)
+        raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"the field {wrong} does not fit the topic", field=wrong)
 
 
 _READERS: Mapping[str, Callable[[Fields, str, SourceTerms], list[Part]]] = {

@@ -54,7 +54,7 @@ def check_stripe(body: bytes, headers: Mapping[str, Any], secrets: Iterable[str]
     times = [value for scheme, _, value in parts if scheme == "t"]
     named = [value for scheme, _, value in parts if scheme == "v1"]
     if len(times) != 1 or _SECONDS.fullmatch(times[0]) is None:
-        _refuse(STRIPE_HEADER, "does not have one time")
+        _refuse(STRIPE_HEADER, "must have exactly one time")
     if not 1 <= len(named) <= _SIGNATURES_MAX or any(_HEX.fullmatch(one) is None for one in named):
         _refuse(STRIPE_HEADER, "has no signature of version 1")
     if abs(int(times[0]) - now.timestamp()) > TOLERANCE.total_seconds():
@@ -88,7 +88,7 @@ def _check(signatures: list[bytes], signed: bytes, secrets: Iterable[str], heade
 def _header(headers: Mapping[str, Any], name: str) -> str:
     found = [value for key, value in headers.items() if key.lower() == name.lower()]
     if len(found) != 1 or not isinstance(found[0], str) or not 0 < len(found[0]) <= _HEADER_LENGTH_MAX:
-        _refuse(name, "is not there once")
+        _refuse(name, "must be given exactly once")
     return str(found[0])
 
 

@@ -203,7 +203,7 @@ def _refund(refund: Fields, _terms: SourceTerms) -> list[Part]:
         # The charge's figure counted it when it was made, and no event of ours takes that back.
         raise Rejected(
             Code.REFUND_FAILED,
-            "the refund failed after it was counted: put it right by hand",
+            "the refund failed after it was counted: correct the balance with credits adjust",
             field=refund.path("status"),
         )
     if refund.reference("charge") is not None:
@@ -268,7 +268,7 @@ def _merchant(resource: Fields) -> MerchantId | None:
             found.add(merchant_id(str(place.scalar("merchant_id"))))
     if len(found) > 1:
         raise Rejected(
-            Code.ENVELOPE_AMBIGUOUS, "two merchants are named by metadata", field=resource.path("metadata.merchant_id")
+            Code.ENVELOPE_AMBIGUOUS, "metadata names two merchants", field=resource.path("metadata.merchant_id")
         )
     return found.pop() if found else None
 
