@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.oracles.announcements import Announcement, implied
 from tests.oracles.published_chain import broken_links_in_answers
 from tests.oracles.recount import CREDITS_PER_ORDER, Event, distinct, in_any_order, in_sequence
 from tests.support.jetstream import Heard
-from tests.support.marketplace import marketplace
+from tests.support.marketplace import happened, marketplace
 from tests.support.running_stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
@@ -163,6 +163,29 @@ def test_the_whole_story_again_changes_nothing_and_is_not_told_again(flows: Stac
     again = outcome(flows, shuffled.source, shuffled.events)
     assert stored(flows, shuffled.events) == before
     assert (again.accounts, again.ledgers, again.told) == (shuffled.accounts, shuffled.ledgers, shuffled.told)
+
+
+def test_levels_and_a_grace_are_told_once_each_way_with_their_cause(flows: Stack) -> None:
+    shop = str(uuid4())
+    flows.tell(happened("evt.account.created", shop, credits_to_use=4))
+    levels = [{"name": "few", "at": 2, "unit": "credits"}, {"name": "half", "at": 50, "unit": "percent"}]
+    for own in ({"levels": levels}, {"grace": {"hours": 0, "credits": 3}}):
+        flows.invoke("set_threshold", merchant_id=shop, admin_id="ada", **own)
+    orders = [happened("evt.shopify.webhook.order_paid", shop, order_id=number) for number in range(1, 10)]
+    payments = [
+        happened("evt.billing.payment_succeeded", shop, payment_id=number, credits=paid)
+        for number, paid in ((1, 1), (2, 40))
+    ]
+
+    # Two orders owe a credit each, one payment pays one of the two, and the other payment ends the grace.
+    flows.tell(*orders[:6], *payments, *orders[6:])
+
+    ledger = flows.ledger(shop)
+    flows.settle()
+    told = Counter(Announcement.heard(heard.event) for heard in flows.told_about(shop))
+    assert told == implied(ledger, levels="few=2, half=50%", grace=(0, 3))
+    types = Counter(one.event_type.removeprefix("evt.credits.") for one in told)
+    assert (types["level_crossed"], types["grace_started"], types["grace_ended"]) == (6, 1, 1)
 
 
 def assert_sound(came_of_it: Outcome) -> None:
