@@ -1114,14 +1114,14 @@ const low = after > 0 && after <= account.threshold ? ` That is low: the thresho
 return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
 }
 
-function Outcome({ outcome, another, undo }) {
+function Outcome({ account, outcome, another, undo }) {
 const { repeated, record } = outcome;
 return html`<div class="done" role="status">
 <p><strong>${repeated ? "Already applied." : "Applied."}</strong>
 ${repeated ? " This form's adjustment had been recorded before; nothing was moved again." : ""}
 ${` ${record.amount > 0 ? "Added" : "Removed"} ${credits(record.credits_used)}: balance ${number(record.balance_before)} → ${number(record.balance_after)}.`}</p>
 <p>Transaction <${Id} of=${record.id} to="transaction" /></p>
-<button type="button" onClick=${another}>Another adjustment</button> <button type="button" class="quiet" onClick=${() => undo(record)}>Undo it</button>
+<button type="button" onClick=${another}>Another adjustment</button> ${account.updated_at >= record.created_at && html`<button type="button" class="quiet" onClick=${() => undo(record)}>Undo it</button>`}
 </div>`;
 }
 
@@ -1174,7 +1174,7 @@ setReason(`Undo of transaction ${record.id}`);
 };
 
 return html`<${Section} name="Adjust credits">
-${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} undo=${undo} />` : html`<form onSubmit=${send}>
+${state.outcome ? html`<${Outcome} account=${account} outcome=${state.outcome} another=${another} undo=${undo} />` : html`<form onSubmit=${send}>
 <fieldset><legend>Direction</legend>
 ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
 <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}
@@ -1499,7 +1499,7 @@ setState({ busy: false, error, said: null });
 const link = (event) => {
 event.preventDefault();
 const called = label.trim();
-change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks count for this merchant from now on: send them to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
+change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Send its webhooks to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
 };
 return html`<${Section} name="Shops and customers">
 ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}

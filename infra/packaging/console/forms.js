@@ -34,14 +34,15 @@ function effect(account, direction, amount) {
   return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
 }
 
-function Outcome({ outcome, another, undo }) {
+// It can be undone once the page has the balance that it left.
+function Outcome({ account, outcome, another, undo }) {
   const { repeated, record } = outcome;
   return html`<div class="done" role="status">
     <p><strong>${repeated ? "Already applied." : "Applied."}</strong>
       ${repeated ? " This form's adjustment had been recorded before; nothing was moved again." : ""}
       ${` ${record.amount > 0 ? "Added" : "Removed"} ${credits(record.credits_used)}: balance ${number(record.balance_before)} → ${number(record.balance_after)}.`}</p>
     <p>Transaction <${Id} of=${record.id} to="transaction" /></p>
-    <button type="button" onClick=${another}>Another adjustment</button> <button type="button" class="quiet" onClick=${() => undo(record)}>Undo it</button>
+    <button type="button" onClick=${another}>Another adjustment</button> ${account.updated_at >= record.created_at && html`<button type="button" class="quiet" onClick=${() => undo(record)}>Undo it</button>`}
   </div>`;
 }
 
@@ -97,7 +98,7 @@ export function Adjust({ account, done }) {
   };
 
   return html`<${Section} name="Adjust credits">
-    ${state.outcome ? html`<${Outcome} outcome=${state.outcome} another=${another} undo=${undo} />` : html`<form onSubmit=${send}>
+    ${state.outcome ? html`<${Outcome} account=${account} outcome=${state.outcome} another=${another} undo=${undo} />` : html`<form onSubmit=${send}>
       <fieldset><legend>Direction</legend>
         ${[["INCREASE", "Add"], ["DECREASE", "Remove"]].map(([value, name]) => html`<label class="choice" key=${value}>
           <input type="radio" name="direction" value=${value} checked=${direction === value} onChange=${() => setDirection(value)} /> ${name}</label>`)}

@@ -33,7 +33,7 @@ export function Links({ id, done }) {
   const link = (event) => {
     event.preventDefault();
     const called = label.trim();
-    change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Its webhooks count for this merchant from now on: send them to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
+    change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Send its webhooks to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
   };
   return html`<${Section} name="Shops and customers">
     ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
