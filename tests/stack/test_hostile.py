@@ -23,6 +23,8 @@ from tests.support.stack_process import READY_SECONDS, started, wait
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("hostile stack")]
 
 SHOP, OTHER = merchant("hostile shop"), merchant("another shop")
+ANSWER_SECONDS = 300
+"""How long sixteen containers that start at once may keep a request waiting on a busy machine."""
 GOODWILL = {"merchant_id": SHOP, "operation_type": "INCREASE", "credits": 5, "reason": "goodwill"}
 
 
@@ -52,7 +54,9 @@ class Site:
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = token
-        with closing(http.client.HTTPConnection(urlsplit(self.description["api_url"]).netloc, timeout=60)) as line:
+        with closing(
+            http.client.HTTPConnection(urlsplit(self.description["api_url"]).netloc, timeout=ANSWER_SECONDS)
+        ) as line:
             line.request(method, path, headers=sent, body=body)
             answer = line.getresponse()
             return Answer(
@@ -114,7 +118,7 @@ def test_sixteen_at_once_that_start_cold_are_posted_once_and_none_gets_a_bare_fa
     assert sum(one.status == 201 for one in posted) <= 1, answered
     for one in answered:
         assert one in posted or one.media_type == "application/problem+json", one
-    assert site.admin("POST", "/credits/admin/adjustments", GOODWILL, key=key).status in (200, 201)
+    assert site.answered(GOODWILL, key=key).status in (200, 201)
     assert site.account(SHOP)["balance"] == before + 5
 
 

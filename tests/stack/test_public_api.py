@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -16,6 +17,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
 
 CHANGING = {"date", "server", "content-length", "connection", "apigw-requestid"}
 """What a gateway or a connection says of itself."""
+REMAINING = re.compile(r"max-age=[01],")
+"""How long a status is still current, of the one second of this stack: that depends on when it was read."""
 TRACE = {"X-Request-Id": "one", "X-Correlation-Id": "two"}
 Answered = tuple[int, dict[str, str], bytes]
 
@@ -35,11 +38,13 @@ def public_api(flows: Stack) -> str:
 
 def answered(address: str, method: str, path: str, body: str | None = None, **headers: str) -> Answered:
     parts = urlsplit(address)
-    with closing(http.client.HTTPConnection(parts.netloc, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection(parts.netloc, timeout=60)) as connection:
         connection.request(method, f"{parts.path}{path}", body=body, headers={**TRACE, **headers})
         answer = connection.getresponse()
         named = {name.lower(): value for name, value in answer.getheaders() if name.lower() not in CHANGING}
         named = {name: value for name, value in named.items() if not name.startswith("x-amz")}
+        if "cache-control" in named:
+            named["cache-control"] = REMAINING.sub("max-age=REMAINING,", named["cache-control"])
         return answer.status, named, answer.read()
 
 
