@@ -56,7 +56,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
         logger.warning("adjustment not noted", code=error.code)
         return refusal(error)
     logger.info(
-        _told(transaction)[0],
+        _action(transaction)[0],
         outcome=type(outcome).__name__,
         merchant_id=transaction.merchant_id,
         key=transaction.idempotency_key,
@@ -100,7 +100,7 @@ def _note(transaction: "Transaction") -> None:
 
     desk = for_figures.desk()
     if desk is not None:
-        did, details = _told(transaction)
+        did, details = _action(transaction)
         desk.note(
             Action(
                 time=transaction.created_at,
@@ -113,7 +113,7 @@ def _note(transaction: "Transaction") -> None:
         )
 
 
-def _told(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":
+def _action(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":
     """Return what was done, and what it was about."""
     from chalicelib.domain.actions import Did
     from chalicelib.domain.freeze import FREEZE, UNTIL, Note

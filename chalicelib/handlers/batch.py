@@ -95,7 +95,7 @@ class Batch:
         if self._requests:
             self._post_requests()
         for message, event in self._without_movements:
-            self._end(message, event, self._told(event, ()))
+            self._end(message, event, self._write_rest(event, ()))
 
     def _post_requests(self) -> None:
         requests = [event.movements for _, event in self._requests]
@@ -105,7 +105,7 @@ class Batch:
         for (message, event), of_message in zip(self._requests, outcomes, strict=True):
             for movement, outcome in zip(event.movements, of_message, strict=True):
                 self._count(movement, outcome)
-            self._end(message, event, [*of_message, *self._told(event, of_message)])
+            self._end(message, event, [*of_message, *self._write_rest(event, of_message)])
 
     def park(self) -> None:
         """Park what was rejected; a message that the dead-letter queue does not confirm in time comes back."""
@@ -215,17 +215,17 @@ class Batch:
         """End a message that could not be read, or not yet."""
         self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else _internal(error)])
 
-    def _told(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
+    def _write_rest(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         """Write what an event reports besides its movements: names, and that the shop has gone or is back.
 
         `outcomes` are those of its movements. Returns what was not written, and why.
         """
         try:
-            return self._tell(event, outcomes)
+            return self._links_and_closure(event, outcomes)
         except Exception as error:  # noqa: BLE001 - as in `read`
             return [_internal(error)]
 
-    def _tell(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
+    def _links_and_closure(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         faults: list[Rejected | RetryLater] = []
         if event.links or event.payment_names or event.paid:
             write = for_posting.linking().write

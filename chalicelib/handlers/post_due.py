@@ -35,7 +35,7 @@ def post_due(event: CloudWatchEvent) -> dict[str, Any]:
             code=error.code,
             reason=error.message,
         )
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "looked_at": swept.looked_at,
         "brought": swept.brought,
         "failed": len(swept.failed),
@@ -44,6 +44,6 @@ def post_due(event: CloudWatchEvent) -> dict[str, Any]:
     }
     count("credits_due_posted_total", swept.brought)
     count("credits_lost_races_total", posting.take_lost_races())
-    (logger.warning if swept.failed or not swept.finished else logger.info)("due posted", **told)
+    (logger.warning if swept.failed or not swept.finished else logger.info)("due posted", **summary)
     for_figures.counter_writer().write()
-    return told
+    return summary

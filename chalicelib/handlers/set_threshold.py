@@ -37,7 +37,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     except CreditsError as error:
         logger.warning("threshold refused", code=error.code, field=error.field)
         return refusal(error)
-    did, details = _told(asked)
+    did, details = _action(asked)
     try:
         _note(account, asked.admin_id, did, details)
     except CreditsError as error:
@@ -83,7 +83,7 @@ def _set(asked: "Override", context: Any) -> "Account":
     )
 
 
-def _told(asked: "Override") -> "tuple[Did, Mapping[str, str | int | None]]":
+def _action(asked: "Override") -> "tuple[Did, Mapping[str, str | int | None]]":
     """Return what was done, and what it was about."""
     from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
     from chalicelib.domain.actions import Did

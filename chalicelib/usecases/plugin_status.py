@@ -52,14 +52,14 @@ class PluginStatuses:
         read: "Callable[[tuple[MerchantId, ...]], Readings]",
         now: datetime,
     ) -> dict[MerchantId, PluginStatus]:
-        told = self._shared.read(merchants) if self._shared is not None else None
+        shared = self._shared.read(merchants) if self._shared is not None else None
         answers: dict[MerchantId, PluginStatus] = {}
         last_known: dict[MerchantId, KnownStatus | None] = {}
         for merchant in merchants:
             cached = known = self._usable(self._remembered.get(merchant), now)
-            if told is not None:
+            if shared is not None:
                 # What the shared cache has lost is uncertain in memory too: it may have lost a change.
-                cached = self._usable(told.get(merchant), now)
+                cached = self._usable(shared.get(merchant), now)
                 if cached is not None:
                     cached = known = _newer(known, cached)
                     self._remember(merchant, known)
@@ -68,7 +68,7 @@ class PluginStatuses:
             else:
                 last_known[merchant] = known
         if last_known:
-            answers |= self._settled(last_known, read(tuple(last_known)), now, share=told is not None)
+            answers |= self._settled(last_known, read(tuple(last_known)), now, share=shared is not None)
         return answers
 
     def _settled(

@@ -627,7 +627,7 @@ MUTANTS = (
     ),
     _mutant(
         "the wait begins anew in the waiting queue",
-        (MESSAGES, '_told_moment(said.get("first_seen")) or _moment(first)', "_moment(first)"),
+        (MESSAGES, '_moment_in(texts.get("first_seen")) or _moment(first)', "_moment(first)"),
         tests="tests/functions/test_waiting.py",
     ),
     _mutant(

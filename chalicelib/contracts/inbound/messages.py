@@ -51,23 +51,23 @@ class Message:
         """
         attributes = record.get("attributes", {})
         named = record.get("messageAttributes", {})
-        said = {name: attribute.get("stringValue") for name, attribute in named.items()}
+        texts = {name: attribute.get("stringValue") for name, attribute in named.items()}
         sent = attributes.get("SentTimestamp")
         first = attributes.get("ApproximateFirstReceiveTimestamp") or sent
-        first_seen = _told_moment(said.get("first_seen")) or _moment(first)
+        first_seen = _moment_in(texts.get("first_seen")) or _moment(first)
         return cls(
             message_id=record["messageId"],
             receipt_handle=record.get("receiptHandle", ""),
             body=record["body"],
-            origin=said.get("origin") or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
-            deliveries=int(attributes.get("ApproximateReceiveCount", 1)) + attribute_number(said.get("deliveries")),
+            origin=texts.get("origin") or (ORIGIN_BUS if '"detail-type"' in record["body"] else ORIGIN_QUEUE),
+            deliveries=int(attributes.get("ApproximateReceiveCount", 1)) + attribute_number(texts.get("deliveries")),
             first_seen=first_seen,
             sent_at=min(first_seen, _moment(sent or first)),
-            redriven=said.get("redriven"),
-            seen_since=_told_moment(said.get("seen_since")),
-            subject=said.get("subject"),
-            ce_type=said.get("ce_type"),
-            cloud_event=said.get("cloud_event"),
+            redriven=texts.get("redriven"),
+            seen_since=_moment_in(texts.get("seen_since")),
+            subject=texts.get("subject"),
+            ce_type=texts.get("ce_type"),
+            cloud_event=texts.get("cloud_event"),
             queue=record.get("eventSourceARN", "").rpartition(":")[2],
             group=attributes.get("MessageGroupId"),
         )
@@ -125,7 +125,7 @@ def _moment(milliseconds: str | None) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else datetime.now(UTC)
 
 
-def _told_moment(text: str | None) -> datetime | None:
+def _moment_in(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:

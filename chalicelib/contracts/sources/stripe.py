@@ -21,6 +21,7 @@ from chalicelib.contracts.sources.stripe_invoices import (
     other_names,
     paid_invoice,
     subscription_metadata,
+    unused,
 )
 from chalicelib.contracts.sources.webhooks import (
     Part,
@@ -152,11 +153,11 @@ def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
         # Its invoice is made after the payment, and may not be named yet.
         by_invoice = "invoice_creation"
     if by_invoice is not None:
-        return [_nothing(UnusedReason.NAMED_BY_INVOICE, session, by_invoice)]
+        return [unused(UnusedReason.NAMED_BY_INVOICE, session, by_invoice)]
     if status == "no_payment_required" or session.whole("amount_total") == 0:
-        return [_nothing(UnusedReason.NOTHING_PAID, session, "payment_status")]
+        return [unused(UnusedReason.NOTHING_PAID, session, "payment_status")]
     if status != "paid":
-        return [_nothing(UnusedReason.CHECKOUT_UNPAID, session, "payment_status")]
+        return [unused(UnusedReason.CHECKOUT_UNPAID, session, "payment_status")]
     credits_given = stated(session.within("metadata"))
     if credits_given is None:
         lines = session.within("line_items")
@@ -167,7 +168,7 @@ def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
             unknown(session.path("metadata.credits"))
         credits_given = in_range(session, of_lines(bought, terms))
     if credits_given == 0:
-        return [_nothing(UnusedReason.NO_CREDITS, session, "metadata")]
+        return [unused(UnusedReason.NO_CREDITS, session, "metadata")]
     intent = session.reference("payment_intent")
     payload = given(payment_id=intent or session_id, credits=credits_given, aliases=[session_id] if intent else None)
     return [SourceEvent(event_type=PAYMENT_SUCCEEDED, payload=payload)]
@@ -176,7 +177,7 @@ def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
 def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
     _own_id(charge)
     if charge.values.get("captured") is not None and not charge.flag("captured"):
-        return [_nothing(UnusedReason.NOTHING_PAID, charge, "captured")]
+        return [unused(UnusedReason.NOTHING_PAID, charge, "captured")]
     total, back = charge.needed("amount"), charge.needed("amount_refunded")
     if total <= 0:
         charge.invalid("amount", "an amount above 0")
@@ -187,7 +188,7 @@ def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
         # Stripe counts what it never took as refunded.
         total, back = captured, back - (total - captured)
         if back <= 0:
-            return [_nothing(UnusedReason.NOTHING_PAID, charge, "amount_captured")]
+            return [unused(UnusedReason.NOTHING_PAID, charge, "amount_captured")]
     currency = (charge.text("currency") or charge.missing("currency")).upper()
     payload = {
         "payment_id": _payment(charge, "charge"),
@@ -207,10 +208,10 @@ def _refund(refund: Fields, _terms: SourceTerms) -> list[Part]:
             field=refund.path("status"),
         )
     if refund.reference("charge") is not None:
-        return [_nothing(UnusedReason.NAMED_BY_CHARGE, refund, "charge")]
+        return [unused(UnusedReason.NAMED_BY_CHARGE, refund, "charge")]
     if refund.reference("payment_intent") is not None:
         refund.missing("charge")
-    return [_nothing(UnusedReason.NOTHING_PAID, refund, "charge")]
+    return [unused(UnusedReason.NOTHING_PAID, refund, "charge")]
 
 
 def _dispute(event_type: str) -> "Reader":
@@ -229,10 +230,6 @@ def major(minor: int, currency: str) -> str:
 
 def _own_id(resource: Fields) -> str:
     return resource.reference("id") or resource.missing("id")
-
-
-def _nothing(reason: UnusedReason, resource: Fields, field: str) -> Unused:
-    return Unused(reason=reason, field=resource.path(field), reference_id=resource.reference("id"))
 
 
 def _payment(resource: Fields, kind: str) -> str:

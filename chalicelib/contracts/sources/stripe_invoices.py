@@ -77,7 +77,7 @@ def paid_invoice(invoice: Fields, terms: SourceTerms) -> list[Part]:
     if invoice.text("status") not in (None, "paid"):
         raise Rejected(Code.TOPIC_CONTRADICTS_BODY, "the invoice is not paid", field=invoice.path("status"))
     if not _paid(invoice):
-        return [Unused(reason=UnusedReason.NOTHING_PAID, field=invoice.path("amount_paid"), reference_id=invoice_id)]
+        return [unused(UnusedReason.NOTHING_PAID, invoice, "amount_paid")]
     subscription = _subscription(invoice)
     reason = invoice.text("billing_reason") or ("subscription" if subscription else "manual")
     if reason.startswith("subscription"):
@@ -130,7 +130,7 @@ def _of_invoice(invoice: Fields, terms: SourceTerms) -> int:
 
 def _payment(invoice: Fields, invoice_id: str, credits_given: int) -> Part:
     if credits_given == 0:
-        return Unused(reason=UnusedReason.NO_CREDITS, field=invoice.path("lines"), reference_id=invoice_id)
+        return unused(UnusedReason.NO_CREDITS, invoice, "lines")
     aliases = other_names(invoice)[:ALIASES_MAX]
     return SourceEvent(
         event_type=PAYMENT_SUCCEEDED,
@@ -179,9 +179,7 @@ def _by_period(lines: Sequence[Fields]) -> dict[int, list[Fields]]:
 
 def _renewal(subscription: str, start: int, lines: list[Fields], credits_given: int) -> Part:
     if credits_given == 0:
-        return Unused(
-            reason=UnusedReason.NO_CREDITS, field=lines[0].path("metadata"), reference_id=lines[0].reference("id")
-        )
+        return unused(UnusedReason.NO_CREDITS, lines[0], "metadata")
     ends = [end for line in lines if (end := line.within("period").whole("end")) is not None]
     return SourceEvent(
         event_type=RENEWED,
@@ -246,10 +244,10 @@ def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
     prorated = None
     for line in lines.each("data"):
         if line.needed("amount") <= 0:
-            others.append(_unused(UnusedReason.NOTHING_PAID, line, "amount"))
+            others.append(unused(UnusedReason.NOTHING_PAID, line, "amount"))
         elif _is_prorated(line) and invoice.text("billing_reason") != _FIRST:
             prorated = prorated or line.path("proration")
-            others.append(_unused(UnusedReason.PRORATION, line, "proration"))
+            others.append(unused(UnusedReason.PRORATION, line, "proration"))
         else:
             counted.append(line)
     if not counted and not others:
@@ -277,5 +275,6 @@ def _is_prorated(line: Fields) -> bool:
     )
 
 
-def _unused(reason: UnusedReason, line: Fields, field: str) -> Unused:
-    return Unused(reason=reason, field=line.path(field), reference_id=line.reference("id"))
+def unused(reason: UnusedReason, resource: Fields, field: str) -> Unused:
+    """Return that an object of Stripe moves nothing, because of one of its fields."""
+    return Unused(reason=reason, field=resource.path(field), reference_id=resource.reference("id"))
