@@ -186,7 +186,7 @@ def test_above_the_limit_somebody_else_has_to_confirm(shops: System) -> None:
     fine = said("adjust", OTHER, "--add", 56, "--reason", "r", "--admin", "ada", "--yes")
 
     assert [each.status for each in (waiting, again, oneself, one, fine)] == [1, 1, 1, 1, 0]
-    assert "4 rows wait for somebody else" in waiting.err
+    assert "4 rows wait for another admin" in waiting.err
     assert {each["state"] for each in told(again)["items"]} == {"waiting"}
     assert "cannot confirm it too" in oneself.err
     assert (shops.balance(), shops.balance(OTHER)) == (5, 156)

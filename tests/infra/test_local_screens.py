@@ -67,7 +67,7 @@ def test_it_is_said_what_is_kept(tmp_path: Path, traffic: bool) -> None:
 
     assert NOT_KEPT in happening(with_traffic=traffic, keeping=off)
     assert f"Ctrl-C keeps everything in {tmp_path}/kept" in happening(with_traffic=traffic, keeping=first)[-1]
-    assert "last start with KEEP=on is here again" in happening(with_traffic=traffic, keeping=again)[-1]
+    assert "last start with KEEP=on are restored" in happening(with_traffic=traffic, keeping=again)[-1]
 
 
 def test_the_pages_name_the_stack_and_its_shops(tmp_path: Path) -> None:

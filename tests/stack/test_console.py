@@ -111,7 +111,7 @@ def test_a_merchant_a_transaction_and_an_order_are_found_and_what_is_unknown_is_
     console.find(ON, order="never sold")
     expect(console.page.get_by_text("This merchant has no such order")).to_be_visible()
     console.find(merchant("console: nobody"))
-    expect(console.page.get_by_text("Nothing is known under this id")).to_be_visible()
+    expect(console.page.get_by_text("No merchant and no transaction has this id")).to_be_visible()
     console.find("shop no. 5")
     expect(console.page.get_by_text("No merchant matches.")).to_be_visible()
 
@@ -219,7 +219,7 @@ def test_an_adjustment_whose_answer_was_lost_outlives_the_page_that_sent_it(cons
 
     console.page.reload()
     expect(console.said("balance")).to_have_text("2")
-    expect(form.get_by_role("alert")).to_contain_text("its answer never came")
+    expect(form.get_by_role("alert")).to_contain_text("but no answer came")
     form.get_by_role("button", name="Send again").click()
 
     expect(form.get_by_text("Already applied.")).to_be_visible()
@@ -265,7 +265,7 @@ def test_a_dead_letter_says_its_reason_and_is_put_back(console: Console, shops: 
 
     letter.get_by_role("button", name="Retry").click()
 
-    expect(letter.get_by_text("It is on its way again now")).to_be_visible()
+    expect(letter.get_by_text("It is processed again now")).to_be_visible()
     until("the order of the letter", lambda: len(shops.ledger(shop)) == 2)
 
 
