@@ -126,11 +126,14 @@ def test_an_adjustment_over_http_is_posted_once(site: Site) -> None:
     before = site.account(SHOP)["balance"]
     key = str(uuid4())
 
-    first = site.admin("POST", "/credits/admin/adjustments", GOODWILL, key=key)
-    again = site.admin("POST", "/credits/admin/adjustments", GOODWILL, key=key)
-    other = site.admin("POST", "/credits/admin/adjustments", {**GOODWILL, "credits": 6}, key=key)
+    asked = site.admin("POST", "/credits/admin/adjustments", GOODWILL, key=key)
+    # Whose first answer was a 503 on a busy machine may have been posted by it.
+    first, posted = (asked, (201,)) if asked.status != 503 else (site.answered(GOODWILL, key=key), (200, 201))
+    again = site.answered(GOODWILL, key=key)
+    other = site.answered({**GOODWILL, "credits": 6}, key=key)
 
-    assert (first.status, again.status, other.status) == (201, 200, 409), (first, again, other)
+    assert first.status in posted, first
+    assert (again.status, other.status) == (200, 409), (again, other)
     assert first.data() == again.data()
     assert first.data()["extra_metadata"] == {"reason": "goodwill", "admin_id": "hostile"}
     assert site.account(SHOP)["balance"] == before + 5
