@@ -62,10 +62,11 @@ def merchants(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List merchants with their names, balances and days left: those that have a name, are off or low, or run out soon.
+    """List merchants with their names, balances and days left: those that SEARCH finds, else those with a name.
 
-    `credits merchants --days 7` lists those that run out this week. Days are known after three days and ten orders.
-    Reads indexes, never a whole table of accounts. `credits link` gives a merchant its name.
+    `--status off` lists those without credits, `--status low` those with few, `--days 7` those that run out this week.
+    Days are known after three days and ten orders. Reads indexes, never a whole table of accounts. `credits link`
+    gives a merchant its name.
     """
     if sum(given is not None for given in (search, status, days)) > 1:
         raise unable("Give a text to search for, --status or --days: one of them.")
@@ -115,7 +116,7 @@ def _nobody(search: str | None, status: Plugin | None, days: int | None) -> str:
         return "No merchant has a name yet: credits link gives one."
     if status is None:
         return "No such merchant."
-    return "No merchant's plugin is off." if status is Plugin.OFF else "No merchant's balance is low."
+    return "No merchant is without credits." if status is Plugin.OFF else "No merchant's balance is low."
 
 
 def _found(target: Target, links: DynamoDBLinks, search: str, *, wanted: int) -> list[MerchantId]:

@@ -30,6 +30,7 @@ from infra.commands.exported import (
     write_heads,
 )
 from infra.commands.ledger import TargetLedger
+from infra.commands.merchants import counted
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import name_again
@@ -91,7 +92,8 @@ def export(
     if as_json:
         print_json({**told, "file": destination, "form": place.form.value})
         return
-    say(f"{told['records']:,} transactions of {told['merchants']:,} merchants in {destination}.", style="green")
+    exported = f"{counted(told['records'], 'transaction')} of {counted(told['merchants'], 'merchant')}"
+    say(f"{exported} in {destination}.", style="green")
     say(f"Its heads are in {destination}{heads_of(Path('x')).name[1:]}: keep the two together.")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from infra.commands.exported import Form, NotAnExportError, heads_of, read_heads, rows, sha256_of
+from infra.commands.merchants import counted
 from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.proving import Prover, Wrong
 
@@ -63,8 +64,8 @@ def _say(prover: Prover, found: Sequence[Wrong], count: int) -> None:
         say(f"{', '.join(filter(None, where)) or 'the file'}: {wrong.what}", style="red")
     if count > SHOWN_MAX:
         say("… and more: --json names up to a thousand.", style="red")
-    size = f"{prover.rows:,} transactions of {prover.merchants:,} merchants"
+    size = f"{counted(prover.rows, 'transaction')} of {counted(prover.merchants, 'merchant')}"
     if count:
-        say(f"{size}: {count:,} findings.", style="red")
+        say(f"{size}: {counted(count, 'finding')}.", style="red")
     else:
         say(f"{size}: every hash and balance agrees.", style="green")

@@ -17,6 +17,7 @@ from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
 from chalicelib.domain.ids import Instant, instant
 from infra.commands.letter_lines import print_groups, readable, say_block
+from infra.commands.merchants import counted
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
@@ -83,7 +84,7 @@ def listing(
         say(f"{len(found.letters)} of {total:,} dead letters (--limit; somebody else may be looking).")
     else:
         say(
-            f"{len(found.letters)} dead letter{'s' * (len(found.letters) != 1)}."
+            f"{counted(len(found.letters), 'dead letter')}."
             if found.letters
             else f"No dead letter has {text!r} in its message."
             if text

@@ -119,9 +119,9 @@ def why(
         _tell(story, local=local)
 
 
-def counted(number: int) -> str:
-    """Return a number of credits in words."""
-    return "1 credit" if number == 1 else f"{number:,} credits"
+def counted(number: int, noun: str = "credit") -> str:
+    """Return a number of credits, or of what `noun` names, in words: "1 credit", "1,200 merchants"."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _tell(story: Story, *, local: bool) -> None:

@@ -90,7 +90,7 @@ def test_an_export_holds_every_transaction_as_the_api_answers_it_and_proves_itse
 
 @pytest.mark.usefixtures("target", "shops")
 def test_no_cell_of_a_csv_is_run_by_a_spreadsheet(tmp_path: Path) -> None:
-    said("export", "all.csv", "--merchant", OTHER)
+    assert " of 1 merchant in all.csv." in said("export", "all.csv", "--merchant", OTHER).out
 
     for row in csv.DictReader((tmp_path / "all.csv").read_text().splitlines()):
         for name, cell in row.items():
