@@ -27,8 +27,9 @@ from chalicelib.wiring import for_posting
 from infra.bench.counted import BALANCE
 from infra.bench.functions import THRESHOLD, account, item_of, merchant
 from infra.bench.measurements import Measurement
-from infra.bench.tables import LOGICAL_IDS, declared
+from infra.bench.tables import LOGICAL_IDS
 from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
+from infra.local.tables import declared
 
 ORDERS = 10_000
 WORKERS = (1, 4, 16)

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +17,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
 from ministack.services import dynamodb as engine
-from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.adapters.dynamodb.sizes import item_bytes
 from infra.bench.units import (
@@ -32,20 +30,12 @@ from infra.bench.units import (
     read_units,
     write_units,
 )
-from infra.packaging.dependencies import ROOT
+from infra.local.tables import declared
 
 LOGICAL_IDS = MappingProxyType(
     {"CreditsTable": "credits", "TransactionsTable": "transactions", "FiguresTable": "figures"}
 )
-_CREATED_WITH = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 _SERVICES = {"DynamoDB_20120810": "dynamodb", "AWSEvents": "events", "AmazonSQS": "sqs"}
-
-
-@cache
-def declared(logical_id: str) -> Mapping[str, Any]:
-    """Return CreateTable's parameters of a table in infra/template.yaml, except its name and its stream."""
-    properties = yaml_parse((ROOT / "infra/template.yaml").read_text())["Resources"][logical_id]["Properties"]
-    return {part: properties[part] for part in _CREATED_WITH if part in properties}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ keeping.py      what KEEP=on keeps from one start to the next
 tokens.py       a key pair, and the tokens signed with it
 proxy.py        the API at a plain address, the public key, and the pages
 pages.py        the page to start from (start.html), and the demo shop (demo_shop.html)
+tables.py       the template's tables, for engines that know no CloudFormation
 description.py  stack.json: where everything is
 screen.py       the output on the terminal; examples.py has the lines to try
-shops.py        sample traffic: which events, decided from a seed
+shops.py        sample traffic: which events, decided from a seed; past.py has the shop with twelve days behind it
 outcomes.py     what was recorded, as lines
 traffic.py      sends the one and prints the other (`python -m infra.local.traffic`)
 """

@@ -14,11 +14,11 @@ from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.items import account_item
 from infra.deploying.emulator import ROOT
+from infra.local.tables import declared_with_stream
 from infra.recovery import adoption, again, agreement, tables
 from infra.recovery.tables import Tables
 from tests.support.api import REGION
 from tests.support.builders import SHOP, account_of, merchant
-from tests.support.stores import declared
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,7 +32,7 @@ def dynamodb() -> "Iterator[DynamoDBClient]":
     with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
         for logical_id, name in LEDGER.by_logical_id.items():
-            client.create_table(TableName=name, **declared(logical_id))
+            client.create_table(TableName=name, **declared_with_stream(logical_id))
             client.update_continuous_backups(
                 TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
             )
@@ -71,7 +71,7 @@ def test_a_restore_goes_on_with_the_tables_that_it_began(
 
 
 def test_a_table_of_that_name_which_was_not_restored_from_ours_is_left_alone(dynamodb: "DynamoDBClient") -> None:
-    dynamodb.create_table(TableName="new-credits", **declared("CreditsTable"))
+    dynamodb.create_table(TableName="new-credits", **declared_with_stream("CreditsTable"))
 
     with pytest.raises(dynamodb.exceptions.TableAlreadyExistsException):
         tables.restore(dynamodb, LEDGER, "new", at=None)

@@ -1,4 +1,4 @@
-"""The measuring command runs as infra/docs/measurements.md says, and reports what it measured."""
+"""The measuring commands run as infra/docs/measurements.md says, and report what they measured."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from infra.bench import busy
 from tests.support.running_stack import Stack
 from tests.support.stack_process import ROOT
 
@@ -36,3 +37,15 @@ def test_the_time_from_event_to_balance_and_from_write_to_event_is_measured_besi
     assert [row[:2] for row in rows] == [(what, rate) for rate in ("none", "2") for what in ways], ran.stdout
     shown = [[int(text.replace(",", "")) for text in row[2:]] for row in rows]
     assert all(0 < half <= most <= nearly_all < 30_000 for half, most, nearly_all in shown), ran.stdout
+
+
+def test_a_busy_merchant_is_measured_on_the_tables_of_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(busy, "ORDERS", 40)
+    monkeypatch.setattr(busy, "WORKERS", (1, 2))
+    monkeypatch.setattr(busy, "FOLDS", {10: 1.0})
+
+    figures = {figure.name.removeprefix("busy merchant, folds of 10"): figure for figure in busy.busy_measurements()}
+
+    assert figures[", workers: 1: orders a second"].value > 0
+    assert figures[", workers: 1: conflicts an order"].value == 0
+    assert figures[", workers: 2: conflicts an order"].met

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from infra.deploying.emulator import ROOT
+from infra.local.tables import declared_with_stream
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.figures_tables import FiguresTable, table_at
-from tests.support.stores import declared
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")]
 
@@ -81,7 +81,7 @@ def table(tmp_path: Path) -> Iterator[tuple[FiguresTable, str]]:
 
 def test_two_processes_say_the_same_sum_of_what_both_counted(table: tuple[FiguresTable, str]) -> None:
     found, url = table
-    found.client.create_table(TableName="credits", **declared("CreditsTable"))
+    found.client.create_table(TableName="credits", **declared_with_stream("CreditsTable"))
     environment = {
         **os.environ,
         **FAKE_AWS_ENVIRONMENT,

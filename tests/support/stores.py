@@ -5,24 +5,22 @@ Each `Tables` is a separate pair of tables, so tests share only an engine.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import boto3
 from botocore.config import Config
 from moto import mock_aws
-from samtranslator.yaml_helper import yaml_parse
 
 import tests.support.quick_aws  # noqa: F401 - moto and botocore, quicker
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.wiring.for_posting import _CLIENT
 from infra.local.dynamodb_local import URL_VARIABLE
+from infra.local.tables import declared_with_stream
 from tests.simulator.aws import Aws
 from tests.simulator.clients import Client, answering
 from tests.support.engines import REGION
@@ -30,7 +28,6 @@ from tests.support.engines import REGION
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
 DYNAMODB_LOCAL_URL = os.environ.get(URL_VARIABLE)
 NO_SECOND_OPINION = f"AWS's own engine was not asked: python -m infra.local.dynamodb_local pytest … sets {URL_VARIABLE}"
 
@@ -39,8 +36,6 @@ PATIENCE_SECONDS = 60
 
 # One session reads botocore's models once; moto answers its clients too, since it was imported before.
 _SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-_CREATED_WITH = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-_INDEXED_WITH = ("IndexName", "KeySchema", "Projection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,24 +101,11 @@ def client_at(url: str | None) -> "DynamoDBClient":
     return client
 
 
-@cache
-def declared(logical_id: str) -> Mapping[str, Any]:
-    """Return what CreateTable needs of a table in infra/template.yaml, but for its name."""
-    properties = yaml_parse(TEMPLATE.read_text())["Resources"][logical_id]["Properties"]
-    stream = {"StreamSpecification": {**properties.get("StreamSpecification", {}), "StreamEnabled": True}}
-    found = {name: properties[name] for name in _CREATED_WITH}
-    # CloudFormation takes insights and throughput of an index with it; an engine of ours needs neither.
-    found["GlobalSecondaryIndexes"] = [
-        {name: index[name] for name in _INDEXED_WITH} for index in found["GlobalSecondaryIndexes"]
-    ]
-    return {**found, **stream} if "StreamSpecification" in properties else found
-
-
 def _created(client: "DynamoDBClient", url: str | None) -> Tables:
     suffix = uuid4().hex
     names = {logical_id: f"{logical_id}-{suffix}" for logical_id in ("CreditsTable", "TransactionsTable", "LinksTable")}
     for logical_id, name in names.items():
-        client.create_table(TableName=name, **cast("Any", declared(logical_id)))
+        client.create_table(TableName=name, **cast("Any", declared_with_stream(logical_id)))
     return Tables(
         client=client,
         credits=names["CreditsTable"],

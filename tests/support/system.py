@@ -31,10 +31,10 @@ from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.usecases import posting
 from chalicelib.wiring import for_figures, for_posting
+from infra.local.tables import declared_with_stream
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP
 from tests.support.events import Context, batch, sqs_record
-from tests.support.stores import declared
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -257,7 +257,7 @@ def system_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         (TRANSACTIONS_TABLE, "TransactionsTable"),
         (LINKS_TABLE, "LinksTable"),
     ):
-        dynamodb.create_table(TableName=name, **declared(logical_id))
+        dynamodb.create_table(TableName=name, **declared_with_stream(logical_id))
     urls = {setting: sqs.create_queue(QueueName=name)["QueueUrl"] for setting, name in QUEUES.items()}
     events.create_event_bus(Name=BUS)
     system = System(monkeypatch, dynamodb, sqs, urls)
