@@ -31,7 +31,7 @@ TERMINATED: Final = f"$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.*.{CONSUMER}"
 RECHECK_SECONDS: Final = 1.0
 """The pause after a look that failed."""
 IN_DOUBT: Final = "in doubt until the next look"
-"""What is said of the streams while the last look may describe a server that is gone."""
+"""The detail reported for the streams from the end of a connection until the next look at them."""
 
 
 class Link:

@@ -21,7 +21,7 @@ from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.noting import responsible
-from infra.commands.options import Admin, AsJson, Merchant, OneMerchant, Profile, Stage, Yes
+from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
@@ -71,7 +71,7 @@ def adjust(
     partial: Partial = False,
     confirmed_by: ConfirmedBy = None,
     admin: Admin = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,

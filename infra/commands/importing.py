@@ -16,7 +16,7 @@ from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import LedgerStore
 from infra.commands.old_tables import OldTables
 from infra.commands.openings import Opened, Openings, standing
-from infra.commands.options import AsJson, Profile, Stage
+from infra.commands.options import AsJson, DryRun, Profile, Stage
 from infra.commands.output import FOUND, print_json, progress_bar, refused, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find, settings_of
@@ -34,7 +34,7 @@ def import_command(
     accounts: File,
     transactions: OptionalFile = None,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
     stage: Stage = None,
     profile: Profile = None,

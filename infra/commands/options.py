@@ -23,6 +23,7 @@ Profile = Annotated[
 ]
 Admin = Annotated[str | None, typer.Option(help="Who is responsible for it; by default, you.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")]
 InLocalTime = Annotated[bool, typer.Option("--local", help="Show times in this machine's zone, not in UTC.")]
 
 

@@ -14,7 +14,7 @@ from infra.commands.changes import ConfirmedBy, One, adjust_one
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.noting import responsible
-from infra.commands.options import Admin, AsJson, Profile, Stage, Yes
+from infra.commands.options import Admin, AsJson, DryRun, Profile, Stage, Yes
 from infra.commands.output import refused
 from infra.commands.target import find
 
@@ -34,7 +34,7 @@ def undo(
     reason: Annotated[str | None, typer.Option(help="Why; by default, what it undoes.", show_default=False)] = None,
     confirmed_by: ConfirmedBy = None,
     admin: Admin = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")] = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,
