@@ -1,14 +1,12 @@
-"""Pages of the accounts at zero and of the low ones, by signed cursor (contract, "Low and zero lists")."""
-
-from collections.abc import Mapping
+"""Pages of the accounts at zero, low or off, by signed cursor (contract, "Low, zero and off lists")."""
 
 from chalicelib.adapters.dynamodb.levels import BalanceList, BalanceLists, Only
 from chalicelib.api.requests import Call, required_key
 from chalicelib.api.routing import Reply
 from chalicelib.contracts.api import answers, cursors
-from chalicelib.contracts.api.pages import PagePosition, link_header
-from chalicelib.contracts.api.runway import runway_of
-from chalicelib.domain.ids import Instant, instant
+from chalicelib.contracts.api.pages import PagePosition, Parameters, link_header
+from chalicelib.contracts.api.runway import lasts_at_most
+from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX
@@ -17,6 +15,14 @@ from chalicelib.domain.runway import DAYS_MAX
 def zero_page(call: Call, *, lists: BalanceLists, key: str | None) -> Reply:
     """Return the requested page of accounts without credits."""
     return _page(call, BalanceList.ZERO, lists=lists, key=key, narrowed={}, only=None)
+
+
+def off_page(call: Call, *, lists: BalanceLists, key: str | None) -> Reply:
+    """Return the requested page of accounts whose plugin is off.
+
+    A page may be short and still have a next one: a grace keeps some on that are without credits.
+    """
+    return _page(call, BalanceList.OFF, lists=lists, key=key, narrowed={"status": "disabled"}, only=None)
 
 
 def low_page(call: Call, *, lists: BalanceLists, key: str | None) -> Reply:
@@ -30,15 +36,9 @@ def low_page(call: Call, *, lists: BalanceLists, key: str | None) -> Reply:
     narrowed = {name: value for name, value in (("threshold", at_most), ("days", days)) if value >= 0}
 
     def only(account: Account) -> bool:
-        return (at_most < 0 or account.balance <= at_most) and (days < 0 or _lasts(account, days, now))
+        return (at_most < 0 or account.balance <= at_most) and (days < 0 or lasts_at_most(account, days, now=now))
 
     return _page(call, BalanceList.LOW, lists=lists, key=key, narrowed=narrowed, only=only if narrowed else None)
-
-
-def _lasts(account: Account, days: int, now: Instant) -> bool:
-    """Return whether the account's runway is known and at most so many whole days."""
-    found = runway_of(account, now=now)
-    return found is not None and found.days_left is not None and found.days_left <= days
 
 
 def _page(
@@ -47,7 +47,7 @@ def _page(
     *,
     lists: BalanceLists,
     key: str | None,
-    narrowed: Mapping[str, int],
+    narrowed: Parameters,
     only: Only | None,
 ) -> Reply:
     asked = call.page_by_cursor()

@@ -29,11 +29,20 @@ routes = Routes(blueprint)
 
 @routes.get("/api/v1/credits/admin/merchants", access=Access.ADMIN, summary="Merchants")
 def merchants(call: Call) -> Reply:
-    """Return a page of all merchants' accounts by id, or of those that `search` finds by label, domain or id."""
+    """Return a page of all merchants' accounts by id, or of those that `search` finds by label, domain or id.
+
+    `status` returns those whose plugin is off instead, in the order of an index.
+    """
     from chalicelib.contracts.api import answers, cursors
 
-    asked = call.page_by_cursor()
     search = (call.text("search") or "").strip()
+    if call.choice("status", ["DISABLED"]) is not None:
+        from chalicelib.api.level_listing import off_page
+
+        if search:
+            raise bad_request("status", "Give a search or a status, not both.")
+        return off_page(call, lists=for_api.balance_lists(), key=for_api.cursor_key())
+    asked = call.page_by_cursor()
     scope, key = ("merchants", search), for_api.cursor_key()
     after = cursors.merchant(asked.cursor, scope=scope, key=required_key(key)) if asked.cursor is not None else None
     if search:

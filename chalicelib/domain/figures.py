@@ -22,7 +22,7 @@ class Figures:
     """Sums over accounts, or the difference of two such sums.
 
     `zero` and `low` count accounts without credits, and those above zero at or below their threshold; `closed` those
-    with credits whose shop has gone, minus those without credits whose plugin a grace keeps on.
+    with credits that are closed or frozen, minus those without credits whose plugin a grace keeps on.
     """
 
     merchants: int = 0
@@ -41,7 +41,7 @@ class Figures:
 
     @property
     def disabled(self) -> int:
-        """Merchants whose plugin is off: those at zero but in no grace, and those that are closed."""
+        """Merchants whose plugin is off: those at zero but in no grace, and those closed or frozen."""
         return self.zero + self.closed
 
     @property

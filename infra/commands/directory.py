@@ -1,18 +1,19 @@
 """`credits merchants`: merchants by the beginning of a name, domain or id, or by the state of their plugin."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, product
 from typing import Annotated, Any
 
 import typer
 
 from chalicelib.adapters.dynamodb.desk import Desk
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS
+from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, LEVELS_OF
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.runway import runway_of
+from chalicelib.contracts.api.runway import lasts_at_most, runway_of
+from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.links import LinkKind
@@ -31,7 +32,7 @@ MERCHANTS_MAX = 1_000
 
 
 class Plugin(StrEnum):
-    """What is indexed of accounts: those without credits, and those with few."""
+    """What is indexed of accounts: those whose plugin is off, and those with few credits."""
 
     OFF = "off"
     LOW = "low"
@@ -40,11 +41,9 @@ class Plugin(StrEnum):
 Days = Annotated[
     int | None,
     typer.Option(
-        min=0, max=DAYS_MAX, help="Only those that run low and run out within so many days.", show_default=False
+        min=0, max=DAYS_MAX, help="Only low ones whose credits last at most so many whole days.", show_default=False
     ),
 ]
-
-LEVELS = {Plugin.OFF: "zero", Plugin.LOW: "low"}
 
 
 def merchants(
@@ -54,7 +53,7 @@ def merchants(
     ] = None,
     *,
     status: Annotated[
-        Plugin | None, typer.Option(help="Only those without credits (off), or with few (low).", show_default=False)
+        Plugin | None, typer.Option(help="Only those whose plugin is off, or whose balance is low.", show_default=False)
     ] = None,
     days: Days = None,
     limit: Annotated[int, typer.Option(min=1, max=MERCHANTS_MAX, help="List at most this many.")] = 50,
@@ -64,35 +63,34 @@ def merchants(
 ) -> None:
     """List merchants with their names, balances and days left: those that SEARCH finds, else those with a name.
 
-    `--status off` lists those without credits, `--status low` those with few, `--days 7` those that run out this week.
-    Days are known after three days and ten orders. Reads indexes, never a whole table of accounts. `credits link`
-    gives a merchant its name.
+    `--status off` lists those whose plugin is off: without credits, closed or frozen. `--status low` lists those with
+    few credits, `--days 7` those of them that run out this week. Days are whole ones, rounded down, and known after
+    three days and ten orders. Reads indexes, never a whole table of accounts. `credits link` gives a merchant its name.
     """
     if sum(given is not None for given in (search, status, days)) > 1:
         raise unable("Give a text to search for, --status or --days: one of them.")
     target = find(stage, profile)
     links, ledger = DynamoDBLinks(target.client("dynamodb"), table=target.links_table), TargetLedger(target)
     if search is not None:
-        wanted = _found(target, links, search, wanted=limit + 1)
-    elif days is not None:
-        wanted = list(islice(_out_within(target, ledger, days), limit + 1))
+        found: Iterable[MerchantId] = _found(target, links, search, wanted=limit + 1)
+    elif status is not None or days is not None:
+        found = _at(target, status or Plugin.LOW)
     else:
-        found = _at(target, status) if status is not None else _named(links)
-        wanted = list(islice(dict.fromkeys(found), limit + 1))
-    accounts = ledger.accounts(wanted[:limit])
-    names = {merchant: shown(named) for merchant, named in links.of_merchants(wanted[:limit]).items()}
-    rows = [(accounts[one], names.get(one)) for one in wanted[:limit] if one in accounts]
+        found = dict.fromkeys(_named(links))
     now = instant(datetime.now(UTC))
+    accounts = list(islice(_accounts(ledger, found, now, status=status, days=days), limit + 1))
+    names = links.of_merchants([account.merchant_id for account in accounts[:limit]])
+    rows = [(one, shown(names[one.merchant_id]) if one.merchant_id in names else None) for one in accounts[:limit]]
     if as_json:
         items: list[dict[str, Any]] = [
             {**answers.Account.of(account, now=now).model_dump(mode="json"), "shown": name} for account, name in rows
         ]
-        print_list(items, total=len(items) if len(wanted) <= limit else None)
+        print_list(items, total=len(items) if len(accounts) <= limit else None)
     elif not rows:
         say(_nobody(search, status, days))
     else:
-        _print(rows, now)
-        if len(wanted) > limit:
+        _print([(as_of(account, now), name) for account, name in rows], now)
+        if len(accounts) > limit:
             say(f"The first {limit:,}; --limit shows more.", style="dim")
 
 
@@ -116,7 +114,7 @@ def _nobody(search: str | None, status: Plugin | None, days: int | None) -> str:
         return "No merchant has a name yet: credits link gives one."
     if status is None:
         return "No such merchant."
-    return "No merchant is without credits." if status is Plugin.OFF else "No merchant's balance is low."
+    return "No merchant's plugin is off." if status is Plugin.OFF else "No merchant's balance is low."
 
 
 def _found(target: Target, links: DynamoDBLinks, search: str, *, wanted: int) -> list[MerchantId]:
@@ -142,37 +140,49 @@ def _named(links: DynamoDBLinks) -> Iterator[MerchantId]:
 
 
 def _at(target: Target, status: Plugin) -> Iterator[MerchantId]:
-    """Yield the merchants of the sparse index of accounts that are off or low."""
+    """Yield the merchants that the sparse index of accounts has where those are that are off or low."""
     pages = target.client("dynamodb").get_paginator("query")
-    for shard in range(LEVEL_SHARDS):
+    for shard, name in product(range(LEVEL_SHARDS), LEVELS_OF[status]):
         for page in pages.paginate(
             TableName=target.credits_table,
             IndexName="by_level",
             KeyConditionExpression="#level = :level",
             ExpressionAttributeNames={"#level": "level"},
-            ExpressionAttributeValues={":level": {"S": f"{LEVELS[status]}#{shard}"}},
+            ExpressionAttributeValues={":level": {"S": f"{name}#{shard}"}},
         ):
             yield from (MerchantId(item["merchant_id"]["S"]) for item in page["Items"])
 
 
-def _out_within(target: Target, ledger: TargetLedger, days: int) -> Iterator[MerchantId]:
-    """Yield the low merchants whose runway is known and at most so many whole days."""
-    low, now = _at(target, Plugin.LOW), instant(datetime.now(UTC))
-    while page := list(islice(low, PAGE)):
-        for account in ledger.accounts(page).values():
-            lasts = runway_of(account, now=now)
-            if lasts is not None and lasts.days_left is not None and lasts.days_left <= days:
-                yield account.merchant_id
+def _accounts(
+    ledger: TargetLedger, found: Iterable[MerchantId], now: Instant, *, status: Plugin | None, days: int | None
+) -> Iterator[Account]:
+    """Yield the accounts of merchants as recorded, of those that now are as asked for by status or days."""
+    merchants_found = iter(found)
+    while page := list(islice(merchants_found, PAGE)):
+        read = ledger.accounts(page)
+        for one in page:
+            if one in read and _is_wanted(as_of(read[one], now), now, status=status, days=days):
+                yield read[one]
+
+
+def _is_wanted(account: Account, now: Instant, *, status: Plugin | None, days: int | None) -> bool:
+    if days is not None:
+        return account.low and lasts_at_most(account, days, now=now)
+    return status is None or (account.low if status is Plugin.LOW else not account.enabled)
 
 
 def _days_left(account: Account, now: Instant) -> str:
     lasts = runway_of(account, now=now)
     if lasts is None:
         return "-"
-    return f"{lasts.days_left:,}" if lasts.days_left is not None else f">{DAYS_MAX:,}"
+    if lasts.days_left is None:
+        return f">{DAYS_MAX:,}"
+    return f"{lasts.days_left:,}" if lasts.days_left or not account.balance else "<1"
 
 
 def _state(account: Account) -> str:
     if not account.enabled:
         return "off"
+    if account.in_grace:
+        return "grace"
     return "low" if account.low else "on"

@@ -13,7 +13,7 @@ from chalicelib.domain.closure import deciding_transaction, status_since
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.runway import MILLI, Runway
+from chalicelib.domain.runway import DAYS_MAX, MILLI, Runway
 from infra.commands import api
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Stage
@@ -85,9 +85,10 @@ def balance(
 def _lasting(lasts: Runway) -> str:
     """Return how long the credits last, in a line."""
     if lasts.days_left is None:
-        until = "more than ten years"
+        until = f"more than {DAYS_MAX:,} days"
     else:
-        until = f"{lasts.days_left:,} {'day' if lasts.days_left == 1 else 'days'}, until {lasts.empty_on}"
+        whole = counted(lasts.days_left, "day") if lasts.days_left else "less than a day"
+        until = f"{whole}, until {lasts.empty_on}"
     return f"orders use {lasts.per_day / MILLI:,.1f} a day: the credits last {until}"
 
 

@@ -32,7 +32,8 @@ _MERCHANTS = Route(
     description=(
         "By cursor, from a list in the order of ids, never a scan. A new account is in it within seconds. A search "
         "finds labels first, in any case and without accents, then domains, customers and ids; each merchant once. "
-        "`total` and `pages` are null."
+        "With `status`, from an index instead, in no order that means anything; a page may then be short, even empty, "
+        "and still have a next one. `total` and `pages` are null."
     ),
     parameters=(
         LIMIT,
@@ -42,6 +43,12 @@ _MERCHANTS = Route(
             "query",
             {"type": "string", "maxLength": SEARCH_LENGTH_MAX},
             "Only merchants of whom a label, a word in it, a domain, a customer's id or their id starts so.",
+        ),
+        parameter(
+            "status",
+            "query",
+            {"type": "string", "enum": ["disabled"]},
+            "Only merchants whose plugin is off: without credits and in no grace, closed or frozen. Not with `search`.",
         ),
     ),
     answers={

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.adapters.dynamodb.crossings import crossings_attribute, crossings_from
 from chalicelib.adapters.dynamodb.items import (
+    LEVELS_OF,
     Item,
     account_from,
     account_item,
@@ -50,6 +51,7 @@ from tests.support.largest import (
     TERMS,
     own_levels,
 )
+from tests.support.plugin_states import LISTS, STATES
 
 WRITE_UNIT_BYTES = 1024
 
@@ -243,6 +245,13 @@ def test_the_level_says_where_the_sparse_index_lists_an_account(balance: int, be
     partition = level(account_of(balance))
 
     assert (partition is None) if beginning is None else str(partition).startswith(beginning)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_the_levels_of_a_list_have_every_account_that_belongs_to_it(name: str) -> None:
+    place = (level(STATES[name]) or "none").partition("#")[0]
+
+    assert {one for one, names in LISTS.items() if name in names} <= {one for one in LISTS if place in LEVELS_OF[one]}
 
 
 def test_levels_are_spread_over_their_shards() -> None:

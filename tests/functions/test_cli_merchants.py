@@ -11,13 +11,14 @@ from chalicelib.adapters.dynamodb.desk import Desk as DeskTable
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import instant
 from chalicelib.domain.runway import Use
-from infra.commands import directory, letters, linking
+from infra.commands import directory, letters, linking, merchants
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_cli_widths import at
 from tests.support.api import CREDITS_TABLE
 from tests.support.builders import SHOP, account_of, merchant
 from tests.support.events import adjusted, opened
 from tests.support.figures_tables import DESK_TABLE
+from tests.support.plugin_states import LISTS, STATES, names_of
 
 __all__ = ["desk"]
 
@@ -28,7 +29,7 @@ OTHER, NAMELESS = merchant("other"), merchant("nameless")
 def street(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Give the desk a shop with credits, one without, and one that nobody has named."""
     target: Any = vars(letters)["find"]()
-    for module in (directory, linking):
+    for module in (directory, linking, merchants):
         monkeypatch.setattr(module, "find", lambda *_: target)
     desk.system.ingest(opened(), opened(OTHER), opened(NAMELESS))
     desk.system.ingest(adjusted("DECREASE", 100, "T-1", merchant_id=OTHER))
@@ -64,6 +65,33 @@ def test_merchants_are_listed_by_the_state_of_their_plugins(street: Desk) -> Non
     assert [merchant_id for merchant_id, _ in found(street, "--status", "off")] == [OTHER]
     assert found(street, "--status", "low") == [(NAMELESS, None)]
     assert street.run("merchants", "x", "--status", "off").exit_code == 2
+
+
+@pytest.mark.parametrize("status", ["off", "low"])
+def test_a_list_has_whose_plugin_is_off_or_balance_low_as_of_now(street: Desk, status: str) -> None:
+    for shop in (SHOP, OTHER, NAMELESS):
+        street.system.dynamodb.delete_item(TableName=CREDITS_TABLE, Key={"merchant_id": {"S": shop}})
+    for account in STATES.values():
+        street.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(account))
+
+    told = street.told("merchants", "--status", status)["items"]
+
+    assert sorted(names_of(item["merchant_id"] for item in told)) == sorted(LISTS[status])
+    shown = [line.split()[1] for line in street.run("merchants", "--status", status).stdout.splitlines()[1:]]
+    expected = {"off": {"off"}, "low": {"low", "off"}}[status]
+    assert (len(shown), set(shown)) == (len(LISTS[status]), expected)
+
+
+def test_less_than_a_day_and_a_grace_are_told_as_such(street: Desk) -> None:
+    now = datetime.now(UTC)
+    use = Use(weighted=190_000, since=int(now.timestamp() // 60) - 30 * 1440, orders=10)
+    account = replace(account_of(5, of=NAMELESS), use=use, last_transaction_at=instant(now), version=9)
+    street.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(account))
+    street.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(STATES["in a grace"]))
+
+    assert street.run("merchants", NAMELESS).stdout.splitlines()[1].split() == ["-", "low", "5", "<1", NAMELESS]
+    assert "the credits last less than a day, until" in street.run("balance", NAMELESS).stdout
+    assert street.run("merchants", merchant("in a grace")).stdout.splitlines()[1].split()[1] == "grace"
 
 
 def test_merchants_that_run_out_within_days_are_listed_once_their_orders_tell(street: Desk) -> None:

@@ -8,13 +8,29 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.contracts.api import answers
 from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.set_threshold import set_threshold
-from tests.support.api import ADMIN, NOBODY, OPS, OTHER, OWNER, Answered, Api, Aws, Context, Functions, Ledger
+from tests.support.api import (
+    ADMIN,
+    CREDITS_TABLE,
+    NOBODY,
+    OPS,
+    OTHER,
+    OWNER,
+    Answered,
+    Api,
+    Aws,
+    Context,
+    Functions,
+    Ledger,
+)
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, trial
+from tests.support.plugin_states import LISTS, STATES, names_of
 
 ADJUST = "/credits/admin/adjustments"
+MERCHANTS = "/credits/admin/merchants"
 OLD_ROUTE = "/credits/transactions/admin/manual-adjustment"
 GOODWILL: Mapping[str, Any] = {
     "merchant_id": SHOP,
@@ -303,7 +319,8 @@ def test_the_threshold_of_nobody_is_404(api: Api) -> None:
 
 
 def listed(api: Api, level: str, /, **parameters: str) -> Answered:
-    return api.get(f"/credits/admin/{level}-balance", token=ADMIN, parameters=parameters)
+    path, more = (MERCHANTS, {"status": "disabled"}) if level == "off" else (f"/credits/admin/{level}-balance", {})
+    return api.get(path, token=ADMIN, parameters={**more, **parameters})
 
 
 def rows(answered: Answered) -> list[Any]:
@@ -337,6 +354,28 @@ def test_cursors_lead_through_each_level_once(api: Api, limit: str) -> None:
 
     assert sorted(one["merchant_id"] for one in zero) == sorted(merchant(f"zero {n}") for n in range(12))
     assert sorted(one["balance"] for one in low) == list(range(1, 13))
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_each_list_has_the_plugins_or_balances_that_it_names_in_whatever_state(
+    api: Api, ledger: Ledger, name: str
+) -> None:
+    for account in STATES.values():
+        ledger.client.put_item(TableName=CREDITS_TABLE, Item=account_item(account))
+
+    for limit in ("1", "5", "100"):
+        found = all_rows(api, name, limit=limit)
+        assert sorted(names_of(row["merchant_id"] for row in found)) == sorted(LISTS[name]), limit
+    if name == "off":
+        assert {row["plugin_status"]["status"] for row in found} == {"disabled"}
+
+
+def test_a_list_of_plugins_that_are_off_is_not_searched(api: Api) -> None:
+    both = api.get(MERCHANTS, token=ADMIN, parameters={"status": "disabled", "search": "x"})
+    other = api.get(MERCHANTS, token=ADMIN, parameters={"status": "enabled"})
+
+    assert (both.status, both.body["error"]["details"]) == (400, {"field": "status"})
+    assert (other.status, other.body["error"]["details"]) == (400, {"field": "status"})
 
 
 @pytest.mark.usefixtures("fleet")

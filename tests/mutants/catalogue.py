@@ -692,7 +692,11 @@ MUTANTS = (
     ),
     _mutant(
         "an account on a wrong list",
-        (ITEMS, "    if account.balance and not account.low:\n", "    if account.balance:\n"),
+        (ITEMS, "    elif account.low:\n", "    elif account.low and account.closed:\n"),
+    ),
+    _mutant(
+        "a frozen account on no list of those that are off",
+        (ITEMS, '        name = "low" if account.enabled else "both"\n', '        name = "low"\n'),
     ),
     # Commands.
     _mutant(

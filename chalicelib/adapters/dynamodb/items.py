@@ -42,16 +42,29 @@ ACCOUNT_VERSION = 2
 release may write; an item without `schema_version` has the first form too."""
 LEVEL_SHARDS = 8
 """How many partitions each level of the sparse index is spread over."""
+LEVELS_OF: Mapping[str, tuple[str, ...]] = {
+    "zero": ("zero",),
+    "low": ("low", "both"),
+    "off": ("zero", "both", "off"),
+}
+"""Which levels of the sparse index list the accounts at zero, the low ones, and those whose plugin is off. With credits
+a plugin is off while the account is closed or frozen; at zero, a grace may keep it on."""
 
 _Read = TypeVar("_Read")
 _KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
 
 
 def level(account: Account) -> str | None:
-    """Return the partition of the sparse index that lists this account (`zero#n`, `low#n`), None if none does."""
-    if account.balance and not account.low:
+    """Return the partition of the sparse index that lists this account, such as `zero#5`, None if none does."""
+    if not account.balance:
+        name = "zero"
+    elif account.low:
+        name = "low" if account.enabled else "both"
+    elif not account.enabled:
+        name = "off"
+    else:
         return None
-    return f"{'low' if account.low else 'zero'}#{level_shard(account.merchant_id)}"
+    return f"{name}#{level_shard(account.merchant_id)}"
 
 
 def level_shard(merchant_id: MerchantId) -> int:

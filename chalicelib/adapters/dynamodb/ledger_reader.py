@@ -6,6 +6,7 @@ consistent, at half the price: a finding is confirmed by a second read before it
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.adapters.dynamodb.batch_read import batch_read
@@ -114,7 +115,7 @@ def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
         return Snapshot(
             account=account,
             crossings=crossings_from(item),
-            misplaced=_misplaced(item, level(account)),
+            misplaced=_misplaced(item, account),
             misdue=_misdue(item, account),
         )
     except Exception as error:  # noqa: BLE001 - whatever was done to the item, it is a finding
@@ -123,9 +124,10 @@ def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:
         )
 
 
-def _misplaced(item: Mapping[str, Any], right: str | None) -> str | None:
-    listed = item.get("level", {}).get("S")
-    if listed == right:
+def _misplaced(item: Mapping[str, Any], account: Account) -> str | None:
+    listed, right = item.get("level", {}).get("S"), level(account)
+    # An earlier release lists an account that is closed or frozen by its balance alone.
+    if listed in (right, level(replace(account, closure=None, freeze=None))):
         return None
     return f"the account is listed at {listed or 'no level'}, it belongs at {right or 'none'}"
 

@@ -1,4 +1,4 @@
-"""The accounts at zero and the low ones, from the sparse index: never a scan (contract, "Low and zero lists").
+"""The accounts at zero, low or off, from the sparse index: never a scan (contract, "Low, zero and off lists").
 
 The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
 batches, and accounts that have left the level since are left out. Those that time has brought there, and whose
@@ -13,7 +13,7 @@ from heapq import merge
 from itertools import groupby, islice
 
 from chalicelib.adapters.dynamodb.history import translated
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_from, level_shard
+from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, LEVELS_OF, account_from, level_shard
 from chalicelib.adapters.dynamodb.models import AccountRow, bound
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId, instant
@@ -28,10 +28,11 @@ ACCOUNTS_EXAMINED_MAX = 1000
 
 
 class BalanceList(StrEnum):
-    """What the index lists."""
+    """What the index lists: accounts without credits, with few, and those whose plugin is off."""
 
     ZERO = "zero"
     LOW = "low"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,10 @@ class BalanceLists:
         first = level_shard(after) if after is not None else 0
         for shard in range(first, LEVEL_SHARDS):
             behind = AccountRow.merchant_id > after if after is not None and shard == first else None
-            for row in self._accounts.by_level.query(f"{level}#{shard}", behind, page_size=size):
-                yield MerchantId(row.merchant_id)
+            listed = [
+                self._accounts.by_level.query(f"{name}#{shard}", behind, page_size=size) for name in LEVELS_OF[level]
+            ]
+            yield from (MerchantId(row.merchant_id) for row in merge(*listed, key=lambda row: row.merchant_id))
 
     def _read(self, keys: list[MerchantId]) -> list[Account]:
         """Return the accounts as of now, in the order of their keys."""
@@ -103,4 +106,6 @@ def _place(merchant_id: MerchantId) -> tuple[int, str]:
 
 
 def _is(level: BalanceList, account: Account) -> bool:
+    if level is BalanceList.OFF:
+        return not account.enabled
     return account.low if level is BalanceList.LOW else not account.balance
