@@ -94,7 +94,7 @@ def _grace(details: Details) -> str:
     hours, owed = details["hours"], details["credits"]
     if hours is None:
         return "went back to the fleet's grace"
-    limits = [f"{hours} hours"] * bool(hours) + [counted(int(owed or 0))] * bool(owed)
+    limits = [counted(int(hours or 0), "hour")] * bool(hours) + [counted(int(owed or 0))] * bool(owed)
     return f"set a grace of {' or '.join(limits)}" if limits else "set no grace"
 
 

@@ -15,6 +15,7 @@ from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, move
 from chalicelib.domain.errors import Code, CreditsError, RetryLater
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands.ledger import TargetLedger
+from infra.commands.merchants import counted
 from infra.commands.output import FOUND, aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target
@@ -130,8 +131,8 @@ def _preview(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow]) -> N
         say(f"line {row.line}, {row.column}: {row.why}", style="red")
     turned = Counter(one.turns for one in planned if one.turns)
     moved = sum(one.credits for one in planned if one.state is State.APPLY)
-    plugins = ", ".join(f"{count:,} plugins go {way}" for way, count in sorted(turned.items()))
-    aside(f"{batch}: {len(planned):,} rows, {moved:+,d} credits{', ' if plugins else ''}{plugins}")
+    plugins = ", ".join(f"{counted(count, 'plugin')} to go {way}" for way, count in sorted(turned.items()))
+    aside(f"{batch}: {counted(len(planned), 'row')}, {moved:+,d} credits{', ' if plugins else ''}{plugins}")
 
 
 def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held: bool, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import in_words
 from chalicelib.usecases.checking import check
 from infra.commands.files import verify_file
+from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Merchant, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
@@ -63,18 +64,18 @@ def verify(
         if not as_json:
             _say_findings(checked.findings)
             if accounts % SHOWN_EVERY == 0:
-                say(f"{accounts} accounts, {transactions} transactions so far")
+                say(f"{counted(accounts, 'account')}, {counted(transactions, 'transaction')} so far")
     if as_json:
         found = _members(findings)
         print_json({"accounts": accounts, "records": transactions, "findings": found, "newer_form": newer})
         newer = []
     elif not findings:
-        checked_all = f"{_counted(accounts - len(newer), 'account')}, {_counted(transactions, 'transaction')}"
+        checked_all = f"{counted(accounts - len(newer), 'account')}, {counted(transactions, 'transaction')}"
         say(f"{checked_all}: every hash, balance and counter agrees.", style="green")
     else:
-        checked_all = f"{_counted(accounts, 'account')}, {_counted(transactions, 'transaction')}"
+        checked_all = f"{counted(accounts, 'account')}, {counted(transactions, 'transaction')}"
         drifted = len({finding.merchant_id for finding in findings})
-        say(f"{checked_all}: {_counted(len(findings), 'finding')} in {_counted(drifted, 'account')}.", style="red")
+        say(f"{checked_all}: {counted(len(findings), 'finding')} in {counted(drifted, 'account')}.", style="red")
     _say_newer(newer)
     if findings:
         raise typer.Exit(FOUND)
@@ -258,7 +259,3 @@ def _members(findings: Iterable[Finding]) -> list[dict[str, Any]]:
         }
         for finding in findings
     ]
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ from chalicelib.domain.ids import instant
 from infra.local.shops import SAMPLE
 
 NEW_FOR: Final = timedelta(days=1)
-"""How long a letter is new: its alarm rings as soon as it is parked."""
+"""How long a letter is new: its alarm goes on as soon as it is parked."""
 LOOK_SECONDS: Final = 20.0
 LETTERS_MAX: Final = 2_000
 
