@@ -5,7 +5,7 @@ The values of parameters come from infra/stages, then from the environment under
 Credentials are the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's;
 `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1` does not ask; what would
 remove or replace a table is refused whoever says so, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
-whatever alarm rings. `SUFFIX=-2` or `STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the
+whatever alarm is on. `SUFFIX=-2` or `STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the
 values that another stack has.
 """
 
@@ -156,7 +156,7 @@ def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
 def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters that the caller names in `PARAMETERS`, and what `EMERGENCY` sets for this once.
 
-    While an alarm rings, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
+    While an alarm is on, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
     """
     emergency = {"GradualDeployment": "false"} if environment.get("EMERGENCY") == "1" else {}
     return dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split()) | emergency

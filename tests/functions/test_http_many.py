@@ -1,4 +1,4 @@
-"""Many adjustments at once over HTTP: a plan, rows applied once each, and a second pair of eyes above the limit."""
+"""Many adjustments at once over HTTP: a plan, rows applied once each, and another admin above the limit."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A second pair of eyes: above the limit, what one admin asks for counts once another asks for the same."""
+"""Confirmation by another admin: above the limit, what one admin asks for counts once another asks for the same."""
 
 from dataclasses import dataclass, field, replace
 

@@ -1,4 +1,4 @@
-"""Levels: each crossing once and both ways, and levels in days that do not flap (contract, section 16, "Levels")."""
+"""Levels: each crossing once and both ways, and levels in days that are stable (contract, section 16, "Levels")."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
