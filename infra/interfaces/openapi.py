@@ -12,7 +12,7 @@ from chalicelib.contracts.api.problem import Problem
 from chalicelib.contracts.api.problems import MEDIA_TYPE
 from infra.interfaces import samples
 from infra.interfaces.explaining import explained
-from infra.interfaces.operations import CORRELATION_ID, HEADERS, REQUEST_ID, WHO, Body, Route, Success, Tag
+from infra.interfaces.operations import CORRELATION_ID, HEADERS, REQUEST_ID, TEXT, WHO, Body, Route, Success, Tag
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT
 
@@ -43,8 +43,6 @@ ISO 8601 with milliseconds.
 counts as not given, and given twice is refused; a body has up to 64 KiB; `HEAD` answers as `GET` does, without the
 body; `OPTIONS` answers a browser's preflight; 429, and 503 for a moment, may come from the gateway for any route, with
 `Retry-After`."""
-
-_TEXT = {"type": "string"}
 
 
 def openapi() -> dict[str, Any]:
@@ -173,7 +171,7 @@ def _success(said: Success) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": schema}
         if said.examples:
             content["examples"] = _examples(said.examples)
-        answer["content"] = {said.media_type: content, **{text: {"schema": _TEXT} for text in said.texts}}
+        answer["content"] = {said.media_type: content, **{text: {"schema": TEXT} for text in said.texts}}
     return answer
 
 

@@ -11,15 +11,20 @@ from chalicelib.api import admin, console, desk, documents, links, many, merchan
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
 from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
+from chalicelib.contracts.api import answers
+from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
-from chalicelib.contracts.values import ID_LENGTH_MAX, Merchant
+from chalicelib.contracts.values import ID_LENGTH_MAX, REASON_LENGTH_MAX, Merchant
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import Direction
+from infra.interfaces import samples
 from infra.interfaces.story import MERCHANT
 from infra.interfaces.words import TYPES
 
 API = "/api/v1"
 STORE_ERRORS = (500, 503)
-READ_ERRORS = (400, 401, 403, 404, *STORE_ERRORS)
+LIST_ERRORS = (400, 401, 403, *STORE_ERRORS)
+READ_ERRORS = (404, *LIST_ERRORS)
 BODY_ERRORS = (413, 415)
 
 
@@ -110,12 +115,38 @@ _DECLARED: Mapping[str, Declared] = {
 }
 
 
+def answered(description: str, examples: Mapping[str, Model], *, texts: tuple[str, ...] = ()) -> dict[int, Success]:
+    """Return the good answer of a route about one thing: its model is that of the examples."""
+    (model,) = {type(example) for example in examples.values()}
+    shown = {name: samples.answer(example) for name, example in examples.items()}
+    answer: type[BaseModel] = answers.Answer[model]  # type: ignore[valid-type]
+    return {200: Success(description=description, model=answer, examples=shown, texts=texts)}
+
+
+def listed(description: str, row: type[Model], example: Any, *, name: str = "one") -> dict[int, Success]:
+    """Return the good answer of a route that lists rows of a model."""
+    listing: type[BaseModel] = answers.Listing[row]  # type: ignore[valid-type]
+    return {200: Success(description=description, model=listing, examples={name: example}, headers=("Link",))}
+
+
+def accounts_listed(account: Account, name: str) -> dict[int, Success]:
+    """Return the good answer of an admin's list of accounts, which is called so in its path."""
+    page = samples.level_listing([samples.account(account)], name)
+    return listed("A page of accounts.", answers.Account, page)
+
+
+def whole(minimum: int, maximum: int, **more: int) -> dict[str, Any]:
+    """Return the schema of a whole number."""
+    return {"type": "integer", "minimum": minimum, "maximum": maximum, **more}
+
+
 def parameter(name: str, place: str, schema: Mapping[str, Any], description: str, **more: Any) -> dict[str, Any]:
     """Return a parameter; one in the path is always required."""
     required = {"required": True} if place == "path" else {}
     return {"name": name, "in": place, "description": description, **required, "schema": dict(schema), **more}
 
 
+TEXT: Mapping[str, Any] = {"type": "string"}
 UUID_SCHEMA = TypeAdapter(Merchant).json_schema()
 MERCHANT_IN_PATH = parameter(
     "merchant_id", "path", UUID_SCHEMA, "The merchant: a UUID, with or without hyphens, in any case.", example=MERCHANT
@@ -123,30 +154,24 @@ MERCHANT_IN_PATH = parameter(
 MERCHANT_IN_QUERY = parameter(
     "merchant_id", "query", UUID_SCHEMA, "The merchant: a UUID.", required=True, example=MERCHANT
 )
-LIMIT = parameter(
-    "limit",
-    "query",
-    {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
-    "The most rows of a page.",
-)
+LIMIT = parameter("limit", "query", whole(1, LIMIT_MAX, default=LIMIT_DEFAULT), "The most rows of a page.")
 PAGE = parameter(
     "page",
     "query",
-    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": 1},
+    whole(1, PAGE_MAX, default=1),
     "The page's number. Page 10,000 costs what page 1 costs. Not together with `cursor`.",
 )
 CURSOR = parameter(
     "cursor",
     "query",
-    {"type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": 43},
+    {**TEXT, "pattern": "^[A-Za-z0-9_-]*$", "maxLength": 43},
     "`next_cursor` of the page before, with the same filters: signed, so one that was made or bent is refused.",
 )
-OPERATION_TYPE = parameter(
-    "operation_type", "query", {"type": "string", "enum": list(Direction)}, "Only this direction."
-)
-TRANSACTION_TYPE = parameter("transaction_type", "query", {"type": "string", "enum": TYPES}, "Only this type.")
-_NOTHING = {"type": "string", "maxLength": 0}
-_MOMENT = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, _NOTHING]}
+DIRECTION = {**TEXT, "enum": list(Direction)}
+OPERATION_TYPE = parameter("operation_type", "query", DIRECTION, "Only this direction.")
+TRANSACTION_TYPE = parameter("transaction_type", "query", {**TEXT, "enum": TYPES}, "Only this type.")
+NOTHING = {**TEXT, "maxLength": 0}
+_MOMENT = {"anyOf": [{**TEXT, "format": "date"}, {**TEXT, "format": "date-time"}, NOTHING]}
 START_DATE = parameter(
     "start_date", "query", _MOMENT, "Recorded at or after this time; a day means its first millisecond (UTC)."
 )
@@ -162,68 +187,57 @@ AT = parameter(
 MONTH_IN_PATH = parameter(
     "month",
     "path",
-    {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
+    {**TEXT, "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
     "The month, in UTC.",
     example="2026-11",
 )
-ACCEPT_ROWS = parameter(
-    "Accept", "header", {"type": "string"}, "`text/csv` or `application/x-ndjson` for rows alone; else JSON."
+ACCEPT_ROWS = parameter("Accept", "header", TEXT, "`text/csv` or `application/x-ndjson` for rows alone; else JSON.")
+ACCEPT_PAGE = parameter("Accept", "header", TEXT, "`text/html` for a page that prints; else JSON.")
+REASON = parameter(
+    "reason", "query", {**TEXT, "minLength": 1, "maxLength": REASON_LENGTH_MAX}, "Why; kept with the transaction."
 )
-ACCEPT_PAGE = parameter("Accept", "header", {"type": "string"}, "`text/html` for a page that prints; else JSON.")
 ORDER_ID = parameter(
     "order_id",
     "query",
-    {"type": "string", "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
+    {**TEXT, "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
     "Only the transaction of this order: found by its key, so at the price of one read. `gid://shopify/Order/5` is 5.",
 )
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "header",
-    {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    {**TEXT, "minLength": 1, "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "The adjustment's id, chosen by the caller: the same for a repeat, another one for another adjustment.",
     required=True,
     example="adj-42",
 )
 IF_NONE_MATCH = parameter(
-    "If-None-Match",
-    "header",
-    {"type": "string"},
-    "The `ETag` of an answer that the caller holds: 304 if it still holds.",
+    "If-None-Match", "header", TEXT, "The `ETag` of an answer that the caller holds: 304 if it still holds."
 )
 CORRELATION_ID = parameter(
     "X-Correlation-ID",
     "header",
-    {"type": "string"},
+    TEXT,
     "Taken over into the answer and the logs, if it is 1 to 255 printable ASCII characters; else the request's id.",
 )
 REQUEST_ID = parameter(
-    "X-Request-ID",
-    "header",
-    {"type": "string"},
-    "The request's id, by the same rule; without it a new one is made.",
+    "X-Request-ID", "header", TEXT, "The request's id, by the same rule; without it a new one is made."
 )
 DATES = (START_DATE, END_DATE)
 FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)
 PAGES = (PAGE, LIMIT, CURSOR)
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
-    "X-Correlation-ID": {"description": "The correlation id that `meta` names.", "schema": {"type": "string"}},
-    "X-Request-Id": {"description": "The request id that `meta` names.", "schema": {"type": "string"}},
-    "Cache-Control": {"description": "How long the answer may be kept.", "schema": {"type": "string"}},
-    "ETag": {"description": "A tag of what is said, for `If-None-Match`.", "schema": {"type": "string"}},
-    "Link": {
-        "description": "`self`, `next`, `prev`, `first` and `last` of the list (RFC 8288).",
-        "schema": {"type": "string"},
-    },
-    "X-Next-Cursor": {
-        "description": "`next_cursor` of a page of rows; not there on the last one.",
-        "schema": {"type": "string"},
-    },
-    "Retry-After": {
-        "description": "Seconds after which to try again.",
-        "schema": {"type": "integer", "minimum": 0},
-    },
-    "WWW-Authenticate": {"description": "Which token is asked for (RFC 6750).", "schema": {"type": "string"}},
-    "Location": {"description": "Where it is instead.", "schema": {"type": "string", "format": "uri-reference"}},
-    "Content-Security-Policy": {"description": "What the page may load: nothing else.", "schema": {"type": "string"}},
+    name: {"description": description, "schema": schema}
+    for name, description, schema in (
+        ("X-Correlation-ID", "The correlation id that `meta` names.", TEXT),
+        ("X-Request-Id", "The request id that `meta` names.", TEXT),
+        ("Cache-Control", "How long the answer may be kept.", TEXT),
+        ("ETag", "A tag of what is said, for `If-None-Match`.", TEXT),
+        ("Link", "`self`, `next`, `prev`, `first` and `last` of the list (RFC 8288).", TEXT),
+        ("X-Next-Cursor", "`next_cursor` of a page of rows; not there on the last one.", TEXT),
+        ("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
+        ("WWW-Authenticate", "Which token is asked for (RFC 6750).", TEXT),
+        ("Location", "Where it is instead.", {**TEXT, "format": "uri-reference"}),
+        ("Content-Security-Policy", "What the page may load: nothing else.", TEXT),
+    )
 }

@@ -8,39 +8,37 @@ from chalicelib.contracts.inbound.adjustments import ThresholdRequest
 from chalicelib.contracts.inbound.freezing import FreezeRequest
 from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
-from chalicelib.contracts.values import REASON_LENGTH_MAX
-from chalicelib.domain.orders import CREDITS_MAX, Direction
+from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX
 from infra.interfaces import samples, samples_time
 from infra.interfaces.operations import (
     API,
     BODY_ERRORS,
     CURSOR,
+    DIRECTION,
     IDEMPOTENCY_KEY,
     LIMIT,
+    LIST_ERRORS,
     MERCHANT_IN_PATH,
     MERCHANT_IN_QUERY,
-    STORE_ERRORS,
+    READ_ERRORS,
+    REASON,
     Body,
     Route,
-    Success,
     Tag,
+    accounts_listed,
+    answered,
     parameter,
+    whole,
 )
 from infra.interfaces.story import MERCHANT
 
-_ADDED = samples.answer(answers.Transaction.of(samples.ADDED.transaction))
+_ADDED = answers.Transaction.of(samples.ADDED.transaction)
 _POSTED = {
-    201: Success(
-        description="Recorded now.", model=answers.Answer[answers.Transaction], examples={"credits added": _ADDED}
-    ),
-    200: Success(
-        description="Recorded before, under the same key with the same content: the same `data`.",
-        model=answers.Answer[answers.Transaction],
-        examples={"again": _ADDED},
-    ),
+    201: answered("Recorded now.", {"credits added": _ADDED})[200],
+    **answered("Recorded before, under the same key with the same content: the same `data`.", {"again": _ADDED}),
 }
-_ADJUSTMENT_ERRORS = (400, 401, 403, 404, 409, *BODY_ERRORS, 422, *STORE_ERRORS)
+_ADJUSTMENT_ERRORS = (*READ_ERRORS, 409, *BODY_ERRORS, 422)
 
 _ADJUST = Route(
     view="adjust",
@@ -81,23 +79,9 @@ _ADJUST_BY_THE_OLD_ROUTE = Route(
     parameters=(
         IDEMPOTENCY_KEY,
         MERCHANT_IN_QUERY,
-        parameter("operation_type", "query", {"type": "string", "enum": list(Direction)}, "Which way.", required=True),
-        parameter(
-            "credits",
-            "query",
-            {"type": "integer", "minimum": 1, "maximum": CREDITS_MAX},
-            "Whole credits.",
-            required=True,
-            example=10,
-        ),
-        parameter(
-            "reason",
-            "query",
-            {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX},
-            "Why; kept with the transaction.",
-            required=True,
-            example="Goodwill after an outage",
-        ),
+        parameter("operation_type", "query", DIRECTION, "Which way.", required=True),
+        parameter("credits", "query", whole(1, CREDITS_MAX), "Whole credits.", required=True, example=10),
+        {**REASON, "required": True, "example": "Goodwill after an outage"},
     ),
     answers=_POSTED,
     errors=_ADJUSTMENT_ERRORS,
@@ -120,14 +104,8 @@ def _setting(
         description=description,
         parameters=(MERCHANT_IN_PATH, *parameters),
         body=body,
-        answers={
-            200: Success(
-                description="The account as it is now.",
-                model=answers.Answer[answers.Account],
-                examples={"changed": samples.answer(changed)},
-            )
-        },
-        errors=(400, 401, 403, 404, *errors, *(BODY_ERRORS if body else ()), *STORE_ERRORS),
+        answers=answered("The account as it is now.", {"changed": changed}),
+        errors=(*READ_ERRORS, *errors, *(BODY_ERRORS if body else ())),
     )
 
 
@@ -215,16 +193,7 @@ _UNFREEZE = _setting(
         "The plugin is on again if there are credits or a grace. Recorded once under its `Idempotency-Key`, as a "
         "freeze is; 409 `NOT_FROZEN` where the account is not frozen."
     ),
-    parameters=(
-        IDEMPOTENCY_KEY,
-        parameter(
-            "reason",
-            "query",
-            {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX},
-            "Why; kept with the transaction.",
-            example="Settled with the shop",
-        ),
-    ),
+    parameters=(IDEMPOTENCY_KEY, {**REASON, "example": "Settled with the shop"}),
     changed=samples_time.unfrozen(),
     errors=(409,),
 )
@@ -234,17 +203,8 @@ _ZERO = Route(
     tag=Tag.ADMIN,
     description="By cursor, from an index; in no order that means anything. `total` and `pages` are null.",
     parameters=(LIMIT, CURSOR),
-    answers={
-        200: Success(
-            description="A page of accounts.",
-            model=answers.Listing[answers.Account],
-            examples={
-                "one": samples.level_listing([samples.account(samples.EMPTIED.account)], "zero-balance"),
-            },
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=accounts_listed(samples.EMPTIED.account, "zero-balance"),
+    errors=LIST_ERRORS,
 )
 
 _LOW = Route(
@@ -258,28 +218,16 @@ _LOW = Route(
     parameters=(
         LIMIT,
         CURSOR,
-        parameter(
-            "threshold",
-            "query",
-            {"type": "integer", "minimum": 0, "maximum": CREDITS_MAX},
-            "Only accounts with up to this many credits.",
-        ),
+        parameter("threshold", "query", whole(0, CREDITS_MAX), "Only accounts with up to this many credits."),
         parameter(
             "days",
             "query",
-            {"type": "integer", "minimum": 0, "maximum": DAYS_MAX},
+            whole(0, DAYS_MAX),
             "Only accounts whose runway is at most this many days; one without a runway yet is left out.",
         ),
     ),
-    answers={
-        200: Success(
-            description="A page of accounts.",
-            model=answers.Listing[answers.Account],
-            examples={"one": samples.level_listing([samples.account(samples.LOW.account)], "low-balance")},
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=accounts_listed(samples.LOW.account, "low-balance"),
+    errors=LIST_ERRORS,
 )
 
 ADMIN = (_ADJUST, _ADJUST_BY_THE_OLD_ROUTE, _SET_THRESHOLD, _SET_LEVELS, _SET_GRACE, _FREEZE, _UNFREEZE, _ZERO, _LOW)

@@ -1,12 +1,23 @@
 """The routes of those who look after the service: the live view, and what is parked."""
 
 from chalicelib.api.desk import LETTER_ID_LENGTH_MAX
-from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.activity import Activity
 from chalicelib.contracts.api.dead_letters import DeadLetter, DiscardRequest, LetterGroup
 from chalicelib.contracts.letters import Parking
 from infra.interfaces import samples
-from infra.interfaces.operations import BODY_ERRORS, LIMIT, STORE_ERRORS, Body, Route, Success, Tag, parameter
+from infra.interfaces.operations import (
+    BODY_ERRORS,
+    LIMIT,
+    LIST_ERRORS,
+    READ_ERRORS,
+    STORE_ERRORS,
+    TEXT,
+    Body,
+    Route,
+    Tag,
+    answered,
+    listed,
+    parameter,
+)
 
 _ACTIVITY = Route(
     view="activity",
@@ -15,28 +26,22 @@ _ACTIVITY = Route(
         "For a live view. Orders, duplicates, conflicts and what is parked are counted since the beginning: two "
         "answers and the time between them give a rate. What containers count shows within ten seconds."
     ),
-    answers={
-        200: Success(
-            description="The figures.",
-            model=answers.Answer[Activity],
-            examples={"a small fleet": samples.answer(samples.activity())},
-        )
-    },
+    answers=answered("The figures.", {"a small fleet": samples.activity()}),
     errors=(401, 403, *STORE_ERRORS),
 )
 
 _LETTER = parameter(
     "letter_id",
     "path",
-    {"type": "string", "minLength": 1, "maxLength": LETTER_ID_LENGTH_MAX, "pattern": "^[A-Za-z0-9-]+$"},
+    {**TEXT, "minLength": 1, "maxLength": LETTER_ID_LENGTH_MAX, "pattern": "^[A-Za-z0-9-]+$"},
     "The dead letter's id, from the list.",
     example=samples.LETTER_ID,
 )
 
 _NARROWED = (
-    parameter("parking", "query", {"type": "string", "enum": list(Parking)}, "Only those of this queue."),
-    parameter("code", "query", {"type": "string"}, "Only those with this code.", example="credits_invalid"),
-    parameter("merchant_id", "query", {"type": "string", "format": "uuid"}, "Only those that name this merchant."),
+    parameter("parking", "query", {**TEXT, "enum": list(Parking)}, "Only those of this queue."),
+    parameter("code", "query", TEXT, "Only those with this code.", example="credits_invalid"),
+    parameter("merchant_id", "query", {**TEXT, "format": "uuid"}, "Only those that name this merchant."),
 )
 
 _DEAD_LETTERS = Route(
@@ -51,15 +56,8 @@ _DEAD_LETTERS = Route(
         "`body_cut`: the answer about one dead letter has all of its body."
     ),
     parameters=(LIMIT, *_NARROWED),
-    answers={
-        200: Success(
-            description="Parked messages.",
-            model=answers.Listing[DeadLetter],
-            examples={"one": samples.dead_letters()},
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=listed("Parked messages.", DeadLetter, samples.dead_letters()),
+    errors=LIST_ERRORS,
 )
 
 _GROUPS = Route(
@@ -67,15 +65,8 @@ _GROUPS = Route(
     tag=Tag.ADMIN,
     description="The largest group first, up to 100; dead letters that name no merchant are a group of each code.",
     parameters=_NARROWED,
-    answers={
-        200: Success(
-            description="How many have which code and merchant.",
-            model=answers.Listing[LetterGroup],
-            examples={"one": samples.dead_letter_groups()},
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=listed("How many have which code and merchant.", LetterGroup, samples.dead_letter_groups()),
+    errors=LIST_ERRORS,
 )
 
 _DEAD_LETTER = Route(
@@ -86,14 +77,8 @@ _DEAD_LETTER = Route(
         "beginning of its body, and in `discarded` who did it, when and why."
     ),
     parameters=(_LETTER,),
-    answers={
-        200: Success(
-            description="The letter.",
-            model=answers.Answer[DeadLetter],
-            examples={"parked": samples.answer(samples.dead_letter())},
-        )
-    },
-    errors=(400, 401, 403, 404, *STORE_ERRORS),
+    answers=answered("The letter.", {"parked": samples.dead_letter()}),
+    errors=READ_ERRORS,
 )
 
 _REDRIVE = Route(
@@ -104,14 +89,8 @@ _REDRIVE = Route(
         "Harmless any number of times, since a fact moves credits once."
     ),
     parameters=(_LETTER,),
-    answers={
-        200: Success(
-            description="It was put back; the dead letter as it was.",
-            model=answers.Answer[DeadLetter],
-            examples={"put back": samples.answer(samples.dead_letter())},
-        )
-    },
-    errors=(400, 401, 403, 404, 409, *STORE_ERRORS),
+    answers=answered("It was put back; the dead letter as it was.", {"put back": samples.dead_letter()}),
+    errors=(*READ_ERRORS, 409),
 )
 
 _DISCARD = Route(
@@ -128,14 +107,10 @@ _DISCARD = Route(
         members=("reason",),
         examples={"settled": {"reason": "The sender sent it again, corrected"}},
     ),
-    answers={
-        200: Success(
-            description="It is discarded; the dead letter as it was, and who discarded it.",
-            model=answers.Answer[DeadLetter],
-            examples={"discarded": samples.answer(samples.discarded_letter())},
-        )
-    },
-    errors=(400, 401, 403, 404, *BODY_ERRORS, *STORE_ERRORS),
+    answers=answered(
+        "It is discarded; the dead letter as it was, and who discarded it.", {"discarded": samples.discarded_letter()}
+    ),
+    errors=(*READ_ERRORS, *BODY_ERRORS),
 )
 
 DESK = (_ACTIVITY, _DEAD_LETTERS, _GROUPS, _DEAD_LETTER, _REDRIVE, _DISCARD)

@@ -1,6 +1,5 @@
 """The routes for links of shops and customers."""
 
-from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.webhooks import Link, MerchantNames, Named, NamesBatch
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.links import Link as DomainLink
@@ -10,12 +9,14 @@ from infra.interfaces.bodies import LinkRequest, StatusBatchRequest
 from infra.interfaces.operations import (
     BODY_ERRORS,
     LIMIT,
+    LIST_ERRORS,
     READ_ERRORS,
-    STORE_ERRORS,
+    TEXT,
     Body,
     Route,
-    Success,
     Tag,
+    answered,
+    listed,
     parameter,
 )
 from infra.interfaces.story import MERCHANT
@@ -28,14 +29,15 @@ _SAMPLE = Link.of(
         since=Instant("2025-06-01T10:00:00.000Z"),
     )
 )
-_ONE = {200: Success(description="The link.", model=answers.Answer[Link], examples={"a shop": samples.answer(_SAMPLE)})}
-_KINDS = {"type": "string", "enum": list(LinkKind)}
+_NAMED = MerchantNames(shown="Teegeist", names=[Named(name=_SAMPLE.name, label=_SAMPLE.label)])
+_ONE = answered("The link.", {"a shop": _SAMPLE})
+_KINDS = {**TEXT, "enum": list(LinkKind)}
 _PATH = (
     parameter("kind", "path", _KINDS, "Who gives the name.", example="shopify"),
     parameter(
         "name",
         "path",
-        {"type": "string", "minLength": 1, "maxLength": 253},
+        {**TEXT, "minLength": 1, "maxLength": 253},
         "The shop's domain at Shopify, or the customer's id at Stripe.",
         example="teegeist.myshopify.com",
     ),
@@ -47,20 +49,13 @@ _LINKS = Route(
     description="In the order of their names. `total` and `pages` are null, but for the names of one merchant.",
     parameters=(
         parameter("kind", "query", {**_KINDS, "default": "shopify"}, "Only names of this kind."),
-        parameter("starting", "query", {"type": "string"}, "Only names that start so, such as `tee`."),
-        parameter("merchant_id", "query", {"type": "string"}, "All names of this merchant instead."),
+        parameter("starting", "query", TEXT, "Only names that start so, such as `tee`."),
+        parameter("merchant_id", "query", TEXT, "All names of this merchant instead."),
         LIMIT,
-        parameter("cursor", "query", {"type": "string"}, "`next_cursor` of the page before."),
+        parameter("cursor", "query", TEXT, "`next_cursor` of the page before."),
     ),
-    answers={
-        200: Success(
-            description="A page of links.",
-            model=answers.Listing[Link],
-            examples={"one": samples.level_listing([_SAMPLE], "links")},
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=listed("A page of links.", Link, samples.level_listing([_SAMPLE], "links")),
+    errors=LIST_ERRORS,
 )
 
 _LINK = Route(view="link", tag=Tag.ADMIN, parameters=_PATH, answers=_ONE, errors=READ_ERRORS)
@@ -75,7 +70,7 @@ _PUT = Route(
     parameters=_PATH,
     body=Body(model=LinkRequest, examples={"a shop": {"merchant_id": MERCHANT, "label": "Teegeist"}}),
     answers=_ONE,
-    errors=(400, 401, 403, 404, 409, *BODY_ERRORS, *STORE_ERRORS),
+    errors=(*READ_ERRORS, 409, *BODY_ERRORS),
 )
 
 _DELETE = Route(
@@ -92,24 +87,8 @@ _NAMES = Route(
     tag=Tag.ADMIN,
     description="With one read for all of them.",
     body=Body(model=StatusBatchRequest, examples={"one": {"merchant_ids": [MERCHANT]}}),
-    answers={
-        200: Success(
-            description="Their names.",
-            model=answers.Answer[NamesBatch],
-            examples={
-                "one": samples.answer(
-                    NamesBatch(
-                        names={
-                            MERCHANT: MerchantNames(
-                                shown="Teegeist", names=[Named(name=_SAMPLE.name, label=_SAMPLE.label)]
-                            )
-                        }
-                    )
-                )
-            },
-        )
-    },
-    errors=(400, 401, 403, *BODY_ERRORS, *STORE_ERRORS),
+    answers=answered("Their names.", {"one": NamesBatch(names={MERCHANT: _NAMED})}),
+    errors=(*LIST_ERRORS, *BODY_ERRORS),
 )
 
 LINKS = (_LINKS, _LINK, _PUT, _DELETE, _NAMES)

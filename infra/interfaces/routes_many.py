@@ -1,13 +1,22 @@
 """The routes for many adjustments at once."""
 
 from chalicelib.api.many import ROWS_MAX
-from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.many import Plan, PlannedRow, WaitingAdjustment, WaitingAdjustments
 from chalicelib.domain.ids import MerchantId, transaction_id
 from chalicelib.domain.movements import adjustment_key
-from infra.interfaces import samples
 from infra.interfaces.bodies import PreviewRequest
-from infra.interfaces.operations import BODY_ERRORS, READ_ERRORS, STORE_ERRORS, Body, Route, Success, Tag, parameter
+from infra.interfaces.operations import (
+    BODY_ERRORS,
+    LIST_ERRORS,
+    READ_ERRORS,
+    STORE_ERRORS,
+    TEXT,
+    Body,
+    Route,
+    Tag,
+    answered,
+    parameter,
+)
 from infra.interfaces.story import MERCHANT
 
 _BATCH = "batch-5d41402abc4b"
@@ -56,23 +65,15 @@ _PREVIEW = Route(
         "run again. With `undo` it is the plan that takes the same file back, the last row first."
     ),
     body=Body(model=PreviewRequest, examples={"one row": {"csv": _FILE, "undo": False}}),
-    answers={
-        200: Success(description="The plan.", model=answers.Answer[Plan], examples={"one row": samples.answer(_PLAN)})
-    },
-    errors=(400, 401, 403, *BODY_ERRORS, *STORE_ERRORS),
+    answers=answered("The plan.", {"one row": _PLAN}),
+    errors=(*LIST_ERRORS, *BODY_ERRORS),
 )
 
 _LIST = Route(
     view="waiting",
     tag=Tag.ADMIN,
     description="Those above `ADJUSTMENT_CONFIRM_ABOVE`, the oldest first, without pages.",
-    answers={
-        200: Success(
-            description="What waits.",
-            model=answers.Answer[WaitingAdjustments],
-            examples={"one": samples.answer(WaitingAdjustments(waiting=[_WAITING], more=False))},
-        )
-    },
+    answers=answered("What waits.", {"one": WaitingAdjustments(waiting=[_WAITING], more=False)}),
     errors=(401, 403, *STORE_ERRORS),
 )
 
@@ -84,18 +85,12 @@ _WITHDRAW = Route(
         parameter(
             "transaction_id",
             "path",
-            {"type": "string", "format": "uuid"},
+            {**TEXT, "format": "uuid"},
             "The id that its transaction would have.",
             example=_WAITING.transaction_id,
         ),
     ),
-    answers={
-        200: Success(
-            description="What was withdrawn.",
-            model=answers.Answer[WaitingAdjustment],
-            examples={"one": samples.answer(_WAITING)},
-        )
-    },
+    answers=answered("What was withdrawn.", {"one": _WAITING}),
     errors=READ_ERRORS,
 )
 

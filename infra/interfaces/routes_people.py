@@ -1,30 +1,29 @@
 """The routes behind lists and charts: merchants, days, and who did what."""
 
 from chalicelib.api.people import DAYS_DEFAULT
-from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.people import Action, Days, FleetDays
+from chalicelib.contracts.api.people import Action
 from chalicelib.domain.days import DAYS_MAX
 from chalicelib.domain.searching import SEARCH_LENGTH_MAX
 from infra.interfaces import samples, samples_people
 from infra.interfaces.operations import (
     CURSOR,
     LIMIT,
+    LIST_ERRORS,
     MERCHANT_IN_PATH,
+    NOTHING,
     READ_ERRORS,
-    STORE_ERRORS,
+    TEXT,
     UUID_SCHEMA,
     Route,
-    Success,
     Tag,
+    accounts_listed,
+    answered,
+    listed,
     parameter,
+    whole,
 )
 
-_DAYS = parameter(
-    "days",
-    "query",
-    {"type": "integer", "minimum": 1, "maximum": DAYS_MAX, "default": DAYS_DEFAULT},
-    "How many days, today included.",
-)
+_DAYS = parameter("days", "query", whole(1, DAYS_MAX, default=DAYS_DEFAULT), "How many days, today included.")
 
 _MERCHANTS = Route(
     view="merchants",
@@ -41,7 +40,7 @@ _MERCHANTS = Route(
         parameter(
             "search",
             "query",
-            {"type": "string", "maxLength": SEARCH_LENGTH_MAX},
+            {**TEXT, "maxLength": SEARCH_LENGTH_MAX},
             "Only merchants of whom a label, a word in it, a domain, a customer's id or their id starts so.",
         ),
         parameter(
@@ -51,15 +50,8 @@ _MERCHANTS = Route(
             "Only merchants whose plugin is off: without credits and in no grace, closed or frozen. Not with `search`.",
         ),
     ),
-    answers={
-        200: Success(
-            description="A page of accounts.",
-            model=answers.Listing[answers.Account],
-            examples={"one": samples.level_listing([samples.account(samples.EMPTIED.account)], "merchants")},
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=accounts_listed(samples.EMPTIED.account, "merchants"),
+    errors=LIST_ERRORS,
 )
 
 _ACTIONS = Route(
@@ -72,19 +64,10 @@ _ACTIONS = Route(
     parameters=(
         LIMIT,
         CURSOR,
-        parameter(
-            "merchant_id", "query", {"anyOf": [UUID_SCHEMA, {"type": "string", "maxLength": 0}]}, "Only its own."
-        ),
+        parameter("merchant_id", "query", {"anyOf": [UUID_SCHEMA, NOTHING]}, "Only its own."),
     ),
-    answers={
-        200: Success(
-            description="What admins did.",
-            model=answers.Listing[Action],
-            examples={"a threshold": samples_people.actions()},
-            headers=("Link",),
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=listed("What admins did.", Action, samples_people.actions(), name="a threshold"),
+    errors=LIST_ERRORS,
 )
 
 _ACCOUNT_DAYS = Route(
@@ -95,13 +78,7 @@ _ACCOUNT_DAYS = Route(
         "before. `used` is what orders used, less what their edits and refunds gave back."
     ),
     parameters=(MERCHANT_IN_PATH, _DAYS),
-    answers={
-        200: Success(
-            description="The days.",
-            model=answers.Answer[Days],
-            examples={"two days": samples.answer(samples_people.account_days())},
-        )
-    },
+    answers=answered("The days.", {"two days": samples_people.account_days()}),
     errors=READ_ERRORS,
 )
 
@@ -113,14 +90,8 @@ _FLEET_DAYS = Route(
         "anything changes."
     ),
     parameters=(_DAYS,),
-    answers={
-        200: Success(
-            description="The days.",
-            model=answers.Answer[FleetDays],
-            examples={"a small fleet": samples.answer(samples_people.fleet_days())},
-        )
-    },
-    errors=(400, 401, 403, *STORE_ERRORS),
+    answers=answered("The days.", {"a small fleet": samples_people.fleet_days()}),
+    errors=LIST_ERRORS,
 )
 
 PEOPLE = (_MERCHANTS, _ACTIONS, _ACCOUNT_DAYS, _FLEET_DAYS)

@@ -2,8 +2,6 @@
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.runway import Runway
-from chalicelib.contracts.api.statements import Statement
-from chalicelib.contracts.api.story import Story
 from chalicelib.contracts.api.tables import CSV, JSON_LINES
 from chalicelib.domain.plugin_status import Reason
 from infra.interfaces import samples
@@ -22,10 +20,12 @@ from infra.interfaces.operations import (
     MONTH_IN_PATH,
     PAGES,
     READ_ERRORS,
+    TEXT,
     Body,
     Route,
     Success,
     Tag,
+    answered,
     parameter,
 )
 from infra.interfaces.story import MERCHANT, OTHER_MERCHANT
@@ -44,7 +44,7 @@ _STATUS = Route(
         parameter(
             "days_left",
             "query",
-            {"type": "string"},
+            TEXT,
             "1: answer `days_left` too; any other value is as none. Where the setting `WIDGET_DAYS_LEFT` does not "
             "name the merchant, the answer is the same as without.",
         ),
@@ -75,13 +75,7 @@ _ACCOUNT = Route(
     tag=Tag.ACCOUNTS,
     description="Balance, plugin status, thresholds and totals, read consistently.",
     parameters=(MERCHANT_IN_PATH,),
-    answers={
-        200: Success(
-            description="The account.",
-            model=answers.Answer[answers.Account],
-            examples={"enabled": samples.answer(samples.account(samples.ORDER.account))},
-        )
-    },
+    answers=answered("The account.", {"enabled": samples.account(samples.ORDER.account)}),
     errors=READ_ERRORS,
 )
 
@@ -93,25 +87,18 @@ _BALANCE = Route(
         "age: 0 before the first transaction, 400 for the future."
     ),
     parameters=(MERCHANT_IN_PATH, AT),
-    answers={
-        200: Success(
-            description="The balance.",
-            model=answers.Answer[answers.Balance],
-            examples={
-                "some left": samples.answer(
-                    answers.Balance(
-                        merchant_id=MERCHANT,
-                        balance=149,
-                        runway=Runway(days_left=19, empty_on="2026-12-11", per_day=7.5),
-                        as_of=samples.META["timestamp"],
-                    )
-                ),
-                "at a time": samples.answer(
-                    answers.Balance(merchant_id=MERCHANT, balance=151, as_of="2026-11-20T23:59:59.999Z")
-                ),
-            },
-        )
-    },
+    answers=answered(
+        "The balance.",
+        {
+            "some left": answers.Balance(
+                merchant_id=MERCHANT,
+                balance=149,
+                runway=Runway(days_left=19, empty_on="2026-12-11", per_day=7.5),
+                as_of=samples.META["timestamp"],
+            ),
+            "at a time": answers.Balance(merchant_id=MERCHANT, balance=151, as_of="2026-11-20T23:59:59.999Z"),
+        },
+    ),
     errors=READ_ERRORS,
 )
 
@@ -124,14 +111,7 @@ _STATEMENT = Route(
         "text/html` a page that prints."
     ),
     parameters=(MERCHANT_IN_PATH, MONTH_IN_PATH, ACCEPT_PAGE),
-    answers={
-        200: Success(
-            description="The statement.",
-            texts=("text/html",),
-            model=answers.Answer[Statement],
-            examples={"the running month": samples.answer(samples.statement())},
-        )
-    },
+    answers=answered("The statement.", {"the running month": samples.statement()}, texts=("text/html",)),
     errors=READ_ERRORS,
 )
 
@@ -143,13 +123,7 @@ _STORY = Route(
         "Told from the ledger; what was published is derived from its crossings, deliveries are not logged."
     ),
     parameters=(MERCHANT_IN_PATH,),
-    answers={
-        200: Success(
-            description="The story.",
-            model=answers.Answer[Story],
-            examples={"a plugin that is off": samples.answer(samples.why_off())},
-        )
-    },
+    answers=answered("The story.", {"a plugin that is off": samples.why_off()}),
     errors=READ_ERRORS,
 )
 
@@ -202,16 +176,13 @@ _TRANSACTION = Route(
             example=samples.ORDER.transaction.transaction_id,
         ),
     ),
-    answers={
-        200: Success(
-            description="The transaction.",
-            model=answers.Answer[answers.Transaction],
-            examples={
-                "an order": samples.answer(answers.Transaction.of(samples.ORDER.transaction)),
-                "an adjustment": samples.answer(answers.Transaction.of(samples.ADDED.transaction)),
-            },
-        )
-    },
+    answers=answered(
+        "The transaction.",
+        {
+            "an order": answers.Transaction.of(samples.ORDER.transaction),
+            "an adjustment": answers.Transaction.of(samples.ADDED.transaction),
+        },
+    ),
     errors=READ_ERRORS,
 )
 
@@ -223,13 +194,7 @@ _STATS = Route(
         "a request may read is refused (`RANGE_TOO_LONG`)."
     ),
     parameters=(MERCHANT_IN_PATH, *DATES),
-    answers={
-        200: Success(
-            description="The sums.",
-            model=answers.Answer[answers.Stats],
-            examples={"all of it": samples.answer(samples.stats())},
-        )
-    },
+    answers=answered("The sums.", {"all of it": samples.stats()}),
     errors=READ_ERRORS,
 )
 

@@ -3,23 +3,15 @@
 from dataclasses import replace
 
 from chalicelib.api.console_files import CHART, SCRIPT
-from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.fleet import FleetStatus
-from chalicelib.contracts.api.health import DetailedHealth, Health
+from chalicelib.contracts.api.health import Health
 from infra.interfaces import samples
-from infra.interfaces.operations import IF_NONE_MATCH, STORE_ERRORS, Route, Success, Tag, parameter
+from infra.interfaces.operations import IF_NONE_MATCH, STORE_ERRORS, TEXT, Route, Success, Tag, answered, parameter
 
 _HEALTH = Route(
     view="health",
     tag=Tag.OPERATIONS,
     description="Nothing is read for it.",
-    answers={
-        200: Success(
-            description="It is.",
-            model=answers.Answer[Health],
-            examples={"alive": samples.answer(Health(status="ok", service="credit-service", stage="prod"))},
-        )
-    },
+    answers=answered("It is.", {"alive": Health(status="ok", service="credit-service", stage="prod")}),
     errors=(500,),
 )
 
@@ -27,17 +19,13 @@ _DETAILED = Route(
     view="health_detailed",
     tag=Tag.OPERATIONS,
     description="Each table, the bridge by its heartbeat, and the shared cache where there is one, asked just now.",
-    answers={
-        200: Success(
-            description="How they do; `degraded` where one of them fails.",
-            model=answers.Answer[DetailedHealth],
-            examples={"the bridge is down": samples.answer(samples.health())},
-        )
-    },
+    answers=answered("How they do; `degraded` where one of them fails.", {"the bridge is down": samples.health()}),
     errors=(401, 403, 500),
 )
 
 _WITHOUT_SLASH = Success(description="The page is at this address without the slash behind it.", headers=("Location",))
+_KEPT = {304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control"))}
+_SCRIPT = Success(description="The script.", media_type="text/javascript", schema=TEXT, headers=("Cache-Control",))
 
 _OPENAPI = Route(
     view="openapi",
@@ -50,7 +38,7 @@ _OPENAPI = Route(
             schema={"type": "object", "required": ["openapi", "info", "paths"]},
             headers=("ETag", "Cache-Control"),
         ),
-        304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+        **_KEPT,
     },
     errors=(500,),
 )
@@ -67,10 +55,10 @@ def _page(view: str, description: str) -> Route:
             200: Success(
                 description="The page.",
                 media_type="text/html",
-                schema={"type": "string"},
+                schema=TEXT,
                 headers=("ETag", "Cache-Control", "Content-Security-Policy"),
             ),
-            304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control")),
+            **_KEPT,
             308: _WITHOUT_SLASH,
         },
         errors=(500,),
@@ -90,14 +78,7 @@ _WIDGET = Route(
     description="A script under 1 KB for a shop's theme. It asks for the plugin status with a time limit, keeps it for "
     "the session, bridges a short outage, and sets `data-credits` on the page; no cookies. Its name holds its version, "
     "and what was served once never changes.",
-    answers={
-        200: Success(
-            description="The script.",
-            media_type="text/javascript",
-            schema={"type": "string"},
-            headers=("Cache-Control",),
-        ),
-    },
+    answers={200: _SCRIPT},
     errors=(500,),
 )
 
@@ -116,20 +97,13 @@ _CONSOLE_FILE = Route(
         parameter(
             "version",
             "path",
-            {"type": "string", "minLength": 1},
+            {**TEXT, "minLength": 1},
             "The version that the page names; under another one the file is answered, but not to be kept.",
             example="0123456789ab",
         ),
-        parameter("name", "path", {"type": "string", "enum": [SCRIPT, CHART]}, "The script's name."),
+        parameter("name", "path", {**TEXT, "enum": [SCRIPT, CHART]}, "The script's name."),
     ),
-    answers={
-        200: Success(
-            description="The script.",
-            media_type="text/javascript",
-            schema={"type": "string"},
-            headers=("Cache-Control",),
-        )
-    },
+    answers={200: _SCRIPT},
     errors=(404, 500),
 )
 
@@ -137,13 +111,7 @@ _FLEET = Route(
     view="plugin_status_metrics",
     tag=Tag.OPERATIONS,
     description="Exact: counted from every change of every account, and right when changes are delivered twice.",
-    answers={
-        200: Success(
-            description="The figures.",
-            model=answers.Answer[FleetStatus],
-            examples={"a small fleet": samples.answer(samples.fleet())},
-        )
-    },
+    answers=answered("The figures.", {"a small fleet": samples.fleet()}),
     errors=(401, 403, *STORE_ERRORS),
 )
 
@@ -151,13 +119,7 @@ _METRICS = Route(
     view="metrics",
     tag=Tag.OPERATIONS,
     description="The fleet's figures and the counters of all containers, summed up.",
-    answers={
-        200: Success(
-            description="Prometheus text, version 0.0.4.",
-            media_type="text/plain",
-            schema={"type": "string"},
-        )
-    },
+    answers={200: Success(description="Prometheus text, version 0.0.4.", media_type="text/plain", schema=TEXT)},
     errors=(401, 403, *STORE_ERRORS),
 )
 

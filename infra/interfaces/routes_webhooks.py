@@ -1,25 +1,18 @@
 """The routes for webhooks as Shopify and Stripe send them."""
 
 from chalicelib.api.webhooks import BODY_BYTES_MAX
-from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.webhooks import Queued
-from infra.interfaces import samples
 from infra.interfaces.bodies import ShopifyWebhook, StripeEvent
-from infra.interfaces.operations import STORE_ERRORS, Body, Route, Success, Tag, parameter
+from infra.interfaces.operations import STORE_ERRORS, TEXT, Body, Route, Tag, answered, parameter
 
-_QUEUED = {
-    200: Success(
-        description="The queue has confirmed it. A repeat is harmless: a fact moves credits once.",
-        model=answers.Answer[Queued],
-        examples={"queued": samples.answer(Queued(status="queued"))},
-    )
-}
+_QUEUED = answered(
+    "The queue has confirmed it. A repeat is harmless: a fact moves credits once.", {"queued": Queued(status="queued")}
+)
 _ERRORS = (400, 401, 413, *STORE_ERRORS)
 _CUT = (
     f"A body has up to {BODY_BYTES_MAX:,} bytes. Only the fields that decide are kept. A fault of its content is "
     "parked as a dead letter, not answered. 401: set `SHOPIFY_SECRET_PARAMETER` or `STRIPE_SECRET_PARAMETER`."
 )
-_TEXT = {"type": "string"}
 
 _SHOPIFY = Route(
     view="shopify_webhook",
@@ -27,10 +20,10 @@ _SHOPIFY = Route(
     description=f"As Shopify sends it, for a topic that the app has subscribed to. {_CUT}",
     parameters=(
         parameter(
-            "X-Shopify-Hmac-Sha256", "header", _TEXT, "Shopify's signature over the raw body, in Base64.", required=True
+            "X-Shopify-Hmac-Sha256", "header", TEXT, "Shopify's signature over the raw body, in Base64.", required=True
         ),
-        parameter("X-Shopify-Topic", "header", _TEXT, "The topic.", example="orders/paid"),
-        parameter("X-Shopify-Shop-Domain", "header", _TEXT, "The shop.", example="teegeist.myshopify.com"),
+        parameter("X-Shopify-Topic", "header", TEXT, "The topic.", example="orders/paid"),
+        parameter("X-Shopify-Shop-Domain", "header", TEXT, "The shop.", example="teegeist.myshopify.com"),
     ),
     body=Body(
         model=ShopifyWebhook,
@@ -55,7 +48,7 @@ _STRIPE = Route(
         parameter(
             "Stripe-Signature",
             "header",
-            _TEXT,
+            TEXT,
             "Stripe's signature over the time and the raw body: `t=…,v1=…`.",
             required=True,
         ),

@@ -1,23 +1,17 @@
 """Examples of what people look at, made from the story: days, and who did what."""
 
-import json
 from typing import Any
 
-from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.pages import PagePosition, PageRequest
 from chalicelib.contracts.api.people import Action, Day, Days, FleetDay, FleetDays
 from chalicelib.domain.actions import Did
 from chalicelib.domain.days import day_of, end_of, end_of_fleet, last_days
 from chalicelib.domain.figures import recount
-from infra.interfaces.samples import EMPTIED, LOW, META, ORDER
+from infra.interfaces.samples import EMPTIED, LOW, META, ORDER, level_listing
 from infra.interfaces.story import MERCHANT
 
 
 def actions() -> Any:
     """Return the list of one action: an admin set a threshold."""
-    place = PagePosition(
-        request=PageRequest(), total=None, has_next=False, has_previous=False, next_cursor=None, numbered=False
-    )
     row = Action(
         time=META["timestamp"],
         did=Did.THRESHOLD_SET,
@@ -25,8 +19,7 @@ def actions() -> Any:
         merchant_id=MERCHANT,
         details={"low_balance_threshold": 50},
     )
-    links = place.links("/api/v1/credits/admin/actions", {})
-    return json.loads(answers.listing_text([row], META, place.pagination(), links))
+    return level_listing([row], "actions")
 
 
 def account_days() -> Days:
