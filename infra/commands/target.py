@@ -6,16 +6,16 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ProfileNotFound
+from botocore.exceptions import ProfileNotFound
 
 from chalicelib.settings import Settings
 from infra.commands.output import unable
 from infra.deploying.aws_session import aws_session
+from infra.deploying.emulator import emulator_session
 from infra.deploying.names import stack_name
-from infra.deploying.outputs import PARTS, Deployed, function_names, parts
+from infra.deploying.outputs import PARTS, Deployed, described, function_names, outputs_of, parts
 from infra.deploying.versions import ALIAS
 from infra.local.description import Description, local_directory, read
-from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from infra.packaging.region import REGION
 
 READ_SECONDS = 60
@@ -74,17 +74,12 @@ def local_target() -> Target:
             f"No stack runs in {directory}: start one with `make run`, name its folder by LOCAL_DIR, "
             "or name a deployed stage with --stage."
         ) from None
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=stack.aws_region or REGION,
-    )
     return Target(
         stage=stack.stage,
         api_url=stack.api_url,
         **{name: getattr(stack, name) for name in PARTS},
         functions=stack.functions,
-        session=session,
+        session=emulator_session(stack.aws_region or REGION),
         endpoint=stack.aws_endpoint,
         local=stack,
     )
@@ -113,13 +108,10 @@ def _deployed(stage: str, profile: str | None) -> Target:
 def _outputs(session: boto3.Session, stage: str) -> dict[str, str]:
     name = stack_name(stage)
     cloudformation = session.client("cloudformation", config=Config(connect_timeout=CONNECT_SECONDS))
-    try:
-        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            raise unable(
-                f"There is no stack {name} in {session.region_name}: `make deploy STAGE={stage}` makes it, "
-                "AWS_REGION names another region."
-            ) from None
-        raise
-    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    stack = described(cloudformation, name)
+    if stack is None:
+        raise unable(
+            f"There is no stack {name} in {session.region_name}: `make deploy STAGE={stage}` makes it, "
+            "AWS_REGION names another region."
+        )
+    return outputs_of(stack)

@@ -29,7 +29,7 @@ from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
-from infra.deploying.outputs import function_names
+from infra.deploying.outputs import function_names, outputs_of, parameters_of
 from infra.deploying.preflight import Plan, obstacles, plan_of
 from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
@@ -146,11 +146,10 @@ def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
     stack = stack_there(session.client("cloudformation", region_name=region or session.region_name), name)
     if stack is None:
         raise DeploymentRefusedError(f"LIKE: there is no stack {like}")
-    found = {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
     # Two stacks of one region would both write the one setting of API Gateway that it has.
     here = {} if region and region != session.region_name else {"ManageGatewayAccount": "false"}
     own = {"Stage", "Release"}
-    return {key: value for key, value in found.items() if key not in own and set(value) != {"*"}} | here
+    return {key: value for key, value in parameters_of(stack).items() if key not in own and set(value) != {"*"}} | here
 
 
 def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
@@ -175,7 +174,7 @@ def _parameters(
     by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
     given = {name: value for name, value in chosen.items() if name in declared}
     given |= {**by_setting, **given_parameters(environment), "Stage": stage}
-    known = {one["ParameterKey"]: one.get("ParameterValue", "") for one in (before or {}).get("Parameters", [])}
+    known = parameters_of(before or {})
     kept = {name for name in declared if name in known and name not in given and name != "Release"}
     # A hash of what the functions will see: their versions are made anew when it changes, and only then.
     seen = {**{name: known[name] for name in kept}, **given}
@@ -207,7 +206,7 @@ def _deployed(
     guard(cloudformation, proposal.stack, tables=True)
     if any(one == PROTECTED for one in proposal.parameters):
         cloudformation.update_termination_protection(StackName=proposal.stack, EnableTerminationProtection=True)
-    return {one["OutputKey"]: one["OutputValue"] for one in (stack or {}).get("Outputs", [])}
+    return outputs_of(stack or {})
 
 
 def _unprotected(parameters: Sequence["ParameterTypeDef"]) -> Sequence["ParameterTypeDef"]:

@@ -82,9 +82,7 @@ def propose(cloudformation: "CloudFormationClient", proposal: Proposal) -> str |
 
 def changes(cloudformation: "CloudFormationClient", change_set: str) -> Iterator[Change]:
     """Yield what a change set would do, one resource after the other."""
-    more: dict[str, Any] = {}
-    while True:
-        page = cloudformation.describe_change_set(ChangeSetName=change_set, **more)
+    for page in cloudformation.get_paginator("describe_change_set").paginate(ChangeSetName=change_set):
         for one in page.get("Changes", []):
             change = one["ResourceChange"]
             yield Change(
@@ -94,9 +92,6 @@ def changes(cloudformation: "CloudFormationClient", change_set: str) -> Iterator
                 replacement=change.get("Replacement", ""),
                 scope=", ".join(change.get("Scope", [])),
             )
-        if not page.get("NextToken"):
-            return
-        more = {"NextToken": page["NextToken"]}
 
 
 def guard(cloudformation: "CloudFormationClient", stack: str, *, tables: bool) -> None:

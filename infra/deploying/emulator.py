@@ -19,15 +19,16 @@ from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.artifacts import CODE_PLACEHOLDER
+from infra.deploying.outputs import described, outputs_of
 from infra.packaging.region import REGION
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE_UP = "test"
+"""Both halves of the key with which an emulator is reached: no real account has it."""
 BUCKET = "credits-artifacts"
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 300.0
@@ -67,18 +68,18 @@ def deploy(
     """
     folder = package or package_directory(stage)
     chosen = {**_unknown_to_emulator(folder), **parameters}
-    template_key = _upload(_client(endpoint_url, "s3"), folder, chosen)
+    template_key = _upload(emulator_client(endpoint_url, "s3"), folder, chosen)
     request: dict[str, Any] = {
         "StackName": stack_name,
         "TemplateURL": f"{endpoint_url}/{BUCKET}/{template_key}",
         "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in sorted(chosen.items())],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
-    cloudformation: CloudFormationClient = _client(endpoint_url, "cloudformation")
+    cloudformation: CloudFormationClient = emulator_client(endpoint_url, "cloudformation")
     changed = _create_or_update(cloudformation, request)
     outputs = _finished_outputs(cloudformation, stack_name)
     if changed:
-        _put_gateway_responses(_client(endpoint_url, "apigateway"), outputs["RestAPIId"], stage, folder)
+        _put_gateway_responses(emulator_client(endpoint_url, "apigateway"), outputs["RestAPIId"], stage, folder)
     return outputs
 
 
@@ -108,10 +109,15 @@ def public_api_address(endpoint_url: str, outputs: Mapping[str, str]) -> str:
     return f"{endpoint_url}/_aws/execute-api/{outputs['PublicApiId']}/$default" if "PublicApiId" in outputs else ""
 
 
-def _client(endpoint_url: str, service: str) -> Any:
-    session = boto3.Session(aws_access_key_id=MADE_UP, aws_secret_access_key=MADE_UP, region_name=REGION)
-    config = Config(retries={"total_max_attempts": 3}, s3={"addressing_style": "path"}, proxies={})
-    return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+def emulator_session(region: str = REGION) -> boto3.Session:
+    """Return a session whose clients never reach a real account."""
+    return boto3.Session(aws_access_key_id=MADE_UP, aws_secret_access_key=MADE_UP, region_name=region)
+
+
+def emulator_client(endpoint_url: str | None, service: str, **settings: Any) -> Any:
+    """Return a client of the emulator, which is never behind a proxy; `settings` are those of botocore's Config."""
+    config = Config(**{"retries": {"total_max_attempts": 3}, "proxies": {}, **settings})
+    return emulator_session().client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
 
 def _unknown_to_emulator(folder: Path) -> dict[str, str]:
@@ -143,19 +149,9 @@ def _ensure_bucket(s3: "S3Client") -> None:
         s3.create_bucket(Bucket=BUCKET)
 
 
-def _stack(cloudformation: "CloudFormationClient", stack_name: str) -> "StackTypeDef | None":
-    """Return the stack's description, or None when there is no such stack."""
-    try:
-        return cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-
-
 def _create_or_update(cloudformation: "CloudFormationClient", request: Mapping[str, Any]) -> bool:
     """Ask for the stack as `request` describes it; return whether there is anything to do."""
-    stack = _stack(cloudformation, request["StackName"])
+    stack = described(cloudformation, request["StackName"])
     try:
         if stack is None:
             cloudformation.create_stack(**request)
@@ -172,11 +168,11 @@ def _finished_outputs(cloudformation: "CloudFormationClient", stack_name: str) -
     """Wait until nothing of the stack is in progress, and return its outputs when that went well."""
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        stack = _stack(cloudformation, stack_name)
+        stack = described(cloudformation, stack_name)
         if stack is None or "FAILED" in stack["StackStatus"] or "ROLLBACK" in stack["StackStatus"]:
             raise DeploymentFailedError(failures(cloudformation, stack_name))
         if stack["StackStatus"].endswith("_COMPLETE"):
-            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+            return outputs_of(stack)
         time.sleep(POLL_SECONDS)
     raise DeploymentFailedError(f"the stack {stack_name} is still in progress after {WAIT_SECONDS:.0f} s")
 

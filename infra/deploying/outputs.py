@@ -1,9 +1,15 @@
-"""What a deployed stack is made of, by the outputs of its template."""
+"""What a deployed stack is made of: its description, its parameters, and the outputs of its template."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 PARTS = {
     "credits_table": "CreditsTableName",
@@ -43,6 +49,26 @@ class Deployed:
     outbox_dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
     functions: Mapping[str, str]
+
+
+def described(cloudformation: "CloudFormationClient", name: str) -> "StackTypeDef | None":
+    """Return CloudFormation's description of a stack, None where there is no such stack."""
+    try:
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+
+
+def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outputs in a stack's description, by name."""
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values of the parameters in a stack's description, by name; secret ones are stars."""
+    return {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
 
 
 def parts(outputs: Mapping[str, str]) -> dict[str, Any]:

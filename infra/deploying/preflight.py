@@ -18,6 +18,7 @@ from rich.console import Console
 from infra.deploying.artifacts import bucket_name
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.deploying.outputs import parameters_of
 from infra.deploying.stack_state import stack_there
 from infra.deploying.stages import UnknownStageError, values
 from infra.packaging.refusals.wiring import UNRESERVED
@@ -212,9 +213,7 @@ def plan_of(
         ClientError, BotoCoreError: nobody can tell whose credentials these are.
     """
     account = client("sts").get_caller_identity()["Account"]
-    known = None
-    if before is not None:
-        known = {one["ParameterKey"]: one.get("ParameterValue", "") for one in before.get("Parameters", [])}
+    known = None if before is None else parameters_of(before)
     return Plan(stack=stack, account=account, region=region, values=chosen, before=known)
 
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
 from rich.console import Console
 
 from infra.deploying.emulator import DeploymentFailedError, failures
+from infra.deploying.outputs import described
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -32,13 +32,8 @@ class StackBusyError(RuntimeError):
 
 def stack_there(cloudformation: "CloudFormationClient", name: str) -> Mapping[str, Any] | None:
     """Return the description of a stack that exists; one whose first change set was never executed does not."""
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
+    stack = described(cloudformation, name)
+    return None if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
 
 
 def mended(
@@ -84,7 +79,8 @@ def follow(
     deadline, last = time.monotonic() + WAIT_SECONDS, ""
     with console.status(doing) as status:
         while time.monotonic() < deadline:
-            stack = _described(cloudformation, name)
+            # A stack that is gone is deleted; by its id AWS goes on describing it.
+            stack: Mapping[str, Any] = described(cloudformation, name) or {"StackStatus": "DELETE_COMPLETE"}
             state = stack["StackStatus"]
             if state != last:
                 console.print(f"  {state}", highlight=False)
@@ -97,13 +93,3 @@ def follow(
                 return stack
             time.sleep(POLL_SECONDS)
     raise DeploymentFailedError(f"the stack {name} is still in progress after {WAIT_SECONDS / 60:.0f} minutes")
-
-
-def _described(cloudformation: "CloudFormationClient", name: str) -> Mapping[str, Any]:
-    """Return the stack's description; a stack that is gone is deleted (by its id AWS goes on describing it)."""
-    try:
-        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return {"StackStatus": "DELETE_COMPLETE"}
-        raise

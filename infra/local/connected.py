@@ -6,7 +6,6 @@ period's invoice, credits bought, their dispute, and the order once more. The se
 """
 
 import json
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from infra.interfaces.webhooks import (
     signed,
     stripe_event,
 )
+from infra.local.engines import status_of
 from infra.local.shops import NAMESPACE
 
 PAUSE_SECONDS: Final = 2.0
@@ -111,7 +111,8 @@ def post(api_url: str, webhook: Webhook, secret: str, at: datetime) -> int:
     body = json.dumps(webhook.body).encode()
     headers = {"Content-Type": "application/json", **webhook.headers, **signed(webhook.source, body, secret, at)}
     url = f"{api_url}/api/v1/webhooks/{webhook.source}"
-    return _status(urllib.request.Request(url, data=body, headers=headers, method="POST"))  # noqa: S310 - the local API
+    request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - the local API
+    return status_of(request, _ANSWER_SECONDS)
 
 
 def put_link(api_url: str, name: str, *, merchant_id: str, label: str, admin_token: str) -> int:
@@ -119,18 +120,8 @@ def put_link(api_url: str, name: str, *, merchant_id: str, label: str, admin_tok
     body = json.dumps({"merchant_id": merchant_id, "label": label}).encode()
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {admin_token}"}
     url = f"{api_url}/api/v1/credits/admin/links/{name.replace(':', '/', 1)}"
-    return _status(urllib.request.Request(url, data=body, headers=headers, method="PUT"))  # noqa: S310 - the local API
-
-
-def _status(request: urllib.request.Request) -> int:
-    try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=_ANSWER_SECONDS
-        ) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
+    request = urllib.request.Request(url, data=body, headers=headers, method="PUT")  # noqa: S310 - the local API
+    return status_of(request, _ANSWER_SECONDS)
 
 
 def _of_shopify(shop: ConnectedShop, topic: str, body: Mapping[str, Any], at: datetime) -> Webhook:

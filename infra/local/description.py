@@ -1,7 +1,6 @@
 """stack.json: where everything of a running local stack is, for tests, tools and the curious (contract, section 9)."""
 
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,12 +8,11 @@ from pathlib import Path
 
 from infra.deploying.emulator import ROOT, public_api_address
 from infra.deploying.outputs import Deployed, function_names, parts
-from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, OPS_SCOPE, Signer
+from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, OPS_SCOPE, Signer, write_privately
 from infra.packaging.region import REGION
 
 FILE_NAME = "stack.json"
 OPS_TOKEN_FILE = "ops-token"  # noqa: S105 - the name of a file
-PRIVATE_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,18 +106,10 @@ def write(description: Description, directory: Path) -> Path:
 
     A second file beside it holds the token with which Prometheus may read the metrics.
     """
-    _write_privately(directory / OPS_TOKEN_FILE, description.ops_token)
+    write_privately(directory / OPS_TOKEN_FILE, description.ops_token.encode())
     path = directory / FILE_NAME
-    _write_privately(path, json.dumps(asdict(description), indent=2))
+    write_privately(path, json.dumps(asdict(description), indent=2).encode())
     return path
-
-
-def _write_privately(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "w") as file:
-        file.write(text)
-    unfinished.replace(path)
 
 
 def read(directory: Path) -> Description:

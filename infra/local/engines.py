@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from infra.packaging.region import REGION
@@ -129,7 +130,7 @@ def launch_nats(directory: Path, port: int, *, configuration: Path | None = None
         command += ["-c", str(configuration)]
     log = directory / "nats.log"
     process = launch(command, log=log, environment=clean_environment({}), leashed=leashed)
-    return Engine(name="NATS", process=process, log=log, ready=lambda: _greets(port))
+    return Engine(name="NATS", process=process, log=log, ready=lambda: _says(port, b"INFO"))
 
 
 def launch_redis(directory: Path, port: int, *, password: str = "", leashed: bool = False) -> Engine:
@@ -140,7 +141,9 @@ def launch_redis(directory: Path, port: int, *, password: str = "", leashed: boo
         command += ["--requirepass", password]
     log = directory / "redis.log"
     process = launch(command, log=log, environment=clean_environment({}), directory=directory, leashed=leashed)
-    return Engine(name="Redis", process=process, log=log, ready=lambda: _pongs(port))
+    return Engine(
+        name="Redis", process=process, log=log, ready=lambda: _says(port, b"+PONG", b"-NOAU", asked=b"PING\r\n")
+    )
 
 
 def launch_ministack(directory: Path, port: int, *, leashed: bool = False, keeps: bool = False) -> Engine:
@@ -244,13 +247,27 @@ def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> 
 def answers(url: str) -> bool:
     """Return whether an HTTP server answers 200 at `url`, an address on the loopback interface."""
     try:
-        with _DIRECT.open(url, timeout=PROBE_SECONDS) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004 - the status of success
-    except (OSError, urllib.error.URLError):
+        return status_of(url, PROBE_SECONDS) == HTTPStatus.OK
+    except OSError:
         return False
 
 
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def status_of(request: str | urllib.request.Request, timeout_seconds: float) -> int:
+    """Return the status with which a server on the loopback interface answers, a good or a bad one.
+
+    Raises:
+        OSError: there is no answer.
+    """
+    try:
+        with DIRECT.open(request, timeout=timeout_seconds) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Opens addresses of the loopback interface, which are never behind a proxy."""
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -277,20 +294,14 @@ def wait_until_ready(engine: Engine) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _pongs(port: int) -> bool:
-    """Return whether a Redis server answers on `port`, even if only to require a password."""
+def _says(port: int, *beginnings: bytes, asked: bytes = b"") -> bool:
+    """Return whether what the server on `port` sends, asked or unasked, begins with one of these, all of one length.
+
+    NATS sends INFO; Redis answers PING, even if only to require a password.
+    """
     try:
         with socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(5) in {b"+PONG", b"-NOAU"}
-    except OSError:
-        return False
-
-
-def _greets(port: int) -> bool:
-    """Return whether a NATS server sends INFO on `port`."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=PROBE_SECONDS) as connection:
-            return connection.recv(4) == b"INFO"
+            connection.sendall(asked)
+            return connection.recv(len(beginnings[0])) in beginnings
     except OSError:
         return False

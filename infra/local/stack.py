@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-
 from chalicelib.contracts.sources.webhooks import Source
-from infra.deploying.emulator import ROOT, api_address, deploy, package_directory
+from infra.deploying.emulator import ROOT, api_address, deploy, emulator_client, package_directory
 from infra.deploying.outputs import function_names
 from infra.local.description import FILE_NAME, Addresses
 from infra.local.engines import (
@@ -30,6 +27,7 @@ from infra.local.engines import (
     launch_ministack,
     launch_nats,
     launch_redis,
+    status_of,
 )
 from infra.local.examples import kept
 from infra.local.keeping import Keeping
@@ -41,7 +39,6 @@ from infra.local.screen import Screen
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
 from infra.local.watch import StackFailedError, Watch, in_background
 from infra.packaging.build import UNLINTED
-from infra.packaging.region import REGION
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -179,11 +176,11 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     endpoint = site.addresses.aws_endpoint
 
     def work() -> dict[str, str]:
-        ssm: SSMClient = _client(endpoint, "ssm")
+        ssm: SSMClient = emulator_client(endpoint, "ssm")
         kept = {secret_parameter(source, site.stage): secret for source, secret in site.webhook_secrets.items()}
         for name, value in {cursor_key: secrets.token_urlsafe(32), **kept}.items():
             ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
-        events: EventBridgeClient = _client(endpoint, "events")
+        events: EventBridgeClient = emulator_client(endpoint, "events")
         for bus in BUSES.values():
             with suppress(events.exceptions.ResourceAlreadyExistsException):
                 events.create_event_bus(Name=bus)
@@ -246,7 +243,8 @@ def _launch_proxy(site: Site, outputs: Mapping[str, str]) -> Engine:
 
 def _called(site: Site, outputs: Mapping[str, str], name: str) -> "Future[Any]":
     """Call a function without work, and return what that becomes."""
-    lambdas = _client(site.addresses.aws_endpoint, "lambda")
+    once: dict[str, Any] = {"read_timeout": WARM_SECONDS, "retries": {"total_max_attempts": 1}}
+    lambdas = emulator_client(site.addresses.aws_endpoint, "lambda", **once)
     # The alias is what queues, streams and the API call.
     asked = {"FunctionName": function_names(outputs)[name], "Qualifier": "live", "Payload": b'{"Records": []}'}
     return in_background(lambda: lambdas.invoke(**asked))
@@ -262,35 +260,12 @@ def _call_api(site: Site) -> None:
     api = f"{site.addresses.api_url}/api/v1"
     asked = [f"{api}/health", f"{api}/credits/accounts/{uuid.uuid4()}"]
     for url, expected in zip(asked, WARM_STATUSES, strict=True):
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - loopback
         deadline = time.monotonic() + WARM_SECONDS
         # A busy machine may be too slow for the first answer, which has a limit.
-        while (status := _status(url, token)) == BUSY and time.monotonic() < deadline:
+        while (status := status_of(request, WARM_SECONDS)) == BUSY and time.monotonic() < deadline:
             time.sleep(1)
         if status != expected:
             raise StackFailedError(
                 f"{url} answered {status} instead of {expected}; see {site.directory}/ministack.log."
             )
-
-
-def _status(url: str, token: str) -> int:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AnyStatus())
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - loopback
-    with opener.open(request, timeout=WARM_SECONDS) as answer:
-        return int(answer.status)
-
-
-class _AnyStatus(urllib.request.HTTPErrorProcessor):
-    """Returns answers of every status instead of raising for some."""
-
-    def http_response(self, request: urllib.request.Request, response: Any) -> Any:  # noqa: ARG002
-        return response
-
-
-def _client(endpoint: str, service: str) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
-    )
-    config = Config(read_timeout=WARM_SECONDS, retries={"total_max_attempts": 1}, proxies={})
-    return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]

@@ -53,13 +53,20 @@ def new_signer(directory: Path) -> Signer:
     """Make a key pair; the private key is in `directory`, readable by its owner only, and replaces the old one."""
     private_key = ec.generate_private_key(ec.SECP256R1())
     path = directory / PRIVATE_KEY_FILE
-    path.unlink(missing_ok=True)
     pem = private_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "wb") as file:
-        file.write(pem)
+    write_privately(path, pem)
     return signer_with(path)
+
+
+def write_privately(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, that its owner alone may read."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE), "wb") as file:
+        file.write(content)
+    unfinished.replace(path)
 
 
 def signer_with(path: Path) -> Signer:

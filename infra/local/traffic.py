@@ -14,7 +14,6 @@ import os
 import signal
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,18 +21,17 @@ from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import nats
-from botocore.config import Config
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from rich.console import Console
 
 from chalicelib.contracts.sources.webhooks import Source
 from infra.commands.target import local_target
+from infra.deploying.emulator import emulator_client
 from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post, put_link
 from infra.local.description import FILE_NAME, Description, local_directory, read
-from infra.local.engines import FAKE_AWS_ENVIRONMENT
+from infra.local.engines import DIRECT
 from infra.local.outcomes import (
     Announcements,
     Ledger,
@@ -68,10 +66,10 @@ class LedgerStream:
     """Reads the stream of the transactions table, from now on."""
 
     def __init__(self, description: Description) -> None:
-        dynamodb: DynamoDBClient = _client(description, "dynamodb")
+        dynamodb: DynamoDBClient = emulator_client(description.aws_endpoint, "dynamodb")
         table = dynamodb.describe_table(TableName=description.transactions_table)["Table"]
         self._arn = table["LatestStreamArn"]
-        self._streams = _client(description, "dynamodbstreams")
+        self._streams = emulator_client(description.aws_endpoint, "dynamodbstreams")
         self._iterators: dict[str, str | None] = {}
         self._follow_shards("LATEST")
 
@@ -152,8 +150,7 @@ class Observer:
         """Return the parked messages without receiving them, which only the emulator offers."""
         queue = urllib.parse.quote(self.description.dead_letter_queue_url, safe="")
         url = f"{self.description.aws_endpoint}/_ministack/sqs/messages?QueueUrl={queue}"
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url) as answer:
+        with DIRECT.open(url) as answer:
             accounts = json.load(answer)["messages"]
         return [
             message
@@ -169,7 +166,7 @@ class Sender:
 
     def __init__(self, description: Description, connection: NatsClient) -> None:
         self._bus = description.event_bus
-        self._events: EventBridgeClient = _client(description, "events")
+        self._events: EventBridgeClient = emulator_client(description.aws_endpoint, "events")
         self._jetstream = connection.jetstream()
 
     async def open_connected(self) -> None:
@@ -292,16 +289,6 @@ def _stack() -> Description:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _client(description: Description, service: str) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=description.aws_region,
-    )
-    config = Config(proxies={})
-    return session.client(service, endpoint_url=description.aws_endpoint, config=config)  # type: ignore[call-overload]
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.deploying.aws_session import aws_session
+from infra.deploying.outputs import outputs_of
 from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import Tables
 from infra.recovery.tables import restore as restore_tables
@@ -121,9 +122,8 @@ def _client(service: str, region: str | None) -> Any:
 
 
 def _outputs(stack: str, region: str | None) -> dict[str, Any]:
-    client = _client("cloudformation", region)
-    (found,) = client.describe_stacks(StackName=stack)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    (found,) = _client("cloudformation", region).describe_stacks(StackName=stack)["Stacks"]
+    return outputs_of(found)
 
 
 if __name__ == "__main__":

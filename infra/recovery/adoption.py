@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.deploying.outputs import described
 from infra.recovery.tables import KINDS, Tables
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
         ClientError: AWS refused: a table is part of another stack, say.
         WaiterError: CloudFormation did not finish.
     """
-    status = _status(client, stack)
+    found = described(client, stack)
+    status: str = found["StackStatus"] if found else NONE
     if status in (NONE, DESCRIBED):
         # A stack that was only described has a change set from the call before, which nobody executes any more.
         name = f"{CHANGE_SET}-{time.time_ns() // 1_000_000}"
@@ -64,15 +65,6 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
     for logical_id, table in tables.by_logical_id.items():
         if held.get(logical_id) != table:
             raise OtherStackError(f"The stack {stack} has {held.get(logical_id)} as {logical_id}, not {table}.")
-
-
-def _status(client: "CloudFormationClient", stack: str) -> str:
-    try:
-        return client.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return NONE
-        raise
 
 
 def only_tables(package: Path) -> dict[str, Any]:

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from infra.deploying.emulator import DeploymentFailedError, api_address, deploy
-from infra.packaging.region import REGION
-from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
+from infra.deploying.emulator import DeploymentFailedError, api_address, deploy, emulator_client
+from tests.support.engines import ministack
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("deployment")]
 
@@ -30,24 +28,19 @@ def outputs(endpoint: str, packaged: Path) -> dict[str, str]:
     return deploy(endpoint, "dev", STACK, {}, package=packaged)
 
 
-def client(endpoint: str, service: Any) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
-    )
-    return session.client(service, endpoint_url=endpoint)
-
-
 def variables(endpoint: str, function: str) -> dict[str, str]:
     """Return the environment of the version that callers get."""
-    configuration = client(endpoint, "lambda").get_function_configuration(FunctionName=function, Qualifier="live")
+    configuration = emulator_client(endpoint, "lambda").get_function_configuration(
+        FunctionName=function, Qualifier="live"
+    )
     found: dict[str, str] = configuration["Environment"]["Variables"]
     return found
 
 
 def test_every_resource_of_the_stack_comes_up(endpoint: str, outputs: dict[str, str]) -> None:
-    summaries = client(endpoint, "cloudformation").list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+    summaries = emulator_client(endpoint, "cloudformation").list_stack_resources(StackName=STACK)[
+        "StackResourceSummaries"
+    ]
 
     assert {one["ResourceStatus"] for one in summaries} == {"CREATE_COMPLETE"}
 
@@ -109,7 +102,7 @@ def say(cloudwatch: Any, *, beyond: float) -> None:
 def test_every_alarm_on_one_metric_goes_off_beyond_its_threshold_and_not_before(
     endpoint: str, outputs: dict[str, str]
 ) -> None:
-    cloudwatch = client(endpoint, "cloudwatch")
+    cloudwatch = emulator_client(endpoint, "cloudwatch")
 
     say(cloudwatch, beyond=0)
     assert "ALARM" not in states(cloudwatch).values()

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.deploying.emulator import ROOT
+from infra.deploying.emulator import ROOT, emulator_client
 from infra.local.ports import DEFAULT_PORTS
 from tests.support.builders import merchant
-from tests.support.engines import FAKE_AWS_ENVIRONMENT, free_port, stop
+from tests.support.engines import free_port, stop
 from tests.support.running_stack import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures stack")]
@@ -40,12 +39,7 @@ class Stack:
     description: Mapping[str, Any]
 
     def client(self, service: str) -> Any:
-        session = boto3.Session(
-            aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.description["aws_region"],
-        )
-        return session.client(service, endpoint_url=self.description["aws_endpoint"])  # type: ignore[call-overload]
+        return emulator_client(self.description["aws_endpoint"], service)
 
     def get(self, path: str, token: str | None = None) -> tuple[int, str]:
         parts = urlsplit(self.description["api_url"])

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
-from infra.deploying.emulator import package_directory
+from infra.deploying.emulator import emulator_client, package_directory
 from infra.local.engines import FAKE_AWS_ENVIRONMENT
 from tests.oracles.recount import facts
 from tests.support.marketplace import happened, merchant
@@ -234,9 +233,7 @@ def test_reconcile_walks_the_ledger(package: Package) -> None:
 def test_match_orders_compares_a_file_in_s3_in_as_many_calls_as_it_takes(package: Package) -> None:
     shop, endpoint = merchant("matches in a fresh process"), package.stack.description.aws_endpoint
     package.stack.tell(happened("evt.merchant.created", shop))
-    s3: Any = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
+    s3 = emulator_client(endpoint, "s3")
     s3.create_bucket(Bucket="shop-orders")
     s3.put_object(Bucket="shop-orders", Key=f"orders/{shop}/a.csv", Body=exported(order_row(1), order_row(2)))
     event = dict.fromkeys(

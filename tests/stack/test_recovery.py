@@ -24,6 +24,7 @@ from chalicelib.domain.audit import rebuilt
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.walk import Walk
+from infra.deploying.emulator import emulator_client
 from infra.local.tokens import new_signer
 from infra.packaging.build import package
 from infra.recovery import adoption, again, agreement, writers
@@ -35,7 +36,7 @@ from tests.support.engines import FAKE_AWS_ENVIRONMENT, clean_environment, minis
 from tests.support.fire import order_of, publish_surely
 from tests.support.marketplace import happened
 from tests.support.running_stack import until
-from tests.support.service import Service, client
+from tests.support.service import Service
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("upgrade")]
 
@@ -74,7 +75,7 @@ def orders(shops: Sequence[str], numbers: range) -> list[bytes]:
 def bridged(service: Service, nats_url: str, tmp_path: Path) -> Iterator[None]:
     """Run a bridge from NATS to the service; left once nothing is under way in it."""
     queues = Queues(
-        client=client(service.endpoint, "sqs"),
+        client=emulator_client(service.endpoint, "sqs"),
         endpoint=service.endpoint,
         inbox=service.outputs["InboxQueueUrl"],
         outbox=service.outputs["OutboxQueueUrl"],
@@ -91,7 +92,7 @@ def drained(service: Service, nats_url: str) -> None:
 def around(tables: Tables, old: Service, name: str) -> Service:
     """Make a new service around the tables."""
     service = Service(endpoint=old.endpoint, signer=old.signer, name=name)
-    cloudformation = client(old.endpoint, "cloudformation")
+    cloudformation = emulator_client(old.endpoint, "cloudformation")
     adoption.adopt(cloudformation, name, package("dev"), tables)
     service.deploy(package("dev"))
     assert service.outputs["CreditsTableName"] == tables.credits
@@ -118,13 +119,13 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
     with bridged(first, nats_url, tmp_path):
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
-        tables = restore(client(first.endpoint, "dynamodb"), ledgers(first), "restored", at=None)
+        tables = restore(emulator_client(first.endpoint, "dynamodb"), ledgers(first), "restored", at=None)
         tear(first, tables, shops)
         publish_surely(nats_url, orders(shops, range(60, 120)))
         drained(first, nats_url)
-    writers.stop(client(first.endpoint, "lambda"), first.outputs)
+    writers.stop(emulator_client(first.endpoint, "lambda"), first.outputs)
 
-    torn = list(agreement.agree(client(first.endpoint, "dynamodb"), tables, at=datetime.now(UTC)))
+    torn = list(agreement.agree(emulator_client(first.endpoint, "dynamodb"), tables, at=datetime.now(UTC)))
     assert {each.merchant_id: (each.taken_back, each.removed) for each in torn} == {
         shops[0]: (True, 0),
         shops[1]: (False, 0),
@@ -153,7 +154,7 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
 def tear(service: Service, restored: Tables, shops: Sequence[str]) -> None:
     """Tear the restored tables: an account is two transactions ahead, one three behind, and one lacks a transaction."""
     ahead, behind, gap = shops
-    tables = client(service.endpoint, "dynamodb")
+    tables = emulator_client(service.endpoint, "dynamodb")
     reader = DynamoDBLedgerReader(tables, credits_table=restored.credits, transactions_table=restored.transactions)
 
     def transactions(shop: str) -> list[Transaction]:
@@ -185,7 +186,7 @@ def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, nats_url: str, tmp_path: Path) -> None:
     shops = opened(first)
-    lambdas = client(first.endpoint, "lambda")
+    lambdas = emulator_client(first.endpoint, "lambda")
     with bridged(first, nats_url, tmp_path):
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
@@ -199,9 +200,9 @@ def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, 
     with pytest.raises(ClientError, match="TooManyRequests"):
         invoke(first, {**asked, "adjustment_id": "1"})
 
-    tables = restore(client(first.endpoint, "dynamodb"), ledgers(first), "moved", at=None)
+    tables = restore(emulator_client(first.endpoint, "dynamodb"), ledgers(first), "moved", at=None)
     second = around(tables, first, "credits-second")
-    queues = client(first.endpoint, "sqs")
+    queues = emulator_client(first.endpoint, "sqs")
     moved = again.move(queues, first.outputs["InboxQueueUrl"], queues, second.outputs["InboxQueueUrl"])
     assert moved == 30
     with bridged(second, nats_url, tmp_path):
@@ -211,23 +212,23 @@ def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, 
 
 
 def invoke(service: Service, request: dict[str, object]) -> None:
-    client(service.endpoint, "lambda").invoke(
+    emulator_client(service.endpoint, "lambda").invoke(
         FunctionName=service.outputs["AdjustCreditsName"], Payload=json.dumps(request).encode()
     )
 
 
 def test_a_day_out_of_the_archive_brings_back_what_never_arrived(first: Service) -> None:
     shops = opened(first)
-    events, bus = client(first.endpoint, "events"), first.outputs["EventBusName"]
+    events, bus = emulator_client(first.endpoint, "events"), first.outputs["EventBusName"]
     address = events.describe_event_bus(Name=bus)["Arn"]
     if not events.list_archives(EventSourceArn=address)["Archives"]:
         events.create_archive(ArchiveName="of-the-test", EventSourceArn=address)
     since = datetime.now(UTC) - timedelta(minutes=1)
-    lambdas = client(first.endpoint, "lambda")
+    lambdas = emulator_client(first.endpoint, "lambda")
     writers.stop(lambdas, first.outputs)
     time.sleep(2)
     put(first, shops, range(40))
-    queues = client(first.endpoint, "sqs")
+    queues = emulator_client(first.endpoint, "sqs")
     until("the rule", lambda: not first.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
     queues.purge_queue(QueueUrl=first.outputs["InboxQueueUrl"])
     writers.let_go(lambdas, first.outputs)
@@ -241,7 +242,7 @@ def test_a_day_out_of_the_archive_brings_back_what_never_arrived(first: Service)
 
 
 def put(service: Service, shops: Sequence[str], numbers: range) -> None:
-    bus = client(service.endpoint, "events")
+    bus = emulator_client(service.endpoint, "events")
     for number in numbers:
         entry = {
             "Source": "upstream",

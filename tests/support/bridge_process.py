@@ -15,11 +15,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import boto3
 from nats.aio.client import Client
 from nats.js import JetStreamContext, JetStreamManager, api
 from nats.js.errors import NotFoundError
 
+from infra.deploying.emulator import emulator_client
 from infra.local.engines import Engine, launch, running
 from tests.support.bridge_fakes import MERCHANT
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, clean_environment, free_port
@@ -151,13 +151,7 @@ def bridge(tmp_path: Path, nats_url: str, queues: Queues, *, healthy: bool = Tru
 @contextmanager
 def queues_in(endpoint: str, *, inbox: str | None = None, patience_seconds: int = 30) -> Iterator[Queues]:
     """Yield two new queues of the emulator at `endpoint`; an existing `inbox` replaces one of them."""
-    client = boto3.client(
-        "sqs",
-        endpoint_url=endpoint,
-        region_name=FAKE_AWS_ENVIRONMENT["AWS_REGION"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    client: SQSClient = emulator_client(endpoint, "sqs")
     number = time.monotonic_ns()
 
     def created(name: str) -> str:

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
-import boto3
-
+from infra.deploying.emulator import emulator_client
 from infra.local.description import Description, read
 from infra.local.tokens import OWNER_SCOPE, Signer
 from infra.packaging.build import package
 from tests.oracles.recount import Event, facts
-from tests.support.engines import FAKE_AWS_ENVIRONMENT
 from tests.support.jetstream import Heard, JetStream, jetstream
 from tests.support.marketplace import happened
 from tests.support.stack_process import started
@@ -58,12 +56,7 @@ def until(what: str | Callable[[], str], look: Callable[[], Found], seconds: flo
 
 
 def client(description: Mapping[str, Any], service: str) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=description["aws_region"],
-    )
-    return session.client(service, endpoint_url=description["aws_endpoint"])  # type: ignore[call-overload]
+    return emulator_client(description["aws_endpoint"], service)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,9 +295,7 @@ class Stack:
         )
 
     def _client(self, service: str) -> Any:
-        return client(
-            {"aws_region": self.description.aws_region, "aws_endpoint": self.description.aws_endpoint}, service
-        )
+        return emulator_client(self.description.aws_endpoint, service)
 
 
 @contextmanager

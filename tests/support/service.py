@@ -13,28 +13,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 from cryptography.hazmat.primitives import serialization
 
-from infra.deploying.emulator import api_address, deploy
+from infra.deploying.emulator import api_address, deploy, emulator_client
 from infra.local.tokens import ADMIN_SCOPE, ALGORITHM, AUDIENCE, ISSUER, Signer
-from infra.packaging.region import REGION
 from tests.oracles.recount import Event
-from tests.support.engines import FAKE_AWS_ENVIRONMENT
 
 PATIENCE_SECONDS = "20"
 """Seconds until a message is redelivered whose worker the emulator killed; AWS lets a worker finish."""
 POLL_SECONDS = 0.1
 UNANSWERED = 0
-
-
-def client(endpoint: str, service: Any) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=REGION,
-    )
-    return session.client(service, endpoint_url=endpoint)
 
 
 @dataclass(kw_only=True)
@@ -51,7 +39,7 @@ class Service:
 
     def deploy(self, release: Path) -> None:
         """Deploy `release` over the existing stack."""
-        ssm = client(self.endpoint, "ssm")
+        ssm = emulator_client(self.endpoint, "ssm")
         private = serialization.load_pem_private_key(self.signer.private_key_path.read_bytes(), password=None)
         pem = private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -69,13 +57,13 @@ class Service:
         # changed: AWS updates it.)
         kept = ("CreditsTableName", "TransactionsTableName", "FiguresTableName", "InboxQueueUrl", "OutboxQueueUrl")
         assert not before or {name: before[name] for name in kept} == {name: self.outputs[name] for name in kept}
-        queues = client(self.endpoint, "sqs")
+        queues = emulator_client(self.endpoint, "sqs")
         patience = {"VisibilityTimeout": PATIENCE_SECONDS}
         queues.set_queue_attributes(QueueUrl=self.outputs["InboxQueueUrl"], Attributes=patience)
 
     def send(self, events: Sequence[Event]) -> None:
         """Put the events into the inbox."""
-        queues = client(self.endpoint, "sqs")
+        queues = emulator_client(self.endpoint, "sqs")
         for start in range(0, len(events), 10):
             entries = [
                 {"Id": str(number), "MessageBody": json.dumps(event)}
@@ -133,13 +121,15 @@ class Service:
 
     def is_empty(self, queue: str) -> bool:
         """Return whether the queue of this output is empty, with no message in flight."""
-        answer = client(self.endpoint, "sqs").get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=["All"])
+        answer = emulator_client(self.endpoint, "sqs").get_queue_attributes(
+            QueueUrl=self.outputs[queue], AttributeNames=["All"]
+        )
         state = answer["Attributes"]
         return {state["ApproximateNumberOfMessages"], state["ApproximateNumberOfMessagesNotVisible"]} == {"0"}
 
     def told(self) -> list[Any]:
         """Return and delete everything in the outbox."""
-        queues, url, events = client(self.endpoint, "sqs"), self.outputs["OutboxQueueUrl"], []
+        queues, url, events = emulator_client(self.endpoint, "sqs"), self.outputs["OutboxQueueUrl"], []
         while batch := queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in batch:
                 events.append(json.loads(message["Body"])["detail"])
