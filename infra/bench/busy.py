@@ -5,16 +5,13 @@ queue does: an order that is put back is delivered again.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from botocore.config import Config
-from botocore.session import get_session
 
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
@@ -28,7 +25,8 @@ from infra.bench.counted import BALANCE
 from infra.bench.functions import THRESHOLD, account, item_of, merchant
 from infra.bench.measurements import Measurement
 from infra.bench.tables import LOGICAL_IDS
-from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
+from infra.deploying.emulator import emulator_client
+from infra.local.engines import ministack
 from infra.local.tables import declared
 
 ORDERS = 10_000
@@ -84,7 +82,7 @@ def _on_emulator(url: str, workers: int, fold: int) -> Run:
         counted = list(pool.map(_write, *zip(*[(url, names, share, fold) for share in shares], strict=True)))
         seconds = time.perf_counter() - started
     found = client.get_item(TableName=names["credits"], Key={"merchant_id": {"S": SHOP}}, ConsistentRead=True)
-    _check_nothing_lost(found["Item"])
+    check_nothing_lost(found["Item"], ORDERS)
     conflicts, again = (sum(numbers) for numbers in zip(*counted, strict=True))
     return Run(ORDERS / seconds, conflicts / ORDERS, again / ORDERS)
 
@@ -94,14 +92,15 @@ def _write(url: str, names: dict[str, str], numbers: Sequence[int], fold: int) -
     if not numbers:
         time.sleep(1)  # so that no worker takes two of these
         return 0, 0
+    return write_all(url, names, numbers, fold)
+
+
+def write_all(url: str, names: Mapping[str, str], numbers: Sequence[int], fold: int) -> tuple[int, int]:
+    """Post these orders in batches, by a client of one's own, until all are; return lost races and redeliveries."""
     client = client_at(url)
     send_as_built(client)
     store = DynamoDBLedger(client, credits_table=names["credits"], transactions_table=names["transactions"])
-    return write_all(Posting(store, default_threshold=THRESHOLD), numbers, fold)
-
-
-def write_all(posting: Posting, numbers: Sequence[int], fold: int) -> tuple[int, int]:
-    """Post these orders in batches until all are posted; return the lost races and the redeliveries."""
+    posting = Posting(store, default_threshold=THRESHOLD)
     waiting, again = list(numbers), 0
     for _ in range(ROUNDS_MAX * (len(numbers) // fold + 1)):
         if not waiting:
@@ -133,16 +132,13 @@ def _order(number: int) -> OrderMovement:
     )
 
 
-def _check_nothing_lost(item: Any) -> None:
+def check_nothing_lost(item: Any, orders: int) -> None:
+    """Fail where the account has not been charged each order once."""
     found = account_from(item)
-    assert (found.sequence, found.balance) == (1 + ORDERS, BALANCE - ORDERS), f"orders were lost: {found}"
+    assert (found.sequence, found.balance) == (1 + orders, BALANCE - orders), f"orders were lost: {found}"
 
 
 def client_at(url: str) -> Any:
     """Return a container's own client of an engine."""
-    session = get_session()
-    session.set_credentials(FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"], FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"])
-    config = Config(parameter_validation=False, retries={"mode": "standard", "total_max_attempts": 3})
-    return session.create_client(
-        "dynamodb", endpoint_url=url, region_name=FAKE_AWS_ENVIRONMENT["AWS_DEFAULT_REGION"], config=config
-    )
+    retries = {"mode": "standard", "total_max_attempts": 3}
+    return emulator_client(url, "dynamodb", parameter_validation=False, retries=retries)

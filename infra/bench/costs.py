@@ -4,13 +4,12 @@ Units and requests are the counted ones (`counted`), prices the published ones. 
 calls are constants here, well above the measured ones, so that the sheet is the same everywhere.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from infra.bench.counted import all_counted
-from infra.bench.measurements import PAGE, Measurement, put_between
+from infra.bench.measurements import Measurement, Place
 
 MILLION = 1_000_000
 
@@ -40,6 +39,7 @@ FOLD_SECONDS = 0.100
 CACHED_SECONDS = 0.002
 LINE_BYTES = 400
 """A call's log line; Lambda writes one of its own about a call that failed only (`SystemLogLevel`)."""
+LINE = LINE_BYTES / 10**9 * LOG_GB
 ACCESS_LINE_BYTES = 350
 """The gateway's own line of a request."""
 POLLERS, LONG_POLL_SECONDS = 5, 20
@@ -54,7 +54,7 @@ FOLD = 99
 WINDOW_SECONDS, COUNTED_SECONDS = 1.0, 60.0
 """How long the inbox and the stream of accounts collect (infra/template.yaml)."""
 
-START, END = "<!-- costs: python -m infra.bench.costs --write -->", "<!-- /costs -->"
+PLACE = Place(name="costs", module="infra.bench.costs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,6 @@ def _statuses(counted: Mapping[str, float]) -> list[Line]:
 
 def _standing(counted: Mapping[str, float]) -> list[Line]:
     bytes_kept = 2 * (ceil(counted["largest order's item"]) + 100)
-    polls = POLLERS * QUEUES_POLLED * HOURS_A_MONTH * 3600 / LONG_POLL_SECONDS * QUEUE_REQUEST
     return [
         Line(
             "a month of keeping a million orders",
@@ -146,19 +145,24 @@ def _standing(counted: Mapping[str, float]) -> list[Line]:
         ),
         Line(
             "a month of idling",
-            polls,
+            polls(),
             "Lambda's polls of the inbox and the waiting queue; all else is paid by use (alarms: 0.10 each)",
         ),
     ]
 
 
+def call(gigabytes: float, seconds: float = CALL_SECONDS) -> float:
+    """Return the dollars of a call, without its log line."""
+    return LAMBDA_CALL + gigabytes * seconds * LAMBDA_GB_SECOND
+
+
+def polls() -> float:
+    """Return the dollars that Lambda's polls of idle queues cost in a month."""
+    return POLLERS * QUEUES_POLLED * HOURS_A_MONTH * 3600 / LONG_POLL_SECONDS * QUEUE_REQUEST
+
+
 def _call(gigabytes: float, seconds: float) -> float:
-    return LAMBDA_CALL + gigabytes * seconds * LAMBDA_GB_SECOND + LINE_BYTES / 10**9 * LOG_GB
-
-
-def counted_sheet() -> str:
-    """Return the cost sheet of this code, counted now."""
-    return sheet_of(all_counted())
+    return call(gigabytes, seconds) + LINE
 
 
 def sheet_of(figures: Sequence[Measurement]) -> str:
@@ -166,14 +170,5 @@ def sheet_of(figures: Sequence[Measurement]) -> str:
     return text(sheet({figure.name: figure.value for figure in figures}))
 
 
-def main() -> None:
-    """Print the sheet, or put it into the page of measurements."""
-    made = counted_sheet()
-    if "--write" not in sys.argv:
-        print(made)
-        return
-    PAGE.write_text(put_between(PAGE.read_text(), START, END, made))
-
-
 if __name__ == "__main__":
-    main()
+    PLACE.show(sheet_of(all_counted()))

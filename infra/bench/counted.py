@@ -42,11 +42,15 @@ def usage(tables: MeteredTables, call: Callable[[], object]) -> Usage:
     return used
 
 
-def opened(tables: MeteredTables, *merchants: MerchantId) -> None:
-    """Open an account with many credits for each merchant."""
-    for merchant_id in merchants:
-        opening, history = account(merchant_id, balance=BALANCE)
-        tables.load("credits", [item_of(opening)])
+def opened(tables: MeteredTables, *merchants: MerchantId, balance: int = BALANCE, orders: int = 0) -> None:
+    """Open an account with so many credits for each merchant, and charge so many orders."""
+    for shop in merchants:
+        movements = [
+            OrderMovement(merchant_id=shop, key=order_key(str(n)), reference_id=str(n), policy=Policy(), lines=1)
+            for n in range(orders)
+        ]
+        owner, history = account(shop, balance=balance, movements=movements)
+        tables.load("credits", [item_of(owner)])
         tables.load("transactions", history)
 
 
@@ -191,13 +195,7 @@ def statuses(tables: MeteredTables) -> list[Measurement]:
 def pages(tables: MeteredTables, *, transactions: int = 2_000) -> list[Measurement]:
     """Pages of a long history: the first, one in the middle and the last, `transactions` long."""
     shop = merchant(1)
-    movements = [
-        OrderMovement(merchant_id=shop, key=order_key(str(n)), reference_id=str(n), policy=Policy(), lines=1)
-        for n in range(transactions - 1)
-    ]
-    owner, history = account(shop, balance=BALANCE, movements=movements)
-    tables.load("credits", [item_of(owner)])
-    tables.load("transactions", history)
+    opened(tables, shop, orders=transactions - 1)
     figures = []
     for page in (1, transactions // PAGE // 10, transactions // PAGE):
         asked = http_event(HISTORY, merchant_id=shop, page=str(page), limit=str(PAGE))

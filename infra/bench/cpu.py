@@ -7,22 +7,21 @@ the same run, by a default client, with the same parameters as the function's.
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.httpsession import URLLib3Session
 
 from chalicelib.domain.ids import MerchantId
 from infra.bench import functions
 from infra.bench.counted import BALANCE, NINETY_NINE, STATUS, TEN
 from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
 from infra.bench.measurements import Measurement
-from infra.bench.tables import answered
+from infra.bench.tables import answered, answering, target_of
 from infra.bench.units import Item
 
 RUNS = 40
@@ -49,14 +48,9 @@ def cpu_measurements() -> list[Measurement]:
                 Measurement(f"CPU, {what}: ours on top of it", (whole - bare) / together * 1e6, "µs", OURS[together]),
             ]
         shops = iter(range(10**9))
-        known = http_event(STATUS, path={"merchant_id": shop})
+        known = _asked(shop)
         uncached, cached = _best(
-            (
-                lambda: [
-                    http_event(STATUS, path={"merchant_id": merchant(next(shops))}) for _ in range(STATUSES_A_RUN)
-                ],
-                functions.answer,
-            ),
+            (lambda: [_asked(merchant(next(shops))) for _ in range(STATUSES_A_RUN)], functions.answer),
             (lambda: [known] * STATUSES_A_RUN, functions.answer),
         )
         figures += [
@@ -140,22 +134,14 @@ def _best(*works: Work) -> list[float]:
     return best
 
 
-@contextmanager
-def _null_transport(opening: Item) -> Iterator[None]:
+def _null_transport(opening: Item) -> AbstractContextManager[None]:
     """Answer every request at once: reads with the account, writes with an empty answer."""
     bodies = {
         "BatchGetItem": json.dumps({"Responses": {"credits": [opening]}, "UnprocessedKeys": {}}).encode(),
         "GetItem": json.dumps({"Item": {name: opening[name] for name in ("balance", "version")}}).encode(),
     }
 
-    def send(_session: URLLib3Session, request: Any) -> AWSResponse:
-        target = request.headers["X-Amz-Target"]
-        operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
-        return answered(request, 200, bodies.get(operation, b"{}"))
+    def answer(request: Any) -> AWSResponse:
+        return answered(request, 200, bodies.get(target_of(request)[1], b"{}"))
 
-    real = URLLib3Session.send
-    URLLib3Session.send = send  # type: ignore[assignment,method-assign]
-    try:
-        yield
-    finally:
-        URLLib3Session.send = real  # type: ignore[method-assign]
+    return answering(answer)

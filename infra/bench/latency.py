@@ -23,19 +23,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
-import boto3
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chalicelib.contracts.sources.webhooks import Source
-from infra.bench.measurements import PAGE, put_between
+from infra.bench.measurements import Place
+from infra.deploying.emulator import emulator_client
 from infra.interfaces.webhooks import ShopifyWebhook, order
 from infra.local.connected import Webhook, post
 from infra.local.description import Description, local_directory, read
-from infra.local.engines import FAKE_AWS_ENVIRONMENT
 
 SAMPLES: Final = 100
 SAMPLES_MIN: Final = 50
@@ -48,7 +47,7 @@ EFFECT_SECONDS: Final = 60.0
 TRIAL: Final = 1_000_000
 STATUS_CHANGED: Final = "evt.credits.plugin_status_changed"
 PAID: Final = "evt.shopify.webhook.order_paid"
-START, END = "<!-- latency: python -m infra.bench.latency --write -->", "<!-- /latency -->"
+PLACE: Final = Place(name="latency", module="infra.bench.latency")
 
 Send = Callable[[int], Awaitable[object]]
 """Sends the shop's order with a number."""
@@ -62,11 +61,9 @@ class Bench:
         self.connection = connection
         self.heard: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
         self._jetstream = connection.jetstream()
-        self._clients = {name: _client(description, name) for name in ("dynamodb", "sqs", "events")}
-
-    def client(self, service: str) -> Any:
-        """Return a client of the stack's AWS."""
-        return self._clients[service]
+        self.dynamodb, self.sqs, self.events = (
+            emulator_client(description.aws_endpoint, name) for name in ("dynamodb", "sqs", "events")
+        )
 
     async def publish(self, event_type: str, shop: str, **payload: object) -> None:
         """Publish an event about a shop; return when JetStream has it."""
@@ -80,7 +77,7 @@ class Bench:
             "Detail": json.dumps(_event(event_type, shop, payload)),
             "EventBusName": self.description.event_bus,
         }
-        await asyncio.to_thread(self.client("events").put_events, Entries=[entry])
+        await asyncio.to_thread(self.events.put_events, Entries=[entry])
 
     async def opened(self, credits_given: int) -> str:
         """Return a new shop, whose account can be read."""
@@ -104,7 +101,7 @@ class Bench:
         }
         async with asyncio.timeout(EFFECT_SECONDS):
             while True:
-                answer = await asyncio.to_thread(self.client("dynamodb").get_item, **asked)
+                answer = await asyncio.to_thread(self.dynamodb.get_item, **asked)
                 found = int(answer.get("Item", {}).get("sequence", {}).get("N", 0))
                 if found > known:
                     return found
@@ -178,13 +175,13 @@ async def bare(bench: Bench, samples: int) -> dict[str, list[float]]:
 
         def item() -> None:
             key = {"id": {"S": uuid.uuid4().hex}}
-            bench.client("dynamodb").put_item(TableName=table, Item=key)
-            bench.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+            bench.dynamodb.put_item(TableName=table, Item=key)
+            bench.dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
 
         def message() -> None:
-            bench.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
-            received = bench.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
-            bench.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=received[0]["ReceiptHandle"])
+            bench.sqs.send_message(QueueUrl=queue, MessageBody="{}")
+            received = bench.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+            bench.sqs.delete_message(QueueUrl=queue, ReceiptHandle=received[0]["ReceiptHandle"])
 
         named = {"the emulator: an item put and read": item, "the emulator: a message through a queue": message}
         return {
@@ -246,7 +243,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {chosen.samples} samples each")
     table = asyncio.run(measure(description, chosen.samples, chosen.rates))
     if chosen.write:
-        PAGE.write_text(put_between(PAGE.read_text(), START, END, table))
+        PLACE.put(table)
 
 
 async def _connected(bench: Bench) -> tuple[str, Send, list[float]]:
@@ -273,29 +270,18 @@ async def _connected(bench: Bench) -> tuple[str, Send, list[float]]:
 def _of_its_own(bench: Bench) -> Iterator[tuple[str, str]]:
     """Yield a table and a queue that nobody else uses."""
     name = f"latency-{uuid.uuid4().hex}"
-    dynamodb, sqs = bench.client("dynamodb"), bench.client("sqs")
-    dynamodb.create_table(
+    bench.dynamodb.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue = bench.sqs.create_queue(QueueName=name)["QueueUrl"]
     try:
         yield name, queue
     finally:
-        dynamodb.delete_table(TableName=name)
-        sqs.delete_queue(QueueUrl=queue)
-
-
-def _client(description: Description, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        service,
-        endpoint_url=description.aws_endpoint,
-        region_name=description.aws_region,
-        aws_access_key_id=FAKE_AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=FAKE_AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-    )
+        bench.dynamodb.delete_table(TableName=name)
+        bench.sqs.delete_queue(QueueUrl=queue)
 
 
 def _event(event_type: str, shop: str, payload: dict[str, object]) -> dict[str, object]:

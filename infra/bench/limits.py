@@ -12,14 +12,11 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from chalicelib.adapters.dynamodb.items import account_from
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
-from chalicelib.usecases.posting import Posting
-from infra.bench.busy import ORDERS, SHOP, client_at, write_all
+from infra.bench.busy import ORDERS, SHOP, check_nothing_lost, write_all
 from infra.bench.counted import BALANCE, NINETY_NINE, TEN
-from infra.bench.functions import THRESHOLD, account, item_of
+from infra.bench.functions import account, item_of
 from infra.bench.measurements import Measurement
-from infra.bench.tables import MeteredTables, answered
+from infra.bench.tables import LOGICAL_IDS, MeteredTables, answered
 
 UNITS_A_SECOND = 1000
 """DynamoDB's maximum of writes to one partition, and so to one item (developer guide, "Partitions")."""
@@ -95,18 +92,16 @@ def _at_limits(workers: int, fold: int, units_a_second: int, orders: int) -> lis
     tables.load("credits", [item_of(opening)])
     shares = [list(range(worker, orders, workers)) for worker in range(workers)]
 
+    names = {name: name for name in LOGICAL_IDS.values()}
+
     def write(share: list[int]) -> int:
-        client = client_at("http://127.0.0.1:1")
-        send_as_built(client)
-        store = DynamoDBLedger(client, credits_table="credits", transactions_table="transactions")
-        return write_all(Posting(store, default_threshold=THRESHOLD), share, fold)[1]
+        return write_all("http://127.0.0.1:1", names, share, fold)[1]
 
     with tables.under_botocore(), ThreadPoolExecutor(workers) as pool:
         started = time.perf_counter()
         again = sum(pool.map(write, shares))
         seconds = time.perf_counter() - started
-    found = account_from(tables.item("credits", SHOP) or {})
-    assert (found.sequence, found.balance) == (1 + orders, BALANCE - orders), f"orders were lost: {found}"
+    check_nothing_lost(tables.item("credits", SHOP), orders)
     what = f"at {units_a_second:,} units a second, folds of {fold}, workers: {workers}"
     return [
         Measurement(f"{what}: orders a second", orders / seconds, ""),

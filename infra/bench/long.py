@@ -6,11 +6,9 @@ The tables are filled directly; then the same calls run on both, and their reque
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.movements import OrderMovement, order_key
-from chalicelib.domain.orders import Policy
 from infra.bench import functions
-from infra.bench.counted import BALANCE, HISTORY, HUNDRED, PAGE, STATUS, pages, usage
-from infra.bench.functions import Orders, account, container, http_event, item_of, merchant
+from infra.bench.counted import BALANCE, HISTORY, HUNDRED, PAGE, STATUS, opened, pages, usage
+from infra.bench.functions import Orders, container, http_event, merchant
 from infra.bench.measurements import Measurement
 from infra.bench.tables import MeteredTables, Usage
 from infra.bench.units import Item
@@ -52,21 +50,10 @@ def _costs(accounts: int, transactions: int) -> Mapping[str, Usage]:
     """Return what each event and route costs on a ledger of this size."""
     tables = MeteredTables()
     for number in range(accounts):
-        _open(tables, number, transactions)
+        balance = {1: transactions - 1, 2: transactions}.get(number % ZERO_EVERY, BALANCE)
+        opened(tables, merchant(number), balance=balance, orders=transactions - 1)
     with tables.under_botocore(), container(FIGURES_TABLE="figures", CURSOR_KEY_PARAMETER=""):
         return {name: usage(tables, call) for name, call in _calls(tables).items()}
-
-
-def _open(tables: MeteredTables, number: int, transactions: int) -> None:
-    shop = merchant(number)
-    movements = [
-        OrderMovement(merchant_id=shop, key=order_key(str(n)), reference_id=str(n), policy=Policy(), lines=1)
-        for n in range(transactions - 1)
-    ]
-    balance = {1: len(movements), 2: len(movements) + 1}.get(number % ZERO_EVERY, BALANCE)
-    opened, history = account(shop, balance=balance, movements=movements)
-    tables.load("credits", [item_of(opened)])
-    tables.load("transactions", history)
 
 
 def _calls(tables: MeteredTables) -> Mapping[str, Callable[[], object]]:

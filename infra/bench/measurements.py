@@ -1,5 +1,6 @@
-"""A measured figure, and the table and the JSON that report figures."""
+"""A measured figure, the table and the JSON that report figures, and the places of tables in the documents."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,6 +8,39 @@ from typing import Final
 
 PAGE: Final = Path(__file__).parents[1] / "docs/measurements.md"
 """The page that holds the tables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a table stands in a page: between two marks, which name it and the module that makes it."""
+
+    name: str
+    module: str
+    page: Path = PAGE
+
+    def filled(self, text: str) -> str:
+        """Return the table with its marks."""
+        return f"{self._start}\n{text}\n{self._end}"
+
+    def put(self, text: str) -> None:
+        """Put a table into the page, which holds each mark once."""
+        before, _, rest = self.page.read_text().partition(self._start)
+        _, _, after = rest.partition(self._end)
+        self.page.write_text(f"{before}{self.filled(text)}{after}")
+
+    def show(self, text: str) -> None:
+        """Print a table; with `--write` on the command line, put it into the page."""
+        print(text)
+        if "--write" in sys.argv:
+            self.put(text)
+
+    @property
+    def _start(self) -> str:
+        return f"<!-- {self.name}: python -m {self.module} --write -->"
+
+    @property
+    def _end(self) -> str:
+        return f"<!-- /{self.name} -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +73,6 @@ def row(figure: Measurement) -> str:
 def document(figures: Sequence[Measurement]) -> list[dict[str, object]]:
     """Return the figures for JSON."""
     return [{**asdict(figure), "met": figure.met} for figure in figures]
-
-
-def put_between(page: str, start: str, end: str, text: str) -> str:
-    """Return a page with the text between its two marks, each of which it holds once."""
-    before, _, rest = page.partition(start)
-    _, _, after = rest.partition(end)
-    return f"{before}{start}\n{text}\n{end}{after}"
 
 
 def number(value: float) -> str:

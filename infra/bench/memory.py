@@ -5,21 +5,17 @@ the packaged code runs as slowly as it would there. It needs the right to make s
 quiet machine.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
-from zipfile import ZipFile
 
-from infra.bench.costs import LAMBDA_CALL, LAMBDA_GB_SECOND, MILLION
+from infra.bench.costs import MILLION, call
 from infra.bench.counted import STATUS, TEN
 from infra.bench.functions import Orders, http_event, merchant
-from infra.bench.imports import Taken, aws, first_answers, taken
-from infra.bench.measurements import PAGE, put_between
-from infra.packaging.build import package
+from infra.bench.imports import Taken, aws, first_answers, taken, unpacked
+from infra.bench.measurements import Place
 
 CORE_MEGABYTES: Final = 1769
 """With this much memory a function gets one full core (lambda/latest/dg/configuration-memory.html)."""
@@ -31,7 +27,7 @@ RUNS: Final = 3
 PERIOD_MICROSECONDS: Final = 20_000
 """In each, the process has its share of a core."""
 GROUPS: Final = Path("/sys/fs/cgroup")
-START, END = "<!-- memory: python -m infra.bench.memory --write -->", "<!-- /memory -->"
+PLACE: Final = Place(name="memory", module="infra.bench.memory")
 _ENTERED: Final = ("sh", "-c", 'echo $$ > "$0" && exec "$@"')
 
 
@@ -48,19 +44,19 @@ class Row:
     @property
     def dollars(self) -> float:
         """What a million warm calls cost."""
-        return (LAMBDA_CALL + self.warm * self.size / 1024 * LAMBDA_GB_SECOND) * MILLION
+        return call(self.size / 1024, self.warm) * MILLION
 
 
-def measured(code: Path) -> list[Row]:
+def measured() -> list[Row]:
     """Return each function at each size: the best of some runs, in which all take turns."""
     best: dict[tuple[str, int], Taken] = {}
-    with aws(AWAY_SECONDS) as address:
+    with aws(AWAY_SECONDS) as address, unpacked() as code:
         for _ in range(RUNS):
             for size in SIZES:
                 with share(size) as before:
                     for name, (function, events) in _calls().items():
                         one = taken(code, first_answers()[function], address, more=events, before=before)
-                        best[name, size] = _better(one, best.get((name, size), one))
+                        best[name, size] = one.better(best.get((name, size), one))
     return [
         Row(function=name, size=size, first=one.wall, warm=one.warm, megabytes=one.megabytes)
         for (name, size), one in sorted(best.items())
@@ -99,17 +95,6 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([heads, "|---|---|---|---|---|---|", *lines])
 
 
-def main() -> None:
-    """Measure, and print the table or put it into the page of measurements."""
-    with TemporaryDirectory() as folder:
-        with ZipFile(package("dev") / "deployment.zip") as archive:
-            archive.extractall(folder)
-        made = table(measured(Path(folder)))
-    print(made)
-    if "--write" in sys.argv:
-        PAGE.write_text(put_between(PAGE.read_text(), START, END, made))
-
-
 def _calls() -> Mapping[str, tuple[str, Sequence[Mapping[str, Any]]]]:
     """Return, by what a row is called, the function of the first answer and the events of the later ones."""
     orders, shop = Orders(), merchant(1)
@@ -122,15 +107,5 @@ def _calls() -> Mapping[str, tuple[str, Sequence[Mapping[str, Any]]]]:
     }
 
 
-def _better(one: Taken, other: Taken) -> Taken:
-    return Taken(
-        min(one.cpu, other.cpu),
-        min(one.wall, other.wall),
-        (),
-        min(one.warm, other.warm),
-        max(one.megabytes, other.megabytes),
-    )
-
-
 if __name__ == "__main__":
-    main()
+    PLACE.show(table(measured()))

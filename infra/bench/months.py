@@ -4,7 +4,6 @@ Units and requests are the counted ones (`counted`), prices the published ones o
 fleet's behaviour is defined here; alarms and their metrics are counted in the template.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,11 +12,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 from infra.bench import costs
 from infra.bench.counted import all_counted
-from infra.bench.measurements import Measurement, put_between
+from infra.bench.measurements import Measurement, Place
 from infra.packaging.template import ROOT, TEMPLATE
 
-DOCUMENT: Final = ROOT / "infra/docs/costs.md"
-START, END = "<!-- months: python -m infra.bench.months --write -->", "<!-- /months -->"
+PLACE: Final = Place(name="months", module="infra.bench.months", page=ROOT / "infra/docs/costs.md")
 
 ORDERS, STATUSES = 300, 3_000
 """A shop's month: ten orders a day, and a hundred statuses a day that no cache has answered."""
@@ -60,15 +58,14 @@ def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
     events = orders * EVENTS_OUT
     return {
         "ledger": orders * counted["order alone: write units"] * costs.WRITE_UNIT,
-        "figures (roll_up)": orders * (share * costs.WRITE_UNIT + _call(costs.STREAM_GB) / together),
-        "functions": orders * _call(costs.INGEST_GB) + statuses * _call(costs.API_GB, costs.READ_SECONDS),
+        "figures (roll_up)": orders * (share * costs.WRITE_UNIT + costs.call(costs.STREAM_GB) / together),
+        "functions": orders * costs.call(costs.INGEST_GB) + statuses * costs.call(costs.API_GB, costs.READ_SECONDS),
         "queues and bus": orders * (3 * costs.QUEUE_REQUEST + costs.BUS_EVENT)
         + events * (costs.BUS_EVENT + 3 * costs.QUEUE_REQUEST)
-        + _polls(),
+        + costs.polls(),
         "API Gateway": statuses * costs.HTTP_API_REQUEST,
         "reads": statuses * counted["status, uncached: read units"] * costs.READ_UNIT,
-        "logs": (2 * orders + statuses) * costs.LINE_BYTES / 10**9 * costs.LOG_GB
-        + statuses * costs.ACCESS_LINE_BYTES / 10**9 * costs.LOG_GB,
+        "logs": (2 * orders + statuses) * costs.LINE + statuses * costs.ACCESS_LINE_BYTES / 10**9 * costs.LOG_GB,
         "kept for a year": orders
         * MONTHS_KEPT
         * (2 * counted["largest order's item"] * costs.STORED_GB_MONTH + EVENT_BYTES * ARCHIVE_GB)
@@ -107,22 +104,5 @@ def text(figures: Sequence[Measurement]) -> str:
     return "\n".join([head, "|---|" + "---|" * len(SIZES), *rows, total, f"{each} |"])
 
 
-def _call(gigabytes: float, seconds: float = costs.CALL_SECONDS) -> float:
-    return costs.LAMBDA_CALL + gigabytes * seconds * costs.LAMBDA_GB_SECOND
-
-
-def _polls() -> float:
-    return costs.POLLERS * costs.QUEUES_POLLED * SECONDS_A_MONTH / costs.LONG_POLL_SECONDS * costs.QUEUE_REQUEST
-
-
-def main() -> None:
-    """Print the sheet, or put it into the document."""
-    made = text(all_counted())
-    if "--write" not in sys.argv:
-        print(made)
-        return
-    DOCUMENT.write_text(put_between(DOCUMENT.read_text(), START, END, made))
-
-
 if __name__ == "__main__":
-    main()
+    PLACE.show(text(all_counted()))

@@ -6,8 +6,8 @@ units are computed from the items themselves (`units`).
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
@@ -88,15 +88,9 @@ class MeteredTables:
         finally:
             self.usage = before
 
-    @contextmanager
-    def under_botocore(self) -> Iterator[None]:
+    def under_botocore(self) -> AbstractContextManager[None]:
         """Answer every request of every client of this process."""
-        real = URLLib3Session.send
-        URLLib3Session.send = lambda _, request: self.answer(request)  # type: ignore[assignment,method-assign]
-        try:
-            yield
-        finally:
-            URLLib3Session.send = real  # type: ignore[method-assign]
+        return answering(self.answer)
 
     def load(self, table: str, items: Iterable[Item]) -> None:
         """Put items into a table without a request: a benchmark's initial data is not measured."""
@@ -116,8 +110,7 @@ class MeteredTables:
 
     def answer(self, request: Any) -> AWSResponse:
         """Answer a request, one at a time."""
-        target = request.headers["X-Amz-Target"]
-        prefix, operation = (target.decode() if isinstance(target, bytes) else target).split(".")
+        prefix, operation = target_of(request)
         asked = json.loads(request.body or b"{}")
         with self._lock:
             self.usage.requests[operation] += 1
@@ -168,6 +161,24 @@ class MeteredTables:
         table = action["TableName"]
         key = action.get("Key") or action["Item"]
         return table, key[self._schemas[table].key]["S"]
+
+
+@contextmanager
+def answering(answer: Callable[[Any], AWSResponse]) -> Iterator[None]:
+    """Let `answer` answer every request of every client of this process."""
+    real = URLLib3Session.send
+    URLLib3Session.send = lambda _, request: answer(request)  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        URLLib3Session.send = real  # type: ignore[method-assign]
+
+
+def target_of(request: Any) -> tuple[str, str]:
+    """Return the service and the operation that a request names."""
+    target = request.headers["X-Amz-Target"]
+    service, _, operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")
+    return service, operation
 
 
 def answered(request: Any, status: int, body: bytes) -> AWSResponse:

@@ -11,20 +11,15 @@ flight.
 
 import heapq
 import random
-import sys
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
 from infra.bench import costs
-from infra.bench.measurements import PAGE, number, put_between
+from infra.bench.measurements import Place, number
 
 SHOPS = 1_000
-POLLERS = 5
-BATCH_MAX = 100
-FOLD_MAX = 99
-RECEIVED_AT_ONCE = 10
 REQUEST_SECONDS = 0.010
 """A write to DynamoDB and all the rest of a call's waiting."""
 MERCHANT_SECONDS, ORDER_SECONDS = 0.0015, 0.0002
@@ -37,7 +32,7 @@ RATES, WINDOWS = (1, 10, 100, 1_000), (0.0, 1.0, 2.0, 5.0)
 STREAM_WINDOWS = (0, 5, 60, 300)
 BUCKETS = 8
 
-START, END = "<!-- traffic: python -m infra.bench.traffic --write -->", "<!-- /traffic -->"
+PLACE = Place(name="traffic", module="infra.bench.traffic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,7 @@ class Queue:
     """How Lambda reads the queue, and whether the queue is fair to merchants with few messages under way."""
 
     window_seconds: float
-    batch_max: int = BATCH_MAX
+    batch_max: int = costs.BATCH
     fair: bool = True
 
 
@@ -73,7 +68,7 @@ class Outcome:
 
     def dollars(self) -> dict[str, float]:
         """Return what a million orders cost: the ledger, the function and the queue."""
-        function = self.batches * (costs.LAMBDA_CALL + costs.LINE_BYTES / 1e9 * costs.LOG_GB)
+        function = self.batches * (costs.LAMBDA_CALL + costs.LINE)
         function += self.busy_seconds * costs.INGEST_GB * costs.LAMBDA_GB_SECOND
         asked = self.orders + self.receives + self.deletes
         return {
@@ -127,9 +122,9 @@ class Simulation:
     def __init__(self, queue: Queue, arriving: Sequence[tuple[float, int]], rng: random.Random) -> None:
         self._queue, self._arriving, self._rng = queue, arriving, rng
         self._backlog = _Backlog(fair=queue.fair)
-        self._buffers: list[list[tuple[float, int]]] = [[] for _ in range(POLLERS)]
-        self._round = [0] * POLLERS
-        self._free = set(range(POLLERS))
+        self._buffers: list[list[tuple[float, int]]] = [[] for _ in range(costs.POLLERS)]
+        self._round = [0] * costs.POLLERS
+        self._free = set(range(costs.POLLERS))
         self._events: list[tuple[float, int, int, int]] = []
         self._partition_free_at = 0.0
         self.outcome = Outcome()
@@ -163,7 +158,7 @@ class Simulation:
     def _take(self, poller: int, now: float) -> None:
         """Let a poller that has come back take what waits."""
         if taken := self._backlog.take(self._queue.batch_max):
-            self.outcome.receives += ceil(len(taken) / RECEIVED_AT_ONCE)
+            self.outcome.receives += ceil(len(taken) / costs.RECEIVED_AT_ONCE)
             self._put(poller, taken, now)
 
     def _put(self, poller: int, messages: list[tuple[float, int]], now: float) -> None:
@@ -191,8 +186,8 @@ class Simulation:
             out.delays[busy].append((busy_until if busy else now + seconds) - arrived)
         out.orders += len(batch)
         out.batches += 1
-        out.deletes += ceil(len(batch) / RECEIVED_AT_ONCE)
-        out.units += sum(3 * orders + 2 * ceil(orders / FOLD_MAX) for orders in by_merchant.values())
+        out.deletes += ceil(len(batch) / costs.RECEIVED_AT_ONCE)
+        out.units += sum(3 * orders + 2 * ceil(orders / costs.FOLD) for orders in by_merchant.values())
         out.busy_seconds += ends - now
         out.drained_at = max(out.drained_at, ends)
         heapq.heappush(self._events, (ends, 0, poller, 0))
@@ -234,11 +229,9 @@ def _counted(batch: Sequence[int]) -> float:
     """Return what counting a batch of a stream costs: each merchant read and written, each bucket's sums added to."""
     merchants = set(batch)
     buckets = Counter(merchant % BUCKETS for merchant in merchants)
-    units = 2 * len(merchants) + sum(2 * ceil(of_bucket / FOLD_MAX) for of_bucket in buckets.values())
+    units = 2 * len(merchants) + sum(2 * ceil(of_bucket / costs.FOLD) for of_bucket in buckets.values())
     seconds = REQUEST_SECONDS * (1 + len(buckets)) + ORDER_SECONDS * len(batch)
-    call = (
-        costs.LAMBDA_CALL + costs.LINE_BYTES / 1e9 * costs.LOG_GB + costs.STREAM_GB * seconds * costs.LAMBDA_GB_SECOND
-    )
+    call = costs.call(costs.STREAM_GB, seconds) + costs.LINE
     return units * costs.WRITE_UNIT + len(merchants) * costs.READ_UNIT + call
 
 
@@ -277,14 +270,5 @@ def text() -> str:
     return "\n".join(rows)
 
 
-def main() -> None:
-    """Print the tables, or put them into the page of measurements."""
-    made = text()
-    if "--write" not in sys.argv:
-        print(made)
-        return
-    PAGE.write_text(put_between(PAGE.read_text(), START, END, made))
-
-
 if __name__ == "__main__":
-    main()
+    PLACE.show(text())

@@ -30,7 +30,7 @@ def test_the_page_of_measurements_has_what_is_counted(figures: list[Measurement]
 def test_the_page_s_costs_are_those_of_the_counted_figures(figures: list[Measurement]) -> None:
     page = PAGE.read_text()
 
-    assert f"{costs.START}\n{costs.sheet_of(figures)}\n{costs.END}" in page, "python -m infra.bench.costs --write"
+    assert costs.PLACE.filled(costs.sheet_of(figures)) in page, "python -m infra.bench.costs --write"
 
 
 def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Measurement]) -> None:
@@ -42,9 +42,9 @@ def test_the_readme_s_dollars_are_those_of_the_sheet(figures: list[Measurement])
 
 
 def test_the_sheet_of_a_month_is_computed_from_the_counted_figures(figures: list[Measurement]) -> None:
-    page = months.DOCUMENT.read_text()
+    page = months.PLACE.page.read_text()
 
-    assert f"{months.START}\n{months.text(figures)}\n{months.END}" in page, "python -m infra.bench.months --write"
+    assert months.PLACE.filled(months.text(figures)) in page, "python -m infra.bench.months --write"
 
 
 def test_a_month_adds_up_what_is_always_there_and_what_grows(figures: list[Measurement]) -> None:
