@@ -20,6 +20,7 @@ from infra.deploying.stages import STAGES, values
 from infra.packaging.build import package
 from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import translated
+from infra.packaging.refusals.resolved import listed
 
 EXCEPTIONS = ROOT / "infra/scanning/scan_exceptions.yaml"
 WORKFLOWS = ROOT / ".github"
@@ -42,13 +43,13 @@ def unargued(found: set[FailedCheck], exceptions: Mapping[str, Mapping[str, Any]
     used = set()
     for finding in sorted(found, key=lambda one: (one.check, one.resource)):
         exception = exceptions.get(finding.check)
-        patterns = [] if exception is None else _listed(exception["resources"])
+        patterns = [] if exception is None else listed(exception["resources"])
         matching = [pattern for pattern in patterns if fnmatchcase(finding.resource, pattern)]
         used |= {(finding.check, pattern) for pattern in matching}
         if not matching:
             yield f"{finding.check} {finding.resource}: {finding.sentence}"
     for check, exception in exceptions.items():
-        for pattern in _listed(exception["resources"]):
+        for pattern in listed(exception["resources"]):
             if (check, pattern) not in used:
                 yield f"{check} {pattern}: this exception is not needed any more"
         if len(exception.get("reason", "").split()) < REASON_WORDS_MIN:
@@ -59,10 +60,6 @@ def exceptions() -> dict[str, dict[str, Any]]:
     """Return the exceptions by the name of their check."""
     found: dict[str, dict[str, Any]] = yaml_parse(EXCEPTIONS.read_text())
     return found
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
 
 
 def _scanned(checkov: Path) -> set[FailedCheck]:

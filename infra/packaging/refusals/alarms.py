@@ -60,12 +60,7 @@ def few_samples(found: Resources) -> Iterator[str]:
 
 def indexes(found: Resources) -> Iterator[str]:
     """Yield indexes whose throttles nobody watches although the table's are watched: an index has its own metrics."""
-    watched = {
-        (metric["MetricName"], *sorted(dimensions(metric).values()))
-        for _, alarm in of_type(found, ALARM)
-        for metric in metrics(alarm)
-        if metric["MetricName"] in THROTTLES
-    }
+    watched = _watched_throttles(found)
     for table, properties in of_type(found, TABLE):
         for index in properties.get("GlobalSecondaryIndexes", []):
             for name in THROTTLES:
@@ -75,16 +70,21 @@ def indexes(found: Resources) -> Iterator[str]:
 
 def tables(found: Resources) -> Iterator[str]:
     """Yield tables whose throttles no alarm reads, although those of other tables are read."""
-    watched = {
-        (metric["MetricName"], *dimensions(metric).values())
-        for _, alarm in of_type(found, ALARM)
-        for metric in metrics(alarm)
-        if metric["MetricName"] in THROTTLES
-    }
+    watched = _watched_throttles(found)
     for table, _ in of_type(found, TABLE):
         for name in THROTTLES:
             if watched and (name, table) not in watched:
                 yield f"{table}: nobody watches its {name}"
+
+
+def _watched_throttles(found: Resources) -> set[tuple[str, ...]]:
+    """Return the metrics of throttles that alarms read, each with its sorted dimensions."""
+    return {
+        (metric["MetricName"], *sorted(dimensions(metric).values()))
+        for _, alarm in of_type(found, ALARM)
+        for metric in metrics(alarm)
+        if metric["MetricName"] in THROTTLES
+    }
 
 
 def ages(found: Resources) -> Iterator[str]:

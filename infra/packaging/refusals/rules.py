@@ -11,121 +11,56 @@ from infra.packaging.refusals.resolved import Resources, resources
 AWS = "https://docs.aws.amazon.com"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that AWS refuses or does differently. `source` is the page that documents it."""
+    """One thing that AWS refuses or does differently. `page` of AWS's documentation says so."""
 
     name: str
-    source: str
+    page: str
     broken: Callable[[Resources], Iterator[str]]
+
+    @property
+    def source(self) -> str:
+        """Return the address of the page."""
+        return f"{AWS}/{self.page}"
 
 
 RULES = (
     Rule(
-        name="queue-policy",
-        source=f"{AWS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html",
-        broken=policies.queue_policies,
+        "queue-policy", "AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html", policies.queue_policies
+    ),
+    Rule("policy-size", "IAM/latest/UserGuide/reference_iam-quotas.html", policies.policy_sizes),
+    Rule("alarm-metrics", "AmazonCloudWatch/latest/monitoring/alarm-limits.html", alarms.metric_math),
+    Rule("alarm-time", "AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", alarms.time_looked_at),
+    Rule(
+        "alarm-few-samples", "AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html", alarms.few_samples
+    ),
+    Rule("alarm-index", "amazondynamodb/latest/developerguide/metrics-dimensions.html", alarms.indexes),
+    Rule("alarm-tables", "amazondynamodb/latest/developerguide/metrics-dimensions.html", alarms.tables),
+    Rule(
+        "alarm-age", "AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html", alarms.ages
     ),
     Rule(
-        name="policy-size",
-        source=f"{AWS}/IAM/latest/UserGuide/reference_iam-quotas.html",
-        broken=policies.policy_sizes,
+        "release-alarm",
+        "codedeploy/latest/userguide/deployment-groups-configure-advanced-options.html",
+        alarms.releases,
     ),
     Rule(
-        name="alarm-metrics",
-        source=f"{AWS}/AmazonCloudWatch/latest/monitoring/alarm-limits.html",
-        broken=alarms.metric_math,
+        "deployment-hook",
+        "serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html",
+        releases.hooks,
     ),
-    Rule(
-        name="alarm-time",
-        source=f"{AWS}/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html",
-        broken=alarms.time_looked_at,
-    ),
-    Rule(
-        name="alarm-few-samples",
-        source=f"{AWS}/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html",
-        broken=alarms.few_samples,
-    ),
-    Rule(
-        name="alarm-index",
-        source=f"{AWS}/amazondynamodb/latest/developerguide/metrics-dimensions.html",
-        broken=alarms.indexes,
-    ),
-    Rule(
-        name="alarm-tables",
-        source=f"{AWS}/amazondynamodb/latest/developerguide/metrics-dimensions.html",
-        broken=alarms.tables,
-    ),
-    Rule(
-        name="alarm-age",
-        source=f"{AWS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html",
-        broken=alarms.ages,
-    ),
-    Rule(
-        name="release-alarm",
-        source=f"{AWS}/codedeploy/latest/userguide/deployment-groups-configure-advanced-options.html",
-        broken=alarms.releases,
-    ),
-    Rule(
-        name="deployment-hook",
-        source=f"{AWS}/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html",
-        broken=releases.hooks,
-    ),
-    Rule(
-        name="api-stage",
-        source=f"{AWS}/serverless-application-model/latest/developerguide/sam-resource-api.html",
-        broken=wiring.stages,
-    ),
-    Rule(
-        name="stream-readers",
-        source=f"{AWS}/amazondynamodb/latest/developerguide/Streams.Lambda.html",
-        broken=wiring.stream_readers,
-    ),
-    Rule(
-        name="patterns",
-        source=f"{AWS}/lambda/latest/dg/invocation-eventfiltering.html",
-        broken=wiring.filters,
-    ),
-    Rule(
-        name="environment",
-        source=f"{AWS}/lambda/latest/dg/gettingstarted-limits.html",
-        broken=wiring.environments,
-    ),
-    Rule(
-        name="log-levels",
-        source=f"{AWS}/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html",
-        broken=wiring.logs,
-    ),
-    Rule(
-        name="warm-throughput",
-        source=f"{AWS}/amazondynamodb/latest/developerguide/warm-throughput.html",
-        broken=tables.throughput,
-    ),
-    Rule(
-        name="schedules",
-        source=f"{AWS}/scheduler/latest/APIReference/API_CreateSchedule.html",
-        broken=schedules.schedules,
-    ),
-    Rule(
-        name="bus-logs",
-        source=f"{AWS}/eventbridge/latest/userguide/eb-event-bus-logs.html",
-        broken=deliveries.bus_logs,
-    ),
-    Rule(
-        name="http-api",
-        source=f"{AWS}/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html",
-        broken=http_apis.http_apis,
-    ),
-    Rule(
-        name="edge",
-        source=f"{AWS}/AmazonCloudFront/latest/DeveloperGuide/Expiration.html",
-        broken=http_apis.edges,
-    ),
-    Rule(
-        name="reserved-copies",
-        source=f"{AWS}/lambda/latest/dg/configuration-concurrency.html",
-        broken=wiring.reserved_copies,
-    ),
+    Rule("api-stage", "serverless-application-model/latest/developerguide/sam-resource-api.html", wiring.stages),
+    Rule("stream-readers", "amazondynamodb/latest/developerguide/Streams.Lambda.html", wiring.stream_readers),
+    Rule("patterns", "lambda/latest/dg/invocation-eventfiltering.html", wiring.filters),
+    Rule("environment", "lambda/latest/dg/gettingstarted-limits.html", wiring.environments),
+    Rule("log-levels", "lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html", wiring.logs),
+    Rule("warm-throughput", "amazondynamodb/latest/developerguide/warm-throughput.html", tables.throughput),
+    Rule("schedules", "scheduler/latest/APIReference/API_CreateSchedule.html", schedules.schedules),
+    Rule("bus-logs", "eventbridge/latest/userguide/eb-event-bus-logs.html", deliveries.bus_logs),
+    Rule("http-api", "apigateway/latest/developerguide/http-api-develop-integrations-lambda.html", http_apis.http_apis),
+    Rule("edge", "AmazonCloudFront/latest/DeveloperGuide/Expiration.html", http_apis.edges),
+    Rule("reserved-copies", "lambda/latest/dg/configuration-concurrency.html", wiring.reserved_copies),
 )
 
 
