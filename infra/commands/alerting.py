@@ -1,6 +1,5 @@
 """`credits levels` and `grace`: what an admin sets for one merchant, through the function that holds the right."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from chalicelib.contracts.api import answers
 from chalicelib.domain.alerts import Level, checked
 from chalicelib.domain.grace import HOURS_MAX
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
@@ -18,6 +17,7 @@ from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage
 from infra.commands.output import print_json, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
+from infra.commands.times import now
 
 Fleet = Annotated[bool, typer.Option("--fleet", help="Go back to the fleet's.")]
 None_ = Annotated[bool, typer.Option("--none", help="Have none, whatever the fleet has.")]
@@ -96,7 +96,7 @@ def grace(
 
 def _account(target: Target, merchant: str) -> dict[str, Any]:
     account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
-    return answers.Account.of(account, now=instant(datetime.now(UTC))).model_dump(mode="json")
+    return answers.Account.of(account, now=now()).model_dump(mode="json")
 
 
 def _set(

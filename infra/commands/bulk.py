@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chalicelib.contracts.adjustment_files import batch_of, read_rows
 from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, moved, names_of, undoing
@@ -16,7 +14,8 @@ from chalicelib.domain.errors import Code, CreditsError, RetryLater
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
-from infra.commands.output import FOUND, aside, print_json, refused, say, unable
+from infra.commands.options import confirm
+from infra.commands.output import FOUND, aside, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target
 
@@ -32,9 +31,21 @@ class Person:
     confirmed_by: str | None
     yes: bool
 
-    def confirming(self) -> dict[str, str]:
-        """Return the request's member that names who else has confirmed it, if anybody has."""
-        return {"confirmed_by": self.confirmed_by.strip()} if self.confirmed_by else {}
+    def asking(
+        self, merchant_id: str, credits_moved: int, reason: str, adjustment_id: str, **more: Any
+    ) -> dict[str, Any]:
+        """Return the request for one adjustment, with whoever else has confirmed it; the credits are signed."""
+        confirmed = {"confirmed_by": self.confirmed_by.strip()} if self.confirmed_by else {}
+        return {
+            "merchant_id": merchant_id,
+            "operation_type": "INCREASE" if credits_moved > 0 else "DECREASE",
+            "credits": abs(credits_moved),
+            "reason": reason,
+            "admin_id": self.name,
+            "adjustment_id": adjustment_id,
+            **more,
+            **confirmed,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +82,7 @@ def adjust_file(
         _preview(batch, planned, bad)
     held = wrong and not asked.partial
     if to_apply and not held and not asked.dry_run:
-        if target.local is None and not person.yes:
-            typer.confirm(f"Stage {target.stage}: apply {len(to_apply):,} rows. Continue?", abort=True, err=True)
+        confirm(target, f"apply {len(to_apply):,} rows.", yes=person.yes)
         with repeatable(context):
             _apply(adjust, to_apply, person, batch_credits=moved(planned), visible=not as_json)
     _end(batch, planned, bad, held=bool(held), as_json=as_json)
@@ -92,20 +102,12 @@ def _apply(
     batch_credits: int,
     visible: bool,
 ) -> None:
-    columns = (TextColumn("applied"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not visible) as progress:
+    with progress_bar(visible=visible) as progress:
         task = progress.add_task("applied", total=len(rows))
         for one in rows:
-            request = {
-                "merchant_id": one.merchant_id,
-                "operation_type": "INCREASE" if one.credits > 0 else "DECREASE",
-                "credits": abs(one.credits),
-                "reason": one.reason,
-                "admin_id": person.name,
-                "adjustment_id": one.adjustment_id,
-                "batch_credits": batch_credits,
-                **person.confirming(),
-            }
+            request = person.asking(
+                one.merchant_id, one.credits, one.reason, one.adjustment_id, batch_credits=batch_credits
+            )
             try:
                 transaction = adjust(request)["transaction"]
             except RetryLater:

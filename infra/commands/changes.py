@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,18 +13,18 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
 from chalicelib.domain.bulk import foreseen
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted
 from infra.commands.noting import responsible
-from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes
+from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes, confirm
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
-from infra.commands.times import shown
+from infra.commands.times import now, shown
 
 DEFAULT = "default"
 
@@ -135,20 +134,10 @@ def adjust_one(
     if dry_run:
         _preview(effect, as_json=as_json)
         return
-    if target.local is None and not person.yes:
-        typer.confirm(f"Stage {target.stage}: {effect['sentence']}. Continue?", abort=True, err=True)
+    confirm(target, f"{effect['sentence']}.", yes=person.yes)
     if made_up:
         aside(f"Adjustment id: {key}")
-    asked = {
-        "merchant_id": one.merchant_id,
-        "operation_type": "INCREASE" if one.credits > 0 else "DECREASE",
-        "credits": abs(one.credits),
-        "reason": one.reason,
-        "admin_id": person.name,
-        "adjustment_id": key,
-        **one.lapsing,
-        **person.confirming(),
-    }
+    asked = person.asking(one.merchant_id, one.credits, one.reason, key, **one.lapsing)
     with repeatable(context, *made_up):
         answered = functions(target).adjust(asked)
     _say_adjusted(key, answered, as_json=as_json)
@@ -191,7 +180,7 @@ def threshold(
     """
     target = find(stage, profile)
     account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
-    shown: dict[str, Any] = answers.Account.of(account, now=instant(datetime.now(UTC))).model_dump(mode="json")
+    shown: dict[str, Any] = answers.Account.of(account, now=now()).model_dump(mode="json")
     if value is not None:
         asked = {
             "merchant_id": merchant,

@@ -3,28 +3,30 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.commit import TallyChange
-from chalicelib.domain.findings import Finding, UnreadableAccount
-from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.findings import Finding
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import in_words
 from chalicelib.usecases.checking import check
 from infra.commands.files import verify_file
+from infra.commands.ledger import ledger_of, reader_of
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Merchant, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
-from infra.commands.target import Target, find
+from infra.commands.target import find
+from infra.commands.times import now
+from infra.recovery.everybody import everybody
 from infra.recovery.rebuilding import Rebuild, proposed, written
 
 SHOWN_EVERY = 1_000
@@ -50,13 +52,13 @@ def verify(
     if file is not None:
         verify_file(file, merchants=merchant or (), as_json=as_json)
         return
-    reader = ledger_reader(find(stage, profile))
-    wanted = _given(reader, merchant) if merchant else _all(reader)
+    reader = reader_of(find(stage, profile))
+    wanted = _given(reader, merchant) if merchant else chain.from_iterable(everybody(reader))
     accounts = transactions = 0
     findings: list[Finding] = []
     newer: list[MerchantId] = []
     for merchant_id in wanted:
-        checked = check(reader, merchant_id, pause=time.sleep, now=_now)
+        checked = check(reader, merchant_id, pause=time.sleep, now=now)
         accounts += 1
         transactions += checked.walk.walked if checked.walk else 0
         findings += checked.findings
@@ -105,18 +107,18 @@ def rebuild(
     status 1 if something differs or is broken.
     """
     target = find(stage, profile)
-    reader, merchant_id = ledger_reader(target), MerchantId(merchant)
-    found = proposed(reader, merchant_id, now=_now(), pause=time.sleep)
+    reader, merchant_id = reader_of(target), MerchantId(merchant)
+    found = proposed(reader, merchant_id, now=now(), pause=time.sleep)
     after = _provable(found)
     differences = list(_differences(found.before, after, found.tallies))
     # A finding may concern what no field shows, such as the account's crossings.
     wrong = bool(differences or found.findings)
     if wrong and yes:
         with repeatable(context):
-            done = written(_ledger(target), found)
+            done = written(ledger_of(target), found)
         if not done:
             raise refused("The account was written to meanwhile; nothing was changed. Try again.")
-    left = check(reader, merchant_id, pause=time.sleep, now=_now).findings if wrong and yes else ()
+    left = check(reader, merchant_id, pause=time.sleep, now=now).findings if wrong and yes else ()
     if as_json:
         print_json(
             {
@@ -153,57 +155,11 @@ def _provable(found: Rebuild) -> Account:
     return found.after
 
 
-def ledger_reader(target: Target) -> DynamoDBLedgerReader:
-    """Return the reader of the target's whole ledger."""
-    return DynamoDBLedgerReader(
-        target.client("dynamodb"),
-        credits_table=target.credits_table,
-        transactions_table=target.transactions_table,
-    )
-
-
 def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[MerchantId]:
     for merchant_id in map(MerchantId, merchants):
         if reader.account(merchant_id) is None and not any(reader.transactions(merchant_id, 1, None)):
             raise refused(f"Merchant {merchant_id} has no account and no transactions.")
         yield merchant_id
-
-
-def with_accounts(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
-    """Yield every merchant that has an account, readable or not."""
-    after: MerchantId | None = None
-    while True:
-        page = reader.accounts(after)
-        for found in page.accounts:
-            yield found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
-        if page.last is None:
-            return
-        after = page.last
-
-
-def _all(reader: DynamoDBLedgerReader) -> Iterator[MerchantId]:
-    """Yield every merchant that has an account, and then every other one that has transactions."""
-    yield from with_accounts(reader)
-    place, given = None, set()
-    while True:
-        more = reader.merchants(place)
-        for merchant_id in reader.without_account(more.merchants):
-            if merchant_id not in given:
-                given.add(merchant_id)
-                yield merchant_id
-        if more.last is None:
-            return
-        place = more.last
-
-
-def _now() -> Instant:
-    return instant(datetime.now(UTC))
-
-
-def _ledger(target: Target) -> DynamoDBLedger:
-    return DynamoDBLedger(
-        target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
-    )
 
 
 def _differences(
@@ -219,9 +175,9 @@ def _differences(
             if said != proven:
                 yield field.name, str(said), str(proven)
             continue
-        counted: dict[Kind, Total] = dict(said or {})
-        for kind in dict.fromkeys([*counted, *proven]):
-            one, other = counted.get(kind), proven.get(kind)
+        totals: dict[Kind, Total] = dict(said or {})
+        for kind in dict.fromkeys([*totals, *proven]):
+            one, other = totals.get(kind), proven.get(kind)
             if one != other:
                 yield f"{kind.transaction_type} {kind.direction}", _total(one), _total(other)
     for change in tallies:

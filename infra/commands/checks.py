@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView
 from infra.bridge.access import Access
 from infra.commands import api
-from infra.commands.diagnoses import Diagnosis, State, again, logs, ok, restart
+from infra.commands.diagnoses import Diagnosis, again, failed, logs, look, ok, restart
 from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
 from infra.commands.known_letters import told_apart
@@ -43,10 +43,10 @@ def diagnoses(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
         try:
             yield from check(target)
         except (ClientError, BotoCoreError) as error:
-            yield Diagnosis(component=component, state=State.FAILED, said=sentence(error), next=restart(target))
+            yield failed(component, sentence(error), restart(target))
         except (OSError, api.ApiSilentError, nats.errors.Error, TimeoutError) as error:
             said = str(error) or type(error).__name__
-            yield Diagnosis(component=component, state=State.FAILED, said=said, next=restart(target))
+            yield failed(component, said, restart(target))
 
 
 def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]:
@@ -72,8 +72,7 @@ def _processes(target: Target) -> Iterator[Diagnosis]:
     assert target.local is not None, "only a local stack has processes here"
     gone = [name for name, number in target.local.pids.items() if not _lives(number)]
     if gone:
-        said = f"{', '.join(gone)} of this stack ended"
-        yield Diagnosis(component="processes", state=State.FAILED, said=said, next=restart(target))
+        yield failed("processes", f"{', '.join(gone)} of this stack ended", restart(target))
     else:
         yield ok("processes", f"all {len(target.local.pids)} running: {', '.join(target.local.pids)}")
 
@@ -95,7 +94,7 @@ def _stack(target: Target) -> Iterator[Diagnosis]:
     if status.endswith("_COMPLETE") and "ROLLBACK" not in status:
         yield ok("stack", f"{name} is {status}")
     else:
-        yield Diagnosis(component="stack", state=State.FAILED, said=f"{name} is {status}", next=restart(target))
+        yield failed("stack", f"{name} is {status}", restart(target))
 
 
 def _tables(target: Target) -> Iterator[Diagnosis]:
@@ -111,7 +110,7 @@ def _tables(target: Target) -> Iterator[Diagnosis]:
         streaming = found.get("StreamSpecification", {}).get("StreamEnabled", False)
         if found["TableStatus"] != "ACTIVE" or (streams and not streaming):
             said = f"{table} is {found['TableStatus']}{'' if streaming or not streams else ', without its stream'}"
-            yield Diagnosis(component="tables", state=State.FAILED, said=said, next=restart(target))
+            yield failed("tables", said, restart(target))
             return
     yield ok("tables", "five, active, the ledger's two with streams")
 
@@ -124,7 +123,7 @@ def _functions(target: Target) -> Iterator[Diagnosis]:
         state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
         if state not in {"Active", "Inactive"} or update == "Failed":
             said = f"{name} is {state}, its last update {update}: {found.get('StateReason', 'no reason given')}"
-            yield Diagnosis(component="functions", state=State.FAILED, said=said, next=logs(target, name))
+            yield failed("functions", said, logs(target, name))
             return
     yield ok("functions", f"{len(names)} ready: {', '.join(names)}")
 
@@ -138,8 +137,7 @@ def _sources(target: Target) -> Iterator[Diagnosis]:
         if source.get("State") not in {"Enabled", "Enabling", "Creating", "Updating"}
     ]
     if stopped:
-        next_command = "aws lambda update-event-source-mapping --enabled --uuid …"
-        yield Diagnosis(component="sources", state=State.FAILED, said="; ".join(stopped), next=next_command)
+        yield failed("sources", "; ".join(stopped), "aws lambda update-event-source-mapping --enabled --uuid …")
     else:
         yield ok("sources", "the queue and the streams feed their functions")
 
@@ -154,7 +152,7 @@ def _bus(target: Target) -> Iterator[Diagnosis]:
     disabled = [rule["Name"] for rule in rules if rule.get("State") != "ENABLED"]
     if disabled or not rules:
         said = f"disabled: {', '.join(disabled)}" if disabled else f"{target.event_bus} has no rules"
-        yield Diagnosis(component="bus", state=State.FAILED, said=said, next=restart(target))
+        yield failed("bus", said, restart(target))
     else:
         yield ok("bus", f"{target.event_bus}, {len(rules)} rules enabled")
 
@@ -172,9 +170,7 @@ def _inbox(target: Target) -> Iterator[Diagnosis]:
     tried += sum(_waiting(target, target.waiting_queue_url))
     said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
     if untouched > BACKLOG:
-        yield Diagnosis(
-            component="inbox", state=State.LOOK, said=f"a backlog: {said}", next=logs(target, "ingest_events")
-        )
+        yield look("inbox", f"a backlog: {said}", logs(target, "ingest_events"))
     else:
         yield ok("inbox", said)
 
@@ -187,7 +183,7 @@ def _dead_letters(target: Target) -> Iterator[Diagnosis]:
         return
     said, new = told_apart(dead_letters(target), parked, now=datetime.now(UTC))
     if new:
-        yield Diagnosis(component="dead letters", state=State.LOOK, said=said, next=again(target, "dead-letters list"))
+        yield look("dead letters", said, again(target, "dead-letters list"))
     else:
         yield ok("dead letters", said)
 
@@ -198,7 +194,7 @@ def _nats(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
     streams, waiting = asyncio.run(_jetstream(access))
     if not streams:
         said = f"{access.hosts} has no consumer {CONSUMER}: the bridge has not set up its streams"
-        yield Diagnosis(component="NATS", state=State.FAILED, said=said, next=_bridge_log(target))
+        yield failed("NATS", said, _bridge_log(target))
     else:
         yield ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
 
@@ -229,22 +225,19 @@ def _bridge(target: Target) -> Iterator[Diagnosis]:
     key = {"id": {"S": HEARTBEAT}}
     item = target.client("dynamodb").get_item(TableName=target.figures_table, Key=key, ConsistentRead=True).get("Item")
     if item is None:
-        said = "no heartbeat: it has not run yet, or without FIGURES_TABLE"
-        yield Diagnosis(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
+        yield failed("bridge", "no heartbeat: it has not run yet, or without FIGURES_TABLE", _bridge_log(target))
         return
     now = datetime.now(UTC)
     age = (now - datetime.fromisoformat(item["at"]["S"])).total_seconds()
     status = item.get("status", {}).get("S", "ok")
     if age > HEARTBEAT_SECONDS or status != "ok":
-        said = f"its last heartbeat is {age:.0f} s old and says {status}"
-        yield Diagnosis(component="bridge", state=State.FAILED, said=said, next=_bridge_log(target))
+        yield failed("bridge", f"its last heartbeat is {age:.0f} s old and says {status}", _bridge_log(target))
     else:
         yield ok("bridge", f"heartbeat {age:.0f} s ago, {status}")
     seen = BridgeView.of(item)
     failing, odd = troubles(seen, now)
-    for state, sentences in ((State.FAILED, failing), (State.LOOK, odd)):
-        for said in sentences:
-            yield Diagnosis(component="streams", state=state, said=said, next=RUNBOOK_OF_STREAMS)
+    yield from (failed("streams", said, RUNBOOK_OF_STREAMS) for said in failing)
+    yield from (look("streams", said, RUNBOOK_OF_STREAMS) for said in odd)
     if seen.streams and not failing and not odd:
         yield ok("streams", in_order(seen))
 
@@ -255,13 +248,12 @@ def _api(target: Target) -> Iterator[Diagnosis]:
     milliseconds = (time.monotonic() - started) * 1000
     status = api.ask(target, f"/api/v1/credits/plugin-status/{uuid4()}")
     if health.status != HTTPStatus.OK:
-        said = f"{target.api_url}/api/v1/health answers {health.status}"
-        yield Diagnosis(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
+        yield failed("API", f"{target.api_url}/api/v1/health answers {health.status}", logs(target, "api"))
         return
     reason = ((status.body or {}).get("data") or {}).get("reason")
     if reason != "account_not_found":
         said = f"an unknown merchant's status is {status.status} {reason or ''}: the table cannot be read"
-        yield Diagnosis(component="API", state=State.FAILED, said=said, next=logs(target, "api"))
+        yield failed("API", said, logs(target, "api"))
         return
     yield ok("API", f"{target.api_url} answers in {milliseconds:.0f} ms and reads the table")
 
@@ -271,11 +263,6 @@ def _alarms(target: Target) -> Iterator[Diagnosis]:
     found = target.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
     ringing = [alarm["AlarmName"] for alarm in found.get("MetricAlarms", [])]
     if ringing:
-        yield Diagnosis(
-            component="alarms",
-            state=State.LOOK,
-            said=f"ringing: {', '.join(ringing)}",
-            next="infra/monitoring has the runbook of each",
-        )
+        yield look("alarms", f"ringing: {', '.join(ringing)}", "infra/monitoring has the runbook of each")
     else:
         yield ok("alarms", f"no alarm of {prefix} is on")

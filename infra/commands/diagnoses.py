@@ -33,6 +33,16 @@ def ok(component: str, said: str) -> Diagnosis:
     return Diagnosis(component=component, state=State.OK, said=said)
 
 
+def look(component: str, said: str, then: str) -> Diagnosis:
+    """Return the diagnosis of a component that is worth a look, by the command `then`."""
+    return Diagnosis(component=component, state=State.LOOK, said=said, next=then)
+
+
+def failed(component: str, said: str, then: str) -> Diagnosis:
+    """Return the diagnosis of a component that fails; the command `then` shows more or mends it."""
+    return Diagnosis(component=component, state=State.FAILED, said=said, next=then)
+
+
 def restart(target: Target) -> str:
     """Return the command to run when a component of the system is gone."""
     if target.local is not None:

@@ -1,7 +1,6 @@
 """`credits merchants`: merchants by the beginning of a name, domain or id, or by the state of their plugin."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice, product
 from typing import Annotated, Any
@@ -14,18 +13,19 @@ from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.runway import lasts_at_most, runway_of
 from chalicelib.domain.due import as_of
-from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id
+from chalicelib.domain.ids import Instant, MerchantId, merchant_id
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.links import LinkKind
 from chalicelib.domain.runway import DAYS_MAX
 from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
 from chalicelib.usecases.linking import shown
 from chalicelib.usecases.searching import found_merchants
 from infra.commands.ledger import TargetLedger
+from infra.commands.linking import all_links
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import print_list, say, unable
 from infra.commands.tables import print_table
 from infra.commands.target import Target, find
+from infra.commands.times import now
 
 PAGE = 100
 MERCHANTS_MAX = 1_000
@@ -76,28 +76,28 @@ def merchants(
     elif status is not None or days is not None:
         found = _at(target, status or Plugin.LOW)
     else:
-        found = dict.fromkeys(_named(links))
-    now = instant(datetime.now(UTC))
-    accounts = list(islice(_accounts(ledger, found, now, status=status, days=days), limit + 1))
+        found = dict.fromkeys(link.merchant_id for link in all_links(links))
+    at = now()
+    accounts = list(islice(_accounts(ledger, found, at, status=status, days=days), limit + 1))
     names = links.of_merchants([account.merchant_id for account in accounts[:limit]])
     rows = [(one, shown(names[one.merchant_id]) if one.merchant_id in names else None) for one in accounts[:limit]]
     if as_json:
         items: list[dict[str, Any]] = [
-            {**answers.Account.of(account, now=now).model_dump(mode="json"), "shown": name} for account, name in rows
+            {**answers.Account.of(account, now=at).model_dump(mode="json"), "shown": name} for account, name in rows
         ]
         print_list(items, total=len(items) if len(accounts) <= limit else None)
     elif not rows:
         say(_nobody(search, status, days))
     else:
-        _print([(as_of(account, now), name) for account, name in rows], now)
+        _print([(as_of(account, at), name) for account, name in rows], at)
         if len(accounts) > limit:
             say(f"The first {limit:,}; --limit shows more.", style="dim")
 
 
-def _print(rows: Sequence[tuple[Account, str | None]], now: Instant) -> None:
+def _print(rows: Sequence[tuple[Account, str | None]], at: Instant) -> None:
     print_table(
         [
-            (name or "-", _state(account), f"{account.balance:,}", _days_left(account, now), account.merchant_id)
+            (name or "-", _state(account), f"{account.balance:,}", _days_left(account, at), account.merchant_id)
             for account, name in rows
         ],
         headings=("name", "plugin", "left", "days", "merchant"),
@@ -129,16 +129,6 @@ def _found(target: Target, links: DynamoDBLinks, search: str, *, wanted: int) ->
         return found_merchants(links, desk, search, wanted=wanted)
 
 
-def _named(links: DynamoDBLinks) -> Iterator[MerchantId]:
-    """Yield the merchants that have a name, in the order of their names."""
-    for kind in LinkKind:
-        after, more = None, True
-        while more:
-            page = links.page(kind, after=after, limit=PAGE)
-            yield from (link.merchant_id for link in page.links)
-            after, more = page.last, page.last is not None
-
-
 def _at(target: Target, status: Plugin) -> Iterator[MerchantId]:
     """Yield the merchants that the sparse index of accounts has where those are that are off or low."""
     pages = target.client("dynamodb").get_paginator("query")
@@ -154,25 +144,25 @@ def _at(target: Target, status: Plugin) -> Iterator[MerchantId]:
 
 
 def _accounts(
-    ledger: TargetLedger, found: Iterable[MerchantId], now: Instant, *, status: Plugin | None, days: int | None
+    ledger: TargetLedger, found: Iterable[MerchantId], at: Instant, *, status: Plugin | None, days: int | None
 ) -> Iterator[Account]:
     """Yield the accounts of merchants as recorded, of those that now are as asked for by status or days."""
     merchants_found = iter(found)
     while page := list(islice(merchants_found, PAGE)):
         read = ledger.accounts(page)
         for one in page:
-            if one in read and _is_wanted(as_of(read[one], now), now, status=status, days=days):
+            if one in read and _is_wanted(as_of(read[one], at), at, status=status, days=days):
                 yield read[one]
 
 
-def _is_wanted(account: Account, now: Instant, *, status: Plugin | None, days: int | None) -> bool:
+def _is_wanted(account: Account, at: Instant, *, status: Plugin | None, days: int | None) -> bool:
     if days is not None:
-        return account.low and lasts_at_most(account, days, now=now)
+        return account.low and lasts_at_most(account, days, now=at)
     return status is None or (account.low if status is Plugin.LOW else not account.enabled)
 
 
-def _days_left(account: Account, now: Instant) -> str:
-    lasts = runway_of(account, now=now)
+def _days_left(account: Account, at: Instant) -> str:
+    lasts = runway_of(account, now=at)
     if lasts is None:
         return "-"
     if lasts.days_left is None:

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from infra.commands.checks import diagnoses
-from infra.commands.diagnoses import Diagnosis, State
+from infra.commands.diagnoses import Diagnosis, State, failed
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, screen, visible
 from infra.commands.target import find
@@ -36,12 +36,7 @@ def doctor(
     """
     directory = local_directory(os.environ)
     if stage is None and not (directory / FILE_NAME).exists():
-        none = Diagnosis(
-            component="local stack",
-            state=State.FAILED,
-            said=f"none runs in {directory}",
-            next=f"{steering(os.environ)}make run",
-        )
+        none = failed("local stack", f"none runs in {directory}", f"{steering(os.environ)}make run")
         _report([none], as_json=as_json)
         return
     _report(list(diagnoses(find(stage, profile), nats)), as_json=as_json)

@@ -17,6 +17,7 @@ from infra.commands.effects import as_json as effects_as_json
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
 from infra.commands.facts import facts
 from infra.commands.ledger import TargetLedger
+from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, progress_bar, say, unable
 from infra.commands.repeating import name_again, repeatable
@@ -127,9 +128,8 @@ def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool
     if as_json:
         print_json(effects_as_json(result, conflicts, one=one, waited=waited))
     else:
-        events = "1 event" if result.sent == 1 else f"{result.sent:,} events"
         where = "NATS" if via is Via.NATS else f"the bus {target.event_bus}"
-        say(f"{events} sent over {where}.")
+        say(f"{counted(result.sent, 'event')} sent over {where}.")
         for fault in result.faults[:FAULTS_SHOWN]:
             say(f"not sent: {fault}", style="red")
         if len(result.faults) > FAULTS_SHOWN:

@@ -16,12 +16,13 @@ from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.events import INBOUND, read_event
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
 from infra.commands.output import refused, unable
+from infra.commands.times import now
 
-_TERMS = Terms(trial_credits=0, policy=Policy())
+TERMS = Terms(trial_credits=0, policy=Policy())
 """What an event asks for depends on the stage's settings; form and keys, which are checked here, do not.
 
 Ignored parts do not either, except test orders: a stage may charge them.
@@ -103,7 +104,7 @@ def made(
         "event_id": event_id or str(uuid4()),
         "event_type": event_type,
         "correlation_id": f"cli-{uuid4().hex[:12]}",
-        "timestamp": happened or instant(datetime.now(UTC)),
+        "timestamp": happened or now(),
         "payload": payload,
     }
     try:
@@ -143,7 +144,7 @@ def _opened(path: Path) -> IO[str]:
 
 def _outgoing(body: str, *, checked: bool) -> Outgoing:
     try:
-        event = read_event(body, _TERMS, now=datetime.now(UTC))
+        event = read_event(body, TERMS, now=datetime.now(UTC))
         event_type, movements, ignored = event.event_type, event.movements, event.ignored
     except Rejected as error:
         if checked:

@@ -1,6 +1,5 @@
 """`credits export`: transactions as a file that finance can read, and that anybody can check (contract, section 17)."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chalicelib.contracts.api import answers
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
@@ -18,7 +16,6 @@ from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
-from infra.commands.checking import ledger_reader
 from infra.commands.exported import (
     Form,
     NotAnExportError,
@@ -29,12 +26,13 @@ from infra.commands.exported import (
     sha256_of,
     write_heads,
 )
-from infra.commands.ledger import TargetLedger
+from infra.commands.ledger import TargetLedger, reader_of
 from infra.commands.merchants import counted
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
-from infra.commands.output import aside, print_json, refused, say, unable
+from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import name_again
 from infra.commands.target import Target, find
+from infra.recovery.everybody import account_pages
 
 LAG_SECONDS = 1.0
 LAGS_MAX = 10
@@ -157,7 +155,9 @@ class _Destination:
 def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: bool) -> dict[str, int]:
     if not place.spool.parent.is_dir():
         raise unable(f"There is no folder {place.spool.parent}.")
-    with Writer(place.spool, place.row_form, wanted.members()) as writer, _progress(visible=visible) as progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = progress_bar(*columns, visible=visible, transient=True)
+    with Writer(place.spool, place.row_form, wanted.members()) as writer, bar as progress:
         if writer.done and visible:
             aside(f"{place.spool} exists already: continuing it.")
         task = progress.add_task("exported")
@@ -182,17 +182,12 @@ def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Accou
         begins = wanted.merchants.index(done[-1]) if done else 0
         yield from (reader.account_or_refuse(merchant) for merchant in wanted.merchants[begins:])
         return
-    everybody = ledger_reader(target)
+    everybody = reader_of(target)
     after = done[-1] if done else None
     if after is not None:
         yield _readable(everybody.account(after))
-    while True:
-        page = everybody.accounts(after)
-        for found in page.accounts:
-            yield _readable(found)
-        if page.last is None:
-            return
-        after = page.last
+    for page in account_pages(everybody, after):
+        yield from map(_readable, page)
 
 
 def _readable(found: Snapshot | UnreadableAccount | None) -> Account:
@@ -222,7 +217,7 @@ def _transactions(
     target: Target, account: Account, lowest: int, highest: int, *, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Transaction]:
     """Yield the account's transactions of these sequences, all of them; ends the command if one cannot be read."""
-    reader = ledger_reader(target)
+    reader = reader_of(target)
     lags = 0
     while lowest <= highest:
         for page in reader.transactions(account.merchant_id, lowest, highest):
@@ -240,10 +235,3 @@ def _transactions(
             if lags > LAGS_MAX:
                 raise unable(f"Transaction {lowest} of {account.merchant_id} is missing. `credits verify` shows more.")
             sleep(LAG_SECONDS)
-
-
-@contextlib.contextmanager
-def _progress(*, visible: bool) -> Iterator[Progress]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not visible, transient=True) as progress:
-        yield progress

@@ -1,6 +1,5 @@
 """`credits freeze` and `unfreeze`: switch a merchant's plugin off whatever its balance, and end that."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -9,15 +8,15 @@ import typer
 from chalicelib.contracts.api.sentences import frozen_sentence
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.domain.due import as_of
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import MerchantId
 from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
-from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage, Yes
+from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage, Yes, confirm
 from infra.commands.output import aside, print_json, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
-from infra.commands.times import shown
+from infra.commands.times import now, shown
 
 Id = Annotated[
     str | None,
@@ -79,15 +78,10 @@ def _send(
     as_json: bool,
 ) -> None:
     found = TargetLedger(target).account_or_refuse(MerchantId(merchant))
-    plugin = "on" if as_of(found, instant(datetime.now(UTC))).enabled else "off"
+    plugin = "on" if as_of(found, now()).enabled else "off"
     key = freeze_id or f"cli-{uuid4().hex[:12]}"
-    if target.local is None and not yes:
-        word = "frozen" if asked["freeze"] else "unfrozen"
-        typer.confirm(
-            f"Stage {target.stage}: the account will be {word}; its plugin is {plugin}. Continue?",
-            abort=True,
-            err=True,
-        )
+    word = "frozen" if asked["freeze"] else "unfrozen"
+    confirm(target, f"the account will be {word}; its plugin is {plugin}.", yes=yes)
     if freeze_id is None:
         aside(f"Id: {key}")
     whose = {"merchant_id": merchant, "admin_id": responsible(admin), "adjustment_id": key}

@@ -5,21 +5,20 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.domain.ids import Instant, instant
 from chalicelib.ports import LedgerStore
+from infra.commands.ledger import ledger_of
 from infra.commands.old_tables import OldTables
 from infra.commands.openings import Opened, Openings, standing
-from infra.commands.options import AsJson, DryRun, Profile, Stage
+from infra.commands.options import AsJson, DryRun, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, progress_bar, refused, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find, settings_of
+from infra.commands.times import now
 
 SHOWN_MAX = 20
 """Rows named of each kind; the JSON names all of them."""
@@ -35,7 +34,7 @@ def import_command(
     transactions: OptionalFile = None,
     *,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")] = False,
+    yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,
     as_json: AsJson = False,
@@ -46,16 +45,15 @@ def import_command(
     is bad. If it was interrupted, the same command continues, and changes nothing that is done. See "Moving in".
     """
     target = find(stage, profile)
-    store = _store(target)
+    store = ledger_of(target)
     with tempfile.TemporaryDirectory() as scratch:
         tables = OldTables.read(accounts, transactions, Path(scratch) / "rows.sqlite")
         told = _preview(tables, store, as_json=as_json)
         if told["refused"] or told["in_the_way"] or dry_run:
             _end(told, as_json=as_json)
             return
-        if target.local is None and not yes:
-            typer.confirm(f"Stage {target.stage}: open {told['to_open']:,} accounts. Continue?", abort=True, err=True)
-        openings = Openings(store, default_threshold=default_threshold(target), now=_now)
+        confirm(target, f"open {told['to_open']:,} accounts.", yes=yes)
+        openings = Openings(store, default_threshold=default_threshold(target), now=now)
         with repeatable(context), progress_bar(visible=not as_json) as progress:
             task = progress.add_task("imported", total=tables.accounts)
             for opened in _opened(openings, tables):
@@ -70,11 +68,6 @@ def import_command(
 def default_threshold(target: Target) -> int:
     """Return the low-balance threshold that the target's service gives to accounts, in credits."""
     return settings_of(target).default_threshold
-
-
-def _store(target: Target) -> DynamoDBLedger:
-    client = target.client("dynamodb")
-    return DynamoDBLedger(client, credits_table=target.credits_table, transactions_table=target.transactions_table)
 
 
 def _preview(tables: OldTables, store: LedgerStore, *, as_json: bool) -> dict[str, Any]:
@@ -146,7 +139,3 @@ def _end(told: dict[str, Any], *, as_json: bool) -> None:
         )
     if not told["applied"]:
         say(f"Would open {told['to_open']:,} accounts. Nothing was changed.")
-
-
-def _now() -> Instant:
-    return instant(datetime.now(UTC))

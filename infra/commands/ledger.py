@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
+from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Transaction
 from infra.commands.output import refused
@@ -15,18 +16,30 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+def ledger_of(target: Target, *, answering: bool = False) -> DynamoDBLedger:
+    """Return the target's ledger, to write to it or, where `answering`, to show it."""
+    return DynamoDBLedger(
+        target.client("dynamodb"),
+        credits_table=target.credits_table,
+        transactions_table=target.transactions_table,
+        answering=answering,
+    )
+
+
+def reader_of(target: Target) -> DynamoDBLedgerReader:
+    """Return the reader of the target's whole ledger."""
+    return DynamoDBLedgerReader(
+        target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
+    )
+
+
 class TargetLedger:
     """Reads the two tables: what has a key consistently, a merchant's history from the index."""
 
     def __init__(self, target: Target) -> None:
         self._client: DynamoDBClient = target.client("dynamodb")
         self._transactions_table = target.transactions_table
-        self._ledger = DynamoDBLedger(
-            self._client,
-            credits_table=target.credits_table,
-            transactions_table=target.transactions_table,
-            answering=True,
-        )
+        self._ledger = ledger_of(target, answering=True)
 
     def account(self, merchant: MerchantId) -> Account | None:
         """Return the merchant's account as it stands now, None if there is none."""

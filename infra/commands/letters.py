@@ -1,7 +1,6 @@
 """`credits dead-letters`: what is parked and why; puts it back once the cause is gone, or discards it (section 9)."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -15,15 +14,14 @@ from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
-from chalicelib.domain.ids import Instant, instant
 from infra.commands.letter_lines import print_groups, readable, say_block
 from infra.commands.merchants import counted
 from infra.commands.noting import Trail, responsible
-from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes
+from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find, settings_of
-from infra.commands.times import shown
+from infra.commands.times import now, shown
 
 STREAM_FUNCTIONS = ("publish_threshold_events", "publish_transaction_events", "roll_up")
 SEARCH_SECONDS = 600.0
@@ -152,7 +150,7 @@ def redrive(
         for letter_id, letter, why in _put_back(target, letters or [], _like(code, merchant), queue):
             stayed += why is not None
             if letter is not None and why is None:
-                trail.letter(Did.LETTER_RETRIED, DeadLetter.of(letter), instant(datetime.now(UTC)))
+                trail.letter(Did.LETTER_RETRIED, DeadLetter.of(letter), now())
             told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
             if not as_json:
                 name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
@@ -194,9 +192,9 @@ def discard(
     if bool(letters) == everything:
         raise unable("Give either the ids of dead letters, or --all.")
     target = find(stage, profile)
-    why = Discarded(admin_id=responsible(admin), time=instant(datetime.now(UTC)), reason=_reason(reason))
-    if target.local is None and not yes:
-        typer.confirm(f"Stage {target.stage}: what is discarded cannot be put back. Continue?", abort=True, err=True)
+    discarded_at = now()
+    why = Discarded(admin_id=responsible(admin), time=discarded_at, reason=_reason(reason))
+    confirm(target, "what is discarded cannot be put back.", yes=yes)
     desk, kept, trail = dead_letters(target), discarded_letters(target), Trail(target, admin)
     days = settings_of(target).discarded_days
 
@@ -212,7 +210,7 @@ def discard(
             found = _removed(desk, letters or [], keep, kept)
         for letter in found:
             gone.append(letter.id)
-            trail.letter(Did.LETTER_DISCARDED, letter, Instant(why.time))
+            trail.letter(Did.LETTER_DISCARDED, letter, discarded_at)
     unknown = [letter_id for letter_id in letters or [] if letter_id not in gone]
     if as_json:
         print_json({"discarded": gone, "unknown": unknown})

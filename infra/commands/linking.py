@@ -1,7 +1,7 @@
 """`credits link`: which merchant a shop of Shopify or a customer of Stripe belongs to (contract, section 15)."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,13 +10,14 @@ from rich.text import Text
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.domain.actions import Did
-from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import Trail
 from infra.commands.options import Admin, AsJson, OneMerchant, Profile, Stage, one_merchant
 from infra.commands.output import print_json, print_list, refused, say, say_beside, unable
 from infra.commands.target import Target, find
+from infra.commands.times import now
 
 PAGE = 100
 
@@ -60,7 +61,7 @@ def link(
     if merchant is not None:
         if remove:
             raise unable("Give either a merchant or --remove.")
-        linked = Link(name=full, merchant_id=MerchantId(merchant), label=_called(label), since=_now())
+        linked = Link(name=full, merchant_id=MerchantId(merchant), label=_called(label), since=now())
         _put(target, table, linked, admin)
     found = table.get(full)
     if found is None:
@@ -80,7 +81,7 @@ def link(
 def _remove(table: DynamoDBLinks, found: Link, trail: Trail) -> None:
     if not table.remove(found):
         raise refused(f"{found.name} has changed meanwhile; nothing was removed.")
-    trail.link(Did.UNLINKED, found, _now())
+    trail.link(Did.UNLINKED, found, now())
 
 
 def _put(target: Target, table: DynamoDBLinks, link: Link, admin: str | None) -> None:
@@ -107,10 +108,6 @@ def _called(label: str | None) -> str | None:
     return called
 
 
-def _now() -> Instant:
-    return instant(datetime.now(UTC))
-
-
 def _reopen(target: Target, merchant: MerchantId) -> None:
     """Reopen a closed account: a shop that is linked again has come back. There is no second trial."""
     account = TargetLedger(target).account(merchant)
@@ -124,16 +121,17 @@ def _listed(table: DynamoDBLinks, of: str | None) -> list[Link]:
         merchant = MerchantId(of)
         names = table.of_merchants([merchant]).get(merchant, {})
         return [found for name in sorted(names) if (found := table.get(name)) is not None]
-    links: list[Link] = []
+    return list(all_links(table))
+
+
+def all_links(table: DynamoDBLinks) -> Iterator[Link]:
+    """Yield all links of shops, then those of customers, in the order of their names."""
     for kind in LinkKind:
-        after = None
-        while True:
+        after, more = None, True
+        while more:
             page = table.page(kind, after=after, limit=PAGE)
-            links += page.links
-            after = page.last
-            if after is None:
-                break
-    return links
+            yield from page.links
+            after, more = page.last, page.last is not None
 
 
 def _say(links: list[Link], *, as_json: bool) -> None:

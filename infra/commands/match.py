@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.order_events import ParkedOrders, event, line_of, members
@@ -22,10 +21,9 @@ from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
 from chalicelib.usecases.matching import AROUND, Matching
 from infra.commands import letters
-from infra.commands.checking import ledger_reader
-from infra.commands.ledger import TargetLedger
-from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes
-from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.ledger import TargetLedger, reader_of
+from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes, confirm
+from infra.commands.output import FOUND, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 
@@ -86,7 +84,9 @@ def _differences(
     matching.scratch.execute("CREATE TABLE event (place INTEGER PRIMARY KEY, body TEXT)")
     kept: list[Difference] = []
     size = path.stat().st_size
-    with path.open("rb") as content, _progress(visible=visible) as progress, _report(report) as written:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = progress_bar(*columns, visible=visible)
+    with path.open("rb") as content, bar as progress, _report(report) as written:
         task = progress.add_task("compared", total=size)
         chunks = iter(lambda: content.read(CHUNK_BYTES), b"")
         file = OrderFile(chunks, Form.named(path.name) or Form.CSV, shop)
@@ -127,7 +127,7 @@ def _transactions(target: Target, merchant: MerchantId, first: str, last: str) -
     lowest, highest = reader.span(account, begins, ends)
     if lowest > highest:
         return
-    for page in ledger_reader(target).transactions(merchant, lowest, highest):
+    for page in reader_of(target).transactions(merchant, lowest, highest):
         for transaction in page:
             if isinstance(transaction, Unreadable):
                 raise unable(
@@ -145,8 +145,7 @@ def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: b
     to_send = matching.found[Kinds.MISSING] + matching.found[Kinds.REFUND_MISSING]
     if not to_send:
         return 0
-    if target.local is None and not yes:
-        typer.confirm(f"Stage {target.stage}: send {to_send:,} events. Continue?", abort=True, err=True)
+    confirm(target, f"send {to_send:,} events.", yes=yes)
     with repeatable(context):
         bodies = matching.scratch.execute("SELECT body FROM event ORDER BY place")
         return _send(target, (body for (body,) in bodies))
@@ -202,8 +201,3 @@ def _report(path: Path | None) -> Iterator[Callable[[Difference], None]]:
         return
     with path.open("w") as file:
         yield lambda difference: print(line_of(difference), end="", file=file)
-
-
-def _progress(*, visible: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not visible)

@@ -1,7 +1,5 @@
 """`credits status`, `balance` and `why`: read one merchant."""
 
-from datetime import UTC, datetime
-
 import typer
 from rich.text import Text
 
@@ -11,7 +9,7 @@ from chalicelib.contracts.api.sentences import frozen_sentence
 from chalicelib.contracts.api.story import Story, excerpt_of, story_of
 from chalicelib.domain.closure import deciding_transaction, status_since
 from chalicelib.domain.due import as_of
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.runway import DAYS_MAX, MILLI, Runway
 from infra.commands import api
@@ -19,7 +17,7 @@ from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, unable
 from infra.commands.target import find
-from infra.commands.times import shown, zone
+from infra.commands.times import now, shown, zone
 
 
 def status(
@@ -58,23 +56,22 @@ def balance(
     as_json: AsJson = False,
 ) -> None:
     """Print a merchant's balance, and since when the plugin is on or off."""
-    found, now = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant)), instant(datetime.now(UTC))
+    found, at = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant)), now()
     if as_json:
-        print_json(answers.Account.of(found, now=now).model_dump(mode="json"))
+        print_json(answers.Account.of(found, now=at).model_dump(mode="json"))
         return
-    account = as_of(found, now)
-    transactions = "1 transaction" if found.sequence == 1 else f"{found.sequence:,} transactions"
+    account = as_of(found, at)
     own = "its own" if account.low_balance_threshold is not None else "the default"
     gone = ", closed" if account.closed else ", frozen" if account.freeze else ""
     state = f"plugin {'on' if account.enabled else 'off'} since {shown(status_since(account), local=local)}{gone}"
     say(f"{counted(account.balance)} left, {state}", style=_style(account))
     say(
-        f"low-balance threshold {account.threshold} ({own}), {transactions}, the last at "
+        f"low-balance threshold {account.threshold} ({own}), {counted(found.sequence, 'transaction')}, the last at "
         f"{shown(found.last_transaction_at or account.created_at, local=local)}"
     )
     if account.freeze is not None:
         say(frozen_sentence(account.freeze.admin_id, account.freeze.reason, account.freeze.until), style="red")
-    if account.balance and (lasts := runway_of(account, now=now)) is not None:
+    if account.balance and (lasts := runway_of(account, now=at)) is not None:
         say(_lasting(lasts))
     if account.debt:
         say(f"{counted(account.debt)} owed: the next credits pay them first", style="red")

@@ -9,11 +9,12 @@ from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.turns import turns
 from chalicelib.domain.walk import Walk
-from infra.commands.checking import ledger_reader, with_accounts
+from infra.commands.ledger import reader_of
 from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, aside, print_json, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import find
+from infra.recovery.everybody import with_accounts
 
 SHOWN_EVERY = 100
 """Accounts between two lines of progress."""
@@ -34,12 +35,13 @@ def refill_months(
     service may go on writing meanwhile.
     """
     target = find(stage, profile)
-    reader = ledger_reader(target)
+    reader = reader_of(target)
+    everybody = chain.from_iterable(with_accounts(reader))
     ends = MonthEnds(target.client("dynamodb"), table=target.figures_table)
     counts = {"accounts": 0, "transactions": 0, "ends": 0}
     broken: list[str] = []
     with repeatable(context):
-        for merchant in map(MerchantId, merchants) if merchants else with_accounts(reader):
+        for merchant in map(MerchantId, merchants) if merchants else everybody:
             walk = Walk(merchant)
             for over in turns(walk, chain.from_iterable(reader.transactions(merchant, 1, None))):
                 ends.note(over)

@@ -9,6 +9,7 @@ from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.statements import Month, month_after, month_of
 from infra.commands.naming import merchant_named
 from infra.commands.output import unable
+from infra.commands.target import Target
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Stage = Annotated[
@@ -23,6 +24,14 @@ Profile = Annotated[
 ]
 Admin = Annotated[str | None, typer.Option(help="Who is responsible for it; by default, you.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")]
+
+
+def confirm(target: Target, question: str, *, yes: bool) -> None:
+    """Ask before a deployed stage is changed, unless --yes was given; ends the command where the answer is no."""
+    if target.local is None and not yes:
+        typer.confirm(f"Stage {target.stage}: {question} Continue?", abort=True, err=True)
+
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what it would do.")]
 InLocalTime = Annotated[bool, typer.Option("--local", help="Show times in this machine's zone, not in UTC.")]
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from chalicelib.contracts.api.problems import Problem, Refusal
@@ -145,7 +145,7 @@ def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
 
 
-def progress_bar(*, visible: bool) -> Progress:
-    """Return a progress bar on stderr: each task's name, how many of how many, and the time left."""
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=not visible)
+def progress_bar(*columns: ProgressColumn, visible: bool, transient: bool = False) -> Progress:
+    """Return a progress bar on stderr: these columns, or each task's name, how many of how many, and the time left."""
+    usual = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*(columns or usual), console=Console(stderr=True), disable=not visible, transient=transient)

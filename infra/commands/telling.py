@@ -4,14 +4,13 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.adapters.eventbridge import EventBridgeBus
 from chalicelib.contracts.letters import Letter
@@ -22,13 +21,15 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account, Transaction
 from chalicelib.ports import CallTime, Snapshot
 from chalicelib.usecases.counting import count
-from infra.commands.checking import ledger_reader
+from infra.commands.ledger import ledger_of, reader_of
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
 from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until
 from infra.commands.output import FOUND, refused, unable
 from infra.commands.repeating import repeatable
 from infra.commands.republished import Republished, report
 from infra.commands.target import Target, find
+from infra.commands.times import now
+from infra.recovery.everybody import account_pages
 
 AROUND_A_RECORD = timedelta(minutes=5)
 """How far a transaction's time may be from its arrival in the stream: the longest call, plus clock differences."""
@@ -79,7 +80,7 @@ def republish(
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Give MERCHANT (optionally with --since and --until), --since, --transaction or --letter.")
     target = find(stage, profile)
-    reader, outcome = ledger_reader(target), Republished()
+    reader, outcome = reader_of(target), Republished()
     bus = None if dry_run else _bus(target)
     with repeatable(context):
         if letter is not None:
@@ -139,9 +140,7 @@ def _recount(
 ) -> int:
     """Count the accounts that have changed since: only an account's newest image counts."""
     store = DynamoDBFigures(target.client("dynamodb"), table=target.figures_table)
-    time_left = CallTime(
-        now=lambda: instant(datetime.now(UTC)), remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep
-    )
+    time_left = CallTime(now=now, remaining_seconds=lambda: SEARCH_SECONDS, sleep=time.sleep)
     counted = 0
     for page in _pages(reader, outcome):
         changed = [found.account for found in page if found.account.updated_at >= since]
@@ -192,16 +191,11 @@ def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republish
 
 
 def _pages(reader: DynamoDBLedgerReader, outcome: Republished) -> Iterator[list[Snapshot]]:
-    after = None
-    while True:
-        page = reader.accounts(after)
-        for found in page.accounts:
+    for page in account_pages(reader):
+        for found in page:
             if not isinstance(found, Snapshot):
                 outcome.unread(found.merchant_id, found.why)
-        yield [found for found in page.accounts if isinstance(found, Snapshot)]
-        if page.last is None:
-            return
-        after = page.last
+        yield [found for found in page if isinstance(found, Snapshot)]
 
 
 def _transactions(
@@ -243,10 +237,7 @@ def _first_at(reader: DynamoDBLedgerReader, account: Account, time_wanted: Insta
 def _one(
     target: Target, reader: DynamoDBLedgerReader, transaction_id: TransactionId
 ) -> tuple[Transaction, Transaction | None]:
-    ledger = DynamoDBLedger(
-        target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
-    )
-    known = ledger.read([], [transaction_id])
+    known = ledger_of(target).read([], [transaction_id])
     known.require(transaction_id)
     transaction = known.transactions.get(transaction_id)
     if transaction is None:

@@ -1,11 +1,16 @@
-"""Times as a person reads them: UTC to the second, or the zone of this machine."""
+"""The present, and times as a person reads them: UTC to the second, or the zone of this machine."""
 
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, instant
 
 _SHOWN: Final = "%Y-%m-%d %H:%M:%S"
+
+
+def now() -> Instant:
+    """Return the present instant."""
+    return instant(datetime.now(UTC))
 
 
 def shown(time: str | Instant, *, local: bool = False) -> str:

@@ -12,23 +12,23 @@ from rich.progress import Progress
 
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.inbound.events import Event, read_event
-from chalicelib.contracts.inbound.payloads import Ignored, Terms
+from chalicelib.contracts.inbound.payloads import Ignored
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.shopify import SHOP, TOPIC, TRIGGERED
 from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import merchant_of_name
-from chalicelib.domain.orders import Policy
-from chalicelib.settings import Settings
 from chalicelib.usecases.linking import Linking, Names
 from infra.commands.api import Answer, ApiSilentError, post
 from infra.commands.effects import Result, as_json, await_effects, say_effects
+from infra.commands.events import TERMS
 from infra.commands.facts import facts
 from infra.commands.ledger import TargetLedger
 from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.repeating import name_again, repeatable
-from infra.commands.target import Target
+from infra.commands.target import Target, settings_of
+from infra.commands.times import now
 from infra.interfaces.webhooks import signed
 
 WebhookOf = Annotated[
@@ -42,8 +42,6 @@ SecretFile = Annotated[
 
 OK, UNAUTHORIZED, SERVER_ERROR = 200, 401, 500
 _EXAMPLE = "credits emit --webhook shopify FILE --topic orders/paid --shop example.myshopify.com"
-_TERMS = Terms(trial_credits=0, policy=Policy())
-"""The keys of a webhook's movements do not depend on them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ class Signing:
         if source is Source.SHOPIFY:
             if topic is None or shop is None:
                 raise unable(f"Shopify sends topic and shop as headers: give --topic and --shop, as in {_EXAMPLE}.")
-            headers = {TOPIC: topic, SHOP: shop, TRIGGERED: instant(datetime.now(UTC))}
+            headers = {TOPIC: topic, SHOP: shop, TRIGGERED: now()}
         elif topic or shop:
             raise unable("--topic and --shop are Shopify's: an event of Stripe names its type and customer itself.")
         return cls(source=source, file=Path(file), secret_file=secret_file, headers=headers)
@@ -150,25 +148,19 @@ def emit_webhook(
 
 def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Found:
     """Return what the stage will read in the webhook."""
-    configured = _settings(target)
+    configured = settings_of(target)
     terms = SourceTerms(credits_by_price=configured.credits_by_price, count_test_orders=configured.count_test_orders)
     try:
         webhook = from_request(signing.source, body.decode(), signing.headers).read(terms)
         merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
         bodies = webhook.bodies(merchant) if merchant else ()
-        events = tuple(read_event(one, _TERMS, now=datetime.now(UTC)) for one in bodies)
+        events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for one in bodies)
     except (Rejected, UnicodeDecodeError) as error:
         if checked:
             why = error.message if isinstance(error, Rejected) else "the file is not UTF-8"
             raise refused(f"Not sent, the service would park it: {why}. (--unchecked sends it all the same.)") from None
         return Found()
     return Found(webhook=webhook, events=events)
-
-
-def _settings(target: Target) -> Settings:
-    """Return the settings of the function that will read the webhook."""
-    function = target.client("lambda").get_function_configuration(FunctionName=target.in_use("ingest_events"))
-    return Settings.read(function["Environment"]["Variables"])
 
 
 def _merchant(target: Target, webhook: Webhook, *, opens: bool) -> MerchantId | None:

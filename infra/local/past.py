@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
 
-from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.queues import Queues
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.messages import ORIGIN_NATS, Message
@@ -23,6 +22,7 @@ from chalicelib.domain.outcomes import Posted
 from chalicelib.ports import CallTime
 from chalicelib.usecases.posting import Posting
 from chalicelib.wiring.for_posting import terms
+from infra.commands.ledger import ledger_of
 from infra.commands.target import Target, settings_of
 from infra.local.shops import LOST_ORDER, PAST_SHOP, SALES, SAMPLE
 
@@ -68,10 +68,8 @@ def lost_order(now: datetime) -> Message:
 def live_through(target: Target, now: datetime) -> int:
     """Post the past into a running stack, park the lost order, and return how many transactions there are."""
     configured = settings_of(target)
-    ledger = DynamoDBLedger(
-        target.client("dynamodb"), credits_table=target.credits_table, transactions_table=target.transactions_table
-    )
-    transactions = post(past(now), Posting(ledger, default_threshold=configured.default_threshold), terms(configured))
+    posting = Posting(ledger_of(target), default_threshold=configured.default_threshold)
+    transactions = post(past(now), posting, terms(configured))
     lost = lost_order(now)
     reason = f"merchant {PAST_SHOP.merchant_id} has no account yet, and did not come within an hour"
     why = lost.parked(code=Code.ACCOUNT_MISSING, reason=reason, field="merchant_id")

@@ -2,6 +2,6 @@
 
 README.md in this folder describes when and in which order; tests/stack/test_recovery.py rehearses it in the emulator.
 `tables` restores, `agreement` makes the two agree, `adoption` makes a stack around them, `writers` stops and starts the
-functions that write, `again` replays the bus's archive and moves messages from queue to queue; `__main__` is the
-command line.
+functions that write, `again` replays the bus's archive and moves messages from queue to queue, `everybody` reads the
+ledger page by page; `__main__` is the command line.
 """

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.debt import owed_by, repays
-from chalicelib.domain.findings import Unreadable, UnreadableAccount
+from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, instant
+from infra.recovery.everybody import everybody
 from infra.recovery.tables import Tables
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: in
     look = partial(_looked_at, client, reader, tables, instant(at - TORN))
     named: set[MerchantId] = set()
     with ThreadPoolExecutor(at_once) as workers:
-        for page in _pages(reader):
+        for page in everybody(reader):
             for torn, removals in workers.map(look, page):
                 # An account that was taken back is met again, among the transactions without an account.
                 if torn is None or torn.merchant_id in named:
@@ -85,29 +86,6 @@ def _remove_torn_guards(client: "DynamoDBClient", table: str) -> None:
             opening: Any = {"transaction_id": item["names"]}
             if "Item" not in client.get_item(TableName=table, Key=opening, ConsistentRead=True):
                 client.delete_item(TableName=table, Key={"transaction_id": item["transaction_id"]})
-
-
-def _pages(reader: DynamoDBLedgerReader) -> Iterator[Sequence[MerchantId]]:
-    """Yield every merchant that has an account, and then those that have only transactions."""
-    after: MerchantId | None = None
-    while True:
-        accounts = reader.accounts(after)
-        yield [
-            found.merchant_id if isinstance(found, UnreadableAccount) else found.account.merchant_id
-            for found in accounts.accounts
-        ]
-        if accounts.last is None:
-            break
-        after = accounts.last
-    place, known = None, set[MerchantId]()
-    while True:
-        page = reader.merchants(place)
-        found_without = [each for each in reader.without_account(page.merchants) if each not in known]
-        known.update(found_without)
-        yield found_without
-        if page.last is None:
-            return
-        place = page.last
 
 
 def _looked_at(

@@ -88,7 +88,7 @@ def test_ten_thousand_merchants_move_in_and_no_old_event_counts_again(
     old_service.run(of_the_guide("BEGIN"))
     ledger = FakeLedger()
     monkeypatch.setattr(importing, "find", lambda *_: _Stage())
-    monkeypatch.setattr(importing, "_store", lambda _: ledger)
+    monkeypatch.setattr(importing, "ledger_of", lambda _: ledger)
     monkeypatch.setattr(importing, "default_threshold", lambda _: 20)
     files = [old_service.folder / name for name in ("accounts.csv", "transactions.csv")]
 
