@@ -26,9 +26,7 @@ def actions(
     merchant: OneMerchant = None,
     *,
     limit: Annotated[int, typer.Option(min=1, max=ACTIONS_MAX, help="List at most this many, the newest.")] = 20,
-    before: Annotated[
-        int | None, typer.Option(help="Only those before this one: the next page.", show_default=False)
-    ] = None,
+    before: Annotated[int | None, typer.Option(help="Only those before this one: the next page.")] = None,
     local: InLocalTime = False,
     stage: Stage = None,
     profile: Profile = None,

@@ -28,9 +28,7 @@ def levels(
     merchant: Merchant,
     wanted: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20.", show_default=False
-        ),
+        typer.Argument(metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20."),
     ] = None,
     *,
     fleet: Fleet = False,
@@ -63,14 +61,10 @@ def grace(
     context: typer.Context,
     merchant: Merchant,
     *,
-    hours: Annotated[
-        int | None, typer.Option(min=0, max=HOURS_MAX, help="How long it lasts; 0: no limit.", show_default=False)
-    ] = None,
+    hours: Annotated[int | None, typer.Option(min=0, max=HOURS_MAX, help="How long it lasts; 0: no limit.")] = None,
     credits_owed: Annotated[
         int | None,
-        typer.Option(
-            "--credits", min=0, max=CREDITS_MAX, help="How many may be owed; 0: no limit.", show_default=False
-        ),
+        typer.Option("--credits", min=0, max=CREDITS_MAX, help="How many may be owed; 0: no limit."),
     ] = None,
     fleet: Fleet = False,
     none: None_ = False,

@@ -31,7 +31,7 @@ DEFAULT = "default"
 
 Add = Annotated[int | None, typer.Option("--add", min=1, max=CREDITS_MAX, help="Credits to add.")]
 Remove = Annotated[int | None, typer.Option("--remove", min=1, max=CREDITS_MAX, help="Credits to remove.")]
-Reason = Annotated[str | None, typer.Option(help="Why, for whoever reads the ledger later.", show_default=False)]
+Reason = Annotated[str | None, typer.Option(help="Why, for whoever reads the ledger later.")]
 Id = Annotated[
     str | None, typer.Option("--id", help="The adjustment's own id, such as a ticket: the same id counts once.")
 ]
@@ -43,16 +43,9 @@ File = Annotated[
 ]
 Undo = Annotated[bool, typer.Option("--undo", help="Take the adjustments of --file back.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Apply the good rows of --file even if others are bad.")]
-ExpiresAt = Annotated[
-    str | None,
-    typer.Option(help="When added credits lapse: a date or a time, such as 2027-03-31.", show_default=False),
-]
-ExpiresInDays = Annotated[
-    int | None, typer.Option(min=1, max=EXPIRES_IN_DAYS_MAX, help="The same, in days from now.", show_default=False)
-]
-ConfirmedBy = Annotated[
-    str | None, typer.Option(help="Who else has checked it, above ADJUSTMENT_CONFIRM_ABOVE.", show_default=False)
-]
+ExpiresAt = Annotated[str | None, typer.Option(help="When added credits lapse: a date or a time, such as 2027-03-31.")]
+ExpiresInDays = Annotated[int | None, typer.Option(min=1, max=EXPIRES_IN_DAYS_MAX, help="The same, in days from now.")]
+ConfirmedBy = Annotated[str | None, typer.Option(help="Who else has checked it, above ADJUSTMENT_CONFIRM_ABOVE.")]
 
 
 def adjust(
@@ -165,7 +158,7 @@ def threshold(
     merchant: Merchant,
     value: Annotated[
         str | None,
-        typer.Argument(help=f"Credits at or below which the balance is low, or '{DEFAULT}'.", show_default=False),
+        typer.Argument(help=f"Credits at or below which the balance is low, or '{DEFAULT}'."),
     ] = None,
     *,
     admin: Admin = None,

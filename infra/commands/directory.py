@@ -40,20 +40,15 @@ class Plugin(StrEnum):
 
 Days = Annotated[
     int | None,
-    typer.Option(
-        min=0, max=DAYS_MAX, help="Only low ones whose credits last at most so many whole days.", show_default=False
-    ),
+    typer.Option(min=0, max=DAYS_MAX, help="Only low ones whose credits last at most so many whole days."),
 ]
 
 
 def merchants(
-    search: Annotated[
-        str | None,
-        typer.Argument(help="How a name, a word in it, a domain or an id begins.", show_default=False),
-    ] = None,
+    search: Annotated[str | None, typer.Argument(help="How a name, a word in it, a domain or an id begins.")] = None,
     *,
     status: Annotated[
-        Plugin | None, typer.Option(help="Only those whose plugin is off, or whose balance is low.", show_default=False)
+        Plugin | None, typer.Option(help="Only those whose plugin is off, or whose balance is low.")
     ] = None,
     days: Days = None,
     limit: Annotated[int, typer.Option(min=1, max=MERCHANTS_MAX, help="List at most this many.")] = 50,

@@ -30,7 +30,7 @@ ASKED_AT_ONCE = 1000
 class Result:
     """The result of sending: faults in words, and with --wait the transactions in the ledger.
 
-    `noun` stands before the id of an ignored part.
+    `noun` precedes the id of an ignored part.
     `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
     service ignores by rule: nobody waits for them.
     """

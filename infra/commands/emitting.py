@@ -1,10 +1,10 @@
 """`credits emit`: sends any event of the contract, or a file of them, and reports the result."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
@@ -24,16 +24,12 @@ from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, find
 from infra.commands.webhooks import SecretFile, ShopDomain, Signing, Topic, WebhookOf, emit_webhook
 
-EventType = Annotated[str | None, typer.Argument(help="The event type, or its end: order_paid.", show_default=False)]
-Fields = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The payload's fields.", show_default=False)
-]
+EventType = Annotated[str | None, typer.Argument(help="The event type, or its end: order_paid.")]
+Fields = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The payload's fields.")]
 Envelopes = Annotated[
     Path | None, typer.Option(exists=True, help="A file of envelopes instead, one a line: .jsonl or .jsonl.gz.")
 ]
-Way = Annotated[
-    Via | None, typer.Option(help="Over NATS or the bus; NATS if its address is known.", show_default=False)
-]
+Way = Annotated[Via | None, typer.Option(help="Over NATS or the bus; NATS if its address is known.")]
 
 
 def emit(
@@ -75,7 +71,8 @@ def emit(
     if file is not None:
         events = _good(read_file(file, checked=not unchecked), result)
     else:
-        events = _one(event_type or "", payload_of(fields or [], payload), checked=not unchecked)
+        one = event_type_named(event_type or "", known=not unchecked)
+        events = iter([made(one, payload_of(fields or [], payload), checked=not unchecked)])
     reader = TargetLedger(target) if wait else None
     with repeatable(context), progress_bar(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:
@@ -85,10 +82,6 @@ def emit(
     if result.unconfirmed:
         name_again(context)
     _report(result, chosen, target, one=file is None, waited=wait, as_json=as_json)
-
-
-def _one(event_type: str, payload: Mapping[str, Any], *, checked: bool) -> Iterator[Outgoing]:
-    return iter([made(event_type_named(event_type, known=checked), payload, checked=checked)])
 
 
 def _good(lines: Iterable[tuple[int, Outgoing | NotAnEventError]], result: Result) -> Iterator[Outgoing]:

@@ -1,6 +1,6 @@
 """Files of transactions: written with what proves them, and read back row by row (contract, section 17).
 
-Beside FILE stands FILE.heads.jsonl, a line for each part of a merchant's chain that FILE holds: where it begins, the
+Beside FILE is FILE.heads.jsonl, a line for each part of a merchant's chain that FILE holds: where it begins, the
 hash before it, where it ends and the hash there. Its last line says that the export came to its end, with the SHA-256
 of FILE. The lines are written after their rows, so an interrupted export continues after its last line.
 """
@@ -41,7 +41,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """A part of a merchant's chain in the file; `end` is the size of the file behind it, in bytes."""
+    """A part of a merchant's chain in the file; `end` is the size of the file after it, in bytes."""
 
     merchant_id: MerchantId
     first_sequence: int

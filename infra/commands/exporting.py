@@ -45,13 +45,13 @@ _SUFFIXES = {".csv": Form.CSV, ".jsonl": Form.JSON_LINES, ".ndjson": Form.JSON_L
 
 def export(
     context: typer.Context,
-    destination: Annotated[str, typer.Argument(metavar="FILE", help="A file, or s3://BUCKET/KEY.", show_default=False)],
+    destination: Annotated[str, typer.Argument(metavar="FILE", help="A file, or s3://BUCKET/KEY.")],
     *,
     merchants: MerchantOptions = None,
     everybody: Annotated[bool, typer.Option("--all", help="All merchants, one after another.")] = False,
     form: Annotated[
         Form | None,
-        typer.Option("--format", help="By default, that of the file's ending, else csv.", show_default=False),
+        typer.Option("--format", help="By default, that of the file's ending, else csv."),
     ] = None,
     since: Since = None,
     until: Until = None,

@@ -18,20 +18,17 @@ from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
 
-Id = Annotated[
-    str | None,
-    typer.Option("--id", help="An id, such as a ticket's: the same id counts once.", show_default=False),
-]
+Id = Annotated[str | None, typer.Option("--id", help="An id, such as a ticket's: the same id counts once.")]
 
 
 def freeze(
     context: typer.Context,
     merchant: Merchant,
     *,
-    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")],
     until: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="When it ends, UTC: 2026-12-24 or 2026-12-24T18:00:00Z.", show_default=False),
+        typer.Option(metavar="TIME", help="When it ends, UTC: 2026-12-24 or 2026-12-24T18:00:00Z."),
     ] = None,
     freeze_id: Id = None,
     admin: Admin = None,
@@ -53,7 +50,7 @@ def unfreeze(
     context: typer.Context,
     merchant: Merchant,
     *,
-    reason: Annotated[str | None, typer.Option(help="Why, for whoever asks later.", show_default=False)] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for whoever asks later.")] = None,
     freeze_id: Id = None,
     admin: Admin = None,
     yes: Yes = False,

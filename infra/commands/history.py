@@ -43,7 +43,7 @@ def history(
     *,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help=f"How many, the newest of them: {SHOWN}; with --csv all.", show_default=False),
+        typer.Option(min=1, help=f"How many, the newest of them: {SHOWN}; with --csv all."),
     ] = None,
     before: Annotated[int | None, typer.Option(min=2, help="Only those before this sequence: the next page.")] = None,
     since: Since = None,
@@ -57,7 +57,6 @@ def history(
             metavar="TYPE",
             autocompletion=lambda: TYPES,
             help="Only this type, such as payment; may be repeated.",
-            show_default=False,
         ),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values, with a heading.")] = False,

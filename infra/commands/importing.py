@@ -24,8 +24,8 @@ SHOWN_MAX = 20
 """Rows named of each kind; the JSON names all of them."""
 AT_ONCE = 16
 
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
-OptionalFile = Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+OptionalFile = Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, readable=True)]
 
 
 def import_command(

@@ -11,7 +11,7 @@ from infra.commands.target import Target
 
 CONNECT_SECONDS = 3
 ATTEMPTS = 1
-"""How often a server is tried again; the client takes 0 for ever, and 60 if it is not told."""
+"""How often a server is tried again; the client takes 0 for ever, and 60 by default."""
 
 
 def access_to(target: Target, nats_url: str | None) -> Access | None:

@@ -42,7 +42,7 @@ class TargetLedger:
         self._ledger = ledger_of(target, answering=True)
 
     def account(self, merchant: MerchantId) -> Account | None:
-        """Return the merchant's account as it stands now, None if there is none."""
+        """Return the merchant's account as it is now, None if there is none."""
         return self._ledger.read([merchant], []).account(merchant)
 
     def accounts(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Account]:

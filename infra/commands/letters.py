@@ -33,14 +33,10 @@ Queue = Annotated[
     list[Parking] | None,
     typer.Option("--queue", help="Only this dead-letter queue: of events in, of events out, or of the streams."),
 ]
-Code = Annotated[
-    list[str] | None, typer.Option("--code", help="Only letters with this code; may be repeated.", show_default=False)
-]
+Code = Annotated[list[str] | None, typer.Option("--code", help="Only letters with this code; may be repeated.")]
 LetterIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of dead letters.")]
 All = Annotated[bool, typer.Option("--all", help="All dead letters, or those of --code, --merchant and --queue.")]
-LetterId = Annotated[
-    str, typer.Argument(metavar="ID", help="The dead letter's id, as `list` prints it.", show_default=False)
-]
+LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter's id, as `list` prints it.")]
 
 
 @application.command(name="list")
@@ -50,7 +46,6 @@ def listing(
         typer.Argument(
             metavar="[TEXT]",
             help="Only letters whose message has this text, such as an order's number.",
-            show_default=False,
         ),
     ] = None,
     *,
@@ -174,7 +169,7 @@ def discard(
     context: typer.Context,
     letters: LetterIds = None,
     *,
-    reason: Annotated[str, typer.Option(help="Why, for whoever looks for them later.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why, for whoever looks for them later.")],
     everything: All = False,
     code: Code = None,
     merchant: MerchantOption = None,

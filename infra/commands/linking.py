@@ -21,20 +21,17 @@ from infra.commands.times import now
 
 PAGE = 100
 
-Of = Annotated[
-    str | None,
-    typer.Option("--of", help="List what is linked to this merchant.", callback=one_merchant, show_default=False),
-]
+Of = Annotated[str | None, typer.Option("--of", help="List what is linked to this merchant.", callback=one_merchant)]
 
 
 def link(
     name: Annotated[
         str | None,
-        typer.Argument(help="teegeist.myshopify.com or stripe:cus_1; without it, all links.", show_default=False),
+        typer.Argument(help="teegeist.myshopify.com or stripe:cus_1; without it, all links."),
     ] = None,
     merchant: OneMerchant = None,
     *,
-    label: Annotated[str | None, typer.Option(help="What people call the shop.", show_default=False)] = None,
+    label: Annotated[str | None, typer.Option(help="What people call the shop.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the link.")] = False,
     admin: Admin = None,
     of: Of = None,

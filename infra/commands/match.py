@@ -39,15 +39,11 @@ CHUNK_BYTES = 1024 * 1024
 
 def match(
     context: typer.Context,
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="Shopify's order export, or .jsonl.", show_default=False)
-    ],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Shopify's order export, or .jsonl.")],
     *,
     merchant: MerchantOption = None,
     fix: Annotated[bool, typer.Option("--fix", help="Send the missing events into the inbox.")] = False,
-    report: Annotated[
-        Path | None, typer.Option(help="Write every difference here, as JSON Lines.", show_default=False)
-    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write every difference here, as JSON Lines.")] = None,
     yes: Yes = False,
     stage: Stage = None,
     profile: Profile = None,

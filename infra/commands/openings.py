@@ -84,7 +84,7 @@ class Openings:
         """Open the account and let every key name its opening; what is done already is left as it is.
 
         Raises:
-            RetryLater: the store does not answer; what is done is done, and the same call goes on.
+            RetryLater: the store does not answer; what was written stays, and the same call continues.
         """
         own_id = opening_id(account.merchant_id)
         [(_, found, in_the_way)] = standing(self._store, [account])

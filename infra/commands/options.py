@@ -22,7 +22,7 @@ Stage = Annotated[
 Profile = Annotated[
     str | None, typer.Option(is_eager=True, help="The AWS profile for the stage; AWS_PROFILE does the same.")
 ]
-Admin = Annotated[str | None, typer.Option(help="Who is responsible for it; by default, you.", show_default=False)]
+Admin = Annotated[str | None, typer.Option(help="Who is responsible for it; by default, you.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a deployed stage is changed.")]
 
 
@@ -44,10 +44,7 @@ def _time(text: str) -> Instant:
     return instant(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-Since = Annotated[
-    str | None,
-    typer.Option(parser=_time, metavar="TIME", help="From this time on, UTC: 2026-11-01.", show_default=False),
-]
+Since = Annotated[str | None, typer.Option(parser=_time, metavar="TIME", help="From this time on, UTC: 2026-11-01.")]
 
 
 def _month(text: str) -> Month:
@@ -59,7 +56,7 @@ def _month(text: str) -> Month:
 
 OfMonth = Annotated[
     str | None,
-    typer.Option("--month", parser=_month, metavar="MONTH", help="Of this month, UTC: 2026-11.", show_default=False),
+    typer.Option("--month", parser=_month, metavar="MONTH", help="Of this month, UTC: 2026-11."),
 ]
 
 
@@ -77,10 +74,7 @@ def _before(text: str) -> Instant:
     return instant(datetime.fromisoformat(_time(text)) - timedelta(milliseconds=1))
 
 
-Until = Annotated[
-    str | None,
-    typer.Option(parser=_before, metavar="TIME", help="Before this time, UTC: 2026-12-01.", show_default=False),
-]
+Until = Annotated[str | None, typer.Option(parser=_before, metavar="TIME", help="Before this time, UTC: 2026-12-01.")]
 
 
 def one_merchant(context: typer.Context, text: str | None) -> str | None:
@@ -96,13 +90,10 @@ def _merchants(context: typer.Context, texts: list[str] | None) -> list[str] | N
 
 
 BY_NAME = "id, its name, or its shop's domain"
-Merchant = Annotated[
-    str,
-    typer.Argument(metavar="MERCHANT", help=f"The merchant's {BY_NAME}.", callback=one_merchant, show_default=False),
-]
+Merchant = Annotated[str, typer.Argument(metavar="MERCHANT", help=f"The merchant's {BY_NAME}.", callback=one_merchant)]
 OneMerchant = Annotated[
     str | None,
-    typer.Argument(metavar="[MERCHANT]", help=f"A merchant's {BY_NAME}.", callback=one_merchant, show_default=False),
+    typer.Argument(metavar="[MERCHANT]", help=f"A merchant's {BY_NAME}.", callback=one_merchant),
 ]
 SomeMerchants = Annotated[
     list[str] | None,
@@ -110,12 +101,11 @@ SomeMerchants = Annotated[
         metavar="[MERCHANT]...",
         help=f"Each one's {BY_NAME}; all, without any.",
         callback=_merchants,
-        show_default=False,
     ),
 ]
 MerchantOption = Annotated[
     str | None,
-    typer.Option(metavar="MERCHANT", help=f"A merchant's {BY_NAME}.", callback=one_merchant, show_default=False),
+    typer.Option(metavar="MERCHANT", help=f"A merchant's {BY_NAME}.", callback=one_merchant),
 ]
 MerchantOptions = Annotated[
     list[str] | None,
@@ -124,6 +114,5 @@ MerchantOptions = Annotated[
         metavar="MERCHANT",
         help=f"A merchant's {BY_NAME}; may be repeated.",
         callback=_merchants,
-        show_default=False,
     ),
 ]

@@ -18,7 +18,7 @@ def print_table(
     """Print rows below their headings; columns named in `right` are figures.
 
     In a pipe each row is one line, and whole. In a terminal that is too narrow for it the texts of the column
-    `shortened` are cut, and where that does not do, the last column stands on a line of its own below each row, whole.
+    `shortened` are cut, and where that is not enough, the last column is on a line of its own below each row, whole.
     """
     console = screen()
     shown = [list(map(visible, row)) for row in (headings, *rows)]

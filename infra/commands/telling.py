@@ -81,7 +81,7 @@ def republish(
         raise unable("Give MERCHANT (optionally with --since and --until), --since, --transaction or --letter.")
     target = find(stage, profile)
     reader, outcome = reader_of(target), Republished()
-    bus = None if dry_run else _bus(target)
+    bus = None if dry_run else EventBridgeBus(target.client("events"), bus=target.event_bus, sleep=time.sleep)
     with repeatable(context):
         if letter is not None:
             _of_letter(target, reader, letter, outcome, bus)
@@ -259,7 +259,3 @@ def _publish(events: Iterator[PublishedEvent], outcome: Republished, bus: EventB
             waiting.clear()
     if bus and waiting:
         outcome.refused += len(bus.publish(waiting))
-
-
-def _bus(target: Target) -> EventBridgeBus:
-    return EventBridgeBus(target.client("events"), bus=target.event_bus, sleep=time.sleep)

@@ -25,13 +25,11 @@ def undo(
     context: typer.Context,
     transaction: Annotated[
         str,
-        typer.Argument(
-            metavar="TRANSACTION", help="The adjustment's transaction, as `adjust` prints it.", show_default=False
-        ),
+        typer.Argument(metavar="TRANSACTION", help="The adjustment's transaction, as `adjust` prints it."),
     ],
     *,
     partly: Annotated[bool, typer.Option("--partly", help="Take back what is left, if some is spent.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why; by default, what it undoes.", show_default=False)] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; by default, what it undoes.")] = None,
     confirmed_by: ConfirmedBy = None,
     admin: Admin = None,
     dry_run: DryRun = False,
@@ -53,7 +51,8 @@ def undo(
             f"There is no transaction {transaction}: `credits history MERCHANT --type adjustment` lists a merchant's."
         )
     if found.kind not in ADJUSTMENTS or not found.amount:
-        raise refused(f"Transaction {transaction} is not an adjustment that moved credits: {_kind(found)}.")
+        what = f"{found.kind.transaction_type} {found.reference_id}, {found.amount:+d} credits"
+        raise refused(f"Transaction {transaction} is not an adjustment that moved credits: {what}.")
     person = Person(responsible(admin), confirmed_by, yes)
     for again in (partly, partly, False):
         one = One(
@@ -92,7 +91,3 @@ def _taken_back(reader: TargetLedger, adjustment: Transaction, *, partly: bool) 
             f"`credits undo {adjustment.transaction_id} --partly` takes back what is left."
         )
     return left
-
-
-def _kind(transaction: Transaction) -> str:
-    return f"{transaction.kind.transaction_type} {transaction.reference_id}, {transaction.amount:+d} credits"
