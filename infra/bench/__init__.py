@@ -5,7 +5,7 @@ tables.py     the tables in memory under botocore, metered
 functions.py  the functions as AWS calls them, in this process
 counted.py    requests, units and items of every event and route: gates of the tests
 cpu.py        CPU of orders and statuses on a transport that answers at once
-imports.py    a function's first answer in a new container, from the zip alone
+imports.py    the package, and a function's first answer in a new container, from the zip alone
 memory.py     first and later answers by the share of a core that memory buys, and what they cost
 busy.py       one merchant with many workers, on the emulator
 limits.py     the same against DynamoDB's limits, simulated

@@ -108,7 +108,7 @@ def refunds(tables: MeteredTables) -> list[Measurement]:
 def edits(tables: MeteredTables) -> list[Measurement]:
     """Newer versions of a stored order: one with another charge, one with the same, and one that comes again.
 
-    An order is not read ahead: the refused write of it, as of any duplicate, brings what stands there.
+    An order is not read ahead: the answer to its refused write, as of any duplicate, has the stored one.
     """
     shop, made = merchant(1), Orders()
     opened(tables, shop)

@@ -230,7 +230,7 @@ def roll_up_accounts(accounts: Sequence[Item]) -> None:
 
 
 def post_due() -> Any:
-    """Let the function post what is due, and return what it answers."""
+    """Let the function post what is due, and return its answer."""
     scheduled = ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources")
     return app.post_due(dict.fromkeys(scheduled, ""), Context())
 

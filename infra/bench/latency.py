@@ -6,7 +6,7 @@ Four ways are measured, one event at a time, while other shops sell so many orde
   of the account that has it;
 - from the write that crossed a threshold (its transaction's `created_at`) to the event about it, heard on NATS.
 
-Beside them stands what the emulator takes for an item that is put and read, and for a message that passes a queue. The
+The table also has the emulator's own times for an item that is put and read, and for a message that passes a queue. The
 stack is the one of .local, or of `LOCAL_DIR`. `--write` puts the table into the page of measurements.
 """
 

@@ -12,7 +12,7 @@ PAGE: Final = Path(__file__).parents[1] / "docs/measurements.md"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a table stands in a page: between two marks, which name it and the module that makes it."""
+    """The place of a table in a page: between two marks, which name it and the module that makes it."""
 
     name: str
     module: str

@@ -4,7 +4,7 @@ The values of parameters come from infra/stages, then from the environment under
 (infra/docs/settings.md) or in `PARAMETERS="Name=value ..."`; everything else keeps the value of the last deployment.
 Credentials are the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's;
 `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1` does not ask; what would
-remove or replace a table is refused whoever says so, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
+remove or replace a table is refused all the same, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
 whatever alarm is on. `SUFFIX=-2` or `STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the
 values that another stack has.
 """

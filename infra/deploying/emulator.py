@@ -67,7 +67,8 @@ def deploy(
         FileNotFoundError: The stage has not been packaged.
     """
     folder = package or package_directory(stage)
-    chosen = {**_unknown_to_emulator(folder), **parameters}
+    declared = parsed(folder / "sam.yaml")["Parameters"]
+    chosen = {**{name: value for name, value in UNKNOWN_TO_EMULATOR.items() if name in declared}, **parameters}
     template_key = _upload(emulator_client(endpoint_url, "s3"), folder, chosen)
     request: dict[str, Any] = {
         "StackName": stack_name,
@@ -120,11 +121,6 @@ def emulator_client(endpoint_url: str | None, service: str, **settings: Any) -> 
     return emulator_session().client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
 
-def _unknown_to_emulator(folder: Path) -> dict[str, str]:
-    declared = parsed(folder / "sam.yaml")["Parameters"]
-    return {name: value for name, value in UNKNOWN_TO_EMULATOR.items() if name in declared}
-
-
 def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:
     """Upload code and template under names made of their content; return the template's key.
 
@@ -138,15 +134,11 @@ def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:
     if packaged:
         template = template.replace(packaged, release(packaged, parameters))
     template_key = f"{hashlib.sha256(template.encode()).hexdigest()}.yaml"
-    _ensure_bucket(s3)
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key=code_key, Body=code)
     s3.put_object(Bucket=BUCKET, Key=template_key, Body=template.encode())
     return template_key
-
-
-def _ensure_bucket(s3: "S3Client") -> None:
-    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=BUCKET)
 
 
 def _create_or_update(cloudformation: "CloudFormationClient", request: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ def stack_name(stage: str) -> str:
 
 
 def stack_to_deploy(stage: str, environment: Mapping[str, str]) -> str:
-    """Return the stack that a deployment of `stage` is for: `STACK`, or the stage's with `SUFFIX` (`-2`) behind it.
+    """Return the stack that a deployment of `stage` is for: `STACK`, or the stage's with `SUFFIX` (`-2`) appended.
 
     Raises:
         StackNameError: resources could not be named after it.

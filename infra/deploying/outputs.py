@@ -79,7 +79,7 @@ def parts(outputs: Mapping[str, str]) -> dict[str, Any]:
 def function_names(outputs: Mapping[str, str]) -> dict[str, str]:
     """Return the deployed names of the functions, from outputs such as `IngestEventsName`.
 
-    Each stands under its logical id in the template (`IngestEvents`) and its name in app.py (`ingest_events`).
+    Each is listed under its logical id in the template (`IngestEvents`) and its name in app.py (`ingest_events`).
     """
     names = {
         output.removesuffix("Name"): value

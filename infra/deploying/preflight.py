@@ -1,6 +1,6 @@
 """Looks at an account before anything is made in it: `make preflight STAGE=prod`, and first of all in `make deploy`.
 
-What CloudFormation would say after ten minutes and roll back for is said at once, with what to do. Nothing is changed.
+It reports at once, with what to do, what CloudFormation would roll back for after ten minutes. Nothing is changed.
 What the caller may not ask is a note, and stops nobody.
 """
 
@@ -76,7 +76,7 @@ Check = Callable[[Clients, Plan], Iterator[Obstacle]]
 
 
 def obstacles(client: Clients, plan: Plan) -> Iterator[Obstacle]:
-    """Yield what stands in the way of `plan`, and what could not be found out."""
+    """Yield the obstacles to `plan`, and what could not be checked."""
     for name, check in CHECKS.items():
         try:
             yield from check(client, plan)

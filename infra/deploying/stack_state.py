@@ -1,4 +1,4 @@
-"""The state that a stack was left in, mended before a deployment where that is what stands in its way.
+"""The state that a stack was left in, repaired before a deployment that it would block.
 
 A first creation that failed leaves a stack that can only be deleted; an update whose rollback failed, one that can only
 be rolled back further. A stack that is being changed by somebody else is left alone.
@@ -71,10 +71,10 @@ def follow(
     doing: str,
     good: tuple[str, ...] = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "DELETE_COMPLETE"),
 ) -> Mapping[str, Any]:
-    """Show how a change of the stack comes along, and return the stack when it has come to a good end.
+    """Show the progress of a change of the stack, and return the stack once it has succeeded.
 
     Raises:
-        DeploymentFailedError: it came to another one, or takes too long.
+        DeploymentFailedError: it failed, or takes too long.
     """
     deadline, last = time.monotonic() + WAIT_SECONDS, ""
     with console.status(doing) as status:

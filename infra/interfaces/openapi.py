@@ -1,7 +1,7 @@
 """The API's document: OpenAPI 3.1, put together from the routes' table, the models and the glossary."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from openapi_pydantic import OpenAPI
@@ -47,6 +47,7 @@ body; `OPTIONS` answers a browser's preflight; 429, and 503 for a moment, may co
 
 def openapi() -> dict[str, Any]:
     """Return the document; it has been read back as OpenAPI 3.1 without a complaint."""
+    refused = sorted({status for route in ROUTES for status in route.errors} | set(GATEWAY_ERRORS))
     document: dict[str, Any] = {
         "openapi": "3.1.1",
         "info": {"title": "Merchant credits", "version": "1", "description": _INTRODUCTION},
@@ -57,7 +58,7 @@ def openapi() -> dict[str, Any]:
             "schemas": explained(schemas()),
             "headers": {name: dict(header) for name, header in HEADERS.items()},
             "parameters": {"X-Correlation-ID": CORRELATION_ID, "X-Request-ID": REQUEST_ID},
-            "responses": {str(status): _refusal(status) for status in _refusals()},
+            "responses": {str(status): _refusal(status) for status in refused},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -173,10 +174,6 @@ def _success(said: Success) -> dict[str, Any]:
             content["examples"] = _examples(said.examples)
         answer["content"] = {said.media_type: content, **{text: {"schema": TEXT} for text in said.texts}}
     return answer
-
-
-def _refusals() -> Iterator[int]:
-    yield from sorted({status for route in ROUTES for status in route.errors} | set(GATEWAY_ERRORS))
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The story behind all examples: one shop's events, read by the contracts and told to the ledger itself.
+"""The story behind all examples: one shop's events, read by the contracts and posted to the ledger itself.
 
 So an example is always what the service would take and say. Everything is fixed: the same code gives the
 same documents.

@@ -1,7 +1,7 @@
 """What each member of a request, an answer or an event means: one word, one meaning, in both documents.
 
 The models say which members there are and of what type; a word adds the sentence and, where a model says
-only "text" or "whole number", the form it always has. `Model.member` stands before `member`.
+only "text" or "whole number", the form it always has. `Model.member` takes precedence over `member`.
 """
 
 from collections.abc import Mapping

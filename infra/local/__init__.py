@@ -14,7 +14,7 @@ pages.py        the page to start from (start.html), and the demo shop (demo_sho
 tables.py       the template's tables, for engines that know no CloudFormation
 description.py  stack.json: where everything is
 screen.py       the output on the terminal; examples.py has the lines to try
-shops.py        sample traffic: which events, decided from a seed; past.py has the shop with twelve days behind it
+shops.py        sample traffic: which events, decided from a seed; past.py has the shop with twelve days of history
 outcomes.py     what was recorded, as lines
 traffic.py      sends the one and prints the other (`python -m infra.local.traffic`)
 """

@@ -185,20 +185,6 @@ def running(engine: Engine) -> Iterator[Engine]:
 
 
 @contextmanager
-def engine(
-    command: Sequence[str],
-    *,
-    log: Path,
-    environment: Mapping[str, str],
-    ready: Callable[[], bool],
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `command` until the context is left; it is entered once `ready()` is true."""
-    process = launch(command, log=log, environment=environment)
-    with running(Engine(name=command[0], process=process, log=log, ready=ready)):
-        yield process
-
-
-@contextmanager
 def nats_server(directory: Path, port: int | None = None, *, configuration: Path | None = None) -> Iterator[str]:
     """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
 

@@ -4,7 +4,7 @@ import fcntl
 import os
 import socket
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def _asked(environment: Mapping[str, str], setting: str, default: int) -> int:
 
 
 def _choose(setting: str, asked: int, held: ExitStack) -> Port:
-    for number in _candidates(asked):
+    for number in range(asked, min(asked + ATTEMPTS, LARGEST_PORT + 1)):
         claim = _claim(number)
         if claim is None:
             continue
@@ -73,10 +73,6 @@ def _choose(setting: str, asked: int, held: ExitStack) -> Port:
             return Port(setting=setting, asked=asked, number=number)
         claim.close()
     raise PortError(f"{setting}: {asked} and the {ATTEMPTS} ports above it are all taken.")
-
-
-def _candidates(asked: int) -> Iterable[int]:
-    return range(asked, min(asked + ATTEMPTS, LARGEST_PORT + 1))
 
 
 def _claim(number: int) -> TextIO | None:

@@ -114,7 +114,7 @@ def bring_up(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
 
 
 def call_others(site: Site, outputs: Mapping[str, str], watch: Watch) -> None:
-    """Call once the functions that work behind a first order: the first call of each costs a second or two."""
+    """Call once the functions that a first order sets off: the first call of each costs a second or two."""
     names = [name for name in function_names(outputs) if name.startswith(("publish", "adjust", "set", "roll"))]
     for call in [_called(site, outputs, name) for name in names]:
         watch.wait_for(call, "the first call of each function")

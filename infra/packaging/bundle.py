@@ -71,7 +71,7 @@ def bundle(modules: Mapping[str, str], first: str) -> str:
 
 
 def _ordered(modules: Mapping[str, str], name: str, seen: set[str] | None = None) -> Iterator[str]:
-    """Yield the modules that `name` needs, each behind what it imports itself."""
+    """Yield the modules that `name` needs, each after its own imports."""
     seen = set() if seen is None else seen
     if name in seen:
         return

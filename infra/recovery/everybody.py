@@ -10,7 +10,7 @@ from chalicelib.ports import LedgerReader, Snapshot
 def account_pages(
     reader: LedgerReader, after: MerchantId | None = None
 ) -> Iterator[Sequence[Snapshot | UnreadableAccount]]:
-    """Yield all accounts, readable or not, or those behind the account of `after`."""
+    """Yield all accounts, readable or not, or those after the account of `after`."""
     while True:
         page = reader.accounts(after)
         yield page.accounts

@@ -1,8 +1,8 @@
 """`python -m infra.scanning.audit PIP_AUDIT`: every pinned dependency against the published advisories (`make audit`).
 
 The auditor answers "no known vulnerabilities" and exit status 0 also where it could ask nobody, so what it says is read
-dependency by dependency: what was not asked about is said, loudly. Exit status 1 where an advisory was found, 2 where
-nobody could be asked and `AUDIT_REQUIRED` is set, else 0.
+dependency by dependency, and what was not asked about is reported, loudly. Exit status 1 where an advisory was found,
+2 where nobody could be asked and `AUDIT_REQUIRED` is set, else 0.
 """
 
 import json

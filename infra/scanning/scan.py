@@ -25,7 +25,7 @@ from infra.packaging.refusals.resolved import listed
 EXCEPTIONS = ROOT / "infra/scanning/scan_exceptions.yaml"
 WORKFLOWS = ROOT / ".github"
 PLAIN = (ROOT / "infra/deploying/github.yaml",)
-"""Templates that are CloudFormation as they stand."""
+"""Templates of plain CloudFormation."""
 REASON_WORDS_MIN = 8
 
 

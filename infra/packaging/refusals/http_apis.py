@@ -15,7 +15,7 @@ FORMATS = ("1.0", "2.0")
 TIMEOUT_MILLISECONDS = range(50, 30_001)
 REQUESTS = range(10, 2_000_000_001)
 ERRORS_KEPT = (400, 403, 404, 405, 414, 500, 501, 502, 503, 504)
-"""Errors that CloudFront keeps for ten seconds by itself, also those that say `no-store`."""
+"""Errors that CloudFront keeps for ten seconds by default, also those that say `no-store`."""
 METHODS = (("GET", "HEAD"), ("GET", "HEAD", "OPTIONS"), ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
 """The sets of methods that a behaviour can allow."""
 _ROUTE_KEY = re.compile(r"(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /\S*|\$default")
