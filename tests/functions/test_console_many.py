@@ -17,7 +17,7 @@ from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token
 from tests.support.system import System
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.slow, needs_chromium]
 expect.set_options(timeout=WAIT_MS)
 
 HEADING = "merchant_id,credits,reason\n"

@@ -130,6 +130,7 @@ def unfolded(page: Page) -> Any:
     return section
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_an_owner_sees_the_own_shop_alone_and_nothing_to_change(tab: Callable[..., Page]) -> None:
     page = tab()
@@ -144,6 +145,7 @@ def test_an_owner_sees_the_own_shop_alone_and_nothing_to_change(tab: Callable[..
     assert page.get_by_role("button", name="Find").count() == 0
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("view", ["merchants", "many", "actions", "dead-letters", "off", "low"])
 def test_an_address_of_admins_shows_an_owner_the_own_shop(tab: Callable[..., Page], view: str) -> None:
@@ -152,6 +154,7 @@ def test_an_address_of_admins_shows_an_owner_the_own_shop(tab: Callable[..., Pag
     expect(page.get_by_role("heading", name=f"Merchant {SHOP}")).to_be_visible()
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_another_shop_s_address_shows_an_owner_nothing_of_it(tab: Callable[..., Page]) -> None:
     page = tab(f"merchant/{OTHER}")
@@ -159,6 +162,7 @@ def test_another_shop_s_address_shows_an_owner_nothing_of_it(tab: Callable[..., 
     expect(page.get_by_text("This merchant has no account.")).to_be_visible()
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_an_owner_reads_the_statement_and_downloads_it_and_the_export(
     tab: Callable[..., Page], desk: System, tmp_path: Path
@@ -186,6 +190,7 @@ def test_an_owner_reads_the_statement_and_downloads_it_and_the_export(
     assert sum(json.loads(line)["amount"] for line in (tmp_path / "e.jsonl").read_text().splitlines()) == 26
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_an_export_of_many_pages_has_one_heading_and_every_row(
     tab: Callable[..., Page], desk: System, tmp_path: Path
@@ -201,6 +206,7 @@ def test_an_export_of_many_pages_has_one_heading_and_every_row(
     assert [int(row["sequence"]) for row in rows] == [*range(185, 0, -1)]
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_a_phone_shows_an_owner_s_papers_and_axe_finds_nothing(tab: Callable[..., Page]) -> None:
     page = tab(width=360)

@@ -23,7 +23,7 @@ from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import PageApi
 from tests.support.system import System
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.slow, needs_chromium]
 expect.set_options(timeout=WAIT_MS)
 
 STORE, API = "https://shop.example", "https://credits.example"

@@ -7,7 +7,7 @@ import pytest
 from tests.support.marketplace import happened, merchant
 from tests.support.running_stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 
 def correction(shop: str, **other: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from tests.support.bridge_process import (
 )
 from tests.support.engines import clean_environment, free_port, ministack, nats_server
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -37,12 +37,12 @@ from tests.support.fire import BRIDGE, NATS, on_fire, order_of, put_out
 from tests.support.marketplace import happened
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 SHOPS = 6
 CREDITS = 100_000
 DRAIN_SECONDS = 600.0
-FEW_STEPS = ("streams half made", "half acknowledged", "event published")
+MESSAGES, BRIDGE_KILLS, NATS_KILLS = 10_000, 12, 3
 WIDE_WINDOW = api.StreamConfig(name="CREDIT", subjects=list(OUTBOUND_TYPES), duplicate_window=3600)
 """Repeats are dropped however long a busy machine takes to come to them."""
 
@@ -69,23 +69,16 @@ def is_empty(queues: Queues, url: str) -> bool:
     return state["ApproximateNumberOfMessages"] == state["ApproximateNumberOfMessagesNotVisible"] == "0"
 
 
-@pytest.mark.parametrize(
-    ("messages", "bridge_kills", "nats_kills"),
-    [
-        pytest.param(600, 2, 1, id="600 messages, 2 kills of the bridge and 1 of NATS"),
-        pytest.param(10_000, 12, 3, id="10,000 messages, 12 kills of the bridge and 3 of NATS", marks=pytest.mark.slow),
-    ],
-)
 def test_every_order_stands_in_the_ledger_once_however_often_bridge_and_nats_are_killed(
-    tmp_path: Path, flows: Stack, messages: int, bridge_kills: int, nats_kills: int
+    tmp_path: Path, flows: Stack
 ) -> None:
     shops = [str(uuid4()) for _ in range(SHOPS)]
     flows.tell(*(happened("evt.account.created", shop, trial_id="fire", credits_to_use=CREDITS) for shop in shops))
-    victims = [BRIDGE] * bridge_kills + [NATS] * nats_kills
-    random.Random(messages).shuffle(victims)  # noqa: S311 - a schedule, not a secret
-    bodies = [order_of(shops[number % SHOPS], number) for number in range(messages)]
+    victims = [BRIDGE] * BRIDGE_KILLS + [NATS] * NATS_KILLS
+    random.Random(MESSAGES).shuffle(victims)  # noqa: S311 - a schedule, not a secret
+    bodies = [order_of(shops[number % SHOPS], number) for number in range(MESSAGES)]
     parts = [bodies[start :: len(victims) + 1] for start in range(len(victims) + 1)]
-    events = [range(messages // 5)[start :: len(victims) + 1] for start in range(len(victims) + 1)]
+    events = [range(MESSAGES // 5)[start :: len(victims) + 1] for start in range(len(victims) + 1)]
     description = flows.description
 
     with (
@@ -93,33 +86,27 @@ def test_every_order_stands_in_the_ledger_once_however_often_bridge_and_nats_are
         on_fire(tmp_path, queues) as fire,
     ):
         on_nats(fire.nats_url, widen)
-        fire.burn(parts, events, victims, seed=messages)
+        fire.burn(parts, events, victims, seed=MESSAGES)
         fire.heal()
         assert fire.kills == victims
         until("NATS to be drained", lambda: unacknowledged(fire.nats_url) == 0, DRAIN_SECONDS)
         until("the inbox to be drained", lambda: not any(flows.inbox()), DRAIN_SECONDS)
         until("the outbox to be drained", lambda: is_empty(queues, queues.outbox), DRAIN_SECONDS)
-        assert told(fire.nats_url) == list(range(messages // 5))
+        assert told(fire.nats_url) == list(range(MESSAGES // 5))
 
     for number, shop in enumerate(shops):
         ledger = flows.ledger(shop)
         orders = [row["reference_id"] for row in ledger if row["transaction_type"] == "ORDER_PAID"]
-        assert Counter(orders) == Counter(map(str, range(number, messages, SHOPS)))
+        assert Counter(orders) == Counter(map(str, range(number, MESSAGES, SHOPS)))
         assert broken_links_in_answers(ledger) == []
         assert flows.read(f"/credits/accounts/{shop}")["balance"] == CREDITS - len(orders)
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [pytest.param(FEW_STEPS, id="some steps"), pytest.param((*STEPS,), id="every step", marks=pytest.mark.slow)],
-)
-def test_killed_at_any_step_the_next_bridge_finishes_what_was_begun(
-    tmp_path: Path, queues: Queues, steps: Sequence[str]
-) -> None:
+def test_killed_at_any_step_the_next_bridge_finishes_what_was_begun(tmp_path: Path, queues: Queues) -> None:
     giant = os.urandom(1024 * 1024 - 1)
     sent = range(0)
     with nats_server(tmp_path) as url:
-        for step in steps:
+        for step in STEPS:
             # The first step makes the streams, so nothing can be published before it.
             if step != "streams half made":
                 sent = range(sent.stop + 10)
@@ -143,7 +130,7 @@ def test_killed_at_any_step_the_next_bridge_finishes_what_was_begun(
     by_message: dict[str, list[tuple[str, bytes]]] = {}
     for headers, part in parts:
         by_message.setdefault(headers["Parked-Stream-Sequence"], []).append((headers["Parked-Part"], part))
-    assert len(by_message) == sum("parked" in step for step in steps)
+    assert len(by_message) == sum("parked" in step for step in STEPS)
     for found in by_message.values():
         assert b"".join(part for _, part in sorted(found)) == giant
 
@@ -170,7 +157,6 @@ def test_a_queue_that_fails_in_every_way_gets_everything_once_it_has_healed(tmp_
     assert set(numbers(queues.take(queues.inbox))) == set(range(200))
 
 
-@pytest.mark.slow
 def test_while_the_queue_is_away_messages_wait_in_nats_and_not_in_the_bridge(tmp_path: Path, queues: Queues) -> None:
     """Thirty megabytes wait, and the bridge may hold twenty messages of ten kilobytes."""
     padding = " " * 10_000

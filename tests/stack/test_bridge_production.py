@@ -37,7 +37,7 @@ from tests.support.faulty_sqs import faulty_road
 from tests.support.fire import publish_surely
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 SETTINGS = ROOT / "infra/bridge/nats"
 SERVER = SETTINGS / "jetstream.conf"
@@ -108,7 +108,6 @@ def port_of(server: Engine) -> str:
     return str(arguments[arguments.index("-p") + 1])
 
 
-@pytest.mark.slow
 def test_a_cluster_of_three_loses_a_server_in_mid_traffic_and_no_message(tmp_path: Path, queues: Queues) -> None:
     with ExitStack() as ends:
         servers = cluster(tmp_path)

@@ -34,7 +34,7 @@ from tests.support.bridge_process import (
 )
 from tests.support.engines import ministack, nats_server
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 ADJUSTMENT = "evt.credits.manual_adjustment"
 

@@ -12,7 +12,7 @@ from tests.support.console import Console, tab, token_for
 from tests.support.marketplace import Event, happened, merchant
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people"), needs_chromium]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("people"), needs_chromium]
 
 ORDERS = 34
 """Of the shop that is off: 30 found a credit each, 4 did not."""
@@ -86,7 +86,6 @@ def test_why_is_my_plugin_off_is_answered_at_the_first_look(console: Console) ->
     assert console.violations() == []
 
 
-@pytest.mark.slow
 def test_the_balance_burns_down_to_a_date(console: Console) -> None:
     console.signed_in(f"merchant/{ON}")
 
@@ -149,7 +148,6 @@ def test_the_ledger_goes_on_to_its_end_and_is_filtered_and_its_chain_holds(conso
     expect(console.said("chain")).to_contain_text(f"{ORDERS + 1} transactions: every hash and every balance is right.")
 
 
-@pytest.mark.slow
 def test_a_record_that_was_changed_on_its_way_does_not_hold(console: Console) -> None:
     def change(route: Route) -> None:
         answer = route.fetch()
@@ -234,7 +232,6 @@ def lose_the_answer(route: Route) -> None:
     route.abort()
 
 
-@pytest.mark.slow
 def test_a_threshold_of_its_own_is_set_and_taken_back(console: Console, shops: Stack) -> None:
     shop = merchant("console: threshold")
     shops.tell(opened(shop, 50))
@@ -296,7 +293,6 @@ def park(stack: Stack, body: str, **attributes: str) -> None:
     )
 
 
-@pytest.mark.slow
 def test_the_fleet_and_what_happens_now_are_seen(console: Console) -> None:
     console.signed_in()
 
@@ -348,7 +344,6 @@ def test_an_api_that_is_down_is_said_and_tried_again(console: Console) -> None:
     expect(console.page.get_by_role("alert")).to_have_count(0)
 
 
-@pytest.mark.slow
 def test_a_busy_service_says_when_to_try_again(console: Console) -> None:
     console.page.route(
         "**/api/v1/credits/accounts/*",
@@ -359,7 +354,7 @@ def test_a_busy_service_says_when_to_try_again(console: Console) -> None:
     expect(console.page.get_by_role("alert").first).to_contain_text("Try again in 7 seconds.")
 
 
-@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_a_phone_shows_every_view_without_scrolling_sideways_in_light_and_dark(
     browser: Browser, shops: Stack, scheme: str
 ) -> None:
@@ -421,7 +416,6 @@ def test_everything_can_be_done_by_keyboard_alone(console: Console, shops: Stack
     assert [row["amount"] for row in shops.ledger(shop)] == [1, -1]
 
 
-@pytest.mark.slow
 def test_a_shop_s_own_token_shows_its_account_and_nothing_to_change(console: Console, shops: Stack) -> None:
     console.open()
     console.sign_in(shops.owner(OFF))

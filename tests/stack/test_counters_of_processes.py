@@ -13,7 +13,7 @@ from infra.local.tables import declared_with_stream
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.figures_tables import FiguresTable, table_at
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures on ministack")]
 
 CHECKS = 'credits_plugin_status_checks_total{status="disabled"}'
 CONTAINER = """

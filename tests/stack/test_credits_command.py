@@ -16,7 +16,7 @@ from tests.support.command_line import Said, said
 from tests.support.engines import FAKE_AWS_ENVIRONMENT
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("people")]
 
 Command = Callable[..., Said]
 
@@ -52,7 +52,6 @@ def test_an_event_counts_once_whichever_way_it_comes(run: Command) -> None:
     assert (first.status, again.status) == (0, 0)
 
 
-@pytest.mark.slow
 def test_a_key_used_again_for_other_content_is_said(run: Command) -> None:
     shop = opened(run, 5)
     payment = ("emit", "payment_succeeded", f"merchant_id={shop}", "payment_id=p1", "--wait")
@@ -64,7 +63,6 @@ def test_a_key_used_again_for_other_content_is_said(run: Command) -> None:
     assert "BILLING_PAYMENT_p1: recorded before with other content" in other.out
 
 
-@pytest.mark.slow
 def test_a_merchant_moves_in_and_what_the_old_service_counted_counts_no_more(run: Command, tmp_path: Path) -> None:
     shop, accounts, transactions = str(uuid4()), tmp_path / "accounts.csv", tmp_path / "transactions.csv"
     accounts.write_text(f"merchant_id,balance\n{shop},40\n")
@@ -89,7 +87,6 @@ def test_a_merchant_moves_in_and_what_the_old_service_counted_counts_no_more(run
     assert run("why", shop).status == 0
 
 
-@pytest.mark.slow
 def test_a_movement_whose_ground_is_missing_is_waited_for_as_long_as_asked(run: Command) -> None:
     shop = str(uuid4())
 
@@ -102,9 +99,7 @@ def test_a_movement_whose_ground_is_missing_is_waited_for_as_long_as_asked(run: 
     assert run("emit", "order_paid", f"merchant_id={shop}", "order_id=1", "--wait").status == 0
 
 
-@pytest.mark.parametrize(
-    ("suffix", "count"), [pytest.param(".jsonl", IN_FLIGHT + 10, marks=pytest.mark.slow), (".jsonl.gz", 30)]
-)
+@pytest.mark.parametrize(("suffix", "count"), [(".jsonl", IN_FLIGHT + 10), (".jsonl.gz", 30)])
 def test_a_file_of_events_is_sent_and_its_bad_lines_are_named(
     run: Command, tmp_path: Path, suffix: str, count: int
 ) -> None:
@@ -187,7 +182,6 @@ def test_an_adjustment_is_previewed_applied_once_and_refused_where_it_must_be(ru
     assert newest["extra_metadata"] == {"admin_id": "support", "reason": "a test"}
 
 
-@pytest.mark.slow
 def test_a_threshold_is_shown_set_and_taken_back(run: Command) -> None:
     shop = opened(run, 30)
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.marketplace import Event, happened, merchant
 from tests.support.running_stack import Letter, Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 ORDER_PAID = "evt.shopify.webhook.order_paid"
 CHANNELS: dict[str, Callable[[Stack, Event], None]] = {"nats": Stack.publish, "bus": Stack.put}

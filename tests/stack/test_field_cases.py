@@ -12,10 +12,16 @@ import pytest
 from tests.support.field_cases import CASES, Case, Right
 from tests.support.running_stack import Stack, running_stack, until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 POSSIBLE = sorted(CASES, key=lambda case: str(case.settings))
 BY_SETTINGS = [(dict(settings), list(cases)) for settings, cases in groupby(POSSIBLE, key=lambda case: case.settings)]
+# Each group's stack is started once, by one worker.
+GROUPS = [
+    pytest.param(group, id=name, marks=pytest.mark.xdist_group(f"field cases, {name}"))
+    for group in BY_SETTINGS
+    for name in [group[0].get("ORDER_CREDIT_BASIS", "default")]
+]
 
 
 def _type(message: Mapping[str, Any]) -> str:
@@ -37,7 +43,7 @@ def over_nats(stack: Stack, messages: Sequence[Mapping[str, Any]]) -> None:
 WAYS: Sequence[Callable[[Stack, Sequence[Mapping[str, Any]]], None]] = (over_the_queue, over_the_bus, over_nats)
 
 
-@pytest.fixture(scope="module", params=BY_SETTINGS, ids=lambda group: group[0].get("ORDER_CREDIT_BASIS", "default"))
+@pytest.fixture(scope="module", params=GROUPS)
 def played(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stack, Mapping[tuple[str, str], str], Sequence[Case]]]:

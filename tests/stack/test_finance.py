@@ -14,7 +14,7 @@ from tests.support.command_line import Said, said
 from tests.support.marketplace import happened, merchant
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("people")]
 
 Command = Callable[..., Said]
 

@@ -9,20 +9,17 @@ from tests.support.engines import PROGRAMS
 from tests.support.guides import blocks, masked, ran, rewritten
 from tests.support.running_stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("people")]
 
-TOUR = "README.md"
 GUIDES = [
-    TOUR,
+    "README.md",
     *sorted(f"infra/docs/{path.name}" for path in (ROOT / "infra/docs").glob("*.md") if blocks(path.read_text())),
 ]
 OTHERS_TOO = ("credits dead-letters list", "credits recount", "credits doctor", "/metrics", "credits --help")
 """Commands that tell of the whole stack, or of what others add to it: only their beginning is compared."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == TOUR else [pytest.mark.slow]) for name in GUIDES]
-)
+@pytest.mark.parametrize("name", GUIDES)
 def test_a_guide_s_commands_print_what_the_guide_says(flows: Stack, name: str) -> None:
     path, description = ROOT / name, flows.description
     text = path.read_text()

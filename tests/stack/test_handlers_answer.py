@@ -24,7 +24,7 @@ from tests.support.order_exports import exported
 from tests.support.order_exports import row as order_row
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 CALLING = """
 import importlib, json, sys, time

@@ -12,7 +12,7 @@ from tests.support.marketplace import happened
 from tests.support.running_stack import Stack, running_stack, until
 from tests.support.stack_process import END_SECONDS, started
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("kept stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("kept stack")]
 
 ORDERS = 16
 SETTINGS = {"KEEP": "on", "GROUND_RETRY_SECONDS_TOTAL": "3"}

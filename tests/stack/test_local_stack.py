@@ -16,7 +16,7 @@ from tests.support.engines import LOOPBACK, answers, free_port
 from tests.support.running_stack import client, until
 from tests.support.stack_process import END_SECONDS, READY_SECONDS, Run, started, wait
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("local stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("local stack")]
 
 
 def alive(pid: int) -> bool:
@@ -128,7 +128,6 @@ def test_a_second_stack_in_the_same_folder_is_refused_and_the_first_lives_on(sta
     assert status(f"{stack.description()['api_url']}/api/v1/health") == 200
 
 
-@pytest.mark.slow
 def test_a_stack_beside_another_takes_other_ports_shows_traffic_and_ends_alone_when_a_part_of_it_dies(
     stack: Run, tmp_path: Path
 ) -> None:
@@ -179,7 +178,6 @@ def test_ctrl_c_ends_everything_with_the_last_line_saying_so(stack: Run) -> None
     assert stack.said().endswith("Ending everything that was started.\n")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent is gone")
 def test_nothing_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     with started(tmp_path, {}) as run:

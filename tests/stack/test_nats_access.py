@@ -23,6 +23,7 @@ from tests.support.nats_logins import Listener, configured, listener, operator, 
 
 pytestmark = [
     pytest.mark.stack,
+    pytest.mark.slow,
     # nats-py leaves the sockets of failed attempts to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

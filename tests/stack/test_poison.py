@@ -14,7 +14,7 @@ from tests.support.marketplace import happened, merchant
 from tests.support.poison import CREATED, KINDS, ORDER_PAID, PAID
 from tests.support.running_stack import Letter, Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 
 def reasons(letters: list[Letter]) -> list[tuple[str, str | None]]:
@@ -86,7 +86,6 @@ def test_what_is_parked_on_the_real_queue_is_put_back_as_often_as_anybody_likes(
     assert len(flows.letters(naming=shop)) == 2
 
 
-@pytest.mark.slow
 def test_a_record_that_the_streams_functions_cannot_read_is_parked_and_goes_back_to_them(flows: Stack) -> None:
     shop = merchant("cannot be read")
     table, key = flows.description.credits_table, {"merchant_id": {"S": shop}}

@@ -10,7 +10,7 @@ from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.marketplace import Event, happened, merchant
 from tests.support.running_stack import Stack, running_stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 BY_TOTAL = {
     "ORDER_CREDIT_BASIS": "total",
@@ -79,7 +79,6 @@ def test_charged_by_the_item_an_order_uses_a_credit_a_line_and_gives_back_its_re
     ]
 
 
-@pytest.mark.slow
 def test_charged_by_the_total_an_order_uses_the_greatest_of_share_minimum_and_fixed_amount(by_total: Stack) -> None:
     shop = merchant("pays by the total")
     assert recorded(
@@ -106,7 +105,6 @@ def test_charged_by_the_total_an_order_uses_the_greatest_of_share_minimum_and_fi
     ]
 
 
-@pytest.mark.slow
 def test_where_orders_earn_credits_a_refund_takes_them_back_as_far_as_they_are_left(earning: Stack) -> None:
     shop = merchant("earns by the order")
     spent = happened(

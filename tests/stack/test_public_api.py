@@ -13,7 +13,7 @@ import pytest
 from tests.support.marketplace import happened, merchant
 from tests.support.running_stack import Stack, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 CHANGING = {"date", "server", "content-length", "connection", "apigw-requestid"}
 """What a gateway or a connection says of itself."""

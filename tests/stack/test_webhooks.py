@@ -19,7 +19,7 @@ from tests.support import webhooks as made
 from tests.support.running_stack import Stack, until
 from tests.support.webhooks import CANARY
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 ORDERS, SENDERS = 8, 3
 RAW = {Source.SHOPIFY: "evt.shopify.webhook.raw", Source.STRIPE: "evt.stripe.webhook.raw"}

@@ -16,7 +16,7 @@ from tests.support.engines import LOOPBACK
 from tests.support.marketplace import happened
 from tests.support.running_stack import Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("people"), needs_chromium]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("people"), needs_chromium]
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>
 <link rel="icon" href="data:,">
@@ -236,7 +236,6 @@ def test_a_page_that_may_keep_nothing_asks_each_time(shop: Shop, flows: Stack) -
     assert shown(page)
 
 
-@pytest.mark.slow
 def test_the_demo_shop_goes_off_and_on_while_it_is_looked_at(shop: Shop, flows: Stack) -> None:
     merchant = opened(flows, 1)
     page = shop.context.new_page()
