@@ -72,6 +72,7 @@ def test_what_is_refilled_is_what_the_stream_had_kept(restored: FiguresTable, sh
     assert (refilled(), items(table)) == (first, items(live)), "repeated, it changes nothing"
 
 
+@pytest.mark.slow
 def test_statements_after_a_restore_are_the_same_and_cost_two_requests_once_refilled(
     restored: FiguresTable, aws: Aws, api: Api
 ) -> None:

@@ -161,6 +161,7 @@ def test_an_event_that_the_service_would_park_is_sent_when_that_is_wanted(tmp_pa
     assert (told.status, "NATS at nats://127.0.0.1:1 does not answer" in told.err) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_version_is_said_and_a_shell_completes_commands_and_types_of_transactions() -> None:
     assert said("--version").out.startswith("credits ")
     for words, place, completed in (("credits his", 1, "history"), ("credits history --type PAY", 3, "PAYMENT")):

@@ -101,6 +101,7 @@ def test_a_statement_takes_two_requests_and_closes_where_the_next_opens(api: Api
         last = data["closing"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ends", "shop")
 def test_the_statement_of_every_month_is_the_sum_of_its_export(api: Api) -> None:
     whole = 0
@@ -147,6 +148,7 @@ def exported(api: Api, month: str) -> list[dict[str, str]]:
         cursor = {"cursor": answered.headers["X-Next-Cursor"]}
 
 
+@pytest.mark.slow
 def test_statements_are_the_same_where_no_end_is_kept(
     api: Api, shop: FakeLedger, figures: FiguresTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +166,7 @@ def test_statements_are_the_same_where_no_end_is_kept(
     assert balances == [balance_at(api, record.created_at).body["data"] for record in some]
 
 
+@pytest.mark.slow
 def test_ends_of_another_history_mislead_no_balance(api: Api, shop: FakeLedger, figures: FiguresTable) -> None:
     kept = MonthEnds(figures.client, table=figures.name)
     for seed in (12, 13):

@@ -604,6 +604,7 @@ def test_a_decrease_below_zero_is_parked_and_changes_nothing(system: System) -> 
     assert system.everything() == before
 
 
+@pytest.mark.slow
 def test_a_hundred_orders_of_a_hundred_merchants_make_few_requests(system: System) -> None:
     merchants = [merchant(f"shop {place}") for place in range(100)]
     written = FakeLedger()

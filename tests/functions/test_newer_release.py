@@ -57,6 +57,7 @@ def figures(system: System) -> Iterator[None]:
         once.cache_clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warm", [False, True], ids=["a new container", "one that remembers the account"])
 def test_one_newer_account_among_sixty_brings_its_own_message_back_and_no_other(system: System, warm: bool) -> None:
     shops = [merchant(f"s{number}") for number in range(60)]

@@ -103,6 +103,7 @@ def test_after_an_outage_all_is_caught_up_with(system: System, clock: Clock) -> 
         assert system.account(merchant(name)).balance == 0
 
 
+@pytest.mark.slow
 def test_a_call_that_is_too_short_goes_on_where_it_ended(system: System, clock: Clock) -> None:
     shops(system, 3)
     clock.pass_days(0.2)
@@ -132,6 +133,7 @@ def test_an_account_that_cannot_be_written_stops_no_other_and_holds_back_the_mar
     ]
 
 
+@pytest.mark.slow
 def test_an_account_that_stays_unwritable_holds_back_the_mark_by_a_day_at_most(system: System, clock: Clock) -> None:
     shops(system, 1)
     system.dynamodb.update_item(
@@ -150,6 +152,7 @@ def test_an_account_that_stays_unwritable_holds_back_the_mark_by_a_day_at_most(s
     assert system.requests.count("Query") - queries < 30 * 8
 
 
+@pytest.mark.slow
 def test_a_call_that_is_torn_while_it_catches_up_has_not_been_in_vain(
     system: System, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -293,6 +293,7 @@ def test_an_attribute_that_lists_an_account_wrongly_makes_it_suspect_also_where_
     assert (answer["walked"], answer["drift"]) == (2, 2)
 
 
+@pytest.mark.slow
 def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_again_every_day(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,6 +215,7 @@ def test_cloudwatch_is_told_of_the_fleet_once_a_minute(table: FiguresTable, caps
     assert said.count('"credits_merchants_zero_balance":[2.0]') == 0
 
 
+@pytest.mark.slow
 def test_five_thousand_mixed_events_with_every_batch_delivered_twice_equal_a_recount(
     container: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

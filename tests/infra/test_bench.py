@@ -8,6 +8,9 @@ from infra.bench import costs, limits, long, memory, months
 from infra.bench.counted import all_counted
 from infra.bench.measurements import PAGE, Measurement, row
 
+# The figures are counted once, by one worker.
+pytestmark = pytest.mark.xdist_group("counted figures")
+
 
 @pytest.fixture(scope="module")
 def figures() -> list[Measurement]:

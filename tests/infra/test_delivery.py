@@ -27,6 +27,7 @@ def of_type(resources: Resources, resource_type: str) -> list[dict[str, Any]]:
     return [one for one in resources.values() if one["Type"] == resource_type]
 
 
+@pytest.mark.slow
 def test_stages_differ_by_their_name_and_the_hash_that_follows_from_it(packaged: Path, packaged_for_prod: Path) -> None:
     templates = [yaml_parse((folder / "sam.yaml").read_text()) for folder in (packaged, packaged_for_prod)]
     for template, stage in zip(templates, ("dev", "prod"), strict=True):

@@ -12,7 +12,7 @@ import pytest
 from infra.deploying.emulator import DeploymentFailedError, api_address, deploy, emulator_client
 from tests.support.engines import ministack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("deployment")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("deployment")]
 
 STACK = "credits-test"
 

@@ -135,6 +135,7 @@ def test_every_check_holds_for_the_package_as_it_is(template: dict[str, Any]) ->
         check(template)
 
 
+@pytest.mark.slow
 def test_no_line_of_the_template_can_be_lost_unnoticed(template: dict[str, Any]) -> None:
     found = quickest_first(template, checks())
     lost = overrides()

@@ -80,6 +80,7 @@ def test_the_longest_name_of_a_stack_is_the_one_that_the_rules_count_with() -> N
     assert not PATTERN.fullmatch("x" * (STACK_CHARACTERS + 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["OFF", *LOG_TYPES])
 def test_todays_template_breaks_no_rule_at_any_level_of_the_buss_log(packaged: Path, level: str) -> None:
     given = {**values("prod"), "BusLogLevel": level, "Stage": "prod"}
@@ -113,6 +114,7 @@ def test_nor_does_it_with_the_buses_of_partners(packaged: Path) -> None:
     assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
 
 
+@pytest.mark.slow
 def test_a_package_that_breaks_a_rule_is_refused_with_the_other_findings(packaged: Path, tmp_path: Path) -> None:
     broken = tmp_path / "sam.yaml"
     broken.write_text((packaged / "sam.yaml").read_text().replace("EvaluateLowSampleCountPercentile: ignore", ""))

@@ -16,7 +16,7 @@ from tests.infra.test_policies import Grants, grants, listed, name, statements
 from tests.support.rights import Need
 from tests.support.rights_played import FUNCTIONS, played
 
-pytestmark = pytest.mark.xdist_group("rights")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rights")]
 
 Resources = dict[str, dict[str, Any]]
 

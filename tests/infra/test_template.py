@@ -156,6 +156,7 @@ def test_a_package_with_a_finding_is_refused(packaged: Path, monkeypatch: pytest
         _refuse_findings(packaged / "sam.yaml", "prod")
 
 
+@pytest.mark.slow
 def test_the_linter_would_see_a_property_that_does_not_exist(packaged: Path, tmp_path: Path) -> None:
     broken = tmp_path / "sam.yaml"
     text = (packaged / "sam.yaml").read_text()

@@ -18,7 +18,7 @@ from tests.simulator.runs import Verdict, seeds, verdict_on, world_of
 from tests.simulator.stories import story
 
 SHORT_SEEDS = range(64)
-SHORT_SWEEP = 120
+SHORT_SWEEP = 400
 """The short form has one of so many cases of the sweep."""
 ENDS = {"key_reused", "insufficient_credits", "account_missing", "order_missing", "not_json", "credits_invalid"}
 SEEDS = 1_000
