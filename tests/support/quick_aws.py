@@ -7,10 +7,10 @@ And moto looks for each of the ten types that an attribute may have under three 
 a number again for each comparison, and sorts all items of a table by such comparisons for each query.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 from botocore import loaders, session
 from moto.core import models
@@ -39,7 +39,7 @@ def _all_items(self: Table) -> list[Item]:
     if self.range_key_attr:
         items = [item for items_of_key in self.items.values() for item in items_of_key.values()]
         return sorted(items, key=lambda item: (item.hash_key.cast_value, item.range_key.cast_value))
-    return sorted(self.items.values(), key=lambda item: item.hash_key.cast_value)
+    return sorted(cast("Iterable[Item]", self.items.values()), key=lambda item: item.hash_key.cast_value)
 
 
 def _sorted_items(self: Table, hash_keys: list[str], range_keys: list[str | None], items: list[Item]) -> list[Item]:
