@@ -141,7 +141,7 @@ def test_the_threshold_of_an_account_that_is_taken_back_is_named(desk: Desk) -> 
     ]
 
 
-def test_a_guard_whose_record_did_not_come_back_is_removed_and_the_fact_is_recorded_again(desk: Desk) -> None:
+def test_a_guard_whose_transaction_did_not_come_back_is_removed_and_the_fact_is_recorded_again(desk: Desk) -> None:
     desk.system.ingest(opened())
     before = desk.system.account()
     desk.system.ingest(charged("cs", 50, aliases=["in"]))

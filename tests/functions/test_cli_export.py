@@ -294,7 +294,7 @@ def test_a_file_goes_to_s3_with_its_heads(target: Target, shops: FakeLedger, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_record_that_is_missing_ends_the_export(target: Target, shops: FakeLedger, ledger: Ledger) -> None:
+def test_a_transaction_that_is_missing_ends_the_export(target: Target, shops: FakeLedger, ledger: Ledger) -> None:
     transaction = shops.history(SHOP)[4]
     ledger.client.delete_item(TableName=TRANSACTIONS_TABLE, Key={"transaction_id": {"S": transaction.transaction_id}})
 

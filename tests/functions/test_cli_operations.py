@@ -212,7 +212,7 @@ def test_a_ledger_that_proves_itself_ends_with_zero_and_drift_with_one(desk: Des
 def test_an_account_is_rebuilt_only_when_it_is_said(desk: Desk) -> None:
     desk.system.ingest(opened(), paid(1), charged("p1", 5))
     before = desk.system.account()
-    records = desk.system.items(TRANSACTIONS_TABLE)
+    transactions = desk.system.items(TRANSACTIONS_TABLE)
     wrong = replace(before, balance=7, totals={}, total_shortfall=3, low_balance_threshold=8)
     desk.system.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(wrong))
 
@@ -228,7 +228,7 @@ def test_an_account_is_rebuilt_only_when_it_is_said(desk: Desk) -> None:
         before, version=after.version, updated_at=after.updated_at, low_balance_threshold=8, threshold=8
     )
     assert after.version > 10**12
-    assert desk.system.items(TRANSACTIONS_TABLE) == records
+    assert desk.system.items(TRANSACTIONS_TABLE) == transactions
     assert desk.told("verify")["findings"] == []
     assert "nothing to rebuild" in desk.run("rebuild", SHOP, "--yes").stdout
     # The functions go on where it stands, also the one that remembers the account as it was.
@@ -313,9 +313,9 @@ def test_what_was_published_is_published_again_under_the_same_ids(desk: Desk) ->
 
 def test_a_time_is_kept_to(desk: Desk) -> None:
     history(desk)
-    records = desk.system.history()
-    told = desk.told("republish", SHOP, "--since", records[2].created_at[:19], "--dry-run")
-    assert told["records"] == sum(record.created_at >= records[2].created_at[:19] for record in records)
+    transactions = desk.system.history()
+    told = desk.told("republish", SHOP, "--since", transactions[2].created_at[:19], "--dry-run")
+    assert told["records"] == sum(one.created_at >= transactions[2].created_at[:19] for one in transactions)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
     assert desk.told("republish", "--since", tomorrow)["records"] == 0
     assert desk.told("republish", "--since", "2020-01-01", "--until", "2021-01-01")["records"] == 0
@@ -334,14 +334,14 @@ def test_a_threshold_that_an_admin_changed_is_told_while_the_account_carries_it(
     desk.run("republish", SHOP)
     assert desk.heard() == published
 
-    # After the next write nobody knows its id any more; that write's record tells that it crossed nothing itself.
+    # After the next write nobody knows its id any more; that write's transaction tells that it crossed nothing itself.
     desk.system.ingest(paid(1))
     told = desk.told("republish", SHOP)
     assert told["doubtful"] == []
     assert desk.heard() == published[:1]
 
 
-def test_a_record_of_an_earlier_release_is_in_doubt_where_the_threshold_moved_past_the_balance(desk: Desk) -> None:
+def test_a_transaction_of_an_earlier_release_is_in_doubt_where_the_threshold_moved_past_the_balance(desk: Desk) -> None:
     desk.system.ingest(opened())
     app.set_threshold({"merchant_id": SHOP, "low_balance_threshold": 500, "admin_id": "a"}, Context())
     desk.system.ingest(paid(1))
@@ -440,10 +440,10 @@ def test_an_account_that_cannot_be_read_is_named_and_its_letter_stays(desk: Desk
 
 
 @pytest.mark.parametrize("change", ["removed", "unreadable"])
-def test_a_record_that_cannot_be_read_is_named_and_stops_nobody_else(desk: Desk, change: str) -> None:
+def test_a_transaction_that_cannot_be_read_is_named_and_stops_nobody_else(desk: Desk, change: str) -> None:
     history(desk)
-    record = desk.system.history()[2]
-    key = {"transaction_id": {"S": record.transaction_id}}
+    transaction = desk.system.history()[2]
+    key = {"transaction_id": {"S": transaction.transaction_id}}
     if change == "removed":
         desk.system.dynamodb.delete_item(TableName=TRANSACTIONS_TABLE, Key=key)
     else:

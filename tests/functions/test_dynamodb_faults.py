@@ -111,7 +111,7 @@ def references(tables: Tables) -> list[str]:
         pytest.param([cancelled("None", "ProvisionedThroughputExceeded")], 2, id="cancelled by the capacity"),
     ],
 )
-def test_a_fault_that_passes_leaves_one_record_and_says_posted(
+def test_a_fault_that_passes_leaves_one_transaction_and_says_posted(
     tables: Tables, wire: Wire, faults: Sequence[Fault], writes_max: int
 ) -> None:
     wire.faults.extend([None, *faults])
@@ -210,7 +210,7 @@ def test_each_reason_of_a_mixed_cancellation_is_read_for_what_it_says(tables: Ta
     assert [len(body["TransactItems"]) for body in wire.bodies(WRITE)] == [4, 3]
 
 
-def test_a_failed_condition_without_its_record_proves_no_duplicate(tables: Tables, wire: Wire) -> None:
+def test_a_failed_condition_without_its_item_proves_no_duplicate(tables: Tables, wire: Wire) -> None:
     wire.faults.extend([None, cancelled("None", {"Code": "ConditionalCheckFailed"})])
 
     [outcome] = post(tables, payment())

@@ -18,7 +18,7 @@ def outcome(system: System, case: Case) -> Right:
     account = system.account(merchant)
     return Right(
         balance=account.balance,
-        records=tuple((record.kind.transaction_type, record.amount) for record in system.history(merchant)),
+        transactions=tuple((one.kind.transaction_type, one.amount) for one in system.history(merchant)),
         parked=tuple(letter.attributes["code"] for letter in system.parked()),
         ignored=sum(line["message"] == "ignored" for line in system.lines()),
         debt=None if case.right.debt is None else account.debt,

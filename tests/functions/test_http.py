@@ -278,7 +278,7 @@ def test_what_pynamodb_reads_is_what_the_ledger_wrote(api: Api, ledger: Ledger) 
     history = for_api.history()
     account = history.account(SHOP)
     assert account is not None
-    written = ledger.store.read([SHOP], [record.transaction_id for record in history.transactions(account, 1, 6)])
+    written = ledger.store.read([SHOP], [one.transaction_id for one in history.transactions(account, 1, 6)])
 
     assert account == written.accounts[SHOP]
-    assert {record.transaction_id: record for record in history.transactions(account, 1, 6)} == written.transactions
+    assert {one.transaction_id: one for one in history.transactions(account, 1, 6)} == written.transactions

@@ -223,7 +223,9 @@ def test_only_admins_come_in(
 
 
 @pytest.mark.parametrize("subject", ["", "ä", "s" * 65])
-def test_an_admin_whom_the_record_cannot_name_changes_nothing(api: Api, functions: Functions, subject: str) -> None:
+def test_an_admin_whom_the_transaction_cannot_name_changes_nothing(
+    api: Api, functions: Functions, subject: str
+) -> None:
     answered = api.post(ADJUST, GOODWILL, token={**ADMIN, "subject": subject}, headers={"Idempotency-Key": "a"})
 
     assert (answered.status, answered.body["error"]["details"]) == (403, {"claim": "sub"})

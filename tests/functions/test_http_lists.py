@@ -110,7 +110,7 @@ def lag(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         ([20], "5", [25, 24, 23, 22, 21], ["GetItem", "Query", "Query"]),
     ],
 )
-def test_records_that_the_index_does_not_show_yet_are_on_the_first_page_all_the_same(
+def test_transactions_that_the_index_does_not_show_yet_are_on_the_first_page_all_the_same(
     api: Api,
     shop: MerchantId,
     aws: Aws,
@@ -133,7 +133,7 @@ def test_records_that_the_index_does_not_show_yet_are_on_the_first_page_all_the_
 @pytest.mark.parametrize(
     ("shown", "expected", "total"), [([22, 23], [23, 22, 21], 23), ([22, 21], [21], 21), ([20, 20], [], 20)]
 )
-def test_an_index_that_stays_behind_gives_a_list_as_of_its_newest_record_and_leaves_nothing_out(
+def test_an_index_that_stays_behind_gives_a_list_as_of_its_newest_transaction_and_leaves_nothing_out(
     api: Api, shop: MerchantId, lag: list[int], shown: list[int], expected: list[int], total: int
 ) -> None:
     lag += shown
@@ -194,7 +194,7 @@ def test_cursors_lead_through_the_whole_history_once(api: Api, shop: MerchantId,
     assert all_by_cursor(api, shop, limit) == list(range(25, 0, -1))
 
 
-def test_a_cursor_keeps_its_place_while_records_come_in(api: Api, shop: MerchantId, ledger: Ledger) -> None:
+def test_a_cursor_keeps_its_place_while_transactions_come_in(api: Api, shop: MerchantId, ledger: Ledger) -> None:
     cursor = list_of(api, shop, limit="10").body["pagination"]["next_cursor"]
     ledger.post(order("new"), at=NOON + timedelta(hours=1))
 
@@ -283,7 +283,7 @@ def test_dates_include_both_ends_and_count_exactly(
     assert all_by_cursor(api, shop, "4", **dates) == list(expected)
 
 
-def test_records_of_one_instant_are_all_inside_or_all_outside(api: Api, ledger: Ledger) -> None:
+def test_transactions_of_one_instant_are_all_inside_or_all_outside(api: Api, ledger: Ledger) -> None:
     ledger.post(trial(), order("1"), order("2"))
     ledger.post(order("3"), order("4"), at=NOON + timedelta(milliseconds=1))
 

@@ -69,8 +69,8 @@ def ends(figures: FiguresTable, shop: FakeLedger) -> MonthEnds:
 
 @pytest.mark.usefixtures("ends")
 def test_the_balance_at_any_time_takes_three_requests_at_the_most(api: Api, aws: Aws, shop: FakeLedger) -> None:
-    records = shop.history(SHOP)
-    for before, after in [*pairwise(records)][::9]:
+    transactions = shop.history(SHOP)
+    for before, after in [*pairwise(transactions)][::9]:
         if before.created_at == after.created_at:
             continue
         aws.calls.clear()
@@ -93,10 +93,10 @@ def test_a_statement_takes_two_requests_and_closes_where_the_next_opens(api: Api
         data = statement(api, month).body["data"]
 
         assert aws.operations() in (["GetItem"], ["GetItem", "BatchGetItem"])
-        of_month = [record for record in shop.history(SHOP) if record.created_at.startswith(month)]
+        of_month = [transaction for transaction in shop.history(SHOP) if transaction.created_at.startswith(month)]
         assert data["transaction_count"] == len(of_month)
-        assert data["closing"]["balance"] - data["opening"]["balance"] == sum(record.amount for record in of_month)
-        assert data["credits_in"] - data["credits_out"] == sum(record.amount for record in of_month)
+        assert data["closing"]["balance"] - data["opening"]["balance"] == sum(one.amount for one in of_month)
+        assert data["credits_in"] - data["credits_out"] == sum(one.amount for one in of_month)
         assert last in (None, data["opening"])
         last = data["closing"]
 
@@ -155,7 +155,7 @@ def test_statements_are_the_same_where_no_end_is_kept(
     monkeypatch.setattr(history_module, "WINDOW_MAX", 10)
     derived = [statement(api, month).body["data"] for month in MONTHS]
     some = shop.history(SHOP)[5::25]
-    balances = [balance_at(api, record.created_at).body["data"] for record in some]
+    balances = [balance_at(api, transaction.created_at).body["data"] for transaction in some]
 
     kept = MonthEnds(figures.client, table=figures.name)
     for commit in shop.commits:
@@ -163,7 +163,7 @@ def test_statements_are_the_same_where_no_end_is_kept(
             kept.note(over)
 
     assert derived == [statement(api, month).body["data"] for month in MONTHS]
-    assert balances == [balance_at(api, record.created_at).body["data"] for record in some]
+    assert balances == [balance_at(api, transaction.created_at).body["data"] for transaction in some]
 
 
 @pytest.mark.slow
@@ -174,14 +174,14 @@ def test_ends_of_another_history_mislead_no_balance(api: Api, shop: FakeLedger, 
         for commit in other.commits:
             if commit.before is not None and (over := turn(commit.before, commit.after)) is not None:
                 kept.note(replace(over, months=()))
-    records = shop.history(SHOP)
+    transactions = shop.history(SHOP)
 
-    for before, after in [*pairwise(records)][::7]:
+    for before, after in [*pairwise(transactions)][::7]:
         if before.created_at < after.created_at:
             assert balance_at(api, before.created_at).body["data"]["balance"] == before.balance_after
 
 
-def test_before_the_first_record_the_balance_is_0_and_the_future_is_refused(api: Api, ledger: Ledger) -> None:
+def test_before_the_first_transaction_the_balance_is_0_and_the_future_is_refused(api: Api, ledger: Ledger) -> None:
     ledger.post(trial(5))
 
     assert balance_at(api, "2020-01-01").body["data"] == {

@@ -73,7 +73,7 @@ def test_dates_that_hold_everything_say_the_same(api: Api, dates: Mapping[str, s
     assert stats_of(api, **dates).body["data"] == WHOLE
 
 
-def test_any_range_adds_up_what_its_records_say(api: Api, shop: FakeLedger) -> None:
+def test_any_range_adds_up_what_its_transactions_say(api: Api, shop: FakeLedger) -> None:
     for first in range(1, 8):
         for last in range(first, 8):
             transactions = [transaction for transaction in shop.history(SHOP) if first <= transaction.sequence <= last]
@@ -89,14 +89,16 @@ def test_any_range_adds_up_what_its_records_say(api: Api, shop: FakeLedger) -> N
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_range_without_records_adds_up_to_nothing(api: Api) -> None:
+def test_a_range_without_transactions_adds_up_to_nothing(api: Api) -> None:
     data = stats_of(api, start_date="2025-06-02", end_date="2025-06-03").body["data"]
 
     assert (data["transaction_count"], data["last_transaction_at"], data["by_type"]) == (0, None, {})
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_range_of_too_many_records_is_refused_before_it_is_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_range_of_too_many_transactions_is_refused_before_it_is_read(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(statistics, "TRANSACTIONS_EXAMINED_MAX", 3)
 
     largest = stats_of(api, start_date="2025-06-01T12:04:00Z")

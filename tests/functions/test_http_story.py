@@ -35,7 +35,7 @@ def test_the_story_says_why_the_plugin_is_off_since_when_and_what_was_published(
     ]
 
 
-def test_a_story_costs_an_account_a_record_and_one_query(api: Api, ledger: Ledger, aws: Aws) -> None:
+def test_a_story_costs_an_account_a_transaction_and_one_query(api: Api, ledger: Ledger, aws: Aws) -> None:
     emptied(ledger)
     aws.calls.clear()
 

@@ -152,8 +152,8 @@ def test_what_is_impossible_in_any_currency_is_poison(system: System) -> None:
     assert len(system.recorded()) == 3
 
 
-def test_the_currency_of_an_order_is_that_of_its_record(system: System) -> None:
-    """A repeat that names one changes nothing of the record, so nothing is known by it: as before."""
+def test_the_currency_of_an_order_is_that_of_its_transaction(system: System) -> None:
+    """A repeat that names one changes nothing of the transaction, so nothing is known by it: as before."""
     system.ingest(opened(), paid(1, total="100.00"))
     system.ingest(paid(1, **EUR), refunded(1, refund_id=9, refund_amount="100", currency="JPY"))
 
@@ -216,7 +216,7 @@ def test_a_cloud_event_in_binary_mode_is_taken_and_keeps_its_headers_when_it_is_
     assert system.ingest(from_nats("evt.merchant.created"), from_nats("evt.order.updated", order_id=1)) == []
     assert system.ingest(from_nats("evt.billing.payment_succeeded", payment_id="p", credits=0)) == []
 
-    assert [record.occurred_at for record in system.history(other)] == ["2025-06-01T10:00:00.000Z"] * 2
+    assert [transaction.occurred_at for transaction in system.history(other)] == ["2025-06-01T10:00:00.000Z"] * 2
     [letter] = system.parked()
     assert (letter.attributes["cloud_event"], letter.attributes["subject"]) == (
         headers,

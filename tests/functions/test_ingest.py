@@ -41,16 +41,16 @@ def codes(parked: list[Parked]) -> list[str]:
     return [message.attributes["code"] for message in parked]
 
 
-def test_a_batch_of_messages_is_one_write_with_a_record_for_each_movement(system: System) -> None:
+def test_a_batch_of_messages_is_one_write_with_a_transaction_for_each_movement(system: System) -> None:
     assert system.ingest(opened(), paid(1, total="9.90"), charged("p1", 50), adjusted("DECREASE", 9)) == []
 
-    assert [(record.idempotency_key, record.amount, record.balance_after) for record in system.history()] == [
+    assert [(one.idempotency_key, one.amount, one.balance_after) for one in system.history()] == [
         ("TRIAL_MERCHANT", 100, 100),
         ("SHOPIFY_ORDER_1", -1, 99),
         ("BILLING_PAYMENT_p1", 50, 149),
         ("MANUAL_ADJUSTMENT_a1", -9, 140),
     ]
-    assert [record.transaction_id for record in system.history()] == [
+    assert [transaction.transaction_id for transaction in system.history()] == [
         str(uuid5(UUID(SHOP), key)) for key in system.recorded()
     ]
     account = system.account()
@@ -530,7 +530,7 @@ def test_a_bad_setting_is_said_at_the_first_call(system: System) -> None:
 
 
 def amounts(system: System) -> list[tuple[int, int, int]]:
-    return [(record.amount, record.requested, record.shortfall) for record in system.history()]
+    return [(transaction.amount, transaction.requested, transaction.shortfall) for transaction in system.history()]
 
 
 def test_orders_cost_a_fixed_amount_and_a_refund_in_parts_gives_back_at_its_end(system: System) -> None:
@@ -635,7 +635,7 @@ def test_a_message_of_a_hundred_orders_is_applied_whole(system: System) -> None:
     assert system.ingest(opened(), paid(*range(100))) == []
 
     assert (system.balance(), len(system.history())) == (0, 101)
-    assert [record.sequence for record in system.history()] == list(range(1, 102))
+    assert [transaction.sequence for transaction in system.history()] == list(range(1, 102))
 
 
 def test_a_call_is_one_line_with_what_became_of_its_messages_and_counters(

@@ -1,4 +1,4 @@
-"""`credits rebuild` after a restore that tore the tables: it goes to the end of the records, and is the last word."""
+"""`credits rebuild` after a restore that tore the tables: to the end of the transactions, and the last word."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,7 +33,7 @@ def delete_record(desk: Desk, sequence: int) -> None:
 
 
 @pytest.mark.parametrize("behind", [1, 2, 4])
-def test_an_account_that_lags_by_any_number_of_records_is_rebuilt(desk: Desk, behind: int) -> None:
+def test_an_account_that_lags_by_any_number_of_transactions_is_rebuilt(desk: Desk, behind: int) -> None:
     messages = [opened(), charged("p1", 50), paid(1), refunded(1), adjusted("DECREASE", 140)]
     states = [desk.system.ingest(message) == [] and desk.system.account() for message in messages]
     whole, lagging = states[-1], states[-1 - behind]
@@ -115,7 +115,7 @@ def test_a_refund_that_was_lost_is_given_back_by_the_replay(desk: Desk) -> None:
     desk.system.ingest(opened(), paid(1))
     lagging = desk.system.account()
     desk.system.ingest(refunded(1))
-    # The refund and its account were not restored; what it changed on the order's record was.
+    # The refund and its account were not restored; what it changed on the order's transaction was.
     put_back(desk, lagging)
     delete_record(desk, 3)
     desk.system.configure()
@@ -187,7 +187,7 @@ def test_what_no_counter_shows_is_found_and_rebuilt(desk: Desk, changed: dict[st
     assert desk.system.account().updated_at < "2099"
 
 
-def test_verify_finds_records_whose_account_is_gone(desk: Desk) -> None:
+def test_verify_finds_transactions_whose_account_is_gone(desk: Desk) -> None:
     desk.system.ingest(opened(), paid(1))
     delete_account(desk)
 

@@ -166,7 +166,7 @@ def test_the_form_of_a_newer_release_is_no_drift_and_reported_as_what_it_is(book
     assert books.figures.item(RECONCILED)["drift"] == {"N": "0"}
 
 
-def test_drift_beside_a_newer_record_is_still_found(books: Books) -> None:
+def test_drift_beside_a_newer_transaction_is_still_found(books: Books) -> None:
     hand = Hand(books.system)
     hand.change_record(7, schema_version={"N": "3"})
     hand.change_record(3, amount={"N": "-2"})
@@ -294,7 +294,7 @@ def test_an_attribute_that_lists_an_account_wrongly_makes_it_suspect_also_where_
 
 
 @pytest.mark.slow
-def test_records_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_again_every_day(
+def test_transactions_are_gone_over_for_a_lost_account_some_each_day_and_it_is_found_again_every_day(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciling, "TRANSACTIONS_SCANNED_MAX", 8)

@@ -122,16 +122,16 @@ def test_an_event_on_the_bus_is_the_platforms_envelope_from_credits(system: Syst
     )
     transactions_of(system.stream(TRANSACTIONS_TABLE))
 
-    record = system.history()[1]
+    transaction = system.history()[1]
     [event] = [event for event in system.heard() if event["detail-type"] == "evt.credits.recharged"]
-    event_id = str(uuid5(UUID(record.transaction_id), "evt.credits.recharged"))
+    event_id = str(uuid5(UUID(transaction.transaction_id), "evt.credits.recharged"))
     assert (event["source"], event["detail-type"]) == ("credits", "evt.credits.recharged")
     assert event["detail"] == {
         "event_id": event_id,
         "event_type": "evt.credits.recharged",
         "correlation_id": "c1",
         "idempotency_key": event_id,
-        "timestamp": record.created_at,
+        "timestamp": transaction.created_at,
         "metadata": {"schema_version": 1},
         "payload": {
             "merchant_id": SHOP,
@@ -167,7 +167,7 @@ def test_orders_that_earn_credits_are_said_and_those_that_use_them_are_not(syste
     ]
 
 
-def test_an_orders_tally_is_no_new_record(system: System) -> None:
+def test_an_orders_tally_is_no_new_transaction(system: System) -> None:
     system.configure(ORDER_CREDIT_DIRECTION="INCREASE")
     for message in (opened(), paid(1), refunded(1)):
         system.ingest(message)

@@ -13,16 +13,19 @@ from tests.simulator.runs import Verdict
 def main(arguments: list[str]) -> int:
     """Run the requested seeds and cases, and return 1 if any had violations."""
     asked = _options().parse_args(arguments)
-    started, done, requests, records, failed = time.process_time(), 0, 0, 0, 0
+    started, done, requests, transactions, failed = time.process_time(), 0, 0, 0, 0
     for verdict in _verdicts(asked):
-        done, requests, records = done + 1, requests + verdict.requests, records + verdict.records
+        done, requests, transactions = done + 1, requests + verdict.requests, transactions + verdict.transactions
         if verdict.violations:
             failed += 1
             print(verdict, flush=True)
             if asked.stop:
                 break
     seconds = time.process_time() - started
-    print(f"{done} runs, {requests} requests, {records} records, {failed} with violations, {seconds:.0f} s of CPU")
+    print(
+        f"{done} runs, {requests} requests, {transactions} transactions, {failed} with violations, "
+        f"{seconds:.0f} s of CPU"
+    )
     return 1 if failed else 0
 
 

@@ -22,10 +22,10 @@ UPDATED = "evt.order.updated"
 CREDITS_MAX = 1_000_000_000
 MERGED, LEVELS = "merged", "levels"
 NOTED = (*NOTES, LEVELS, MERGED, "debt", "threshold_before")
-"""What the metadata of a record hold that no event says: what it did to the account."""
+"""What the metadata of a transaction hold that no event says: what it did to the account."""
 
 Row = Mapping[str, Any]
-"""A record or an account as plain values, under the names of its attributes."""
+"""A transaction or an account as plain values, under the names of its attributes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +64,17 @@ class Ask:
 
     @property
     def transaction_id(self) -> str:
-        """The id of its record (contract, section 8)."""
+        """The id of its transaction (contract, section 8)."""
         return record_id(self.merchant, self.key)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The ids that its record would have under each of its names, its own first (contract, section 13)."""
+        """The ids that its transaction would have under each of its names, its own first (contract, section 13)."""
         return tuple(record_id(self.merchant, key) for key in (self.key, *self.others))
 
     @property
     def order_id(self) -> str | None:
-        """The id of the record that a refund builds on."""
+        """The id of the transaction that a refund builds on."""
         return None if self.order is None else record_id(self.merchant, order_key(self.order))
 
 

@@ -27,7 +27,7 @@ class Editions:
 
 
 def editions_of(order: Row) -> Editions:
-    """Return an order as its own record tells it."""
+    """Return an order as its own transaction tells it."""
     kept = order["extra_metadata"]
     return Editions(order["requested"], kept.get("updated_at"), _money(kept.get("total")), charges={order["requested"]})
 
@@ -50,7 +50,7 @@ def edit_key(ask: Ask, order: str) -> str:
 
 
 def edited(state: Editions, ask: Ask, row: Row, order: Row, *, refunded: int, at: float) -> tuple[int, str] | str:
-    """Count an edit's record, and return what it had to ask for and which way, or why it must not be."""
+    """Count an edit's transaction, and return what it had to ask for and which way, or why it must not be."""
     kept = row["extra_metadata"]
     asked = charge(order["extra_metadata"]["policy"], ask)
     if asked is None or asked == state.charged or kept["policy"] != order["extra_metadata"]["policy"]:
@@ -113,12 +113,12 @@ def missed(ask: Ask, order: Row | None, state: Editions | None) -> bool:
 
 
 def order_record(row: Row) -> str:
-    """Return the id of the order's record that a refund or an edit is of."""
+    """Return the id of the order's transaction that a refund or an edit is of."""
     return record_id(row["merchant_id"], order_key(row["extra_metadata"]["order_id"]))
 
 
 def net_taken(order: Row, rows: Sequence[Row]) -> int:
-    """Return what an order and its edits have moved in the order's direction, by their records."""
+    """Return what an order and its edits have moved in the order's direction, by their transactions."""
     taken = took(order)
     for row in rows:
         if row["transaction_type"] == EDITED and order_record(row) == order["transaction_id"]:

@@ -20,13 +20,13 @@ def judge_derived(world: World) -> None:
     told: set[str] = set()
     for item in world.aws.tables.tables[CREDITS].items.values():
         account = account_from(item)
-        records = _records(world, account.merchant_id)
-        for before, record in zip([None, *records], records, strict=False):
-            if derived_events(record, before=before).doubtful:
-                world.violated(f"what a record crossed is in doubt: {record}")
+        transactions = _transactions(world, account.merchant_id)
+        for before, transaction in zip([None, *transactions], transactions, strict=False):
+            if derived_events(transaction, before=before).doubtful:
+                world.violated(f"what a transaction crossed is in doubt: {transaction}")
         told |= {
             said.event_id
-            for chapter in story_of(account, Excerpt(records, complete=True)).chapters
+            for chapter in story_of(account, Excerpt(transactions, complete=True)).chapters
             for said in chapter.events
             if said.event_id is not None
         }
@@ -43,17 +43,19 @@ def judge_derived(world: World) -> None:
 
 
 def derived_again(world: World) -> set[str]:
-    """Return the ids of all events that are derived from the current records."""
+    """Return the ids of all events that are derived from the current transactions."""
     found: set[str] = set()
     for item in world.aws.tables.tables[CREDITS].items.values():
-        records = _records(world, account_from(item).merchant_id)
-        for before, record in zip([None, *records], records, strict=False):
-            events = derived_events(record, before=before)
+        transactions = _transactions(world, account_from(item).merchant_id)
+        for before, transaction in zip([None, *transactions], transactions, strict=False):
+            events = derived_events(transaction, before=before)
             found |= {event.event_id for event in (*events.of_transaction, *events.of_crossings)}
     return found
 
 
-def _records(world: World, merchant: str) -> list[Transaction]:
+def _transactions(world: World, merchant: str) -> list[Transaction]:
     items = world.aws.tables.tables[TRANSACTIONS].items.values()
-    records = [transaction_from(item) for item in items if item["merchant_id"]["S"] == merchant and "names" not in item]
-    return sorted(records, key=lambda record: record.sequence)
+    transactions = [
+        transaction_from(one) for one in items if one["merchant_id"]["S"] == merchant and "names" not in one
+    ]
+    return sorted(transactions, key=lambda transaction: transaction.sequence)

@@ -1,4 +1,4 @@
-"""The ledger judged write by write, by independent rules: what each account and record must be.
+"""The ledger judged write by write, by independent rules: what each account and transaction must be.
 
 The evidence is the engine's log of writes: the items before and after each one, and the call that made it.
 """
@@ -67,7 +67,7 @@ from tests.simulator.judge_time import (
     wrong_before,
     wrong_lots,
 )
-from tests.simulator.readers import Standing
+from tests.simulator.readers import AccountState
 from tests.simulator.releases import LOTS, NEWER, is_newer
 from tests.simulator.senders import traces_in
 from tests.simulator.tables import Change, Write
@@ -83,7 +83,7 @@ SETTLING_SECONDS = 3600.0
 
 @dataclass
 class Books:
-    """The judge's copy of one merchant's account, and its records in order."""
+    """The judge's copy of one merchant's account, and its transactions in order."""
 
     rows: list[Row] = field(default_factory=list)
     balance: int = 0
@@ -102,12 +102,12 @@ class Books:
     editions: dict[str, Editions] = field(default_factory=dict)
     time: TimeBooks = field(default_factory=TimeBooks)
     alerts: AlertBooks = field(default_factory=AlertBooks)
-    history: list[Standing] = field(default_factory=list)
+    history: list[AccountState] = field(default_factory=list)
 
 
 @dataclass
 class Ledger:
-    """The judge's reading of the whole ledger: books by merchant, records by id, and when each was committed."""
+    """The judge's reading of the whole ledger: books by merchant, transactions by id, and when each was committed."""
 
     books: dict[str, Books] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -116,11 +116,11 @@ class Ledger:
     crossings: list[Mapping[str, Any]] = field(default_factory=list)
 
     def find(self, name: str) -> Row | None:
-        """Return the record of the fact that has this name, its own or another."""
+        """Return the transaction of the fact that has this name, its own or another."""
         return self.rows.get(self.guards.get(name, name))
 
     def facts(self, ask: Ask) -> list[Row]:
-        """Return the records that an ask's names belong to: one at most, unless it names two facts."""
+        """Return the transactions that an ask's names belong to: one at most, unless it names two facts."""
         rows = [row for name in self.as_recorded(ask).names if (row := self.find(name)) is not None]
         return list({row["transaction_id"]: row for row in rows}.values())
 
@@ -164,7 +164,7 @@ def read_ledger(world: World) -> Ledger:
 
 
 def asked_for(world: World) -> dict[str, list[Ask]]:
-    """Return all asks, by the id of their record."""
+    """Return all asks, by the id of their transaction."""
     found: dict[str, list[Ask]] = {}
     letters = {posted.body: posted.letter for posted in world.story.posted}
     asks = [ask for letter in letters.values() for ask in letter.asks]
@@ -202,7 +202,7 @@ class _Judged:
                 self._all_named(plain(change.new or {}))
 
     def _counted(self, changes: Sequence[Change]) -> None:
-        """Judge an account and its records, which one write changes together."""
+        """Judge an account and its transactions, which one write changes together."""
         accounts = [change for change in changes if change.table == CREDITS]
         if len(accounts) != 1 or accounts[0].new is None:
             self._without_account(changes)
@@ -219,7 +219,7 @@ class _Judged:
             self._by_time(books, account, accounts[0].old, rows)
             self._told_ahead(books, account, alone=not rows and not opening)
         if rows:
-            books.threshold = self._records(merchant, books, rows)
+            books.threshold = self._transactions(merchant, books, rows)
         elif by_admin:
             self._set(merchant, books, account)
         for change in changes:
@@ -235,8 +235,8 @@ class _Judged:
         self._editions(changes, books)
         self._tallies(rows, changes, books)
 
-    def _records(self, merchant: str, books: Books, rows: Sequence[Row]) -> int:
-        """Judge the new records one after another, and return the threshold that the last one leaves."""
+    def _transactions(self, merchant: str, books: Books, rows: Sequence[Row]) -> int:
+        """Judge the new transactions one after another, and return the threshold that the last one leaves."""
         low_before, inflow = books.threshold, None
         for row in rows:
             if (inflow is None) != (row["transaction_type"] != REPAID):
@@ -271,39 +271,39 @@ class _Judged:
         self._world.violated(f"{self._write.by} at {self._write.at:.3f}: {sentence}")
 
     def _guarded(self, guards: Sequence[Change]) -> None:
-        """Judge new guards: each stands at the key of a name that somebody gave, beside another of the same record."""
+        """Judge new guards: each stands at the key of a name that somebody gave, beside another of its transaction."""
         for change in guards:
             guard = plain(change.new or {})
-            name, record = guard["transaction_id"], guard["names"]
-            if change.old is not None or name in self._ledger.rows or record not in self._ledger.rows:
+            name, transaction = guard["transaction_id"], guard["names"]
+            if change.old is not None or name in self._ledger.rows or transaction not in self._ledger.rows:
                 self._violated(f"a guard over something, or of nothing: {guard}")
             if name != record_id(guard["merchant_id"], guard["idempotency_key"]):
                 self._violated(f"a guard under a wrong id: {guard}")
-            self._ledger.guards[name] = record
+            self._ledger.guards[name] = transaction
             self._ledger.committed[name] = (self._write.at, self._write.by)
         for change in guards:
             guard = plain(change.new or {})
-            name, record = guard["transaction_id"], self._ledger.rows.get(guard["names"])
+            name, row = guard["transaction_id"], self._ledger.rows.get(guard["names"])
             if not any(
-                name in ask.names and record in self._ledger.facts(ask) for asks in self._asks.values() for ask in asks
+                name in ask.names and row in self._ledger.facts(ask) for asks in self._asks.values() for ask in asks
             ):
                 self._violated(f"a guard that nobody asked for: {guard}")
 
     def _all_named(self, row: Row) -> None:
-        """Judge that a new record is known, from this very write on, under all names of one event that asked for it."""
+        """Judge that a new transaction is known, at once, under all names of one event that asked for it."""
         if row["transaction_type"] in (REPAID, EXPIRY):
             return
         if not any(all(self._ledger.find(name) == row for name in ask.names) for ask in self._asked(row)):
-            self._violated(f"a record that is not known under its other names: {row}")
+            self._violated(f"a transaction that is not known under its other names: {row}")
 
     def _record(self, merchant: str, books: Books, row: Row, *, low_before: int, inflow: Row | None) -> None:
-        """Judge a new record against its ask and the state before it."""
+        """Judge a new transaction against its ask and the state before it."""
         identity = row["transaction_id"]
         if row["merchant_id"] != merchant or identity != record_id(merchant, row["idempotency_key"]):
-            self._violated(f"a record under a wrong id or merchant: {row}")
+            self._violated(f"a transaction under a wrong id or merchant: {row}")
         asks = self._why(books, row, inflow)
         if not asks:
-            self._violated(f"a record that nobody asked for: {row}")
+            self._violated(f"a transaction that nobody asked for: {row}")
             return
         if why := wrong_before(books.time, row, at=self._write.at):
             self._violated(f"{why}: {row}")
@@ -328,7 +328,7 @@ class _Judged:
         }
         wrong = {name: (row.get(name), value) for name, value in expected.items() if row.get(name) != value}
         if wrong:
-            self._violated(f"a record with wrong (is, should be) {wrong}: {row}")
+            self._violated(f"a transaction with wrong (is, should be) {wrong}: {row}")
         self._lots(books, asks, row)
         books.debt += self._owed(books, row)
         books.alerts.graces.forget(row, debt=books.debt)
@@ -359,7 +359,7 @@ class _Judged:
         return default
 
     def _asked(self, row: Row) -> list[Ask]:
-        """Return what asked for a record, as it was recorded."""
+        """Return what asked for a transaction, as it was recorded."""
         identity = row["transaction_id"]
         asks = self._asks.get(identity, [])
         if (kind := row["transaction_type"]) in ("REFUND", EDITED):
@@ -371,7 +371,7 @@ class _Judged:
     def _traced(self, row: Row) -> None:
         """Judge the correlation id: it is dropped or kept, and never cut."""
         if (trace := row.get("correlation_id")) is not None and trace not in self._traces:
-            self._violated(f"a record with a correlation id that nobody sent whole: {row}")
+            self._violated(f"a transaction with a correlation id that nobody sent whole: {row}")
 
     def _content(self, ask: Ask, row: Row) -> bool:
         kept = {
@@ -384,7 +384,7 @@ class _Judged:
         return same and (follows or self._credits(ask) == row["requested"])
 
     def _owed(self, books: Books, row: Row) -> int:
-        """Return by how much a record changes the debt, and judge what it says of it and of a grace."""
+        """Return by how much a transaction changes the debt, and judge what it says of it and of a grace."""
         in_grace, why = noted_wrongly(books.alerts, row, self._environment, debt=books.debt)
         if why:
             self._violated(f"{why}: {row}")
@@ -500,7 +500,7 @@ class _Judged:
         self._ledger.crossings += switched_by(row)
 
     def _alerted(self, books: Books, row: Row, *, opening: bool) -> None:
-        """Judge which levels a record crossed."""
+        """Judge which levels a transaction crossed."""
         crossed = levels_after(books.alerts, row, self._environment, opening=opening)
         if isinstance(crossed, str):
             self._violated(f"{crossed}: {row}")
@@ -522,14 +522,14 @@ class _Judged:
         return Brought(now, account, self._write.at, books.balance, len(books.rows), lapses)
 
     def _took(self, crossed: "list[Mapping[str, Any]] | str") -> str | None:
-        """Note what was crossed without a record, and return why it must not be."""
+        """Note what was crossed without a transaction, and return why it must not be."""
         if isinstance(crossed, str):
             return crossed
         self._ledger.crossings += crossed
         return None
 
     def _set(self, merchant: str, books: Books, account: Row) -> None:
-        """Judge a write without records that an admin asked for: levels, a grace or a threshold."""
+        """Judge a write without transactions that an admin asked for: levels, a grace or a threshold."""
         asked = self._world.calls[self._write.by].event
         if "levels" in asked:
             brought = self._brought(books, account, account["updated_at"])
@@ -542,7 +542,7 @@ class _Judged:
             self._threshold_changed(merchant, books, account)
 
     def _threshold_changed(self, merchant: str, books: Books, account: Row) -> None:
-        """Judge a write without records: an admin's threshold, and what it crossed."""
+        """Judge a write without transactions: an admin's threshold, and what it crossed."""
         wanted = [
             asked.request["low_balance_threshold"]
             for asked in self._world.story.admin_calls
@@ -565,11 +565,11 @@ class _Judged:
             self._ledger.crossings.append({**crossing, **now, "time": account["updated_at"]})
 
     def _tallied(self, change: Change) -> None:
-        """Judge a changed record: only its tally may ever change."""
+        """Judge a changed transaction: only its tally may ever change."""
         old, new = change.old or {}, change.new or {}
         changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
         if not changed <= set(TALLY):
-            self._violated(f"a record was changed: {changed} of {plain(old)}")
+            self._violated(f"a transaction was changed: {changed} of {plain(old)}")
 
     def _tallies(self, rows: Sequence[Row], changes: Sequence[Change], books: Books) -> None:
         """Judge the tallies of the orders that this write refunded."""
@@ -607,7 +607,7 @@ class _Judged:
 
     def _account(self, merchant: str, books: Books, account: Row, *, opening: bool, by_admin: bool) -> None:
         if opening and not books.rows:
-            self._violated(f"an account without its first record: {account}")
+            self._violated(f"an account without its first transaction: {account}")
             return
         last = books.rows[-1]
         level = None if books.balance > books.threshold else "low" if books.balance else "zero"
@@ -637,7 +637,7 @@ class _Judged:
         expected |= due_of(books.time, account, self._environment, others, by_admin=by_admin)
         grace = books.alerts.graces.running
         until = (grace.until or NEVER) if grace else ""
-        books.history.append(Standing(self._write.at, books.balance, dict(books.time.lots.left), until))
+        books.history.append(AccountState(self._write.at, books.balance, dict(books.time.lots.left), until))
         wrong = {name: (account.get(name), value) for name, value in expected.items() if account.get(name) != value}
         if (lots := day_end_text(account)) != books.time.lots.left:
             wrong["lots"] = lots, books.time.lots.left
@@ -646,14 +646,14 @@ class _Judged:
             self._violated(f"an account with wrong (is, should be) {wrong}: {account}")
 
     def _follows(self, before: Row, row: Row, *, low_before: int) -> None:
-        """Judge what a record says of its time and of the threshold before it."""
+        """Judge what a transaction says of its time and of the threshold before it."""
         if row["created_at"] < before["created_at"]:
             self._violated(f"time runs backwards: {row}")
         if row["extra_metadata"].get("threshold_before", before["threshold"]) != low_before:
-            self._violated(f"a record that does not tell the threshold before it, {low_before}: {row}")
+            self._violated(f"a transaction that does not tell the threshold before it, {low_before}: {row}")
 
     def _why(self, books: Books, row: Row, inflow: Row | None) -> list[Ask]:
-        """Return what asked for a record: an event, an inflow while there is debt, or time alone."""
+        """Return what asked for a transaction: an event, an inflow while there is debt, or time alone."""
         if row["transaction_type"] == EXPIRY:
             return self._lapses(row["merchant_id"], books, row)
         if inflow is not None:
@@ -676,7 +676,7 @@ class _Judged:
             self._violated(f"a write for nothing: {account}")
 
     def _lots(self, books: Books, asks: Sequence[Ask], row: Row) -> None:
-        """Judge what a record says it did to the lots."""
+        """Judge what a transaction says it did to the lots."""
         ask = asks[0]
         held, order = self._held, self._ledger.find(ask.order_id) if ask.order_id else None
         if ask.dispute is not None:

@@ -25,7 +25,7 @@ from tests.simulator.judge_ledger import Ledger, asked_for
 from tests.simulator.letters import Letter
 from tests.simulator.mappings import Delivered
 from tests.simulator.queues import Message
-from tests.simulator.readers import Standing, instant_of
+from tests.simulator.readers import AccountState, instant_of
 from tests.simulator.releases import THIS, is_newer, newer_since
 from tests.simulator.running import Call
 from tests.simulator.ways_back import payment_key
@@ -92,13 +92,13 @@ def _left_undone(ask: Ask, ledger: Ledger) -> str | None:
 
 
 def editions(ask: Ask, ledger: Ledger) -> Editions | None:
-    """Return what the versions of an order have made of it, None where it has no more than its record tells."""
+    """Return what the versions of an order have made of it, None where it has no more than its transaction tells."""
     books = ledger.books.get(ask.merchant)
     return books.editions.get(ledger.guards.get(ask.transaction_id, ask.transaction_id)) if books else None
 
 
 def contradicts(ask: Ask, row: Row, ledger: Ledger) -> bool:
-    """Whether an ask has another content than its record, at whatever time it came."""
+    """Whether an ask has another content than its transaction, at whatever time it came."""
     state = editions(ask, ledger)
     if ledger.verdict(ask, row) != CONFLICT or (ask.type == "ORDER_PAID" and ask.at is not None):
         return False
@@ -106,12 +106,12 @@ def contradicts(ask: Ask, row: Row, ledger: Ledger) -> bool:
 
 
 def stands(ask: Ask, ledger: Ledger) -> bool:
-    """Whether there is a record under any of the ask's names."""
+    """Whether there is a transaction under any of the ask's names."""
     return bool(ledger.facts(ask))
 
 
 def outdated(ask: Ask, ledger: Ledger) -> bool:
-    """Whether the ask is a cumulative figure below one that was recorded: a duplicate of it, and no record."""
+    """Whether the ask is a cumulative figure below one that was recorded: a duplicate of it, and no transaction."""
     if ask.so_far is None or ask.merchant not in ledger.books:
         return False
     known = ledger.books[ask.merchant].ways_back.get(record_id(ask.merchant, payment_key(ask.payment)))
@@ -121,7 +121,7 @@ def outdated(ask: Ask, ledger: Ledger) -> bool:
 def _was_done(ask: Ask, ledger: Ledger, call: Call, name: str) -> bool:
     """Whether an ask was recorded before a call, or by it, and the call could know."""
     at, by = ledger.committed.get(ledger.as_recorded(ask).transaction_id, (float("inf"), ""))
-    # A refund waits for the name by which it calls its order, although there may be a record under its own.
+    # A refund waits for the name by which it calls its order, although there may be a transaction under its own.
     named = ask.order_id is None or ledger.committed.get(ask.order_id, (call.started, ""))[0] < call.started
     return named and (at < call.started or by == name)
 
@@ -218,7 +218,7 @@ class _Parked:
         self._world.violated(f"parked by {self._message.by}: {sentence}: {dict(self._attributes)} {self._message.body}")
 
     def _before(self, transaction_id: str | None) -> bool:
-        """Whether a record was committed before the call began."""
+        """Whether a transaction was committed before the call began."""
         found = self._ledger.committed.get(transaction_id or "")
         return found is not None and found[0] < self._call.started
 
@@ -351,7 +351,7 @@ def was_below(ledger: Ledger, ask: Ask, start: float, end: float) -> bool:
     passed = (row["balance_after"] for row in books.rows if start <= ledger.committed[row["transaction_id"]][0] <= end)
     if any(balance < ask.credits for balance in passed):
         return True
-    standing = [Standing(0.0, 0, {}), *books.history]
+    standing = [AccountState(0.0, 0, {}), *books.history]
     for place, one in enumerate(standing):
         until = standing[place + 1].since if place + 1 < len(standing) else float("inf")
         # What lapses meanwhile may be brought by the very write that is refused.
@@ -378,7 +378,7 @@ def _told_of_a_record(world: World, ledger: Ledger, answered: Answered, ask: Ask
     assert answered.answer is not None
     row = ledger.rows.get(ask.transaction_id)
     if row is None or answered.answer["transaction"]["hash"] != row["hash"] or verdict(ask, row) != SAME:
-        world.violated(f"told of a record that does not stand: {answered}")
+        world.violated(f"told of a transaction that does not stand: {answered}")
         return
     outcome = "posted" if ledger.committed[ask.transaction_id][1] == answered.calls[-1] else "duplicate"
     if answered.answer["outcome"] != outcome:

@@ -40,9 +40,9 @@ class TimeBooks:
 
     lots: Lots = field(default_factory=Lots)
     charges: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    """What each order, and each reversal, drew from, by its record."""
+    """What each order, and each reversal, drew from, by its transaction."""
     payments: dict[str, str] = field(default_factory=dict)
-    """The instant of each payment's own lot, by its record."""
+    """The instant of each payment's own lot, by its transaction."""
     now: str = ""
     """Until when everything that was due has been brought."""
     due_at: str | None = None
@@ -81,12 +81,12 @@ def end_of(ask: Ask, environment: Mapping[str, str], created_at: str) -> str:
 
 
 def drawn_of(row: Row) -> list[tuple[str, int]]:
-    """Return what a record says it took from lots or put into them, soonest first."""
+    """Return what a transaction says it took from lots or put into them, soonest first."""
     return sorted(lots_in(row.get("drawn")).items())
 
 
 def merges_of(row: Row) -> list[Merge]:
-    """Return which lots joined another, as a record says."""
+    """Return which lots joined another, as a transaction says."""
     said = str(row["extra_metadata"].get(MERGED, ""))
     found = []
     for one in said.split(", ") if said else []:
@@ -97,7 +97,7 @@ def merges_of(row: Row) -> list[Merge]:
 
 @dataclass(frozen=True)
 class Moved:
-    """A new record as its lots are judged: what asked for it, and of an order's way back what it holds before."""
+    """A new transaction as its lots are judged: what asked for it, and of an order's way back what it holds before."""
 
     row: Row
     asks: Sequence[Ask]
@@ -108,7 +108,7 @@ class Moved:
 
 
 def wrong_before(books: TimeBooks, row: Row, *, at: float) -> str | None:
-    """Return why a record must not come now, None where it may: what was due must come first, and nothing sooner."""
+    """Return why a transaction must not come now, None where it may: what was due must come first, nothing sooner."""
     due = books.lots.due(row["created_at"])
     if row["transaction_type"] != EXPIRY:
         return f"lots that had lapsed by then, {due}, are still there" if due else None
@@ -121,7 +121,7 @@ def wrong_before(books: TimeBooks, row: Row, *, at: float) -> str | None:
 
 
 def wrong_lots(books: TimeBooks, moved: Moved) -> str | None:
-    """Take a record's movement through the lots, and return what it should have said of them, None where it did."""
+    """Take a transaction's movement through the lots, and return what it should have said, None where it did."""
     row = moved.row
     said, merges = drawn_of(row), merges_of(row)
     if row["operation_type"] == DECREASE:
@@ -153,7 +153,7 @@ def _taken(books: TimeBooks, moved: Moved) -> list[tuple[str, int]]:
 
 
 def _put(books: TimeBooks, moved: Moved) -> Iterable[list[tuple[str, int]]]:
-    """Yield what a record that gives credits may put into lots: one way only, unless two events asked differently."""
+    """Yield what a transaction that gives credits may put into lots: one way, unless two events asked differently."""
     row, kind = moved.row, moved.row["transaction_type"]
     if moved.order is not None:
         charge = books.charges.get(moved.order, [])
@@ -200,7 +200,7 @@ def day_end_text(account: Row) -> dict[str, int]:
 
 
 def replay_of(rows: Sequence[Row]) -> dict[str, int] | str:
-    """Return the lots that the records of one account leave, oldest first, or why they cannot be."""
+    """Return the lots that the transactions of one account leave, oldest first, or why they cannot be."""
     return replayed((row["operation_type"] == INCREASE, drawn_of(row), merges_of(row)) for row in rows)
 
 
@@ -215,7 +215,7 @@ def _unbalanced(rows: Sequence[Row], balance: int) -> str | None:
 
 
 def broken_laws(rows: Sequence[Row], account: Row, lots: Mapping[str, int]) -> list[str]:
-    """Return which laws one account's records break, all of them together and with no regard to their order."""
+    """Return which laws one account's transactions break, all of them together and with no regard to their order."""
     put = taken = lapsed = 0
     keys: list[str] = []
     for row in rows:
@@ -244,5 +244,5 @@ def broken_laws(rows: Sequence[Row], account: Row, lots: Mapping[str, int]) -> l
     if why := _unbalanced(rows, account["balance"]):
         found.append(why)
     if day_end_text(account) != lots or replay_of(rows) != lots:
-        found.append(f"lots {day_end_text(account)}, by the records {replay_of(rows)}, should be {lots}")
+        found.append(f"lots {day_end_text(account)}, by the transactions {replay_of(rows)}, should be {lots}")
     return found

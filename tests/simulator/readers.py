@@ -32,7 +32,7 @@ def plugin_status(event: Mapping[str, str], _context: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class AccountState:
     """What an account was from a moment on, in seconds: its balance, its lots, and until when a grace ran, if any."""
 
     since: float
@@ -51,7 +51,7 @@ class Standing:
         return self.balance - sum(part for instant, part in self.lots.items() if instant <= now)
 
 
-def wrong(answered: Answered, history: list[Standing]) -> str | None:
+def wrong(answered: Answered, history: list[AccountState]) -> str | None:
     """Return why a status was not right as of its time, None where it was.
 
     It may be as old as a cache keeps it; but what had lapsed by then is in no answer, also in none from a cache.
@@ -65,7 +65,7 @@ def wrong(answered: Answered, history: list[Standing]) -> str | None:
     oldest = call.started - (STALE_SECONDS if call.answer["stale"] else FRESH_SECONDS) - 2.0
     begun, ended = (instant_of(moment + skew) for moment in (call.started, call.ended))
     possible: set[str] = set()
-    standing = [Standing(0.0, 0, {}), *history]
+    standing = [AccountState(0.0, 0, {}), *history]
     for place, one in enumerate(standing):
         until = standing[place + 1].since if place + 1 < len(standing) else float("inf")
         if one.since > call.ended or until < oldest:
@@ -78,5 +78,5 @@ def wrong(answered: Answered, history: list[Standing]) -> str | None:
 
 
 def instant_of(seconds: float) -> str:
-    """Return a moment of a run as records have it."""
+    """Return a moment of a run as transactions have it."""
     return text(datetime.fromtimestamp(seconds, UTC))

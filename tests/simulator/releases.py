@@ -1,6 +1,6 @@
 """Two releases of the product side by side: this one, and a newer one, which is this code with another configuration.
 
-The newer one knows another form of accounts and records, and writes only that: under schema version 3, and with an
+The newer one knows another form of accounts and transactions, and writes only that: under schema version 3, and with an
 attribute unknown to this release. Each call belongs to one of the two.
 """
 

@@ -54,8 +54,8 @@ def judge_restored(world: World) -> None:
     parked = {message.body for message in world.aws.queues.queues[DEAD_LETTERS].values()}
     told = {name for body in parked if body in world.letters for ask in world.letters[body].asks for name in ask.names}
     guards = _guards(world)
-    if torn := {name for name, record in guards.items() if record not in rows}:
-        world.violated(f"guards without their records after a restore: {sorted(torn)}")
+    if torn := {name for name, transaction in guards.items() if transaction not in rows}:
+        world.violated(f"guards without their transactions after a restore: {sorted(torn)}")
     # Where the newest version of an order comes first, the ones before it are no edits any more.
     # What has lapsed depends on what was drawn before.
     edits = {identity for identity, row in before.items() if row["transaction_type"] in (EDITED, EXPIRY)}
@@ -149,7 +149,7 @@ def _tear(world: World, random: Random) -> float:
     tears: dict[str, tuple[str, int]] = {}
     for (table, key), states in late.items():
         merchant = states[0]["merchant_id"]["S"]
-        # A guard has no sequence: it came back or did not, whatever became of its record.
+        # A guard has no sequence: it came back or did not, whatever became of its transaction.
         newest = max(int(new.get("sequence", {"N": "0"})["N"]) for new in states)
         if merchant not in tears:
             tears[merchant] = random.choice(TEARS), max(0, newest - random.randrange(6))
@@ -162,7 +162,7 @@ def _tear(world: World, random: Random) -> float:
 
 
 def _lost_accounts_are_found(world: World) -> None:
-    """The daily comparison names every merchant that has records and no account."""
+    """The daily comparison names every merchant that has transactions and no account."""
     tables = world.aws.tables.tables
     lost = {row["merchant_id"] for row in _rows(world).values()}
     lost -= {item["merchant_id"]["S"] for item in tables[CREDITS].items.values()}
@@ -171,7 +171,7 @@ def _lost_accounts_are_found(world: World) -> None:
     handler("reconcile")({}, Context("reconcile", lambda: RECONCILING_SECONDS))
     payloads = [event["detail"]["payload"] for event in world.aws.heard]
     if unnamed := lost - {each["merchant_id"] for each in payloads if each.get("kind") == Drift.ACCOUNT_MISSING}:
-        world.violated(f"records without an account, and nobody says so: {unnamed}")
+        world.violated(f"transactions without an account, and nobody says so: {unnamed}")
 
 
 def _highest_version(world: World, merchant: str) -> int:
@@ -210,7 +210,7 @@ def _rows(world: World) -> dict[str, Mapping[str, Any]]:
 
 
 def _needless(row: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a record need not come again in another order.
+    """Whether a transaction need not come again in another order.
 
     A smaller cumulative figure of a payment comes to nothing after a greater one; debt is repaid where there is any.
     """
@@ -242,7 +242,7 @@ def _refused(world: World) -> set[str]:
 
 
 def _judge_ways_back(world: World, merchant: str, rows: list[Mapping[str, Any]]) -> None:
-    """Judge that what went back of each payment is what its record says."""
+    """Judge that what went back of each payment is what its transaction says."""
     paid = {row["transaction_id"]: WaysBack(row["amount"]) for row in rows if row["transaction_type"] == "PAYMENT"}
     for row in rows:
         if row["transaction_type"] in (REVERSAL, RETURNED):
@@ -256,7 +256,7 @@ def _judge_ways_back(world: World, merchant: str, rows: list[Mapping[str, Any]])
 
 
 def _judge_time(world: World, account: Mapping[str, Any], rows: list[Mapping[str, Any]]) -> None:
-    """Judge that the lots are those that the records leave, and that nothing waits."""
+    """Judge that the lots are those that the transactions leave, and that nothing waits."""
     merchant = account["merchant_id"]
     lots = replay_of(rows)
     if isinstance(lots, str):
@@ -290,7 +290,7 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
     given_back: Counter[str] = Counter()
     for row in rows:
         if (row["balance_before"], row["balance_after"]) != (balance, balance + row["amount"]):
-            world.violated(f"a balance of {balance} is not where this record starts: {row}")
+            world.violated(f"a balance of {balance} is not where this transaction starts: {row}")
         balance = row["balance_after"]
         totals[row["transaction_type"], row["operation_type"]] += abs(row["amount"])
         if row["transaction_type"] == "REFUND":
@@ -312,7 +312,7 @@ def _judge_ledger(world: World, account: Mapping[str, Any], rows: list[Mapping[s
     stands = account["balance"], account["sequence"], account["hash"], account["last_transaction_id"]
     last = rows[-1]
     if (stands, moved) != ((balance, len(rows), last["hash"], last["transaction_id"]), dict(totals)):
-        world.violated(f"an account that is not what its records say after a restore: {account}")
+        world.violated(f"an account that is not what its transactions say after a restore: {account}")
     answers = [
         {
             **{name: row.get(name) for name in (*FIELDS, "previous_hash", "hash")},

@@ -31,7 +31,7 @@ class Verdict:
     violations: tuple[str, ...]
     requests: int
     calls: int
-    records: int
+    transactions: int
     faults: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
 
@@ -60,7 +60,7 @@ def verdict_on(world: World, name: str) -> Verdict:
         violations=tuple(world.violations),
         requests=len(world.requests),
         calls=len(world.calls),
-        records=len(world.aws.tables.tables["transactions"].items),
+        transactions=len(world.aws.tables.tables["transactions"].items),
         faults=frozenset(kind.name for kind in world.weather.seen),
         codes=frozenset(letter.attributes["code"]["StringValue"] for letter in letters),
     )

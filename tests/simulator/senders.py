@@ -65,7 +65,7 @@ def as_sent(letter: Letter, body: str, random: Random) -> str:
 
 
 def traces_in(bodies: Iterable[str]) -> frozenset[str]:
-    """Return the correlation ids of bodies that a record may have: whole, and of printable characters."""
+    """Return the correlation ids of bodies that a transaction may have: whole, and of printable characters."""
     found = (trace for body in bodies for trace in re.findall(r'"correlation_?id": "([^"]*)"', body))
     return frozenset(trace for trace in found if 0 < len(trace) <= LONGEST_TRACE and "\\" not in trace)
 

@@ -44,7 +44,7 @@ def test_nothing_is_lost_and_nothing_done_twice_in_the_first_seeds() -> None:
     # The seeds prove something only if they have every kind of fault, and every kind of end.
     assert {kind for verdict in found for kind in verdict.faults} == {kind.name for kind in Fault}
     assert {code for verdict in found for code in verdict.codes} >= ENDS
-    assert sum(verdict.records for verdict in found) > 500
+    assert sum(verdict.transactions for verdict in found) > 500
     assert sum(bool(story(seed).shares) for seed in SHORT_SEEDS) > len(SHORT_SEEDS) / 3
 
 

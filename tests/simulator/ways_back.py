@@ -115,7 +115,7 @@ class WaysBack:
     totals_known: list[tuple[Decimal, float]] = field(default_factory=list)
 
     def due(self, row: Mapping[str, Any], *, at: float) -> int | None:
-        """Count one more record, and return what it asks for; None where it could not be recorded."""
+        """Count one more transaction, and return what it asks for; None where it could not be recorded."""
         kept, self.count = row["extra_metadata"], self.count + 1
         if row["transaction_type"] == RETURNED:
             return self._won(kept["dispute_id"])
@@ -169,7 +169,7 @@ class WaysBack:
         return min(self.given, int(max(single, so_far)))
 
     def tally(self) -> dict[str, Any]:
-        """Return what the payment's record must say."""
+        """Return what the payment's transaction must say."""
         return {
             "refunded_count": self.count,
             "refunded_credits": self.asked,
@@ -184,6 +184,6 @@ class WaysBack:
 
 
 def tally_of(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a payment's record says of its way back; money as such, whatever its spelling."""
+    """Return what a payment's transaction says of its way back; money as such, whatever its spelling."""
     found = {name: item.get(name) for name in WaysBack(0).tally()}
     return {name: Decimal(value) if isinstance(value, str) else value for name, value in found.items()}

@@ -64,18 +64,18 @@ def test_each_case_ends_as_is_right_over_each_way(
     played: tuple[Stack, Mapping[tuple[str, str], str], Sequence[Case]],
 ) -> None:
     stack, shops, cases = played
-    wrong = {}  # records are compared sorted: what is sent in one step may arrive in any order
+    wrong = {}  # transactions are compared sorted: what is sent in one step may arrive in any order
     for case in cases:
         for way in WAYS:
             shop = shops[case.name, way.__name__]
             right = Right(
                 balance=stack.read(f"/credits/accounts/{shop}/balance")["balance"],
-                records=tuple(sorted((row["transaction_type"], row["amount"]) for row in stack.ledger(shop))),
+                transactions=tuple(sorted((row["transaction_type"], row["amount"]) for row in stack.ledger(shop))),
                 parked=tuple(letter.attributes["code"] for letter in stack.letters(naming=shop)),
                 ignored=case.right.ignored,
                 debt=None if case.right.debt is None else stack.read(f"/credits/accounts/{shop}")["debt"],
             )
-            if right != replace(case.right, records=tuple(sorted(case.right.records))):
+            if right != replace(case.right, transactions=tuple(sorted(case.right.transactions))):
                 wrong[case.name, way.__name__] = right
     assert wrong == {}
 

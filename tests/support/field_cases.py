@@ -11,10 +11,10 @@ _FILE = Path(__file__).resolve().parents[1] / "functions/field_cases.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """What is right at the end of a case: the records as type and amount, the codes parked, what was ignored."""
+    """What is right at the end of a case: the transactions as type and amount, the codes parked, what was ignored."""
 
     balance: int
-    records: tuple[tuple[str, int], ...]
+    transactions: tuple[tuple[str, int], ...]
     parked: tuple[str, ...]
     ignored: int
     debt: int | None = None
@@ -41,7 +41,7 @@ class Case:
             steps=read["steps"],
             right=Right(
                 balance=right["balance"],
-                records=tuple((kind, amount) for kind, amount in right["records"]),
+                transactions=tuple((kind, amount) for kind, amount in right["records"]),
                 parked=tuple(right["parked"]),
                 ignored=right["ignored"],
                 debt=right.get("debt"),
