@@ -55,10 +55,11 @@ def adjust_by_the_old_route(call: Call) -> Reply:
 )
 def set_threshold(call: Call, merchant_id: str) -> Reply:
     """Set the account's own low-balance threshold, or with null restore the default; return the account."""
-    from chalicelib.contracts.inbound.adjustments import threshold
+    from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+    from chalicelib.contracts.inbound.envelopes import validated
 
     whose = _whose(call, merchant_id)
-    return _set(call, threshold({**call.json_object(), **whose}))
+    return _set(call, validated(ThresholdRequest, {**call.json_object(), **whose}))
 
 
 @routes.put(

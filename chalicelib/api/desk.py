@@ -158,7 +158,7 @@ def discard(call: Call, letter_id: str) -> Reply:
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
     # Of the one who discarded it, also where an earlier call ended before its note.
-    trail.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
+    for_figures.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(kept, call.meta()))
 
 

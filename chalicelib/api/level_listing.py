@@ -2,9 +2,9 @@
 
 from chalicelib.adapters.dynamodb.levels import BalanceList, BalanceLists, Only
 from chalicelib.api.requests import Call, required_key
-from chalicelib.api.routing import Reply
+from chalicelib.api.routing import Reply, listing
 from chalicelib.contracts.api import answers, cursors
-from chalicelib.contracts.api.pages import PagePosition, Parameters, link_header
+from chalicelib.contracts.api.pages import PagePosition, Parameters
 from chalicelib.contracts.api.runway import lasts_at_most
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import Account
@@ -64,7 +64,5 @@ def _page(
         more=listed.after is not None,
         next_cursor=cursors.sign_merchant(listed.after, scope=scope, key=key) if listed.after and key else None,
     )
-    links = place.links(call.link_path, narrowed)
     rows = [answers.Account.of(account, now=instant(call.now)) for account in listed.accounts]
-    body = answers.listing_text(rows, call.meta(), place.pagination(), links)
-    return Reply(body=body, headers={"Link": link_header(links)})
+    return listing(call, rows, place, narrowed)

@@ -9,18 +9,19 @@ from chalice.app import Blueprint
 from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
-from chalicelib.api.routing import Reply, Routes, json_text
+from chalicelib.api.routing import Reply, Routes, json_text, listing
 from chalicelib.api.webhooks import send_to_inbox
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
+from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
+from chalicelib.contracts.event_types import MERCHANT_CREATED
 from chalicelib.domain.actions import Did, action_on
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from chalicelib.telemetry import logger
 from chalicelib.usecases.linking import shown
-from chalicelib.wiring import for_api
+from chalicelib.wiring import for_api, for_figures
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -34,7 +35,7 @@ def links(call: Call) -> Reply:
     merchant = call.word("merchant_id")
     if merchant is not None:
         return _of_merchant(call, merchant)
-    from chalicelib.contracts.api import answers, webhooks
+    from chalicelib.contracts.api import webhooks
 
     asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
     kind = LinkKind((call.choice("kind", [kind.upper() for kind in LinkKind]) or LinkKind.SHOPIFY).lower())
@@ -45,16 +46,14 @@ def links(call: Call) -> Reply:
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
     place = PagePosition.by_cursor(asked, first=after is None, more=page.last is not None, next_cursor=page.last)
-    neighbours = place.links(call.link_path, {"kind": kind, "starting": call.text("starting")})
-    rows = [webhooks.Link.of(link) for link in page.links]
-    body = answers.listing_text(rows, call.meta(), place.pagination(), neighbours)
-    return Reply(body=body, headers={"Link": link_header(neighbours)})
+    rows = [webhooks.Link.model_validate(link) for link in page.links]
+    return listing(call, rows, place, {"kind": kind, "starting": call.text("starting")})
 
 
 @routes.get(_LINK, access=Access.ADMIN, summary="Whose is this shop or customer?")
 def link(call: Call, kind: str, name: str) -> Reply:
     """Return the link of a name."""
-    return _answer(call, _standing(_in_path(kind, name)))
+    return _answer(call, _existing(_in_path(kind, name)))
 
 
 @routes.put(_LINK, access=Access.ADMIN, summary="Link a shop or customer to a merchant")
@@ -73,19 +72,19 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
     account = for_api.history().account(merchant)
     if account is not None and account.closed:
         # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
-        opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
+        opening = {"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
-    trail.note(
+    for_figures.note(
         action_on(Did.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full})
     )
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
-    return _answer(call, _standing(full))
+    return _answer(call, _existing(full))
 
 
 @routes.delete(_LINK, access=Access.ADMIN, summary="Unlink a shop or customer")
 def delete_link(call: Call, kind: str, name: str) -> Reply:
     """Let the name belong to nobody, and return the link that there was; workers forget it within five minutes."""
-    admin, found = call.caller.name(), _standing(_in_path(kind, name))
+    admin, found = call.caller.name(), _existing(_in_path(kind, name))
     if not for_api.links().remove(found):
         raise not_found("link")
     # A link that is gone cannot be removed again.
@@ -114,7 +113,7 @@ def _of_merchant(call: Call, text: str) -> Reply:
     merchant = merchant_of(text)
     table = for_api.links()
     found = [table.get(name) for name in sorted(table.of_merchants([merchant]).get(merchant, {}))]
-    rows = [webhooks.Link.of(link) for link in found if link is not None]
+    rows = [webhooks.Link.model_validate(link) for link in found if link is not None]
     place = PagePosition(
         request=PageRequest(limit=LIMIT_MAX),
         total=len(rows),
@@ -147,7 +146,7 @@ def _label(value: Any) -> str | None:
     return text
 
 
-def _standing(name: str) -> Link:
+def _existing(name: str) -> Link:
     found = for_api.links().get(name)
     if found is None:
         raise not_found("link")

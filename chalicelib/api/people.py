@@ -1,23 +1,16 @@
 """The routes behind lists and charts that people look at: merchants, days, and who did what (contract, section 6)."""
 
-from typing import TYPE_CHECKING
-
 from chalice.app import Blueprint
 
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of, required_key
-from chalicelib.api.routing import Reply, Routes
-from chalicelib.contracts.api.pages import PagePosition, Parameters, link_header
+from chalicelib.api.routing import Reply, Routes, listing
+from chalicelib.contracts.api.pages import PagePosition
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.domain.days import DAYS_MAX, day_of, days_up_to, end_of, first_of, last_days
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.statements import Month, month_after, month_before, month_of
 from chalicelib.wiring import for_api, for_figures
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from chalicelib.contracts.api.model import Model
 
 DAYS_DEFAULT = 30
 FLEET_DAYS_READ = 100
@@ -58,7 +51,7 @@ def merchants(call: Call) -> Reply:
         next_cursor=cursors.sign_merchant(listed[-1], scope=scope, key=key) if more and key else None,
     )
     rows = [answers.Account.of(account, now=instant(call.now)) for account in for_api.balance_lists().named(listed)]
-    return _listing(call, rows, place, {"search": search or None})
+    return listing(call, rows, place, {"search": search or None})
 
 
 @routes.get("/api/v1/credits/admin/actions", access=Access.ADMIN, summary="Who did what")
@@ -80,7 +73,7 @@ def actions(call: Call) -> Reply:
         more=more,
         next_cursor=cursors.sign(found[asked.limit - 1].position, scope=scope, key=key) if more and key else None,
     )
-    return _listing(call, [Action.of(one) for one in found[: asked.limit]], place, {"merchant_id": merchant})
+    return listing(call, [Action.model_validate(one) for one in found[: asked.limit]], place, {"merchant_id": merchant})
 
 
 @routes.get(
@@ -147,11 +140,3 @@ def _found(search: str, *, after: MerchantId | None, wanted: int) -> list[Mercha
             "This search no longer finds the merchant at which the page begins: search again.",
             details={"field": "cursor"},
         ) from None
-
-
-def _listing(call: Call, rows: "Sequence[Model]", place: PagePosition, parameters: Parameters) -> Reply:
-    from chalicelib.contracts.api.answers import listing_text
-
-    links = place.links(call.link_path, parameters)
-    body = listing_text(rows, call.meta(), place.pagination(), links)
-    return Reply(body=body, headers={"Link": link_header(links)})

@@ -6,17 +6,18 @@ every answer. No pydantic here: a route returns its body as text.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from chalice.app import Blueprint, Request, Response
 
 from chalicelib.api.access import Access
 from chalicelib.api.requests import BODY_BYTES_MAX, Call, merchant_of
+from chalicelib.contracts.api.pages import PagePosition, Parameters, link_header
 from chalicelib.contracts.api.problems import MEDIA_TYPE, Problem, Refusal, from_error, internal_error
 from chalicelib.domain.errors import Code, CreditsError
 from chalicelib.environment import SettingError
@@ -24,6 +25,9 @@ from chalicelib.handlers.authorize import authorize, context_of
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_figures
+
+if TYPE_CHECKING:
+    from chalicelib.contracts.api.model import Model
 
 PREFLIGHT_SECONDS = 7200
 """How long a browser need not ask again what it may send."""
@@ -55,6 +59,15 @@ _Answer = tuple[int, dict[str, str], str]
 def json_text(data: Any, meta: Mapping[str, str]) -> str:
     """Return the body of a plain answer about one thing."""
     return _encode({"data": data, "meta": meta})
+
+
+def listing(call: Call, rows: "Sequence[Model]", place: PagePosition, parameters: Parameters) -> Reply:
+    """Return the answer with one page of a list; `parameters` are those of its links, besides the page's own."""
+    from chalicelib.contracts.api.answers import listing_text
+
+    links = place.links(call.link_path, parameters)
+    body = listing_text(rows, call.meta(), place.pagination(), links)
+    return Reply(body=body, headers={"Link": link_header(links)})
 
 
 def without_slash(call: Call) -> Reply | None:

@@ -5,7 +5,6 @@ content is parked there. Shopify removes a subscription whose webhooks are refus
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
 
@@ -14,12 +13,10 @@ from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes, json_text
 from chalicelib.contracts.api.problems import Problem, Refusal
 from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.links import LinkKind
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_api
-
-if TYPE_CHECKING:
-    from chalicelib.contracts.sources.webhooks import Source
 
 BODY_BYTES_MAX = 1_000_000
 """Bytes of a webhook: an order of some hundred items has a few hundred thousand."""
@@ -39,11 +36,10 @@ routes = Routes(blueprint)
 def shopify_webhook(call: Call) -> Reply:
     """Put a webhook into the inbox, if one of Shopify's secrets signed it; return 200 once the queue has confirmed."""
     from chalicelib.contracts.sources.signatures import check_shopify
-    from chalicelib.contracts.sources.webhooks import Source
 
     body, secrets = call.body_bytes(), for_api.webhook_secrets(settings().webhooks.shopify_secret_parameter)
     _admit(lambda: check_shopify(body, call.sent_headers, secrets))
-    return _queued(Source.SHOPIFY, body, call)
+    return _queued(LinkKind.SHOPIFY, body, call)
 
 
 @routes.post(
@@ -55,11 +51,10 @@ def shopify_webhook(call: Call) -> Reply:
 def stripe_webhook(call: Call) -> Reply:
     """Put an event into the inbox, if one of Stripe's secrets signed it just now; return 200 once it is confirmed."""
     from chalicelib.contracts.sources.signatures import check_stripe
-    from chalicelib.contracts.sources.webhooks import Source
 
     body, secrets = call.body_bytes(), for_api.webhook_secrets(settings().webhooks.stripe_secret_parameter)
     _admit(lambda: check_stripe(body, call.sent_headers, secrets, now=call.now))
-    return _queued(Source.STRIPE, body, call)
+    return _queued(LinkKind.STRIPE, body, call)
 
 
 def _admit(check: Callable[[], None]) -> None:
@@ -71,7 +66,7 @@ def _admit(check: Callable[[], None]) -> None:
         raise Problem(error.code, error.message, details={"field": error.field}, headers=challenge) from None
 
 
-def _queued(source: "Source", body: bytes, call: Call) -> Reply:
+def _queued(source: LinkKind, body: bytes, call: Call) -> Reply:
     from chalicelib.contracts.sources.raw import from_request
 
     try:

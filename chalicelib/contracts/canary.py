@@ -7,6 +7,7 @@ duplicates. The smoke test sends them to the new version of `ingest_events`, whe
 import json
 from datetime import UTC, datetime
 
+from chalicelib.contracts.event_types import ACCOUNT_CREATED, PAYMENT_SUCCEEDED
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.ids import MerchantId, TransactionId
@@ -17,9 +18,9 @@ CANARY = MerchantId("121a6390-f631-5516-8a6a-bf872ba51334")
 _SENDER = "release"
 _CREDITS = 1_000
 _SENT = (
-    ("evt.account.created", {"trial_id": _SENDER, "credits_to_use": _CREDITS}),
+    (ACCOUNT_CREATED, {"trial_id": _SENDER, "credits_to_use": _CREDITS}),
     # A duplicate of a payment is found by the condition of its write, so the right to write is tried as well.
-    ("evt.billing.payment_succeeded", {"payment_id": _SENDER, "credits": 1}),
+    (PAYMENT_SUCCEEDED, {"payment_id": _SENDER, "credits": 1}),
 )
 
 

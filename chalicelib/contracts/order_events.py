@@ -7,13 +7,12 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid5
 
+from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
 from chalicelib.contracts.letters import Letter
 from chalicelib.contracts.values import money_text
 from chalicelib.domain.ids import shop_id
 from chalicelib.domain.source_orders import Difference, Kinds, SourceOrder, SourceRefund
 
-ORDER_PAID = "evt.shopify.webhook.order_paid"
-ORDER_REFUNDED = "evt.shopify.webhook.order_refunded"
 _NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
 
 

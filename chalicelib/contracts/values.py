@@ -83,20 +83,15 @@ def _merchant(value: Any) -> MerchantId:
         raise PydanticCustomError(Code.FIELD_INVALID, "a merchant id is a UUID") from None
 
 
-def _credits(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= CREDITS_MAX:
-        raise PydanticCustomError(
-            Code.CREDITS_INVALID, "credits are a whole number from 1 to {most}", {"most": CREDITS_MAX}
-        )
-    return value
+def whole(least: int, most: int, refusal: str, *, code: Code = Code.FIELD_INVALID) -> BeforeValidator:
+    """Return a validator of whole numbers in this range; `refusal` is a sentence, with `{most}` for the greatest."""
 
+    def validated(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise PydanticCustomError(code, refusal, {"most": most})
+        return value
 
-def _batch_credits(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= BATCH_CREDITS_MAX:
-        raise PydanticCustomError(
-            Code.FIELD_INVALID, "a batch's credits are a whole number from 0 to {most}", {"most": BATCH_CREDITS_MAX}
-        )
-    return value
+    return BeforeValidator(validated)
 
 
 def money(value: Any) -> Decimal:
@@ -257,10 +252,14 @@ ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBA
 Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(ID_LENGTH_MAX))]
 ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(GLOBAL_ID_LENGTH_MAX))]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
-Credits = Annotated[int, BeforeValidator(_credits), WithJsonSchema(_CREDITS_FORM)]
+Credits = Annotated[
+    int,
+    whole(1, CREDITS_MAX, "credits are a whole number from 1 to {most}", code=Code.CREDITS_INVALID),
+    WithJsonSchema(_CREDITS_FORM),
+]
 BatchCredits = Annotated[
     int,
-    BeforeValidator(_batch_credits),
+    whole(0, BATCH_CREDITS_MAX, "a batch's credits are a whole number from 0 to {most}"),
     WithJsonSchema({"type": "integer", "minimum": 0, "maximum": BATCH_CREDITS_MAX}),
 ]
 Money = Annotated[Decimal, BeforeValidator(money), WithJsonSchema(MONEY_FORM)]

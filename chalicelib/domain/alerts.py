@@ -125,7 +125,7 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Supply:
     """What levels are compared with: the balance, and the use as of `last`, at the time `now`."""
 
     balance: int
@@ -165,33 +165,33 @@ def checked(levels: Iterable[Level]) -> Levels:
     return found
 
 
-def after_movement(alerts: Alerts | None, fleet: Levels | None, kind: Kind, standing: Standing) -> Compared:
+def after_movement(alerts: Alerts | None, fleet: Levels | None, kind: Kind, supply: Supply) -> Compared:
     """Return an account's alerts after a transaction of this kind, and the levels that it crossed.
 
-    `fleet` are the levels of accounts without their own, None if those in force stay. `standing` is that after the
+    `fleet` are the levels of accounts without their own, None if those in force stay. `supply` is that after the
     transaction. Opening an account crosses nothing.
     """
     if alerts is None and not fleet:
         return None, ()
     before = alerts or Alerts()
-    used = before if fleet is None else _in_force(before, fleet, standing.now)
-    after, crossed = _compare(used, standing, before=before, kind=kind)
+    used = before if fleet is None else _in_force(before, fleet, supply.now)
+    after, crossed = _compare(used, supply, before=before, kind=kind)
     return after, () if kind in OPENS else crossed
 
 
-def after_change(alerts: Alerts | None, own: Levels | None, fleet: Levels, standing: Standing) -> Compared:
+def after_change(alerts: Alerts | None, own: Levels | None, fleet: Levels, supply: Supply) -> Compared:
     """Return an account's alerts with levels of its own (None: the fleet's), and those that this crossed."""
     before = alerts or Alerts()
     if own is None:
         changed = replace(before, own=False, watched=_watched(fleet, before), outdated=None)
     else:
         changed = replace(before, own=True, watched=_watched(own, before), outdated=None)
-    return _compare(changed, standing, before=before, kind=None)
+    return _compare(changed, supply, before=before, kind=None)
 
 
-def after_time(alerts: Alerts, standing: Standing) -> Compared:
+def after_time(alerts: Alerts, supply: Supply) -> Compared:
     """Return an account's alerts after time alone has passed, and the levels that it crossed by that."""
-    return _compare(alerts, standing, before=alerts, kind=None)
+    return _compare(alerts, supply, before=alerts, kind=None)
 
 
 def crossed_text(crossed: Iterable[LevelCrossed]) -> str:
@@ -227,13 +227,13 @@ def _stamp(levels: Levels) -> int:
     return crc32(" ".join(map(str, levels)).encode())
 
 
-def _compare(alerts: Alerts, standing: Standing, *, before: Alerts, kind: Kind | None) -> Compared:
-    """Return the alerts as `standing` has it, and what changed; `kind` is that of the transaction, if one caused it."""
-    full = _full(alerts, standing.balance, kind)
-    daily = per_day(standing.use, last=standing.last, now=standing.now)
+def _compare(alerts: Alerts, supply: Supply, *, before: Alerts, kind: Kind | None) -> Compared:
+    """Return the alerts as `supply` has it, and what changed; `kind` is that of the transaction, if one caused it."""
+    full = _full(alerts, supply.balance, kind)
+    daily = per_day(supply.use, last=supply.last, now=supply.now)
     inflow = kind in _INFLOWS
     watched = tuple(
-        Watched(level=one.level, below=_below(one, standing.balance, full, daily, inflow=inflow))
+        Watched(level=one.level, below=_below(one, supply.balance, full, daily, inflow=inflow))
         for one in alerts.watched
     )
     crossed = tuple(
@@ -244,7 +244,7 @@ def _compare(alerts: Alerts, standing: Standing, *, before: Alerts, kind: Kind |
     if not (watched or alerts.own or alerts.outdated):
         return None, crossed
     kept = before.look_at if kind is Kind.ORDER_USED and not crossed and alerts.levels == before.levels else None
-    look_at = _look_at(watched, daily, standing, kept=kept)
+    look_at = _look_at(watched, daily, supply, kept=kept)
     return replace(alerts, watched=watched, full=full, look_at=look_at), crossed
 
 
@@ -273,7 +273,7 @@ def _below(watched: Watched, balance: int, full: int | None, daily: int | None, 
 
 
 def _look_at(
-    watched: tuple[Watched, ...], daily: int | None, standing: Standing, *, kept: Instant | None
+    watched: tuple[Watched, ...], daily: int | None, supply: Supply, *, kept: Instant | None
 ) -> Instant | None:
     """Return when time alone may next change something of levels in days: it only makes the credits last longer.
 
@@ -281,15 +281,15 @@ def _look_at(
     seldom, which costs an index entry.
     """
     days = [one for one in watched if one.level.unit is Unit.DAYS]
-    use, last = standing.use, standing.last
+    use, last = supply.use, supply.last
     if not days or use is None or last is None:
         return None
     if daily is None:
         return known_from(use)
-    if kept is not None and kept > standing.now:
+    if kept is not None and kept > supply.now:
         return kept
     instants = (
-        lasts_beyond_from(use, standing.balance, _RISE * one.level.at, last=last, now=standing.now)
+        lasts_beyond_from(use, supply.balance, _RISE * one.level.at, last=last, now=supply.now)
         for one in days
         if one.below
     )

@@ -13,7 +13,7 @@ from chalicelib.domain.freeze import Note, end_key
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
-from chalicelib.domain.ledger import Account, Crossing, Transaction, account_crossing, levels_crossed, standing
+from chalicelib.domain.ledger import Account, Crossing, Transaction, account_crossing, levels_crossed, supply_of
 from chalicelib.domain.lots import Lot, Lots, days_after
 from chalicelib.domain.movements import FixedMovement, FreezeMovement, Kind
 from chalicelib.domain.moving import apply
@@ -199,7 +199,7 @@ def _levels(account: Account, _terms: TimeTerms, _since: Instant, until: Instant
 
 def _look(account: Account, _default_threshold: int, now: Instant) -> Step:
     assert account.alerts is not None, "without levels nothing is looked at"
-    alerts, crossed = after_time(account.alerts, standing(account, now=now))
+    alerts, crossed = after_time(account.alerts, supply_of(account, now=now))
     return Step(account=replace(account, alerts=alerts), crossings=levels_crossed(account, crossed, time=now))
 
 

@@ -12,7 +12,7 @@ from chalicelib.domain.commit import Commit, Fold, TallyChange
 from chalicelib.domain.debt import repayment, repays
 from chalicelib.domain.due import bring, next_at
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.going_back import Back, of_an_amount, refunded_by, returned_by, reversed_by
+from chalicelib.domain.going_back import Effect, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
 from chalicelib.domain.ledger import Account, Crossing, Transaction, open_account
 from chalicelib.domain.lots import Lots, given_back, grant, revived
@@ -27,7 +27,7 @@ from chalicelib.domain.movements import (
     arranged,
 )
 from chalicelib.domain.moving import apply
-from chalicelib.domain.names import GoesBack, Guards, Names, ground_of, version_of
+from chalicelib.domain.names import DependentMovement, Guards, Names, ground_of, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, total_missing
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
@@ -112,7 +112,7 @@ class _Write:
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""
         ground = None
-        if isinstance(movement, GoesBack):
+        if isinstance(movement, DependentMovement):
             movement = self._names.as_recorded(movement)
             ground = ground_of(movement)
         elif isinstance(movement, OrderMovement) and (known := self._known(movement.transaction_id)) is not None:
@@ -138,8 +138,8 @@ class _Write:
                 return self._post_order(self._account, movement)
             if self._account is None:
                 return _account_missing(self._merchant_id)
-            if isinstance(movement, GoesBack):
-                return self._post_back(self._account, movement)
+            if isinstance(movement, DependentMovement):
+                return self._post_dependent(self._account, movement)
         except Rejected as error:
             return error
         raise AssertionError(movement)
@@ -158,7 +158,7 @@ class _Write:
 
     def _named(self, movement: Movement) -> tuple[Movement, Transaction | Rejected | None]:
         """Return the movement, naming its grounds as recorded, and its transaction if it has one already."""
-        if isinstance(movement, GoesBack):
+        if isinstance(movement, DependentMovement):
             movement = self._names.as_recorded(movement)
         return movement, self._names.recorded(movement)
 
@@ -265,21 +265,21 @@ class _Write:
         self._set_tally(order, after, posted.transaction.created_at)
         return posted
 
-    def _post_back(self, account: Account, movement: GoesBack) -> Outcome:
+    def _post_dependent(self, account: Account, movement: DependentMovement) -> Outcome:
         ground = self._known(ground_of(movement))
         tally = self._tally_of(ground) if ground else None
-        back: Back | Outcome
+        effect: Effect | Outcome
         if isinstance(movement, RefundMovement):
-            back = refunded_by(movement, ground, tally)
+            effect = refunded_by(movement, ground, tally)
         elif isinstance(movement, ReversalMovement):
-            back = reversed_by(movement, ground, tally, balance=account.balance)
+            effect = reversed_by(movement, ground, tally, balance=account.balance)
         else:
-            back = returned_by(movement, ground, tally, self._known(movement.dispute_transaction_id))
-        if not isinstance(back, Back):
-            return back
+            effect = returned_by(movement, ground, tally, self._known(movement.dispute_transaction_id))
+        if not isinstance(effect, Effect):
+            return effect
         assert ground is not None, "without it nothing goes back"
-        posted = self._post(account, movement, back.kind, back.requested, back.metadata, parts=back.parts)
-        self._set_tally(ground, back.tally, posted.transaction.created_at)
+        posted = self._post(account, movement, effect.kind, effect.requested, effect.metadata, parts=effect.parts)
+        self._set_tally(ground, effect.tally, posted.transaction.created_at)
         return posted
 
     def _post(

@@ -28,7 +28,7 @@ from chalicelib.domain.reversals import PaymentTally, holding, outdated, reverse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Back:
+class Effect:
     """What to post, and the tally of the order or the payment after it.
 
     `parts` are the lots that credits go back to, with the instants they had, or that a reversal takes from first.
@@ -43,7 +43,7 @@ class Back:
 
 def refunded_by(
     movement: RefundMovement, order: Transaction | None, tally: Tally | None
-) -> Back | Rejected | RetryLater:
+) -> Effect | Rejected | RetryLater:
     """Return what a refund gives back of its order, or takes back if the order earned credits.
 
     Raises:
@@ -64,7 +64,7 @@ def refunded_by(
     # After the arithmetic: a refund that is impossible in any currency poisons its whole message.
     if (error := _other_currency(movement, order)) is not None:
         return error
-    return Back(
+    return Effect(
         kind=Kind.REFUND_RETURNED if order.kind is Kind.ORDER_USED else Kind.REFUND_TAKEN,
         requested=due,
         metadata={**movement.metadata, **edits.counted_by(movement, before)},
@@ -75,7 +75,7 @@ def refunded_by(
 
 def reversed_by(
     movement: ReversalMovement, payment: Transaction | None, tally: Tally | None, *, balance: int
-) -> Back | Duplicate | Rejected | RetryLater:
+) -> Effect | Duplicate | Rejected | RetryLater:
     """Return what a reversal takes from an account with this balance; the rest becomes debt, if debt is owed.
 
     Raises:
@@ -89,7 +89,7 @@ def reversed_by(
         return Duplicate(None)
     due, after = reverse(tally, movement.portion, given=payment.amount)
     debt = max(0, due - balance) if movement.owed else 0
-    return Back(
+    return Effect(
         kind=Kind.REVERSAL,
         requested=due,
         metadata={**movement.metadata, DEBT: debt} if debt else movement.metadata,
@@ -100,7 +100,7 @@ def reversed_by(
 
 def returned_by(
     movement: DisputeWonMovement, payment: Transaction | None, tally: Tally | None, dispute: Transaction | None
-) -> Back | Rejected | RetryLater:
+) -> Effect | Rejected | RetryLater:
     """Return what a won dispute gives back.
 
     Raises:
@@ -127,7 +127,7 @@ def returned_by(
         reason = f"dispute {movement.dispute_id} is not counted on the transaction of payment {payment.reference_id}"
         return RetryLater(Code.DISPUTE_MISSING, reason, field="dispute_id")
     back, after = win(tally, given=payment.amount)
-    return Back(
+    return Effect(
         kind=Kind.REVERSAL_RETURNED,
         requested=back,
         metadata=movement.metadata,

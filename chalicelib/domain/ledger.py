@@ -9,7 +9,7 @@ from hashlib import sha256
 from json.encoder import encode_basestring
 from types import MappingProxyType
 
-from chalicelib.domain.alerts import CROSSED, Alerts, LevelCrossed, Standing, crossed_from
+from chalicelib.domain.alerts import CROSSED, Alerts, LevelCrossed, Supply, crossed_from
 from chalicelib.domain.freeze import FROZEN, OFF, ON, PLUGIN, Freeze
 from chalicelib.domain.grace import ENDS, GRACE, Grace, GraceTerms, Note, limits, switched
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
@@ -169,7 +169,7 @@ def account_crossing(
     details: Mapping[str, str | int] = MappingProxyType({}),
     correlation_id: str | None = None,
 ) -> Crossing:
-    """Return what an account crossed without a transaction, by time or by a change of what is in force."""
+    """Return a crossing without a transaction: time caused it, or a changed threshold, level, grace or closure."""
     return Crossing(
         type=crossing,
         transaction_id=None,
@@ -182,9 +182,9 @@ def account_crossing(
     )
 
 
-def standing(account: Account, *, now: Instant) -> Standing:
+def supply_of(account: Account, *, now: Instant) -> Supply:
     """Return what the account's levels are compared with at `now`."""
-    return Standing(balance=account.balance, use=account.use, last=account.last_transaction_at, now=now)
+    return Supply(balance=account.balance, use=account.use, last=account.last_transaction_at, now=now)
 
 
 def levels_crossed(
@@ -266,9 +266,9 @@ def _turned(transaction: Transaction) -> CrossingType | None:
 
 
 def decides_status(transaction: Transaction) -> bool:
-    """Return whether the plugin is what it is since a transaction, unless the account is closed or frozen since.
+    """Return whether a transaction decided the plugin's status, which lasts until the next one that does.
 
-    The opening, what passed zero without a grace or used a grace up, and what unfroze an account with credits.
+    The opening does, what passed zero without a grace or used a grace up, and what unfroze an account with credits.
     """
     return transaction.sequence == 1 or switched(transaction) or transaction.metadata.get(PLUGIN) == ON
 

@@ -7,8 +7,6 @@ from typing import Final
 
 from chalicelib.domain.ids import Instant, MerchantId, uuid_v5
 
-NAME_LENGTH_MAX = 255
-"""Most characters of a name after its kind."""
 LABEL_LENGTH_MAX = 100
 
 _NAMESPACE_URL: Final = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
@@ -17,7 +15,7 @@ _CUSTOMER = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 class LinkKind(StrEnum):
-    """Who gives a linked name: the first part of it."""
+    """Who sends webhooks and gives the names that are linked: the first part of such a name."""
 
     SHOPIFY = "shopify"
     STRIPE = "stripe"

@@ -5,7 +5,7 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 
 from collections.abc import Mapping
 
-from chalicelib.domain.alerts import CROSSED, Alerts, Standing, after_movement, crossed_text
+from chalicelib.domain.alerts import CROSSED, Alerts, Supply, after_movement, crossed_text
 from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.freeze import FREEZE, FROZEN
@@ -178,8 +178,8 @@ def _kept_by_time(
     use = use_after(account.use, kind, requested, metadata, last=account.last_transaction_at, at=at)
     if account.alerts is None and not terms.levels:
         return metadata, use, None
-    standing = Standing(balance=account.balance + amount, use=use, last=at, now=at)
-    alerts, crossed = after_movement(account.alerts, terms.levels, kind, standing)
+    supply = Supply(balance=account.balance + amount, use=use, last=at, now=at)
+    alerts, crossed = after_movement(account.alerts, terms.levels, kind, supply)
     return ({**metadata, CROSSED: crossed_text(crossed)} if crossed else metadata), use, alerts
 
 

@@ -27,8 +27,8 @@ from chalicelib.domain.movements import (
 Guards = Mapping[TransactionId, TransactionId]
 """Which transaction each known guard names: by the guard's own id the id of the transaction."""
 Transactions = Mapping[TransactionId, Transaction]
-GoesBack = RefundMovement | ReversalMovement | DisputeWonMovement
-"""Refunds, reversals and won disputes; the event may give any name of the order or payment."""
+DependentMovement = RefundMovement | ReversalMovement | DisputeWonMovement
+"""Refunds, reversals and won disputes: each depends on an order or a payment, of which the event may give any name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +74,18 @@ class Names:
             return two
         return self._one(names_of(movement))
 
-    def as_recorded(self, back: GoesBack) -> GoesBack:
+    def as_recorded(self, movement: DependentMovement) -> DependentMovement:
         """Return the movement with what it builds on named as recorded, whichever names the event gave."""
-        ground = self.find(ground_of(back))
-        back = as_recorded(back, ground) if ground else back
-        if not isinstance(back, DisputeWonMovement):
-            return back
+        ground = self.find(ground_of(movement))
+        movement = as_recorded(movement, ground) if ground else movement
+        if not isinstance(movement, DisputeWonMovement):
+            return movement
         # A dispute is won once: its first name is the name of the win too.
-        for names, kind in ((back.dispute_names, Kind.REVERSAL), (names_of(back), Kind.REVERSAL_RETURNED)):
+        for names, kind in ((movement.dispute_names, Kind.REVERSAL), (names_of(movement), Kind.REVERSAL_RETURNED)):
             known = self._one(names)
             if isinstance(known, Transaction) and known.kind is kind:
-                return _of_dispute(back, str(known.metadata["dispute_id"]))
-        return back
+                return _of_dispute(movement, str(known.metadata["dispute_id"]))
+        return movement
 
     def _one(self, names: Iterable[TransactionId]) -> Transaction | Rejected | None:
         """Return the transaction of a fact that has these names, None if there is none; `Rejected` if there are two."""
@@ -129,39 +129,39 @@ def version_of(movement: OrderMovement, order: Transaction) -> OrderMovement:
     return replace(movement, key=order.idempotency_key, reference_id=order.reference_id, other_keys=())
 
 
-def imported(back: GoesBack) -> Rejected:
+def imported(movement: DependentMovement) -> Rejected:
     """Return why a refund or reversal of a fact of the old service cannot be applied (contract, section 20)."""
-    if isinstance(back, RefundMovement):
-        named, field = f"order {back.order_id} was charged", "order_id"
+    if isinstance(movement, RefundMovement):
+        named, field = f"order {movement.order_id} was charged", "order_id"
     else:
-        named, field = f"payment {back.payment_id} was recorded", "payment_id"
+        named, field = f"payment {movement.payment_id} was recorded", "payment_id"
     reason = f"{named} before the import, and what it moved is not known here: use credits adjust"
     return Rejected(Code.ORDER_IMPORTED, reason, field=field)
 
 
-def as_recorded(back: GoesBack, ground: Transaction) -> GoesBack:
+def as_recorded(movement: DependentMovement, ground: Transaction) -> DependentMovement:
     """Return the movement with its order or payment named as the transaction has it, whichever name the event gave."""
-    if ground.transaction_id == ground_of(back):
-        return back
+    if ground.transaction_id == ground_of(movement):
+        return movement
     named = ground.reference_id
-    if isinstance(back, RefundMovement):
+    if isinstance(movement, RefundMovement):
         if not ground.kind.is_order:
-            return back
-        by_order = back.key == refund_of_order_key(back.order_id)
+            return movement
+        by_order = movement.key == refund_of_order_key(movement.order_id)
         return replace(
-            back,
-            key=refund_of_order_key(named) if by_order else back.key,
-            reference_id=named if by_order else back.reference_id,
+            movement,
+            key=refund_of_order_key(named) if by_order else movement.key,
+            reference_id=named if by_order else movement.reference_id,
             order_id=named,
-            metadata={**back.metadata, "order_id": named},
+            metadata={**movement.metadata, "order_id": named},
         )
     if ground.kind is not Kind.PAYMENT:
-        return back
-    metadata = {**back.metadata, "payment_id": named}
-    if isinstance(back, ReversalMovement) and back.portion.refunded is not None:
+        return movement
+    metadata = {**movement.metadata, "payment_id": named}
+    if isinstance(movement, ReversalMovement) and movement.portion.refunded is not None:
         key = reversal_to_key(named, str(metadata["amount_refunded"]))
-        return replace(back, key=key, reference_id=named, payment_id=named, metadata=metadata)
-    return replace(back, payment_id=named, metadata=metadata)
+        return replace(movement, key=key, reference_id=named, payment_id=named, metadata=metadata)
+    return replace(movement, payment_id=named, metadata=metadata)
 
 
 def _of_dispute(won: DisputeWonMovement, named: str) -> DisputeWonMovement:
@@ -179,6 +179,6 @@ def _of_dispute(won: DisputeWonMovement, named: str) -> DisputeWonMovement:
     )
 
 
-def ground_of(back: GoesBack) -> TransactionId:
+def ground_of(movement: DependentMovement) -> TransactionId:
     """Return the id of the order's or payment's transaction, by the name in the event."""
-    return back.order_transaction_id if isinstance(back, RefundMovement) else back.payment_transaction_id
+    return movement.order_transaction_id if isinstance(movement, RefundMovement) else movement.payment_transaction_id

@@ -8,7 +8,7 @@ from dataclasses import replace
 from chalicelib.domain.alerts import Alerts, Levels, after_change
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, later_than
-from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, standing
+from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, supply_of
 from chalicelib.domain.thresholds import crossings
 
 
@@ -49,7 +49,7 @@ def change_levels(
     if (known.own, known.levels) == (own is not None, fleet if own is None else own):
         return account, ()
     time = later_than(account.updated_at, now=now)
-    alerts, crossed = after_change(account.alerts, own, fleet, standing(account, now=time))
+    alerts, crossed = after_change(account.alerts, own, fleet, supply_of(account, now=time))
     # Levels in days may change by time alone: whoever posts what is due computes when, so it is due at once.
     looks = alerts is not None and alerts.look_at is not None
     due_at = min(account.due_at or time, time) if looks else account.due_at

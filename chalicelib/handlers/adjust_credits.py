@@ -98,19 +98,17 @@ def _note(transaction: "Transaction") -> None:
     """Note who did it; raises `RetryLater` where that did not work."""
     from chalicelib.domain.actions import Action
 
-    desk = for_figures.desk()
-    if desk is not None:
-        did, details = _action(transaction)
-        desk.note(
-            Action(
-                time=transaction.created_at,
-                did=did,
-                admin_id=str(transaction.metadata.get("admin_id", "")),
-                fact=transaction.transaction_id,
-                merchant_id=transaction.merchant_id,
-                details={"transaction_id": transaction.transaction_id, **details},
-            )
+    did, details = _action(transaction)
+    for_figures.note(
+        Action(
+            time=transaction.created_at,
+            did=did,
+            admin_id=str(transaction.metadata.get("admin_id", "")),
+            fact=transaction.transaction_id,
+            merchant_id=transaction.merchant_id,
+            details={"transaction_id": transaction.transaction_id, **details},
         )
+    )
 
 
 def _action(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":

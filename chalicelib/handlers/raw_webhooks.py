@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.contracts.event_types import MERCHANT_CREATED
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
-from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook, link_name
+from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook, link_name
 from chalicelib.contracts.values import moment
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.links import Link, merchant_of_name
+from chalicelib.domain.links import Link, LinkKind, merchant_of_name
 from chalicelib.settings import Settings
 from chalicelib.usecases.linking import Linking, Names, unlinked
 from chalicelib.wiring import for_posting
@@ -27,7 +28,7 @@ class ReadWebhook:
     invoice: str | None = None
 
     def of_invoice(self, invoices: Mapping[str, str]) -> "ReadWebhook":
-        """Return it with the invoice that the payment had paid which goes back, of those by the payments' names."""
+        """Return it with the invoice of the payment that goes back; `invoices` are those of payments, by name."""
         invoice = invoices.get(self.webhook.goes_back or "")
         if invoice is None:
             return self
@@ -69,7 +70,7 @@ class RawWebhooks:
             back = [found.webhook.goes_back for found in self._found if found.webhook.goes_back]
             invoices = linking.invoices(back)
             # An invoice that stands for itself was paid by several payments, of which none is all of it.
-            several = linking.invoices(link_name(Source.STRIPE, invoice) for invoice in invoices.values()).values()
+            several = linking.invoices(link_name(LinkKind.STRIPE, invoice) for invoice in invoices.values()).values()
             invoices = {name: invoice for name, invoice in invoices.items() if invoice not in several}
             self._found = [found.of_invoice(invoices) for found in self._found]
             merchants = linking.merchants([found.names for found in self._found])
@@ -95,8 +96,8 @@ class RawWebhooks:
             # Nobody has paid: a test order opens no account.
             return _nothing(webhook, None)
         link = Link(name=webhook.name, merchant_id=merchant_of_name(webhook.name), since=instant(now))
-        standing, new = linking.claim(link)
-        return self._of(found, standing, now, again=new)
+        owner, new = linking.claim(link)
+        return self._of(found, owner, now, again=new)
 
     def _of(self, found: ReadWebhook, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
         """Return what a webhook of this merchant asks for.
@@ -107,7 +108,7 @@ class RawWebhooks:
         webhook = found.webhook
         bodies = list(webhook.bodies(merchant, invoice=found.invoice))
         if again and self._unlinked_opens and bodies and merchant == merchant_of_name(webhook.name or ""):
-            bodies.insert(0, as_json({"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}))
+            bodies.insert(0, as_json({"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}))
         events = [read_event(body, self._terms, now=now) for body in bodies]
         nothing = _nothing(webhook, merchant)
         return replace(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.month_ends import MonthEnds
     from chalicelib.adapters.dynamodb.pending import Pending
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
+    from chalicelib.domain.actions import Action
 
 COUNTERS_SECONDS = 0.25
 """How long writing counters may take: a call waits for it, and the next one writes what failed."""
@@ -46,11 +47,8 @@ def fleet() -> "FleetReader":
     """Return the reader of everything in /metrics."""
     from chalicelib.adapters.dynamodb.fleet import FleetReader
 
-    return FleetReader(
-        _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
-        figures_table=settings().tables.figures,
-        credits_table=settings().tables.credits,
-    )
+    tables = settings().tables
+    return FleetReader(_client(), figures_table=tables.figures, credits_table=tables.credits)
 
 
 @cache
@@ -58,10 +56,7 @@ def pending() -> "Pending":
     """Return what is due and not posted yet, for readers."""
     from chalicelib.adapters.dynamodb.pending import Pending
 
-    return Pending(
-        _client(connect_seconds=1.0, read_seconds=2.0, tries=2),
-        credits_table=settings().tables.credits,
-    )
+    return Pending(_client(), credits_table=settings().tables.credits)
 
 
 @cache
@@ -71,7 +66,7 @@ def components() -> "Components":
     from chalicelib.wiring.for_api import shared_statuses
 
     return Components(
-        _client(connect_seconds=1.0, read_seconds=2.0, tries=1),
+        _client(tries=1),
         credits_table=settings().tables.credits,
         transactions_table=settings().tables.transactions,
         figures_table=settings().tables.figures,
@@ -86,7 +81,7 @@ def ledger_reader() -> "DynamoDBLedgerReader":
 
     return DynamoDBLedgerReader(
         # A request that hangs must end within the time that the sweep reserves.
-        _client(connect_seconds=1.0, read_seconds=4.0, tries=2),
+        _client(read_seconds=4.0),
         credits_table=settings().tables.credits,
         transactions_table=settings().tables.transactions,
     )
@@ -106,8 +101,7 @@ def due_list() -> "DynamoDBDueList":
     """Return which accounts fall due when, for the function that posts it."""
     from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList
 
-    client = _client(connect_seconds=1.0, read_seconds=4.0, tries=2)
-    return DynamoDBDueList(client, credits_table=settings().tables.credits)
+    return DynamoDBDueList(_client(read_seconds=4.0), credits_table=settings().tables.credits)
 
 
 @cache
@@ -136,7 +130,7 @@ def month_ends() -> "MonthEnds | None":
         return None
     from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 
-    return MonthEnds(_client(connect_seconds=1.0, read_seconds=2.0, tries=2), table=table)
+    return MonthEnds(_client(), table=table)
 
 
 @cache
@@ -144,8 +138,7 @@ def discarded_letters() -> "DiscardedLetters":
     """Return where letters that were discarded are kept."""
     from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
 
-    client = _client(connect_seconds=1.0, read_seconds=2.0, tries=2)
-    return DiscardedLetters(client, table=settings().tables.figures)
+    return DiscardedLetters(_client(), table=settings().tables.figures)
 
 
 @cache
@@ -168,7 +161,7 @@ def fleet_days() -> "FleetDays | None":
         return None
     from chalicelib.adapters.dynamodb.fleet_days import FleetDays
 
-    return FleetDays(_client(connect_seconds=1.0, read_seconds=2.0, tries=2), table=table)
+    return FleetDays(_client(), table=table)
 
 
 def desk() -> "Desk | None":
@@ -176,13 +169,19 @@ def desk() -> "Desk | None":
     return desk_reader() if settings().tables.desk_if_set else None
 
 
+def note(action: "Action") -> None:
+    """Note what an admin did, where there is a table for it; raises `RetryLater` where that did not work."""
+    found = desk()
+    if found is not None:
+        found.note(action)
+
+
 @cache
 def desk_reader() -> "Desk":
     """Return the desk's lists, for routes that are about them."""
     from chalicelib.adapters.dynamodb.desk import Desk
 
-    client = _client(connect_seconds=1.0, read_seconds=2.0, tries=2)
-    return Desk(client, table=settings().tables.desk)
+    return Desk(_client(), table=settings().tables.desk)
 
 
 @cache
@@ -191,7 +190,7 @@ def counter_writer() -> CounterWriter:
     return CounterWriter(telemetry.counters, container_counters)
 
 
-def _client(*, connect_seconds: float, read_seconds: float, tries: int) -> "DynamoDBClient":
+def _client(*, connect_seconds: float = 1.0, read_seconds: float = 2.0, tries: int = 2) -> "DynamoDBClient":
     from chalicelib.adapters import sdk
     from chalicelib.wiring.for_api import client_config
 

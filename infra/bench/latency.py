@@ -29,7 +29,7 @@ import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.bench.measurements import Place
 from infra.deploying.emulator import emulator_client
 from infra.interfaces.webhooks import ShopifyWebhook, order
@@ -249,15 +249,15 @@ def main() -> None:
 async def _connected(bench: Bench) -> tuple[str, Send, list[float]]:
     """Return a new shop that Shopify knows, what posts its orders, and the seconds until each was answered."""
     shop, domain = str(uuid.uuid4()), f"{uuid.uuid4().hex}.myshopify.com"
-    await bench.publish("evt.merchant.created", shop, links=[{"name": f"{Source.SHOPIFY}:{domain}"}])
+    await bench.publish("evt.merchant.created", shop, links=[{"name": f"{LinkKind.SHOPIFY}:{domain}"}])
     await bench.sequence_above(shop, 0)
-    secret = bench.description.webhook_secrets[Source.SHOPIFY]
+    secret = bench.description.webhook_secrets[LinkKind.SHOPIFY]
     answered: list[float] = []
 
     async def send(number: int) -> None:
         now = datetime.now(UTC)
         sold = ShopifyWebhook(topic="orders/paid", shop=domain, body=order(number, Decimal("24.90"), now), at=now)
-        webhook = Webhook(source=Source.SHOPIFY, headers=sold.headers, body=sold.body)
+        webhook = Webhook(source=LinkKind.SHOPIFY, headers=sold.headers, body=sold.body)
         started = time.perf_counter()
         status = await asyncio.to_thread(post, bench.description.api_url, webhook, secret, now)
         assert status == http.HTTPStatus.OK, status

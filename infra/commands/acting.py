@@ -43,7 +43,9 @@ def actions(
     page = found[:limit]
     following = page[-1].position if len(found) > limit else None
     if as_json:
-        print_list([ActionAnswer.of(one).model_dump(mode="json") for one in page], total=None, following=following)
+        print_list(
+            [ActionAnswer.model_validate(one).model_dump(mode="json") for one in page], total=None, following=following
+        )
         return
     if not page:
         say("No admin has changed anything yet.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, ReversalMovement, grounds, names_of
-from chalicelib.domain.names import GoesBack, Names
+from chalicelib.domain.names import DependentMovement, Names
 from chalicelib.domain.reversals import outdated
 from infra.commands.ledger import TargetLedger
 
@@ -39,7 +39,7 @@ def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[Transacti
     for own, movement in wanted.items():
         transactions = {stored[name].transaction_id: stored[name] for name in names_of(movement) if name in stored}
         if transactions:
-            known = names.as_recorded(movement) if isinstance(movement, GoesBack) else movement
+            known = names.as_recorded(movement) if isinstance(movement, DependentMovement) else movement
             found[own] = Fact(movement=known, transactions=tuple(transactions.values()))
         elif isinstance(movement, ReversalMovement):
             payment = stored.get(movement.payment_transaction_id)

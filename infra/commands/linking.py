@@ -9,6 +9,7 @@ from rich.text import Text
 
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
+from chalicelib.contracts.event_types import MERCHANT_CREATED
 from chalicelib.domain.actions import Did
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
@@ -66,7 +67,7 @@ def link(
     if remove:
         _remove(table, found, Trail(target, admin))
     if as_json:
-        print_json(LinkAnswer.of(found).model_dump(mode="json"))
+        print_json(LinkAnswer.model_validate(found).model_dump(mode="json"))
     else:
         _say([found], as_json=False)
         if merchant is not None:
@@ -109,7 +110,7 @@ def _reopen(target: Target, merchant: MerchantId) -> None:
     """Reopen a closed account: a shop that is linked again has come back. There is no second trial."""
     account = TargetLedger(target).account(merchant)
     if account is not None and account.closed:
-        opening = {"event_type": "evt.merchant.created", "payload": {"merchant_id": merchant}}
+        opening = {"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}
         target.client("sqs").send_message(QueueUrl=target.inbox_queue_url, MessageBody=json.dumps(opening))
 
 
@@ -133,7 +134,7 @@ def all_links(table: DynamoDBLinks) -> Iterator[Link]:
 
 def _say(links: list[Link], *, as_json: bool) -> None:
     if as_json:
-        items = [LinkAnswer.of(link).model_dump(mode="json") for link in links]
+        items = [LinkAnswer.model_validate(link).model_dump(mode="json") for link in links]
         print_list(items, total=len(items))
         return
     if not links:

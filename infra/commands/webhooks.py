@@ -15,10 +15,10 @@ from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.payloads import Ignored
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.shopify import SHOP, TOPIC, TRIGGERED
-from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
+from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.links import merchant_of_name
+from chalicelib.domain.links import LinkKind, merchant_of_name
 from chalicelib.usecases.linking import Linking, Names
 from infra.commands.api import Answer, ApiSilentError, post
 from infra.commands.effects import Result, as_json, await_effects, say_effects
@@ -32,7 +32,7 @@ from infra.commands.times import now
 from infra.interfaces.webhooks import signed
 
 WebhookOf = Annotated[
-    Source | None, typer.Option("--webhook", help="Sign and post a FILE as this sender would, instead of an event.")
+    LinkKind | None, typer.Option("--webhook", help="Sign and post a FILE as this sender would, instead of an event.")
 ]
 Topic = Annotated[str | None, typer.Option(help="The topic of Shopify's webhook, such as orders/paid.")]
 ShopDomain = Annotated[str | None, typer.Option(help="The shop of Shopify's webhook: example.myshopify.com.")]
@@ -48,14 +48,14 @@ _EXAMPLE = "credits emit --webhook shopify FILE --topic orders/paid --shop examp
 class Signing:
     """A webhook's file, who sends and signs it, with which secret, and its headers other than the signature."""
 
-    source: Source
+    source: LinkKind
     file: Path
     secret_file: Path | None
     headers: Mapping[str, str]
 
     @classmethod
     def named(
-        cls, source: Source | None, file: str | None, topic: str | None, shop: str | None, secret_file: Path | None
+        cls, source: LinkKind | None, file: str | None, topic: str | None, shop: str | None, secret_file: Path | None
     ) -> "Signing":
         """Return the webhook that the command line describes; ends the command if something is missing or too much."""
         if source is None:
@@ -63,7 +63,7 @@ class Signing:
         if file is None:
             raise unable(f"A webhook is one file, without other arguments: {_EXAMPLE}.")
         headers = {}
-        if source is Source.SHOPIFY:
+        if source is LinkKind.SHOPIFY:
             if topic is None or shop is None:
                 raise unable(f"Shopify sends topic and shop as headers: give --topic and --shop, as in {_EXAMPLE}.")
             headers = {TOPIC: topic, SHOP: shop, TRIGGERED: now()}

@@ -11,7 +11,7 @@ from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.outbound.published import PUBLISHED, PublishedEnvelope
 from chalicelib.contracts.sources.raw import RAW_TYPES
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.interfaces.explaining import explained
 from infra.interfaces.story import OPENED, account_created, example_of, published
 from infra.interfaces.webhooks import ShopifyWebhook, invoice, order, stripe_event
@@ -195,7 +195,7 @@ def _webhook(event_type: str) -> dict[str, Any]:
         "description": "The webhook's headers, in letters of either case. Shopify's name topic and shop.",
     }
     required = ["payload"]
-    if RAW_TYPES[event_type] is Source.SHOPIFY:
+    if RAW_TYPES[event_type] is LinkKind.SHOPIFY:
         names = ("X-Shopify-Topic", "X-Shopify-Shop-Domain")
         headers |= {"properties": dict.fromkeys(names, text)}
         required.append("headers")
@@ -219,7 +219,7 @@ def _webhook(event_type: str) -> dict[str, Any]:
 
 def webhook_example(event_type: str) -> dict[str, Any]:
     """Return a webhook of this type: the story's shop sells an order, or pays an invoice."""
-    if RAW_TYPES[event_type] is Source.SHOPIFY:
+    if RAW_TYPES[event_type] is LinkKind.SHOPIFY:
         body = order(5732481908, Decimal("84.90"), OPENED)
         sold = ShopifyWebhook(topic="orders/paid", shop="example.myshopify.com", body=body, at=OPENED)
         return {"headers": sold.headers, "payload": sold.body}

@@ -21,7 +21,7 @@ from infra.interfaces.operations import (
 )
 from infra.interfaces.story import MERCHANT
 
-_SAMPLE = Link.of(
+_SAMPLE = Link.model_validate(
     DomainLink(
         name="shopify:teegeist.myshopify.com",
         merchant_id=MerchantId(MERCHANT),

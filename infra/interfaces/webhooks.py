@@ -16,8 +16,8 @@ from chalicelib.contracts.sources.signatures import (
     shopify_signature,
     stripe_signature,
 )
-from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.ids import instant
+from chalicelib.domain.links import LinkKind
 
 CURRENCY: Final = "EUR"
 _MONTH: Final = timedelta(days=30)
@@ -167,9 +167,9 @@ def dispute(number: str, credits_paid: int) -> dict[str, Any]:
     }
 
 
-def signed(source: Source, body: bytes, secret: str, at: datetime) -> dict[str, str]:
+def signed(source: LinkKind, body: bytes, secret: str, at: datetime) -> dict[str, str]:
     """Return the header with which a source signs the raw body of a webhook at an instant."""
-    if source is Source.SHOPIFY:
+    if source is LinkKind.SHOPIFY:
         return {SHOPIFY_HEADER: shopify_signature(body, secret)}
     return {STRIPE_HEADER: stripe_signature(body, secret, at=at)}
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.interfaces.webhooks import (
     ShopifyWebhook,
     checkout,
@@ -54,7 +54,7 @@ class ConnectedShop:
 
     def opening(self) -> str:
         """Return the body of the event that opens its account and links what belongs to it."""
-        names = (f"{Source.SHOPIFY}:{self.domain}", f"{Source.STRIPE}:{self.customer}")
+        names = (f"{LinkKind.SHOPIFY}:{self.domain}", f"{LinkKind.STRIPE}:{self.customer}")
         links = [{"name": name, "label": self.name} for name in names]
         return json.dumps(
             {"event_type": "evt.merchant.created", "payload": {"merchant_id": self.merchant_id, "links": links}}
@@ -73,7 +73,7 @@ CONNECTED: Final = (
 class Webhook:
     """A webhook to send: who sends it, its headers without the signature, and its body."""
 
-    source: Source
+    source: LinkKind
     headers: Mapping[str, str]
     body: Mapping[str, Any]
 
@@ -126,8 +126,8 @@ def put_link(api_url: str, name: str, *, merchant_id: str, label: str, admin_tok
 
 def _of_shopify(shop: ConnectedShop, topic: str, body: Mapping[str, Any], at: datetime) -> Webhook:
     sent = ShopifyWebhook(topic=topic, shop=shop.domain, body=body, at=at)
-    return Webhook(source=Source.SHOPIFY, headers=sent.headers, body=body)
+    return Webhook(source=LinkKind.SHOPIFY, headers=sent.headers, body=body)
 
 
 def _of_stripe(event_id: str, event_type: str, thing: Mapping[str, Any], at: datetime) -> Webhook:
-    return Webhook(source=Source.STRIPE, headers={}, body=stripe_event(event_id, event_type, thing, at))
+    return Webhook(source=LinkKind.STRIPE, headers={}, body=stripe_event(event_id, event_type, thing, at))

@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 
-BUSES: Final[Mapping[Source, str]] = {
-    Source.SHOPIFY: "aws.partner/shopify.com/local/credits",
-    Source.STRIPE: "aws.partner/stripe.com/local",
+BUSES: Final[Mapping[LinkKind, str]] = {
+    LinkKind.SHOPIFY: "aws.partner/shopify.com/local/credits",
+    LinkKind.STRIPE: "aws.partner/stripe.com/local",
 }
 """The names of the partner event buses: the source of their events, as on AWS."""
 _SECRET_BYTES: Final = 32
@@ -17,8 +17,8 @@ _SECRET_BYTES: Final = 32
 def new_secrets() -> dict[str, str]:
     """Return the secrets with which each signs its webhooks, in the forms that the two give them."""
     return {
-        Source.SHOPIFY: secrets.token_hex(_SECRET_BYTES),
-        Source.STRIPE: f"whsec_{secrets.token_urlsafe(_SECRET_BYTES)}",
+        LinkKind.SHOPIFY: secrets.token_hex(_SECRET_BYTES),
+        LinkKind.STRIPE: f"whsec_{secrets.token_urlsafe(_SECRET_BYTES)}",
     }
 
 

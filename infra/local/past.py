@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Final
 
 from chalicelib.adapters.queues import Queues
+from chalicelib.contracts.event_types import ORDER_PAID
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.messages import ORIGIN_NATS, Message
 from chalicelib.contracts.inbound.payloads import Terms
@@ -26,7 +27,6 @@ from infra.commands.ledger import ledger_of
 from infra.commands.target import Target, settings_of
 from infra.local.shops import LOST_ORDER, PAST_SHOP, SALES, SAMPLE
 
-ORDER_TYPE: Final = "evt.shopify.webhook.order_paid"
 CALL_SECONDS: Final = 60.0
 
 
@@ -61,7 +61,7 @@ def lost_order(now: datetime) -> Message:
         deliveries=1,
         first_seen=moment,
         sent_at=moment,
-        subject=ORDER_TYPE,
+        subject=ORDER_PAID,
     )
 
 
@@ -91,7 +91,7 @@ def post(what: Iterable[Past], posting: Posting, asked: Terms) -> int:
 
 def _order(number: int, moment: datetime) -> str:
     total = {"order_id": number, "total": f"{number % 40 + 9}.90", "currency": "EUR"}
-    return _event(ORDER_TYPE, total, moment)
+    return _event(ORDER_PAID, total, moment)
 
 
 def _event(event_type: str, payload: dict[str, object], moment: datetime) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.deploying.emulator import ROOT, api_address, deploy, emulator_client, package_directory
 from infra.deploying.outputs import function_names
 from infra.local.description import FILE_NAME, Addresses
@@ -165,7 +165,7 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
         "JWT_AUDIENCE": AUDIENCE,
         "JWT_JWKS_URL": f"{site.addresses.api_url}/.well-known/jwks.json",
         "CURSOR_KEY_PARAMETER": cursor_key,
-        **{f"{source}_SECRET_PARAMETER": secret_parameter(source, site.stage) for source in Source},
+        **{f"{source}_SECRET_PARAMETER": secret_parameter(source, site.stage) for source in LinkKind},
         **{f"{source}_EVENT_BUS": bus for source, bus in BUSES.items()},
     }
     if REDIS_PORT in site.ports:

@@ -26,7 +26,7 @@ from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from rich.console import Console
 
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.commands.target import local_target
 from infra.deploying.emulator import emulator_client
 from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post, put_link
@@ -194,7 +194,7 @@ async def name_shops(description: Description, console: Console) -> None:
         why = await _why_refused(
             put_link,
             description.api_url,
-            f"{Source.SHOPIFY}:{shop.domain}",
+            f"{LinkKind.SHOPIFY}:{shop.domain}",
             merchant_id=shop.merchant_id,
             label=shop.name,
             admin_token=description.admin_token,

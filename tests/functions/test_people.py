@@ -10,7 +10,6 @@ import time_machine
 from botocore.exceptions import ClientError
 
 import app
-from chalicelib.api import trail
 from chalicelib.domain.actions import Action
 from chalicelib.domain.days import end_of_fleet
 from chalicelib.domain.errors import Code, RetryLater
@@ -318,7 +317,7 @@ def test_a_discard_that_could_not_be_noted_is_noted_when_it_is_repeated(
         return api.post(route.replace("{letter_id}", letter["id"]), body, route=route, token=ADMIN).status
 
     with monkeypatch.context() as broken:
-        broken.setattr(trail, "note", lambda _: (_ for _ in ()).throw(RetryLater(Code.UNAVAILABLE, "no answer")))
+        broken.setattr(for_figures, "note", lambda _: (_ for _ in ()).throw(RetryLater(Code.UNAVAILABLE, "no answer")))
         assert discarded("sent again") == 503
     assert [discarded("once more"), discarded("once more")] == [200, 200]
 

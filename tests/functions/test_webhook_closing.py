@@ -7,10 +7,9 @@ import pytest
 
 import app
 from chalicelib.contracts.sources.raw import from_request
-from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import instant
-from chalicelib.domain.links import merchant_of_name
+from chalicelib.domain.links import LinkKind, merchant_of_name
 from chalicelib.usecases.linking import Linking
 from chalicelib.wiring import for_posting
 from tests.support.api import CREDITS_TABLE
@@ -25,7 +24,7 @@ LINKS = [f"shopify:{DOMAIN}", "stripe:cus_1"]
 
 def shop(topic: str, body: dict[str, Any], *, at: str = "2026-11-20T15:00:02Z", deliveries: int = 1) -> dict[str, Any]:
     named = {**headers(topic), "X-Shopify-Triggered-At": at}
-    record = sqs_record(from_request(Source.SHOPIFY, text(body), named).message())
+    record = sqs_record(from_request(LinkKind.SHOPIFY, text(body), named).message())
     record["attributes"]["ApproximateReceiveCount"] = str(deliveries)
     return record
 
@@ -92,7 +91,7 @@ def test_a_shop_that_goes_in_the_batch_of_its_first_order_is_closed(system: Syst
         system.ingest(going)
 
     assert system.account(OWN).closed
-    assert [record.amount for record in system.history(OWN)] == [100, -1]
+    assert [transaction.amount for transaction in system.history(OWN)] == [100, -1]
 
 
 @pytest.mark.parametrize(

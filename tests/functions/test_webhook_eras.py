@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.functions.test_webhook_ingest import Sent, linked, over_http, paid_by, records
+from tests.functions.test_webhook_ingest import Sent, linked, over_http, paid_by, transactions
 from tests.support.system import System
 from tests.support.webhooks import charge, dispute, invoice, line
 
@@ -40,7 +40,7 @@ def test_a_payment_that_an_invoice_counted_goes_back_by_its_payment_intent(
     for one in sent:
         assert linked.ingest(over_http(one)) == []
 
-    assert records(linked) == [PAID, *expected]
+    assert transactions(linked) == [PAID, *expected]
     assert linked.parked() == []
 
 
@@ -54,7 +54,7 @@ def test_one_of_several_payments_of_an_invoice_takes_nothing_back_by_itself(link
         back = over_http(paid_by("charge.refunded", charge(amount_refunded=2000, payment_intent=intent)))
         assert linked.ingest(back) == [back["messageId"]]
 
-    assert records(linked) == [PAID]
+    assert transactions(linked) == [PAID]
 
 
 def test_all_of_it_in_one_batch_comes_to_the_same(linked: System) -> None:
@@ -62,4 +62,4 @@ def test_all_of_it_in_one_batch_comes_to_the_same(linked: System) -> None:
     back = linked.ingest(*batch)
     assert linked.ingest(*[one for one in batch if one["messageId"] in back]) == []
 
-    assert records(linked) == [PAID, BACK]
+    assert transactions(linked) == [PAID, BACK]

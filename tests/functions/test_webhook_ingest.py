@@ -10,9 +10,8 @@ import pytest
 
 import app
 from chalicelib.contracts.sources.raw import from_request
-from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.audit import audit
-from chalicelib.domain.links import merchant_of_name
+from chalicelib.domain.links import LinkKind, merchant_of_name
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, adjusted, asking, batch, sqs_record
@@ -45,16 +44,16 @@ PRICES = {"CREDITS_BY_PRICE": '{"price_pro": 500, "price_more": 200}'}
 OTHER = merchant("another shop")
 LATER = "2026-11-20T11:00:00-05:00"
 
-Sent = tuple[Source, str, dict[str, Any]]
+Sent = tuple[LinkKind, str, dict[str, Any]]
 """A webhook: who sends it, its topic or type, and its body."""
 
 
 def shop(topic: str, body: dict[str, Any]) -> Sent:
-    return Source.SHOPIFY, topic, body
+    return LinkKind.SHOPIFY, topic, body
 
 
 def paid_by(event_type: str, thing: dict[str, Any], **fields: Any) -> Sent:
-    return Source.STRIPE, event_type, stripe(event_type, thing, **fields)
+    return LinkKind.STRIPE, event_type, stripe(event_type, thing, **fields)
 
 
 def numbered(order_id: int, **fields: Any) -> dict[str, Any]:
@@ -70,14 +69,14 @@ def arrived(body: str, **attributes: Any) -> dict[str, Any]:
 def over_http(sent: Sent) -> dict[str, Any]:
     """Return the record of a webhook that came through the route."""
     source, topic, body = sent
-    named = headers(topic) if source is Source.SHOPIFY else {}
+    named = headers(topic) if source is LinkKind.SHOPIFY else {}
     return arrived(from_request(source, text(body), named).message())
 
 
 def on_the_bus(sent: Sent) -> dict[str, Any]:
     """Return the record of a webhook that came over the sender's partner bus, whole."""
     source, topic, body = sent
-    if source is Source.SHOPIFY:
+    if source is LinkKind.SHOPIFY:
         detail, kind = {"metadata": headers(topic), "payload": body}, "shopifyWebhook"
     else:
         detail, kind = body, topic
@@ -87,7 +86,7 @@ def on_the_bus(sent: Sent) -> dict[str, Any]:
 def over_nats(sent: Sent) -> dict[str, Any]:
     """Return the record of a webhook that a service put on NATS, whole."""
     source, topic, body = sent
-    message = {"headers": headers(topic) if source is Source.SHOPIFY else {}, "payload": body}
+    message = {"headers": headers(topic) if source is LinkKind.SHOPIFY else {}, "payload": body}
     return arrived(json.dumps(message), origin="nats", subject=f"evt.{source}.webhook.raw")
 
 
@@ -105,8 +104,8 @@ def linked(system: System) -> System:
     return system
 
 
-def records(system: System) -> list[tuple[str, int]]:
-    return [(record.idempotency_key, record.amount) for record in system.history()][1:]
+def transactions(system: System) -> list[tuple[str, int]]:
+    return [(transaction.idempotency_key, transaction.amount) for transaction in system.history()][1:]
 
 
 def codes(system: System) -> list[str]:
@@ -215,7 +214,7 @@ def test_a_webhook_moves_what_it_should_whichever_way_it_comes(
     for one in sent:
         assert linked.ingest(way(one)) == []
 
-    assert records(linked) == expected
+    assert transactions(linked) == expected
     assert codes(linked) == []
 
 
@@ -229,8 +228,8 @@ def test_repeated_shuffled_and_by_every_way_at_once_it_moves_once(
     for _ in range(3):
         linked.ingest(*deliveries)
 
-    assert sum(amount for _, amount in records(linked)) == sum(amount for _, amount in expected)
-    assert {key for key, _ in records(linked)} >= {key for key, _ in expected if "_TO_" not in key}
+    assert sum(amount for _, amount in transactions(linked)) == sum(amount for _, amount in expected)
+    assert {key for key, _ in transactions(linked)} >= {key for key, _ in expected if "_TO_" not in key}
     assert codes(linked) == []
 
 
@@ -261,7 +260,7 @@ def test_a_canary_in_every_personal_field_is_nowhere_afterwards(linked: System, 
     linked.ingest(
         way(
             (
-                Source.STRIPE,
+                LinkKind.STRIPE,
                 "charge.refunded",
                 stripe("charge.refunded", charge(customer="cus_9", payment_intent="pi_9", id="ch_9")),
             )
@@ -292,7 +291,7 @@ def test_poison_is_parked_cut_with_its_reason_and_can_be_put_back(linked: System
     linked.configure(CREDITS_BY_PRICE='{"price_unknown": 40}')
     for letter in letters:
         linked.ingest(arrived(letter.body, origin=letter.attributes["origin"], redriven="1"))
-    assert records(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
+    assert transactions(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
 
 
 def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System) -> None:
@@ -301,7 +300,7 @@ def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System)
     system.ingest(created())
     assert system.ingest(record) == []
 
-    assert records(system) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
+    assert transactions(system) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
 
 
 def test_what_stays_linked_to_nobody_is_parked(system: System) -> None:
@@ -325,7 +324,7 @@ def test_an_open_house_opens_one_account_for_a_shop_that_nobody_linked(system: S
     for _ in range(2):
         assert system.ingest(over_http(PAID), on_the_bus(PAID), over_http(shop("orders/paid", numbered(8)))) == []
 
-    assert [record.amount for record in system.history(own)] == [100, -1, -1]
+    assert [transaction.amount for transaction in system.history(own)] == [100, -1, -1]
     assert [item["name"]["S"] for item in system.items(LINKS_TABLE) if "kind" in item] == [f"shopify:{DOMAIN}"]
 
 
@@ -339,7 +338,7 @@ def test_a_link_that_outlived_the_write_that_was_to_open_the_account_opens_it_la
     first["attributes"]["ApproximateReceiveCount"] = "2"
 
     assert system.ingest(first) == []
-    assert [record.amount for record in system.history(merchant_of_name(f"shopify:{DOMAIN}"))] == [100, -1]
+    assert [transaction.amount for transaction in system.history(merchant_of_name(f"shopify:{DOMAIN}"))] == [100, -1]
 
 
 def test_a_name_that_belongs_to_another_merchant_is_not_moved(linked: System) -> None:
@@ -349,7 +348,7 @@ def test_a_name_that_belongs_to_another_merchant_is_not_moved(linked: System) ->
     assert (letter.attributes["code"], SHOP in letter.attributes["reason"]) == ("link_taken", True)
     assert linked.balance(OTHER) == 100
     linked.ingest(over_http(PAID))
-    assert records(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
+    assert transactions(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
 
 
 @pytest.mark.parametrize("link", ["teegeist", "paypal:x", {"name": 5}, 7, {"label": "x"}, "shopify:not a domain"])
@@ -372,7 +371,7 @@ def test_links_that_cannot_be_read_stop_no_order(linked: System) -> None:
     )
     linked.faults.clear()
     linked.ingest(waiting)
-    assert records(linked)[-1] == (f"SHOPIFY_ORDER_{ORDER_ID}", -1)
+    assert transactions(linked)[-1] == (f"SHOPIFY_ORDER_{ORDER_ID}", -1)
 
 
 def test_links_are_read_once_for_a_batch_and_then_known(linked: System) -> None:
@@ -419,7 +418,7 @@ def test_a_subject_for_webhooks_mints_nothing_else(linked: System, fields: Mappi
     linked.ingest(sqs_record(json.dumps(fields), origin="nats", subject="evt.stripe.webhook.raw"))
 
     assert codes(linked) == [code]
-    assert records(linked) == []
+    assert transactions(linked) == []
 
 
 @pytest.mark.parametrize(
@@ -438,7 +437,7 @@ def test_what_came_on_a_webhooks_subject_in_another_form_is_parked_cut(linked: S
     [letter] = linked.parked()
     assert CANARY not in letter.body
     assert (str(ORDER_ID) in letter.body, '"total_price": "100.00"' in letter.body.replace(":", ": ")) == (True, True)
-    assert records(linked) == []
+    assert transactions(linked) == []
 
 
 def test_another_subject_brings_no_webhook(linked: System) -> None:
@@ -446,12 +445,12 @@ def test_another_subject_brings_no_webhook(linked: System) -> None:
     linked.ingest(sqs_record(json.dumps(body), origin="nats", subject="evt.order.updated"))
 
     assert codes(linked) == ["type_contradicts_subject"]
-    assert records(linked) == []
+    assert transactions(linked) == []
 
 
 def uninstalled(at: str = "2026-11-21T10:00:00Z") -> dict[str, Any]:
     named = {**headers("app/uninstalled"), "X-Shopify-Triggered-At": at}
-    return arrived(from_request(Source.SHOPIFY, text(SHOP_BODY), named).message())
+    return arrived(from_request(LinkKind.SHOPIFY, text(SHOP_BODY), named).message())
 
 
 def came_back(at: str | None = "2026-11-22T10:00:00Z") -> str:
@@ -470,7 +469,7 @@ def test_a_shop_that_removes_the_app_is_closed_with_its_balance_and_goes_on_bein
     assert (account.balance, account.closed, account.enabled) == (100, True, False)
 
     assert linked.ingest(over_http(PAID)) == []
-    assert records(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
+    assert transactions(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
     assert linked.account().closed
     assert statuses(linked) == [("disabled", "Account closed", None)]
     assert [finding.kind for finding in audit(SHOP, linked.account(), linked.history())] == []

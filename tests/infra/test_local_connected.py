@@ -9,7 +9,8 @@ import pytest
 
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.contracts.sources.signatures import check_shopify, check_stripe
-from chalicelib.contracts.sources.webhooks import Source, SourceTerms
+from chalicelib.contracts.sources.webhooks import SourceTerms
+from chalicelib.domain.links import LinkKind
 from infra.interfaces.webhooks import signed
 from infra.local.connected import CONNECTED, ConnectedShop, Webhook, all_webhooks, post, put_link, webhooks
 from infra.local.partners import new_secrets
@@ -71,8 +72,8 @@ def test_a_webhook_is_signed_as_its_sender_signs() -> None:
     secrets = new_secrets()
     body = b'{"id": 1}'
 
-    check_shopify(body, signed(Source.SHOPIFY, body, secrets["shopify"], NOW), [secrets["shopify"]])
-    check_stripe(body, signed(Source.STRIPE, body, secrets["stripe"], NOW), [secrets["stripe"]], now=NOW)
+    check_shopify(body, signed(LinkKind.SHOPIFY, body, secrets["shopify"], NOW), [secrets["shopify"]])
+    check_stripe(body, signed(LinkKind.STRIPE, body, secrets["stripe"], NOW), [secrets["stripe"]], now=NOW)
     assert new_secrets() != secrets
 
 

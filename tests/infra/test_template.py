@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.contracts.sources import shopify, stripe
 from chalicelib.contracts.sources.raw import BUSES as BUSES_OF_SOURCES
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.packaging.build import TemplateRefusedError, _refuse_findings
 from infra.packaging.lint import findings
 from infra.packaging.refusals.resolved import listed
@@ -391,7 +391,7 @@ def test_the_name_of_a_partners_bus_is_no_other_bus_and_no_arn(
 def test_shopifys_rule_admits_the_topics_of_the_contract_from_shopify_alone(resources: Resources) -> None:
     pattern = properties(resources, "ShopifyRule")["EventPattern"]
 
-    assert pattern["source"] == [{"prefix": prefix(Source.SHOPIFY)}]
+    assert pattern["source"] == [{"prefix": prefix(LinkKind.SHOPIFY)}]
     assert pattern["detail-type"] == ["shopifyWebhook"]
     topics = pattern["detail"]["metadata"]["X-Shopify-Topic"]
     assert {topic.replace("/", "_") for topic in topics} == shopify.TOPICS
@@ -401,7 +401,7 @@ def test_stripes_rule_admits_the_types_of_the_contract_from_stripe_alone(resourc
     pattern = properties(resources, "StripeRule")["EventPattern"]
     refunds = {one for one in stripe.TYPES if one.startswith("refund.")}
 
-    assert pattern["source"] == [{"prefix": prefix(Source.STRIPE)}]
+    assert pattern["source"] == [{"prefix": prefix(LinkKind.STRIPE)}]
     assert [one for one in pattern["detail-type"] if not isinstance(one, str)] == [{"prefix": "refund."}]
     assert {one for one in pattern["detail-type"] if isinstance(one, str)} == stripe.TYPES - refunds
 
@@ -415,7 +415,7 @@ def test_a_partners_archive_keeps_what_its_rule_admits(resources: Resources, par
     assert archive["RetentionDays"] == {"Ref": "ArchiveDays"}
 
 
-def prefix(source: Source) -> str:
+def prefix(source: LinkKind) -> str:
     """Return how the sources of a partner's bus begin, as the inbox recognises them."""
     (found,) = (start for start, named in BUSES_OF_SOURCES.items() if named is source)
     return found

@@ -1054,8 +1054,8 @@ MUTANTS = (
         "a refund recorded under its order's alias",
         (
             NAMES,
-            "        back = as_recorded(back, ground) if ground else back\n",
-            "        assert ground is None or as_recorded(back, ground)\n",
+            "        movement = as_recorded(movement, ground) if ground else movement\n",
+            "        assert ground is None or as_recorded(movement, ground)\n",
         ),
     ),
     _mutant(

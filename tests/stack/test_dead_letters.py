@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.marketplace import Event, happened, merchant
+from tests.support.poison import ORDER_PAID
 from tests.support.running_stack import Letter, Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
-ORDER_PAID = "evt.shopify.webhook.order_paid"
 CHANNELS: dict[str, Callable[[Stack, Event], None]] = {"nats": Stack.publish, "bus": Stack.put}
 
 

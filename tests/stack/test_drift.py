@@ -16,11 +16,11 @@ from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.ledger import transaction_hash
 from infra.commands.cli import application
 from tests.support.marketplace import happened, merchant
+from tests.support.poison import ORDER_PAID
 from tests.support.running_stack import Stack, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
-ORDER_PAID = "evt.shopify.webhook.order_paid"
 REFUNDED = "evt.shopify.webhook.order_refunded"
 DRIFT = "evt.credits.drift_detected"
 

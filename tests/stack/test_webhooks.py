@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib.contracts.sources.webhooks import Source
+from chalicelib.domain.links import LinkKind
 from infra.local.connected import Webhook, post
 from infra.local.partners import BUSES
 from tests.support import webhooks as made
@@ -22,7 +22,7 @@ from tests.support.webhooks import CANARY
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 ORDERS, SENDERS = 8, 3
-RAW = {Source.SHOPIFY: "evt.shopify.webhook.raw", Source.STRIPE: "evt.stripe.webhook.raw"}
+RAW = {LinkKind.SHOPIFY: "evt.shopify.webhook.raw", LinkKind.STRIPE: "evt.stripe.webhook.raw"}
 TRIAL = 100
 
 
@@ -36,10 +36,10 @@ class Shop:
     numbers: Iterator[int]
 
     def shopify(self, topic: str, body: Mapping[str, Any]) -> Webhook:
-        return Webhook(source=Source.SHOPIFY, headers=made.headers(topic, self.domain), body=body)
+        return Webhook(source=LinkKind.SHOPIFY, headers=made.headers(topic, self.domain), body=body)
 
     def stripe(self, event_type: str, thing: Mapping[str, Any]) -> Webhook:
-        return Webhook(source=Source.STRIPE, headers={}, body=made.stripe(event_type, {**thing}))
+        return Webhook(source=LinkKind.STRIPE, headers={}, body=made.stripe(event_type, {**thing}))
 
     def order(self, number: int, **fields: Any) -> dict[str, Any]:
         return made.order(id=number, admin_graphql_api_id=f"gid://shopify/Order/{number}", **fields)
@@ -70,7 +70,7 @@ def over_nats(stack: Stack, webhook: Webhook) -> None:
 
 
 def over_the_bus(stack: Stack, webhook: Webhook) -> None:
-    if webhook.source is Source.SHOPIFY:
+    if webhook.source is LinkKind.SHOPIFY:
         detail: Mapping[str, Any] = {"metadata": dict(webhook.headers), "payload": webhook.body}
         stack.put_as_partner([(BUSES[webhook.source], "shopifyWebhook", detail)])
     else:
@@ -153,16 +153,16 @@ def test_a_dispute_finds_its_payment_and_a_test_order_moves_nothing(flows: Stack
     assert flows.read(f"/credits/accounts/{shop.merchant}")["balance"] == TRIAL
 
 
-@pytest.mark.parametrize("source", list(Source))
-def test_a_webhook_that_another_secret_signed_is_refused_and_moves_nothing(flows: Stack, source: Source) -> None:
+@pytest.mark.parametrize("source", list(LinkKind))
+def test_a_webhook_that_another_secret_signed_is_refused_and_moves_nothing(flows: Stack, source: LinkKind) -> None:
     shop = opened(flows)
     number = next(shop.numbers)
     session = made.session(id=f"cs_{number}", customer=shop.customer, payment_intent=f"pi_{number}")
     webhook = {
-        Source.SHOPIFY: shop.shopify("orders/paid", shop.order(number)),
-        Source.STRIPE: shop.stripe("checkout.session.completed", session),
+        LinkKind.SHOPIFY: shop.shopify("orders/paid", shop.order(number)),
+        LinkKind.STRIPE: shop.stripe("checkout.session.completed", session),
     }[source]
-    others = flows.description.webhook_secrets[Source.STRIPE if source is Source.SHOPIFY else Source.SHOPIFY]
+    others = flows.description.webhook_secrets[LinkKind.STRIPE if source is LinkKind.SHOPIFY else LinkKind.SHOPIFY]
 
     for secret in (others, "", "guessed"):
         assert post(flows.description.api_url, webhook, secret, datetime.now(UTC)) == 401

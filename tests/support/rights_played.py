@@ -22,9 +22,9 @@ from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.contracts import canary
 from chalicelib.contracts.api.dead_letters import Discarded
 from chalicelib.contracts.sources.raw import from_request
-from chalicelib.contracts.sources.webhooks import Source
 from chalicelib.domain.ids import instant, transaction_id
 from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.links import LinkKind
 from chalicelib.domain.movements import adjustment_key
 from chalicelib.environment import SettingError
 from chalicelib.settings import settings
@@ -336,8 +336,8 @@ def _webhooks(on: Stage) -> None:
     ]
     on.call("ingest_events", batch([seen(message) for message in named]))
     forget_the_container()
-    paid_order = from_request(Source.SHOPIFY, text(order()), headers("orders/paid"))
-    checkout = from_request(Source.STRIPE, text(stripe("checkout.session.completed", session())), {})
+    paid_order = from_request(LinkKind.SHOPIFY, text(order()), headers("orders/paid"))
+    checkout = from_request(LinkKind.STRIPE, text(stripe("checkout.session.completed", session())), {})
     on.call("ingest_events", batch([seen(webhook.message()) for webhook in (paid_order, checkout)]))
 
 

@@ -13,7 +13,7 @@ from chalicelib.domain.alerts import (
     Level,
     LevelCrossed,
     Levels,
-    Standing,
+    Supply,
     Unit,
     after_change,
     after_movement,
@@ -53,18 +53,18 @@ class Shop:
         self.balance = max(0, self.balance + sign * credits_moved)
         self.use = use_after(self.use, kind, credits_moved, POLICY, last=self.last, at=at)
         self.last = at
-        self.alerts, crossed = after_movement(self.alerts, self.fleet, kind, self.standing(at))
+        self.alerts, crossed = after_movement(self.alerts, self.fleet, kind, self.supply(at))
         return self._note(crossed)
 
     def wait(self) -> tuple[str, ...]:
         """Bring what is due of the levels: at the very instant that they name."""
         assert self.alerts is not None
         assert self.alerts.look_at is not None
-        self.alerts, crossed = after_time(self.alerts, self.standing(self.alerts.look_at))
+        self.alerts, crossed = after_time(self.alerts, self.supply(self.alerts.look_at))
         return self._note(crossed)
 
-    def standing(self, now: Instant) -> Standing:
-        return Standing(balance=self.balance, use=self.use, last=self.last, now=now)
+    def supply(self, now: Instant) -> Supply:
+        return Supply(balance=self.balance, use=self.use, last=self.last, now=now)
 
     def _note(self, crossed: tuple[LevelCrossed, ...]) -> tuple[str, ...]:
         self.crossed += crossed
@@ -188,7 +188,7 @@ def test_orders_do_not_move_the_instant_at_which_time_is_looked_at() -> None:
 
 
 def changed(shop: Shop, own: Levels | None) -> tuple[str, ...]:
-    shop.alerts, crossed = after_change(shop.alerts, own, shop.fleet, shop.standing(instant(START)))
+    shop.alerts, crossed = after_change(shop.alerts, own, shop.fleet, shop.supply(instant(START)))
     return tuple(map(str, crossed))
 
 

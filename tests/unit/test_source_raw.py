@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from chalicelib.contracts.sources.raw import RawWebhook, from_message, from_request
-from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
+from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.links import LinkKind
 from tests.support.webhooks import CANARY, charge, headers, invoice, order, session, stripe, text
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000})
@@ -50,7 +51,7 @@ def came(fields: dict[str, Any], subject: str | None = None) -> Webhook:
     ],
 )
 def test_a_webhook_of_shopify_is_the_same_whichever_way_it_came(fields: dict[str, Any], subject: str | None) -> None:
-    by_request = from_request(Source.SHOPIFY, text(ORDER), headers("orders/paid")).read(TERMS)
+    by_request = from_request(LinkKind.SHOPIFY, text(ORDER), headers("orders/paid")).read(TERMS)
     assert came(fields, subject) == by_request
 
 
@@ -63,7 +64,7 @@ def test_a_webhook_of_shopify_is_the_same_whichever_way_it_came(fields: dict[str
     ],
 )
 def test_an_event_of_stripe_is_the_same_whichever_way_it_came(fields: dict[str, Any], subject: str | None) -> None:
-    assert came(fields, subject) == from_request(Source.STRIPE, text(INVOICE), {"Stripe-Signature": "x"}).read(TERMS)
+    assert came(fields, subject) == from_request(LinkKind.STRIPE, text(INVOICE), {"Stripe-Signature": "x"}).read(TERMS)
 
 
 @pytest.mark.parametrize("fields", [SHOPIFY_BUS, STRIPE_BUS])
@@ -91,7 +92,7 @@ def test_its_message_reads_alike_and_holds_no_personal_data(fields: dict[str, An
     ],
 )
 def test_a_message_reads_as_the_webhook_does_whatever_its_headers_are(named: dict[str, Any]) -> None:
-    raw = from_request(Source.SHOPIFY, text(ORDER), {**headers("orders/paid"), **named})
+    raw = from_request(LinkKind.SHOPIFY, text(ORDER), {**headers("orders/paid"), **named})
     again = from_message(json.loads(raw.message()))
     assert again is not None
     assert CANARY not in raw.message()
@@ -107,7 +108,7 @@ def ended(raw: RawWebhook) -> Webhook | tuple[Code, str | None]:
 
 def test_a_message_keeps_no_signature() -> None:
     signed = {**headers("orders/paid"), "x-shopify-hmac-sha256": "secret", "Authorization": CANARY}
-    message = from_request(Source.SHOPIFY, text(ORDER), signed).message()
+    message = from_request(LinkKind.SHOPIFY, text(ORDER), signed).message()
     assert "secret" not in message
     assert CANARY not in message
 

@@ -1,7 +1,5 @@
 """The live view of the service: the fleet, the counters and the queues (contract, section 6)."""
 
-from pydantic import ConfigDict
-
 from chalicelib.contracts.api.fleet import FleetStatus
 from chalicelib.contracts.api.model import Model
 
@@ -15,8 +13,6 @@ class Waiting(Model):
 
 class ThresholdEvent(Model):
     """One of the latest threshold events of the fleet."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     time: str
     event_type: str

@@ -83,23 +83,3 @@ class Freeze(Model):
     since: str
     until: str | None
     transaction_id: str
-
-    @classmethod
-    def of(cls, account: Account) -> Self | None:
-        """Return the account's freeze, None if it is not frozen."""
-        found = account.freeze
-        if found is None:
-            return None
-        return cls(
-            reason=found.reason,
-            admin_id=found.admin_id,
-            since=found.since,
-            until=found.until,
-            transaction_id=found.transaction_id,
-        )
-
-
-def grace_terms(account: Account) -> GraceTerms | None:
-    """Return the account's own limits of a grace, None if it has none."""
-    own = account.grace_terms
-    return None if own is None else GraceTerms(hours=own.hours, credits=own.credits)

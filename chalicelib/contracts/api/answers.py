@@ -7,7 +7,7 @@ tests compare both with the models here.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from chalicelib.contracts.api.alerts import Freeze, Grace, GraceTerms, Levels, grace_terms
+from chalicelib.contracts.api.alerts import Freeze, Grace, GraceTerms, Levels
 from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
@@ -156,9 +156,9 @@ class Account(Model):
             runway=Runway.of(account, now=now),
             levels=Levels.of(account),
             grace=Grace.of(account),
-            grace_terms=grace_terms(account),
-            freeze=Freeze.of(account),
-            lots=Lot.of(account.lots),
+            grace_terms=account.grace_terms,
+            freeze=account.freeze,
+            lots=account.lots,
             created_at=account.created_at,
             updated_at=account.updated_at,
         )

@@ -10,10 +10,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final, Self
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.inbound.envelopes import rejected
+from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.values import Reason
@@ -46,8 +46,6 @@ class Discarded(Model):
 
 class LetterGroup(Model):
     """Letters with the same code and merchant; `oldest` and `newest` are when they were parked."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     code: str
     merchant_id: str | None
@@ -129,10 +127,7 @@ def letter_action(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant)
 
 def discard_reason(request: object) -> str:
     """Return why a letter is discarded; raises `Rejected` where the request does not say."""
-    try:
-        return DiscardRequest.model_validate(request).reason
-    except ValidationError as error:
-        raise rejected(error) from None
+    return validated(DiscardRequest, request).reason
 
 
 def fitted(letters: Sequence[DeadLetter], *, room: int) -> list[DeadLetter]:

@@ -55,8 +55,8 @@ class Plan(Model):
             batch=batch,
             batch_credits=credits_moved,
             needs_confirming=confirming.needs_confirming(0, batch_credits=credits_moved, limit=limit),
-            rows=[PlannedRow(**{**asdict(one), "state": one.state.value}) for one in planned],
-            bad=[Bad(line=row.line, column=row.column, why=row.why) for row in bad],
+            rows=[PlannedRow.model_validate(one) for one in planned],
+            bad=[Bad.model_validate(row) for row in bad],
         )
 
 

@@ -4,6 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A part of an answer: it never changes, and has no field but those declared."""
+    """A part of an answer: it never changes, and has no field but those declared.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What has attributes of the same names, such as a dataclass of the domain, validates as one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)

@@ -3,7 +3,6 @@
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.domain import actions
 from chalicelib.domain.days import DayEnd, Sums
 
 
@@ -82,14 +81,3 @@ class Action(Model):
     admin_id: str
     merchant_id: str | None
     details: dict[str, str | int | None]
-
-    @classmethod
-    def of(cls, action: actions.Action) -> Self:
-        """Return the answer's row."""
-        return cls(
-            time=action.time,
-            did=action.did,
-            admin_id=action.admin_id,
-            merchant_id=action.merchant_id,
-            details=dict(action.details),
-        )

@@ -14,11 +14,6 @@ class Closing(Model):
     sequence: int
     hash: str
 
-    @classmethod
-    def of(cls, closing: statements.Closing) -> Self:
-        """Return the answer about `closing`."""
-        return cls(balance=closing.balance, sequence=closing.sequence, hash=closing.hash)
-
 
 class Statement(Model):
     """A month of an account, in UTC: where it began, what moved, and where it ended.
@@ -48,8 +43,8 @@ class Statement(Model):
             merchant_id=statement.merchant_id,
             month=statement.month,
             open=statement.open,
-            opening=Closing.of(statement.opening),
-            closing=Closing.of(statement.closing),
+            opening=Closing.model_validate(statement.opening),
+            closing=Closing.model_validate(statement.closing),
             first_sequence=first,
             last_sequence=last,
             transaction_count=statement.closing.sequence - statement.opening.sequence,

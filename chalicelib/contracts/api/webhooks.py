@@ -1,9 +1,7 @@
 """What is answered about webhooks and links (contract, section 15)."""
 
-from typing import Self
-
 from chalicelib.contracts.api.model import Model
-from chalicelib.domain import links
+from chalicelib.domain.links import LinkKind
 
 
 class Queued(Model):
@@ -16,15 +14,10 @@ class Link(Model):
     """Which merchant a shop of Shopify or a customer of Stripe belongs to."""
 
     name: str
-    kind: links.LinkKind
+    kind: LinkKind
     merchant_id: str
     label: str | None
     since: str
-
-    @classmethod
-    def of(cls, link: links.Link) -> Self:
-        """Return the answer about a link."""
-        return cls(name=link.name, kind=link.kind, merchant_id=link.merchant_id, label=link.label, since=link.since)
 
 
 class Named(Model):

@@ -8,7 +8,7 @@ What moves nothing never stops a movement: see `values`. The payload is strict.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,6 +33,7 @@ WORDS: Final[Mapping[str, str]] = {
 }
 """Messages for the faults that pydantic finds itself, by its names for them: its own messages are about Python."""
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
 _OWN_CODES = frozenset(Code)
 
 
@@ -92,6 +93,18 @@ def read_envelope(
             Code.TYPE_CONTRADICTS_SUBJECT, f"{field} is not the subject that the message came on", field=field
         )
     return envelope
+
+
+def validated(model: type[ModelT], value: Any, *, prefix: str = "", reading: Reading | None = None) -> ModelT:
+    """Return a value as the model has it; `prefix` is its path, with a point after it, for the field at fault.
+
+    Raises:
+        Rejected: it lacks something or holds something wrong; `field` names the first.
+    """
+    try:
+        return model.model_validate(value, context=reading)
+    except ValidationError as error:
+        raise rejected(error, prefix=prefix) from None
 
 
 def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
@@ -204,7 +217,7 @@ def _under(
     if bodies or "event_type" in fields:
         said = {name: value for name, value in fields.items() if value != ""}
         return _from_platform({**outer, **said}, reading, prefix=prefix)
-    return _validated({**outer, "payload": fields}, reading, prefix="")
+    return validated(Envelope, {**outer, "payload": fields}, reading=reading)
 
 
 def _from_platform(fields: Mapping[str, Any], reading: Reading, *, prefix: str) -> Envelope:
@@ -214,11 +227,4 @@ def _from_platform(fields: Mapping[str, Any], reading: Reading, *, prefix: str) 
         )
     if "data" in fields:
         fields = {**fields, "payload": fields["data"]}
-    return _validated(fields, reading, prefix=prefix)
-
-
-def _validated(fields: Mapping[str, Any], reading: Reading, *, prefix: str) -> Envelope:
-    try:
-        return Envelope.model_validate(fields, context=reading)
-    except ValidationError as error:
-        raise rejected(error, prefix=prefix) from None
+    return validated(Envelope, fields, prefix=prefix, reading=reading)

@@ -10,9 +10,21 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, rejected
+from chalicelib.contracts.event_types import (
+    ACCOUNT_CREATED,
+    ADJUSTED,
+    DISPUTE_WON,
+    MERCHANT_CREATED,
+    ORDER_PAID,
+    ORDER_REFUNDED,
+    PAYMENT_DISPUTED,
+    PAYMENT_REFUNDED,
+    PAYMENT_SUCCEEDED,
+    RENEWED,
+)
+from chalicelib.contracts.inbound.envelopes import Envelope, read_envelope, validated
 from chalicelib.contracts.inbound.orders import OrderPaid, OrderUpdated
 from chalicelib.contracts.inbound.payloads import (
     AccountCreated,
@@ -45,20 +57,20 @@ AskingPayload = (
 )
 
 INBOUND: Mapping[str, AskingPayload] = {
-    "evt.merchant.created": MerchantCreated,
-    "evt.account.created": AccountCreated,
-    "evt.shopify.webhook.order_paid": OrderPaid,
+    MERCHANT_CREATED: MerchantCreated,
+    ACCOUNT_CREATED: AccountCreated,
+    ORDER_PAID: OrderPaid,
     ORDER_UPDATED: OrderUpdated,
-    "evt.shopify.webhook.order_refunded": OrderRefunded,
-    "evt.billing.payment_succeeded": PaymentSucceeded,
-    "evt.billing.payment_refunded": PaymentRefunded,
-    "evt.billing.payment_disputed": PaymentDisputed,
-    "evt.billing.payment_dispute_won": PaymentDisputeWon,
-    "evt.subscription.renewed": SubscriptionRenewed,
-    "evt.credits.manual_adjustment": ManualAdjustment,
+    ORDER_REFUNDED: OrderRefunded,
+    PAYMENT_SUCCEEDED: PaymentSucceeded,
+    PAYMENT_REFUNDED: PaymentRefunded,
+    PAYMENT_DISPUTED: PaymentDisputed,
+    DISPUTE_WON: PaymentDisputeWon,
+    RENEWED: SubscriptionRenewed,
+    ADJUSTED: ManualAdjustment,
 }
 """The event types that move credits, and their payloads."""
-OPENING: Final = frozenset({"evt.merchant.created", "evt.account.created"})
+OPENING: Final = frozenset({MERCHANT_CREATED, ACCOUNT_CREATED})
 """The event types by which a shop comes, or comes back."""
 
 
@@ -110,10 +122,7 @@ def read_event(
     model = INBOUND.get(envelope.event_type)
     if model is None:
         raise Rejected(Code.UNKNOWN_EVENT_TYPE, "no event of this type moves credits", field="event_type")
-    try:
-        payload = model.model_validate(envelope.payload, context=reading)
-    except ValidationError as error:
-        raise rejected(error, prefix="payload.") from None
+    payload = validated(model, envelope.payload, prefix="payload.", reading=reading)
     asked = payload.movements(envelope, terms, reading)
     named = payload.links if isinstance(payload, MerchantCreated) else ()
     return Event(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, Wit
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from chalicelib.contracts.values import MOMENT_FORM, moment
+from chalicelib.contracts.values import MOMENT_FORM, moment, whole
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import FixedMovement
@@ -32,16 +32,6 @@ def end(value: Any) -> Instant | None:
     return instant(found)
 
 
-def _days(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= EXPIRES_IN_DAYS_MAX:
-        raise PydanticCustomError(
-            Code.FIELD_INVALID, "days are a whole number from 1 to {most}", {"most": EXPIRES_IN_DAYS_MAX}
-        )
-    return value
-
-
 def _refused(value: Any) -> None:
     if value is not None:
         raise PydanticCustomError(Code.FIELD_INVALID, "only added credits can lapse, and this order uses credits")
@@ -49,8 +39,7 @@ def _refused(value: Any) -> None:
 
 End = Annotated[Instant | None, BeforeValidator(end), WithJsonSchema(MOMENT_FORM)]
 Days = Annotated[
-    int | None,
-    BeforeValidator(_days),
+    Annotated[int, whole(1, EXPIRES_IN_DAYS_MAX, "days are a whole number from 1 to {most}")] | None,
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": EXPIRES_IN_DAYS_MAX}),
 ]
 NoEnd = SkipJsonSchema[Annotated[None, BeforeValidator(_refused)]]

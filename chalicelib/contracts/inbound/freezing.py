@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from chalicelib.contracts.inbound.envelopes import rejected
+from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.inbound.expiry import End
 from chalicelib.contracts.values import Id, Merchant, OptionalTrace, Reason
 from chalicelib.domain.errors import Code, Rejected
@@ -44,13 +44,8 @@ def freezing(request: Any) -> FreezeMovement:
     """
     if not isinstance(request, dict) or not isinstance(request.get("freeze"), bool):
         raise Rejected(Code.FIELD_INVALID, "freeze is true or false", field="freeze")
-    try:
-        if request["freeze"]:
-            asked: FreezeRequest | UnfreezeRequest = FreezeRequest.model_validate(request)
-        else:
-            asked = UnfreezeRequest.model_validate(request)
-    except ValidationError as error:
-        raise rejected(error) from None
+    asked: FreezeRequest | UnfreezeRequest
+    asked = validated(FreezeRequest, request) if request["freeze"] else validated(UnfreezeRequest, request)
     kept = {"reason": asked.reason, "admin_id": asked.admin_id}
     return FreezeMovement(
         merchant_id=asked.merchant_id,

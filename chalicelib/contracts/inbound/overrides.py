@@ -8,13 +8,12 @@ from pydantic import (
     Field,
     JsonValue,
     StrictInt,
-    ValidationError,
     WithJsonSchema,
     field_validator,
 )
 
-from chalicelib.contracts.inbound.adjustments import ThresholdRequest, threshold
-from chalicelib.contracts.inbound.envelopes import rejected
+from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.values import Id, Merchant, OptionalTrace
 from chalicelib.domain.alerts import AT_MOST, LEVELS_MAX, NAME_PATTERN, Level, Levels, Unit, checked, least
 from chalicelib.domain.errors import Code, Rejected
@@ -98,13 +97,8 @@ def override(request: Any) -> Override:
     """
     if not isinstance(request, dict):
         raise Rejected(Code.FIELD_INVALID, "what an admin sets is an object")
-    model = next((model for name, model in _OVERRIDES.items() if name in request), None)
-    if model is None:
-        return threshold(request)
-    try:
-        return model.model_validate(request)
-    except ValidationError as error:
-        raise rejected(error) from None
-
-
-_OVERRIDES: dict[str, type[LevelsRequest | GraceRequest]] = {"levels": LevelsRequest, "grace": GraceRequest}
+    if "levels" in request:
+        return validated(LevelsRequest, request)
+    if "grace" in request:
+        return validated(GraceRequest, request)
+    return validated(ThresholdRequest, request)

@@ -5,12 +5,13 @@ fact has the same id on every retry.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID, uuid5
 
+from chalicelib.contracts.event_types import ADJUSTED, ORDER_PAID, ORDER_REFUNDED, PAYMENT_SUCCEEDED, RENEWED
 from chalicelib.contracts.outbound.payloads import (
     AccountOpened,
     BalanceExhausted,
@@ -38,14 +39,14 @@ SCHEMA_VERSION = 1
 
 _TYPE_PREFIX = "evt.credits."
 _BY_KIND: Mapping[Kind, tuple[str, str]] = {
-    Kind.ORDER_EARNED: ("recharged", "evt.shopify.webhook.order_paid"),
-    Kind.EDIT_ADDED: ("recharged", "evt.shopify.webhook.order_paid"),
-    Kind.PAYMENT: ("recharged", "evt.billing.payment_succeeded"),
-    Kind.SUBSCRIPTION: ("recharged", "evt.subscription.renewed"),
-    Kind.REFUND_RETURNED: ("refunded", "evt.shopify.webhook.order_refunded"),
-    Kind.REFUND_TAKEN: ("refunded", "evt.shopify.webhook.order_refunded"),
-    Kind.MANUAL_ADDED: ("adjusted", "evt.credits.manual_adjustment"),
-    Kind.MANUAL_REMOVED: ("adjusted", "evt.credits.manual_adjustment"),
+    Kind.ORDER_EARNED: ("recharged", ORDER_PAID),
+    Kind.EDIT_ADDED: ("recharged", ORDER_PAID),
+    Kind.PAYMENT: ("recharged", PAYMENT_SUCCEEDED),
+    Kind.SUBSCRIPTION: ("recharged", RENEWED),
+    Kind.REFUND_RETURNED: ("refunded", ORDER_REFUNDED),
+    Kind.REFUND_TAKEN: ("refunded", ORDER_REFUNDED),
+    Kind.MANUAL_ADDED: ("adjusted", ADJUSTED),
+    Kind.MANUAL_REMOVED: ("adjusted", ADJUSTED),
 }
 """The event that a recorded movement publishes, and the event type that asked for it."""
 
@@ -117,59 +118,41 @@ class PublishedEvent:
 
 def transaction_event(transaction: Transaction) -> PublishedEvent | None:
     """Return the event of a new transaction; None for an order that uses credits, its edits, and a debt repaid."""
-    if transaction.kind in OPENS:
-        opened = AccountOpened(
-            merchant_id=transaction.merchant_id,
-            transaction_id=transaction.transaction_id,
-            sequence=transaction.sequence,
-            balance=transaction.balance_after,
-            initial_balance=transaction.balance_after,
-        )
+    kind, metadata = transaction.kind, transaction.metadata
+    common: dict[str, Any] = {
+        "merchant_id": transaction.merchant_id,
+        "transaction_id": transaction.transaction_id,
+        "sequence": transaction.sequence,
+        "balance": transaction.balance_after,
+    }
+    if kind in OPENS:
+        opened = AccountOpened(**common, initial_balance=transaction.balance_after)
         return _of_transaction(transaction, "account.created", opened)
-    if transaction.kind in (Kind.REVERSAL, Kind.REVERSAL_RETURNED):
-        return _of_transaction(transaction, "reversed", _reversed(transaction))
-    if transaction.kind is Kind.EXPIRY:
-        return _of_transaction(transaction, "expired", _expired(transaction))
-    if transaction.kind not in _BY_KIND or _gives_back(transaction):
+    if kind in (Kind.REVERSAL, Kind.REVERSAL_RETURNED):
+        reason = "disputed" if "dispute_id" in metadata else "refunded"
+        gone_back = PaymentReversed(
+            **common,
+            amount=transaction.amount,
+            debt=int(metadata.get(DEBT, 0)),
+            payment_id=str(metadata["payment_id"]),
+            reason="dispute_won" if kind is Kind.REVERSAL_RETURNED else reason,
+        )
+        return _of_transaction(transaction, "reversed", gone_back)
+    if kind is Kind.EXPIRY:
+        lapsed = CreditsExpired(**common, credits=abs(transaction.amount), expires_at=Instant(transaction.reference_id))
+        return _of_transaction(transaction, "expired", lapsed)
+    if kind not in _BY_KIND or _gives_back(transaction):
         return None
-    name, asked_by = _BY_KIND[transaction.kind]
+    name, asked_by = _BY_KIND[kind]
     moved = CreditsMoved(
-        merchant_id=transaction.merchant_id,
-        transaction_id=transaction.transaction_id,
-        sequence=transaction.sequence,
-        balance=transaction.balance_after,
+        **common,
         amount=transaction.amount,
         new_balance=transaction.balance_after,
-        source=str(transaction.metadata.get("source", asked_by)),
-        reference_type=transaction.kind.transaction_type,
+        source=str(metadata.get("source", asked_by)),
+        reference_type=kind.transaction_type,
         reference_id=transaction.reference_id,
     )
     return _of_transaction(transaction, name, moved)
-
-
-def _reversed(transaction: Transaction) -> PaymentReversed:
-    reason = "disputed" if "dispute_id" in transaction.metadata else "refunded"
-    return PaymentReversed(
-        merchant_id=transaction.merchant_id,
-        transaction_id=transaction.transaction_id,
-        sequence=transaction.sequence,
-        balance=transaction.balance_after,
-        amount=transaction.amount,
-        debt=int(transaction.metadata.get(DEBT, 0)),
-        payment_id=str(transaction.metadata["payment_id"]),
-        reason="dispute_won" if transaction.kind is Kind.REVERSAL_RETURNED else reason,
-    )
-
-
-def _expired(transaction: Transaction) -> CreditsExpired:
-    return CreditsExpired(
-        merchant_id=transaction.merchant_id,
-        transaction_id=transaction.transaction_id,
-        sequence=transaction.sequence,
-        balance=transaction.balance_after,
-        credits=abs(transaction.amount),
-        expires_at=Instant(transaction.reference_id),
-    )
 
 
 def _gives_back(transaction: Transaction) -> bool:
@@ -186,6 +169,12 @@ _SWITCHED: Final[Mapping[CrossingType, tuple[bool, str]]] = {
     CrossingType.UNFROZEN: (True, "Account unfrozen"),
 }
 """What switched the plugin beside the balance: whether it is on by that, and the reason that its event names."""
+_DETAILED: Final[Mapping[CrossingType, Callable[..., Payload]]] = {
+    CrossingType.EXPIRING: CreditsExpiring,
+    CrossingType.LEVEL_CROSSED: LevelCrossed,
+    CrossingType.GRACE_ENDED: GraceEnded,
+}
+"""The payloads of crossings whose details are all the members that only they have."""
 _BY_BALANCE: Final = {True: "Sufficient credits", False: "Insufficient credits"}
 STATUS_REASONS: Final = (*_BY_BALANCE.values(), *(reason for _, reason in _SWITCHED.values()))
 """The reasons that events of a switched plugin name."""
@@ -250,70 +239,30 @@ def _of_transaction(transaction: Transaction, name: str, payload: Payload) -> Pu
 
 
 def _crossing_payload(merchant_id: MerchantId, crossing: Crossing) -> Payload:
-    if crossing.type in (CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED):
-        return ThresholdPassed(
-            merchant_id=merchant_id,
-            transaction_id=crossing.transaction_id,
-            sequence=crossing.sequence,
-            balance=crossing.balance,
-            threshold=crossing.threshold,
+    kind = crossing.type
+    common: dict[str, Any] = {
+        "merchant_id": merchant_id,
+        "transaction_id": crossing.transaction_id,
+        "sequence": crossing.sequence,
+        "balance": crossing.balance,
+    }
+    if kind in (CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED):
+        return ThresholdPassed(**common, threshold=crossing.threshold)
+    if kind in _DETAILED:
+        return _DETAILED[kind](**common, **crossing.details)
+    if kind is CrossingType.PLUGIN_STATUS_CHANGED or kind in _SWITCHED:
+        by_balance = crossing.balance > 0
+        enabled, reason = _SWITCHED.get(kind, (by_balance, _BY_BALANCE[by_balance]))
+        return StatusChanged(
+            **common,
+            previous_status="disabled" if enabled else "enabled",
+            current_status="enabled" if enabled else "disabled",
+            reason=reason,
+            timestamp=crossing.time,
         )
-    if crossing.type is CrossingType.EXPIRING:
-        return CreditsExpiring(
-            merchant_id=merchant_id,
-            transaction_id=None,
-            sequence=crossing.sequence,
-            balance=crossing.balance,
-            credits=int(crossing.details["credits"]),
-            expires_at=Instant(str(crossing.details["expires_at"])),
-            days=int(crossing.details["days"]),
-        )
-    if crossing.type in _SWITCHED:
-        enabled, reason = _SWITCHED[crossing.type]
-        return _status_changed(merchant_id, crossing, enabled=enabled, reason=reason)
-    if crossing.type in (CrossingType.LEVEL_CROSSED, CrossingType.GRACE_ENDED):
-        of_type = LevelCrossed if crossing.type is CrossingType.LEVEL_CROSSED else GraceEnded
-        return of_type(
-            merchant_id=merchant_id,
-            transaction_id=crossing.transaction_id,
-            sequence=crossing.sequence,
-            balance=crossing.balance,
-            **cast("Any", crossing.details),
-        )
-    if crossing.type is CrossingType.PLUGIN_STATUS_CHANGED:
-        enabled = crossing.balance > 0
-        return _status_changed(merchant_id, crossing, enabled=enabled, reason=_BY_BALANCE[enabled])
-    return _last_credit_used(merchant_id, crossing)
-
-
-def _last_credit_used(merchant_id: MerchantId, crossing: Crossing) -> Payload:
     if crossing.transaction_id is None:
-        raise ValueError(f"a crossing of type {crossing.type} without its transaction")
-    if crossing.type is CrossingType.GRACE_STARTED:
-        return GraceStarted(
-            merchant_id=merchant_id,
-            transaction_id=crossing.transaction_id,
-            sequence=crossing.sequence,
-            balance=crossing.balance,
-            ends_at=cast("Instant | None", crossing.details.get("ends_at")),
-            credits=cast("int | None", crossing.details.get("credits")),
-        )
-    return BalanceExhausted(
-        merchant_id=merchant_id,
-        transaction_id=crossing.transaction_id,
-        sequence=crossing.sequence,
-        balance=crossing.balance,
-    )
-
-
-def _status_changed(merchant_id: MerchantId, crossing: Crossing, *, enabled: bool, reason: str) -> StatusChanged:
-    return StatusChanged(
-        merchant_id=merchant_id,
-        transaction_id=crossing.transaction_id,
-        sequence=crossing.sequence,
-        balance=crossing.balance,
-        previous_status="disabled" if enabled else "enabled",
-        current_status="enabled" if enabled else "disabled",
-        reason=reason,
-        timestamp=crossing.time,
-    )
+        raise ValueError(f"a crossing of type {kind} without its transaction")
+    if kind is CrossingType.GRACE_STARTED:
+        limits: Mapping[str, Any] = crossing.details
+        return GraceStarted(**common, ends_at=limits.get("ends_at"), credits=limits.get("credits"))
+    return BalanceExhausted(**common)

@@ -15,17 +15,18 @@ from typing import Any, Final
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.sources.fields import Shape, as_json, cut, decoded
-from chalicelib.contracts.sources.webhooks import Source, SourceTerms, Webhook
+from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.links import LinkKind
 
-RAW_TYPES: Final[Mapping[str, Source]] = {
-    "evt.shopify.webhook.raw": Source.SHOPIFY,
-    "evt.stripe.webhook.raw": Source.STRIPE,
+RAW_TYPES: Final[Mapping[str, LinkKind]] = {
+    "evt.shopify.webhook.raw": LinkKind.SHOPIFY,
+    "evt.stripe.webhook.raw": LinkKind.STRIPE,
 }
 """Types of messages, and subjects on NATS, that hold webhooks as they were sent."""
-BUSES: Final[Mapping[str, Source]] = {
-    "aws.partner/shopify.com/": Source.SHOPIFY,
-    "aws.partner/stripe.com/": Source.STRIPE,
+BUSES: Final[Mapping[str, LinkKind]] = {
+    "aws.partner/shopify.com/": LinkKind.SHOPIFY,
+    "aws.partner/stripe.com/": LinkKind.STRIPE,
 }
 """How the sources of the partners' buses begin."""
 
@@ -34,23 +35,23 @@ _TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
 
 # Most batches hold no webhook: the first one imports what reads it.
 @cache
-def _shape(source: Source) -> Shape:
+def _shape(source: LinkKind) -> Shape:
     from chalicelib.contracts.sources import shopify, stripe
 
-    return shopify.SHAPE if source is Source.SHOPIFY else stripe.SHAPE
+    return shopify.SHAPE if source is LinkKind.SHOPIFY else stripe.SHAPE
 
 
-def _headers(source: Source) -> Sequence[str]:
+def _headers(source: LinkKind) -> Sequence[str]:
     from chalicelib.contracts.sources import shopify
 
-    return tuple(shopify.HEADERS) if source is Source.SHOPIFY else ()
+    return tuple(shopify.HEADERS) if source is LinkKind.SHOPIFY else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawWebhook:
     """A webhook as it was sent: its decoded body and headers; the type that the bus gives it, where it has one."""
 
-    source: Source
+    source: LinkKind
     headers: Mapping[str, Any]
     body: Mapping[str, Any]
     detail_type: str | None = None
@@ -63,7 +64,7 @@ class RawWebhook:
         """
         from chalicelib.contracts.sources import shopify, stripe
 
-        if self.source is Source.SHOPIFY:
+        if self.source is LinkKind.SHOPIFY:
             return shopify.read(self.body, self.headers, terms)
         found = stripe.read(self.body, terms)
         if self.detail_type not in (None, found.topic):
@@ -109,14 +110,14 @@ def body_to_park(message: Message) -> str:
     source = RAW_TYPES.get(message.subject or str(fields.get("event_type")))
     if source is None:
         return message.body
-    headers: Shape = dict.fromkeys(_headers(Source.SHOPIFY))
+    headers: Shape = dict.fromkeys(_headers(LinkKind.SHOPIFY))
     body = _shape(source)
     around: Shape = {"headers": headers, "metadata": headers, "payload": body}
     inner: Shape = {**body, **around}
     return as_json(cut(fields, {**inner, "event_type": None, "payload": inner, "detail": inner}))
 
 
-def from_request(source: Source, body: str, headers: Mapping[str, Any]) -> RawWebhook:
+def from_request(source: LinkKind, body: str, headers: Mapping[str, Any]) -> RawWebhook:
     """Return the webhook of a request, whose signature was checked.
 
     Raises:
@@ -149,13 +150,13 @@ def _from_bus(fields: Mapping[str, Any]) -> RawWebhook | None:
     source = next((source for start, source in BUSES.items() if sender.startswith(start)), None)
     if source is None:
         return None
-    if source is Source.SHOPIFY:
+    if source is LinkKind.SHOPIFY:
         return _unwrapped(source, _object(detail, "detail"), prefix="detail.")
     detail_type = fields.get("detail-type")
     return RawWebhook(source=source, headers={}, body=_object(detail, "detail"), detail_type=str(detail_type))
 
 
-def _unwrapped(source: Source, fields: Mapping[str, Any], *, prefix: str) -> RawWebhook:
+def _unwrapped(source: LinkKind, fields: Mapping[str, Any], *, prefix: str) -> RawWebhook:
     body = _object(fields.get("payload"), f"{prefix}payload")
     around = fields
     if "payload" in body and body.keys() & {"headers", "metadata"}:

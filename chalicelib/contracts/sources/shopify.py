@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
+from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.sources import fields as reading
 from chalicelib.contracts.sources.fields import Fields, Shape
@@ -19,7 +20,6 @@ from chalicelib.contracts.sources.shopify_ids import number
 from chalicelib.contracts.sources.webhooks import (
     Closed,
     Part,
-    Source,
     SourceEvent,
     SourceTerms,
     Unused,
@@ -30,7 +30,7 @@ from chalicelib.contracts.sources.webhooks import (
 )
 from chalicelib.contracts.values import money, money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.links import SHOP_DOMAIN
+from chalicelib.domain.links import SHOP_DOMAIN, LinkKind
 from chalicelib.domain.movements import ORDER_UPDATED
 
 TOPIC, SHOP, TRIGGERED, EVENT = (
@@ -41,9 +41,6 @@ TOPIC, SHOP, TRIGGERED, EVENT = (
 )
 HEADERS: Final = (TOPIC, SHOP, TRIGGERED, EVENT)
 """The headers that are read; the signature's is not among them."""
-
-ORDER_PAID = "evt.shopify.webhook.order_paid"
-ORDER_REFUNDED = "evt.shopify.webhook.order_refunded"
 
 _SHOP_MONEY: Shape = {"shop_money": {"amount": None, "currency_code": None}}
 _REFUND: Shape = {
@@ -117,9 +114,9 @@ def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms
         _check_shop(fields, shop)
     time = next((time for field in _TIMES.get(name, ()) if (time := fields.word(field))), None)
     return Webhook(
-        source=Source.SHOPIFY,
+        source=LinkKind.SHOPIFY,
         topic=topic,
-        name=link_name(Source.SHOPIFY, shop),
+        name=link_name(LinkKind.SHOPIFY, shop),
         occurred_at=time or _moving_nothing(headers, TRIGGERED),
         correlation_id=_moving_nothing(headers, EVENT),
         parts=tuple(parts),

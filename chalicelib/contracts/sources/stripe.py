@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
+from chalicelib.contracts.event_types import DISPUTE_WON, PAYMENT_DISPUTED, PAYMENT_REFUNDED, PAYMENT_SUCCEEDED
 from chalicelib.contracts.sources import fields as reading
 from chalicelib.contracts.sources.fields import Fields, Shape
 from chalicelib.contracts.sources.stripe_credits import ID, METADATA, PRICED, in_range, of_lines, stated, unknown
 from chalicelib.contracts.sources.stripe_invoices import (
     INVOICE,
-    PAYMENT_SUCCEEDED,
     other_names,
     paid_invoice,
     subscription_metadata,
@@ -25,7 +25,6 @@ from chalicelib.contracts.sources.stripe_invoices import (
 )
 from chalicelib.contracts.sources.webhooks import (
     Part,
-    Source,
     SourceEvent,
     SourceTerms,
     Unused,
@@ -37,10 +36,7 @@ from chalicelib.contracts.sources.webhooks import (
 from chalicelib.contracts.values import money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId, merchant_id
-
-PAYMENT_REFUNDED = "evt.billing.payment_refunded"
-PAYMENT_DISPUTED = "evt.billing.payment_disputed"
-DISPUTE_WON = "evt.billing.payment_dispute_won"
+from chalicelib.domain.links import LinkKind
 
 _GOING_BACK = frozenset({PAYMENT_REFUNDED, PAYMENT_DISPUTED, DISPUTE_WON})
 
@@ -115,13 +111,15 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
                 paid = _paid_invoice(resource)
     created = event.scalar("created")
     return Webhook(
-        source=Source.STRIPE,
+        source=LinkKind.STRIPE,
         topic=event_type,
         name=owner.name,
         merchant_id=owner.merchant_id,
         payment_names=owner.payment_names,
         paid=paid,
-        goes_back=next((link_name(Source.STRIPE, one.payload["payment_id"]) for one in parts if _goes_back(one)), None),
+        goes_back=next(
+            (link_name(LinkKind.STRIPE, one.payload["payment_id"]) for one in parts if _goes_back(one)), None
+        ),
         occurred_at=created if type(created) is int else None,
         correlation_id=event.word("id"),
         parts=tuple(parts),
@@ -254,7 +252,7 @@ def _customer(resource: Fields) -> str | None:
         or resource.reference("customer_account")
         or _charge(resource).reference("customer")
     )
-    return link_name(Source.STRIPE, named) if named else None
+    return link_name(LinkKind.STRIPE, named) if named else None
 
 
 def _merchant(resource: Fields) -> MerchantId | None:
@@ -274,9 +272,9 @@ def _paid_invoice(resource: Fields) -> dict[str, str]:
     invoice, payment = resource.reference("invoice"), resource.within("payment")
     if resource.values.get("is_default") is False:
         # Several payments paid this invoice, and Stripe does not state how much each: the invoice is linked to itself.
-        return {link_name(Source.STRIPE, invoice): invoice} if invoice else {}
+        return {link_name(LinkKind.STRIPE, invoice): invoice} if invoice else {}
     named = [payment.reference(name) for name in ("payment_intent", "charge")]
-    return {link_name(Source.STRIPE, name): invoice for name in named if name and invoice}
+    return {link_name(LinkKind.STRIPE, name): invoice for name in named if name and invoice}
 
 
 def _goes_back(part: Part) -> TypeGuard[SourceEvent]:
@@ -292,7 +290,7 @@ def _payment_names(resource: Fields, kind: str) -> tuple[str, ...]:
     if kind == "invoice":
         named.extend(other_names(resource))
     every = dict.fromkeys(name for name in (own, *named) if name is not None)
-    return tuple(link_name(Source.STRIPE, name) for name in list(every)[:_PAYMENT_NAMES_MAX])
+    return tuple(link_name(LinkKind.STRIPE, name) for name in list(every)[:_PAYMENT_NAMES_MAX])
 
 
 Reader = Callable[[Fields, SourceTerms], list[Part]]

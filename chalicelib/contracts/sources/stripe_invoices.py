@@ -7,6 +7,7 @@ The period paid for is a line's: the invoice's own looks back. An invoice item, 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from chalicelib.contracts.event_types import PAYMENT_SUCCEEDED, RENEWED
 from chalicelib.contracts.sources.fields import Fields, Shape
 from chalicelib.contracts.sources.stripe_credits import (
     ID,
@@ -23,8 +24,6 @@ from chalicelib.contracts.sources.stripe_credits import (
 from chalicelib.contracts.sources.webhooks import Part, SourceEvent, SourceTerms, Unused, UnusedReason, given
 from chalicelib.domain.errors import Code, Rejected
 
-PAYMENT_SUCCEEDED = "evt.billing.payment_succeeded"
-RENEWED = "evt.subscription.renewed"
 ALIASES_MAX = 4
 """Other names that one movement may have (contract, section 13)."""
 

@@ -8,13 +8,7 @@ from typing import Any, Final
 from chalicelib.contracts.inbound.payloads import IgnoredReason
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.domain.ids import MerchantId
-
-
-class Source(StrEnum):
-    """Who sends webhooks; the kind of the links that say whose they are."""
-
-    SHOPIFY = "shopify"
-    STRIPE = "stripe"
+from chalicelib.domain.links import LinkKind
 
 
 class UnusedReason(StrEnum):
@@ -93,7 +87,7 @@ class Webhook:
     `goes_back` is the name of the payment that is refunded or disputed.
     """
 
-    source: Source
+    source: LinkKind
     topic: str
     name: str | None
     merchant_id: MerchantId | None = None
@@ -143,6 +137,6 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def link_name(source: Source, name: str) -> str:
+def link_name(source: LinkKind, name: str) -> str:
     """Return the name under which a link says whose a shop, a customer or a payment is."""
     return f"{source}:{name}"
