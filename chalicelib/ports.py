@@ -297,7 +297,7 @@ class SharedStatuses(Protocol):
     """Statuses that containers share. Both methods return None, and soon, when it fails."""
 
     def read(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, KnownStatus] | None:
-        """Return what is known of the merchants, without those of whom nothing is."""
+        """Return the known statuses of these merchants; those without one are left out."""
         ...
 
     def write(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
-from chalicelib.domain.alerts import Levels
 from chalicelib.domain.grace import HOURS_MAX, GraceTerms
 from chalicelib.domain.orders import Basis, Direction, Policy
+from chalicelib.domain.terms import TimeTerms
 from chalicelib.environment import DAYS_MAX, Group, Reader, Required, SettingError, Shops, Text, present
 
 SCOPE_CLAIMS = ("scope", "scp", "scopes")
@@ -134,7 +134,7 @@ class Jwt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lapsing:
-    """When credits lapse and what is announced before, and the levels and the grace of accounts (contract, section 16).
+    """When credits lapse, and what else time changes of accounts (contract, section 16).
 
     Trials lapse after `trial_days`; renewals after `renewal_days`, or `renewal_with_period` at its end. 0: never.
     """
@@ -142,10 +142,7 @@ class Lapsing:
     trial_days: int
     renewal_days: int
     renewal_with_period: bool
-    refund_grace_days: int
-    notice_days: tuple[int, ...]
-    levels: Levels
-    grace: GraceTerms
+    terms: TimeTerms
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
@@ -156,11 +153,13 @@ class Lapsing:
             trial_days=reader.days("TRIAL_EXPIRES_DAYS", 0),
             renewal_days=0 if word else reader.days("SUBSCRIPTION_EXPIRES", 0, least=1),
             renewal_with_period=renewal == "period",
-            refund_grace_days=reader.days("REFUND_GRACE_DAYS", 7, least=1),
-            notice_days=reader.days_ahead("EXPIRY_NOTICE_DAYS", (7, 1)),
-            levels=reader.levels("ALERT_LEVELS"),
-            grace=GraceTerms(
-                hours=reader.whole("GRACE_HOURS", 0, most=HOURS_MAX), credits=reader.whole("GRACE_CREDITS", 0)
+            terms=TimeTerms(
+                refund_grace_days=reader.days("REFUND_GRACE_DAYS", 7, least=1),
+                notice_days=reader.days_ahead("EXPIRY_NOTICE_DAYS", (7, 1)),
+                levels=reader.levels("ALERT_LEVELS"),
+                grace=GraceTerms(
+                    hours=reader.whole("GRACE_HOURS", 0, most=HOURS_MAX), credits=reader.whole("GRACE_CREDITS", 0)
+                ),
             ),
         )
 

@@ -24,7 +24,7 @@ EDITED_TOTAL = "edited_total"
 class Edit:
     """A newer version of an order: it asks for `requested` credits as a movement of `kind`; None: for nothing.
 
-    `edits` is what the order has seen with it, but for what this movement takes.
+    `edits` are the order's with this version, without what this movement takes.
     """
 
     kind: Kind | None
@@ -87,7 +87,7 @@ def replayed(edit: Transaction, order: Transaction, tally: Tally) -> Edit:
 
 
 def moved(edit: Edit, transaction: Transaction, order: Transaction) -> Edits:
-    """Return what the order has seen after the edit was recorded.
+    """Return the order's edits once `edit` is recorded as `transaction`.
 
     What it gives back counts whole, as with refunds: what the account could not pay of it is shortfall.
     """

@@ -54,13 +54,7 @@ class Policy:
         policy = cls(direction=Direction(direction), basis=Basis(basis), fixed_amount=int(fixed_amount))
         if not share:
             return policy
-        return cls(
-            direction=policy.direction,
-            basis=policy.basis,
-            fixed_amount=policy.fixed_amount,
-            percentage=Decimal(share[0].rstrip("%")),
-            minimum=int(share[1]),
-        )
+        return replace(policy, percentage=Decimal(share[0].rstrip("%")), minimum=int(share[1]))
 
 
 def charge(policy: Policy, *, lines: int, total: Decimal | None) -> int:

@@ -33,7 +33,8 @@ class Posted:
 class Duplicate:
     """The movement had been recorded before, as `transaction` where it is at hand.
 
-    `order_changed` tells an order whose later event would have charged otherwise (contract, "Conflict or duplicate").
+    `order_changed`: the order came again with data that would be charged differently (contract, "Conflict or
+    duplicate").
     """
 
     transaction: Transaction | None
@@ -59,11 +60,7 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
             and not (isinstance(movement, FreezeMovement) and _freezes_otherwise(movement, transaction))
         )
     elif isinstance(movement, RefundMovement):
-        same = (
-            transaction.metadata.get("order_id") == movement.order_id
-            and recorded_money(transaction, "refund_amount") == movement.amount
-            and recorded_money(transaction, "order_total") == movement.order_total
-        )
+        same = _refunded_otherwise(movement, transaction) is None
     elif isinstance(movement, ReversalMovement | DisputeWonMovement):
         same = _contradicted(movement, transaction) is None
     else:
@@ -120,18 +117,23 @@ def _differing(movement: Movement, transaction: Transaction) -> str | None:
             return "expires_at" if movement.credits == transaction.requested else "credits"
         return "operation_type"
     if isinstance(movement, RefundMovement):
-        pairs = (
-            ("order_id", movement.order_id, transaction.metadata.get("order_id")),
-            ("refund_amount", movement.amount, recorded_money(transaction, "refund_amount")),
-            ("order_total", movement.order_total, recorded_money(transaction, "order_total")),
-        )
-        return next((name for name, said, recorded in pairs if said != recorded), None)
+        return _refunded_otherwise(movement, transaction)
     if isinstance(movement, ReversalMovement | DisputeWonMovement):
         return _contradicted(movement, transaction)
     if not isinstance(movement, OrderMovement) or "policy" not in transaction.metadata:
         return None
     basis = Policy.parse(str(transaction.metadata["policy"])).basis
     return {Basis.TOTAL: "total", Basis.ITEM: "order_items", Basis.ORDER: None}[basis]
+
+
+def _refunded_otherwise(movement: RefundMovement, transaction: Transaction) -> str | None:
+    """Return the first field in which a refund contradicts its transaction, None for a repeat."""
+    pairs = (
+        ("order_id", movement.order_id, transaction.metadata.get("order_id")),
+        ("refund_amount", movement.amount, recorded_money(transaction, "refund_amount")),
+        ("order_total", movement.order_total, recorded_money(transaction, "order_total")),
+    )
+    return next((name for name, said, recorded in pairs if said != recorded), None)
 
 
 def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: Transaction) -> str | None:

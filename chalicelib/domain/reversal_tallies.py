@@ -3,12 +3,11 @@
 Like an order's, a payment's tally is the only part of its transaction that no hash seals; the reversals prove it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.findings import Drift
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, payment_key
@@ -42,25 +41,19 @@ class PaymentTallies:
         self._merchant_id = merchant_id
         self._uncounted = uncounted
 
-    def take(self, transaction: Transaction) -> Iterator[Finding]:
-        """Add the next transaction of one of the kinds `OF_PAYMENTS`; yield what is wrong with it."""
-        if transaction.kind is Kind.PAYMENT:
-            if transaction.tally is not None or transaction.transaction_id in self._uncounted:
-                self.payments[transaction.transaction_id] = Reversed(
-                    sequence=transaction.sequence,
-                    given=transaction.amount,
-                    recorded=transaction.tally,
-                    replayed=PaymentTally(),
-                    reversed_at=transaction.refunded_at or transaction.created_at,
-                )
-        elif (wrong := self._replay(transaction)) is not None:
-            yield Finding(
-                kind=wrong[0],
-                merchant_id=self._merchant_id,
+    def take(self, transaction: Transaction) -> tuple[Drift, str] | None:
+        """Add the next transaction of one of the kinds `OF_PAYMENTS`; return what is wrong with it, in a sentence."""
+        if transaction.kind is not Kind.PAYMENT:
+            return self._replay(transaction)
+        if transaction.tally is not None or transaction.transaction_id in self._uncounted:
+            self.payments[transaction.transaction_id] = Reversed(
                 sequence=transaction.sequence,
-                detail=wrong[1],
-                transaction_id=transaction.transaction_id,
+                given=transaction.amount,
+                recorded=transaction.tally,
+                replayed=PaymentTally(),
+                reversed_at=transaction.refunded_at or transaction.created_at,
             )
+        return None
 
     def _replay(self, transaction: Transaction) -> tuple[Drift, str] | None:
         named = str(transaction.metadata.get("payment_id"))

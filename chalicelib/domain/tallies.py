@@ -69,44 +69,35 @@ class Tallies:
 
     def take(self, transaction: Transaction) -> Iterator[Finding]:
         """Add the next transaction; yield what is wrong with it if it is a refund, an edit or a reversal."""
+        wrong = None
         if transaction.kind in OF_PAYMENTS:
-            yield from self._payments.take(transaction)
+            wrong = self._payments.take(transaction)
         elif transaction.kind.is_order:
             if transaction.tally is not None or transaction.transaction_id in self.uncounted:
                 self._orders[transaction.transaction_id] = _Tallied(
                     transaction=transaction, replayed=Tally(), time=transaction.refunded_at or transaction.created_at
                 )
-        elif transaction.kind in (*_REFUNDS, *_EDITS) and (wrong := self._replay(transaction)) is not None:
-            yield Finding(
-                kind=wrong[0],
-                merchant_id=self._merchant_id,
-                sequence=transaction.sequence,
-                detail=wrong[1],
-                transaction_id=transaction.transaction_id,
-            )
+        elif transaction.kind in (*_REFUNDS, *_EDITS):
+            wrong = self._replay(transaction)
+        if wrong is not None:
+            kind, detail = wrong
+            yield self._finding(kind, transaction.transaction_id, transaction.sequence, detail)
 
     def differences(self) -> Iterator[Finding]:
         """Yield every order and payment whose tally differs from its replayed refunds, edits or reversals."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
                 said, proven = in_words(order.recorded), in_words(order.proven)
-                yield Finding(
-                    kind=Drift.TALLY_WRONG,
-                    merchant_id=self._merchant_id,
-                    sequence=order.transaction.sequence,
-                    detail=f"the order's transaction says {said}, its refunds and edits say {proven}",
-                    transaction_id=order_id,
-                )
+                detail = f"the order's transaction says {said}, its refunds and edits say {proven}"
+                yield self._finding(Drift.TALLY_WRONG, order_id, order.transaction.sequence, detail)
         for payment_id, payment in self._payments.payments.items():
             if payment.wrong:
                 said, proven = in_words(payment.recorded or PaymentTally()), in_words(payment.replayed)
-                yield Finding(
-                    kind=Drift.TALLY_WRONG,
-                    merchant_id=self._merchant_id,
-                    sequence=payment.sequence,
-                    detail=f"the payment's transaction says {said}, its reversals say {proven}",
-                    transaction_id=payment_id,
-                )
+                detail = f"the payment's transaction says {said}, its reversals say {proven}"
+                yield self._finding(Drift.TALLY_WRONG, payment_id, payment.sequence, detail)
+
+    def _finding(self, kind: Drift, of: TransactionId, sequence: int, detail: str) -> Finding:
+        return Finding(kind=kind, merchant_id=self._merchant_id, sequence=sequence, detail=detail, transaction_id=of)
 
     def corrections(self) -> Iterator[TallyChange]:
         """Yield the proven tally of every order and payment whose transaction has another."""

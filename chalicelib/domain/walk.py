@@ -130,13 +130,14 @@ class Walk:
                 f"it starts from a balance of {transaction.balance_before}, the transaction before it left {balance}",
                 transaction.transaction_id,
             )
-        if (why := _inconsistent(transaction, self.last)) is not None:
-            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
-        if self.intact and (why := self._wrongly_owed(transaction)) is not None:
-            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
-        if self.intact and (why := wrongly_frozen(self.freeze, self.grace, transaction)):
-            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
-        if self.intact and (why := wrongly_drawn(transaction, self.lots)) is not None:
+        found = [_inconsistent(transaction, self.last)]
+        if self.intact:
+            found += [
+                self._wrongly_owed(transaction),
+                wrongly_frozen(self.freeze, self.grace, transaction),
+                wrongly_drawn(transaction, self.lots),
+            ]
+        for why in filter(None, found):
             self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
 
     def _wrongly_owed(self, transaction: Transaction) -> str | None:

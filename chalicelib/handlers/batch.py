@@ -23,10 +23,13 @@ from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
 from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, ending
 from chalicelib.usecases.posting import MARGIN_SECONDS
+from chalicelib.usecases.work import internal
 from chalicelib.wiring import for_posting
 
 WAITING_DELAY_SECONDS_MAX = 900
 """The longest delay that SQS gives to a message that is sent."""
+
+_OF_OURS = "a message met a fault of ours"
 
 _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
     sample(f"credits_{name}_total")
@@ -213,7 +216,7 @@ class Batch:
 
     def _fail(self, message: Message, error: Exception) -> None:
         """End a message that could not be read, or not yet."""
-        self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else _internal(error)])
+        self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else internal(error, _OF_OURS)])
 
     def _write_rest(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         """Write what an event reports besides its movements: names, and that the shop has gone or is back.
@@ -223,7 +226,7 @@ class Batch:
         try:
             return self._links_and_closure(event, outcomes)
         except Exception as error:  # noqa: BLE001 - as in `read`
-            return [_internal(error)]
+            return [internal(error, _OF_OURS)]
 
     def _links_and_closure(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         faults: list[Rejected | RetryLater] = []
@@ -303,10 +306,3 @@ class Batch:
         """Return the queue of the messages: a call has messages of one queue."""
         waiting = self._waiting_queue_url.rpartition("/")[2]
         return self._waiting_queue_url if self._messages[0].queue == waiting else self._inbox_queue_url
-
-
-def _internal(error: Exception) -> RetryLater:
-    """Return the outcome of a message that met a fault of ours."""
-    internal = RetryLater(Code.INTERNAL, "a message met a fault of ours")
-    internal.__cause__ = error
-    return internal

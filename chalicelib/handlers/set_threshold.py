@@ -67,7 +67,7 @@ def _set(asked: "Override", context: Any) -> "Account":
             store,
             asked.merchant_id,
             asked.own(),
-            fleet=settings().lapsing.levels,
+            fleet=settings().lapsing.terms.levels or (),
             correlation_id=asked.correlation_id,
             time=time,
         )
@@ -106,15 +106,13 @@ def _note(account: "Account", admin_id: str, did: "Did", details: "Mapping[str, 
     from chalicelib.wiring import for_figures, for_posting
 
     moved_since = account.updated_at == account.last_transaction_at
-    desk = for_figures.desk()
-    if desk is not None:
-        desk.note(
-            Action(
-                time=for_posting.now() if moved_since else account.updated_at,
-                did=did,
-                admin_id=admin_id,
-                fact=f"{did.partition('_')[0]}#{account.merchant_id}#{account.version}",
-                merchant_id=account.merchant_id,
-                details=details,
-            )
+    for_figures.note(
+        Action(
+            time=for_posting.now() if moved_since else account.updated_at,
+            did=did,
+            admin_id=admin_id,
+            fact=f"{did.partition('_')[0]}#{account.merchant_id}#{account.version}",
+            merchant_id=account.merchant_id,
+            details=details,
         )
+    )

@@ -49,8 +49,8 @@ def check(
             break
         pause(LOOK_AGAIN_SECONDS)
         again = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
-        standing = {_place(finding) for finding in looked.findings}
-        again.findings = tuple(finding for finding in again.findings if _place(finding) in standing)
+        found_before = {_place(finding) for finding in looked.findings}
+        again.findings = tuple(finding for finding in again.findings if _place(finding) in found_before)
         looked = again
     return looked
 

@@ -102,21 +102,21 @@ class Linking:
         """
         if link.label is None and self._remembered(link.name) == link.merchant_id:
             return
-        standing = self._table.put(link)
-        self._remember(link.name, standing)
-        if standing != link.merchant_id:
+        owner = self._table.put(link)
+        self._remember(link.name, owner)
+        if owner != link.merchant_id:
             raise Rejected(
                 Code.LINK_TAKEN,
-                f"{link.name} belongs to merchant {standing}: remove that link first",
+                f"{link.name} belongs to merchant {owner}: remove that link first",
                 field="links",
             )
 
     def claim(self, link: Link) -> tuple[MerchantId, bool]:
         """Return the name's merchant, and whether it was linked now: `link`'s merchant, unless another was faster."""
         before = self._table.read([link.name]).get(link.name)
-        standing = before or self._table.put(link)
-        self._remember(link.name, standing)
-        return standing, before is None
+        owner = before or self._table.put(link)
+        self._remember(link.name, owner)
+        return owner, before is None
 
     def _remember_payments(self, names: Iterable[str], merchant_id: MerchantId) -> None:
         for name in names:

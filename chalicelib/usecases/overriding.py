@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from chalicelib.domain.alerts import Levels
 from chalicelib.domain.closure import change_closure
@@ -18,8 +19,8 @@ from chalicelib.domain.override import change_grace_terms, change_levels, change
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 
-Change = Callable[[Account, Instant], tuple[Account, tuple[Crossing, ...]]]
-"""Takes an account and an instant; returns the account changed, or the same if nothing changes, and the crossings."""
+Change = Callable[..., tuple[Account, tuple[Crossing, ...]]]
+"""Takes an account and `now`; returns the account changed, or the same if nothing changes, and the crossings."""
 
 
 def set_threshold(
@@ -36,17 +37,13 @@ def set_threshold(
     Raises:
         RetryLater: there is no such account, or the threshold was not set yet.
     """
-
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
-        return change_threshold(
-            account,
-            low_balance_threshold,
-            default_threshold=default_threshold,
-            correlation_id=correlation_id,
-            now=now,
-        )
-
-    return _change(store, merchant_id, changed, time=time)
+    change = partial(
+        change_threshold,
+        low_balance_threshold=low_balance_threshold,
+        default_threshold=default_threshold,
+        correlation_id=correlation_id,
+    )
+    return _change(store, merchant_id, change, time=time)
 
 
 def set_levels(
@@ -63,11 +60,8 @@ def set_levels(
     Raises:
         RetryLater: there is no such account, or the levels were not set yet.
     """
-
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
-        return change_levels(account, own, fleet=fleet, correlation_id=correlation_id, now=now)
-
-    return _change(store, merchant_id, changed, time=time)
+    change = partial(change_levels, own=own, fleet=fleet, correlation_id=correlation_id)
+    return _change(store, merchant_id, change, time=time)
 
 
 def set_grace_terms(store: LedgerStore, merchant_id: MerchantId, own: GraceTerms | None, *, time: CallTime) -> Account:
@@ -76,11 +70,7 @@ def set_grace_terms(store: LedgerStore, merchant_id: MerchantId, own: GraceTerms
     Raises:
         RetryLater: there is no such account, or the limits were not set yet.
     """
-
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
-        return change_grace_terms(account, own, now=now)
-
-    return _change(store, merchant_id, changed, time=time)
+    return _change(store, merchant_id, partial(change_grace_terms, own=own), time=time)
 
 
 def set_closed(
@@ -103,12 +93,8 @@ def set_closed(
     opening = found.transactions.get(trial)
     opened_at = None if opening is None else opening.occurred_at
 
-    def changed(account: Account, now: Instant) -> tuple[Account, tuple[Crossing, ...]]:
-        return change_closure(
-            account, closed=closed, at=at, opened_at=opened_at, correlation_id=correlation_id, now=now
-        )
-
-    return _change(store, merchant_id, changed, time=time)
+    change = partial(change_closure, closed=closed, at=at, opened_at=opened_at, correlation_id=correlation_id)
+    return _change(store, merchant_id, change, time=time)
 
 
 def _change(store: LedgerStore, merchant_id: MerchantId, change: Change, *, time: CallTime) -> Account:
@@ -119,7 +105,7 @@ def _change(store: LedgerStore, merchant_id: MerchantId, change: Change, *, time
     account, attempt = _current(store, merchant_id), 0
     while True:
         now = time.now()
-        changed, crossed = change(account, now)
+        changed, crossed = change(account, now=now)
         if changed is account:
             return account
         # Event ids derive from the version: after a restore, no version may be used for a second change.

@@ -88,9 +88,9 @@ class PluginStatuses:
             else:
                 # An eventually consistent read may return an older version than the known one.
                 found[merchant] = _newer(known, reading)
-        standing = self._shared.write(found, now=now) if self._shared is not None and share and found else None
+        stored = self._shared.write(found, now=now) if self._shared is not None and share and found else None
         for merchant, status in found.items():
-            latest = _newer((standing or {}).get(merchant), status)
+            latest = _newer((stored or {}).get(merchant), status)
             self._remember(merchant, latest)
             answers[merchant] = self._fresh(latest, now)
         return answers

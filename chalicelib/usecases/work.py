@@ -229,9 +229,9 @@ class Work:
             self.undecided = firm
 
 
-def internal(error: Exception) -> RetryLater:
+def internal(error: Exception, message: str = "") -> RetryLater:
     """Return the outcome of a bug, with the exception as its cause."""
-    outcome = RetryLater(Code.INTERNAL, f"posting failed: {type(error).__name__}")
+    outcome = RetryLater(Code.INTERNAL, message or f"posting failed: {type(error).__name__}")
     outcome.__cause__ = error
     return outcome
 

@@ -1,4 +1,4 @@
-"""Builds what shops' own lists of orders are compared with the ledger by, once a container and on first use."""
+"""Builds what the comparison of shops' own lists of orders needs, once a container and on first use."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime

@@ -11,7 +11,6 @@ from botocore.config import Config
 from chalicelib.adapters import sdk
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.terms import TimeTerms
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings, settings
 from chalicelib.usecases.posting import MERCHANTS_AT_ONCE, Posting
@@ -60,7 +59,7 @@ def ledger() -> DynamoDBLedger:
 @cache
 def posting() -> Posting:
     """Return the posting of this container, which remembers the accounts it wrote last."""
-    return Posting(ledger(), default_threshold=settings().default_threshold, terms=time_terms())
+    return Posting(ledger(), default_threshold=settings().default_threshold, terms=settings().lapsing.terms)
 
 
 def adjusting() -> "Adjusting":
@@ -70,17 +69,6 @@ def adjusting() -> "Adjusting":
     from chalicelib.wiring.for_figures import desk_reader
 
     return Adjusting(posting(), ledger(), desk_reader, limit=settings().confirm_above, reason_length=REASON_LENGTH_MAX)
-
-
-def time_terms() -> TimeTerms:
-    """Return the settings that decide what time changes."""
-    lapsing = settings().lapsing
-    return TimeTerms(
-        notice_days=lapsing.notice_days,
-        refund_grace_days=lapsing.refund_grace_days,
-        levels=lapsing.levels,
-        grace=lapsing.grace,
-    )
 
 
 def terms(configured: Settings) -> "Terms":

@@ -13,6 +13,7 @@ from chalicelib.adapters.parameters import cursor_keys
 from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.orders import Basis, Direction, Policy
+from chalicelib.domain.terms import TimeTerms
 from chalicelib.environment import SettingError, Shops
 from chalicelib.settings import Bus, Feed, Functions, Jwt, Lapsing, Queues, Settings, Tables, Versions, Webhooks
 from tests.support.builders import SHOP, merchant
@@ -36,10 +37,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
             trial_days=0,
             renewal_days=0,
             renewal_with_period=False,
-            refund_grace_days=7,
-            notice_days=(7, 1),
-            levels=(),
-            grace=GraceTerms(),
+            terms=TimeTerms(notice_days=(7, 1), refund_grace_days=7, levels=(), grace=GraceTerms()),
         ),
         ground_retry_seconds_min=1,
         ground_retry_seconds_max=900,
@@ -247,10 +245,10 @@ def test_shops_that_are_none_are_named(text: str) -> None:
 
 
 def test_levels_are_read_as_people_write_them() -> None:
-    found = Settings.read({"ALERT_LEVELS": "week=7 days, half=50%,few=20 , one=1 day"}).lapsing.levels
+    found = Settings.read({"ALERT_LEVELS": "week=7 days, half=50%,few=20 , one=1 day"}).lapsing.terms
 
-    assert [str(level) for level in found] == ["week:7d", "half:50%", "few:20c", "one:1d"]
-    assert Settings.read({"ALERT_LEVELS": "none"}).lapsing.levels == ()
+    assert [str(level) for level in found.levels or ()] == ["week:7d", "half:50%", "few:20c", "one:1d"]
+    assert Settings.read({"ALERT_LEVELS": "none"}).lapsing.terms.levels == ()
 
 
 @pytest.mark.parametrize(

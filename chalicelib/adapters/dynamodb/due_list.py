@@ -1,9 +1,9 @@
 """The accounts on which time acts, by the next instant at which it does: the sparse index `by_due`, never a scan."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chalicelib.adapters.dynamodb.faults import transient_faults
+from chalicelib.adapters.dynamodb.faults import pages
 from chalicelib.adapters.dynamodb.time_attributes import DUE_SHARDS, hour_of
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.ports import DueAccount
@@ -24,23 +24,14 @@ class DynamoDBDueList:
     def listed(self, hour: Instant, *, until: Instant) -> Iterator[DueAccount]:
         """Yield the accounts due in an hour, no later than `until`, shard by shard: one query for each, or more."""
         for shard in range(DUE_SHARDS):
-            more: dict[str, Any] = {}
-            while True:
-                with transient_faults():
-                    page = self._client.query(
-                        TableName=self._credits_table,
-                        IndexName=INDEX,
-                        KeyConditionExpression="due_shard = :shard AND due_at <= :until",
-                        ExpressionAttributeValues={
-                            ":shard": {"S": f"{hour_of(hour)}#{shard}"},
-                            ":until": {"S": until},
-                        },
-                        **more,
-                    )
+            for page in pages(
+                self._client.query,
+                TableName=self._credits_table,
+                IndexName=INDEX,
+                KeyConditionExpression="due_shard = :shard AND due_at <= :until",
+                ExpressionAttributeValues={":shard": {"S": f"{hour_of(hour)}#{shard}"}, ":until": {"S": until}},
+            ):
                 for item in page["Items"]:
                     yield DueAccount(
                         merchant_id=MerchantId(item["merchant_id"]["S"]), due_at=Instant(item["due_at"]["S"])
                     )
-                if "LastEvaluatedKey" not in page:
-                    break
-                more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

@@ -1,4 +1,4 @@
-"""How far what is due has been posted: an item of the figures table, which is also the metric of its lag."""
+"""Until when everything due has been posted: an item of the figures table, and the metric of the sweep's lag."""
 
 from typing import TYPE_CHECKING, Any
 

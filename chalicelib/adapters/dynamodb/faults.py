@@ -1,7 +1,8 @@
 """DynamoDB's errors, and which of them are transient."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
@@ -44,6 +45,18 @@ def raise_if_transient(error: ClientError | BotoCoreError, component: str = "the
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in TRANSIENT or status >= _SERVER_ERROR:
             raise RetryLater(Code.UNAVAILABLE, f"{component} did not answer: {code}") from error
+
+
+def pages(ask: Callable[..., Mapping[str, Any]], **request: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the answers to a query or a scan, page after page; raises `RetryLater` for transient faults."""
+    more: Mapping[str, Any] = {}
+    while True:
+        with transient_faults():
+            page = ask(**request, **more)
+        yield page
+        if "LastEvaluatedKey" not in page:
+            return
+        more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 @contextmanager

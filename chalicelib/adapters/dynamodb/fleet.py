@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.adapters.dynamodb.batch_read import batch_read
 from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
-from chalicelib.adapters.dynamodb.faults import transient_faults
+from chalicelib.adapters.dynamodb.faults import pages, transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.pending import Pending
@@ -95,7 +95,7 @@ class Fleet:
 
 
 class FleetReader:
-    """Reads the figures table, and of the credits table what is due and, for metrics per merchant, all balances."""
+    """Reads the figures table; of the credits table the due accounts, and all balances for metrics per merchant."""
 
     def __init__(self, client: "DynamoDBClient", *, figures_table: str, credits_table: str) -> None:
         self._client = client
@@ -145,18 +145,12 @@ class FleetReader:
     def balances(self) -> dict[MerchantId, int] | None:
         """Return the balance of every merchant, None where there are too many to be served one by one."""
         found: dict[MerchantId, int] = {}
-        more: dict[str, Any] = {}
-        while True:
-            with transient_faults():
-                page = self._client.scan(
-                    TableName=self._credits_table, ProjectionExpression="merchant_id, balance", **more
-                )
+        asked = {"TableName": self._credits_table, "ProjectionExpression": "merchant_id, balance"}
+        for page in pages(self._client.scan, **asked):
             found |= {MerchantId(item["merchant_id"]["S"]): int(item["balance"]["N"]) for item in page["Items"]}
             if len(found) >= MERCHANTS_MAX:
                 return None
-            if "LastEvaluatedKey" not in page:
-                return found
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return found
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -1,5 +1,6 @@
 """The ends of the fleet's days, in the figures table: an item a day, overwritten while the day lasts."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
@@ -44,10 +45,8 @@ class FleetDays:
     def ends(self, days: "Iterable[str]") -> list[DayEnd]:
         """Return the ends that are kept of these days, in one request."""
         return [
-            DayEnd(
-                day=end.day,
-                balance=end.balance,
-                sums=end.sums,
+            replace(
+                day_end_from(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"]),
                 merchants=int(item["merchants"]["N"]),
                 zero=int(item["zero"]["N"]),
                 low=int(item["low"]["N"]),
@@ -55,5 +54,4 @@ class FleetDays:
                 closed=int(item["closed"]["N"]) if "closed" in item else 0,
             )
             for item in self._figures.read([f"{DAY_PREFIX}{day}" for day in days])
-            for end in [day_end_from(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"])]
         ]

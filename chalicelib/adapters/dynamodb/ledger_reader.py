@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chalicelib.adapters.dynamodb.batch_read import batch_read
 from chalicelib.adapters.dynamodb.crossings import crossings_from
-from chalicelib.adapters.dynamodb.faults import transient_faults
+from chalicelib.adapters.dynamodb.faults import pages, transient_faults
 from chalicelib.adapters.dynamodb.items import account_from, level, transaction_from
 from chalicelib.adapters.dynamodb.time_attributes import due_attributes
 from chalicelib.domain.errors import NewerForm
@@ -88,25 +88,19 @@ class DynamoDBLedgerReader:
         self, merchant_id: MerchantId, lowest: int, highest: int | None
     ) -> Iterator[Sequence[Transaction | Unreadable]]:
         """Yield the transactions of these sequences, up to a megabyte in a page."""
-        more: dict[str, Any] = {}
-        while True:
-            with transient_faults():
-                page = self._client.query(
-                    TableName=self._transactions_table,
-                    IndexName="by_merchant",
-                    KeyConditionExpression="merchant_id = :merchant AND #sequence BETWEEN :lowest AND :highest",
-                    ExpressionAttributeNames={"#sequence": "sequence"},
-                    ExpressionAttributeValues={
-                        ":merchant": {"S": merchant_id},
-                        ":lowest": {"N": str(lowest)},
-                        ":highest": {"N": str(SEQUENCE_MAX if highest is None else highest)},
-                    },
-                    **more,
-                )
+        for page in pages(
+            self._client.query,
+            TableName=self._transactions_table,
+            IndexName="by_merchant",
+            KeyConditionExpression="merchant_id = :merchant AND #sequence BETWEEN :lowest AND :highest",
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues={
+                ":merchant": {"S": merchant_id},
+                ":lowest": {"N": str(lowest)},
+                ":highest": {"N": str(SEQUENCE_MAX if highest is None else highest)},
+            },
+        ):
             yield [_transaction(item) for item in page["Items"]]
-            if "LastEvaluatedKey" not in page:
-                return
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _snapshot(item: Mapping[str, Any]) -> Snapshot | UnreadableAccount:

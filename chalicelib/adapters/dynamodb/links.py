@@ -72,8 +72,8 @@ class DynamoDBLinks:
         if link.label is None:
             name |= {"UpdateExpression": update, "ConditionExpression": _OWN, "ExpressionAttributeValues": values}
             row |= {"UpdateExpression": "SET #link = if_not_exists(#link, :label)"}
-            standing = self._written([{"Update": name}, {"Update": row}])
-            return link.merchant_id if standing is None else _owner(standing)
+            found = self._written([{"Update": name}, {"Update": row}])
+            return link.merchant_id if found is None else _owner(found)
         name |= {"UpdateExpression": f"{update}, label = :label", "ConditionExpression": _OWN_WITH_LABEL}
         row |= {"UpdateExpression": "SET #link = :label"}
 
@@ -85,8 +85,8 @@ class DynamoDBLinks:
                 *self._words(link, out=known),
             ]
 
-        standing = self._relabelled(link, writes, known=link.label)
-        return link.merchant_id if standing is None else _owner(standing)
+        found = self._relabelled(link, writes, known=link.label)
+        return link.merchant_id if found is None else _owner(found)
 
     def put_payment(self, name: str, merchant_id: MerchantId) -> MerchantId:
         """Link a payment's name to a merchant, unless it is linked to another one; return the merchant that has it."""
@@ -102,8 +102,8 @@ class DynamoDBLinks:
             if error.response["Error"]["Code"] != f"{FAILED_CONDITION}Exception":
                 raise_if_transient(error, WHO)
                 raise
-            standing: Any = error.response.get("Item", item)
-            return MerchantId(standing["merchant_id"]["S"])
+            found: Any = error.response.get("Item", item)
+            return MerchantId(found["merchant_id"]["S"])
         except BotoCoreError as error:
             raise_if_transient(error, WHO)
             raise
@@ -199,10 +199,10 @@ class DynamoDBLinks:
     def _relabelled(self, link: Link, writes: Callable[[str], list[Any]], *, known: str) -> Mapping[str, Any] | None:
         """Write what follows from the label that is there, at first taken for `known`; return as `_written` does."""
         for _ in range(LABEL_TRIES_MAX):
-            standing = self._written(writes(known))
-            if standing is None or _owner(standing) != link.merchant_id:
-                return standing
-            known = standing["label"]["S"]
+            found = self._written(writes(known))
+            if found is None or _owner(found) != link.merchant_id:
+                return found
+            known = found["label"]["S"]
         raise RetryLater(Code.UNAVAILABLE, "the label of the same link is being changed")
 
     def _written(self, writes: list[Any]) -> Mapping[str, Any] | None:
@@ -215,8 +215,8 @@ class DynamoDBLinks:
                 raise
             reasons: Any = error.response.get("CancellationReasons", [{}])
             if reasons[0].get("Code") == FAILED_CONDITION:
-                standing: Mapping[str, Any] = reasons[0].get("Item", {})
-                return standing
+                found: Mapping[str, Any] = reasons[0].get("Item", {})
+                return found
             if any(reason.get("Code") in BUSY for reason in reasons):
                 raise RetryLater(Code.UNAVAILABLE, "another write of the same link is under way") from error
             raise
@@ -226,9 +226,9 @@ class DynamoDBLinks:
         return None
 
 
-def _owner(standing: Mapping[str, Any]) -> MerchantId:
+def _owner(found: Mapping[str, Any]) -> MerchantId:
     """Return whose a name is, "" for nobody's."""
-    return MerchantId(standing.get("merchant_id", {"S": ""})["S"])
+    return MerchantId(found.get("merchant_id", {"S": ""})["S"])
 
 
 def _key(name: str) -> Mapping[str, Any]:

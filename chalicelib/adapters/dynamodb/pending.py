@@ -1,4 +1,4 @@
-"""What has fallen due and is not posted yet, for readers of many accounts (contract, section 16)."""
+"""The accounts for which something is due and not posted yet, for readers of many (contract, section 16)."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Pending:
-    """Lists it from the index of what is due: eight queries, which mostly find nothing."""
+    """Lists them from the index of due accounts: eight queries, which mostly find nothing."""
 
     def __init__(self, client: "DynamoDBClient", *, credits_table: str) -> None:
         self._due = DynamoDBDueList(client, credits_table=credits_table)

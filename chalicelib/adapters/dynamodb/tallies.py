@@ -42,15 +42,16 @@ def tally_from(item: Mapping[str, Any]) -> Tally | None:
     edits = _edits_from(item)
     if "refunded_count" not in item:
         return Tally(edits=edits) if edits else None
-    tally = Tally(
-        count=int(item["refunded_count"]["N"]),
-        credits=int(item["refunded_credits"]["N"]),
-        money=Decimal(item["refunded_money"]["S"]),
-        total=Decimal(item["refunded_total"]["S"]) if "refunded_total" in item else None,
-        full=bool(item["refunded_full"]["BOOL"]),
-        edits=edits,
-    )
-    return _of_payment(item, tally)
+    counted: dict[str, Any] = {
+        "count": int(item["refunded_count"]["N"]),
+        "credits": int(item["refunded_credits"]["N"]),
+        "money": Decimal(item["refunded_money"]["S"]),
+        "total": Decimal(item["refunded_total"]["S"]) if "refunded_total" in item else None,
+    }
+    if _SEEN not in item:
+        return Tally(**counted, full=bool(item["refunded_full"]["BOOL"]), edits=edits)
+    counted |= {name: int(item[f"refunded_{name}"]["N"]) for name in _COUNTED}
+    return PaymentTally(**counted, seen=Decimal(item[_SEEN]["S"]))
 
 
 def _edits_from(item: Mapping[str, Any]) -> Edits | None:
@@ -71,21 +72,3 @@ def _payment_attributes(tally: Tally) -> dict[str, Any]:
         return {}
     counted = {f"refunded_{name}": {"N": str(getattr(tally, name))} for name in _COUNTED}
     return {**counted, _SEEN: {"S": f"{tally.seen:f}"}}
-
-
-def _of_payment(item: Mapping[str, Any], tally: Tally) -> Tally:
-    """Return the tally of an item whole: a payment's with what `_payment_attributes` wrote, an order's as it is."""
-    if _SEEN not in item:
-        return tally
-    whole, disputes, disputed, held = (int(item[f"refunded_{name}"]["N"]) for name in _COUNTED)
-    return PaymentTally(
-        count=tally.count,
-        credits=tally.credits,
-        money=tally.money,
-        total=tally.total,
-        whole=whole,
-        seen=Decimal(item[_SEEN]["S"]),
-        disputes=disputes,
-        disputed=disputed,
-        held=held,
-    )
