@@ -62,14 +62,7 @@ def dead_letters(call: Call) -> Reply:
     letters = [DeadLetter.of(letter) for letter in found.letters]
     # A queue can be counted but not paged: letters that are put back make room for the rest.
     total = found.matched if any(wanted.values()) else max(found.counted, len(found.letters))
-    place = PagePosition(
-        request=asked,
-        total=total,
-        has_next=total > len(letters),
-        has_previous=False,
-        next_cursor=None,
-        numbered=False,
-    )
+    place = PagePosition.of_the_first(asked, total=total, shown=len(letters))
     links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
     meta, pagination = call.meta(), {**place.pagination(), "pages": None}
     bare = [letter.model_copy(update={"body": ""}) for letter in letters]
@@ -87,10 +80,7 @@ def dead_letter_groups(call: Call) -> Reply:
     named, wanted = _parking(call), _wanted(call)
     found = for_api.dead_letters().groups(parkings=named or ALL, matching=_like(wanted), seconds=LOOK_SECONDS)
     groups = [LetterGroup.model_validate(group) for group in found.groups[:LIMIT_MAX]]
-    asked, total = PageRequest(limit=LIMIT_MAX), len(found.groups)
-    place = PagePosition(
-        request=asked, total=total, has_next=total > len(groups), has_previous=False, next_cursor=None, numbered=False
-    )
+    place = PagePosition.of_the_first(PageRequest(limit=LIMIT_MAX), total=len(found.groups), shown=len(groups))
     links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
     pagination = {**place.pagination(), "pages": None}
     return Reply(

@@ -60,14 +60,13 @@ def _families(fleet: Fleet, *, balances: Mapping[MerchantId, int] | None, now: d
     for name, (text, labels) in _COUNTED.items():
         yield _counter(name, text, labels, fleet.counters)
     yield _durations(fleet.counters)
-    drift = GaugeMetricFamily("credits_ledger_drift", "Differences that the last comparison of the ledger found.")
-    if fleet.marks.drift is not None:
-        drift.add_metric([], fleet.marks.drift)
-    yield drift
-    heartbeat = GaugeMetricFamily("credits_bridge_heartbeat_age_seconds", "Time since the bridge's last heartbeat.")
-    if fleet.marks.heartbeat is not None:
-        heartbeat.add_metric([], max(0.0, (now - fleet.marks.heartbeat).total_seconds()))
-    yield heartbeat
+    # Without a value where nothing is known yet.
+    text = "Differences that the last comparison of the ledger found."
+    yield GaugeMetricFamily("credits_ledger_drift", text, value=fleet.marks.drift)
+    beat = fleet.marks.heartbeat
+    age = None if beat is None else max(0.0, (now - beat).total_seconds())
+    text = "Time since the bridge's last heartbeat."
+    yield GaugeMetricFamily("credits_bridge_heartbeat_age_seconds", text, value=age)
     yield from _of_the_streams(fleet.marks.bridge, now)
     if balances is not None:
         # Untyped: its name is the contract's, but a balance is no counter.
@@ -132,10 +131,9 @@ def _of_the_streams(bridge: BridgeView, now: datetime) -> Iterable[Metric]:
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...], counters: Mapping[str, float]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
     if not labels:
-        family.add_metric([], counters.get(sample(name), 0))
-        return family
+        return CounterMetricFamily(name, text, value=counters.get(sample(name), 0))
+    family = CounterMetricFamily(name, text, labels=labels)
     for key in sorted(counters):
         counted, values = name_and_labels(key)
         if counted == name and values.keys() == set(labels):

@@ -114,14 +114,7 @@ def _of_merchant(call: Call, text: str) -> Reply:
     table = for_api.links()
     found = [table.get(name) for name in sorted(table.of_merchants([merchant]).get(merchant, {}))]
     rows = [webhooks.Link.model_validate(link) for link in found if link is not None]
-    place = PagePosition(
-        request=PageRequest(limit=LIMIT_MAX),
-        total=len(rows),
-        has_next=False,
-        has_previous=False,
-        next_cursor=None,
-        numbered=False,
-    )
+    place = PagePosition.of_the_first(PageRequest(limit=LIMIT_MAX), total=len(rows), shown=len(rows))
     neighbours = place.links(call.link_path, {"merchant_id": merchant})
     return Reply(body=answers.listing_text(rows, call.meta(), place.pagination(), neighbours), merchant_id=merchant)
 

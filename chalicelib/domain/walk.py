@@ -93,12 +93,8 @@ class Walk:
         )
         for transaction in claimants:
             if transaction is not genuine:
-                self.report(
-                    Drift.TRANSACTION_INSERTED,
-                    transaction.sequence,
-                    f"another transaction claims the sequence of {genuine.transaction_id}",
-                    transaction.transaction_id,
-                )
+                detail = f"another transaction claims the sequence of {genuine.transaction_id}"
+                self._report_at(transaction, Drift.TRANSACTION_INSERTED, detail)
         self._continue(genuine)
 
     def _continue(self, transaction: Transaction) -> None:
@@ -107,12 +103,8 @@ class Walk:
         sealed = transaction_hash(transaction) == transaction.hash
         before = None if self._torn else (self.last.hash if self.last else GENESIS_HASH)
         if before is not None and transaction.previous_hash != before:
-            self.report(
-                Drift.CHAIN_BROKEN,
-                transaction.sequence,
-                "it does not follow the transaction before it: that one was changed and sealed anew, or replaced",
-                transaction.transaction_id,
-            )
+            detail = "it does not follow the transaction before it: that one was changed and sealed anew, or replaced"
+            self._report_at(transaction, Drift.CHAIN_BROKEN, detail)
         if sealed:
             self._check(transaction)
         self._add(transaction)
@@ -124,12 +116,8 @@ class Walk:
     def _check(self, transaction: Transaction) -> None:
         balance = None if self._torn else (self.last.balance_after if self.last else 0)
         if balance is not None and transaction.balance_before != balance:
-            self.report(
-                Drift.BALANCE_BROKEN,
-                transaction.sequence,
-                f"it starts from a balance of {transaction.balance_before}, the transaction before it left {balance}",
-                transaction.transaction_id,
-            )
+            started = f"it starts from a balance of {transaction.balance_before}"
+            self._report_at(transaction, Drift.BALANCE_BROKEN, f"{started}, the transaction before it left {balance}")
         found = [_inconsistent(transaction, self.last)]
         if self.intact:
             found += [
@@ -138,7 +126,7 @@ class Walk:
                 wrongly_drawn(transaction, self.lots),
             ]
         for why in filter(None, found):
-            self.report(Drift.TRANSACTION_WRONG, transaction.sequence, why, transaction.transaction_id)
+            self._report_at(transaction, Drift.TRANSACTION_WRONG, why)
 
     def _wrongly_owed(self, transaction: Transaction) -> str | None:
         """Return why a sealed transaction changes the debt as no movement can: an inflow pays it at once."""
@@ -193,6 +181,9 @@ class Walk:
         self.findings.append(
             Finding(kind=kind, merchant_id=self.merchant_id, sequence=sequence, detail=detail, transaction_id=of)
         )
+
+    def _report_at(self, transaction: Transaction, kind: Drift, detail: str) -> None:
+        self.report(kind, transaction.sequence, detail, transaction.transaction_id)
 
     def _tear(self, kind: Drift, sequence: int, detail: str, of: TransactionId | None = None) -> None:
         """Report a finding after which earlier transactions prove nothing."""

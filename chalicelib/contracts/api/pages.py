@@ -51,6 +51,18 @@ class PagePosition:
             request=request, total=None, has_next=more, has_previous=not first, next_cursor=next_cursor, numbered=False
         )
 
+    @classmethod
+    def of_the_first(cls, request: PageRequest, *, total: int, shown: int) -> Self:
+        """Return the position of a list's one page: the list is counted, and has neither numbered pages nor cursors."""
+        return cls(
+            request=request,
+            total=total,
+            has_next=total > shown,
+            has_previous=False,
+            next_cursor=None,
+            numbered=False,
+        )
+
     @property
     def pages(self) -> int | None:
         """The number of pages of this limit: 0 for an empty list."""
@@ -76,6 +88,7 @@ class PagePosition:
             given = {name: value for name, value in parameters.items() if value is not None}
             return f"{path}?{urlencode({**given, 'limit': request.limit, **place})}"
 
+        last = link(page=max(1, self.pages)) if self.pages is not None else None
         if request.cursor is not None or not self.numbered:
             first = link(page=1) if self.numbered else link()
             return {
@@ -83,7 +96,7 @@ class PagePosition:
                 "next": link(cursor=self.next_cursor) if self.next_cursor else None,
                 "previous": None,
                 "first": first,
-                "last": link(page=max(1, self.pages)) if self.pages is not None else None,
+                "last": last,
             }
         # From a page after the end, the previous page is the last one.
         previous = request.page - 1 if self.pages is None else min(request.page - 1, self.pages)
@@ -92,7 +105,7 @@ class PagePosition:
             "next": link(page=request.page + 1) if self.has_next else None,
             "previous": link(page=previous) if self.has_previous else None,
             "first": link(page=1),
-            "last": link(page=max(1, self.pages)) if self.pages is not None else None,
+            "last": last,
         }
 
 

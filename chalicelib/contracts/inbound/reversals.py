@@ -86,12 +86,14 @@ class PaymentRefunded(Payload):
         return [_reversal(self, envelope, terms, keys=keys, reference_id=self.reversal_id, portion=portion)]
 
 
-class PaymentDisputed(Payload):
-    """A payment is disputed: the bank has taken the money back until the dispute is decided."""
-
+class _OfDispute(Payload):
     payment_id: Id
     dispute_id: Id
     aliases: Aliases = ()
+
+
+class PaymentDisputed(_OfDispute):
+    """A payment is disputed: the bank has taken the money back until the dispute is decided."""
 
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the reversal of what is left of the payment."""
@@ -100,12 +102,8 @@ class PaymentDisputed(Payload):
         return [_reversal(self, envelope, terms, keys=keys, reference_id=self.dispute_id, portion=portion)]
 
 
-class PaymentDisputeWon(Payload):
+class PaymentDisputeWon(_OfDispute):
     """A dispute was decided for the shop: the money is back."""
-
-    payment_id: Id
-    dispute_id: Id
-    aliases: Aliases = ()
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return that what the dispute took comes back."""
