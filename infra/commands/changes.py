@@ -37,15 +37,13 @@ Id = Annotated[
 ]
 File = Annotated[
     Path | None,
-    typer.Option(
-        exists=True, dir_okay=False, help="Many instead: a CSV of merchant_id,credits,reason; credits signed."
-    ),
+    typer.Option(exists=True, dir_okay=False, help="Many instead: a CSV of merchant_id, credits (signed) and reason."),
 ]
 Undo = Annotated[bool, typer.Option("--undo", help="Take the adjustments of --file back.")]
 Partial = Annotated[bool, typer.Option("--partial", help="Apply the good rows of --file even if others are bad.")]
 ExpiresAt = Annotated[str | None, typer.Option(help="When added credits lapse: a date or a time, such as 2027-03-31.")]
 ExpiresInDays = Annotated[int | None, typer.Option(min=1, max=EXPIRES_IN_DAYS_MAX, help="The same, in days from now.")]
-ConfirmedBy = Annotated[str | None, typer.Option(help="Who else has checked it, above ADJUSTMENT_CONFIRM_ABOVE.")]
+ConfirmedBy = Annotated[str | None, typer.Option(help="Who else has checked it, where another admin has to.")]
 
 
 def adjust(

@@ -4,6 +4,7 @@ This is its table of contents; infra/commands has a module for each group, and w
 """
 
 import tomllib
+from inspect import getdoc
 from typing import Annotated
 
 import typer
@@ -71,6 +72,11 @@ application.command(name="republish", rich_help_panel=OPERATING)(telling.republi
 application.command(name="recount", rich_help_panel=OPERATING)(figures.recount_command)
 application.command(name="refill-months", rich_help_panel=OPERATING)(months.refill_months)
 application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
+
+for command in (*application.registered_commands, *letters.application.registered_commands):
+    # A terminal wraps paragraphs to its own width; typer would keep the lines of the sources.
+    paragraphs = (getdoc(command.callback) or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _version(asked: bool) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from rich.cells import cell_len
@@ -155,3 +156,25 @@ def test_what_is_mistyped_is_said_in_our_words_and_as_a_problem_for_programs(
     assert (told.exit_code, problem.exit_code, problem.stdout) == (2, 2, "")
     assert json.loads(problem.stderr)["detail"].partition(": ")[2].startswith(sentence)
     assert "nput should" not in told.stderr + problem.stderr
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Return every command by its words."""
+    own: list[tuple[str, ...]] = [(str(one.name),) for one in cli.application.registered_commands]
+    of_letters = [
+        ("dead-letters", one.name or one.callback.__name__)
+        for one in letters.application.registered_commands
+        if one.callback is not None
+    ]
+    return own + of_letters
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_help_fills_its_lines_and_cuts_no_word(command: tuple[str, ...]) -> None:
+    lines = [line.rstrip() for line in at(80, *command, "--help")]
+    description = lines[: next(place for place, line in enumerate(lines) if "╭" in line)]
+
+    assert [line for line in lines if "…" in line and " … " not in line] == []
+    for line, following in pairwise(description):
+        if line and following:
+            assert len(line) + len(following.split()[0]) >= 79, line
